@@ -1,0 +1,1 @@
+"""Order fulfilment on Temporal: the parts that workflows, activities and tools share."""

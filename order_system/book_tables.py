@@ -1,0 +1,72 @@
+"""The order book's tables. The journal's key is (order, submission, effect), as idempotency keys are."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from order_system.database import UtcDateTime
+
+metadata = MetaData()
+
+submissions = Table(
+    "book_submissions",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("submission", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("batch", String(255), index=True),
+    Column("namespace", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("failed_step", String(16)),
+    Column("reason", Text),
+    Column("total", BigInteger),
+    Column("currency", String(3)),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    # The guards behind the book's rules: one live and one fulfilled submission an order, at most.
+    Index(
+        "book_one_open",
+        "order_id",
+        unique=True,
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+    Index(
+        "book_one_fulfilled",
+        "order_id",
+        unique=True,
+        sqlite_where=text("status = 'fulfilled'"),
+        postgresql_where=text("status = 'fulfilled'"),
+    ),
+    Index("book_by_status", "status", "opened_at"),
+)
+
+effects = Table(
+    "book_effects",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("submission", String(64), primary_key=True),
+    Column("effect", String(16), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("unanswered", Integer, nullable=False, default=0),
+    Column("unanswered_until", UtcDateTime),
+    Column("receipt", JSON(none_as_null=True)),
+    Column("claimed_at", UtcDateTime),
+    Column("done_at", UtcDateTime),
+    Column("fenced_at", UtcDateTime),
+    Column("settled_at", UtcDateTime),
+    ForeignKeyConstraint(
+        ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
+    ),
+)

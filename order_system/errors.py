@@ -1,0 +1,70 @@
+"""What can go wrong, told apart by what may be done about it.
+
+*Business errors* are a definite "no": somebody decided. They are never retried; the order is undone.
+*Transient errors* are trouble on the way: they are retried with the same idempotency key. Only
+`NotReached` promises that nothing happened; after any other transient error the effect may exist.
+"""
+
+
+class OrderSystemError(Exception):
+    """Root of what this system raises on purpose; its message is meant for people."""
+
+
+class BusinessError(OrderSystemError):
+    """A definite no. Never retried, and nothing was done."""
+
+
+class PaymentDeclined(BusinessError):
+    """The card's issuer or the gateway refuses the charge."""
+
+
+class OutOfStock(BusinessError):
+    """At least one line cannot be served; no line of the order was reserved."""
+
+
+class ShippingRefused(BusinessError):
+    """The carrier will not take this parcel, or the label was voided."""
+
+
+class NoticeRefused(BusinessError):
+    """The mailer refuses the recipient."""
+
+
+class Fenced(BusinessError):
+    """The book refuses the claim: the effect is being undone, or the submission is closed."""
+
+
+class OrderConflict(BusinessError):
+    """Other content under the ID of an order that runs, waits or is fulfilled."""
+
+
+class OpenElsewhere(BusinessError):
+    """An older submission of this order is open in another namespace, where it may still run."""
+
+
+class TransientError(OrderSystemError):
+    """Trouble. Retried with the same key; unless it is `NotReached`, the effect may have happened."""
+
+
+class NotReached(TransientError):
+    """The request certainly was not carried out (connection refused, told to come back later)."""
+
+
+class AnswerLost(TransientError):
+    """The request was sent and no answer came: it may or may not have been carried out."""
+
+
+class StillInDoubt(TransientError):
+    """An undo found nothing, but an unanswered attempt may still land: ask again later."""
+
+
+class VerdictMissing(TransientError):
+    """Stock or money was to be given back before shipping's undo had answered `voided`."""
+
+
+class InvalidOrder(OrderSystemError):
+    """Bad input, refused at the door. The message names the field, the place and the cure."""
+
+
+class ServerUnreachable(OrderSystemError):
+    """The Temporal server does not answer."""

@@ -1,0 +1,89 @@
+"""What the order book keeps: submissions, and a journal of their effects."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from order_system.ids import Effect
+from order_system.models import SubmissionRef
+
+
+class EffectState(StrEnum):
+    CLAIMED = "claimed"
+    """An attempt may be at the gateway, or was answered with a definite no."""
+    DONE = "done"
+    """It happened, and its receipt is here."""
+    UNDONE = "undone"
+    """It happened and was reversed."""
+    FENCED = "fenced"
+    """It never happened and no longer can."""
+    IN_DOUBT = "in doubt"
+    """Fenced while an attempt was unanswered: what that attempt did is not known yet, or not for sure."""
+    HANDLED = "handled"
+    """A person settled it by hand."""
+
+
+class SubmissionStatus(StrEnum):
+    OPEN = "open"
+    FULFILLED = "fulfilled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of an activity, on the Temporal server's clock, so that workers need not agree on theirs."""
+
+    started_at: datetime
+    deadline: datetime
+    """When the server gives the attempt up; until then its effect may still land."""
+    namespace: str
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What charging writes into the book when it opens a submission."""
+
+    total: int
+    """Minor units."""
+    currency: str
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    effect: Effect
+    state: EffectState
+    attempts: int
+    unanswered: int
+    """Attempts that neither returned nor failed with a definite answer."""
+    unanswered_until: datetime | None
+    receipt: dict[str, Any] | None
+    claimed_at: datetime | None
+    done_at: datetime | None
+    fenced_at: datetime | None
+    """When an undo began: from then on no attempt may claim the key."""
+    settled_at: datetime | None
+    """When that undo ended."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the effect stands in the way of closing the submission as undone."""
+        return self.state in (EffectState.CLAIMED, EffectState.DONE) or (
+            self.state is EffectState.IN_DOUBT and self.settled_at is None
+        )
+
+
+@dataclass(frozen=True)
+class SubmissionRecord:
+    ref: SubmissionRef
+    namespace: str
+    status: SubmissionStatus
+    failed_step: str | None
+    reason: str | None
+    total: int | None
+    """Minor units; None if payment never opened the submission."""
+    currency: str | None
+    opened_at: datetime
+    closed_at: datetime | None

@@ -1,0 +1,81 @@
+"""Every timeout, retry policy and limit, named by what it is for. No other file holds a literal one.
+
+Budgets count attempts, never elapsed time: schedule-to-close and schedule-to-start timeouts also run
+while no worker does, so a long deployment would refund every order under way.
+"""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# --- activities -----------------------------------------------------------------------------------
+
+EFFECT_ATTEMPT = timedelta(seconds=10)
+"""Start-to-close of one attempt at an effect or an undo. Short, since a cancel waits for it."""
+
+GATEWAY_CALL = timedelta(seconds=8)
+"""A call to the outside world gives up before its attempt does, so that the attempt can still say so."""
+
+EFFECT_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=6,
+)
+"""About 25 seconds of waiting between six attempts; then the step has failed and is undone."""
+
+NOTIFY_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=5,
+)
+"""Best effort: afterwards the order says that its notice failed."""
+
+UNDO_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=0,
+)
+"""Without limit: money and stock are owed until they are given back."""
+
+# --- the saga -------------------------------------------------------------------------------------
+
+ATTENTION_AFTER = timedelta(seconds=30)
+"""An undo that takes longer makes the order show `needs_attention`; it goes on being retried."""
+
+UNDO_AGAIN_AFTER = timedelta(seconds=10)
+"""An undo activity that was ended by hand from outside is scheduled again after this pause."""
+
+CHILD_BUSY_POLL = timedelta(seconds=2)
+CHILD_BUSY_LIMIT = timedelta(minutes=5)
+"""After a reset a child of the earlier run may still hold the ID: how often to try, and for how long.
+Longer than any step takes with all its attempts used."""
+
+# --- worker and clients ---------------------------------------------------------------------------
+
+WORKER_DRAIN = timedelta(seconds=15)
+"""On SIGTERM: longer than EFFECT_ATTEMPT, so that no effect is interrupted between claim and record."""
+
+CONNECT = timedelta(seconds=5)
+"""How long a command waits for the Temporal server before it says that there is none."""
+
+CONNECT_AGAIN = timedelta(seconds=2)
+"""The pause of a worker that waits for its server."""
+
+RPC = timedelta(seconds=10)
+"""One call from a client to the server."""
+
+QUERY = timedelta(seconds=5)
+"""A query needs a worker; without one the answer comes from server and book alone."""
+
+WATCH_POLL = timedelta(milliseconds=250)
+"""How often a live view asks for the progress of what it shows."""
+
+EMBEDDED_START = timedelta(seconds=30)
+EMBEDDED_STOP = timedelta(seconds=10)
+"""How long the embedded server may take to answer, and to stop before it is killed."""
+
+DATABASE_BUSY = timedelta(seconds=5)
+"""How long SQLite waits for another writer before it reports that the database is locked."""
