@@ -6,7 +6,7 @@ waiting polls with growing pauses; other processes are waited for up to `policy.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,16 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import DateTime, Dialect, event
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
 from order_system import policy
+from order_system.errors import DatabaseUnready
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -50,20 +54,20 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(self.url.database).parent)
         self._engine = _create_engine(self)
         self._reading_engine = self._engine.execution_options(order_read_only=True)
         self._writer = asyncio.Lock()
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncGenerator[AsyncConnection]:
         async with AsyncExitStack() as stack:
             if self.is_sqlite:
                 await stack.enter_async_context(self._writer)
             yield await stack.enter_async_context(self._engine.begin())
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(self) -> AsyncGenerator[AsyncConnection]:
         """A consistent snapshot for the length of the block."""
         async with self._reading_engine.connect() as connection:
             if not self.is_sqlite:
@@ -76,9 +80,31 @@ class Database:
         async with self.writing() as connection:
             await connection.run_sync(_upgrade)
 
+    async def prepare(self) -> None:
+        """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
+        may be shared and large, only on command. Raises DatabaseUnready."""
+        try:
+            async with self.reading() as connection:
+                up_to_date = await connection.run_sync(_is_up_to_date)
+            if not up_to_date and self.is_sqlite:
+                await self.migrate()
+        except SQLAlchemyError as failure:
+            cause = getattr(failure, "orig", None) or failure
+            shown = self.url.render_as_string(hide_password=True)
+            raise DatabaseUnready(f"the database {shown} cannot be used: {cause}") from failure
+        if not up_to_date and not self.is_sqlite:
+            raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
+
     async def dispose(self) -> None:
         """Close the connections; without it the driver's threads keep the process alive."""
         await self._engine.dispose()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise DatabaseUnready(f"the folder {folder} cannot be made: {failure.strerror}") from failure
 
 
 def _create_engine(database: Database) -> AsyncEngine:
@@ -105,8 +131,17 @@ def _create_engine(database: Database) -> AsyncEngine:
     return engine
 
 
-def _upgrade(connection: Connection) -> None:
+def _alembic(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(_alembic(connection), "head")
+
+
+def _is_up_to_date(connection: Connection) -> bool:
+    scripts = ScriptDirectory.from_config(_alembic(connection))
+    return set(MigrationContext.configure(connection).get_current_heads()) == set(scripts.get_heads())

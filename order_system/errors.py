@@ -42,6 +42,21 @@ class OpenElsewhere(BusinessError):
     """An older submission of this order is open in another namespace, where it may still run."""
 
 
+NEVER_RETRIED = [
+    error.__name__
+    for error in (
+        PaymentDeclined,
+        OutOfStock,
+        ShippingRefused,
+        NoticeRefused,
+        Fenced,
+        OrderConflict,
+        OpenElsewhere,
+    )
+]
+"""For retry policies, which compare the exact class name: a subclass of your own is retried, in vain."""
+
+
 class TransientError(OrderSystemError):
     """Trouble. Retried with the same key; unless it is `NotReached`, the effect may have happened."""
 
@@ -68,3 +83,19 @@ class InvalidOrder(OrderSystemError):
 
 class ServerUnreachable(OrderSystemError):
     """The Temporal server does not answer."""
+
+
+class InvalidSettings(OrderSystemError):
+    """A setting has a bad value. One line: the variable, what is wrong with it, the cure."""
+
+
+class EmbeddedServerFailed(ServerUnreachable):
+    """The embedded Temporal server is not installed, or did not start."""
+
+
+class UnknownOrder(OrderSystemError):
+    """Neither the server nor the book has such an order."""
+
+
+class DatabaseUnready(OrderSystemError):
+    """The database cannot be opened, or its tables are missing or outdated."""

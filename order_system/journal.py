@@ -1,7 +1,8 @@
 """What the order book keeps: submissions, and a journal of their effects."""
 
-from dataclasses import dataclass
-from datetime import datetime
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -34,12 +35,17 @@ class SubmissionStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of an activity, on the Temporal server's clock, so that workers need not agree on theirs."""
+    """One attempt of an activity, on the Temporal server's clock: workers need not agree on theirs."""
 
     started_at: datetime
     deadline: datetime
     """When the server gives the attempt up; until then its effect may still land."""
     namespace: str
+    _began: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """The server's clock, carried on from the moment the attempt began."""
+        return self.started_at + timedelta(seconds=time.monotonic() - self._began)
 
 
 @dataclass(frozen=True)

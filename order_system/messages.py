@@ -42,11 +42,16 @@ class OrderOutcome(Wire):
     """What a person should know although the order is fulfilled, e.g. that its notice failed."""
 
 
+class StepRequest(Wire):
+    """What every child workflow is told at least."""
+
+    submission: SubmissionRef
+
+
 # --- payment --------------------------------------------------------------------------------------
 
 
-class PaymentRequest(Wire):
-    submission: SubmissionRef
+class PaymentRequest(StepRequest):
     amount: int
     """Minor units."""
     currency: str
@@ -78,13 +83,11 @@ PaymentAnswer = Annotated[Charged | OlderSubmissionOpen | AlreadyFulfilled, Fiel
 # --- inventory, shipping, notification ------------------------------------------------------------
 
 
-class InventoryRequest(Wire):
-    submission: SubmissionRef
+class InventoryRequest(StepRequest):
     lines: tuple[OrderLine, ...]
 
 
-class ShippingRequest(Wire):
-    submission: SubmissionRef
+class ShippingRequest(StepRequest):
     address: Address
     lines: tuple[OrderLine, ...]
 
@@ -94,8 +97,7 @@ class NoticeKind(StrEnum):
     CANCELLATION = "cancellation"
 
 
-class NotificationRequest(Wire):
-    submission: SubmissionRef
+class NotificationRequest(StepRequest):
     kind: NoticeKind
     customer: Customer
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
+from order_system.errors import NEVER_RETRIED
+
 # --- activities -----------------------------------------------------------------------------------
 
 EFFECT_ATTEMPT = timedelta(seconds=10)
@@ -21,6 +23,7 @@ EFFECT_RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=10),
     maximum_attempts=6,
+    non_retryable_error_types=NEVER_RETRIED,
 )
 """About 25 seconds of waiting between six attempts; then the step has failed and is undone."""
 
@@ -29,6 +32,7 @@ NOTIFY_RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=10),
     maximum_attempts=5,
+    non_retryable_error_types=NEVER_RETRIED,
 )
 """Best effort: afterwards the order says that its notice failed."""
 
@@ -79,3 +83,8 @@ EMBEDDED_STOP = timedelta(seconds=10)
 
 DATABASE_BUSY = timedelta(seconds=5)
 """How long SQLite waits for another writer before it reports that the database is locked."""
+
+
+def watch_pause(orders: int) -> float:
+    """Seconds between two looks at this many orders: a live view must not load the server it watches."""
+    return max(WATCH_POLL.total_seconds(), orders * 0.02)

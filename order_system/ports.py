@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from order_system.ids import Effect
-from order_system.journal import Attempt, JournalEntry, Opening, SubmissionRecord
+from order_system.journal import Attempt, EffectState, JournalEntry, Opening, SubmissionRecord
 from order_system.messages import AlreadyFulfilled, NoticeKind, OlderSubmissionOpen, OrderOutcome, Verdict
 from order_system.models import (
     Address,
@@ -136,7 +136,7 @@ class OrderBook(Protocol):
     async def fence(
         self,
         ref: SubmissionRef,
-        effects: Sequence[Effect],
+        effects_to_undo: Sequence[Effect],
         *,
         verdict: Verdict,
         attempt: Attempt,
@@ -148,9 +148,10 @@ class OrderBook(Protocol):
         ...
 
     async def settle(
-        self, ref: SubmissionRef, found: Mapping[Effect, bool], *, verdict: Verdict, at: datetime
+        self, ref: SubmissionRef, states: Mapping[Effect, EffectState], *, verdict: Verdict, at: datetime
     ) -> None:
-        """End an undo: `found` says of each effect whether it had happened and was reversed. Closes the
+        """End an undo: UNDONE for an effect that was found and reversed, FENCED for one that never
+        happened, IN_DOUBT for one that was not found although an attempt was never answered. Closes the
         submission with `verdict` when nothing is held any more. Idempotent; a closed status stays."""
         ...
 
@@ -163,6 +164,10 @@ class OrderBook(Protocol):
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
         """The recorded outcome of a fulfilled order."""
+        ...
+
+    async def order_ids(self, prefix: str) -> list[str]:
+        """The IDs in the book that start with `prefix`, for finding the next free number."""
         ...
 
     async def ledger(self) -> "Ledger":

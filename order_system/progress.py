@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import PlainSerializer
 
@@ -72,3 +72,16 @@ class OrderProgress(Wire):
     @property
     def closed(self) -> bool:
         return self.status not in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+
+
+class StepStatus(Wire):
+    """What the `status` query of one child workflow answers, while it runs and after it has closed."""
+
+    step: Step
+    state: StepState
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    milestones: tuple[str, ...] = ()
+    """What has been reached so far, e.g. `label bought`, `dispatched`."""
+    receipt: dict[str, Any] | None = None
+    failure: str | None = None

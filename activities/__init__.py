@@ -1,0 +1,30 @@
+"""What touches the outside world: thin classes that are handed ports, one for each step."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from activities.inventory import InventoryActivities
+from activities.notification import NotificationActivities
+from activities.payment import PaymentActivities
+from activities.shipping import ShippingActivities
+from order_system.ports import Carrier, Mailer, OrderBook, PaymentGateway, Warehouse
+
+
+def order_activities(
+    book: OrderBook, payments: PaymentGateway, warehouse: Warehouse, carrier: Carrier, mailer: Mailer
+) -> Sequence[Callable[..., Any]]:
+    """Every activity of an order, over your gateways: what a Worker is handed."""
+    payment = PaymentActivities(book, payments)
+    inventory = InventoryActivities(book, warehouse)
+    shipping = ShippingActivities(book, carrier, warehouse)
+    notification = NotificationActivities(book, mailer)
+    return [
+        payment.charge,
+        payment.refund,
+        inventory.reserve,
+        inventory.release,
+        shipping.buy_label,
+        shipping.dispatch,
+        shipping.void_shipment,
+        notification.notify,
+    ]

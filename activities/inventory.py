@@ -1,0 +1,38 @@
+"""Setting stock aside for an order, all lines or none, and putting it back."""
+
+from temporalio import activity
+
+from activities.attempts import carry_out, this_attempt, undo
+from order_system.ids import Effect
+from order_system.journal import EffectState
+from order_system.messages import InventoryRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.models import Reservation
+from order_system.ports import OrderBook, Warehouse
+
+
+class InventoryActivities:
+    def __init__(self, book: OrderBook, warehouse: Warehouse) -> None:
+        self._book = book
+        self._warehouse = warehouse
+
+    @activity.defn
+    async def reserve(self, request: InventoryRequest) -> Reservation:
+        """Reserve every line or none. Idempotent by the submission's key.
+
+        Raises OutOfStock or Fenced, never to be retried.
+        """
+        ref, attempt = request.submission, this_attempt()
+        claimed = await self._book.claim(ref, Effect.RESERVE, attempt)
+
+        async def call(key: str) -> Reservation:
+            return await self._warehouse.reserve(key, lines=request.lines)
+
+        return await carry_out(self._book, ref, claimed, Reservation, call, attempt=attempt)
+
+    @activity.defn
+    async def release(self, request: UndoRequest) -> UndoAnswer:
+        """Undo of `reserve`: fence its key and put back whatever it holds. Idempotent."""
+        state = await undo(self._book, request, Effect.RESERVE, self._warehouse.release)
+        if state is EffectState.UNDONE:
+            return UndoAnswer(result=UndoResult.UNDONE, detail="stock released")
+        return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail="nothing was reserved")

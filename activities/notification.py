@@ -1,0 +1,29 @@
+"""Telling the customer, at most once a submission."""
+
+from temporalio import activity
+
+from activities.attempts import carry_out, this_attempt
+from order_system.ids import Effect
+from order_system.messages import NotificationRequest
+from order_system.models import NoticeReceipt
+from order_system.ports import Mailer, OrderBook
+
+
+class NotificationActivities:
+    def __init__(self, book: OrderBook, mailer: Mailer) -> None:
+        self._book = book
+        self._mailer = mailer
+
+    @activity.defn
+    async def notify(self, request: NotificationRequest) -> NoticeReceipt:
+        """Send a confirmation or a cancellation notice. One key serves both, so an order never gets two.
+
+        Raises NoticeRefused, never to be retried.
+        """
+        ref, attempt = request.submission, this_attempt()
+        claimed = await self._book.claim(ref, Effect.NOTIFY, attempt)
+
+        async def call(key: str) -> NoticeReceipt:
+            return await self._mailer.send(key, kind=request.kind, customer=request.customer)
+
+        return await carry_out(self._book, ref, claimed, NoticeReceipt, call, attempt=attempt)

@@ -1,0 +1,107 @@
+"""Buying a label and handing the parcel over: the pivot, after which an order can only be fulfilled."""
+
+import asyncio
+
+from temporalio import activity
+
+from activities.attempts import ask, carry_out, this_attempt
+from order_system import policy
+from order_system.ids import Effect
+from order_system.journal import Attempt, EffectState, JournalEntry
+from order_system.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.models import DispatchReceipt, Label
+from order_system.ports import Carrier, OrderBook, Voided, Warehouse
+
+
+class ShippingActivities:
+    def __init__(self, book: OrderBook, carrier: Carrier, warehouse: Warehouse) -> None:
+        self._book = book
+        self._carrier = carrier
+        self._warehouse = warehouse
+
+    @activity.defn
+    async def buy_label(self, request: ShippingRequest) -> Label:
+        """Buy a label. Idempotent by the submission's key. Raises ShippingRefused or Fenced."""
+        ref, attempt = request.submission, this_attempt()
+        claimed = await self._book.claim(ref, Effect.LABEL, attempt)
+
+        async def call(key: str) -> Label:
+            return await self._carrier.buy_label(key, address=request.address, lines=request.lines)
+
+        return await carry_out(self._book, ref, claimed, Label, call, attempt=attempt)
+
+    @activity.defn
+    async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
+        """Hand the parcel over, commit its stock, and close the submission as fulfilled. Idempotent.
+
+        Raises ShippingRefused or Fenced. Killed between hand-over and closing, a retry or shipping's undo
+        finds the parcel gone and finishes the rest.
+        """
+        ref, attempt = request.submission, this_attempt()
+        claimed = await self._book.claim(ref, Effect.DISPATCH, attempt)
+        if claimed.state is EffectState.DONE:
+            return DispatchReceipt.model_validate(claimed.receipt)
+
+        async def call(key: str) -> DispatchReceipt:
+            return await self._carrier.dispatch(key, label_key=ref.key(Effect.LABEL))
+
+        parcel = await ask(self._book, ref, Effect.DISPATCH, call)
+        commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+        await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
+        return parcel
+
+    @activity.defn
+    async def void_shipment(self, request: UndoRequest) -> UndoAnswer:
+        """Undo of shipping, and the first of every unwinding: is the parcel gone, or can it never go?
+
+        Only after the answer `voided` may stock and money be given back. Idempotent.
+        """
+        ref, attempt = request.submission, this_attempt()
+        entries = await self._book.fence(
+            ref,
+            [Effect.LABEL, Effect.DISPATCH],
+            verdict=request.verdict,
+            attempt=attempt,
+            needs_verdict=False,
+        )
+        label, dispatch = entries[Effect.LABEL], entries[Effect.DISPATCH]
+        if dispatch.state is EffectState.DONE:
+            return await self._already_dispatched(request, attempt, None)
+        if dispatch.settled_at is not None:
+            return _voided(label)
+
+        states = {Effect.LABEL: EffectState.FENCED, Effect.DISPATCH: EffectState.FENCED}
+        if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
+            async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+                answer = await self._carrier.void(ref.key(Effect.LABEL))
+            if not isinstance(answer, Voided):
+                return await self._already_dispatched(request, attempt, answer)
+            # The carrier's void binds whatever comes later, so nothing here stays in doubt.
+            if answer.label_existed or label.state is EffectState.DONE:
+                states[Effect.LABEL] = EffectState.UNDONE
+        await self._book.settle(ref, states, verdict=request.verdict, at=attempt.now())
+        return _voided(label, states[Effect.LABEL])
+
+    async def _already_dispatched(
+        self, request: UndoRequest, attempt: Attempt, parcel: DispatchReceipt | None
+    ) -> UndoAnswer:
+        """The parcel is gone: finish what dispatch began, instead of undoing anything."""
+        ref = request.submission
+        if parcel is not None:
+            commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+            await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+        journal = await self._book.journal(ref)
+        return UndoAnswer.model_validate(
+            {
+                "result": UndoResult.ALREADY_DISPATCHED,
+                "detail": "the parcel is with the carrier",
+                "parcel": journal[Effect.DISPATCH].receipt,
+                "payment": journal[Effect.CHARGE].receipt,
+            }
+        )
+
+
+def _voided(label: JournalEntry, state: EffectState | None = None) -> UndoAnswer:
+    if (state or label.state) is EffectState.UNDONE:
+        return UndoAnswer(result=UndoResult.UNDONE, detail="label voided")
+    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail="nothing was shipped")

@@ -1,0 +1,144 @@
+"""One submission's account: what the book says of it, beside what the outside world says."""
+
+from dataclasses import dataclass, field
+
+from order_system.ids import Effect, split_key
+from order_system.journal import EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
+from order_system.money import format_amount
+from order_system.ports import (
+    ChargeEntry,
+    Ledger,
+    NoticeEntry,
+    ReservationEntry,
+    ShipmentEntry,
+    Statement,
+    StockEntry,
+)
+
+
+@dataclass
+class Account:
+    record: SubmissionRecord
+    journal: dict[Effect, JournalEntry]
+    claimed: frozenset[Effect]
+    """What any attempt was ever let through to. Read after the statement, when the rest was read before."""
+    charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
+    reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
+    shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
+    notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
+
+    def __str__(self) -> str:
+        return f"{self.record.ref.order_id} (submission {self.record.ref.submission}, {self.record.status})"
+
+    @property
+    def undone(self) -> bool:
+        return self.record.status not in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
+
+    @property
+    def fulfilled(self) -> bool:
+        return self.record.status is SubmissionStatus.FULFILLED
+
+    @property
+    def captured(self) -> int:
+        """Minor units."""
+        return sum(charge.amount for charge in self.charges)
+
+    @property
+    def refunded(self) -> int:
+        """Minor units."""
+        return sum(charge.refunded for charge in self.charges)
+
+    @property
+    def money(self) -> str:
+        """For people."""
+        return f"captured {self._amount(self.captured)}, refunded {self._amount(self.refunded)}"
+
+    @property
+    def total(self) -> str:
+        """For people."""
+        return "unknown" if self.record.total is None else self._amount(self.record.total)
+
+    def _amount(self, minor_units: int) -> str:
+        currency = self.record.currency
+        return f"{minor_units} minor units" if currency is None else format_amount(minor_units, currency)
+
+    def stock(self, state: str) -> bool:
+        return any(reservation.state == state for reservation in self.reservations)
+
+    def parcel(self, state: str) -> bool:
+        return any(shipment.state == state for shipment in self.shipments)
+
+    def handled(self, *effects: Effect) -> bool:
+        """A person settled one of these by hand, out of sight of the gateways: they cannot bear witness."""
+        return any(
+            effect in self.journal and self.journal[effect].state is EffectState.HANDLED for effect in effects
+        )
+
+    def happened(self, effect: Effect) -> int:
+        """How often the world says so, reversed or not."""
+        happened = {
+            Effect.CHARGE: len(self.charges),
+            Effect.RESERVE: len(self.reservations),
+            Effect.LABEL: len(self.shipments),
+            Effect.DISPATCH: sum(shipment.state == "dispatched" for shipment in self.shipments),
+            Effect.COMMIT: sum(reservation.state == "committed" for reservation in self.reservations),
+            Effect.NOTIFY: len(self.notices),
+        }
+        return happened[effect]
+
+    def reversed(self, effect: Effect) -> bool:
+        """Whether the world says that the effect happened and that nothing of it is left."""
+        if effect is Effect.CHARGE:
+            return self.captured == self.refunded
+        if effect is Effect.RESERVE:
+            return not self.stock("reserved") and not self.stock("committed")
+        if effect is Effect.LABEL:
+            return not self.parcel("bought") and not self.parcel("dispatched")
+        return False
+
+
+@dataclass(frozen=True)
+class Books:
+    """The book and the world, sorted by submission."""
+
+    accounts: list[Account]
+    strangers: list[str]
+    """Keys that the world knows, of submissions that the book does not."""
+    reservations: tuple[ReservationEntry, ...]
+    stock: tuple[StockEntry, ...]
+
+
+def draw_up(ledger: Ledger, statement: Statement, later: Ledger) -> Books:
+    """`later` is the ledger as it was after the statement: what opened in between is taken from it."""
+    accounts: dict[tuple[str, str], Account] = {}
+    for record, journal in (*later.entries, *ledger.entries):
+        key = (record.ref.order_id, record.ref.submission)
+        claimed = frozenset(effect for effect, entry in journal.items() if entry.claimed_at is not None)
+        known = accounts.get(key)
+        accounts[key] = Account(record, journal, known.claimed | claimed if known else claimed)
+
+    strangers: list[str] = []
+
+    def account_of(key: str, effect: Effect) -> Account | None:
+        try:
+            order_id, submission, kind = split_key(key)
+        except ValueError:
+            order_id, submission, kind = "", "", None
+        account = accounts.get((order_id, submission)) if kind is effect else None
+        if account is None:
+            strangers.append(key)
+        return account
+
+    for charge in statement.charges:
+        if account := account_of(charge.key, Effect.CHARGE):
+            account.charges.append(charge)
+    for reservation in statement.reservations:
+        if account := account_of(reservation.key, Effect.RESERVE):
+            account.reservations.append(reservation)
+    for shipment in statement.shipments:
+        if account := account_of(shipment.label_key, Effect.LABEL):
+            account.shipments.append(shipment)
+    for notice in statement.notices:
+        if account := account_of(notice.key, Effect.NOTIFY):
+            account.notices.append(notice)
+    return Books(list(accounts.values()), strangers, statement.reservations, statement.stock)

@@ -1,0 +1,184 @@
+"""The order book: what makes an effect single, and an undo final. One of the two intricate places.
+
+**Claim, call, record.** An activity claims the effect's key, calls the gateway with that key, and records
+the receipt. Killed in between, it is retried: the claim is counted again, and the gateway, asked with the
+same key, answers what it answered before. A recorded effect is never asked for again.
+
+**Fence, reverse, settle.** An undo first fences the key: from then on no attempt, however late, can claim
+it. Then it reverses at the gateway whatever happened, and settles the entry. The hard case is an attempt
+that claimed before the fence and has not answered: it may still land. Such a key is *in doubt*, and
+"nothing found" is final only once the deadline of that attempt has passed.
+
+**Closing.** The submission closes in the transaction after which nothing is held any more: fulfilled
+together with the dispatch, failed or cancelled with the last undo. A closed status never changes, and a
+closed submission refuses every claim but the notice's.
+
+Every method is one transaction that locks the submission's row first, so two of them on one submission
+never interleave. Unique indexes (`book_tables.py`) are the guard behind the checks made here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import case
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from order_system import book_reading as reading
+from order_system.book_journal import (
+    change_entry,
+    claim_entry,
+    close_submission,
+    fence_entry,
+    insert_submission,
+    record_entry,
+    voided,
+    write_entry,
+)
+from order_system.book_tables import effects
+from order_system.errors import Fenced, OpenElsewhere, OrderConflict, VerdictMissing
+from order_system.ids import Effect
+from order_system.journal import (
+    Attempt,
+    EffectState,
+    JournalEntry,
+    Opening,
+    SubmissionRecord,
+    SubmissionStatus,
+)
+from order_system.messages import AlreadyFulfilled, OlderSubmissionOpen, Verdict
+from order_system.models import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+
+
+class SqlOrderBook(reading.BookQueries):
+    """`ports.OrderBook` over SQLite or PostgreSQL."""
+
+    # --- claim, record ---------------------------------------------------------------------------
+
+    async def open_and_claim_charge(
+        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        try:
+            return await self._open_and_claim_charge(ref, attempt, opening)
+        except IntegrityError:
+            # Another submission of this order was opened between our look and our insert: now we see it.
+            return await self._open_and_claim_charge(ref, attempt, opening)
+
+    async def _open_and_claim_charge(
+        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        async with self._database.writing() as tx:
+            for other in await reading.live_or_fulfilled(tx, ref.order_id):
+                if other.ref.submission != ref.submission:
+                    return await _give_way(tx, ref, other, attempt)
+            submission = await reading.submission_of(tx, ref, lock=True)
+            if submission is None:
+                await insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)
+            return await claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
+
+    async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
+        async with self._database.writing() as tx:
+            submission = await reading.submission_of(tx, ref, lock=True)
+            if submission is None:
+                raise Fenced(f"{effect} of {ref.order_id}: payment never opened this submission")
+            return await claim_entry(tx, ref, effect, attempt, submission)
+
+    async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
+        async with self._database.writing() as tx:
+            await reading.submission_of(tx, ref, lock=True)
+            fenced = await record_entry(tx, ref, effect, receipt, at)
+        if fenced:
+            raise Fenced(f"{effect} of {ref.order_id} landed after its undo had begun")
+
+    async def answered_no(self, ref: SubmissionRef, effect: Effect) -> None:
+        async with self._database.writing() as tx:
+            await change_entry(
+                tx,
+                ref,
+                effect,
+                effects.c.unanswered > 0,
+                unanswered=effects.c.unanswered - 1,
+                unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
+            )
+
+    async def fulfil(
+        self,
+        ref: SubmissionRef,
+        *,
+        dispatch: DispatchReceipt,
+        commit: CommitReceipt,
+        at: datetime,
+        from_undo: bool = False,
+    ) -> PaymentReceipt:
+        async with self._database.writing() as tx:
+            submission = await reading.submission_of(tx, ref, lock=True)
+            journal = await reading.journal_of(tx, ref)
+            if submission is not None and submission.status is SubmissionStatus.OPEN:
+                if journal[Effect.DISPATCH].fenced_at and not from_undo:
+                    # The undo that owns the key will find the parcel gone, and closes as fulfilled.
+                    raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
+                for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
+                    await write_entry(
+                        tx,
+                        ref,
+                        journal.get(effect),
+                        effect,
+                        state=EffectState.DONE,
+                        receipt=receipt.model_dump(mode="json"),
+                        done_at=at,
+                        settled_at=at if from_undo else None,
+                    )
+                await close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
+            return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
+
+    # --- fence, settle ---------------------------------------------------------------------------
+
+    async def fence(
+        self,
+        ref: SubmissionRef,
+        effects_to_undo: Sequence[Effect],
+        *,
+        verdict: Verdict,
+        attempt: Attempt,
+        needs_verdict: bool,
+    ) -> dict[Effect, JournalEntry]:
+        async with self._database.writing() as tx:
+            submission = await reading.submission_of(tx, ref, lock=True)
+            journal = await reading.journal_of(tx, ref)
+            if submission is None:
+                # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
+                closed_as = SubmissionStatus(verdict.status)
+                await insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
+            if needs_verdict and not voided(journal):
+                raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
+            if submission is None or submission.status is not SubmissionStatus.FULFILLED:
+                for effect in effects_to_undo:
+                    await fence_entry(tx, ref, effect, journal.get(effect), attempt.started_at)
+            journal = await reading.journal_of(tx, ref)
+            return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
+
+    async def settle(
+        self, ref: SubmissionRef, states: Mapping[Effect, EffectState], *, verdict: Verdict, at: datetime
+    ) -> None:
+        async with self._database.writing() as tx:
+            await reading.submission_of(tx, ref, lock=True)
+            for effect, state in states.items():
+                await change_entry(
+                    tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at
+                )
+            journal = await reading.journal_of(tx, ref)
+            if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
+                await close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
+
+
+async def _give_way(
+    tx: AsyncConnection, ref: SubmissionRef, other: SubmissionRecord, attempt: Attempt
+) -> OlderSubmissionOpen | AlreadyFulfilled:
+    """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
+    if other.status is SubmissionStatus.OPEN:
+        if other.namespace != attempt.namespace:
+            raise OpenElsewhere(f"{ref.order_id} is open in namespace {other.namespace}: settle it there")
+        return OlderSubmissionOpen(older=other.ref)
+    if other.ref.fingerprint != ref.fingerprint:
+        raise OrderConflict(f"{ref.order_id} has been fulfilled with other content")
+    return AlreadyFulfilled(outcome=await reading.outcome_of(tx, other))

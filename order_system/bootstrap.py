@@ -1,0 +1,78 @@
+"""The composition root: settings -> book and gateways -> activities -> Worker. Put your gateways in here.
+
+Shared by `worker.py` and the command line; apart from tests and examples nothing else imports the book or
+the simulated world.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities import order_activities
+from order_system import policy
+from order_system.book import SqlOrderBook
+from order_system.client import OrderClient
+from order_system.database import Database
+from order_system.logs import ActivityLogContext
+from order_system.settings import Settings
+from order_system.simulation.faults import load_faults
+from order_system.simulation.world import SimulatedWorld
+from workflows import WORKFLOWS
+
+
+@dataclass(frozen=True)
+class OrderSystem:
+    """Everything of ours that one process needs, over one database."""
+
+    settings: Settings
+    database: Database
+    book: SqlOrderBook
+    world: SimulatedWorld
+
+    def activities(self) -> Sequence[Callable[..., Any]]:
+        """Replace `self.world` by your own gateways here; see "Put in your own gateways" in the README."""
+        return order_activities(
+            self.book, self.world.payments, self.world.warehouse, self.world.carrier, self.world.mailer
+        )
+
+    def worker(self, temporal: Client, **options: Any) -> Worker:
+        """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
+        defaults: dict[str, Any] = {
+            "task_queue": self.settings.task_queue,
+            "workflows": WORKFLOWS,
+            "activities": self.activities(),
+            "interceptors": [ActivityLogContext()],
+            "graceful_shutdown_timeout": policy.WORKER_DRAIN,
+            "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
+            "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
+        }
+        return Worker(temporal, **{**defaults, **options})
+
+    def client(self, temporal: Client) -> OrderClient:
+        return OrderClient(temporal, self.book, task_queue=self.settings.task_queue)
+
+
+@asynccontextmanager
+async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
+    """SQLite is brought up to date here; PostgreSQL is refused until `starter.py migrate` has done it.
+
+    Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated.
+    """
+    faults = load_faults(settings.faults)
+    database = Database(settings.database)
+    try:
+        await database.prepare()
+        world = SimulatedWorld(
+            database,
+            faults=faults,
+            seed=settings.fault_seed,
+            latency=(settings.latency_min, settings.latency_max),
+            strict_stock=settings.strict_stock,
+        )
+        yield OrderSystem(settings, database, SqlOrderBook(database), world)
+    finally:
+        await database.dispose()

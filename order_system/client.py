@@ -1,0 +1,200 @@
+"""What a program may ask of the order system: submit, status, watch, cancel. The command line and the
+pages are thin over this."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system import policy
+from order_system.errors import OrderConflict, OrderSystemError, ServerUnreachable, UnknownOrder
+from order_system.ids import is_order_id, order_workflow_id
+from order_system.journal import SubmissionStatus
+from order_system.messages import OrderOutcome, OrderStatus
+from order_system.models import Order
+from order_system.order_status import OrderStatusReader
+from order_system.ports import OrderBook
+from order_system.progress import OrderProgress
+from workflows.order import OrderFulfillmentWorkflow
+
+FINGERPRINT = "fingerprint"
+_STARTED_BY = "started_by"
+
+
+class Submitted(StrEnum):
+    STARTED = "started"
+    RUNNING = "already running"
+    FULFILLED = "already fulfilled"
+
+
+@dataclass(frozen=True)
+class Submission:
+    order_id: str
+    how: Submitted
+
+
+class CancelVerdict(StrEnum):
+    UNDONE = "undone"
+    TOO_LATE = "too late"
+    ALREADY_CLOSED = "already closed"
+    FIRST_FAILED = "it was failing already"
+    STILL_UNDOING = "still being undone"
+
+
+class OrderClient:
+    """Over a Temporal client and the order book. Every method raises ServerUnreachable if the server
+    cannot be reached."""
+
+    def __init__(self, temporal: Client, book: OrderBook, *, task_queue: str) -> None:
+        self._temporal = temporal
+        self._book = book
+        self._task_queue = task_queue
+        self._status = OrderStatusReader(temporal, book)
+
+    async def submit(self, order: Order) -> Submission:
+        """Start the order, or find it. Safe to repeat: never a second charge.
+
+        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated:
+        it runs again, as a new submission. Raises OrderConflict for other content under a live or
+        fulfilled ID.
+        """
+        if await self._fulfilled_before(order):
+            return Submission(order.order_id, Submitted.FULFILLED)
+        ours = uuid.uuid4().hex
+        async with _reaching_server():
+            try:
+                handle = await self._temporal.start_workflow(
+                    OrderFulfillmentWorkflow.run,
+                    order,
+                    id=order_workflow_id(order.order_id),
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    memo={FINGERPRINT: order.fingerprint(), _STARTED_BY: ours},
+                    static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
+                    rpc_timeout=policy.RPC,
+                )
+            except WorkflowAlreadyStartedError:
+                return await self._completed_meanwhile(order)
+            memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
+        if memo.get(FINGERPRINT) != order.fingerprint():
+            raise OrderConflict(f"{order.order_id} is running with other content; it was left as it is")
+        started = memo.get(_STARTED_BY) == ours
+        return Submission(order.order_id, Submitted.STARTED if started else Submitted.RUNNING)
+
+    async def status(self, order_id: str) -> OrderProgress:
+        """The order document, from the workflow while Temporal has it, else from the book.
+
+        Raises UnknownOrder.
+        """
+        _check(order_id)
+        async with _reaching_server():
+            return await self._status.read(order_id)
+
+    async def outcome(self, order_id: str) -> OrderOutcome | None:
+        """What a fulfilled order came to; kept for ever in the book."""
+        return await self._book.outcome(order_id)
+
+    async def watch(self, order_ids: Sequence[str]) -> AsyncGenerator[dict[str, OrderProgress]]:
+        """Documents of all these orders, again and again, until each is closed or waits for a person."""
+        seen: dict[str, OrderProgress] = {}
+        pending = list(order_ids)
+        while True:
+            for progress in await asyncio.gather(*(self.status(order_id) for order_id in pending)):
+                seen[progress.order_id] = progress
+            pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
+            yield {order_id: seen[order_id] for order_id in order_ids}
+            if not pending:
+                return
+            await asyncio.sleep(policy.watch_pause(len(pending)))
+
+    async def cancel(self, order_id: str) -> tuple[CancelVerdict, OrderProgress]:
+        """Ask for a cancel and wait for the verdict. A stuck undo is not waited for. Raises UnknownOrder."""
+        before = await self.status(order_id)
+        if before.closed:
+            return CancelVerdict.ALREADY_CLOSED, before
+        async with _reaching_server():
+            if not await _request_cancel(self._order(order_id)):
+                return CancelVerdict.ALREADY_CLOSED, await self.status(order_id)
+        after = before
+        async for documents in self.watch([order_id]):
+            after = documents[order_id]
+        match after.status:
+            case OrderStatus.FULFILLED:
+                return CancelVerdict.TOO_LATE, after
+            case OrderStatus.FAILED:
+                return CancelVerdict.FIRST_FAILED, after
+            case OrderStatus.NEEDS_ATTENTION:
+                return CancelVerdict.STILL_UNDOING, after
+            case _:
+                return CancelVerdict.UNDONE, after
+
+    async def known_order_ids(self, prefix: str) -> set[str]:
+        """Of the orders in the book or on the server, those whose ID starts with `prefix`."""
+        known = set(await self._book.order_ids(prefix))
+        start = order_workflow_id(prefix).replace("'", "''")
+        async with _reaching_server():
+            async for execution in self._temporal.list_workflows(
+                f"WorkflowId STARTS_WITH '{start}'", rpc_timeout=policy.RPC
+            ):
+                known.add(execution.id.removeprefix(order_workflow_id("")))
+        return known
+
+    def _order(self, order_id: str) -> WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]:
+        return self._temporal.get_workflow_handle_for(
+            OrderFulfillmentWorkflow.run, order_workflow_id(order_id)
+        )
+
+    async def _fulfilled_before(self, order: Order) -> bool:
+        known = (await self._book.find([order.order_id])).get(order.order_id)
+        if known is None or known.status is not SubmissionStatus.FULFILLED:
+            return False
+        if known.ref.fingerprint != order.fingerprint():
+            raise OrderConflict(f"{order.order_id} has been fulfilled with other content")
+        return True
+
+    async def _completed_meanwhile(self, order: Order) -> Submission:
+        """The server has it as completed: the book must say so too by now."""
+        if await self._fulfilled_before(order):
+            return Submission(order.order_id, Submitted.FULFILLED)
+        raise OrderConflict(
+            f"{order.order_id} is completed on the server but not in this order book: "
+            "is ORDER_DATABASE_URL or ORDER_DATA_DIR the one that its worker used?"
+        )
+
+
+async def _request_cancel(order: WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]) -> bool:
+    """False if it closed before the request came."""
+    try:
+        await order.cancel(rpc_timeout=policy.RPC)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    description = await order.describe(rpc_timeout=policy.RPC)
+    return description.status is not WorkflowExecutionStatus.TERMINATED
+
+
+def _check(order_id: str) -> None:
+    if not is_order_id(order_id):
+        raise UnknownOrder(
+            f"{order_id[:80]!r} is no order ID: 1 to 64 letters, digits, '.', '_' or '-', e.g. ORDER-001"
+        )
+
+
+@asynccontextmanager
+async def _reaching_server() -> AsyncGenerator[None]:
+    """No caller sees a gRPC error."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
+            raise ServerUnreachable("the Temporal server does not answer") from error
+        raise OrderSystemError(f"the Temporal server refuses: {error.message}") from error

@@ -1,0 +1,176 @@
+"""What must hold between the book and the world, whatever died on the way.
+
+Each invariant yields a readable line for every violation. Open submissions are under way, so only what may
+never happen counts against them. An effect that a person handled is left out: the gateways were not told.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+
+from order_system.accounts import Books
+from order_system.ids import Effect
+from order_system.journal import EffectState, SubmissionStatus
+
+MONEY = (Effect.CHARGE,)
+STOCK = (Effect.RESERVE, Effect.COMMIT)
+PARCEL = (Effect.LABEL, Effect.DISPATCH)
+
+
+# --- what the world alone must keep ---------------------------------------------------------------
+
+
+def refunds_within_captures(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if any(not 0 <= charge.refunded <= charge.amount for charge in account.charges):
+            yield f"{account}: {account.money}"
+
+
+def stock_adds_up(books: Books) -> Iterator[str]:
+    for entry in books.stock:
+        parts = f"{entry.on_hand} on hand, {entry.reserved} reserved, {entry.shipped} shipped"
+        if min(entry.on_hand, entry.reserved, entry.shipped) < 0:
+            yield f"SKU {entry.sku}: {parts}"
+        elif entry.on_hand + entry.reserved + entry.shipped != entry.initial:
+            yield f"SKU {entry.sku}: {parts}, of {entry.initial} at first"
+
+
+def stock_agrees_with_reservations(books: Books) -> Iterator[str]:
+    expected: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for reservation in books.reservations:
+        for sku, quantity in reservation.lines:
+            expected[reservation.state][sku] += quantity
+    actual = {entry.sku: (entry.reserved, entry.shipped) for entry in books.stock}
+    for sku in sorted({*actual, *expected["reserved"], *expected["committed"]}):
+        reserved, shipped = actual.get(sku, (0, 0))
+        held, gone = expected["reserved"][sku], expected["committed"][sku]
+        if (reserved, shipped) != (held, gone):
+            yield f"SKU {sku}: {reserved} reserved, {shipped} shipped, but its reservations say {held}, {gone}"
+
+
+# --- at most once ---------------------------------------------------------------------------------
+
+
+def no_effect_twice(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        for effect in Effect:
+            times = account.happened(effect)
+            if times > 1:
+                yield f"{account}: {effect} happened {times} times"
+
+
+def one_live_submission(books: Books) -> Iterator[str]:
+    of_order: defaultdict[str, Counter[SubmissionStatus]] = defaultdict(Counter)
+    for account in books.accounts:
+        of_order[account.record.ref.order_id][account.record.status] += 1
+    for order_id, statuses in of_order.items():
+        for status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
+            if statuses[status] > 1:
+                yield f"{order_id}: {statuses[status]} submissions are {status}"
+
+
+# --- all or nothing -------------------------------------------------------------------------------
+
+
+def money_whole_or_not_at_all(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        kept = account.captured - account.refunded
+        if kept not in (0, account.record.total or 0) and not account.handled(*MONEY):
+            yield f"{account}: {account.money}, of a total of {account.total}"
+
+
+def fulfilled_is_complete(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if not account.fulfilled:
+            continue
+        paid = account.charges and account.captured == account.record.total and account.refunded == 0
+        if not paid and not account.handled(*MONEY):
+            yield f"{account}: {account.money}, of a total of {account.total}"
+        if not account.parcel("dispatched") and not account.handled(*PARCEL):
+            yield f"{account}: no parcel was dispatched"
+        if not account.stock("committed") and not account.handled(*STOCK):
+            yield f"{account}: its stock was not committed"
+
+
+def undone_holds_nothing(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if not account.undone:
+            continue
+        if account.captured != account.refunded and not account.handled(*MONEY):
+            yield f"{account}: {account.money}"
+        for state in ("reserved", "committed"):
+            if account.stock(state) and not account.handled(*STOCK):
+                yield f"{account}: its stock is still {state}"
+        for state in ("bought", "dispatched"):
+            if account.parcel(state) and not account.handled(*PARCEL):
+                yield f"{account}: its label is {state}"
+
+
+def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if not account.parcel("dispatched"):
+            continue
+        if account.refunded and not account.handled(*MONEY):
+            yield f"{account}: the parcel is dispatched, yet {account.money}"
+        if account.stock("released") and not account.handled(*STOCK):
+            yield f"{account}: the parcel is dispatched, yet its stock was released"
+
+
+# --- the book and the world agree -----------------------------------------------------------------
+
+
+def undos_waited_for_shipping(books: Books) -> Iterator[str]:
+    """Equal times are fine: they are read off one clock, and it may not have ticked in between."""
+    for account in books.accounts:
+        dispatch = account.journal.get(Effect.DISPATCH)
+        for effect in (Effect.CHARGE, Effect.RESERVE):
+            entry = account.journal.get(effect)
+            if entry is None or entry.fenced_at is None or account.handled(effect, Effect.DISPATCH):
+                continue
+            if dispatch is None or dispatch.settled_at is None:
+                yield f"{account}: the undo of {effect} began without shipping's verdict"
+            elif dispatch.state is EffectState.DONE:
+                yield f"{account}: the undo of {effect} began although the parcel was gone"
+            elif entry.fenced_at < dispatch.settled_at:
+                early = dispatch.settled_at - entry.fenced_at
+                yield f"{account}: the undo of {effect} began {early} before shipping's verdict"
+
+
+def nothing_unclaimed(books: Books) -> Iterator[str]:
+    """A commit is never claimed: it belongs to the dispatch."""
+    for key in books.strangers:
+        yield f"{key}: unknown to the book"
+    for account in books.accounts:
+        for effect in Effect:
+            if effect is Effect.COMMIT or effect in account.claimed:
+                continue
+            if account.happened(effect) and not account.handled(effect):
+                yield f"{account}: {effect} happened, but was never claimed in the book"
+
+
+def book_is_true(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        for effect, entry in account.journal.items():
+            happened = account.happened(effect) > 0
+            if entry.state is EffectState.DONE and not happened:
+                yield f"{account}: {effect} is done in the book, but the world knows nothing of it"
+            if entry.state is EffectState.FENCED and happened:
+                yield f"{account}: by the book, {effect} never happened, but it did"
+            if entry.state is EffectState.UNDONE and not (happened and account.reversed(effect)):
+                found = "is not" if happened else "never was in the world, and so cannot have been"
+                yield f"{account}: {effect} is undone in the book, but {found} reversed"
+
+
+INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
+    "refunds never exceed captures": refunds_within_captures,
+    "money is kept whole or not at all": money_whole_or_not_at_all,
+    "stock adds up and is never negative": stock_adds_up,
+    "stock agrees with its reservations": stock_agrees_with_reservations,
+    "no effect happened twice": no_effect_twice,
+    "one open and one fulfilled submission an order, at most": one_live_submission,
+    "fulfilled orders are paid, dispatched and committed": fulfilled_is_complete,
+    "undone orders hold no money, stock or parcel": undone_holds_nothing,
+    "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
+    "money and stock waited for shipping's verdict": undos_waited_for_shipping,
+    "nothing happened without a claim in the book": nothing_unclaimed,
+    "what the book says was done or undone is so": book_is_true,
+}

@@ -1,0 +1,119 @@
+"""What can be set from outside, all of it `ORDER_...`. The environment is read here and nowhere else, but
+for the connection to Temporal, which the SDK reads in the ecosystem's own way (`connection.py`)."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from order_system.errors import InvalidSettings
+from order_system.ids import TASK_QUEUE
+
+PREFIX = "ORDER_"
+DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """One field a variable: `data_dir` is ORDER_DATA_DIR. Descriptions are the cure in error messages."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        Path(".data"), description="a folder for the SQLite files and the embedded Temporal server"
+    )
+    database_url: str | None = Field(
+        None, repr=False, description="a SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/orders"
+    )
+    task_queue: str = Field(
+        TASK_QUEUE,
+        min_length=1,
+        max_length=1000,
+        description="the name of the task queue that workers and clients share",
+    )
+    faults: str = Field("default", description="`none`, `default`, or the path of a file with fault rates")
+    fault_seed: int = Field(1, description="a whole number (the same one replays the same faults)")
+    latency_min: Seconds = Field(
+        0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"
+    )
+    latency_max: Seconds = Field(0.3, description="the seconds that a simulated call lasts at most, e.g. 0.3")
+    strict_stock: bool = Field(
+        False,
+        description="true or false (whether the simulated warehouse refuses SKUs that it was not given)",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="json, console or auto (console on a terminal, else json)"
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level_in_capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_driver(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            driver = make_url(value).drivername
+        except ArgumentError:
+            raise ValueError("not a SQLAlchemy URL") from None
+        if driver not in DRIVERS:
+            raise ValueError(f"the driver {driver!r} is neither {' nor '.join(DRIVERS)}")
+        return value
+
+    @field_validator("faults")
+    @classmethod
+    def _known_faults(cls, value: str) -> str:
+        if value not in ("none", "default") and not Path(value).is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @model_validator(mode="after")
+    def _latencies_in_order(self) -> "Settings":
+        if self.latency_min > self.latency_max:
+            raise ValueError(
+                f"{PREFIX}LATENCY_MIN={self.latency_min} is above {PREFIX}LATENCY_MAX={self.latency_max}: "
+                "set both, or neither for the defaults"
+            )
+        return self
+
+    @property
+    def database(self) -> str:
+        """The URL to open, password included: `database_url`, or else a SQLite file in `data_dir`."""
+        if self.database_url is not None:
+            return self.database_url
+        file = URL.create("sqlite+aiosqlite", database=str(self.data_dir / "orders.db"))
+        return file.render_as_string(hide_password=False)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The environment's settings; `overrides` (field names) win, as command line options do.
+
+    Raises InvalidSettings: one line that names the variable, what is wrong with it, and the cure.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as invalid:
+        raise InvalidSettings("; ".join(_explain(problem) for problem in invalid.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return reason
+    name = str(problem["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"there is no setting named {name}"
+    # A database URL may hold a password, so its value is not repeated.
+    given = "" if name == "database_url" else f"={problem['input']}"
+    return f"{PREFIX}{name.upper()}{given}: {reason}. It takes {field.description}; unset it for the default."

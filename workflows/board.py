@@ -1,0 +1,160 @@
+"""The order's notice board: what `progress` answers and what the Web UI shows as current details."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+from workflows.failures import in_words, state_after
+
+with workflow.unsafe.imports_passed_through():
+    from order_system.ids import Step, step_workflow_id
+    from order_system.messages import OrderStatus, Verdict
+    from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+
+_MARKS = {
+    StepState.PENDING: "▫️",
+    StepState.SKIPPED: "⏭️",
+    StepState.RUNNING: "⏳",
+    StepState.COMPLETED: "✅",
+    UndoState.PENDING: "⏳",
+    UndoState.DONE: "↩️",
+    UndoState.STUCK: "🆘",
+}
+
+
+class OrderBoard:
+    """Written by the parent and its saga, read by queries. Nothing here adds an event to the history."""
+
+    def __init__(self, order_id: str) -> None:
+        self._order_id = order_id
+        self._status = OrderStatus.RUNNING
+        self._verdict: Verdict | None = None
+        self._note: str | None = None
+        self._undos: dict[Step, UndoProgress] = {}
+        self._steps = {
+            step: StepProgress(step=step, workflow_id=step_workflow_id(step, order_id)) for step in Step
+        }
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def step_started(self, step: Step, run_id: str | None) -> None:
+        self._step(
+            step,
+            status=StepState.RUNNING,
+            run_id=run_id,
+            started_at=workflow.now(),
+            closed_at=None,
+            duration_ms=None,
+            reason=None,
+        )
+
+    def step_completed(self, step: Step) -> None:
+        self._step_closed(step, StepState.COMPLETED, None)
+
+    def step_failed(self, step: Step, failure: BaseException) -> None:
+        self._step_closed(step, state_after(failure), in_words(failure))
+
+    @property
+    def current_step(self) -> Step | None:
+        """The step that was started last; None before the first."""
+        started = [step for step in Step if self._steps[step].status is not StepState.PENDING]
+        return started[-1] if started else None
+
+    def _step_closed(self, step: Step, state: StepState, reason: str | None) -> None:
+        began = self._steps[step].started_at or workflow.now()
+        ended = workflow.now()
+        self._step(
+            step, status=state, closed_at=ended, duration_ms=_milliseconds(began, ended), reason=reason
+        )
+
+    def _step(self, step: Step, **changes: object) -> None:
+        self._steps[step] = self._steps[step].model_copy(update=changes)
+        self._publish()
+
+    # --- undos and the end -----------------------------------------------------------------------
+
+    def undo_started(self, step: Step) -> None:
+        self._undo(step, UndoState.PENDING, None)
+
+    def undo_stuck(self, step: Step, reason: str) -> None:
+        self._undo(step, UndoState.STUCK, reason)
+
+    def undo_done(self, step: Step, detail: str) -> None:
+        self._undo(step, UndoState.DONE, detail)
+
+    def forget_undos(self) -> None:
+        """They were an older submission's, which is settled now."""
+        self._undos.clear()
+        self._publish()
+
+    def _undo(self, step: Step, status: UndoState, reason: str | None) -> None:
+        self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
+        self._publish()
+
+    def unwinding(self, verdict: Verdict) -> None:
+        """The order will not be fulfilled, unless its parcel turns out to be gone."""
+        self._verdict = verdict
+        self._skip_pending()
+        self._publish()
+
+    def fulfilled(self, note: str | None) -> None:
+        self._verdict = None
+        self._status = OrderStatus.FULFILLED
+        self._note = note
+        self._skip_pending()
+        self._publish()
+
+    def undone(self, verdict: Verdict) -> None:
+        self._status = verdict.status
+        self._publish()
+
+    def _skip_pending(self) -> None:
+        for step, progress in self._steps.items():
+            if progress.status is StepState.PENDING:
+                self._steps[step] = progress.model_copy(update={"status": StepState.SKIPPED})
+
+    # --- what people see -------------------------------------------------------------------------
+
+    def progress(self) -> OrderProgress:
+        info = workflow.info()
+        stuck = any(undo.status is UndoState.STUCK for undo in self._undos.values())
+        waiting = self._status is OrderStatus.RUNNING and stuck
+        return OrderProgress(
+            order_id=self._order_id,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            submission=info.first_execution_run_id,
+            status=OrderStatus.NEEDS_ATTENTION if waiting else self._status,
+            failed_step=self._verdict.failed_step if self._verdict else None,
+            reason=self._verdict.reason if self._verdict else None,
+            note=self._note,
+            children=tuple(self._steps.values()),
+            compensations=tuple(self._undos.values()),
+        )
+
+    def _publish(self) -> None:
+        workflow.set_current_details(_markdown(self.progress()))
+
+
+def _markdown(progress: OrderProgress) -> str:
+    lines = [f"### {progress.order_id}: {progress.status.replace('_', ' ')}"]
+    if progress.reason:
+        lines.append(f"{progress.failed_step or 'order'}: {progress.reason}")
+    lines += [
+        f"- {_MARKS.get(step.status, '❌')} {step.step}: {step.status.replace('_', ' ')}"
+        + (f" in {step.duration_ms} ms" if step.duration_ms is not None else "")
+        + (f" ({step.reason})" if step.reason else "")
+        for step in progress.children
+    ]
+    lines += [
+        f"- {_MARKS[undo.status]} undo of {undo.step}: {undo.status}"
+        + (f" ({undo.reason})" if undo.reason else "")
+        for undo in progress.compensations
+    ]
+    if progress.note:
+        lines.append(f"\n{progress.note}")
+    return "\n".join(lines)
+
+
+def _milliseconds(began: datetime, ended: datetime) -> int:
+    return round((ended - began).total_seconds() * 1000)

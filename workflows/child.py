@@ -1,0 +1,65 @@
+"""Starting one child of an order and awaiting its end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+from workflows.board import OrderBoard
+from workflows.failures import is_eviction
+
+with workflow.unsafe.imports_passed_through():
+    from order_system import policy
+    from order_system.ids import Step, step_workflow_id
+    from order_system.messages import StepRequest
+
+Request = TypeVar("Request", bound=StepRequest)
+Answer = TypeVar("Answer")
+
+
+async def run_child(
+    step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request, board: OrderBoard
+) -> Answer:
+    """Run one step as a child workflow. Raises what it failed of, with the step on the board closed.
+
+    A cancel of the parent travels into the child and is awaited there.
+    """
+    try:
+        child = await _start(step, run, request)
+        board.step_started(step, child.first_execution_run_id)
+        answer = await child
+    except (FailureError, asyncio.CancelledError) as failure:
+        if not is_eviction(failure):
+            board.step_failed(step, failure)
+        raise
+    board.step_completed(step)
+    return answer
+
+
+async def _start(
+    step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request
+) -> ChildWorkflowHandle[Any, Answer]:
+    """After a reset of the parent, a child of the earlier run may still hold the ID. What it does is done
+    under the same keys, so it is waited for, and then asked again by a child of our own."""
+    order_id = request.submission.order_id
+    waited = timedelta(0)
+    while True:
+        try:
+            return await workflow.start_child_workflow(
+                run,
+                request,
+                id=step_workflow_id(step, order_id),
+                parent_close_policy=ParentClosePolicy.TERMINATE,
+                static_summary=f"{step} of {order_id}",
+            )
+        except WorkflowAlreadyStartedError:
+            if waited >= policy.CHILD_BUSY_LIMIT:
+                raise ApplicationError(
+                    f"an earlier {step} of {order_id} is still running", type="ChildBusy"
+                ) from None
+            await workflow.sleep(policy.CHILD_BUSY_POLL)
+            waited += policy.CHILD_BUSY_POLL

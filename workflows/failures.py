@@ -1,0 +1,81 @@
+"""Reading failures: what went wrong at the bottom of a chain, and which cause came first."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from temporalio import exceptions, workflow
+from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TerminatedError
+
+with workflow.unsafe.imports_passed_through():
+    from order_system.ids import Step
+    from order_system.messages import OrderStatus, Verdict
+    from order_system.progress import StepState
+
+T = TypeVar("T")
+
+
+def root_cause(failure: BaseException) -> BaseException:
+    """The innermost failure: ChildWorkflowError -> ActivityError -> ApplicationError."""
+    while isinstance(failure, FailureError) and failure.cause is not None:
+        failure = failure.cause
+    return failure
+
+
+def in_words(failure: BaseException) -> str:
+    """One line for people."""
+    cause = root_cause(failure)
+    if isinstance(cause, ApplicationError):
+        return f"{cause.type}: {cause.message}" if cause.type else cause.message
+    if isinstance(cause, exceptions.TimeoutError):
+        return "no answer in time"
+    if isinstance(cause, (CancelledError, asyncio.CancelledError)):
+        return "cancelled"
+    if isinstance(cause, TerminatedError):
+        return "terminated"
+    return str(cause)
+
+
+def state_after(failure: BaseException) -> StepState:
+    match root_cause(failure):
+        case CancelledError() | asyncio.CancelledError():
+            return StepState.CANCELLED
+        case TerminatedError():
+            return StepState.TERMINATED
+        case exceptions.TimeoutError():
+            return StepState.TIMED_OUT
+        case _:
+            return StepState.FAILED
+
+
+def is_eviction(failure: BaseException) -> bool:
+    """The worker drops the workflow from its cache by cancelling its tasks: nobody asked for a cancel,
+    and the workflow goes on elsewhere. It must never start an undo."""
+    return isinstance(failure, asyncio.CancelledError) and workflow.cancellation_reason() is None
+
+
+def raise_if_cancelled() -> None:
+    """A cancel that lands in the same task as a step's completion is not raised: look for it."""
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError
+
+
+def first_cause(failure: BaseException, step: Step | None) -> Verdict:
+    """Why the order is undone, decided once. A cancel that has arrived by now came first; one that
+    arrives later finds the order failed."""
+    reason = workflow.cancellation_reason()
+    if reason is not None:
+        return Verdict(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
+    return Verdict(status=OrderStatus.FAILED, failed_step=step, reason=in_words(failure))
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Await to the end, whatever cancels arrive meanwhile: an undo is never interrupted, and after
+    dispatch it is too late. Only an eviction passes through."""
+    task = asyncio.create_task(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError as cancelled:
+            if task.cancelled() or is_eviction(cancelled):
+                raise

@@ -1,0 +1,37 @@
+"""The fourth child: tell the customer. Also sends the notice of a cancellation that gave money back."""
+
+from temporalio import workflow
+
+from workflows.step import StepRecord, run_effect
+
+with workflow.unsafe.imports_passed_through():
+    from activities.notification import NotificationActivities
+    from order_system import policy
+    from order_system.ids import Step
+    from order_system.messages import NotificationRequest
+    from order_system.models import NoticeReceipt
+    from order_system.progress import StepStatus
+
+
+@workflow.defn
+class NotificationWorkflow:
+    """`notification-<ORDER_ID>`: one notice, best effort; its failure harms no order."""
+
+    def __init__(self) -> None:
+        self._record = StepRecord(Step.NOTIFICATION)
+
+    @workflow.run
+    async def run(self, request: NotificationRequest) -> NoticeReceipt:
+        with self._record:
+            notice = await run_effect(
+                NotificationActivities.notify,
+                request,
+                summary=f"send the {request.kind}",
+                retry_policy=policy.NOTIFY_RETRY,
+            )
+            self._record.answered(notice)
+            return notice
+
+    @workflow.query
+    def status(self) -> StepStatus:
+        return self._record.status()

@@ -1,0 +1,35 @@
+"""The first child: charge the customer."""
+
+from temporalio import workflow
+
+from workflows.step import StepRecord, run_effect
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment import PaymentActivities
+    from order_system.ids import Step
+    from order_system.messages import Charged, PaymentAnswer, PaymentRequest
+    from order_system.money import format_amount
+    from order_system.progress import StepStatus
+
+
+@workflow.defn
+class PaymentWorkflow:
+    """`payment-<ORDER_ID>`: charges the total of one submission, at most once."""
+
+    def __init__(self) -> None:
+        self._record = StepRecord(Step.PAYMENT)
+
+    @workflow.run
+    async def run(self, request: PaymentRequest) -> PaymentAnswer:
+        with self._record:
+            answer = await run_effect(
+                PaymentActivities.charge,
+                request,
+                summary=f"charge {format_amount(request.amount, request.currency)}",
+            )
+            self._record.answered(answer.receipt if isinstance(answer, Charged) else answer)
+            return answer
+
+    @workflow.query
+    def status(self) -> StepStatus:
+        return self._record.status()

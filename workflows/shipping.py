@@ -1,0 +1,36 @@
+"""The third child: buy a label, then hand the parcel over. The hand-over is the order's pivot."""
+
+from temporalio import workflow
+
+from workflows.step import StepRecord, run_effect
+
+with workflow.unsafe.imports_passed_through():
+    from activities.shipping import ShippingActivities
+    from order_system.ids import Step
+    from order_system.messages import ShippingRequest
+    from order_system.models import DispatchReceipt
+    from order_system.progress import StepStatus
+
+
+@workflow.defn
+class ShippingWorkflow:
+    """`shipping-<ORDER_ID>`: label, then dispatch; its status says how far it has come."""
+
+    def __init__(self) -> None:
+        self._record = StepRecord(Step.SHIPPING)
+
+    @workflow.run
+    async def run(self, request: ShippingRequest) -> DispatchReceipt:
+        with self._record:
+            label = await run_effect(ShippingActivities.buy_label, request, summary="buy a label")
+            self._record.reached(f"label bought: {label.tracking_number}")
+            parcel = await run_effect(
+                ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
+            )
+            self._record.reached("dispatched")
+            self._record.answered(parcel)
+            return parcel
+
+    @workflow.query
+    def status(self) -> StepStatus:
+        return self._record.status()

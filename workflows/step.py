@@ -1,0 +1,86 @@
+"""What the four child workflows share: how they run an activity, and what their `status` answers."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+from workflows.failures import in_words, state_after
+
+with workflow.unsafe.imports_passed_through():
+    from order_system import policy
+    from order_system.ids import Step
+    from order_system.models import Wire
+    from order_system.progress import StepState, StepStatus
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+
+async def run_effect(
+    activity: Callable[[Any, Request], Awaitable[Answer]],
+    request: Request,
+    *,
+    summary: str,
+    retry_policy: RetryPolicy = policy.EFFECT_RETRY,
+) -> Answer:
+    """One effect on the outside world, retried by itself. A cancel waits for the attempt that runs:
+    otherwise the undo could overtake a charge that is still on its way."""
+    return await workflow.execute_activity_method(
+        activity,
+        request,
+        start_to_close_timeout=policy.EFFECT_ATTEMPT,
+        retry_policy=retry_policy,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+
+
+class StepRecord(AbstractContextManager["StepRecord"]):
+    """Keeps a child's status; entered when its work begins, left when that ends or fails."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._state = StepState.PENDING
+        self._started_at: datetime | None = None
+        self._ended_at: datetime | None = None
+        self._milestones: list[str] = []
+        self._receipt: Wire | None = None
+        self._failure: str | None = None
+
+    def reached(self, milestone: str) -> None:
+        self._milestones.append(milestone)
+
+    def answered(self, receipt: Wire) -> None:
+        self._receipt = receipt
+
+    def __enter__(self) -> "StepRecord":
+        self._state = StepState.RUNNING
+        self._started_at = workflow.now()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        failure: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._ended_at = workflow.now()
+        self._state = StepState.COMPLETED if failure is None else state_after(failure)
+        self._failure = None if failure is None else in_words(failure)
+
+    def status(self) -> StepStatus:
+        return StepStatus(
+            step=self._step,
+            state=self._state,
+            started_at=self._started_at,
+            ended_at=self._ended_at,
+            milestones=tuple(self._milestones),
+            receipt=self._receipt.model_dump(mode="json") if self._receipt else None,
+            failure=self._failure,
+        )
