@@ -20,8 +20,6 @@ from order_system.ports import (
 class Account:
     record: SubmissionRecord
     journal: dict[Effect, JournalEntry]
-    claimed: frozenset[Effect]
-    """What any attempt was ever let through to. Read after the statement, when the rest was read before."""
     charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
     shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
@@ -68,6 +66,10 @@ class Account:
     def parcel(self, state: str) -> bool:
         return any(shipment.state == state for shipment in self.shipments)
 
+    @property
+    def key(self) -> tuple[str, str]:
+        return _key_of(self.record)
+
     def handled(self, *effects: Effect) -> bool:
         """A person settled one of these by hand, out of sight of the gateways: they cannot bear witness."""
         return any(
@@ -102,6 +104,8 @@ class Books:
     """The book and the world, sorted by submission."""
 
     accounts: list[Account]
+    claims: set[tuple[str, str, Effect]]
+    """Order ID, submission, effect: what any attempt was ever let through to."""
     strangers: list[str]
     """Keys that the world knows, of submissions that the book does not."""
     reservations: tuple[ReservationEntry, ...]
@@ -109,23 +113,21 @@ class Books:
 
 
 def draw_up(ledger: Ledger, statement: Statement, later: Ledger) -> Books:
-    """`later` is the ledger as it was after the statement: what opened in between is taken from it."""
-    accounts: dict[tuple[str, str], Account] = {}
-    for record, journal in (*later.entries, *ledger.entries):
-        key = (record.ref.order_id, record.ref.submission)
-        claimed = frozenset(effect for effect, entry in journal.items() if entry.claimed_at is not None)
-        known = accounts.get(key)
-        accounts[key] = Account(record, journal, known.claimed | claimed if known else claimed)
-
+    """`later` is the ledger as it was after the statement; only claims are looked for there."""
+    accounts = {_key_of(record): Account(record, journal) for record, journal in ledger.entries}
+    claims = {
+        (*_key_of(record), effect)
+        for record, journal in (*ledger.entries, *later.entries)
+        for effect, entry in journal.items()
+        if entry.claimed_at is not None
+    }
     strangers: list[str] = []
 
     def account_of(key: str, effect: Effect) -> Account | None:
-        try:
-            order_id, submission, kind = split_key(key)
-        except ValueError:
-            order_id, submission, kind = "", "", None
-        account = accounts.get((order_id, submission)) if kind is effect else None
-        if account is None:
+        """None for a stranger, and for a submission that was opened since the ledger was taken."""
+        owner = _owner_of(key, effect)
+        account = accounts.get(owner) if owner else None
+        if account is None and (owner is None or (*owner, effect) not in claims):
             strangers.append(key)
         return account
 
@@ -141,4 +143,17 @@ def draw_up(ledger: Ledger, statement: Statement, later: Ledger) -> Books:
     for notice in statement.notices:
         if account := account_of(notice.key, Effect.NOTIFY):
             account.notices.append(notice)
-    return Books(list(accounts.values()), strangers, statement.reservations, statement.stock)
+    return Books(list(accounts.values()), claims, strangers, statement.reservations, statement.stock)
+
+
+def _key_of(record: SubmissionRecord) -> tuple[str, str]:
+    return record.ref.order_id, record.ref.submission
+
+
+def _owner_of(key: str, effect: Effect) -> tuple[str, str] | None:
+    """Order ID and submission, or None if this is no key of such an effect."""
+    try:
+        order_id, submission, kind = split_key(key)
+    except ValueError:
+        return None
+    return (order_id, submission) if kind is effect else None

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
@@ -17,11 +18,15 @@ from order_system import policy
 from order_system.book import SqlOrderBook
 from order_system.client import OrderClient
 from order_system.database import Database
+from order_system.errors import DatabaseUnready, InvalidSettings
 from order_system.logs import ActivityLogContext
 from order_system.settings import Settings
 from order_system.simulation.faults import load_faults
+from order_system.simulation.scenarios import SCENARIOS, Scenario, scenario_order
 from order_system.simulation.world import SimulatedWorld
 from workflows import WORKFLOWS
+
+__all__ = ["SCENARIOS", "OrderSystem", "Scenario", "migrate_database", "open_order_system", "scenario_order"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
 
     Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated.
     """
-    faults = load_faults(settings.faults)
+    try:
+        faults = load_faults(settings.faults)
+    except ValueError as invalid:
+        raise InvalidSettings(f"ORDER_FAULTS: {invalid}") from None
     database = Database(settings.database)
     try:
         await database.prepare()
@@ -76,3 +84,20 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
         yield OrderSystem(settings, database, SqlOrderBook(database), world)
     finally:
         await database.dispose()
+
+
+async def migrate_database(settings: Settings) -> str:
+    """Create the tables or bring them up to date. Returns the URL, without its password.
+
+    Raises DatabaseUnready.
+    """
+    database = Database(settings.database)
+    shown = database.url.render_as_string(hide_password=True)
+    try:
+        await database.migrate()
+    except SQLAlchemyError as failure:
+        cause = getattr(failure, "orig", None) or failure
+        raise DatabaseUnready(f"the database {shown} cannot be brought up to date: {cause}") from failure
+    finally:
+        await database.dispose()
+    return shown

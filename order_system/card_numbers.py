@@ -33,7 +33,7 @@ _NETWORKS: tuple[tuple[str, str, range], ...] = (
     ("9792", "9792", range(16, 17)),  # Troy
 )
 
-_LONG_ENOUGH = re.compile(r"\d(?:[\W_]*\d){%d,}" % (SHORTEST - 1))
+_LONG_ENOUGH = re.compile(r"\d(?:[\W_]*\d){12,}")  # SHORTEST digits, and no letter between them
 
 _SCANNED = 2_000
 """No field that is accepted, and no name that is shown, is anywhere near this long."""

@@ -3,7 +3,7 @@ pages are thin over this."""
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -84,10 +84,23 @@ class OrderClient:
             except WorkflowAlreadyStartedError:
                 return await self._completed_meanwhile(order)
             memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
-        if memo.get(FINGERPRINT) != order.fingerprint():
-            raise OrderConflict(f"{order.order_id} is running with other content; it was left as it is")
+        _refuse_other_content(order, memo)
         started = memo.get(_STARTED_BY) == ours
         return Submission(order.order_id, Submitted.STARTED if started else Submitted.RUNNING)
+
+    async def check_conflict(self, order: Order) -> None:
+        """Raises the OrderConflict that `submit` would raise as things stand now. Starts nothing."""
+        if await self._fulfilled_before(order):
+            return
+        async with _reaching_server():
+            try:
+                running = await self._order(order.order_id).describe(rpc_timeout=policy.RPC)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return
+            if running.status is WorkflowExecutionStatus.RUNNING:
+                _refuse_other_content(order, await running.memo())
 
     async def status(self, order_id: str) -> OrderProgress:
         """The order document, from the workflow while Temporal has it, else from the book.
@@ -180,6 +193,11 @@ async def _request_cancel(order: WorkflowHandle[OrderFulfillmentWorkflow, OrderO
         return False
     description = await order.describe(rpc_timeout=policy.RPC)
     return description.status is not WorkflowExecutionStatus.TERMINATED
+
+
+def _refuse_other_content(order: Order, memo: Mapping[str, object]) -> None:
+    if memo.get(FINGERPRINT) != order.fingerprint():
+        raise OrderConflict(f"{order.order_id} is running with other content; it was left as it is")
 
 
 def _check(order_id: str) -> None:

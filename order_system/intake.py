@@ -128,8 +128,10 @@ def _in_our_words(mistake: ErrorDetails) -> str:
         return str(details["error"])
     if kind == "string_pattern_mismatch":
         return RULES[details["pattern"]]
+    if kind not in _PHRASES:
+        return mistake["msg"]
     form = _form_at(mistake["loc"][:-1] if kind == "extra_forbidden" else mistake["loc"])
-    return _PHRASES.get(kind, mistake["msg"]).format(fields=", ".join(form.model_fields), **details)
+    return _PHRASES[kind].format(fields=", ".join(form.model_fields), **details)
 
 
 _PHRASES = {

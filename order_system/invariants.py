@@ -44,7 +44,7 @@ def stock_agrees_with_reservations(books: Books) -> Iterator[str]:
         reserved, shipped = actual.get(sku, (0, 0))
         held, gone = expected["reserved"][sku], expected["committed"][sku]
         if (reserved, shipped) != (held, gone):
-            yield f"SKU {sku}: {reserved} reserved, {shipped} shipped, but its reservations say {held}, {gone}"
+            yield f"SKU {sku}: {reserved} reserved, {shipped} shipped, but by reservations {held} and {gone}"
 
 
 # --- at most once ---------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def nothing_unclaimed(books: Books) -> Iterator[str]:
         yield f"{key}: unknown to the book"
     for account in books.accounts:
         for effect in Effect:
-            if effect is Effect.COMMIT or effect in account.claimed:
+            if effect is Effect.COMMIT or (*account.key, effect) in books.claims:
                 continue
             if account.happened(effect) and not account.handled(effect):
                 yield f"{account}: {effect} happened, but was never claimed in the book"

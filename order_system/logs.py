@@ -7,6 +7,9 @@ from the log record, so that nothing here calls into a running workflow.
 
 import logging
 import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
@@ -21,14 +24,21 @@ from order_system.models import SubmissionRef
 from order_system.redaction import redact
 from order_system.settings import Settings
 
+MAX_FILE_BYTES = 10_000_000
+"""Of a log file; one older file of this size is kept."""
+
 _HANDLER = "order-system"
 
 _STEP_OF_UNDO = {"void_shipment": Step.SHIPPING, "release": Step.INVENTORY, "refund": Step.PAYMENT}
 """Undos are activities of the order's own workflow, whose ID names no step."""
 
 
-def configure_logging(settings: Settings) -> None:
-    """Log to stderr from now on: JSON, or for people on a terminal. Idempotent."""
+def configure_logging(settings: Settings, *, file: Path | None = None) -> None:
+    """Log to stderr from now on: JSON, or for people on a terminal. Idempotent.
+
+    With `file`, for a process whose terminal shows something else: all lines go there, as JSON, and stderr
+    gets no more than our own warnings.
+    """
     # Temporal would repeat its details in each message; the record's extras have them already.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
@@ -49,25 +59,38 @@ def configure_logging(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handler = _StderrHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _name_the_order,
-                _expected_errors_in_one_line,
-                structlog.processors.format_exc_info,
-                redact,
-                _renderer(settings),
-            ],
-        )
-    )
+    handlers: list[logging.Handler] = [_StderrHandler()]
+    handlers[0].setFormatter(_formatter(shared, _renderer(settings)))
+    if file is not None:
+        handlers[0].addFilter(_is_our_warning)
+        handlers.append(RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8"))
+        handlers[1].setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
+        handlers[1].set_name(_HANDLER)
     root = logging.getLogger()
     for earlier in [handler for handler in root.handlers if handler.name == _HANDLER]:
         root.removeHandler(earlier)
-    root.addHandler(handler)
+        earlier.close()
+    for handler in handlers:
+        root.addHandler(handler)
     root.setLevel(settings.log_level)
+
+
+def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _name_the_order,
+            _expected_errors_in_one_line,
+            structlog.processors.format_exc_info,
+            redact,
+            renderer,
+        ],
+    )
+
+
+def _is_our_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING and record.name.startswith("order_system.")
 
 
 class ActivityLogContext(Interceptor):

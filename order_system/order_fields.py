@@ -21,7 +21,7 @@ CURRENCY_PATTERN = "^[A-Z]{3}$"
 COUNTRY_PATTERN = "^[A-Z]{2}$"
 
 RULES = {
-    ORDER_ID_PATTERN: "must be 1 to 64 ASCII letters, digits, '.', '_', '-', beginning with a letter or digit",
+    ORDER_ID_PATTERN: "must be 1 to 64 ASCII letters, digits, '.', '_', '-', the first a letter or digit",
     PRINTABLE_PATTERN: "must be printable ASCII without spaces, and not empty",
     EMAIL_PATTERN: "must be an e-mail address such as ada@example.com",
     CURRENCY_PATTERN: "must be an ISO 4217 code of three capital letters, such as USD",
@@ -83,16 +83,15 @@ OrderId = Annotated[str, StringConstraints(pattern=ORDER_ID_PATTERN), CARD_FREE]
 Sku = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=64), CARD_FREE]
 PaymentToken = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=255), CARD_FREE]
 Email = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254),
-    READABLE,
-    CARD_FREE,
+    str, StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254), READABLE, CARD_FREE
 ]
-Line = Annotated[
+LabelLine = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), READABLE, CARD_FREE
 ]
 """One line of an address label."""
-OptionalLine = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), READABLE, CARD_FREE]
+OptionalLabelLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=100), READABLE, CARD_FREE
+]
 """May be empty, since some countries have no regions and some no postal codes; but it must be said."""
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), AfterValidator(_known_country)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_circulating)]

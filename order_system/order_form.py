@@ -15,19 +15,21 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from order_system import money
 from order_system.bill import Bill, Form
 from order_system.models import Address, Customer, Order, OrderLine
-from order_system.order_fields import Country, Email, Line, OptionalLine, OrderId, PaymentToken
+from order_system.order_fields import Country, Email, LabelLine, OptionalLabelLine, OrderId, PaymentToken
 
 
 class CustomerForm(Form):
-    name: Annotated[Line, Field(examples=["Ada"])]
+    name: Annotated[LabelLine, Field(examples=["Ada"])]
     email: Annotated[Email, Field(examples=["ada@example.com"])]
 
 
 class AddressForm(Form):
-    street: Annotated[Line, Field(examples=["1 Main St"])]
-    city: Annotated[Line, Field(examples=["Portland"])]
-    region: Annotated[OptionalLine, Field(description='State or province; "" if none.', examples=["OR"])]
-    postal_code: Annotated[OptionalLine, Field(description='"" if the country has none.', examples=["97201"])]
+    street: Annotated[LabelLine, Field(examples=["1 Main St"])]
+    city: Annotated[LabelLine, Field(examples=["Portland"])]
+    region: Annotated[OptionalLabelLine, Field(description='State or province; "" if none.', examples=["OR"])]
+    postal_code: Annotated[
+        OptionalLabelLine, Field(description='"" if the country has none.', examples=["97201"])
+    ]
     country: Annotated[Country, Field(description="ISO 3166-1 alpha-2, capitals.", examples=["US"])]
 
 

@@ -173,6 +173,16 @@ def _attempts(step: Step, journal: dict[Effect, JournalEntry]) -> int | None:
 # --- when only the book remembers -----------------------------------------------------------------
 
 
+async def closed_in_book(book: OrderBook, order_id: str) -> OrderProgress | None:
+    """For when no server answers. None unless the book has the order, and as closed: of an open one the
+    book cannot know whether it still runs."""
+    record = (await book.find([order_id])).get(order_id)
+    if record is None or record.status is SubmissionStatus.OPEN:
+        return None
+    progress = _from_book(record, await book.journal(record.ref))
+    return progress.model_copy(update={"note": "the server does not answer; this is what the book knows"})
+
+
 def _from_book(record: SubmissionRecord, journal: dict[Effect, JournalEntry]) -> OrderProgress:
     order_id = record.ref.order_id
     is_open = record.status is SubmissionStatus.OPEN

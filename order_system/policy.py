@@ -77,9 +77,15 @@ QUERY = timedelta(seconds=5)
 WATCH_POLL = timedelta(milliseconds=250)
 """How often a live view asks for the progress of what it shows."""
 
+LAST_BREATH = timedelta(milliseconds=100)
+"""What a short client program waits before it ends: the SDK's threads must be done with Python by then."""
+
 EMBEDDED_START = timedelta(seconds=30)
 EMBEDDED_STOP = timedelta(seconds=10)
 """How long the embedded server may take to answer, and to stop before it is killed."""
+
+EMBEDDED_POLL = timedelta(milliseconds=50)
+"""How often to look whether the embedded server answers, or whether its other users have left."""
 
 DATABASE_BUSY = timedelta(seconds=5)
 """How long SQLite waits for another writer before it reports that the database is locked."""

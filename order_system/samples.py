@@ -7,15 +7,21 @@ from typing import Any
 from order_system.intake import order_from_document
 from order_system.models import Order
 
-_SAMPLE_ID = re.compile(r"ORDER-([0-9]{1,12})", re.ASCII)
+SAMPLE_PREFIX = "ORDER-"
+
+_SAMPLE_ID = re.compile(SAMPLE_PREFIX + r"([0-9]{1,12})", re.ASCII)
 
 
 def sample_orders(first_number: int) -> list[Order]:
     """The samples under `ORDER-<first_number>` and the numbers that follow, of three digits at least."""
     return [
-        order_from_document({"order_id": f"ORDER-{number:03d}", **document})
+        order_from_document({"order_id": sample_id(number), **document})
         for number, document in enumerate(_DOCUMENTS, first_number)
     ]
+
+
+def sample_id(number: int) -> str:
+    return f"{SAMPLE_PREFIX}{number:03d}"
 
 
 def next_sample_number(existing_ids: Iterable[str]) -> int:

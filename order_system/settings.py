@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         False,
         description="true or false (whether the simulated warehouse refuses SKUs that it was not given)",
     )
+    ui_url: str = Field(
+        "http://localhost:8233",
+        pattern="^https?://",
+        description="where Temporal's Web UI is, for links, e.g. http://localhost:8233",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )

@@ -2,6 +2,7 @@
 
 from temporalio import workflow
 
+from workflows.failures import raise_if_cancelled
 from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
@@ -24,6 +25,7 @@ class ShippingWorkflow:
         with self._record:
             label = await run_effect(ShippingActivities.buy_label, request, summary="buy a label")
             self._record.reached(f"label bought: {label.tracking_number}")
+            raise_if_cancelled()
             parcel = await run_effect(
                 ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
             )

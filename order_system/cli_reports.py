@@ -1,0 +1,109 @@
+"""What a command has to say at the end: tables for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from order_system.audit import AuditReport, UnsettledEffect
+from order_system.bootstrap import Scenario
+from order_system.cli_views import STATUS_STYLE, cause, in_time, milliseconds_taken, status_words
+from order_system.messages import OrderStatus
+from order_system.progress import OrderProgress, UndoState
+
+MAX_VIOLATIONS = 10
+"""Shown of each check; `--json` has them all."""
+
+
+@dataclass(frozen=True)
+class OrderResult:
+    order: OrderProgress
+    total: str | None = None
+    """For people: `1059.97 USD`."""
+    tracking: str | None = None
+    link: str | None = None
+    """Its page in Temporal's Web UI; None if only the book remembers it."""
+
+
+def results_table(results: Sequence[OrderResult], now: datetime) -> Table:
+    table = Table(header_style="bold")
+    for column in ("Order", "Status", "Total"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("Result", overflow="fold")
+    table.add_column("Time", justify="right", no_wrap=True)
+    for result in results:
+        order = result.order
+        taken = milliseconds_taken(order, now)
+        table.add_row(
+            order.order_id,
+            Text(status_words(order), style=STATUS_STYLE[order.status]),
+            result.total or "",
+            Text("\n".join(result_lines(result))),
+            in_time(taken) if taken is not None else "",
+        )
+    return table
+
+
+def result_lines(result: OrderResult) -> Iterator[str]:
+    """What came of an order: its parcel, or why it failed, what was given back and what is still owed."""
+    order = result.order
+    if result.tracking:
+        yield f"tracking {result.tracking}"
+    if order.reason:
+        yield cause(order)
+    if order.status is not OrderStatus.FULFILLED:
+        done = [undo for undo in order.compensations if undo.status is UndoState.DONE]
+        if done:
+            yield f"undone: {', '.join(undo.reason or str(undo.step) for undo in done)}"
+        for undo in order.compensations:
+            if undo.status is not UndoState.DONE:
+                yield f"undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
+    if order.note:
+        yield order.note
+
+
+def scenarios_table(scenarios: Mapping[str, Scenario]) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("Scenario", no_wrap=True)
+    table.add_column("What happens")
+    table.add_column("The order ends", no_wrap=True)
+    for scenario in scenarios.values():
+        status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
+        table.add_row(scenario.name, Text(scenario.story), status)
+    return table
+
+
+# --- the audit ------------------------------------------------------------------------------------
+
+
+def audit_view(report: AuditReport) -> RenderableType:
+    return Group(*_audit_lines(report))
+
+
+def _audit_lines(report: AuditReport) -> Iterator[Text]:
+    submissions = ", ".join(f"{number} {status}" for status, number in sorted(report.submissions.items()))
+    effects = ", ".join(f"{number} {kind}" for kind, number in report.effects.items() if number)
+    yield Text(f"The book has {submissions or 'no orders'}.")
+    yield Text(f"The world has {effects or 'nothing'}.")
+    for check in report.checks:
+        yield Text(f"✓ {check.name}", style="green") if check.holds else Text(f"✗ {check.name}", style="red")
+        for violation in check.violations[:MAX_VIOLATIONS]:
+            yield Text(f"    {violation}")
+        if len(check.violations) > MAX_VIOLATIONS:
+            yield Text(f"    ... and {len(check.violations) - MAX_VIOLATIONS} more")
+    for submission in report.open_submissions:
+        yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
+    yield from _unsettled("in doubt", report.in_doubt)
+    yield from _unsettled("handled by a person", report.handled)
+    broken = sum(not check.holds for check in report.checks)
+    verdict = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"
+    yield Text(verdict, style="bold green" if report.clean else "bold red")
+
+
+def _unsettled(name: str, effects: Sequence[UnsettledEffect]) -> Iterator[Text]:
+    for effect in effects:
+        happened = "happened" if effect.in_world else "did not happen"
+        yield Text(f"{name}: {effect.effect} of {effect.order_id}, which {happened} by the world's account")

@@ -1,0 +1,125 @@
+"""Where output goes: stdout for what was asked, stderr for everything that is said meanwhile."""
+
+import json
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from order_system.cli_views import changes, live_orders, order_tree, progress_line
+from order_system.progress import OrderProgress
+
+PLAIN_WIDTH = 160
+"""Columns of a table where there is no terminal to say how many there are."""
+
+TREES_AT_THE_END = 5
+"""A few orders leave their trees on the screen; of more, the table tells enough."""
+
+Orders = Mapping[str, OrderProgress]
+
+
+class View(Protocol):
+    def show(self, orders: Orders) -> None: ...
+
+
+class Screen:
+    """With `as_json`, stdout carries one JSON document and nothing else."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out = _console(stderr=False)
+        self._err = _console(stderr=True)
+
+    def answer(self, document: object, *people: RenderableType) -> None:
+        """The result of a command: `document` for programs, `people` for everybody else."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document, indent=2) + "\n")
+            return
+        for renderable in people:
+            self._out.print(renderable)
+
+    def say(self, message: str) -> None:
+        """A remark by the way. Never wrapped, so that links and commands can be copied."""
+        console = self._err if self.as_json else self._out
+        console.print(Text(message), soft_wrap=True)
+
+    @contextmanager
+    def watching(self, order_ids: Sequence[str]) -> Generator[View]:
+        """How orders go on: a live display on a terminal, else a line for each change; with JSON, a display
+        on stderr if that is a terminal, else nothing."""
+        console = self._err if self.as_json else self._out
+        if console.is_terminal:
+            with _LiveView(console, order_ids) as view:
+                yield view
+        elif self.as_json:
+            yield _NoView()
+        else:
+            yield _LineView(console)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+class _NoView:
+    def show(self, orders: Orders) -> None:
+        pass
+
+
+class _LineView:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._before: dict[str, OrderProgress] = {}
+
+    def show(self, orders: Orders) -> None:
+        for order_id, order in orders.items():
+            for line in changes(self._before.get(order_id), order):
+                self._console.print(Text(line), soft_wrap=True)
+            self._before[order_id] = order
+
+
+class _LiveView:
+    def __init__(self, console: Console, order_ids: Sequence[str]) -> None:
+        self._console = console
+        self._total = len(order_ids)
+        self._orders: Orders = {}
+        self._live = Live(
+            console=console,
+            get_renderable=self._picture,
+            refresh_per_second=8,
+            transient=self._total > TREES_AT_THE_END,
+        )
+        self._leaving = False
+
+    def __enter__(self) -> "_LiveView":
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._leaving = True
+        self._live.stop()
+
+    def show(self, orders: Orders) -> None:
+        self._orders = orders
+
+    def _picture(self) -> RenderableType:
+        orders = list(self._orders.values())
+        if not orders:
+            return Text("submitted; asking how it goes ...", style="dim")
+        if self._leaving and self._total <= TREES_AT_THE_END:
+            return Group(*(order_tree(order, now()) for order in orders))
+        # The cursor stands below the last line, and the line of counts needs one.
+        rows = max(1, self._console.height - 2)
+        return Group(*live_orders(orders, now(), rows=rows), progress_line(orders, self._total))

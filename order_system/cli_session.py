@@ -1,0 +1,74 @@
+"""What a command works with: settings, the order system, a server; and what its end means to a shell."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from temporalio.client import Client
+
+from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.client import OrderClient
+from order_system.connection import connect
+from order_system.devserver import EmbeddedServer
+from order_system.logs import configure_logging
+from order_system.messages import OrderStatus
+from order_system.progress import OrderProgress
+from order_system.settings import Settings
+
+CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
+"""Exit codes; `starter.py --help` explains them."""
+
+
+def exit_code(orders: Sequence[OrderProgress], *, strict: bool = False) -> int:
+    if any(order.status in (OrderStatus.NEEDS_ATTENTION, OrderStatus.TERMINATED) for order in orders):
+        return ATTENTION
+    if strict and any(order.status is not OrderStatus.FULFILLED for order in orders):
+        return NOT_FULFILLED
+    return CLEAN
+
+
+@dataclass(frozen=True)
+class Session:
+    system: OrderSystem
+    temporal: Client
+    ui_url: str | None
+    embedded: bool
+
+    @property
+    def client(self) -> OrderClient:
+        return self.system.client(self.temporal)
+
+    def link(self, order: OrderProgress) -> str | None:
+        """The order's page in the Web UI, where parent and children are drawn as a tree."""
+        if self.ui_url is None or order.run_id is None:
+            return None
+        namespace = quote(self.temporal.namespace, safe="")
+        workflow = f"{quote(order.workflow_id, safe='')}/{order.run_id}"
+        return f"{self.ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}/relationships"
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, *, embedded: bool = False) -> AsyncGenerator[Session]:
+    """With `embedded`, server and worker live as long as the block, and nothing else has to run.
+
+    Raises ServerUnreachable, InvalidSettings, DatabaseUnready.
+    """
+    async with AsyncExitStack() as stack:
+        if not embedded:
+            temporal = await connect()
+            system = await stack.enter_async_context(open_order_system(settings))
+            yield Session(system, temporal, settings.ui_url, embedded=False)
+            return
+        server = await stack.enter_async_context(EmbeddedServer(settings.data_dir))
+        # The worker's lines would tear the display, and its story is told there anyway.
+        configure_logging(settings, file=worker_log(settings))
+        system = await stack.enter_async_context(open_order_system(settings))
+        temporal = await connect(server.address, server.namespace)
+        await stack.enter_async_context(system.worker(temporal))
+        yield Session(system, temporal, server.ui_url, embedded=True)
+
+
+def worker_log(settings: Settings) -> Path:
+    return settings.data_dir / "worker.log"

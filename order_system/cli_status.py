@@ -1,0 +1,48 @@
+"""One order in full: from its workflow, or from the book when no server answers."""
+
+from rich.text import Text
+
+from order_system.bootstrap import open_order_system
+from order_system.cli_reports import OrderResult, result_lines
+from order_system.cli_screen import Screen, now
+from order_system.cli_session import open_session
+from order_system.cli_views import order_tree
+from order_system.errors import ServerUnreachable
+from order_system.messages import OrderOutcome
+from order_system.money import format_amount
+from order_system.order_status import closed_in_book
+from order_system.progress import OrderProgress
+from order_system.settings import Settings
+
+
+async def read_status(settings: Settings, order_id: str, *, embedded: bool) -> OrderResult:
+    """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
+    try:
+        async with open_session(settings, embedded=embedded) as session:
+            order = await session.client.status(order_id)
+            return _result(order, await session.client.outcome(order_id), session.link(order))
+    except ServerUnreachable:
+        async with open_order_system(settings) as system:
+            order = await closed_in_book(system.book, order_id)
+            if order is None:
+                raise
+            return _result(order, await system.book.outcome(order_id), None)
+
+
+def _result(order: OrderProgress, outcome: OrderOutcome | None, link: str | None) -> OrderResult:
+    if outcome is None:
+        return OrderResult(order, link=link)
+    return OrderResult(
+        order,
+        total=format_amount(outcome.payment.amount, outcome.payment.currency),
+        tracking=outcome.parcel.tracking_number,
+        link=link,
+    )
+
+
+def show_status(screen: Screen, result: OrderResult) -> None:
+    details = [*result_lines(result), *([f"charged {result.total}"] if result.total else [])]
+    tree = order_tree(result.order, now())
+    screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))
+    if result.link and not screen.as_json:
+        screen.say(result.link)

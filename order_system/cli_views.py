@@ -1,0 +1,196 @@
+"""Orders while they run, as people see them: trees on a terminal, elsewhere a line for each change.
+
+Pure rendering of order documents. What a customer is called and where they live is never shown.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from order_system.messages import OrderStatus
+from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+
+STATUS_STYLE = {
+    OrderStatus.RUNNING: "cyan",
+    OrderStatus.FULFILLED: "green",
+    OrderStatus.FAILED: "red",
+    OrderStatus.CANCELLED: "yellow",
+    OrderStatus.NEEDS_ATTENTION: "bold magenta",
+    OrderStatus.TERMINATED: "bold magenta",
+}
+_WRONG = ("✗", "red")
+_MARKS = {
+    StepState.PENDING: ("·", "dim"),
+    StepState.SKIPPED: ("-", "dim"),
+    StepState.RUNNING: ("▸", "cyan"),
+    StepState.COMPLETED: ("✓", "green"),
+    StepState.CANCELLED: ("✗", "yellow"),
+}
+_TREE_LINES = 5
+"""An order and its four children."""
+
+
+# --- one order ------------------------------------------------------------------------------------
+
+
+def order_tree(order: OrderProgress, now: datetime) -> Tree:
+    """The parent and its children: state, time taken, attempts, why it failed, what was undone."""
+    tree = Tree(headline(order, now), guide_style="dim")
+    undos = {undo.step: undo for undo in order.compensations}
+    for step in order.children:
+        tree.add(_step_line(step, undos.get(step.step), now))
+    if order.note:
+        tree.add(Text(order.note, style="yellow"))
+    return tree
+
+
+def headline(order: OrderProgress, now: datetime) -> Text:
+    line = Text(order.order_id, style="bold", no_wrap=True, overflow="ellipsis")
+    line.append(f"  {status_words(order)}", style=STATUS_STYLE[order.status])
+    if (taken := milliseconds_taken(order, now)) is not None:
+        line.append(f"  {in_time(taken)}", style="dim")
+    if order.reason:
+        line.append(f"  {cause(order)}", style="dim")
+    return line
+
+
+def status_words(order: OrderProgress) -> str:
+    if order.status is OrderStatus.RUNNING and order.compensations:
+        return "being undone"
+    return order.status.replace("_", " ")
+
+
+def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
+    mark, style = _MARKS.get(step.status, _WRONG)
+    line = Text(f"{step.step:<13}", no_wrap=True, overflow="ellipsis")
+    line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
+    line.append(f"{in_time(taken) if (taken := _step_milliseconds(step, now)) is not None else '':>8}")
+    if step.attempts is not None and step.attempts > 1:
+        line.append(f"  attempt {step.attempts}" if step.status is StepState.RUNNING else _tries(step.attempts))
+    if undo is not None:
+        line.append(f"  {_undo_words(undo)}", style="magenta" if undo.status is UndoState.STUCK else "yellow")
+    if step.reason:
+        line.append(f"  {step.reason}", style=style)
+    return line
+
+
+def _tries(attempts: int) -> str:
+    return f"  {attempts} attempts"
+
+
+def _undo_words(undo: UndoProgress) -> str:
+    match undo.status:
+        case UndoState.DONE:
+            return f"↩ {undo.reason or 'undone'}"
+        case UndoState.STUCK:
+            return f"! undo is stuck: {undo.reason or 'no reason known'}"
+        case UndoState.PENDING:
+            return f"↩ being undone{f': {undo.reason}' if undo.reason else ''}"
+
+
+def cause(order: OrderProgress) -> str:
+    return f"{order.failed_step}: {order.reason}" if order.failed_step else order.reason or ""
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def milliseconds_taken(order: OrderProgress, now: datetime) -> int | None:
+    """From the start of the first child to the end of the last one, or to `now`."""
+    began = [step.started_at for step in order.children if step.started_at]
+    ended = [step.closed_at for step in order.children if step.closed_at]
+    if not began:
+        return None
+    end = max(ended, default=now) if order.closed else now
+    return _milliseconds(min(began), end)
+
+
+def _step_milliseconds(step: StepProgress, now: datetime) -> int | None:
+    if step.status is StepState.RUNNING and step.started_at is not None:
+        return _milliseconds(step.started_at, now)
+    return step.duration_ms
+
+
+def _milliseconds(began: datetime, ended: datetime) -> int:
+    # The server's clock may be ahead of ours.
+    return max(0, round((ended - began).total_seconds() * 1000))
+
+
+def in_time(milliseconds: int) -> str:
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} m {int(seconds) % 60:02} s"
+
+
+# --- many orders, live ----------------------------------------------------------------------------
+
+
+def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) -> Iterator[RenderableType]:
+    """As many as fit into `rows` lines: first those under way and those that need somebody."""
+    urgency = (OrderStatus.NEEDS_ATTENTION, OrderStatus.TERMINATED, OrderStatus.RUNNING)
+    urgent_first = sorted(orders, key=lambda order: order.status not in urgency)
+    shown = {order.order_id for order in urgent_first[:rows]}
+    left = rows - len(shown)
+    in_full: set[str] = set()
+    for order in urgent_first[:rows]:
+        # A note takes a line more.
+        lines = _TREE_LINES - 1 + bool(order.note)
+        if lines > left:
+            break
+        left -= lines
+        in_full.add(order.order_id)
+    for order in orders:
+        if order.order_id in in_full:
+            yield order_tree(order, now)
+        elif order.order_id in shown:
+            yield headline(order, now)
+
+
+def progress_line(orders: Sequence[OrderProgress], total: int) -> Table:
+    """How many are done, and how the others stand."""
+    closed = sum(order.status is not OrderStatus.RUNNING for order in orders)
+    line = Table.grid(padding=(0, 2))
+    line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
+    return line
+
+
+def counts(orders: Sequence[OrderProgress]) -> Text:
+    parts = [
+        Text(f"{number} {status.replace('_', ' ')}", style=STATUS_STYLE[status])
+        for status in OrderStatus
+        if (number := sum(order.status is status for order in orders))
+    ]
+    return Text(" · ").join(parts)
+
+
+# --- where there is no terminal -------------------------------------------------------------------
+
+
+def changes(before: OrderProgress | None, after: OrderProgress) -> Iterator[str]:
+    """One line for each thing that has changed."""
+    name = after.order_id
+    steps = {step.step: step for step in before.children} if before else {}
+    for step in after.children:
+        earlier = steps.get(step.step)
+        if step.status in (StepState.PENDING, StepState.SKIPPED) or (
+            earlier and (earlier.status, earlier.attempts) == (step.status, step.attempts)
+        ):
+            continue
+        tries = f", attempt {step.attempts}" if step.attempts and step.attempts > 1 else ""
+        time = f" in {in_time(step.duration_ms)}" if step.duration_ms is not None else ""
+        why = f": {step.reason}" if step.reason else ""
+        yield f"{name} {step.step} {step.status.replace('_', ' ')}{time}{tries}{why}"
+    undos = {undo.step: undo.status for undo in before.compensations} if before else {}
+    for undo in after.compensations:
+        if undos.get(undo.step) is not undo.status:
+            yield f"{name} undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
+    if after.note and (before is None or before.note != after.note):
+        yield f"{name} note: {after.note}"
+    if before is None or before.status is not after.status:
+        yield f"{name} {after.status.replace('_', ' ')}{f': {cause(after)}' if after.reason else ''}"

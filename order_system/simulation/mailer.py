@@ -1,0 +1,32 @@
+"""The simulated mailer."""
+
+from sqlalchemy import select
+
+from order_system.errors import NoticeRefused
+from order_system.messages import NoticeKind
+from order_system.models import Customer, NoticeReceipt
+from order_system.simulation.faults import Operation
+from order_system.simulation.switchboard import Call, Switchboard, id_from
+from order_system.simulation.tables import insert_into, notices
+
+
+class SimulatedMailer:
+    """Implements ports.Mailer."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+
+    async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
+        async def post(call: Call) -> NoticeReceipt:
+            stored = (await call.connection.execute(select(notices).where(notices.c.key == key))).first()
+            refusal = NoticeRefused("the mailbox does not exist (simulated)") if stored is None else None
+            call.meet_trouble([customer.email], refusal=refusal)
+            if stored is not None:
+                return NoticeReceipt(message_id=stored.message_id, kind=stored.kind)
+            receipt = NoticeReceipt(message_id=id_from("msg", key), kind=kind)
+            await call.connection.execute(
+                insert_into(call.connection, notices).values(key=key, **receipt.model_dump())
+            )
+            return receipt
+
+        return await self._switchboard.put_through(Operation.NOTIFY, key, post)

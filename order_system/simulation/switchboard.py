@@ -1,0 +1,135 @@
+"""Every call to the simulated world passes here: it is delayed, counted, and may be struck by a fault.
+
+A call is one transaction, which counts the call even when it fails; otherwise each retry would draw the
+first fault again. So a fault is caught, the count committed, and only then the fault raised.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from hashlib import blake2b
+from typing import TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from order_system.database import Database
+from order_system.errors import AnswerLost, BusinessError, NotReached
+from order_system.ids import split_key
+from order_system.simulation.behaviours import scripted_fault
+from order_system.simulation.faults import FaultKind, FaultRates, Operation, chance, draw_fault
+from order_system.simulation.tables import calls, insert_into, submissions
+
+Answer = TypeVar("Answer")
+
+
+def id_from(prefix: str, key: str) -> str:
+    """The gateway's own ID for what `key` made: derived, so that a replay with the same keys is the same."""
+    return f"{prefix}_{blake2b(key.encode(), digest_size=8).hexdigest()}"
+
+
+class Call:
+    """One call under way: what the gateway's transaction needs of it."""
+
+    def __init__(
+        self, connection: AsyncConnection, operation: Operation, number: int, random: FaultKind | None
+    ) -> None:
+        self.connection = connection
+        self.answer_lost = False
+        self._operation = operation
+        self._number = number
+        self._random = random
+
+    def meet_trouble(self, tokens: Iterable[str], *, refusal: BusinessError | None = None) -> None:
+        """Let the fault strike that a token prescribes, or else the one that was drawn.
+
+        `refusal` is the no that the gateway would say; None where it cannot say no, as to an effect that
+        exists already. Call it before writing: what it raises ends the call, and the rest is committed.
+        """
+        fault = scripted_fault(self._operation, tokens, self._number) or self._random
+        if fault is FaultKind.NOT_REACHED:
+            raise NotReached(f"{self._operation}: the gateway could not be reached (simulated)")
+        if fault is FaultKind.REFUSED and refusal is not None:
+            raise refusal
+        self.answer_lost = fault is FaultKind.ANSWER_LOST
+
+
+class Switchboard:
+    """`latency`: the least and the most time that a call takes, in seconds; 0 and 0 never sleep."""
+
+    def __init__(
+        self, database: Database, *, faults: FaultRates, seed: int, latency: tuple[float, float]
+    ) -> None:
+        self.database = database
+        self._faults = faults
+        self._seed = seed
+        self._latency = latency
+
+    async def put_through(
+        self, operation: Operation, key: str, carry_out: Callable[[Call], Awaitable[Answer]]
+    ) -> Answer:
+        """Run `carry_out` in one transaction. Raises what it raises, or AnswerLost once it is committed.
+
+        Half of the time passes on the way there and half on the way back, so that a caller who dies
+        meanwhile leaves either case behind.
+        """
+        order_id, submission, _ = split_key(key)
+        one_way = self.latency(operation, order_id) / 2
+        await _travel(one_way)
+        async with self.database.writing() as connection:
+            call = await self._count(connection, operation, key, order_id, submission)
+            try:
+                answer = await carry_out(call)
+            except (BusinessError, NotReached) as error:
+                answer = error
+        await _travel(one_way)
+        if call.answer_lost:
+            raise AnswerLost(f"{operation}: no answer came (simulated)")
+        if isinstance(answer, BusinessError | NotReached):
+            raise answer
+        return answer
+
+    def latency(self, operation: Operation, order_id: str) -> float:
+        """Seconds that this call takes: the same for each retry, since the seed decides."""
+        least, most = self._latency
+        return least + (most - least) * chance(self._seed, order_id, operation, "latency")
+
+    async def _count(
+        self, connection: AsyncConnection, operation: Operation, key: str, order_id: str, submission: str
+    ) -> Call:
+        """Count the call. On PostgreSQL the counter's row also makes calls with the same key queue."""
+        number = await _submission_number(connection, order_id, submission)
+        upsert = insert_into(connection, calls).values(key=key, operation=operation, count=1)
+        counted = upsert.on_conflict_do_update(
+            index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
+        )
+        count = (await connection.execute(counted.returning(calls.c.count))).scalar_one()
+        random = draw_fault(
+            self._faults,
+            operation,
+            seed=self._seed,
+            order_id=order_id,
+            submission_number=number,
+            earlier_calls=count - 1,
+        )
+        return Call(connection, operation, count, random)
+
+
+async def _submission_number(connection: AsyncConnection, order_id: str, submission: str) -> int:
+    """1 for the first submission of an order that the world hears of, and so on. Not guarded by UNIQUE:
+    two that came at the same instant would only draw alike."""
+    seen = submissions.c.order_id == order_id
+    known = select(submissions.c.number).where(seen, submissions.c.submission == submission)
+    number = await connection.scalar(known)
+    if number is None:
+        earlier = select(func.count()).select_from(submissions).where(seen).scalar_subquery()
+        arrival = insert_into(connection, submissions).values(
+            order_id=order_id, submission=submission, number=earlier + 1
+        )
+        await connection.execute(arrival.on_conflict_do_nothing())
+        return (await connection.execute(known)).scalar_one()
+    return number
+
+
+async def _travel(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
