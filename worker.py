@@ -12,7 +12,7 @@ from order_system import policy
 from order_system.bootstrap import open_order_system
 from order_system.connection import connect
 from order_system.errors import OrderSystemError, ServerUnreachable
-from order_system.logs import configure_logs
+from order_system.logs import configure_logging
 from order_system.settings import Settings, load_settings
 
 log = structlog.stdlib.get_logger("worker")
@@ -61,7 +61,7 @@ async def _connect_when_up(stop: asyncio.Event) -> Client | None:
 def main() -> int:
     try:
         settings = load_settings()
-        configure_logs(settings)
+        configure_logging(settings)
         asyncio.run(run_worker(settings))
     except OrderSystemError as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log

@@ -8,14 +8,14 @@ from cyclopts import App, CycloptsError, Parameter
 from order_system.audit import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
 from order_system.cli_ending import run_to_exit_code, until_interrupted
-from order_system.cli_help import EPILOGUE, INTRODUCTION
+from order_system.cli_help import EPILOGUE, INTRODUCTION, MORE_HELP
 from order_system.cli_reports import audit_view, scenarios_table
 from order_system.cli_screen import Screen
-from order_system.cli_session import ATTENTION, CLEAN, INVALID, exit_code, open_session
+from order_system.cli_session import ATTENTION, CLEAN, exit_code, open_session
 from order_system.cli_status import read_status, show_status
 from order_system.cli_submit import follow, read_file, submit_all, submit_under_free_numbers
 from order_system.client import Submitted
-from order_system.errors import InvalidOrder, OrderSystemError
+from order_system.errors import InvalidUsage
 from order_system.intake import order_schema
 from order_system.logs import configure_logging
 from order_system.models import Order
@@ -28,17 +28,14 @@ app = App(
     help_epilogue=EPILOGUE,
     help_format="plaintext",
     version_flags=[],
-    error_formatter=lambda error: _one_line(error),
+    default_parameter=Parameter(negative="", show_default=False),
 )
 
-Json = Annotated[
-    bool, Parameter(name="--json", negative="", help="Print JSON on stdout, and nothing else there.")
-]
+Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
 Embedded = Annotated[
-    bool,
-    Parameter(negative="", help="Run server and worker in this process, with their files in ORDER_DATA_DIR."),
+    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
 ]
-Strict = Annotated[bool, Parameter(negative="", help="Exit with 4 if an order was not fulfilled.")]
+Strict = Annotated[bool, Parameter(help="Exit with 4 if an order was not fulfilled.")]
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 
 
@@ -46,9 +43,7 @@ OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 async def samples(
     *,
     embedded: Embedded = False,
-    keep: Annotated[
-        bool, Parameter(negative="", help="With --embedded: leave the Web UI up until Ctrl-C.")
-    ] = False,
+    keep: Annotated[bool, Parameter(help="With --embedded: leave the Web UI up until Ctrl-C.")] = False,
     scenario: Annotated[
         str | None, Parameter(help="Submit one order that plays this story; `list` shows which there are.")
     ] = None,
@@ -59,14 +54,14 @@ async def samples(
     if scenario == "list":
         return scenarios(as_json=as_json)
     if keep and not embedded:
-        raise OrderSystemError("--keep is for --embedded: it leaves the embedded server's Web UI up")
+        raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [_scenario_template(scenario)]
     settings = _settings()
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")
     screen = Screen(as_json=as_json)
-    async with open_session(settings, embedded=embedded) as session:
+    async with open_session(settings, screen, embedded=embedded) as session:
         orders = await submit_under_free_numbers(session.client, templates)
         code = exit_code(await follow(session, screen, orders), strict=strict)
         if keep:
@@ -77,9 +72,10 @@ async def samples(
         return code
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 async def submit(
     file: Annotated[str, Parameter(help="JSON: one order, an array, or one on each line. `-` is stdin.")],
+    /,
     *,
     embedded: Embedded = False,
     strict: Strict = False,
@@ -88,36 +84,36 @@ async def submit(
     """Submit your own orders and watch them. Safe to repeat: nobody is charged twice."""
     orders = read_file(file)
     screen = Screen(as_json=as_json)
-    async with open_session(_settings(), embedded=embedded) as session:
+    async with open_session(_settings(), screen, embedded=embedded) as session:
         for submission in await submit_all(session.client, orders):
             if submission.how is not Submitted.STARTED:
                 screen.say(f"{submission.order_id} is {submission.how}; it is not started again")
         return exit_code(await follow(session, screen, orders), strict=strict)
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 async def status(
     order_id: OrderId, /, *, embedded: Embedded = False, strict: Strict = False, as_json: Json = False
 ) -> int:
     """Show parent and children: state, attempts, how long each took, what was undone."""
-    result = await read_status(_settings(), order_id, embedded=embedded)
-    show_status(Screen(as_json=as_json), result)
+    screen = Screen(as_json=as_json)
+    result = await read_status(_settings(), screen, order_id, embedded=embedded)
+    show_status(screen, result)
     return exit_code([result.order], strict=strict)
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
     """Ask for a cancel and wait for the verdict: undone, too late, or already closed."""
     screen = Screen(as_json=as_json)
-    async with open_session(_settings(), embedded=embedded) as session:
-        verdict, order = await session.client.cancel(order_id)
-        screen.answer(
-            {"verdict": verdict, "order": order.model_dump(mode="json")}, f"{order_id}: {verdict}"
-        )
+    async with open_session(_settings(), screen, embedded=embedded) as session:
+        with screen.waiting(f"waiting for the verdict on {order_id}"):
+            verdict, order = await session.client.cancel(order_id)
+        screen.answer({"verdict": verdict, "order": order.model_dump(mode="json")}, f"{order_id}: {verdict}")
         return exit_code([order])
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 async def audit(*, as_json: Json = False) -> int:
     """Hold the order book against the outside world. Needs no Temporal server."""
     async with open_order_system(_settings()) as system:
@@ -126,7 +122,7 @@ async def audit(*, as_json: Json = False) -> int:
     return CLEAN if report.clean else ATTENTION
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 def schema(*, as_json: Json = False) -> int:
     """Print the JSON Schema of what `submit` takes."""
     del as_json  # it is JSON anyway
@@ -134,7 +130,7 @@ def schema(*, as_json: Json = False) -> int:
     return CLEAN
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 def scenarios(*, as_json: Json = False) -> int:
     """List the stories that `--scenario` plays."""
     documents = [
@@ -145,7 +141,7 @@ def scenarios(*, as_json: Json = False) -> int:
     return CLEAN
 
 
-@app.command
+@app.command(help_epilogue=MORE_HELP)
 async def migrate(*, as_json: Json = False) -> int:
     """Create the database's tables, or bring them up to date."""
     database = await migrate_database(_settings())
@@ -154,7 +150,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
-app.command("order_system.cli_compare:compare", help="Run a monolith and this design, and compare.")
+app.command("order_system.cli_compare:compare", help_epilogue=MORE_HELP)
 
 
 def _settings() -> Settings:
@@ -167,7 +163,7 @@ def _scenario_template(name: str) -> Order:
     try:
         return scenario_order(name, "ORDER-001")
     except ValueError as unknown:
-        raise InvalidOrder(str(unknown)) from None
+        raise InvalidUsage(str(unknown)) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -177,12 +173,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code: Any = await app.run_async(arguments, exit_on_error=False, result_action="return_value")
-    except CycloptsError:
-        return INVALID
+        code: Any = await app.run_async(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+    except CycloptsError as misuse:
+        # Like every other mistake in one line, not in a box.
+        raise InvalidUsage(f"{misuse} See starter.py --help.") from None
     return CLEAN if code is None else int(code)  # --help returns nothing
-
-
-def _one_line(error: CycloptsError) -> str:
-    """Usage errors as every other one here, instead of in a box."""
-    return f"starter.py: {error} See starter.py --help."

@@ -10,7 +10,7 @@ from typing import Any
 
 from order_system import policy
 from order_system.cli_session import ATTENTION, INVALID, UNREACHABLE
-from order_system.errors import OrderSystemError, ServerUnreachable
+from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachable
 from order_system.settings import load_settings
 
 Command = Callable[[], Coroutine[Any, Any, int]]
@@ -30,6 +30,9 @@ def run_to_exit_code(command: Command) -> int:
     except ServerUnreachable as unreachable:
         _complain(str(unreachable))
         return UNREACHABLE
+    except InvalidOrder as refused:
+        _complain(f"nothing was submitted.\n{refused}")
+        return INVALID
     except OrderSystemError as error:
         _complain(str(error))
         return INVALID
@@ -39,18 +42,17 @@ def run_to_exit_code(command: Command) -> int:
 
 
 async def _cancelled_by_signals(command: Command, received: list[int]) -> int:
-    task = asyncio.current_task()
-    assert task is not None
+    running = asyncio.create_task(command())
+
+    def interrupt(number: int) -> None:
+        received.append(number)
+        running.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-
-        def interrupt(number: int = number) -> None:
-            received.append(number)
-            task.cancel()
-
-        loop.add_signal_handler(number, interrupt)
+        loop.add_signal_handler(number, interrupt, number)
     try:
-        return await command()
+        return await running
     finally:
         # The SDK's own threads may still be letting go of Python objects. If the interpreter ends under
         # them, it aborts (`PyGILState_Release`, status 134) in a fair share of short runs; measured.
@@ -62,9 +64,8 @@ async def until_interrupted() -> None:
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        assert task is not None
-        task.uncancel()
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
 
 
 def _complain(message: str) -> None:

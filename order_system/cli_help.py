@@ -1,46 +1,59 @@
-"""What `--help` teaches beyond the options."""
+"""What `--help` teaches beyond the options, in lines of at most 79 columns."""
+
+import textwrap
 
 from pydantic_core import PydanticUndefined
 
 from order_system.settings import PREFIX, Settings
 
-INTRODUCTION = """Fulfil orders on Temporal: submit them, watch them, cancel them, and audit what became of \
-them.
+INTRODUCTION = (
+    "Fulfil orders on Temporal: submit them, watch them, cancel them, audit what became of them.\n\n"
+    "Without a command, sample orders are submitted under the next free numbers and watched to their end."
+)
 
-Without a command, five sample orders are submitted under the next free numbers and watched to their end."""
+MORE_HELP = "Examples, exit codes and environment variables: starter.py --help"
 
 _EXAMPLES = """\
 Examples
-  python starter.py --embedded                    everything in one command: server, worker, five orders
-  python starter.py --embedded --keep             ... and leave the Web UI up until Ctrl-C
-  python starter.py --scenario card-declined      one order that plays a story; `scenarios` lists them
-  python starter.py submit examples/orders.json   your own orders, to the server and worker that run
+  python starter.py --embedded          server, worker and five sample orders
+  python starter.py --embedded --keep   the same; the Web UI stays until Ctrl-C
+  python starter.py                     five sample orders, to the server and
+                                        the worker that are running
+  python starter.py --scenario card-declined
+  python starter.py submit examples/orders.json
   cat orders.jsonl | python starter.py submit - --json
   python starter.py status ORDER-001
-  python starter.py cancel ORDER-001
-  python starter.py audit
 
 Exit codes
-  0   every order that was watched came to a clean end: fulfilled, or failed or cancelled and fully undone
-  1   an order needs attention, or the audit found something broken
-  2   invalid input, settings or usage; nothing was submitted
-  3   the Temporal server cannot be reached
-  4   with --strict: an order was not fulfilled
-  130 stopped by Ctrl-C; the orders go on
+  0    every order that was watched came to a clean end: fulfilled, or failed
+       or cancelled with everything undone
+  1    an order needs attention, or the audit found something broken
+  2    invalid input, settings or usage; nothing was submitted
+  3    the Temporal server cannot be reached
+  4    with --strict: an order was not fulfilled
+  130  stopped by Ctrl-C; the orders go on
 
 Environment
-  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS..., TEMPORAL_PROFILE
-      where the server is, as for Temporal's own tools, temporal.toml included [localhost:7233, default]
+  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS...
+      where the server is, as for Temporal's own tools, with the profiles of
+      temporal.toml [localhost:7233, namespace default]
 """
 
 
-def _environment() -> str:
+def _settings() -> str:
     lines: list[str] = []
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (None, PydanticUndefined) else f" [{field.default}]"
-        lines += [f"  {PREFIX}{name.upper()}", f"      {field.description}{default}"]
+        lines.append(f"  {PREFIX}{name.upper()}")
+        lines += textwrap.wrap(
+            f"{field.description}{default}",
+            width=79,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
+            break_on_hyphens=False,
+        )
     return "\n".join(lines)
 
 
-EPILOGUE = _EXAMPLES + _environment()
-"""The settings are listed from their own definition, so that none is forgotten here."""
+EPILOGUE = _EXAMPLES + _settings()
+"""Settings are listed from their own definition, so that none is forgotten here."""

@@ -41,7 +41,7 @@ def results_table(results: Sequence[OrderResult], now: datetime) -> Table:
             order.order_id,
             Text(status_words(order), style=STATUS_STYLE[order.status]),
             result.total or "",
-            Text("\n".join(result_lines(result))),
+            Text("\n".join([*result_lines(result), *([order.note] if order.note else [])])),
             in_time(taken) if taken is not None else "",
         )
     return table
@@ -57,12 +57,10 @@ def result_lines(result: OrderResult) -> Iterator[str]:
     if order.status is not OrderStatus.FULFILLED:
         done = [undo for undo in order.compensations if undo.status is UndoState.DONE]
         if done:
-            yield f"undone: {', '.join(undo.reason or str(undo.step) for undo in done)}"
+            yield f"undone: {', '.join(f'{undo.step} ({undo.reason})' for undo in done)}"
         for undo in order.compensations:
             if undo.status is not UndoState.DONE:
                 yield f"undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
-    if order.note:
-        yield order.note
 
 
 def scenarios_table(scenarios: Mapping[str, Scenario]) -> Table:

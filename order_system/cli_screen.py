@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from order_system.cli_views import changes, live_orders, order_tree, progress_line
@@ -47,6 +48,23 @@ class Screen:
         """A remark by the way. Never wrapped, so that links and commands can be copied."""
         console = self._err if self.as_json else self._out
         console.print(Text(message), soft_wrap=True)
+
+    @contextmanager
+    def waiting(self, message: str) -> Generator[None]:
+        """Shows on a terminal that something is under way."""
+        if not self._err.is_terminal:
+            yield
+            return
+        with self._err.status(f"{message} ..."):
+            yield
+
+    @contextmanager
+    def counting(self, what: str, total: int) -> Generator[Callable[[], None]]:
+        """A progress bar on a terminal; yields what counts one more."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, disable=not self._err.is_terminal) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
 
     @contextmanager
     def watching(self, order_ids: Sequence[str]) -> Generator[View]:
@@ -122,4 +140,5 @@ class _LiveView:
             return Group(*(order_tree(order, now()) for order in orders))
         # The cursor stands below the last line, and the line of counts needs one.
         rows = max(1, self._console.height - 2)
-        return Group(*live_orders(orders, now(), rows=rows), progress_line(orders, self._total))
+        pictures = list(live_orders(orders, now(), rows=rows))
+        return Group(*pictures, *([progress_line(orders, self._total)] if self._total > 1 else []))

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from temporalio.client import Client
 
 from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.cli_screen import Screen
 from order_system.client import OrderClient
 from order_system.connection import connect
 from order_system.devserver import EmbeddedServer
@@ -50,24 +51,36 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, *, embedded: bool = False) -> AsyncGenerator[Session]:
+async def open_session(
+    settings: Settings, screen: Screen, *, embedded: bool = False
+) -> AsyncGenerator[Session]:
     """With `embedded`, server and worker live as long as the block, and nothing else has to run.
 
     Raises ServerUnreachable, InvalidSettings, DatabaseUnready.
     """
-    async with AsyncExitStack() as stack:
-        if not embedded:
-            temporal = await connect()
-            system = await stack.enter_async_context(open_order_system(settings))
+    if not embedded:
+        temporal = await connect()
+        async with open_order_system(settings) as system:
             yield Session(system, temporal, settings.ui_url, embedded=False)
-            return
-        server = await stack.enter_async_context(EmbeddedServer(settings.data_dir))
-        # The worker's lines would tear the display, and its story is told there anyway.
+        return
+    async with AsyncExitStack() as stack:
+        with screen.waiting("starting an embedded Temporal server and a worker"):
+            server = EmbeddedServer(settings.data_dir)
+            session = await stack.enter_async_context(embedded_session(settings, server))
+        screen.say(f"Temporal at {server.address}, Web UI {session.ui_url or 'off'}")
+        screen.say(f"worker's log: {worker_log(settings)}")
+        yield session
+
+
+@asynccontextmanager
+async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncGenerator[Session]:
+    """Raises EmbeddedServerFailed, InvalidSettings, DatabaseUnready."""
+    async with server:
+        # The worker's lines would tear the display, which tells its story anyway.
         configure_logging(settings, file=worker_log(settings))
-        system = await stack.enter_async_context(open_order_system(settings))
         temporal = await connect(server.address, server.namespace)
-        await stack.enter_async_context(system.worker(temporal))
-        yield Session(system, temporal, server.ui_url, embedded=True)
+        async with open_order_system(settings) as system, system.worker(temporal):
+            yield Session(system, temporal, server.ui_url, embedded=True)
 
 
 def worker_log(settings: Settings) -> Path:

@@ -15,10 +15,10 @@ from order_system.progress import OrderProgress
 from order_system.settings import Settings
 
 
-async def read_status(settings: Settings, order_id: str, *, embedded: bool) -> OrderResult:
+async def read_status(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:
     """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
     try:
-        async with open_session(settings, embedded=embedded) as session:
+        async with open_session(settings, screen, embedded=embedded) as session:
             order = await session.client.status(order_id)
             return _result(order, await session.client.outcome(order_id), session.link(order))
     except ServerUnreachable:

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from order_system.cli_reports import OrderResult, results_table
 from order_system.cli_screen import Screen, now
 from order_system.cli_session import Session
-from order_system.cli_reports import OrderResult, results_table
 from order_system.client import OrderClient, Submission, Submitted
 from order_system.errors import InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.intake import read_orders
@@ -57,7 +57,7 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
 
     await _for_each(orders, check)
     if conflicts:
-        raise OrderConflict("\n".join([*conflicts, "Nothing was submitted."]))
+        raise OrderConflict("\n".join(["nothing was submitted.", *conflicts]))
     try:
         await _for_each(orders, submit)
     except ServerUnreachable as lost:
@@ -66,7 +66,7 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
             "when it is back: those that run are found, and nobody is charged twice."
         ) from None
     if conflicts:  # somebody else submitted at the same moment
-        raise OrderConflict("\n".join([*conflicts, f"The other {len(submissions)} were submitted."]))
+        raise OrderConflict("\n".join([f"the other {len(submissions)} orders were submitted.", *conflicts]))
     return submissions
 
 
@@ -116,8 +116,9 @@ async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> 
     except asyncio.CancelledError:
         running = [name for name in order_ids if name not in latest or not latest[name].closed]
         if running:
-            how = "when --embedded is used again" if session.embedded else "without us"
-            screen.say(f"{len(running)} of {len(order_ids)} orders go on {how}: starter.py status {running[0]}")
+            who = "1 order goes on" if len(running) == 1 else f"{len(running)} orders go on"
+            when = "when --embedded is used again" if session.embedded else "without us"
+            screen.say(f"{who} {when}: starter.py status {running[0]}")
         raise
     except ServerUnreachable as lost:
         raise ServerUnreachable(f"{lost}. The orders go on when it is back: starter.py status") from None

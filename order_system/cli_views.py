@@ -38,24 +38,35 @@ _TREE_LINES = 5
 # --- one order ------------------------------------------------------------------------------------
 
 
-def order_tree(order: OrderProgress, now: datetime) -> Tree:
-    """The parent and its children: state, time taken, attempts, why it failed, what was undone."""
-    tree = Tree(headline(order, now), guide_style="dim")
+def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tree:
+    """The parent and its children: state, time taken, attempts, why it failed, what was undone.
+
+    Unless `whole`, each takes one line, however long its reason is.
+    """
+    tree = Tree(_name_and_status(order, now), guide_style="dim")
     undos = {undo.step: undo for undo in order.compensations}
     for step in order.children:
-        tree.add(_step_line(step, undos.get(step.step), now))
+        line = _step_line(step, undos.get(step.step), now)
+        line.no_wrap, line.overflow = not whole, "fold" if whole else "ellipsis"
+        tree.add(line)
     if order.note:
-        tree.add(Text(order.note, style="yellow"))
+        tree.add(Text(order.note, style="yellow", no_wrap=not whole, overflow="ellipsis"))
     return tree
 
 
 def headline(order: OrderProgress, now: datetime) -> Text:
+    """The order in one line."""
+    line = _name_and_status(order, now)
+    if order.reason:
+        line.append(f"  {cause(order)}", style="dim")
+    return line
+
+
+def _name_and_status(order: OrderProgress, now: datetime) -> Text:
     line = Text(order.order_id, style="bold", no_wrap=True, overflow="ellipsis")
     line.append(f"  {status_words(order)}", style=STATUS_STYLE[order.status])
     if (taken := milliseconds_taken(order, now)) is not None:
         line.append(f"  {in_time(taken)}", style="dim")
-    if order.reason:
-        line.append(f"  {cause(order)}", style="dim")
     return line
 
 
@@ -67,20 +78,17 @@ def status_words(order: OrderProgress) -> str:
 
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
     mark, style = _MARKS.get(step.status, _WRONG)
-    line = Text(f"{step.step:<13}", no_wrap=True, overflow="ellipsis")
+    line = Text(f"{step.step:<13}")
     line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
     line.append(f"{in_time(taken) if (taken := _step_milliseconds(step, now)) is not None else '':>8}")
     if step.attempts is not None and step.attempts > 1:
-        line.append(f"  attempt {step.attempts}" if step.status is StepState.RUNNING else _tries(step.attempts))
-    if undo is not None:
-        line.append(f"  {_undo_words(undo)}", style="magenta" if undo.status is UndoState.STUCK else "yellow")
+        running = step.status is StepState.RUNNING
+        line.append(f"  attempt {step.attempts}" if running else f"  {step.attempts} attempts")
     if step.reason:
         line.append(f"  {step.reason}", style=style)
+    if undo is not None:
+        line.append(f"  {_undo_words(undo)}", style="magenta" if undo.status is UndoState.STUCK else "yellow")
     return line
-
-
-def _tries(attempts: int) -> str:
-    return f"  {attempts} attempts"
 
 
 def _undo_words(undo: UndoProgress) -> str:
@@ -147,7 +155,7 @@ def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) ->
         in_full.add(order.order_id)
     for order in orders:
         if order.order_id in in_full:
-            yield order_tree(order, now)
+            yield order_tree(order, now, whole=False)
         elif order.order_id in shown:
             yield headline(order, now)
 
@@ -178,9 +186,9 @@ def changes(before: OrderProgress | None, after: OrderProgress) -> Iterator[str]
     steps = {step.step: step for step in before.children} if before else {}
     for step in after.children:
         earlier = steps.get(step.step)
-        if step.status in (StepState.PENDING, StepState.SKIPPED) or (
-            earlier and (earlier.status, earlier.attempts) == (step.status, step.attempts)
-        ):
+        if step.status in (StepState.PENDING, StepState.SKIPPED):
+            continue
+        if earlier and (earlier.status, earlier.attempts or 1) == (step.status, step.attempts or 1):
             continue
         tries = f", attempt {step.attempts}" if step.attempts and step.attempts > 1 else ""
         time = f" in {in_time(step.duration_ms)}" if step.duration_ms is not None else ""

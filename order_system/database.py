@@ -7,7 +7,7 @@ waiting polls with growing pauses; other processes are waited for up to `policy.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,13 @@ def _create_engine(database: Database) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def _give_up_the_lock(dbapi_connection: Any, *_: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        # A caller was cancelled in mid-statement. SQLite keeps a closed connection, and its write lock, until
+        # the statement is collected, and a traceback may hold that for long: so roll back before closing.
+        with suppress(dbapi_connection.dbapi.Error):
+            dbapi_connection.rollback()
+
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
         read_only = connection.get_execution_options().get("order_read_only", False)
@@ -133,7 +140,7 @@ def _create_engine(database: Database) -> AsyncEngine:
 
 def _alembic(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

@@ -89,6 +89,10 @@ class InvalidSettings(OrderSystemError):
     """A setting has a bad value. One line: the variable, what is wrong with it, the cure."""
 
 
+class InvalidUsage(OrderSystemError):
+    """A command line that cannot be meant."""
+
+
 class EmbeddedServerFailed(ServerUnreachable):
     """The embedded Temporal server is not installed, or did not start."""
 

@@ -42,6 +42,8 @@ def configure_logging(settings: Settings, *, file: Path | None = None) -> None:
     # Temporal would repeat its details in each message; the record's extras have them already.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False
+    # Says twice each time a database is opened that it looked at it.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -66,7 +66,8 @@ class OrderStatusReader:
         progress = _with_stuck_reasons(progress, described)
         if record is not None and record.ref.submission == progress.submission:
             progress = _with_attempts(progress, journal)
-        if record is not None and record.status is SubmissionStatus.FULFILLED:
+        closed = described.status is not WorkflowExecutionStatus.RUNNING
+        if closed and record is not None and record.status is SubmissionStatus.FULFILLED:
             progress = progress.model_copy(
                 update={"status": OrderStatus.FULFILLED, "failed_step": None, "reason": None}
             )

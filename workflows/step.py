@@ -70,6 +70,8 @@ class StepRecord(AbstractContextManager["StepRecord"]):
         failure: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        if isinstance(failure, GeneratorExit):
+            return  # thrown away with the worker; there is no workflow left to tell the time
         self._ended_at = workflow.now()
         self._state = StepState.COMPLETED if failure is None else state_after(failure)
         self._failure = None if failure is None else in_words(failure)

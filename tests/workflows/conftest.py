@@ -11,23 +11,6 @@ from tests.fixtures.shop import Shop
 CACHES: dict[str, dict[str, Any]] = {"cached": {}, "replayed": {"max_cached_workflows": 0}}
 
 
-# TEMPORARY
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-from temporalio.contrib.pydantic import pydantic_data_converter
-
-
-@pytest.fixture(scope="session")
-async def time_skipping_env() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter,
-        test_server_existing_path=str(Path(sys.executable).parent / "temporal-test-server"),
-    ) as env:
-        yield env
-
-
 @pytest.fixture(params=CACHES)
 def shop(
     request: pytest.FixtureRequest, time_skipping_env: WorkflowEnvironment, sqlite_database: Database

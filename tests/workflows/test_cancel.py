@@ -155,21 +155,3 @@ async def test_a_cancel_during_the_undos_finds_the_order_failed(shop: Shop, poin
     accounts.assert_undone()
     assert accounts.notices == ["cancellation"]
     await shop.assert_clean()
-
-
-@pytest.mark.parametrize("step", [Step.PAYMENT, Step.INVENTORY, Step.SHIPPING])
-async def test_a_child_that_is_cancelled_alone_fails_the_order(shop: Shop, step: Step) -> None:
-    order = an_order()
-    call = {Step.PAYMENT: "charge", Step.INVENTORY: "reserve", Step.SHIPPING: "buy_label"}[step]
-    hold = shop.stage.hold(f"before {call}")
-    async with shop.open():
-        handle = await shop.start(order)
-        await hold.reached()
-        await shop.temporal.get_workflow_handle(step_workflow_id(step, order.order_id)).terminate()
-        hold.let_go()
-        with pytest.raises(WorkflowFailureError):
-            await handle.result()
-        progress = await shop.progress(order)
-
-    assert (OrderStatus.FAILED, step) == (progress.status, progress.failed_step)
-    (await shop.accounts(order)).assert_undone()

@@ -1,0 +1,78 @@
+# Two commands are all that a person needs: `make demo` and `make test`. Needs Python 3.11+, make and git.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Makes the locks, and is needed for nothing else.
+UV := uv==0.13.9
+POSTGRES_PROGRAMS := /usr/lib/postgresql/*/bin/initdb
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: demo test lint format lock clean help postgres
+
+demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the Web UI
+	$(BIN)/python starter.py --embedded
+
+test: $(VENV)/.dev postgres lint ## Format check, lint, types, import rules and all tests, as CI runs them
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev ## Format check, lint, types and import rules
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: $(VENV)/.created ## Pin the newest dependencies that pyproject.toml allows
+	$(PIP) install '$(UV)'
+	$(call compile,requirements.lock,--extra embedded --extra postgres)
+	$(call compile,requirements-dev.lock,--extra dev --constraint requirements.lock)
+
+clean: ## Remove the environment and every cache (orders and history in .data stay)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# PostgreSQL is one of the two databases under test. Without it, and outside CI, its half is skipped, loudly.
+postgres:
+	@if ls $(POSTGRES_PROGRAMS) >/dev/null 2>&1 || command -v initdb >/dev/null; then \
+	  true; \
+	elif ! command -v apt-get >/dev/null; then \
+	  echo "PostgreSQL's server is missing, and this is no Debian: install it yourself" >&2; \
+	elif [ "$$(id -u)" = 0 ]; then \
+	  $(call install_postgres,); \
+	elif sudo -n true 2>/dev/null; then \
+	  $(call install_postgres,sudo -n); \
+	else \
+	  echo "PostgreSQL's server is missing: sudo apt-get install postgresql" >&2; \
+	fi
+
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.created requirements.lock
+	$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created requirements-dev.lock
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@ $(VENV)/.runtime
+
+# Hashes for every platform, and no address: a mirror or a proxy serves the same files.
+define compile
+$(BIN)/uv pip compile --quiet pyproject.toml $(2) --output-file $(1) --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+endef
+
+# A package list of a third party that cannot be reached must not stop us; the installation tells.
+define install_postgres
+$(1) apt-get update -qq || true; $(1) apt-get install --yes --no-install-recommends -qq postgresql
+endef

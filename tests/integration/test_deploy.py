@@ -1,0 +1,42 @@
+"""The script that Compose gives to PostgreSQL, run by a real one."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import text
+
+from order_system.database import Database
+from tests.fixtures.postgresql import SUPERUSER, PostgresServer, find_programs
+
+SCRIPT = Path(__file__).parents[2] / "deploy" / "create-orders-database.sh"
+
+
+async def test_the_orders_database_belongs_to_a_role_that_may_migrate_it(
+    postgres_server: PostgresServer,
+) -> None:
+    programs = find_programs()
+    assert programs is not None
+    environment = {
+        "PATH": f"{programs}:/usr/bin:/bin",
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(postgres_server.port),
+        "POSTGRES_USER": SUPERUSER,
+        "ORDERS_DB_PASSWORD": "it's 100% secret",
+    }
+    await asyncio.to_thread(
+        subprocess.run, ["/bin/sh", SCRIPT], env=environment, check=True, capture_output=True, timeout=30
+    )
+
+    database = Database(f"postgresql+psycopg://orders:any@127.0.0.1:{postgres_server.port}/orders")
+    try:
+        await database.migrate()
+        async with database.reading() as connection:
+            role = await connection.scalar(
+                text("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")
+            )
+            assert role is False
+            assert await connection.scalar(text("SELECT count(*) FROM book_submissions")) == 0
+    finally:
+        await database.dispose()
+        postgres_server.drop("orders")
