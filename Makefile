@@ -74,5 +74,5 @@ endef
 
 # A package list of a third party that cannot be reached must not stop us; the installation tells.
 define install_postgres
-$(1) apt-get update -qq || true; $(1) apt-get install --yes --no-install-recommends -qq postgresql
+$(1) apt-get update -qq || true; $(1) env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -qq postgresql
 endef

@@ -74,7 +74,13 @@ async def samples(
 
 @app.command(help_epilogue=MORE_HELP)
 async def submit(
-    file: Annotated[str, Parameter(help="JSON: one order, an array, or one on each line. `-` is stdin.")],
+    file: Annotated[
+        str,
+        Parameter(
+            help="JSON: one order, an array, or one on each line. `-` is stdin.",
+            allow_leading_hyphen=True,
+        ),
+    ],
     /,
     *,
     embedded: Embedded = False,
@@ -168,10 +174,11 @@ def _scenario_template(name: str) -> Order:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code and never raises."""
-    return run_to_exit_code(lambda: _run(arguments))
+    return run_to_exit_code(lambda: run_command(arguments))
 
 
-async def _run(arguments: Sequence[str] | None) -> int:
+async def run_command(arguments: Sequence[str] | None) -> int:
+    """Raises what the command raises, and InvalidUsage."""
     try:
         code: Any = await app.run_async(
             arguments, exit_on_error=False, print_error=False, result_action="return_value"

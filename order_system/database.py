@@ -109,9 +109,9 @@ def _make_folder(folder: Path) -> None:
 
 def _create_engine(database: Database) -> AsyncEngine:
     if not database.is_sqlite:
-        return create_async_engine(database.url, pool_pre_ping=True)
+        return create_async_engine(database.url, pool_pre_ping=True, hide_parameters=True)
 
-    engine = create_async_engine(database.url)
+    engine = create_async_engine(database.url, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]

@@ -15,7 +15,7 @@ from order_system.ids import Effect, idempotency_key
 class Wire(BaseModel):
     """Base of everything that is stored or sent: immutable, and tolerant of newer senders."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Customer(Wire):

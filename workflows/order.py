@@ -16,11 +16,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from workflows.board import OrderBoard
 from workflows.child import run_child
 from workflows.failures import first_cause, is_eviction, raise_if_cancelled, root_cause, uninterrupted
-from workflows.inventory import InventoryWorkflow
-from workflows.notification import NotificationWorkflow
-from workflows.payment import PaymentWorkflow
 from workflows.saga import Saga
-from workflows.shipping import ShippingWorkflow
 
 with workflow.unsafe.imports_passed_through():
     from order_system.errors import OpenElsewhere, OrderConflict
@@ -41,6 +37,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from order_system.models import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
     from order_system.progress import OrderProgress
+    from workflows.inventory import InventoryWorkflow
+    from workflows.notification import NotificationWorkflow
+    from workflows.payment import PaymentWorkflow
+    from workflows.shipping import ShippingWorkflow
 
 NOTHING_WAS_OPENED = {OrderConflict.__name__, OpenElsewhere.__name__}
 

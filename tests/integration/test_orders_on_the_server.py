@@ -23,8 +23,8 @@ from order_system.models import Order
 from order_system.progress import OrderProgress, StepState
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
-from workflows import WORKFLOWS
 from workflows.payment import PaymentWorkflow
+from workflows.registry import WORKFLOWS
 
 WAIT_SECONDS = 30
 MOST_EVENTS = 92

@@ -9,6 +9,9 @@ import pytest
 import structlog
 from temporalio.exceptions import ApplicationError
 
+from activities.inventory import InventoryActivities
+from activities.payment import PaymentActivities
+from activities.shipping import ShippingActivities
 from order_system.errors import PaymentDeclined
 from order_system.logs import configure_logging
 from order_system.models import Customer
@@ -92,6 +95,26 @@ def test_another_workflow_is_not_mistaken_for_an_order(lines: Lines) -> None:
 
     assert line["workflow_id"] == "batch-2026"
     assert "order_id" not in line
+
+
+@pytest.mark.parametrize(
+    ("undo", "step"),
+    [
+        (ShippingActivities.void_shipment, "shipping"),
+        (InventoryActivities.release, "inventory"),
+        (PaymentActivities.refund, "payment"),
+    ],
+)
+def test_an_undo_runs_in_the_order_but_belongs_to_its_step(
+    lines: Lines, undo: Callable[..., object], step: str
+) -> None:
+    details = {"workflow_id": "order-ORDER-001", "activity_type": undo.__name__, "attempt": 3}
+    logging.getLogger("temporalio.activity").info("retrying", extra={"temporal_activity": details})
+
+    (line,) = lines()
+
+    assert line["step"] == step
+    assert line["attempt"] == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""Five hundred orders with the default faults: whatever becomes of each, the books agree."""
+
+import asyncio
+
+from temporalio.client import Client
+
+from order_system.database import Database
+from order_system.messages import OrderStatus
+from order_system.simulation.faults import load_faults
+from order_system.simulation.world import SimulatedWorld
+from tests.fixtures.shop import Shop, an_order
+
+ORDERS = 500
+AT_ONCE = 60
+SEED = 7
+SECONDS = 170
+
+
+async def test_five_hundred_orders_with_default_faults_leave_clean_books(
+    client: Client, sqlite_database: Database
+) -> None:
+    world = SimulatedWorld(sqlite_database, faults=load_faults("default"), seed=SEED)
+    shop = Shop(sqlite_database, client, world)
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def fulfil(number: int) -> None:
+        async with places:
+            handle = await shop.start(an_order(f"MANY-{number:04d}"))
+            await asyncio.wait([asyncio.create_task(handle.result())])
+
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await asyncio.gather(*(fulfil(number) for number in range(ORDERS)))
+
+    await shop.assert_clean()
+    report = await shop.audit()
+    assert sum(report.submissions.values()) == ORDERS
+    assert report.open_submissions == ()
+    # With these faults well over half are fulfilled, and each kind of trouble has had its turn.
+    assert report.submissions[OrderStatus.FULFILLED] > ORDERS / 2
+    assert report.submissions[OrderStatus.FAILED] > ORDERS / 10

@@ -1,0 +1,121 @@
+"""The worker as a process: killed in the middle of work, told to stop, started before its server."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from order_system.audit import audit
+from order_system.book import SqlOrderBook
+from order_system.client import OrderClient
+from order_system.database import Database
+from order_system.devserver import EmbeddedServer
+from order_system.messages import OrderStatus
+from order_system.simulation.world import SimulatedWorld
+from tests.fixtures.shop import Accounts, an_order
+from tests.fixtures.waiting import eventually
+from tests.fixtures.worker_process import worker_process
+
+ORDERS = 30
+SECONDS = 120
+
+
+@pytest.fixture
+def environment(dev_server: EmbeddedServer, sqlite_url: str, tmp_path: Path) -> dict[str, str]:
+    return {
+        "TEMPORAL_ADDRESS": dev_server.address,
+        "ORDER_DATABASE_URL": sqlite_url,
+        "ORDER_TASK_QUEUE": f"queue-of-{tmp_path.name}",
+        "ORDER_FAULTS": "none",
+        "ORDER_LATENCY_MIN": "0.05",
+        "ORDER_LATENCY_MAX": "0.1",
+        "ORDER_LOG_FORMAT": "json",
+    }
+
+
+async def test_killed_in_the_middle_of_thirty_orders_it_loses_and_doubles_nothing(
+    client: Client, sqlite_database: Database, environment: dict[str, str], tmp_path: Path
+) -> None:
+    book, world = SqlOrderBook(sqlite_database), SimulatedWorld(sqlite_database)
+    orders = OrderClient(client, book, task_queue=environment["ORDER_TASK_QUEUE"])
+    placed = [an_order() for _ in range(ORDERS)]
+    log = tmp_path / "worker.log"
+
+    async def fulfilled() -> int:
+        records = await book.find([order.order_id for order in placed])
+        return sum(record.status == "fulfilled" for record in records.values())
+
+    async with worker_process(log, **environment) as worker:
+        await asyncio.gather(*(orders.submit(order) for order in placed))
+
+        async def under_way() -> bool:
+            return await fulfilled() >= 3
+
+        await eventually(under_way, SECONDS, "the first orders to be fulfilled")
+        worker.send_signal(signal.SIGKILL)
+        await worker.wait()
+    assert await fulfilled() < ORDERS, "killed too late to show anything"
+
+    async with worker_process(log, **environment), asyncio.timeout(SECONDS):
+        async for documents in orders.watch([order.order_id for order in placed]):
+            last = documents
+    assert {OrderStatus.FULFILLED} == {document.status for document in last.values()}
+    statement = await world.statement()
+    for order in placed:
+        accounts = Accounts(statement, order)
+        accounts.assert_fulfilled(order)
+        assert accounts.notices == ["confirmation"]
+    assert audit(await book.ledger(), statement).clean
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+async def test_told_to_stop_it_finishes_what_runs_and_exits_with_0(
+    client: Client,
+    sqlite_database: Database,
+    environment: dict[str, str],
+    tmp_path: Path,
+    stop: signal.Signals,
+) -> None:
+    book = SqlOrderBook(sqlite_database)
+    orders = OrderClient(client, book, task_queue=environment["ORDER_TASK_QUEUE"])
+    slow = {**environment, "ORDER_LATENCY_MIN": "1", "ORDER_LATENCY_MAX": "1"}
+    log = tmp_path / "worker.log"
+    order = an_order()
+    async with worker_process(log, **slow) as worker:
+        await orders.submit(order)
+
+        async def claimed() -> bool:
+            return order.order_id in await book.find([order.order_id])
+
+        await eventually(claimed, SECONDS, "the charge to be under way")
+        worker.send_signal(stop)
+        assert await asyncio.wait_for(worker.wait(), SECONDS) == 0
+
+    record = (await book.find([order.order_id]))[order.order_id]
+    charge = next(iter((await book.journal(record.ref)).values()))
+    assert (charge.state, charge.attempts) == ("done", 1), "the attempt that ran was finished"
+    assert "Traceback" not in log.read_text()
+
+
+async def test_it_waits_for_a_server_that_is_down_and_says_so(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "worker.log"
+    nowhere = {**environment, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    starting = asyncio.create_task(_started(log, nowhere))
+
+    async def waiting() -> bool:
+        return log.exists() and "waiting for the server" in log.read_text()
+
+    await eventually(waiting, SECONDS, "the worker to wait")
+    starting.cancel()
+    await asyncio.wait([starting])
+    assert "127.0.0.1:1" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+async def _started(log: Path, environment: dict[str, str]) -> None:
+    async with worker_process(log, **environment):
+        pass
