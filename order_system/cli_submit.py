@@ -8,6 +8,7 @@ from pathlib import Path
 from order_system.cli_reports import OrderResult, results_table
 from order_system.cli_screen import Screen, now
 from order_system.cli_session import Session
+from order_system.cli_views import counts
 from order_system.client import OrderClient, Submission, Submitted
 from order_system.errors import InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.intake import read_orders
@@ -104,6 +105,8 @@ async def follow(session: Session, screen: Screen, orders: Sequence[Order]) -> l
         for result in results:
             if result.link:
                 screen.say(f"{result.order.order_id}  {result.link}")
+        if len(results) > 1:
+            screen.say(f"{len(results)} orders: {counts([result.order for result in results])}")
     return [result.order for result in results]
 
 

@@ -55,10 +55,10 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
 
 
 def headline(order: OrderProgress, now: datetime) -> Text:
-    """The order in one line."""
+    """The order in one line: why it fails, or else where it is."""
     line = _name_and_status(order, now)
-    if order.reason:
-        line.append(f"  {cause(order)}", style="dim")
+    at = [step.step for step in order.children if step.status is StepState.RUNNING]
+    line.append(f"  {cause(order) or ', '.join(at)}", style="dim")
     return line
 
 

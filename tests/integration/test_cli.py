@@ -214,16 +214,21 @@ def test_a_server_that_is_down_or_silent_is_told_within_ten_seconds(tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
         addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (silent, closed)]
         closed.close()
-        for address in addresses:
-            env = {"TEMPORAL_ADDRESS": address, "ORDER_DATA_DIR": str(tmp_path)}
-            began = time.monotonic()
-            finished = starter("--json", env=env)
+        began = time.monotonic()
+        both = [
+            Running(
+                "starter.py", "--json", env={"TEMPORAL_ADDRESS": address, "ORDER_DATA_DIR": str(tmp_path)}
+            )
+            for address in addresses
+        ]
+        for address, each in zip(addresses, both, strict=True):
+            finished = each.finished()
 
-            assert time.monotonic() - began < 10
             assert finished.code == 3
             assert finished.out == ""
             assert len(finished.err.splitlines()) == 1
             assert f"No Temporal server answers at {address}" in finished.err
+        assert time.monotonic() - began < 10
 
 
 async def test_the_audit_needs_no_server_and_finds_what_was_planted(

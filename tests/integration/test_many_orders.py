@@ -3,6 +3,7 @@
 import asyncio
 
 from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from order_system.database import Database
 from order_system.messages import OrderStatus
@@ -25,10 +26,10 @@ async def test_five_hundred_orders_with_default_faults_leave_clean_books(
 
     async def fulfil(number: int) -> None:
         async with places:
-            handle = await shop.start(an_order(f"MANY-{number:04d}"))
-            await asyncio.wait([asyncio.create_task(handle.result())])
+            await shop.ended(await shop.start(an_order(f"MANY-{number:04d}")))
 
-    async with shop.open(), asyncio.timeout(SECONDS):
+    as_in_production = UnsandboxedWorkflowRunner()
+    async with shop.open(workflow_runner=as_in_production), asyncio.timeout(SECONDS):
         await asyncio.gather(*(fulfil(number) for number in range(ORDERS)))
 
     await shop.assert_clean()

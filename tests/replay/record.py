@@ -1,0 +1,161 @@
+"""Records one history of each way an order can end: `python -m tests.replay.record`.
+
+Run it when a *new* workflow or path is released, never to make a red replay test green: a history that no
+longer replays means that orders under way would break. Then `workflow.patched` is what is needed.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from order_system.connection import connect
+from order_system.database import Database
+from order_system.devserver import EmbeddedServer
+from order_system.errors import OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.ids import Step, order_workflow_id, step_workflow_id
+from order_system.models import Order
+from tests.fixtures.shop import Shop, an_order
+from tests.fixtures.waiting import eventually
+
+HISTORIES = Path(__file__).parent / "histories"
+MACHINE_DETAILS = {"stackTrace", "identity"}
+"""Paths and names of the machine that recorded are nobody's business, and replay does not read them.
+`sdkMetadata` must stay: without its flags the SDK does not compare IDs and types."""
+
+Story = Callable[[Shop, Order], Awaitable[None]]
+
+
+async def fulfilled(shop: Shop, order: Order) -> None:
+    await ended(shop, order)
+
+
+async def payment_declined(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before charge", lambda: PaymentDeclined("no"))
+    await ended(shop, order)
+
+
+async def out_of_stock(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"))
+    await ended(shop, order)
+
+
+async def shipping_refused(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    await ended(shop, order)
+
+
+async def already_dispatched(shop: Shop, order: Order) -> None:
+    shop.stage.answer_lost("dispatch", times=6)
+    await ended(shop, order)
+
+
+async def notice_failed(shop: Shop, order: Order) -> None:
+    shop.stage.unreachable("send")
+    await ended(shop, order)
+
+
+async def cancelled(shop: Shop, order: Order) -> None:
+    await cancelled_at("before reserve", shop, order)
+
+
+async def cancelled_too_late(shop: Shop, order: Order) -> None:
+    await cancelled_at("before send", shop, order)
+
+
+async def undo_was_stuck(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.unreachable("refund")
+    handle = await shop.start(order)
+
+    async def stuck() -> bool:
+        return (await shop.client.status(order.order_id)).status == "needs_attention"
+
+    await eventually(stuck, 60, "the undo to be stuck")
+    shop.stage.mend()
+    await shop.ended(handle)
+
+
+async def settled_an_older_submission(shop: Shop, order: Order) -> None:
+    hold = shop.stage.hold("after reserve")
+    handle = await shop.start(order)
+    await hold.reached()
+    await handle.terminate()
+    hold.let_go()
+    await ended(shop, order)
+
+
+async def fulfilled_before(shop: Shop, order: Order) -> None:
+    await ended(shop, order)
+    await ended(shop, order)
+
+
+async def cancelled_at(point: str, shop: Shop, order: Order) -> None:
+    hold = shop.stage.hold(point)
+    handle = await shop.start(order)
+    await hold.reached()
+    await handle.cancel()
+    hold.let_go()
+    await shop.ended(handle)
+
+
+async def ended(shop: Shop, order: Order) -> None:
+    await shop.ended(await shop.start(order))
+
+
+STORIES: list[Story] = [
+    fulfilled,
+    payment_declined,
+    out_of_stock,
+    shipping_refused,
+    already_dispatched,
+    notice_failed,
+    cancelled,
+    cancelled_too_late,
+    undo_was_stuck,
+    settled_an_older_submission,
+    fulfilled_before,
+]
+
+
+async def record(story: Story, shop: Shop) -> None:
+    order = an_order(f"RECORDED-{story.__name__.upper().replace('_', '-')}")
+    async with shop.open():
+        await story(shop, order)
+    ids = [order_workflow_id(order.order_id), *(step_workflow_id(step, order.order_id) for step in Step)]
+    recorded: dict[str, Any] = {}
+    async for found in shop.temporal.list_workflows(f"WorkflowId IN ({', '.join(map(repr, ids))})"):
+        handle = shop.temporal.get_workflow_handle(found.id, run_id=found.run_id)
+        history = json.loads((await handle.fetch_history()).to_json())
+        recorded[f"{found.id}/{found.run_id}"] = without_machine_details(history)
+    (HISTORIES / f"{story.__name__}.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+
+
+def without_machine_details(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: without_machine_details(inner) for key, inner in value.items() if key not in MACHINE_DETAILS
+        }
+    if isinstance(value, list):
+        return [without_machine_details(inner) for inner in value]
+    return value
+
+
+async def main(names: list[str]) -> None:
+    HISTORIES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite+aiosqlite:///{folder}/orders.db")
+        await database.prepare()
+        async with EmbeddedServer(Path(folder), port=0, ui_port=0, headless=True) as server:
+            for story in STORIES:
+                if not names or story.__name__ in names:
+                    print(story.__name__)
+                    await record(story, Shop(database, await connect(server.address)))
+        await database.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
