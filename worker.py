@@ -29,7 +29,7 @@ async def run_worker(settings: Settings) -> None:
             log.info(
                 "worker ready",
                 task_queue=settings.task_queue,
-                address=temporal.service_client.config.target_host,
+                server=temporal.service_client.config.target_host,
                 namespace=temporal.namespace,
                 faults=settings.faults,
             )

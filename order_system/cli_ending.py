@@ -1,17 +1,24 @@
 """How the program ends: an exit code always, one clear line for people, and never a traceback."""
 
 import asyncio
+import os
 import signal
 import sys
-import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
+
+import structlog
 
 from order_system import policy
 from order_system.cli_session import ATTENTION, INVALID, UNREACHABLE
 from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachable
-from order_system.settings import load_settings
+
+SIGNALLED = 128
+"""Plus the number of the signal: the exit code of a program that was stopped by it."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 Command = Callable[[], Coroutine[Any, Any, int]]
 
@@ -24,21 +31,30 @@ def run_to_exit_code(command: Command) -> int:
     received: list[int] = []
     try:
         return asyncio.run(_cancelled_by_signals(command, received))
-    except asyncio.CancelledError:
-        _complain("stopped")
-        return 128 + received[0]
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return _end(SIGNALLED + (received[0] if received else signal.SIGINT), "stopped")
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has left (`| head`); rich says so by SystemExit. Nothing more to say, not
+        # even what is still in the buffer.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SIGNALLED + signal.SIGPIPE
     except ServerUnreachable as unreachable:
-        _complain(str(unreachable))
-        return UNREACHABLE
+        return _end(UNREACHABLE, str(unreachable))
     except InvalidOrder as refused:
-        _complain(f"nothing was submitted.\n{refused}")
-        return INVALID
+        return _end(INVALID, f"nothing was submitted.\n{refused}")
     except OrderSystemError as error:
-        _complain(str(error))
-        return INVALID
+        return _end(INVALID, str(error))
     except Exception as bug:
-        _complain(f"this should not happen: {type(bug).__name__}: {bug}")
-        return ATTENTION
+        return _end(
+            ATTENTION,
+            f"this should not happen: {type(bug).__name__}: {bug} (ORDER_LOG_LEVEL=DEBUG tells where)",
+        )
+
+
+def _end(code: int, message: str) -> int:
+    log.debug("the command failed", exc_info=True)
+    print(f"starter.py: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
+    return code
 
 
 async def _cancelled_by_signals(command: Command, received: list[int]) -> int:
@@ -68,7 +84,16 @@ async def until_interrupted() -> None:
             task.uncancel()
 
 
-def _complain(message: str) -> None:
-    print(f"starter.py: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
-    if sys.exc_info()[1] is not None and load_settings().log_level == "DEBUG":
-        traceback.print_exc()
+@contextmanager
+def dying_at_once() -> Generator[None]:
+    """For a read that blocks the event loop, which then hears of no signal: let signals end the program as
+    they end any other."""
+    before = [
+        (signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler)),
+        (signal.SIGTERM, signal.signal(signal.SIGTERM, signal.SIG_DFL)),
+    ]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

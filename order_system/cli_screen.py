@@ -40,6 +40,7 @@ class Screen:
         """The result of a command: `document` for programs, `people` for everybody else."""
         if self.as_json:
             sys.stdout.write(json.dumps(document, indent=2) + "\n")
+            sys.stdout.flush()
             return
         for renderable in people:
             self._out.print(renderable)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from order_system.cli_ending import dying_at_once
 from order_system.cli_reports import OrderResult, results_table
 from order_system.cli_screen import Screen, now
 from order_system.cli_session import Session
@@ -27,7 +28,9 @@ def read_file(name: str) -> list[Order]:
     """The orders in a file, or in stdin if `name` is `-`. Raises InvalidOrder."""
     # A byte more than is allowed, so that too much is refused, and an endless pipe not read for ever.
     if name == "-":
-        return read_orders(sys.stdin.buffer.read(MAX_BYTES + 1), "stdin")
+        with dying_at_once():
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        return read_orders(content, "stdin")
     try:
         with Path(name).open("rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -152,7 +152,7 @@ async def main(names: list[str]) -> None:
         async with EmbeddedServer(Path(folder), port=0, ui_port=0, headless=True) as server:
             for story in STORIES:
                 if not names or story.__name__ in names:
-                    print(story.__name__)
+                    print(story.__name__)  # noqa: T201
                     await record(story, Shop(database, await connect(server.address)))
         await database.dispose()
 

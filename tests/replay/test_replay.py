@@ -33,5 +33,5 @@ async def test_a_changed_workflow_is_noticed() -> None:
     name, history = next(item for item in histories.items() if item[0].startswith("order-"))
     altered = json.loads(json.dumps(history).replace("payment-RECORDED", "something-RECORDED"))
     replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
-    with pytest.raises(Exception, match="[Nn]ondeterminism"):
+    with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
         await replayer.replay_workflow(WorkflowHistory.from_json(name.rpartition("/")[0], altered))
