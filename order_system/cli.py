@@ -28,6 +28,7 @@ app = App(
     help_epilogue=EPILOGUE,
     help_format="plaintext",
     version_flags=[],
+    suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative="", show_default=False),
 )
 

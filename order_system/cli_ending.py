@@ -1,6 +1,7 @@
 """How the program ends: an exit code always, one clear line for people, and never a traceback."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -9,8 +10,6 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
-import structlog
-
 from order_system import policy
 from order_system.cli_session import ATTENTION, INVALID, UNREACHABLE
 from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachable
@@ -18,7 +17,7 @@ from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachabl
 SIGNALLED = 128
 """Plus the number of the signal: the exit code of a program that was stopped by it."""
 
-log = structlog.stdlib.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 Command = Callable[[], Coroutine[Any, Any, int]]
 
@@ -32,27 +31,22 @@ def run_to_exit_code(command: Command) -> int:
     try:
         return asyncio.run(_cancelled_by_signals(command, received))
     except (asyncio.CancelledError, KeyboardInterrupt):
-        return _end(SIGNALLED + (received[0] if received else signal.SIGINT), "stopped")
+        code, message = SIGNALLED + (received[0] if received else signal.SIGINT), "stopped"
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has left (`| head`); rich says so by SystemExit. Nothing more to say, not
         # even what is still in the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNALLED + signal.SIGPIPE
     except ServerUnreachable as unreachable:
-        return _end(UNREACHABLE, str(unreachable))
+        code, message = UNREACHABLE, str(unreachable)
     except InvalidOrder as refused:
-        return _end(INVALID, f"nothing was submitted.\n{refused}")
+        code, message = INVALID, f"nothing was submitted.\n{refused}"
     except OrderSystemError as error:
-        return _end(INVALID, str(error))
+        code, message = INVALID, str(error)
     except Exception as bug:
-        return _end(
-            ATTENTION,
-            f"this should not happen: {type(bug).__name__}: {bug} (ORDER_LOG_LEVEL=DEBUG tells where)",
-        )
-
-
-def _end(code: int, message: str) -> int:
-    log.debug("the command failed", exc_info=True)
+        log.debug("a command failed", exc_info=True)
+        what = f"{type(bug).__name__}: {bug}"
+        code, message = ATTENTION, f"this should not happen: {what} (ORDER_LOG_LEVEL=DEBUG tells where)"
     print(f"starter.py: {message}", file=sys.stderr)  # noqa: T201 - for people, beside the log
     return code
 

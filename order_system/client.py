@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy
 from order_system.errors import OrderConflict, OrderSystemError, ServerUnreachable, UnknownOrder
-from order_system.ids import is_order_id, order_workflow_id
+from order_system.ids import FINGERPRINT, is_order_id, order_workflow_id
 from order_system.journal import SubmissionStatus
 from order_system.messages import OrderOutcome, OrderStatus
 from order_system.models import Order
@@ -24,7 +24,6 @@ from order_system.ports import OrderBook
 from order_system.progress import OrderProgress
 from workflows.order import OrderFulfillmentWorkflow
 
-FINGERPRINT = "fingerprint"
 _STARTED_BY = "started_by"
 
 

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 TASK_QUEUE = "order-fulfillment"
 
+FINGERPRINT = "fingerprint"
+"""Key in the memo of an order's workflow: which content runs under this ID."""
+
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 """1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
 
@@ -47,6 +50,10 @@ def is_order_id(text: str) -> bool:
 
 def order_workflow_id(order_id: str) -> str:
     return f"order-{order_id}"
+
+
+def batch_workflow_id(name: str) -> str:
+    return f"batch-{name}"
 
 
 def step_workflow_id(step: Step, order_id: str) -> str:

@@ -52,8 +52,8 @@ def read_orders(data: str | bytes, source_name: str) -> list[Order]:
     first_place: dict[str, str] = {}
     for number, document in enumerate(documents, 1):
         place = f"line {document.line}, order {number}" if document.line else f"order {number}"
-        order_id = _presentable_id(document.value)
-        order, found = _examine(document)
+        order_id = presentable_id(document.value)
+        order, found = examine(document)
         if order_id and first_place.setdefault(order_id, place) != place:
             found.append(Problem(("order_id",), f"is also the ID of {first_place[order_id]}"))
         name = f"{source_name}: {place} ({order_id})" if order_id else f"{source_name}: {place}"
@@ -71,7 +71,7 @@ def order_from_document(document: object) -> Order:
 
     Raises InvalidOrder, with a line for each mistake.
     """
-    order, problems = _examine(Document(document))
+    order, problems = examine(Document(document))
     if order is None:
         raise InvalidOrder(_shortened([str(problem) for problem in problems]))
     return order
@@ -90,7 +90,7 @@ def _shortened(problems: list[str]) -> str:
     return "\n".join([*problems[:MAX_SHOWN], *([f"... and {more} more"] if more > 0 else [])])
 
 
-def _presentable_id(document: object) -> str | None:
+def presentable_id(document: object) -> str | None:
     """The order's ID, if it may be shown."""
     order_id = document.get("order_id") if isinstance(document, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     if isinstance(order_id, str) and is_order_id(order_id) and not holds_card_number(order_id):
@@ -98,7 +98,7 @@ def _presentable_id(document: object) -> str | None:
     return None
 
 
-def _examine(document: Document) -> tuple[Order | None, list[Problem]]:
+def examine(document: Document) -> tuple[Order | None, list[Problem]]:
     """The order, or what is wrong with it: the first mistake at each place."""
     if document.broken:
         return None, [Problem((), document.broken)]

@@ -60,7 +60,7 @@ def read_documents(data: str | bytes) -> list[Document]:
         raise UnreadableText("is empty")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) > 1 and _is_json_lines(lines[0][1], lines[1][1]):
-        return [_document_on_line(number, line) for number, line in lines]
+        return [document_on_line(number, line) for number, line in lines]
     value, mistake = _parse(text)
     if mistake is not None:
         raise UnreadableText(mistake)
@@ -130,7 +130,7 @@ def _is_json_lines(first: str, second: str) -> bool:
     return second.lstrip().startswith("{") or _parse(first)[1] is None
 
 
-def _document_on_line(number: int, line: str) -> Document:
+def document_on_line(number: int, line: str) -> Document:
     value, mistake = _parse(line, of_one_line=True)
     return Document(value, line=number, broken=mistake)
 
