@@ -25,7 +25,7 @@ EFFECT_RETRY = RetryPolicy(
     maximum_attempts=6,
     non_retryable_error_types=NEVER_RETRIED,
 )
-"""About 25 seconds of waiting between six attempts; then the step has failed and is undone."""
+"""About 16 seconds of waiting between six attempts; then the step has failed and is undone."""
 
 NOTIFY_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),

@@ -21,6 +21,7 @@ from order_system.ids import Step, order_workflow_id, step_workflow_id
 from order_system.messages import OrderStatus
 from order_system.models import Order
 from order_system.progress import OrderProgress, StepState
+from tests.fixtures.cancels import the_child_hears_of_it
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
 from workflows.payment import PaymentWorkflow
@@ -333,6 +334,23 @@ async def test_a_cancel_ends_an_endless_retry_within_five_seconds(
     assert (verdict, progress.status) == (CancelVerdict.UNDONE, OrderStatus.CANCELLED)
     assert took < 5
     (await shop.accounts(order)).assert_undone()
+    await shop.assert_clean()
+
+
+async def test_a_cancel_when_the_dispatch_has_lost_its_answer_finds_the_parcel_gone(shop: Shop) -> None:
+    order = an_order()
+    shop.stage.answer_lost("dispatch")
+    hold = shop.stage.hold("after dispatch")
+    async with shop.open():
+        handle = await shop.start(order)
+        await hold.reached()
+        await handle.cancel()
+        await the_child_hears_of_it(shop, order, Step.SHIPPING)
+        hold.let_go()
+        outcome = await handle.result()
+
+    assert "too late" in (outcome.note or "")
+    (await shop.accounts(order)).assert_fulfilled(order)
     await shop.assert_clean()
 
 
