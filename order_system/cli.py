@@ -157,7 +157,11 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
-app.command("order_system.cli_compare:compare", help_epilogue=MORE_HELP)
+app.command(
+    "order_system.cli_compare:compare",
+    help="Run the monolith and this design on the same orders with the same faults.",
+    help_epilogue=MORE_HELP,
+)
 
 
 def _settings() -> Settings:

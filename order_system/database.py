@@ -16,6 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import DateTime, Dialect, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -91,7 +92,12 @@ class Database:
         except SQLAlchemyError as failure:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
-            raise DatabaseUnready(f"the database {shown} cannot be used: {cause}") from failure
+            reason = " ".join(str(cause).split())
+            raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
+        except CommandError as failure:
+            raise DatabaseUnready(
+                f"the database is of a newer version than this program: {failure}"
+            ) from failure
         if not up_to_date and not self.is_sqlite:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
 
@@ -151,4 +157,6 @@ def _upgrade(connection: Connection) -> None:
 
 def _is_up_to_date(connection: Connection) -> bool:
     scripts = ScriptDirectory.from_config(_alembic(connection))
-    return set(MigrationContext.configure(connection).get_current_heads()) == set(scripts.get_heads())
+    current = MigrationContext.configure(connection).get_current_heads()
+    scripts.get_revisions(current)  # raises CommandError for one that only a newer program knows
+    return set(current) == set(scripts.get_heads())

@@ -6,9 +6,10 @@ from typing import Any
 
 import aiosqlite
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from order_system.database import Database
+from order_system.errors import DatabaseUnready
 from order_system.simulation.tables import calls
 
 
@@ -65,3 +66,12 @@ async def test_a_caller_who_gives_up_in_the_middle_leaves_no_lock(
         assert not is_locked(sqlite_database), f"after driver call {number}"
         number += 1
     assert number > 10
+
+
+async def test_a_database_of_a_newer_version_is_refused_in_one_line(database: Database) -> None:
+    async with database.writing() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnready) as refused:
+        await database.prepare()
+    assert "newer version" in str(refused.value)
+    assert "\n" not in str(refused.value)
