@@ -26,12 +26,23 @@ def this_attempt() -> Attempt:
 
 
 async def ask(
-    book: OrderBook, ref: SubmissionRef, effect: Effect, call: Callable[[str], Awaitable[Receipt]]
+    book: OrderBook,
+    ref: SubmissionRef,
+    effect: Effect,
+    call: Callable[[str], Awaitable[Receipt]],
+    attempt: Attempt,
 ) -> Receipt:
     """Call the gateway under a key that is claimed. A definite no is told to the book, so that a later
-    undo need not wait for this attempt; after anything else the attempt counts as unanswered."""
+    undo need not wait for this attempt; after anything else the attempt counts as unanswered.
+
+    The call ends with its attempt, however late the claim was granted: an undo believes "nothing found" as
+    soon as the attempt's deadline has passed.
+    """
     try:
-        async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+        left = attempt.deadline - attempt.now()
+        if left <= timedelta(0):
+            raise NotReached(f"{effect}: the book answered too late to begin")
+        async with asyncio.timeout(min(left, policy.GATEWAY_CALL).total_seconds()):
             return await call(ref.key(effect))
     except (BusinessError, NotReached):
         await book.answered_no(ref, effect)
@@ -50,7 +61,7 @@ async def carry_out(
     """Call and record; or, if an earlier attempt has recorded a receipt, return that and call nothing."""
     if claimed.state is EffectState.DONE:
         return receipt_type.model_validate(claimed.receipt)
-    receipt = await ask(book, ref, claimed.effect, call)
+    receipt = await ask(book, ref, claimed.effect, call, attempt)
     await book.record(ref, claimed.effect, receipt, attempt.now())
     return receipt
 

@@ -45,7 +45,7 @@ class ShippingActivities:
         async def call(key: str) -> DispatchReceipt:
             return await self._carrier.dispatch(key, label_key=ref.key(Effect.LABEL))
 
-        parcel = await ask(self._book, ref, Effect.DISPATCH, call)
+        parcel = await ask(self._book, ref, Effect.DISPATCH, call, attempt)
         commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel

@@ -73,6 +73,9 @@ class SqlOrderBook(reading.BookQueries):
                     return await _give_way(tx, ref, other, attempt)
             submission = await reading.submission_of(tx, ref, lock=True)
             if submission is None:
+                if await reading.any_opened_since(tx, ref.order_id, attempt.started_at):
+                    # A later submission has come and gone: this attempt is a terminated workflow's.
+                    raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
                 await insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)
             return await claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
 

@@ -1,6 +1,7 @@
 """Reading the order book: rows of its two tables as records, and the queries over them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -69,6 +70,13 @@ async def live_or_fulfilled(tx: AsyncConnection, order_id: str) -> list[Submissi
         submissions.c.status.in_([SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]),
     )
     return [submission_record(row) for row in await tx.execute(query.with_for_update())]
+
+
+async def any_opened_since(tx: AsyncConnection, order_id: str, moment: datetime) -> bool:
+    query = select(submissions.c.order_id).where(
+        submissions.c.order_id == order_id, submissions.c.opened_at >= moment
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
 
 
 async def preferred(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:

@@ -26,7 +26,8 @@ async def run_child(
 ) -> Answer:
     """Run one step as a child workflow. Raises what it failed of, with the step on the board closed.
 
-    A cancel of the parent travels into the child and is awaited there.
+    A cancel of the parent travels into the child and is awaited there; only one that lands before the child
+    has begun is raised at once, and then the fence keeps what the child still does from counting.
     """
     try:
         child = await _start(step, run, request)

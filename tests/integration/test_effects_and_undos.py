@@ -7,7 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from order_system import policy
-from order_system.errors import AnswerLost, Fenced, OrderConflict, PaymentDeclined, VerdictMissing
+from order_system.errors import AnswerLost, Fenced, NotReached, OrderConflict, PaymentDeclined, VerdictMissing
 from order_system.ids import Effect
 from order_system.journal import EffectState, SubmissionStatus
 from order_system.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, UndoResult
@@ -218,3 +218,29 @@ async def test_fifty_submissions_at_once_open_one(parts: Parts) -> None:
     )
     assert sum(isinstance(answer, Charged) for answer in answers) == 1
     assert len((await parts.world.statement()).charges) == 1
+
+
+async def test_a_call_is_not_begun_after_its_attempt_has_run_out(parts: Parts) -> None:
+    """The claim was granted late, by a locked database: an undo may already have found nothing."""
+    order = an_order()
+    with pytest.raises(NotReached):
+        await run_activity(parts.payment.charge, payment_request(order), limit=timedelta(microseconds=1))
+    assert not parts.stage.calls["before charge"]
+    assert not (await parts.book.journal(a_submission(order)))[Effect.CHARGE].unanswered
+
+
+async def test_a_zombie_of_a_terminated_submission_does_not_open_after_its_successor(parts: Parts) -> None:
+    order = an_order()
+    stalled = parts.stage.hold("before open_charge")
+    zombie = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order, "first")))
+    await stalled.reached()
+    parts.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
+    with pytest.raises(PaymentDeclined):
+        await run_activity(parts.payment.charge, payment_request(order, "second"))
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, "second"))
+    stalled.let_go()
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(zombie, PATIENCE_SECONDS)
+    assert not Accounts(await parts.world.statement(), order).charges
+    assert (await parts.audit()).clean
