@@ -19,7 +19,7 @@ demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the
 	$(BIN)/python starter.py --embedded
 
 test: $(VENV)/.dev postgres lint ## Format check, lint, types, import rules and all tests, as CI runs them
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.dev ## Format check, lint, types and import rules
 	$(BIN)/ruff format --check

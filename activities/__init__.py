@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.shipping import ShippingActivities
+from order_system.batch_ports import BatchBook, RowSource
 from order_system.ports import Carrier, Mailer, OrderBook, PaymentGateway, Warehouse
 
 
@@ -28,3 +30,9 @@ def order_activities(
         shipping.void_shipment,
         notification.notify,
     ]
+
+
+def batch_activities(book: BatchBook, rows: RowSource) -> Sequence[Callable[..., Any]]:
+    """Every activity of a batch, over the book and wherever your files are."""
+    batch = BatchActivities(book, rows)
+    return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]

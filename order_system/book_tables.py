@@ -70,3 +70,25 @@ effects = Table(
         ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
     ),
 )
+
+batches = Table(
+    "book_batches",
+    metadata,
+    Column("batch", String(255), primary_key=True),
+    Column("run", String(64), primary_key=True),
+    Column("request", JSON, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+)
+
+batch_orders = Table(
+    "book_batch_orders",
+    metadata,
+    # A second block with an order's ID in one file finds the first one here.
+    Column("batch", String(255), primary_key=True),
+    Column("run", String(64), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("first_line", BigInteger, nullable=False),
+    Column("last_line", BigInteger, nullable=False),
+    Column("fate", String(32)),
+    Index("book_batch_orders_by_order", "order_id"),
+)

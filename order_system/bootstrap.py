@@ -13,10 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities import order_activities
+from activities import batch_activities, order_activities
 from order_system import policy
+from order_system.batch_book import SqlBatchBook
+from order_system.batch_client import BatchClient
 from order_system.book import SqlOrderBook
 from order_system.client import OrderClient
+from order_system.csv_orders import OrderFiles
 from order_system.database import Database
 from order_system.errors import DatabaseUnready, InvalidSettings
 from order_system.logs import ActivityLogContext
@@ -36,13 +39,18 @@ class OrderSystem:
     settings: Settings
     database: Database
     book: SqlOrderBook
+    batch_book: SqlBatchBook
+    files: OrderFiles
     world: SimulatedWorld
 
     def activities(self) -> Sequence[Callable[..., Any]]:
         """Replace `self.world` by your own gateways here; see "Put in your own gateways" in the README."""
-        return order_activities(
-            self.book, self.world.payments, self.world.warehouse, self.world.carrier, self.world.mailer
-        )
+        return [
+            *order_activities(
+                self.book, self.world.payments, self.world.warehouse, self.world.carrier, self.world.mailer
+            ),
+            *batch_activities(self.batch_book, self.files),
+        ]
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
@@ -62,6 +70,10 @@ class OrderSystem:
 
     def client(self, temporal: Client) -> OrderClient:
         return OrderClient(temporal, self.book, task_queue=self.settings.task_queue)
+
+    def batch_client(self, temporal: Client | None) -> BatchClient:
+        """Without a server it can plan, and tell what became of each line."""
+        return BatchClient(temporal, self.batch_book, self.files, task_queue=self.settings.task_queue)
 
 
 @asynccontextmanager
@@ -84,7 +96,14 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
             latency=(settings.latency_min, settings.latency_max),
             strict_stock=settings.strict_stock,
         )
-        yield OrderSystem(settings, database, SqlOrderBook(database), world)
+        yield OrderSystem(
+            settings,
+            database,
+            SqlOrderBook(database),
+            SqlBatchBook(database),
+            OrderFiles(settings.file_roots),
+            world,
+        )
     finally:
         await database.dispose()
 

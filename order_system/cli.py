@@ -7,20 +7,21 @@ from cyclopts import App, CycloptsError, Parameter
 
 from order_system.audit import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
+from order_system.cli_batch import batch
 from order_system.cli_ending import run_to_exit_code, until_interrupted
 from order_system.cli_help import EPILOGUE, INTRODUCTION, MORE_HELP
+from order_system.cli_options import Embedded, Json
 from order_system.cli_reports import audit_view, scenarios_table
 from order_system.cli_screen import Screen
-from order_system.cli_session import ATTENTION, CLEAN, exit_code, open_session
+from order_system.cli_session import ATTENTION, CLEAN, configured, exit_code, open_session
 from order_system.cli_status import read_status, show_status
 from order_system.cli_submit import follow, read_file, submit_all, submit_under_free_numbers
 from order_system.client import Submitted
 from order_system.errors import InvalidUsage
 from order_system.intake import order_schema
-from order_system.logs import configure_logging
 from order_system.models import Order
 from order_system.samples import sample_orders
-from order_system.settings import Settings, load_settings
+from order_system.settings import load_settings
 
 app = App(
     name="starter.py",
@@ -32,10 +33,6 @@ app = App(
     default_parameter=Parameter(negative="", show_default=False),
 )
 
-Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
-Embedded = Annotated[
-    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
-]
 Strict = Annotated[bool, Parameter(help="Exit with 4 if an order was not fulfilled.")]
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 
@@ -57,7 +54,7 @@ async def samples(
     if keep and not embedded:
         raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [_scenario_template(scenario)]
-    settings = _settings()
+    settings = configured()
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")
@@ -91,7 +88,7 @@ async def submit(
     """Submit your own orders and watch them. Safe to repeat: nobody is charged twice."""
     orders = read_file(file)
     screen = Screen(as_json=as_json)
-    async with open_session(_settings(), screen, embedded=embedded) as session:
+    async with open_session(configured(), screen, embedded=embedded) as session:
         for submission in await submit_all(session.client, orders):
             if submission.how is not Submitted.STARTED:
                 screen.say(f"{submission.order_id} is {submission.how}; it is not started again")
@@ -104,7 +101,7 @@ async def status(
 ) -> int:
     """Show parent and children: state, attempts, how long each took, what was undone."""
     screen = Screen(as_json=as_json)
-    result = await read_status(_settings(), screen, order_id, embedded=embedded)
+    result = await read_status(configured(), screen, order_id, embedded=embedded)
     show_status(screen, result)
     return exit_code([result.order], strict=strict)
 
@@ -113,7 +110,7 @@ async def status(
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
     """Ask for a cancel and wait for the verdict: undone, too late, or already closed."""
     screen = Screen(as_json=as_json)
-    async with open_session(_settings(), screen, embedded=embedded) as session:
+    async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting(f"waiting for the verdict on {order_id}"):
             verdict, order = await session.client.cancel(order_id)
         screen.answer({"verdict": verdict, "order": order.model_dump(mode="json")}, f"{order_id}: {verdict}")
@@ -123,7 +120,7 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
 @app.command(help_epilogue=MORE_HELP)
 async def audit(*, as_json: Json = False) -> int:
     """Hold the order book against the outside world. Needs no Temporal server."""
-    async with open_order_system(_settings()) as system:
+    async with open_order_system(configured()) as system:
         report = await audit_now(system.book, system.world)
     Screen(as_json=as_json).answer(report.model_dump(mode="json"), audit_view(report))
     return CLEAN if report.clean else ATTENTION
@@ -151,10 +148,12 @@ def scenarios(*, as_json: Json = False) -> int:
 @app.command(help_epilogue=MORE_HELP)
 async def migrate(*, as_json: Json = False) -> int:
     """Create the database's tables, or bring them up to date."""
-    database = await migrate_database(_settings())
+    database = await migrate_database(configured())
     Screen(as_json=as_json).answer({"database": database}, f"{database} is up to date")
     return CLEAN
 
+
+app.command(batch)
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
 app.command(
@@ -162,12 +161,6 @@ app.command(
     help="Run the monolith and this design on the same orders with the same faults.",
     help_epilogue=MORE_HELP,
 )
-
-
-def _settings() -> Settings:
-    settings = load_settings()
-    configure_logging(settings)
-    return settings
 
 
 def _scenario_template(name: str) -> Order:

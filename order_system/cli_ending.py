@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from order_system import policy
+from order_system.batch_files import FileRefused
 from order_system.cli_session import ATTENTION, INVALID, UNREACHABLE
 from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachable
 
@@ -39,6 +40,8 @@ def run_to_exit_code(command: Command) -> int:
         return SIGNALLED + signal.SIGPIPE
     except ServerUnreachable as unreachable:
         code, message = UNREACHABLE, str(unreachable)
+    except FileRefused as refused:
+        code, message = INVALID, str(refused)
     except InvalidOrder as refused:
         code, message = INVALID, f"nothing was submitted.\n{refused}"
     except OrderSystemError as error:

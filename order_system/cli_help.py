@@ -1,6 +1,7 @@
 """What `--help` teaches beyond the options, in lines of at most 79 columns."""
 
 import textwrap
+from typing import cast
 
 from pydantic_core import PydanticUndefined
 
@@ -23,10 +24,12 @@ Examples
   python starter.py submit examples/orders.json
   cat orders.jsonl | python starter.py submit - --json
   python starter.py status ORDER-001
+  python starter.py batch plan examples/orders.csv
+  python starter.py batch run examples/orders.csv --wait
 
 Exit codes
   0    every order that was watched came to a clean end: fulfilled, or failed
-       or cancelled with everything undone
+       or cancelled with everything undone; or nothing was watched
   1    an order needs attention, or the audit found something broken
   2    invalid input, settings or usage; nothing was submitted
   3    the Temporal server cannot be reached
@@ -43,7 +46,7 @@ Environment
 def _settings() -> str:
     lines: list[str] = []
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, PydanticUndefined) else f" [{field.default}]"
+        default = "" if field.default in (None, PydanticUndefined) else f" [{_shown(field.default)}]"
         lines.append(f"  {PREFIX}{name.upper()}")
         lines += textwrap.wrap(
             f"{field.description}{default}",
@@ -53,6 +56,10 @@ def _settings() -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
+
+
+def _shown(default: object) -> str:
+    return ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else str(default)
 
 
 EPILOGUE = _EXAMPLES + _settings()

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,7 +10,15 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from order_system.cli_views import changes, live_orders, order_tree, progress_line
@@ -20,6 +29,9 @@ PLAIN_WIDTH = 160
 
 TREES_AT_THE_END = 5
 """A few orders leave their trees on the screen; of more, the table tells enough."""
+
+SECONDS_BETWEEN_WORDS = 5
+"""Where there is no terminal, a long wait is told of this often."""
 
 Orders = Mapping[str, OrderProgress]
 
@@ -66,6 +78,35 @@ class Screen:
         with Progress(*columns, console=self._err, disable=not self._err.is_terminal) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
+
+    @contextmanager
+    def reading(self, what: str, total_bytes: int) -> Generator[Callable[[int], None]]:
+        """A progress bar on a terminal; yields what is told how many bytes have been read."""
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._err, disable=not self._err.is_terminal, transient=True) as bar:
+            task = bar.add_task(what, total=total_bytes)
+            yield lambda read: bar.update(task, completed=read)
+
+    @contextmanager
+    def updating(self) -> Generator[Callable[[RenderableType, str], None]]:
+        """Yields what shows how something goes on: a picture that is renewed on a terminal, elsewhere the
+        words for it now and then; with JSON only the picture, on stderr."""
+        console = self._err if self.as_json else self._out
+        if console.is_terminal:
+            with Live(console=console, refresh_per_second=4, transient=True) as live:
+                yield lambda picture, _words: live.update(picture)
+        elif self.as_json:
+            yield lambda _picture, _words: None
+        else:
+            said_at, said = time.monotonic(), ""
+
+            def say(_picture: RenderableType, words: str) -> None:
+                nonlocal said_at, said
+                if words != said and time.monotonic() - said_at >= SECONDS_BETWEEN_WORDS:
+                    said_at, said = time.monotonic(), words
+                    self.say(words)
+
+            yield say
 
     @contextmanager
     def watching(self, order_ids: Sequence[str]) -> Generator[View]:

@@ -16,10 +16,17 @@ from order_system.devserver import EmbeddedServer
 from order_system.logs import configure_logging
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress
-from order_system.settings import Settings
+from order_system.settings import Settings, load_settings
 
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""
+
+
+def configured() -> Settings:
+    """The environment's settings, with the log as they want it. Raises InvalidSettings."""
+    settings = load_settings()
+    configure_logging(settings)
+    return settings
 
 
 def exit_code(orders: Sequence[OrderProgress], *, strict: bool = False) -> int:
@@ -43,10 +50,13 @@ class Session:
 
     def link(self, order: OrderProgress) -> str | None:
         """The order's page in the Web UI, where parent and children are drawn as a tree."""
-        if self.ui_url is None or order.run_id is None:
+        return self.page(order.workflow_id, order.run_id)
+
+    def page(self, workflow_id: str, run_id: str | None) -> str | None:
+        if self.ui_url is None or run_id is None:
             return None
         namespace = quote(self.temporal.namespace, safe="")
-        workflow = f"{quote(order.workflow_id, safe='')}/{order.run_id}"
+        workflow = f"{quote(workflow_id, safe='')}/{run_id}"
         return f"{self.ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}/relationships"
 
 

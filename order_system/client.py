@@ -67,7 +67,7 @@ class OrderClient:
         if await self._fulfilled_before(order):
             return Submission(order.order_id, Submitted.FULFILLED)
         ours = uuid.uuid4().hex
-        async with _reaching_server():
+        async with reaching_server():
             try:
                 handle = await self._temporal.start_workflow(
                     OrderFulfillmentWorkflow.run,
@@ -91,7 +91,7 @@ class OrderClient:
         """Raises the OrderConflict that `submit` would raise as things stand now. Starts nothing."""
         if await self._fulfilled_before(order):
             return
-        async with _reaching_server():
+        async with reaching_server():
             try:
                 running = await self._order(order.order_id).describe(rpc_timeout=policy.RPC)
             except RPCError as error:
@@ -107,7 +107,7 @@ class OrderClient:
         Raises UnknownOrder.
         """
         _check(order_id)
-        async with _reaching_server():
+        async with reaching_server():
             return await self._status.read(order_id)
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
@@ -132,7 +132,7 @@ class OrderClient:
         before = await self.status(order_id)
         if before.closed:
             return CancelVerdict.ALREADY_CLOSED, before
-        async with _reaching_server():
+        async with reaching_server():
             if not await _request_cancel(self._order(order_id)):
                 return CancelVerdict.ALREADY_CLOSED, await self.status(order_id)
         after = before
@@ -152,7 +152,7 @@ class OrderClient:
         """Of the orders in the book or on the server, those whose ID starts with `prefix`."""
         known = set(await self._book.order_ids(prefix))
         start = order_workflow_id(prefix).replace("'", "''")
-        async with _reaching_server():
+        async with reaching_server():
             async for execution in self._temporal.list_workflows(
                 f"WorkflowId STARTS_WITH '{start}'", rpc_timeout=policy.RPC
             ):
@@ -207,7 +207,7 @@ def _check(order_id: str) -> None:
 
 
 @asynccontextmanager
-async def _reaching_server() -> AsyncGenerator[None]:
+async def reaching_server() -> AsyncGenerator[None]:
     """No caller sees a gRPC error."""
     try:
         yield

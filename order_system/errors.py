@@ -101,5 +101,13 @@ class UnknownOrder(OrderSystemError):
     """Neither the server nor the book has such an order."""
 
 
+class UnknownBatch(OrderSystemError):
+    """Neither the server nor the book has such a batch."""
+
+
+class NoWorkerAnswers(OrderSystemError):
+    """The server is up, but no worker is there to answer for a workflow."""
+
+
 class DatabaseUnready(OrderSystemError):
     """The database cannot be opened, or its tables are missing or outdated."""

@@ -57,6 +57,45 @@ CHILD_BUSY_LIMIT = timedelta(minutes=5)
 """After a reset a child of the earlier run may still hold the ID: how often to try, and for how long.
 Longer than any step takes with all its attempts used."""
 
+# --- batches --------------------------------------------------------------------------------------
+
+BATCH_WINDOW = 50
+BATCH_WINDOW_LIMIT = 1_000
+"""Orders under way at once; the server holds at most 2,000 pending children of one workflow."""
+
+BATCH_PAGE_BYTES = 32_000
+"""Of the file in one page: about 200 orders of one line, well below the 2 MB that a payload may have."""
+
+BATCH_PAGE_BYTES_LIMIT = 1_000_000
+BATCH_PAGES_WHEN_STOPPING = 1_000
+"""A stopped batch only counts: larger pages, and no more of them than its history bears."""
+
+BATCH_HISTORY_EVENTS = 4_000
+"""From here on a batch continues as new at the next page. The server suggests it at 4,096."""
+
+BATCH_PATIENCE = timedelta(minutes=5)
+"""An order that takes longer is handed on by its ID and frees its place in the window."""
+
+BATCH_DRAIN = timedelta(minutes=1)
+"""How long a batch that must continue as new waits for its window to empty; the rest is handed on."""
+
+BATCH_LAST_LOOK = timedelta(minutes=2)
+BATCH_LOOK_AGAIN = timedelta(seconds=10)
+"""At its end a batch looks for the orders that it handed on, this long and this often. Whatever is still
+open then needs attention."""
+
+PAGE_ATTEMPT = timedelta(minutes=1)
+FILE_ATTEMPT = timedelta(minutes=10)
+"""One page; and one pass over a whole file, for its checksum."""
+
+PAGE_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=0,
+    non_retryable_error_types=["FileChanged", "FileRefused"],
+)
+"""A page that cannot be read or looked up is tried again: "unknown" must never read as "new"."""
+
 # --- worker and clients ---------------------------------------------------------------------------
 
 WORKER_DRAIN = timedelta(seconds=15)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         False,
         description="true or false (whether the simulated warehouse refuses SKUs that it was not given)",
     )
+    file_roots: Annotated[tuple[str, ...], NoDecode] = Field(
+        (".",),
+        description="folders and object store URLs, separated by commas, below which order files are read",
+    )
     ui_url: str = Field(
         "http://localhost:8233",
         pattern="^https?://",
@@ -74,6 +78,16 @@ class Settings(BaseSettings):
         if driver not in DRIVERS:
             raise ValueError(f"the driver {driver!r} is neither {' nor '.join(DRIVERS)}")
         return value
+
+    @field_validator("file_roots", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        roots = tuple(root for part in value.split(",") if (root := part.strip()))
+        if not roots:
+            raise ValueError("names no folder")
+        return roots
 
     @field_validator("faults")
     @classmethod

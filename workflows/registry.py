@@ -4,6 +4,7 @@ Not in the package's `__init__`: the sandbox imports that anew for each workflow
 child should not pay for importing the others.
 """
 
+from workflows.batch import BatchFulfillmentWorkflow
 from workflows.inventory import InventoryWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.order import OrderFulfillmentWorkflow
@@ -11,6 +12,7 @@ from workflows.payment import PaymentWorkflow
 from workflows.shipping import ShippingWorkflow
 
 WORKFLOWS = [
+    BatchFulfillmentWorkflow,
     OrderFulfillmentWorkflow,
     PaymentWorkflow,
     InventoryWorkflow,

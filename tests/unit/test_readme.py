@@ -65,6 +65,8 @@ def test_every_setting_is_listed_with_its_default() -> None:
     def shown(default: object) -> str:
         if default is None:
             return ""
+        if isinstance(default, tuple):
+            default = ",".join(default)
         return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
     expected = {

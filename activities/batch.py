@@ -1,0 +1,107 @@
+"""Reading a batch's file and looking its orders up."""
+
+from temporalio import activity
+
+from order_system.batch_ports import BatchBook, NotedOrder, RowSource
+from order_system.batches import (
+    BatchCounts,
+    BatchOpening,
+    Fate,
+    LookedUp,
+    LookUpRequest,
+    PagePlan,
+    PageRequest,
+    RefusedFate,
+    RefusedStart,
+    fate_of,
+    fate_of_refused,
+)
+from order_system.journal import SubmissionStatus
+from order_system.models import Order
+
+
+class BatchActivities:
+    def __init__(self, book: BatchBook, rows: RowSource) -> None:
+        self._book = book
+        self._rows = rows
+
+    @activity.defn
+    async def open_batch(self, opening: BatchOpening) -> None:
+        """Remember the batch, and make sure that its file is the one that was planned.
+
+        Idempotent. Raises FileChanged or FileRefused, never to be retried."""
+        await self._book.open_batch(opening.batch, opening.run, opening.request)
+        await self._rows.verify(opening.request.file)
+
+    @activity.defn
+    async def read_page(self, request: PageRequest) -> PagePlan:
+        """One page of orders, and what to do with each. Idempotent: read again, it decides the same but for
+        orders that have moved on meanwhile.
+
+        A look-up that fails fails the page, and is retried: it never reads as "nothing exists".
+        """
+        page = await self._rows.read_page(request.file, request.position, request.page_bytes)
+        noted = await self._book.note_orders(
+            request.batch,
+            request.run,
+            [NotedOrder(each.order_id, each.first_line, each.last_line) for each in page.orders],
+        )
+        known = await self._book.find([each.order_id for each in page.orders])
+
+        start: list[Order] = []
+        fates: dict[str, Fate] = {}
+        rows = dict.fromkeys(Fate, 0)
+        orders = dict.fromkeys(Fate, 0)
+        for each in page.orders:
+            order_id = each.order_id
+            if noted[order_id] != each.first_line:
+                fate = Fate.DUPLICATE
+            else:
+                fate = fate_of(each.fingerprint, known.get(order_id), only_failed=request.only_failed)
+                fates[order_id] = fate
+            if fate is Fate.START and not request.start_none:
+                start.append(each.order)
+            rows[fate] += each.rows
+            orders[fate] += 1
+        await self._book.note_fates(request.batch, request.run, fates)
+
+        duplicates = orders.pop(Fate.DUPLICATE)
+        rows_duplicate = rows.pop(Fate.DUPLICATE)
+        counts = BatchCounts(
+            bytes_read=page.bytes_read + (request.file.start.offset if request.position is None else 0),
+            rows=page.rows,
+            rows_rejected=sum(problem.rows for problem in page.problems),
+            rows_duplicate=rows_duplicate,
+            rows_valid=sum(rows.values()),
+            rejected=len(page.problems),
+            duplicate=duplicates,
+            valid=sum(orders.values()),
+            skipped=orders[Fate.SKIP_FULFILLED],
+            conflicting=orders[Fate.CONFLICT],
+            not_started=orders[Fate.START] + orders[Fate.NOT_ASKED_FOR],
+        )
+        return PagePlan(start=tuple(start), counts=counts, position=page.next, at_end=page.at_end)
+
+    @activity.defn
+    async def decide_refused(self, refused: RefusedStart) -> RefusedFate:
+        """Why the server refused a start: the order runs, is fulfilled, or is another one."""
+        known = (await self._book.find([refused.order_id])).get(refused.order_id)
+        fate = fate_of_refused(refused.fingerprint, known)
+        await self._book.note_fates(refused.batch, refused.run, {refused.order_id: fate})
+        return RefusedFate(fate=fate)
+
+    @activity.defn
+    async def look_up(self, request: LookUpRequest) -> LookedUp:
+        """How the orders ended that have. An older submission's end is not the one that is asked for."""
+        records = await self._book.find(list(request.submissions))
+        return LookedUp(
+            statuses={
+                order_id: record.status
+                for order_id, record in records.items()
+                if record.status is SubmissionStatus.FULFILLED
+                or (
+                    record.status is not SubmissionStatus.OPEN
+                    and request.submissions[order_id] in (None, record.ref.submission)
+                )
+            }
+        )

@@ -1,0 +1,72 @@
+"""What travels between processes about a file of orders: which file, how to read it, and a place in it.
+
+Small on purpose: a batch's workflow holds a reference, never rows. This module imports nothing heavy, so
+that workflow code may have it.
+"""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from order_system.errors import InvalidOrder, InvalidUsage
+from order_system.models import Wire
+
+
+class FileRefused(InvalidOrder):
+    """The file as a whole cannot be read as orders; the message says why, where, and the cure."""
+
+
+class FileChanged(FileRefused):
+    """The file is no longer the one that the reference was made of."""
+
+
+class InvalidMapping(InvalidUsage):
+    """`--map` cannot be understood, or does not fit the file's header."""
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    """One row a line of an order; our own columns, or others by a mapping."""
+    JSONL = "jsonl"
+    """One order document on each line."""
+    SHOPIFY = "shopify"
+    """A Shopify orders export as it comes."""
+
+
+class ColumnMapping(Wire):
+    """Where a CSV file keeps the fields of an order, as far as its columns are not named like ours."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Field to the file's column."""
+    constants: dict[str, str] = Field(default_factory=dict)
+    """Field to the value that it has on every row."""
+
+
+class Position(Wire):
+    """Where a page begins: always at the first row of an order."""
+
+    offset: int
+    """In bytes, from 0."""
+    line: int
+    """The line number that people see, from 1."""
+
+
+class FileRef(Wire):
+    """One file with one content. Made by `inspect_file`, which has read and checked all of it."""
+
+    url: str
+    """An absolute path without symlinks, or an fsspec URL."""
+    size: int
+    """Bytes."""
+    sha256: str
+    stamp: str
+    """Changes whenever the file is written or replaced. Another stamp alone proves nothing (the worker may
+    read its own copy), but as long as it is the same nobody needs to hash the file again."""
+    format: FileFormat
+    mapping: ColumnMapping = ColumnMapping()
+    encoding: str
+    """Decided once for the whole file, all of which is known to be text in it."""
+    columns: tuple[str, ...] = ()
+    """The header as it stands there; none for JSON Lines."""
+    start: Position
+    """Where the first row is: behind the byte order mark and the header."""

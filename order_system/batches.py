@@ -1,0 +1,182 @@
+"""A batch: a file of orders, run as one workflow. Its request, its counts, and what to do with an order
+that is already known."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from order_system import policy
+from order_system.batch_files import FileRef, Position
+from order_system.journal import SubmissionRecord, SubmissionStatus
+from order_system.models import Order, Wire
+
+
+class Fate(StrEnum):
+    """What a batch decides about one order of its file."""
+
+    START = "start"
+    SKIP_FULFILLED = "already fulfilled"
+    SKIP_RUNNING = "already running"
+    CONFLICT = "conflict"
+    DUPLICATE = "duplicate"
+    NOT_ASKED_FOR = "not asked for"
+    """`batch retry` runs only what failed."""
+
+
+RUNS_AGAIN = {SubmissionStatus.FAILED, SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED}
+
+
+def fate_of(fingerprint: str, known: SubmissionRecord | None, *, only_failed: bool) -> Fate:
+    """Whether an order runs. An open one is tried too: perhaps only the book believes that it runs, and
+    the server's refusal of a second start is the guard behind this look."""
+    if known is None:
+        return Fate.NOT_ASKED_FOR if only_failed else Fate.START
+    if known.status is SubmissionStatus.FULFILLED:
+        same = known.ref.fingerprint == fingerprint
+        return Fate.SKIP_FULFILLED if same else Fate.CONFLICT
+    return Fate.START
+
+
+def fate_of_refused(fingerprint: str, known: SubmissionRecord | None) -> Fate:
+    """The server refused the start, since the order runs or is fulfilled."""
+    if known is not None and known.ref.fingerprint != fingerprint:
+        return Fate.CONFLICT
+    if known is not None and known.status is SubmissionStatus.FULFILLED:
+        return Fate.SKIP_FULFILLED
+    return Fate.SKIP_RUNNING
+
+
+class BatchCounts(Wire):
+    """Orders of the file = valid = fulfilled + failed + cancelled + needing attention + skipped +
+    conflicting + not started + running. Rows = rows of those + rejected rows + duplicate rows."""
+
+    bytes_read: int = 0
+    rows: int = 0
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+    rows_valid: int = 0
+    rejected: int = 0
+    """Rows or blocks of rows with something wrong, each reported once."""
+    duplicate: int = 0
+    """Further blocks under an order ID that the file has had before."""
+    valid: int = 0
+    skipped: int = 0
+    conflicting: int = 0
+    not_started: int = 0
+    running: int = 0
+    fulfilled: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    needing_attention: int = 0
+
+    def plus(self, other: "BatchCounts") -> "BatchCounts":
+        return BatchCounts.model_validate(
+            {name: getattr(self, name) + getattr(other, name) for name in BatchCounts.model_fields}
+        )
+
+
+class BatchState(Wire):
+    """What one run of the batch's workflow hands on to the next."""
+
+    position: Position | None = None
+    counts: BatchCounts = BatchCounts()
+    handed_on: dict[str, str | None] = Field(default_factory=dict[str, str | None])
+    """Orders that outlasted the run that started them, with the submission that was started (None: not
+    known); looked up at the end."""
+    paused: bool = False
+
+
+class BatchRequest(Wire):
+    """The input of BatchFulfillmentWorkflow: where the rows are, never the rows."""
+
+    name: str
+    file: FileRef
+    window: int = Field(policy.BATCH_WINDOW, ge=1, le=policy.BATCH_WINDOW_LIMIT)
+    """Orders under way at once."""
+    only_failed: bool = False
+    page_bytes: int = policy.BATCH_PAGE_BYTES
+    continue_after_events: int = policy.BATCH_HISTORY_EVENTS
+    state: BatchState = BatchState()
+
+
+class BatchStatus(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    """It could not be run: its file is gone or was changed. Terminated counts too."""
+
+
+ENDED = {BatchStatus.FINISHED, BatchStatus.CANCELLED, BatchStatus.FAILED}
+
+
+class BatchProgress(Wire):
+    name: str
+    workflow_id: str
+    status: BatchStatus
+    window: int
+    bytes_total: int
+    counts: BatchCounts
+    reason: str | None = None
+    """Why it failed."""
+    handed_on: tuple[str, ...] = ()
+    """IDs of orders that take long; at the end of the batch those that need attention."""
+
+
+class BatchOpening(Wire):
+    batch: str
+    run: str
+    request: BatchRequest
+
+
+class BatchRecord(Wire):
+    """What the book keeps of one run of a batch."""
+
+    batch: str
+    run: str
+    request: BatchRequest
+    started_at: datetime
+
+
+class PageRequest(Wire):
+    batch: str
+    """The batch's workflow ID."""
+    run: str
+    """`first_execution_run_id` of the batch: the same through continue-as-new."""
+    file: FileRef
+    position: Position | None
+    page_bytes: int
+    only_failed: bool
+    start_none: bool = False
+
+
+class PagePlan(Wire):
+    start: tuple[Order, ...]
+    counts: BatchCounts
+    """Of this page alone; `not_started` holds the orders to start."""
+    position: Position
+    at_end: bool
+
+
+class RefusedStart(Wire):
+    batch: str
+    run: str
+    order_id: str
+    fingerprint: str
+
+
+class RefusedFate(Wire):
+    fate: Fate
+
+
+class LookUpRequest(Wire):
+    submissions: dict[str, str | None]
+    """Order ID -> the submission that is asked about; None for whichever counts."""
+
+
+class LookedUp(Wire):
+    statuses: dict[str, SubmissionStatus]
+    """Of those submissions that have closed."""

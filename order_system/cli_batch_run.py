@@ -1,0 +1,109 @@
+"""Reading, starting and following a batch."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from order_system import policy
+from order_system.batch_files import FileFormat, FileRef
+from order_system.batch_files.columns import parse_mapping
+from order_system.batches import BatchProgress, BatchStatus
+from order_system.cli_batch_views import Pace, progress_picture, progress_table, progress_words
+from order_system.cli_screen import Screen
+from order_system.cli_session import ATTENTION, CLEAN, INVALID, Session
+from order_system.client import reaching_server
+from order_system.csv_orders import OrderFiles
+from order_system.errors import ServerUnreachable
+from order_system.ids import batch_workflow_id
+from order_system.settings import Settings
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FileReading:
+    """Options that say how a file is to be read."""
+
+    file_format: Annotated[
+        FileFormat | None,
+        Parameter(name="--format", help="By default .jsonl and .ndjson are jsonl, all else csv."),
+    ] = None
+    mapping: Annotated[
+        str | None,
+        Parameter(name="--map", help="Columns and constants: order_id=orderID,sku=productID,currency==USD"),
+    ] = None
+    encoding: Annotated[str, Parameter(name="--encoding", help="utf-8 (the default), cp1252 or latin-1.")] = (
+        "utf-8"
+    )
+
+
+AS_ITS_NAME_SAYS = FileReading()
+
+
+async def inspected(file: str, reading: FileReading, settings: Settings, screen: Screen) -> FileRef:
+    """Raises FileRefused, InvalidMapping."""
+    mapping = None if reading.mapping is None else parse_mapping(reading.mapping)
+    with screen.waiting(f"checking {file}"):
+        return await OrderFiles(settings.file_roots).inspect(
+            file, file_format=reading.file_format, mapping=mapping, encoding=reading.encoding
+        )
+
+
+def name_of(file: str) -> str:
+    """A name for the batch of a file: the file's own, made valid."""
+    stem = PurePosixPath(file).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"
+
+
+async def started(session: Session, screen: Screen, name: str, *, new: bool, wait: bool) -> int:
+    """Say where the batch is; with `wait` follow it to its end."""
+    workflow_id = batch_workflow_id(name)
+    link = await _link(session, workflow_id)
+    if not new:
+        screen.say(f"batch {name} is running already, with the same file; it is not started again")
+    if not wait:
+        document = {"name": name, "workflow_id": workflow_id, "started": new, "link": link}
+        people = f"{workflow_id} {'started' if new else 'is running'}"
+        screen.answer(document, *[people, *([link] if link else [])])
+        return CLEAN
+    screen.say(f"{workflow_id}  {link or ''}".rstrip())
+    progress = await _follow(session, screen, name)
+    screen.answer(progress.model_dump(mode="json"), progress_table(progress))
+    return ended_with(screen, progress)
+
+
+def ended_with(screen: Screen, progress: BatchProgress) -> int:
+    """The exit code, with a word about a batch that could not be run."""
+    if progress.status is BatchStatus.FAILED:
+        screen.say(f"batch {progress.name} failed: {progress.reason}")
+        return INVALID
+    return ATTENTION if progress.counts.needing_attention else CLEAN
+
+
+async def _link(session: Session, workflow_id: str) -> str | None:
+    async with reaching_server():
+        batch = session.temporal.get_workflow_handle(workflow_id)
+        return session.page(workflow_id, (await batch.describe(rpc_timeout=policy.RPC)).run_id)
+
+
+async def _follow(session: Session, screen: Screen, name: str) -> BatchProgress:
+    pace, progress = Pace(), None
+    try:
+        with screen.updating() as show:
+            async for progress in session.system.batch_client(session.temporal).watch(name):
+                pace.saw(progress.counts)
+                show(progress_picture(progress, pace), progress_words(progress, pace))
+    except asyncio.CancelledError:
+        when = "when --embedded is used again" if session.embedded else "without us"
+        screen.say(f"the batch goes on {when}: starter.py batch status {name}")
+        raise
+    except ServerUnreachable as lost:
+        raise ServerUnreachable(
+            f"{lost}. The batch goes on when it is back: starter.py batch status {name}"
+        ) from None
+    if progress is None:
+        raise RuntimeError("a watched batch has some progress")
+    return progress

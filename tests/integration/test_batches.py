@@ -1,0 +1,266 @@
+"""Batches on the real server: every line accounted for once, whatever is run again."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+
+from order_system import policy
+from order_system.batches import BatchStatus
+from order_system.database import Database
+from order_system.errors import ShippingRefused
+from order_system.simulation.faults import load_faults
+from order_system.simulation.world import SimulatedWorld
+from tests.fixtures.batch_shop import BatchShop, assert_adds_up, row, write_orders
+from tests.fixtures.waiting import eventually
+from workflows.batch import BatchFulfillmentWorkflow
+
+SECONDS = 60
+SMALL_HISTORY = 150
+SMALL_PAGE = 1_500
+
+
+@pytest.fixture
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop:
+    return BatchShop(sqlite_database, client, tmp_path)
+
+
+async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"again-{shop.task_queue}"
+    ids = [f"{name}-{number:03d}" for number in range(60)]
+    rows = [
+        row(order_id, card="pm_card_declined" if at % 20 == 7 else "pm_card_ok")
+        for at, order_id in enumerate(ids)
+    ]
+    rows.insert(11, row(ids[10], sku="SECOND-LINE"))  # the same order goes on
+    rows.append(row(ids[0]))  # a second block of the first order
+    rows.insert(30, row(f"{name}-bad", quantity="0"))
+    file = write_orders(tmp_path / "orders.csv", rows)
+    request = await shop.request(
+        name, file, window=10, page_bytes=SMALL_PAGE, continue_after_events=SMALL_HISTORY
+    )
+    async with shop.open(), asyncio.timeout(SECONDS * 2):
+        first = await shop.run(request)
+        charges = len((await shop.world.statement()).charges)
+        again = await shop.run(request)
+        lines = await shop.outcome(name)
+
+    assert first.status == BatchStatus.FINISHED
+    assert_adds_up(first)
+    assert (
+        first.counts.valid,
+        first.counts.fulfilled,
+        first.counts.failed,
+        first.counts.rejected,
+        first.counts.duplicate,
+    ) == (60, 57, 3, 1, 1)
+    assert (first.counts.rows, first.counts.rows_valid) == (63, 61)
+    assert file.stat().st_size == first.counts.bytes_read == first.bytes_total
+
+    assert_adds_up(again)
+    assert (again.counts.skipped, again.counts.failed) == (57, 3), "what failed is run again"
+    assert charges == len((await shop.world.statement()).charges), "nothing fulfilled is charged again"
+    covered = [number for line in lines for number in range(line.first_line, line.last_line + 1)]
+    assert list(range(2, 65)) == sorted(covered), "every line exactly once"
+    assert Counter(line.status for line in lines) == {
+        "fulfilled": 57,
+        "failed": 3,
+        "rejected": 1,
+        "duplicate": 1,
+    }
+    await shop.assert_clean()
+
+
+async def test_continue_as_new_on_the_way_loses_and_repeats_nothing(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"long-{shop.task_queue}"
+    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-{number:03d}") for number in range(40)])
+    request = await shop.request(
+        name, file, window=8, page_bytes=SMALL_PAGE, continue_after_events=SMALL_HISTORY
+    )
+    async with shop.open(), asyncio.timeout(SECONDS):
+        progress = await shop.run(request)
+    assert (progress.counts.valid, progress.counts.fulfilled) == (40, 40)
+    handle = shop.temporal.get_workflow_handle(progress.workflow_id)
+    description = await handle.describe()
+    assert description.raw_description.workflow_execution_info.first_run_id != description.run_id
+    assert len((await shop.world.statement()).charges) == 40
+    await shop.assert_clean()
+
+
+async def test_default_faults_are_run_again_until_all_is_decided(
+    client: Client, sqlite_database: Database, tmp_path: Path
+) -> None:
+    world = SimulatedWorld(sqlite_database, faults=load_faults("default"), seed=5)
+    shop = BatchShop(sqlite_database, client, tmp_path, world)
+    name = f"faults-{shop.task_queue}"
+    rows = [
+        row(f"{name}-{number:03d}", card="pm_card_declined" if number == 4 else "pm_card_ok")
+        for number in range(25)
+    ]
+    request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows))
+    async with shop.open(), asyncio.timeout(SECONDS * 2):
+        progress = await shop.run(request)
+        for _ in range(8):
+            assert_adds_up(progress)
+            if progress.counts.failed <= 1:
+                break
+            progress = await shop.run(request)
+    assert (progress.counts.skipped + progress.counts.fulfilled, progress.counts.failed) == (24, 1)
+    await shop.assert_clean()
+
+
+async def test_an_order_that_needs_attention_is_handed_on_and_reported(
+    shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BATCH_PATIENCE", "BATCH_DRAIN", "BATCH_LAST_LOOK", "BATCH_LOOK_AGAIN"):
+        monkeypatch.setattr(policy, name, policy.CONNECT_AGAIN)
+    name = f"stuck-{shop.task_queue}"
+    ids = [f"{name}-{number:03d}" for number in range(12)]
+    rows = [row(order_id, card="pm_refund_never" if order_id == ids[0] else "pm_card_ok") for order_id in ids]
+    rows[0] = (
+        *rows[0][:8],
+        "00000",
+        *rows[0][9:],
+    )  # an address that carriers refuse, and a refund that fails
+    request = await shop.request(
+        name,
+        write_orders(tmp_path / "orders.csv", rows),
+        window=2,
+        page_bytes=300,
+        continue_after_events=40,
+    )
+    async with shop.open(), asyncio.timeout(SECONDS):
+        progress = await shop.run(request)
+    assert_adds_up(progress)
+    assert (progress.counts.fulfilled, progress.counts.needing_attention) == (11, 1)
+    assert (ids[0],) == progress.handed_on
+
+
+async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"paused-{shop.task_queue}"
+    ids = [f"{name}-{number:03d}" for number in range(20)]
+    request = await shop.request(
+        name, write_orders(tmp_path / "orders.csv", [row(order_id) for order_id in ids]), window=2
+    )
+    hold = shop.stage.hold("before reserve")
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.batches.start(request)
+        await hold.reached()
+        await shop.batches.pause(name)
+        hold.let_go()
+
+        async def quiet() -> bool:
+            return (await shop.batches.progress(name)).counts.running == 0
+
+        await eventually(quiet, SECONDS, "the window to empty")
+        paused = await shop.batches.progress(name)
+        assert paused.status == BatchStatus.PAUSED
+        assert paused.counts.not_started >= 16
+        second = shop.stage.hold("before dispatch")
+        await shop.batches.set_window(name, 4)
+        await shop.batches.resume(name)
+        await second.reached()
+        await shop.batches.cancel(name)
+        second.let_go()
+        async for progress in shop.batches.watch(name):
+            last = progress
+    assert last.status == BatchStatus.CANCELLED
+    assert_adds_up(last)
+    assert (last.counts.valid, last.counts.running, last.counts.failed) == (20, 0, 0)
+    assert 0 < last.counts.not_started < 20
+    await shop.assert_clean()
+
+
+async def test_cancel_with_the_orders_undoes_those_under_way(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"cancelled-{shop.task_queue}"
+    rows = [row(f"{name}-{number}") for number in range(6)]
+    request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows), window=2)
+    hold = shop.stage.hold("before reserve")
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.batches.start(request)
+        await hold.reached()
+        await shop.batches.pause(name)
+        await shop.batches.cancel(name, orders_too=True)
+        hold.let_go()
+        async for progress in shop.batches.watch(name):
+            last = progress
+    assert_adds_up(last)
+    assert last.counts.cancelled >= 1
+    assert last.counts.not_started == 4
+    await shop.assert_clean()
+
+
+async def test_other_content_is_a_conflict_and_is_not_run(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"conflict-{shop.task_queue}"
+    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-1"), row(f"{name}-2")])
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.run(await shop.request(name, file))
+        write_orders(file, [row(f"{name}-1", quantity="2"), row(f"{name}-2"), row(f"{name}-3")])
+        changed = await shop.run(await shop.request(name, file))
+        lines = await shop.outcome(name)
+    assert (changed.counts.conflicting, changed.counts.skipped, changed.counts.fulfilled) == (1, 1, 1)
+    assert [line.status for line in lines] == ["conflict", "fulfilled", "fulfilled"]
+    assert len((await shop.world.statement()).charges) == 3
+
+
+async def test_a_running_order_is_skipped_and_another_under_its_id_conflicts(
+    shop: BatchShop, tmp_path: Path
+) -> None:
+    name = f"running-{shop.task_queue}"
+    hold = shop.stage.hold("before reserve")
+    first = write_orders(tmp_path / "first.csv", [row(f"{name}-1")])
+    same = write_orders(tmp_path / "same.csv", [row(f"{name}-1")])
+    other = write_orders(tmp_path / "other.csv", [row(f"{name}-1", quantity="3")])
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.batches.start(await shop.request(f"{name}-first", first))
+        await hold.reached()
+        skipped = await shop.run(await shop.request(f"{name}-same", same))
+        conflicting = await shop.run(await shop.request(f"{name}-other", other))
+        hold.let_go()
+        async for progress in shop.batches.watch(f"{name}-first"):
+            last = progress
+    assert (skipped.counts.skipped, conflicting.counts.conflicting, last.counts.fulfilled) == (1, 1, 1)
+
+
+async def test_retry_runs_only_what_failed(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"retry-{shop.task_queue}"
+    shop.worker_options = {}  # the sandbox would refuse code of the batch that is not deterministic
+    shop.stage.fail("before buy_label", lambda: ShippingRefused("on strike"), times=2)
+    rows = [row(f"{name}-{number}") for number in range(5)]
+    async with shop.open(), asyncio.timeout(SECONDS):
+        first = await shop.run(await shop.request(name, write_orders(tmp_path / "orders.csv", rows)))
+        await shop.batches.retry(name)
+        async for progress in shop.batches.watch(name):
+            last = progress
+    assert (first.counts.fulfilled, first.counts.failed) == (3, 2)
+    assert (last.counts.fulfilled, last.counts.skipped) == (2, 3)
+    await shop.assert_clean()
+
+
+async def test_a_file_that_changed_since_its_plan_is_not_run(shop: BatchShop, tmp_path: Path) -> None:
+    name = f"changed-{shop.task_queue}"
+    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-1")])
+    request = await shop.request(name, file)
+    write_orders(file, [row(f"{name}-1"), row(f"{name}-2")])
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.batches.start(request)
+        handle = shop.temporal.get_workflow_handle_for(BatchFulfillmentWorkflow.run, f"batch-{name}")
+        with pytest.raises(WorkflowFailureError) as failure:
+            await handle.result()
+    assert "FileChanged" in repr(failure.value.cause) + repr(getattr(failure.value.cause, "cause", ""))
+    assert (await shop.world.statement()).charges == ()
+
+
+async def test_a_look_up_that_fails_is_retried_and_never_reads_as_new(
+    shop: BatchShop, tmp_path: Path
+) -> None:
+    name = f"lookup-{shop.task_queue}"
+    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-1"), row(f"{name}-2")])
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.run(await shop.request(name, file))
+        shop.stage.fail("before find", lambda: RuntimeError("the database is away"), times=1)
+        again = await shop.run(await shop.request(name, file))
+    assert (again.counts.skipped, again.counts.fulfilled) == (2, 0)
+    assert len((await shop.world.statement()).charges) == 2
