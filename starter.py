@@ -2,7 +2,7 @@
 
 import sys
 
-from order_system.cli import main
+from order_system.cli.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

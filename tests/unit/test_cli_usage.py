@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from order_system.cli import run_command
-from order_system.cli_session import exit_code
+from order_system.cli.app import run_command
+from order_system.cli.session import exit_code
 from order_system.errors import InvalidOrder, InvalidUsage
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from temporalio.client import Client
 
 from order_system.bootstrap import OrderSystem, open_order_system
-from order_system.cli_screen import Screen
+from order_system.cli.screen import Screen
 from order_system.client import OrderClient
 from order_system.connection import connect
 from order_system.devserver import EmbeddedServer

@@ -13,8 +13,8 @@ from order_system.batch_files import FileRef
 from order_system.batch_files.findings import ProblemKind, RowProblem
 from order_system.batches import Fate
 from order_system.bootstrap import OrderSystem
-from order_system.cli_batch_views import named, number_of
-from order_system.cli_screen import Screen
+from order_system.cli.batch_views import named, number_of
+from order_system.cli.screen import Screen
 
 MAX_SHOWN = 20
 """Problems that a plan shows; `--json` has more, and `batch outcome` has all."""

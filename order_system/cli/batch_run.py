@@ -12,9 +12,9 @@ from order_system import policy
 from order_system.batch_files import FileFormat, FileRef
 from order_system.batch_files.columns import parse_mapping
 from order_system.batches import BatchProgress, BatchStatus
-from order_system.cli_batch_views import Pace, progress_picture, progress_table, progress_words
-from order_system.cli_screen import Screen
-from order_system.cli_session import ATTENTION, CLEAN, INVALID, Session
+from order_system.cli.batch_views import Pace, progress_picture, progress_table, progress_words
+from order_system.cli.screen import Screen
+from order_system.cli.session import ATTENTION, CLEAN, INVALID, Session
 from order_system.client import reaching_server
 from order_system.csv_orders import OrderFiles
 from order_system.errors import ServerUnreachable

@@ -12,7 +12,7 @@ from typing import Any
 
 from order_system import policy
 from order_system.batch_files import FileRefused
-from order_system.cli_session import ATTENTION, INVALID, UNREACHABLE
+from order_system.cli.session import ATTENTION, INVALID, UNREACHABLE
 from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachable
 
 SIGNALLED = 128

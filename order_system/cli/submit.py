@@ -5,11 +5,11 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from order_system.cli_ending import dying_at_once
-from order_system.cli_reports import OrderResult, results_table
-from order_system.cli_screen import Screen, now
-from order_system.cli_session import Session
-from order_system.cli_views import counts
+from order_system.cli.ending import dying_at_once
+from order_system.cli.reports import OrderResult, results_table
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import Session
+from order_system.cli.views import counts
 from order_system.client import OrderClient, Submission, Submitted
 from order_system.errors import InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.intake import read_orders

@@ -9,8 +9,8 @@ from typing import IO, Any
 from order_system.batch_client import LineOutcome
 from order_system.batch_files import FileRef
 from order_system.bootstrap import OrderSystem
-from order_system.cli_batch_rejects import rejects_from
-from order_system.cli_screen import Screen
+from order_system.cli.batch_rejects import rejects_from
+from order_system.cli.screen import Screen
 from order_system.csv_orders import defuse
 from order_system.errors import InvalidUsage, UnknownBatch
 from order_system.ids import batch_workflow_id

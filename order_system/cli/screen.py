@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from order_system.cli_views import changes, live_orders, order_tree, progress_line
+from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.progress import OrderProgress
 
 PLAIN_WIDTH = 160

@@ -18,8 +18,8 @@ from temporalio.client import WorkflowFailureError
 from order_system.aftermath import Aftermath, aftermath
 from order_system.audit import AuditReport, audit_now
 from order_system.bootstrap import OrderSystem, open_order_system
-from order_system.cli_screen import Screen
-from order_system.cli_session import ATTENTION, CLEAN, embedded_session
+from order_system.cli.screen import Screen
+from order_system.cli.session import ATTENTION, CLEAN, embedded_session
 from order_system.devserver import EmbeddedServer
 from order_system.errors import InvalidUsage, OrderSystemError
 from order_system.ids import order_workflow_id

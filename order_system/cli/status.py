@@ -3,10 +3,10 @@
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
-from order_system.cli_reports import OrderResult, result_lines
-from order_system.cli_screen import Screen, now
-from order_system.cli_session import open_session
-from order_system.cli_views import order_tree
+from order_system.cli.reports import OrderResult, result_lines
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import open_session
+from order_system.cli.views import order_tree
 from order_system.errors import ServerUnreachable
 from order_system.messages import OrderOutcome
 from order_system.money import format_amount

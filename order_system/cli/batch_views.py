@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.batches import BatchCounts, BatchProgress
-from order_system.cli_views import STATUS_STYLE, in_time
+from order_system.cli.views import STATUS_STYLE, in_time
 from order_system.messages import OrderStatus
 
 MAX_SHOWN = 20

@@ -7,15 +7,15 @@ from cyclopts import App, CycloptsError, Parameter
 
 from order_system.audit import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
-from order_system.cli_batch import batch
-from order_system.cli_ending import run_to_exit_code, until_interrupted
-from order_system.cli_help import EPILOGUE, INTRODUCTION, MORE_HELP
-from order_system.cli_options import Embedded, Json
-from order_system.cli_reports import audit_view, scenarios_table
-from order_system.cli_screen import Screen
-from order_system.cli_session import ATTENTION, CLEAN, configured, exit_code, open_session
-from order_system.cli_status import read_status, show_status
-from order_system.cli_submit import follow, read_file, submit_all, submit_under_free_numbers
+from order_system.cli.batch import batch
+from order_system.cli.ending import run_to_exit_code, until_interrupted
+from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
+from order_system.cli.options import Embedded, Json
+from order_system.cli.reports import audit_view, scenarios_table
+from order_system.cli.screen import Screen
+from order_system.cli.session import ATTENTION, CLEAN, configured, exit_code, open_session
+from order_system.cli.status import read_status, show_status
+from order_system.cli.submit import follow, read_file, submit_all, submit_under_free_numbers
 from order_system.client import Submitted
 from order_system.errors import InvalidUsage
 from order_system.intake import order_schema
@@ -157,7 +157,7 @@ app.command(batch)
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
 app.command(
-    "order_system.cli_compare:compare",
+    "order_system.cli.compare:compare",
     help="Run the monolith and this design on the same orders with the same faults.",
     help_epilogue=MORE_HELP,
 )
