@@ -11,7 +11,7 @@ from order_system.simulation.faults import load_faults
 from order_system.simulation.world import SimulatedWorld
 from tests.fixtures.shop import Shop, an_order
 
-ORDERS = 150
+ORDERS = 100
 AT_ONCE = 60
 SEED = 7
 SECONDS = 170
