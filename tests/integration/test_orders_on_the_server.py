@@ -163,13 +163,6 @@ async def test_a_fulfilled_order_is_known_after_temporal_has_forgotten_it(shop: 
 
 
 async def forget(shop: Shop, order: Order) -> None:
-    """Deleted before the server has worked off its closing, a workflow may stay for a long while."""
-
-    async def closing_is_worked_off() -> bool:
-        closed = f"WorkflowId = '{order_workflow_id(order.order_id)}' AND ExecutionStatus != 'Running'"
-        return (await shop.temporal.count_workflows(closed)).count > 0
-
-    await eventually(closing_is_worked_off, WAIT_SECONDS, "the closed order to be listed")
     execution = WorkflowExecution(workflow_id=order_workflow_id(order.order_id))
     await shop.temporal.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(namespace=shop.temporal.namespace, workflow_execution=execution)
