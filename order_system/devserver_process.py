@@ -28,7 +28,7 @@ TUNING = {
     "system.forceSearchAttributesCacheRefreshOnRead": "false",
     # A workflow that is stuck on a bug is marked within seconds (TemporalReportedProblems).
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": "2",
-    # A workflow can be deleted only once the server has noted that its closing is worked off (else: every 30 s).
+    # A closed workflow can be deleted only after the server has noted it as worked off: else every 30 s.
     "history.transferProcessorUpdateAckInterval": '"2s"',
     "history.visibilityProcessorUpdateAckInterval": '"2s"',
     # Nothing goes out to the network.
