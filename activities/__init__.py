@@ -8,7 +8,7 @@ from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.shipping import ShippingActivities
-from order_system.batch_ports import BatchBook, RowSource
+from order_system.batch_ports import BatchBook, OrderContents, RowSource
 from order_system.ports import Carrier, Mailer, OrderBook, PaymentGateway, Warehouse
 
 
@@ -32,7 +32,9 @@ def order_activities(
     ]
 
 
-def batch_activities(book: BatchBook, rows: RowSource) -> Sequence[Callable[..., Any]]:
-    """Every activity of a batch, over the book and wherever your files are."""
-    batch = BatchActivities(book, rows)
+def batch_activities(
+    book: BatchBook, rows: RowSource, contents: OrderContents
+) -> Sequence[Callable[..., Any]]:
+    """Every activity of a batch, over the book, wherever your files are, and the server's orders."""
+    batch = BatchActivities(book, rows, contents)
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]

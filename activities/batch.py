@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from order_system.batch_ports import BatchBook, NotedOrder, RowSource
+from order_system.batch_ports import BatchBook, NotedOrder, OrderContents, RowSource
 from order_system.batches import (
     BatchCounts,
     BatchOpening,
@@ -21,9 +21,10 @@ from order_system.models import Order
 
 
 class BatchActivities:
-    def __init__(self, book: BatchBook, rows: RowSource) -> None:
+    def __init__(self, book: BatchBook, rows: RowSource, contents: OrderContents) -> None:
         self._book = book
         self._rows = rows
+        self._contents = contents
 
     @activity.defn
     async def open_batch(self, opening: BatchOpening) -> None:
@@ -84,9 +85,12 @@ class BatchActivities:
 
     @activity.defn
     async def decide_refused(self, refused: RefusedStart) -> RefusedFate:
-        """Why the server refused a start: the order runs, is fulfilled, or is another one."""
+        """Why the server refused a start: the order runs, is fulfilled, or is another one.
+
+        The server is asked before the book, so that an order which ends in between is found fulfilled."""
+        on_server = await self._contents.fingerprint(refused.order_id)
         known = (await self._book.find([refused.order_id])).get(refused.order_id)
-        fate = fate_of_refused(refused.fingerprint, known)
+        fate = fate_of_refused(refused.fingerprint, known, on_server)
         await self._book.note_fates(refused.batch, refused.run, {refused.order_id: fate})
         return RefusedFate(fate=fate)
 

@@ -24,6 +24,15 @@ class RowSource(Protocol):
         ...
 
 
+class OrderContents(Protocol):
+    """What the server knows of orders that the book may not have heard of yet."""
+
+    async def fingerprint(self, order_id: str, /) -> str | None:
+        """Of the content under the order's workflow ID, running or closed; empty if its starter did not say,
+        None if the server has no such workflow."""
+        ...
+
+
 @dataclass(frozen=True)
 class NotedOrder:
     order_id: str

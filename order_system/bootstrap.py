@@ -23,6 +23,7 @@ from order_system.csv_orders import OrderFiles
 from order_system.database import Database
 from order_system.errors import DatabaseUnready, InvalidSettings
 from order_system.logs import ActivityLogContext
+from order_system.order_contents import ContentsOnServer
 from order_system.settings import Settings
 from order_system.simulation.faults import load_faults
 from order_system.simulation.scenarios import SCENARIOS, Scenario, scenario_order
@@ -43,13 +44,13 @@ class OrderSystem:
     files: OrderFiles
     world: SimulatedWorld
 
-    def activities(self) -> Sequence[Callable[..., Any]]:
+    def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
         """Replace `self.world` by your own gateways here; see "Put in your own gateways" in the README."""
         return [
             *order_activities(
                 self.book, self.world.payments, self.world.warehouse, self.world.carrier, self.world.mailer
             ),
-            *batch_activities(self.batch_book, self.files),
+            *batch_activities(self.batch_book, self.files, ContentsOnServer(temporal)),
         ]
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
@@ -57,7 +58,7 @@ class OrderSystem:
         defaults: dict[str, Any] = {
             "task_queue": self.settings.task_queue,
             "workflows": WORKFLOWS,
-            "activities": self.activities(),
+            "activities": self.activities(temporal),
             "interceptors": [ActivityLogContext()],
             # The sandbox finds code that is not deterministic by importing each workflow's modules anew for
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
