@@ -23,11 +23,14 @@ _WHAT_A_RUN_DOES = {
     "new": "start",
     "failed": "run again",
     "cancelled": "run again",
-    "terminated": "settle, then run again",
-    "open": "leave alone: under way already",
+    "terminated": "run again",
+    "open": "skip if it runs; else settle, then run again",
     "fulfilled": "skip",
-    Fate.CONFLICT: "leave alone: other content under a live or fulfilled ID",
+    Fate.CONFLICT: "leave alone: fulfilled or running with other content",
 }
+"""An open order is tried too. The server refuses a second start of one that runs; of one whose workflow is
+gone only the book still believes that it runs. The plan asks no server, so that it counts such a one with
+other content as a conflict, though a run would settle and run it."""
 
 
 async def read_plan(system: OrderSystem, screen: Screen, file: FileRef) -> Plan:
