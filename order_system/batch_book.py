@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from order_system import book_reading as reading
 from order_system.batch_ports import NotedOrder
@@ -88,9 +88,8 @@ class SqlBatchBook(reading.BookQueries):
                     found[row.order_id] = (row.first_line, Fate(row.fate) if row.fate else None)
         return found
 
-    async def orders_of(self, batch: str, run: str) -> list[str]:
-        query = select(batch_orders.c.order_id).where(
-            batch_orders.c.batch == batch, batch_orders.c.run == run
-        )
+    async def fates_counted(self, batch: str, run: str) -> dict[Fate | None, int]:
+        ours = (batch_orders.c.batch == batch) & (batch_orders.c.run == run)
+        query = select(batch_orders.c.fate, func.count()).where(ours).group_by(batch_orders.c.fate)
         async with self._database.reading() as tx:
-            return list((await tx.execute(query.order_by(batch_orders.c.first_line))).scalars())
+            return {Fate(fate) if fate else None: number for fate, number in await tx.execute(query)}

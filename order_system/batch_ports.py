@@ -64,8 +64,12 @@ class BatchBook(Protocol):
         """First line and fate of those that this run has noted."""
         ...
 
-    async def orders_of(self, batch: str, run: str) -> list[str]:
-        """IDs of the orders that this run has noted, in the order of the file."""
+    async def fates_counted(self, batch: str, run: str) -> dict[Fate | None, int]:
+        """How many orders have each fate; None for those that nothing was decided about."""
+        ...
+
+    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """As `ports.OrderBook.orders_of`."""
         ...
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:

@@ -7,16 +7,19 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from order_system.book_tables import effects, submissions
+from order_system.batches import Fate
+from order_system.book_tables import batch_orders, batches, effects, submissions
 from order_system.database import Database
 from order_system.ids import Effect
-from order_system.journal import EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
+from order_system.journal import BatchRun, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
 from order_system.messages import OrderOutcome
 from order_system.models import DispatchReceipt, PaymentReceipt, SubmissionRef
 from order_system.ports import Ledger
 
 IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
+
+_NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
 
 
 def submission_record(row: Row[Any]) -> SubmissionRecord:
@@ -144,6 +147,30 @@ class BookQueries:
         )
         async with self._database.reading() as tx:
             return list((await tx.execute(query.distinct())).scalars())
+
+    async def batch_run(self, batch: str, run: str | None = None) -> BatchRun | None:
+        query = select(batches.c.run, batches.c.started_at).where(batches.c.batch == batch)
+        if run is not None:
+            query = query.where(batches.c.run == run)
+        async with self._database.reading() as tx:
+            row = (await tx.execute(query.order_by(batches.c.started_at.desc()).limit(1))).first()
+        return None if row is None else BatchRun(batch, row.run, row.started_at)
+
+    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        # By the primary key: each page is found by its index, however many orders there are.
+        query = (
+            select(batch_orders.c.order_id)
+            .where(
+                batch_orders.c.batch == batch,
+                batch_orders.c.run == run,
+                batch_orders.c.order_id > after,
+                batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in(_NOT_ITS_OWN),
+            )
+            .order_by(batch_orders.c.order_id)
+            .limit(limit)
+        )
+        async with self._database.reading() as tx:
+            return list((await tx.execute(query)).scalars())
 
     async def ledger(self) -> Ledger:
         async with self._database.reading() as tx:

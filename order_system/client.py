@@ -13,7 +13,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system import policy
+from order_system import policy, visibility
+from order_system.child import Child, Parent, state_called
 from order_system.errors import OrderConflict, OrderSystemError, ServerUnreachable, UnknownOrder
 from order_system.ids import FINGERPRINT, is_order_id, order_workflow_id
 from order_system.journal import SubmissionStatus
@@ -22,6 +23,7 @@ from order_system.models import Order
 from order_system.order_status import OrderStatusReader
 from order_system.ports import OrderBook
 from order_system.progress import OrderProgress
+from order_system.relatives import Relatives
 from workflows.order import OrderFulfillmentWorkflow
 
 _STARTED_BY = "started_by"
@@ -56,6 +58,7 @@ class OrderClient:
         self._book = book
         self._task_queue = task_queue
         self._status = OrderStatusReader(temporal, book)
+        self._relatives = Relatives(temporal, book)
 
     async def submit(self, order: Order) -> Submission:
         """Start the order, or find it. Safe to repeat: never a second charge.
@@ -118,8 +121,14 @@ class OrderClient:
         """Documents of all these orders, again and again, until each is closed or waits for a person."""
         seen: dict[str, OrderProgress] = {}
         pending = list(order_ids)
+        places = asyncio.Semaphore(policy.WATCH_AT_ONCE)
+
+        async def one(order_id: str) -> OrderProgress:
+            async with places:
+                return await self.status(order_id)
+
         while True:
-            for progress in await asyncio.gather(*(self.status(order_id) for order_id in pending)):
+            for progress in await asyncio.gather(*map(one, pending)):
                 seen[progress.order_id] = progress
             pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
             yield {order_id: seen[order_id] for order_id in order_ids}
@@ -151,13 +160,43 @@ class OrderClient:
     async def known_order_ids(self, prefix: str) -> set[str]:
         """Of the orders in the book or on the server, those whose ID starts with `prefix`."""
         known = set(await self._book.order_ids(prefix))
-        start = order_workflow_id(prefix).replace("'", "''")
+        start = visibility.quoted(order_workflow_id(prefix))
         async with reaching_server():
             async for execution in self._temporal.list_workflows(
-                f"WorkflowId STARTS_WITH '{start}'", rpc_timeout=policy.RPC
+                f"WorkflowId STARTS_WITH {start}", rpc_timeout=policy.RPC
             ):
                 known.add(execution.id.removeprefix(order_workflow_id("")))
         return known
+
+    # --- finding ---------------------------------------------------------------------------------
+
+    async def children(
+        self, parent_id: str, status: str | None = None, *, earlier: bool = False
+    ) -> AsyncGenerator[Child]:
+        """What the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
+
+        `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
+        terminated, timed_out. Only the children of the parent's newest start, unless those of its `earlier`
+        ones are asked for too. Of a batch: its orders as they stand now, skipped ones among them. Visibility
+        is eventually consistent: what has changed within the last moments may not show yet.
+
+        Raises UnknownWorkflow, and InvalidUsage for a status that is none.
+        """
+        state = None if status is None else state_called(status)
+        async with reaching_server():
+            async for child in self._relatives.children(parent_id, state, earlier=earlier):
+                yield child
+
+    async def parent(self, name: str) -> Parent | None:
+        """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None
+        if nobody's child. Raises UnknownWorkflow."""
+        async with reaching_server():
+            return await self._relatives.parent(name)
+
+    async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:
+        """Those of the orders that the book knows, and as what: one query for them all. A look-up that fails
+        raises what the database raises; it never reads as "nothing exists"."""
+        return {order_id: known.status for order_id, known in (await self._book.find(order_ids)).items()}
 
     def _order(self, order_id: str) -> WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]:
         return self._temporal.get_workflow_handle_for(

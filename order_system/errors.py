@@ -105,6 +105,10 @@ class UnknownBatch(OrderSystemError):
     """Neither the server nor the book has such a batch."""
 
 
+class UnknownWorkflow(OrderSystemError):
+    """Neither the server nor the book has a workflow of this ID."""
+
+
 class NoWorkerAnswers(OrderSystemError):
     """The server is up, but no worker is there to answer for a workflow."""
 

@@ -82,6 +82,18 @@ class JournalEntry:
 
 
 @dataclass(frozen=True)
+class BatchRun:
+    """One start of a batch, through all its continuing as new."""
+
+    batch: str
+    """The batch's workflow ID."""
+    run: str
+    """Its `first_execution_run_id`."""
+    started_at: datetime
+    """When it was opened in the book: before it started its first order."""
+
+
+@dataclass(frozen=True)
 class SubmissionRecord:
     ref: SubmissionRef
     namespace: str

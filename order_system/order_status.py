@@ -197,10 +197,15 @@ def _from_book(record: SubmissionRecord, journal: dict[Effect, JournalEntry]) ->
         reason="its workflow is gone before it closed; submit it again to settle it"
         if is_open
         else record.reason,
-        children=tuple(_booked_step(step, order_id, journal) for step in Step),
+        children=tuple(steps_in_book(order_id, journal)),
         compensations=tuple(_booked_undos(journal)),
         note="Temporal has forgotten this order; this is what the book knows",
     )
+
+
+def steps_in_book(order_id: str, journal: dict[Effect, JournalEntry]) -> list[StepProgress]:
+    """The four steps of a submission, as its journal has them."""
+    return [_booked_step(step, order_id, journal) for step in Step]
 
 
 def _booked_step(step: Step, order_id: str, journal: dict[Effect, JournalEntry]) -> StepProgress:

@@ -130,6 +130,16 @@ DATABASE_BUSY = timedelta(seconds=5)
 """How long SQLite waits for another writer before it reports that the database is locked."""
 
 
+ORDERS_PER_LOOK = 200
+"""Orders of a batch that are looked up on the server and in the book by one query each."""
+
+ORDERS_PER_COUNT = 5_000
+"""Orders of a batch that are counted by one query to the book."""
+
+WATCH_AT_ONCE = 20
+"""Orders that a live view asks about at once, of however many it shows."""
+
+
 def watch_pause(orders: int) -> float:
     """Seconds between two looks at this many orders: a live view must not load the server it watches."""
     return max(WATCH_POLL.total_seconds(), orders * 0.02)

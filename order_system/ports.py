@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from order_system.ids import Effect
-from order_system.journal import Attempt, EffectState, JournalEntry, Opening, SubmissionRecord
+from order_system.journal import Attempt, BatchRun, EffectState, JournalEntry, Opening, SubmissionRecord
 from order_system.messages import AlreadyFulfilled, NoticeKind, OlderSubmissionOpen, OrderOutcome, Verdict
 from order_system.models import (
     Address,
@@ -168,6 +168,15 @@ class OrderBook(Protocol):
 
     async def order_ids(self, prefix: str) -> list[str]:
         """The IDs in the book that start with `prefix`, for finding the next free number."""
+        ...
+
+    async def batch_run(self, batch: str, run: str | None = None) -> BatchRun | None:
+        """That run of the batch with this workflow ID, or the newest one."""
+        ...
+
+    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
+        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
         ...
 
     async def ledger(self) -> "Ledger":

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 from order_system.audit import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
 from order_system.cli.batch import batch
+from order_system.cli.children import children
 from order_system.cli.ending import run_to_exit_code, until_interrupted
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
 from order_system.cli.options import Embedded, Json
@@ -154,6 +155,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 app.command(batch)
+app.command(children)
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
 app.command(

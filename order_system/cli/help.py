@@ -24,6 +24,7 @@ Examples
   python starter.py submit examples/orders.json
   cat orders.jsonl | python starter.py submit - --json
   python starter.py status ORDER-001
+  python starter.py children batch-orders --status failed
   python starter.py batch plan examples/orders.csv
   python starter.py batch run examples/orders.csv --wait
 

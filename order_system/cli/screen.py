@@ -57,6 +57,21 @@ class Screen:
         for renderable in people:
             self._out.print(renderable)
 
+    @contextmanager
+    def array(self) -> Generator[Callable[[object], None]]:
+        """One JSON document, an array, written item by item, since there may be more than memory holds. Of
+        a command that fails before its first item nothing is written."""
+        items = 0
+
+        def add(item: object) -> None:
+            nonlocal items
+            sys.stdout.write(f"{',' if items else '['}\n  {json.dumps(item)}")
+            items += 1
+
+        yield add
+        sys.stdout.write("\n]\n" if items else "[]\n")
+        sys.stdout.flush()
+
     def say(self, message: str) -> None:
         """A remark by the way. Never wrapped, so that links and commands can be copied."""
         console = self._err if self.as_json else self._out

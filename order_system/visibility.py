@@ -1,0 +1,37 @@
+"""Conditions for Temporal's visibility queries. Whatever comes from people goes through `quoted`.
+
+Visibility is eventually consistent: a workflow that has just started or closed may not show it yet.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+NEWEST_RUNS = "ExecutionStatus != 'ContinuedAsNew'"
+"""Runs that ended by continuing as new are not the end of anything."""
+
+
+def quoted(text: str) -> str:
+    """As a string that a query cannot be made to run out of; a backslash escapes there, too."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def children_of(parent_id: str) -> str:
+    """Of every run of that ID."""
+    return f"ParentWorkflowId = {quoted(parent_id)}"
+
+
+def with_ids(workflow_ids: Iterable[str]) -> str:
+    return f"WorkflowId IN ({', '.join(map(quoted, workflow_ids))})"
+
+
+def started_since(moment: datetime) -> str:
+    return f"StartTime >= {quoted(moment.isoformat())}"
+
+
+def started_before(moment: datetime) -> str:
+    return f"StartTime < {quoted(moment.isoformat())}"
+
+
+def all_of(*conditions: str | None) -> str:
+    return " AND ".join(condition for condition in conditions if condition)
