@@ -16,6 +16,7 @@ from order_system import policy
 from order_system.batch_files import FileRef, Position
 from order_system.batch_files.findings import ParsedOrder, ProblemKind, RowProblem
 from order_system.batch_files.seen import SeenOrders
+from order_system.batch_in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batch_ports import BatchBook
 from order_system.batches import ENDED, BatchProgress, BatchRecord, BatchRequest, BatchStatus, Fate, fate_of
 from order_system.client import reaching_server
@@ -35,6 +36,12 @@ _RAN_NO_MORE_CODE = {
     WorkflowExecutionStatus.TIMED_OUT,
 }
 """What such a workflow last said of itself is no longer so."""
+_NO_WORKER = {
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.FAILED_PRECONDITION,  # no worker has asked for work in a while
+}
+"""What a query ends with that nobody takes."""
 
 
 @dataclass
@@ -164,13 +171,32 @@ class BatchClient:
         return await self.start(record.request.model_copy(update={"only_failed": True}))
 
     async def progress(self, name: str) -> BatchProgress:
-        """Raises UnknownBatch, and NoWorkerAnswers: only a worker can tell how far a batch has come."""
+        """How far it has come: by its workflow's own word or, where no worker answers or Temporal has
+        forgotten it, by the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it
+        either."""
+        try:
+            return await self._asked(name)
+        except UnknownBatch:
+            record = await self._book.newest_batch(_workflow_id(name))
+            if record is None:
+                raise
+            return await progress_in_book(self._book, record, BatchStatus.FORGOTTEN, FORGOTTEN)
+        except NoWorkerAnswers:
+            progress = await self._without_worker(name)
+            if progress is None:
+                raise
+            return progress
+
+    async def _asked(self, name: str) -> BatchProgress:
+        """Raises UnknownBatch and NoWorkerAnswers."""
         async with self._asking(name) as batch:
             closed = (await batch.describe(rpc_timeout=policy.RPC)).status
+            if closed is WorkflowExecutionStatus.COMPLETED:
+                return await batch.result(rpc_timeout=policy.RPC)  # which needs no worker
             try:
                 progress = await batch.query(BatchFulfillmentWorkflow.progress, rpc_timeout=policy.QUERY)
             except RPCError as error:
-                if error.status not in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
+                if error.status not in _NO_WORKER:
                     raise
                 raise NoWorkerAnswers("no worker answers: start one with `python worker.py`") from None
             if closed in _RAN_NO_MORE_CODE:
@@ -178,11 +204,26 @@ class BatchClient:
                 return progress.model_copy(update={"status": BatchStatus.FAILED, "reason": reason})
         return progress
 
+    async def _without_worker(self, name: str) -> BatchProgress | None:
+        """What the server knows of its end, and the book of its orders. None if that run is not in the book
+        (yet)."""
+        async with self._asking(name) as batch:
+            described = await batch.describe(rpc_timeout=policy.RPC)
+            record = await self._book.newest_batch(described.id)
+            run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
+            if record is None or record.run != run:
+                return None
+            if described.status in _RAN_NO_MORE_CODE:
+                return await progress_in_book(self._book, record, BatchStatus.FAILED, await _why(batch))
+        cancelled = described.status is WorkflowExecutionStatus.CANCELED
+        status = BatchStatus.CANCELLED if cancelled else BatchStatus.RUNNING
+        return await progress_in_book(self._book, record, status, NO_WORKER)
+
     async def watch(self, name: str) -> AsyncGenerator[BatchProgress]:
         """The progress again and again, until the batch has ended. Outlasts a restart of the worker."""
         while True:
             with suppress(NoWorkerAnswers):
-                progress = await self.progress(name)
+                progress = await self._asked(name)
                 yield progress
                 if progress.status in ENDED:
                     return

@@ -111,9 +111,11 @@ class BatchStatus(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     """It could not be run: its file is gone or was changed. Terminated counts too."""
+    FORGOTTEN = "forgotten"
+    """Temporal has forgotten the run; the book still knows what became of its orders."""
 
 
-ENDED = {BatchStatus.FINISHED, BatchStatus.CANCELLED, BatchStatus.FAILED}
+ENDED = {BatchStatus.FINISHED, BatchStatus.CANCELLED, BatchStatus.FAILED, BatchStatus.FORGOTTEN}
 
 
 class BatchProgress(Wire):
@@ -124,7 +126,7 @@ class BatchProgress(Wire):
     bytes_total: int
     counts: BatchCounts
     reason: str | None = None
-    """Why it failed."""
+    """Why it failed, or why the book answers in its place."""
     handed_on: tuple[str, ...] = ()
     """IDs of orders that take long; at the end of the batch those that need attention."""
 

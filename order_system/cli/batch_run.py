@@ -80,6 +80,8 @@ def ended_with(screen: Screen, progress: BatchProgress) -> int:
     if progress.status is BatchStatus.FAILED:
         screen.say(f"batch {progress.name} failed: {progress.reason}")
         return INVALID
+    if progress.reason:
+        screen.say(progress.reason)
     return ATTENTION if progress.counts.needing_attention else CLEAN
 
 

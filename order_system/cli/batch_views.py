@@ -135,7 +135,8 @@ def progress_table(progress: BatchProgress) -> RenderableType:
     for name, rows in (("rejected", counts.rows_rejected), ("duplicate", counts.rows_duplicate)):
         if rows:
             table.add_row(named(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}")
-    table.add_row("rows read", f"{counts.rows:,}")
+    if counts.rows:
+        table.add_row("rows read", f"{counts.rows:,}")
     waiting = ", ".join(progress.handed_on[:MAX_SHOWN])
     return Group(table, *([Text(f"these take long: {waiting}", style="bold magenta")] if waiting else []))
 
