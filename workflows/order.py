@@ -15,10 +15,12 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.board import OrderBoard
 from workflows.child import run_child
+from workflows.desk import Desk
 from workflows.failures import first_cause, is_eviction, raise_if_cancelled, root_cause, uninterrupted
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
+    from order_system.attention import AnswerReceipt, GiveUp, Resolution, StepRetry
     from order_system.errors import OpenElsewhere, OrderConflict
     from order_system.ids import Step
     from order_system.messages import (
@@ -60,6 +62,7 @@ class OrderFulfillmentWorkflow:
             batch=info.parent.workflow_id if info.parent else None,
         )
         self._board = OrderBoard(order.order_id)
+        self._desk = Desk()
 
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
@@ -84,6 +87,35 @@ class OrderFulfillmentWorkflow:
     def progress(self) -> OrderProgress:
         """Each step and each undo, with times; answers while the order runs and after it has closed."""
         return self._board.progress()
+
+    # --- what a person may answer when the order needs attention ---------------------------------
+
+    @workflow.update
+    async def resolve(self, resolution: Resolution) -> AnswerReceipt:
+        """About the undo of one step that is stuck. Refused if there is none, in one line."""
+        return await self._desk.resolve(resolution)
+
+    @resolve.validator
+    def _may_resolve(self, resolution: Resolution) -> None:
+        self._desk.check_resolution(resolution)
+
+    @workflow.update
+    async def retry_step(self, retry: StepRetry) -> AnswerReceipt:
+        """Run the step that the order is held at once more. Refused if the order is not held."""
+        return await self._desk.retry_step(retry)
+
+    @retry_step.validator
+    def _may_retry_step(self, retry: StepRetry) -> None:
+        self._desk.check_held(retry)
+
+    @workflow.update
+    async def give_up(self, give_up: GiveUp) -> AnswerReceipt:
+        """Undo the order now instead of holding it any longer. Refused if the order is not held."""
+        return await self._desk.give_up(give_up)
+
+    @give_up.validator
+    def _may_give_up(self, give_up: GiveUp) -> None:
+        self._desk.check_held(give_up)
 
     # --- the four steps --------------------------------------------------------------------------
 
