@@ -13,6 +13,7 @@ from order_system.bootstrap import open_order_system
 from order_system.connection import connect
 from order_system.errors import OrderSystemError, ServerUnreachable
 from order_system.logs import configure_logging
+from order_system.registration import register_search_attributes
 from order_system.settings import Settings, load_settings
 
 log = structlog.stdlib.get_logger("worker")
@@ -25,6 +26,7 @@ async def run_worker(settings: Settings) -> None:
         temporal = await _connect_when_up(stop)
         if temporal is None:
             return
+        await register_search_attributes(temporal)
         async with system.worker(temporal):
             log.info(
                 "worker ready",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from activities.batch import BatchActivities
+from activities.desk import DeskActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
@@ -20,6 +21,7 @@ def order_activities(
     inventory = InventoryActivities(book, warehouse)
     shipping = ShippingActivities(book, carrier, warehouse)
     notification = NotificationActivities(book, mailer)
+    desk = DeskActivities(book, warehouse)
     return [
         payment.charge,
         payment.refund,
@@ -29,6 +31,8 @@ def order_activities(
         shipping.dispatch,
         shipping.void_shipment,
         notification.notify,
+        desk.note_answer,
+        desk.settle_by_hand,
     ]
 
 

@@ -12,7 +12,7 @@ from order_system import policy
 from order_system.errors import BusinessError, NotReached, StillInDoubt
 from order_system.ids import Effect
 from order_system.journal import Attempt, EffectState, JournalEntry
-from order_system.messages import UndoRequest
+from order_system.messages import UndoAnswer, UndoRequest, UndoResult
 from order_system.models import SubmissionRef, Wire
 from order_system.ports import OrderBook
 
@@ -74,7 +74,8 @@ async def undo(
 ) -> EffectState:
     """Fence, reverse, settle: for an effect that may only be undone once shipping's verdict is in.
 
-    Returns UNDONE, FENCED (it never happened) or IN_DOUBT (nothing found, one attempt never answered).
+    Returns UNDONE, FENCED (it never happened), IN_DOUBT (nothing found, one attempt never answered), or
+    HANDLED (a person settled it before). `undo_answer` says it in words.
     Raises VerdictMissing or StillInDoubt, both to be retried. Idempotent.
     """
     ref, attempt = request.submission, this_attempt()
@@ -89,6 +90,23 @@ async def undo(
         state = EffectState.UNDONE if reversed_ is not None else nothing_found(entry, attempt)
     await book.settle(ref, {effect: state}, verdict=request.verdict, at=attempt.now())
     return state
+
+
+def undo_answer(effect: Effect, state: EffectState) -> UndoAnswer:
+    """What an undo answers that has ended with its effect in this state."""
+    undone, nothing = _IN_WORDS[effect]
+    if state is EffectState.UNDONE:
+        return UndoAnswer(result=UndoResult.UNDONE, detail=undone)
+    if state is EffectState.HANDLED:
+        return UndoAnswer(result=UndoResult.HANDLED, detail="handled by hand")
+    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail=nothing)
+
+
+_IN_WORDS = {
+    Effect.CHARGE: ("refunded", "nothing was charged"),
+    Effect.RESERVE: ("stock released", "nothing was reserved"),
+    Effect.LABEL: ("label voided", "nothing was shipped"),
+}
 
 
 def nothing_found(entry: JournalEntry, attempt: Attempt) -> EffectState:

@@ -2,10 +2,9 @@
 
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt, undo
+from activities.attempts import carry_out, this_attempt, undo, undo_answer
 from order_system.ids import Effect
-from order_system.journal import EffectState
-from order_system.messages import InventoryRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.messages import InventoryRequest, UndoAnswer, UndoRequest
 from order_system.models import Reservation
 from order_system.ports import OrderBook, Warehouse
 
@@ -33,6 +32,4 @@ class InventoryActivities:
     async def release(self, request: UndoRequest) -> UndoAnswer:
         """Undo of `reserve`: fence its key and put back whatever it holds. Idempotent."""
         state = await undo(self._book, request, Effect.RESERVE, self._warehouse.release)
-        if state is EffectState.UNDONE:
-            return UndoAnswer(result=UndoResult.UNDONE, detail="stock released")
-        return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail="nothing was reserved")
+        return undo_answer(Effect.RESERVE, state)

@@ -2,10 +2,10 @@
 
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt, undo
+from activities.attempts import carry_out, this_attempt, undo, undo_answer
 from order_system.ids import Effect
-from order_system.journal import EffectState, JournalEntry, Opening
-from order_system.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.journal import JournalEntry, Opening
+from order_system.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
 from order_system.models import PaymentReceipt, RefundReceipt
 from order_system.money import format_amount
 from order_system.ports import OrderBook, PaymentGateway
@@ -43,16 +43,17 @@ class PaymentActivities:
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:
         """Undo of `charge`: fence its key and give back whatever was captured under it. Idempotent."""
-        detail = "refunded"
+        refunded: RefundReceipt | None = None
 
         async def reverse(key: str) -> RefundReceipt | None:
-            nonlocal detail
-            refund = await self._gateway.refund(key)
-            if refund is not None:
-                detail = f"refunded {format_amount(refund.amount, refund.currency)}"
-            return refund
+            nonlocal refunded
+            refunded = await self._gateway.refund(key)
+            return refunded
 
         state = await undo(self._book, request, Effect.CHARGE, reverse)
-        if state is EffectState.UNDONE:
-            return UndoAnswer(result=UndoResult.UNDONE, detail=detail)
-        return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail="nothing was charged")
+        answer = undo_answer(Effect.CHARGE, state)
+        if refunded is None:
+            return answer
+        return answer.model_copy(
+            update={"detail": f"{answer.detail} {format_amount(refunded.amount, refunded.currency)}"}
+        )

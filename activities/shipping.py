@@ -1,15 +1,16 @@
 """Buying a label and handing the parcel over: the pivot, after which an order can only be fulfilled."""
 
 import asyncio
+from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.attempts import ask, carry_out, this_attempt
+from activities.attempts import ask, carry_out, this_attempt, undo_answer
 from order_system import policy
 from order_system.ids import Effect
-from order_system.journal import Attempt, EffectState, JournalEntry
+from order_system.journal import Attempt, EffectState, JournalEntry, parcel_is_gone, shipment_is_voided
 from order_system.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
-from order_system.models import DispatchReceipt, Label
+from order_system.models import DispatchReceipt, Label, SubmissionRef
 from order_system.ports import Carrier, OrderBook, Voided, Warehouse
 
 
@@ -64,44 +65,40 @@ class ShippingActivities:
             attempt=attempt,
             needs_verdict=False,
         )
-        label, dispatch = entries[Effect.LABEL], entries[Effect.DISPATCH]
-        if dispatch.state is EffectState.DONE:
-            return await self._already_dispatched(request, attempt, None)
-        if dispatch.settled_at is not None:
-            return _voided(label)
+        label = entries[Effect.LABEL]
+        if parcel_is_gone(entries):
+            return already_dispatched(await self._book.journal(ref))
+        if shipment_is_voided(entries):
+            return undo_answer(Effect.LABEL, label.state)
 
         states = {Effect.LABEL: EffectState.FENCED, Effect.DISPATCH: EffectState.FENCED}
         if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
             async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
                 answer = await self._carrier.void(ref.key(Effect.LABEL))
             if not isinstance(answer, Voided):
-                return await self._already_dispatched(request, attempt, answer)
+                return await self._finish_dispatch(ref, answer, attempt)
             # The carrier's void binds whatever comes later, so nothing here stays in doubt.
             if answer.label_existed or label.state is EffectState.DONE:
                 states[Effect.LABEL] = EffectState.UNDONE
         await self._book.settle(ref, states, verdict=request.verdict, at=attempt.now())
-        return _voided(label, states[Effect.LABEL])
+        return undo_answer(Effect.LABEL, states[Effect.LABEL])
 
-    async def _already_dispatched(
-        self, request: UndoRequest, attempt: Attempt, parcel: DispatchReceipt | None
+    async def _finish_dispatch(
+        self, ref: SubmissionRef, parcel: DispatchReceipt, attempt: Attempt
     ) -> UndoAnswer:
         """The parcel is gone: finish what dispatch began, instead of undoing anything."""
-        ref = request.submission
-        if parcel is not None:
-            commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
-            await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
-        journal = await self._book.journal(ref)
-        return UndoAnswer.model_validate(
-            {
-                "result": UndoResult.ALREADY_DISPATCHED,
-                "detail": "the parcel is with the carrier",
-                "parcel": journal[Effect.DISPATCH].receipt,
-                "payment": journal[Effect.CHARGE].receipt,
-            }
-        )
+        commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+        await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+        return already_dispatched(await self._book.journal(ref))
 
 
-def _voided(label: JournalEntry, state: EffectState | None = None) -> UndoAnswer:
-    if (state or label.state) is EffectState.UNDONE:
-        return UndoAnswer(result=UndoResult.UNDONE, detail="label voided")
-    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail="nothing was shipped")
+def already_dispatched(journal: Mapping[Effect, JournalEntry]) -> UndoAnswer:
+    """What shipping's undo answers of a submission that is fulfilled."""
+    return UndoAnswer.model_validate(
+        {
+            "result": UndoResult.ALREADY_DISPATCHED,
+            "detail": "the parcel is with the carrier",
+            "parcel": journal[Effect.DISPATCH].receipt,
+            "payment": journal[Effect.CHARGE].receipt,
+        }
+    )

@@ -1,14 +1,15 @@
 """What a person may answer when an order needs attention, and what comes of each answer.
 
-Two things make an order wait for a person. An *undo is stuck*: it goes on being retried, and a person may have
-it tried again at once, or say that it was handled by hand. Or a step has failed for good and the order is
-*held*, since it says `hold_on_failure`: a person may have just that step retried, or give the order up.
+Two things make an order wait for a person. An *undo is stuck*: it goes on being retried, and a person may
+have it tried again at once, or say that it was handled by hand. Or a step has failed for good and the order
+is *held*, since it says `hold_on_failure`: a person may have just that step retried, or give the order up.
 
-Who answers, when and why is kept in the workflow's history and in the order book, so no answer may hold what
-neither should: control characters, a novel, a card number.
+Who answers, when and why is kept in the workflow's history and in the order book, so no answer may hold
+what neither should: control characters, a novel, a card number.
 """
 
 import unicodedata
+from datetime import datetime
 from enum import StrEnum
 
 from order_system.card_numbers import REFUSAL, holds_card_number
@@ -64,6 +65,33 @@ class StepRetry(Answer):
 
 class GiveUp(Answer):
     """To the Update `give_up`: do not wait until the hold has run out; undo the order now."""
+
+
+class AnsweredAs(StrEnum):
+    """What an answer in the book was about, one word for each that a person may give."""
+
+    RETRY_UNDO = "retry undo"
+    HANDLED = "handled"
+    VOIDED = "handled: voided"
+    DISPATCHED = "handled: dispatched"
+    RETRY_STEP = "retry step"
+    GIVE_UP = "give up"
+
+
+class AnswerRecord(Wire):
+    """An answer as the order book keeps it: who, when and why."""
+
+    answer_id: str
+    """The ID of the Update, so that an answer that is recorded again is recorded once."""
+    at: datetime
+    """When the order accepted it."""
+    who: str
+    note: str
+    step: Step
+    answer: AnsweredAs
+
+    def __str__(self) -> str:
+        return f"{self.answer} {self.step}, by {self.who}" + (f": {self.note}" if self.note else "")
 
 
 class AnswerResult(StrEnum):

@@ -25,14 +25,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from order_system import book_reading as reading
+from order_system.attention import AnswerRecord
+from order_system.book_answers import AnswerBook
 from order_system.book_journal import (
     change_entry,
     claim_entry,
     close_submission,
+    close_when_nothing_is_held,
     fence_entry,
+    handle_dispatch,
     insert_submission,
     record_entry,
-    voided,
     write_entry,
 )
 from order_system.book_tables import effects
@@ -45,12 +48,13 @@ from order_system.journal import (
     Opening,
     SubmissionRecord,
     SubmissionStatus,
+    shipment_is_voided,
 )
 from order_system.messages import AlreadyFulfilled, OlderSubmissionOpen, Verdict
 from order_system.models import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 
 
-class SqlOrderBook(reading.BookQueries):
+class SqlOrderBook(AnswerBook):
     """`ports.OrderBook` over SQLite or PostgreSQL."""
 
     # --- claim, record ---------------------------------------------------------------------------
@@ -112,6 +116,7 @@ class SqlOrderBook(reading.BookQueries):
         commit: CommitReceipt,
         at: datetime,
         from_undo: bool = False,
+        by_hand: AnswerRecord | None = None,
     ) -> PaymentReceipt:
         async with self._database.writing() as tx:
             submission = await reading.submission_of(tx, ref, lock=True)
@@ -131,6 +136,8 @@ class SqlOrderBook(reading.BookQueries):
                         done_at=at,
                         settled_at=at if from_undo else None,
                     )
+                if by_hand is not None:
+                    await handle_dispatch(tx, ref, by_hand, dispatch, at)
                 await close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
             return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
 
@@ -152,7 +159,7 @@ class SqlOrderBook(reading.BookQueries):
                 # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
                 closed_as = SubmissionStatus(verdict.status)
                 await insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
-            if needs_verdict and not voided(journal):
+            if needs_verdict and not shipment_is_voided(journal):
                 raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
             if submission is None or submission.status is not SubmissionStatus.FULFILLED:
                 for effect in effects_to_undo:
@@ -169,9 +176,7 @@ class SqlOrderBook(reading.BookQueries):
                 await change_entry(
                     tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at
                 )
-            journal = await reading.journal_of(tx, ref)
-            if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-                await close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
+            await close_when_nothing_is_held(tx, ref, verdict, at)
 
 
 async def _give_way(

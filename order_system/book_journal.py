@@ -3,15 +3,15 @@
 The caller has locked the submission's row, so nobody else writes its entries meanwhile.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from order_system.book_reading import journal_of
-from order_system.book_tables import effects, submissions
+from order_system.attention import AnswerRecord
+from order_system.book_reading import answers_of, journal_of
+from order_system.book_tables import answers, effects, submissions
 from order_system.errors import Fenced
 from order_system.ids import Effect
 from order_system.journal import (
@@ -23,7 +23,7 @@ from order_system.journal import (
     SubmissionStatus,
 )
 from order_system.messages import Verdict
-from order_system.models import SubmissionRef, Wire
+from order_system.models import DispatchReceipt, SubmissionRef, Wire
 
 
 async def claim_entry(
@@ -80,9 +80,38 @@ async def record_entry(
     return True
 
 
-def voided(journal: Mapping[Effect, JournalEntry]) -> bool:
-    dispatch = journal.get(Effect.DISPATCH)
-    return dispatch is not None and dispatch.settled_at is not None and dispatch.state is not EffectState.DONE
+async def handle_entry(
+    tx: AsyncConnection,
+    ref: SubmissionRef,
+    entry: JournalEntry,
+    answer: AnswerRecord,
+    at: datetime,
+    *,
+    receipt: Wire | None = None,
+) -> None:
+    """A person settled it by hand. With a receipt, that it has happened; else that nothing is left of it."""
+    values: dict[str, Any] = {"state": EffectState.HANDLED, "settled_at": at}
+    if receipt is not None:
+        values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
+    await write_entry(tx, ref, entry, entry.effect, **values, handled_by=answer.who, handled_note=answer.note)
+
+
+async def handle_dispatch(
+    tx: AsyncConnection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
+) -> None:
+    """The carrier does not bear witness to that parcel: a person does."""
+    journal = await journal_of(tx, ref)
+    await handle_entry(tx, ref, journal[Effect.DISPATCH], answer, at, receipt=parcel)
+    if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
+        await handle_entry(tx, ref, journal[Effect.LABEL], answer, at)
+    await note_answer(tx, ref, answer)
+
+
+async def note_answer(tx: AsyncConnection, ref: SubmissionRef, answer: AnswerRecord) -> None:
+    """Idempotent by the answer's ID."""
+    if answer.answer_id not in {known.answer_id for known in await answers_of(tx, ref)}:
+        key = {"order_id": ref.order_id, "submission": ref.submission}
+        await tx.execute(insert(answers).values(**key, **answer.model_dump()))
 
 
 async def fence_entry(
@@ -144,6 +173,14 @@ async def close_submission(
             closed_at=at,
         )
     )
+
+
+async def close_when_nothing_is_held(
+    tx: AsyncConnection, ref: SubmissionRef, verdict: Verdict, at: datetime
+) -> None:
+    journal = await journal_of(tx, ref)
+    if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
+        await close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
 
 
 async def write_entry(

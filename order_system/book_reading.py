@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from order_system.attention import AnswerRecord
 from order_system.batches import Fate
-from order_system.book_tables import batch_orders, batches, effects, submissions
+from order_system.book_tables import answers, batch_orders, batches, effects, submissions
 from order_system.database import Database
 from order_system.ids import Effect
 from order_system.journal import BatchRun, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
@@ -50,6 +51,8 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
         done_at=row.done_at,
         fenced_at=row.fenced_at,
         settled_at=row.settled_at,
+        handled_by=row.handled_by,
+        handled_note=row.handled_note,
     )
 
 
@@ -64,6 +67,12 @@ async def submission_of(tx: AsyncConnection, ref: SubmissionRef, *, lock: bool) 
 async def journal_of(tx: AsyncConnection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
     query = select(effects).where(effects.c.order_id == ref.order_id, effects.c.submission == ref.submission)
     return {Effect(row.effect): journal_entry(row) for row in await tx.execute(query)}
+
+
+async def answers_of(tx: AsyncConnection, ref: SubmissionRef) -> list[AnswerRecord]:
+    query = select(answers).where(answers.c.order_id == ref.order_id, answers.c.submission == ref.submission)
+    rows = (await tx.execute(query.order_by(answers.c.at))).mappings()
+    return [AnswerRecord.model_validate(dict(row)) for row in rows]
 
 
 async def live_or_fulfilled(tx: AsyncConnection, order_id: str) -> list[SubmissionRecord]:
@@ -133,6 +142,10 @@ class BookQueries:
     async def journal(self, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
         async with self._database.reading() as tx:
             return await journal_of(tx, ref)
+
+    async def answers(self, ref: SubmissionRef) -> list[AnswerRecord]:
+        async with self._database.reading() as tx:
+            return await answers_of(tx, ref)
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
         async with self._database.reading() as tx:

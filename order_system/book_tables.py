@@ -66,9 +66,26 @@ effects = Table(
     Column("done_at", UtcDateTime),
     Column("fenced_at", UtcDateTime),
     Column("settled_at", UtcDateTime),
+    Column("handled_by", String(100)),
+    Column("handled_note", Text),
     ForeignKeyConstraint(
         ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
     ),
+)
+
+# What people have answered when an order needed attention. Without a foreign key: an order may be held, and
+# given up, before payment could open its submission.
+answers = Table(
+    "book_answers",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("submission", String(64), primary_key=True),
+    Column("answer_id", String(255), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("answer", String(32), nullable=False),
 )
 
 batches = Table(

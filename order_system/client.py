@@ -13,7 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system import policy, visibility
+from order_system import policy, search_attributes, visibility
 from order_system.child import Child, Parent, state_called
 from order_system.errors import OrderConflict, OrderSystemError, ServerUnreachable, UnknownOrder
 from order_system.ids import FINGERPRINT, is_order_id, order_workflow_id
@@ -81,6 +81,7 @@ class OrderClient:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     memo={FINGERPRINT: order.fingerprint(), _STARTED_BY: ours},
                     static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
+                    search_attributes=search_attributes.of_new_order(order.order_id),
                     rpc_timeout=policy.RPC,
                 )
             except WorkflowAlreadyStartedError:
@@ -144,9 +145,7 @@ class OrderClient:
         async with reaching_server():
             if not await _request_cancel(self._order(order_id)):
                 return CancelVerdict.ALREADY_CLOSED, await self.status(order_id)
-        after = before
-        async for documents in self.watch([order_id]):
-            after = documents[order_id]
+        after = await self._watch_undone(order_id)
         match after.status:
             case OrderStatus.FULFILLED:
                 return CancelVerdict.TOO_LATE, after
@@ -156,6 +155,15 @@ class OrderClient:
                 return CancelVerdict.STILL_UNDOING, after
             case _:
                 return CancelVerdict.UNDONE, after
+
+    async def _watch_undone(self, order_id: str) -> OrderProgress:
+        """Until it is closed or an undo is stuck. An order that is still held has not heard of the cancel."""
+        while True:
+            async for documents in self.watch([order_id]):
+                last = documents[order_id]
+            if last.held_until is None:
+                return last
+            await asyncio.sleep(policy.watch_pause(1))
 
     async def known_order_ids(self, prefix: str) -> set[str]:
         """Of the orders in the book or on the server, those whose ID starts with `prefix`."""

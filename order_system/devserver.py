@@ -32,6 +32,7 @@ from order_system.devserver_process import (
     start_server,
 )
 from order_system.errors import EmbeddedServerFailed, InvalidSettings
+from order_system.search_attributes import KINDS
 
 DEFAULT_PORT = 7233
 DEFAULT_UI_PORT = 8233
@@ -60,15 +61,16 @@ class EmbeddedServer:
         port: int = DEFAULT_PORT,
         ui_port: int = DEFAULT_UI_PORT,
         headless: bool = False,
-        search_attributes: Mapping[str, str] | None = None,
+        search_attributes: Mapping[str, str] = KINDS,
     ) -> None:
         """`port` and `ui_port` are wishes: another port if it is taken, and with 0 any free one.
 
-        `search_attributes` (name: `Keyword`, `Int`...) are known from the first moment in a new folder;
-        registering them later, or in a folder with history, takes the server some seconds.
+        `search_attributes` (name: `Keyword`, `Int`...), by default those of our orders, are known from the
+        first moment in a new folder; registering them later, or in a folder with history, takes the server
+        some seconds.
         """
         self._data_dir = data_dir.absolute()
-        self._options = ServerOptions(self._data_dir, port, ui_port, headless, search_attributes or {})
+        self._options = ServerOptions(self._data_dir, port, ui_port, headless, search_attributes)
         self._state_file = self._data_dir / "temporal.json"
         self._lock: int | None = None
         self._users: int | None = None

@@ -113,5 +113,9 @@ class NoWorkerAnswers(OrderSystemError):
     """The server is up, but no worker is there to answer for a workflow."""
 
 
+class SearchAttributesMissing(OrderSystemError):
+    """The Temporal server does not know our search attributes, and will not have them registered."""
+
+
 class DatabaseUnready(OrderSystemError):
     """The database cannot be opened, or its tables are missing or outdated."""

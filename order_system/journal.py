@@ -1,6 +1,7 @@
 """What the order book keeps: submissions, and a journal of their effects."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +23,7 @@ class EffectState(StrEnum):
     IN_DOUBT = "in doubt"
     """Fenced while an attempt was unanswered: what that attempt did is not known yet, or not for sure."""
     HANDLED = "handled"
-    """A person settled it by hand."""
+    """A person settled it by hand: it is undone, or, for a dispatch with a receipt, it has happened."""
 
 
 class SubmissionStatus(StrEnum):
@@ -72,6 +73,9 @@ class JournalEntry:
     """When an undo began: from then on no attempt may claim the key."""
     settled_at: datetime | None
     """When that undo ended."""
+    handled_by: str | None = None
+    handled_note: str | None = None
+    """Only of a HANDLED effect: who settled it by hand, and why. When is `settled_at`."""
 
     @property
     def held(self) -> bool:
@@ -79,6 +83,21 @@ class JournalEntry:
         return self.state in (EffectState.CLAIMED, EffectState.DONE) or (
             self.state is EffectState.IN_DOUBT and self.settled_at is None
         )
+
+
+def parcel_is_gone(journal: Mapping[Effect, JournalEntry]) -> bool:
+    """The carrier says so, or a person who has made sure of it."""
+    dispatch = journal.get(Effect.DISPATCH)
+    if dispatch is None:
+        return False
+    by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
+    return dispatch.state is EffectState.DONE or by_hand
+
+
+def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:
+    """Shipping's undo has answered, or a person for it: no parcel has gone, and none can."""
+    dispatch = journal.get(Effect.DISPATCH)
+    return dispatch is not None and dispatch.settled_at is not None and not parcel_is_gone(journal)
 
 
 @dataclass(frozen=True)

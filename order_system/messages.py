@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from order_system.attention import AnswerRecord
 from order_system.ids import Step
 from order_system.models import (
     Address,
@@ -124,6 +125,8 @@ class UndoResult(StrEnum):
     UNDONE = "undone"
     NOTHING_TO_UNDO = "nothing to undo"
     ALREADY_DISPATCHED = "already dispatched"
+    HANDLED = "handled"
+    """By a person, so the gateways were not told."""
 
 
 class UndoAnswer(Wire):
@@ -133,3 +136,23 @@ class UndoAnswer(Wire):
     parcel: DispatchReceipt | None = None
     payment: PaymentReceipt | None = None
     """Both only with ALREADY_DISPATCHED: what the outcome is made of."""
+
+
+class HandledUndo(UndoRequest):
+    """A person says that the undo of `answer.step` was handled by hand."""
+
+    answer: AnswerRecord
+
+
+class HandledUndoAnswer(Wire):
+    undo: UndoAnswer
+    """How the undo has ended now."""
+    recorded: bool
+    """False: it had ended by itself before, and the person's answer was not needed."""
+
+
+class AnswerToNote(Wire):
+    """For the order book alone: an answer about a retry, or to a held order."""
+
+    submission: SubmissionRef
+    answer: AnswerRecord

@@ -6,6 +6,7 @@ does not know is ignored. Input from people is checked by `intake.py`, which is 
 
 import hashlib
 import json
+from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
@@ -51,6 +52,8 @@ class Order(Wire):
     shipping_fee: int = 0
     tax: int = 0
     discount: int = 0
+    hold_on_failure: timedelta | None = None
+    """How long to wait for a person when a step has failed for good, before the order is undone."""
 
     @property
     def total(self) -> int:
@@ -59,9 +62,9 @@ class Order(Wire):
         return lines + self.shipping_fee + self.tax - self.discount
 
     def fingerprint(self) -> str:
-        """SHA-256 of the content. Defaults are left out, so that a field added later with a default
-        does not make an old order look changed."""
-        content = self.model_dump(mode="json", exclude_defaults=True)
+        """SHA-256 of the content: what is ordered, and not how its failure is met. Defaults are left out,
+        so that a field added later with a default does not make an old order look changed."""
+        content = self.model_dump(mode="json", exclude_defaults=True, exclude={"hold_on_failure"})
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 

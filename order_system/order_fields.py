@@ -9,7 +9,7 @@ from typing import Annotated
 from babel.core import Locale
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from order_system import ids, money
+from order_system import durations, ids, money, policy
 from order_system.card_numbers import REFUSAL, holds_card_number
 
 MAX_QUANTITY = 10_000
@@ -19,12 +19,14 @@ PRINTABLE_PATTERN = "^[!-~]+$"
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$"
 CURRENCY_PATTERN = "^[A-Z]{3}$"
 COUNTRY_PATTERN = "^[A-Z]{2}$"
+HOLD_PATTERN = f"^{durations.DURATION_PATTERN}$"
 
 RULES = {
     ORDER_ID_PATTERN: "must be 1 to 64 ASCII letters, digits, '.', '_', '-', the first a letter or digit",
     PRINTABLE_PATTERN: "must be printable ASCII without spaces, and not empty",
     EMAIL_PATTERN: "must be an e-mail address such as ada@example.com",
     CURRENCY_PATTERN: "must be an ISO 4217 code of three capital letters, such as USD",
+    HOLD_PATTERN: "must be a whole number and one of s, m, h, d, such as 15m or 2h",
     COUNTRY_PATTERN: "must be an ISO 3166-1 code of two capital letters, such as US",
 }
 """What a text that does not match a pattern is told."""
@@ -76,6 +78,12 @@ def _not_a_number(value: object) -> object:
     return value
 
 
+def _short_enough(text: str) -> str:
+    if durations.parse_duration(text) > policy.HOLD_LIMIT:
+        raise ValueError(f"must be at most {durations.duration_text(policy.HOLD_LIMIT)}")
+    return text
+
+
 CARD_FREE = AfterValidator(_without_card_number)
 READABLE = AfterValidator(_readable)
 
@@ -95,6 +103,7 @@ OptionalLabelLine = Annotated[
 """May be empty, since some countries have no regions and some no postal codes; but it must be said."""
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), AfterValidator(_known_country)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_circulating)]
+Hold = Annotated[str, StringConstraints(pattern=HOLD_PATTERN), AfterValidator(_short_enough)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 Amount = Annotated[
     str,

@@ -14,8 +14,17 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from order_system import money
 from order_system.bill import Bill, Form
+from order_system.durations import duration_text, parse_duration
 from order_system.models import Address, Customer, Order, OrderLine
-from order_system.order_fields import Country, Email, LabelLine, OptionalLabelLine, OrderId, PaymentToken
+from order_system.order_fields import (
+    Country,
+    Email,
+    Hold,
+    LabelLine,
+    OptionalLabelLine,
+    OrderId,
+    PaymentToken,
+)
 
 
 class CustomerForm(Form):
@@ -45,6 +54,14 @@ class OrderForm(Bill):
         Field(description="A token of the payment gateway, never a card number.", examples=["pm_card_ok"]),
     ]
     shipping_address: AddressForm
+    hold_on_failure: Annotated[
+        Hold | None,
+        Field(
+            description="How long to wait for a person when a step has failed for good, before the order is "
+            "undone: 90s, 15m, 2h, 3d; at most 30d. Undone at once if left out.",
+            examples=["2h"],
+        ),
+    ] = None
 
     def to_order(self) -> Order:
         return Order(
@@ -60,6 +77,7 @@ class OrderForm(Bill):
             shipping_fee=self.minor(self.shipping_fee),
             tax=self.minor(self.tax),
             discount=self.minor(self.discount),
+            hold_on_failure=parse_duration(self.hold_on_failure) if self.hold_on_failure else None,
         )
 
 
@@ -69,6 +87,7 @@ def order_document(order: Order) -> dict[str, Any]:
     def text(minor: int) -> str:
         return money.decimal_text(minor, order.currency)
 
+    hold = order.hold_on_failure
     return {
         "order_id": order.order_id,
         "currency": order.currency,
@@ -80,6 +99,7 @@ def order_document(order: Order) -> dict[str, Any]:
         "tax": text(order.tax),
         "discount": text(order.discount),
         "total": text(order.total),
+        **({"hold_on_failure": duration_text(hold)} if hold else {}),
     }
 
 

@@ -23,6 +23,7 @@ from order_system.journal import EffectState, JournalEntry, SubmissionRecord, Su
 from order_system.messages import OrderStatus
 from order_system.ports import OrderBook
 from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.search_attributes import ORDER_STATUS
 
 _WORKFLOW_STATUS = {
     WorkflowExecutionStatus.RUNNING: OrderStatus.RUNNING,
@@ -102,10 +103,17 @@ class OrderStatusReader:
             workflow_id=order.id,
             run_id=order.run_id,
             submission=order.raw_description.workflow_execution_info.first_run_id or order.run_id,
-            status=_WORKFLOW_STATUS.get(order.status or WorkflowExecutionStatus.RUNNING, OrderStatus.RUNNING),
+            status=_status_on_server(order),
             children=tuple(children),
             note=None if order.close_time else "no worker answers; this is what the server knows",
         )
+
+
+def _status_on_server(order: WorkflowExecutionDescription) -> OrderStatus:
+    status = _WORKFLOW_STATUS.get(order.status or WorkflowExecutionStatus.RUNNING, OrderStatus.RUNNING)
+    if status is OrderStatus.RUNNING and order.typed_search_attributes.get(ORDER_STATUS) in OrderStatus:
+        return OrderStatus(order.typed_search_attributes[ORDER_STATUS])
+    return status
 
 
 def _described_step(step: Step, order_id: str, child: WorkflowExecutionDescription | None) -> StepProgress:
@@ -151,7 +159,7 @@ def _with_stuck_reasons(progress: OrderProgress, described: WorkflowExecutionDes
     }
     undos = tuple(
         undo.model_copy(update={"reason": failing[undo.step]})
-        if undo.status is not UndoState.DONE and undo.step in failing
+        if undo.status in (UndoState.PENDING, UndoState.STUCK) and undo.step in failing
         else undo
         for undo in progress.compensations
     )
@@ -240,7 +248,10 @@ def _booked_undos(journal: dict[Effect, JournalEntry]) -> list[UndoProgress]:
         entry = journal.get(effect)
         if entry is not None and entry.fenced_at is not None and entry.state is not EffectState.DONE:
             state = UndoState.DONE if entry.settled_at else UndoState.PENDING
-            undos.append(UndoProgress(step=step, status=state, reason=entry.state))
+            reason: str = entry.state
+            if entry.state is EffectState.HANDLED:
+                state, reason = UndoState.HANDLED, f"by {entry.handled_by}: {entry.handled_note}"
+            undos.append(UndoProgress(step=step, status=state, reason=reason))
     return undos
 
 

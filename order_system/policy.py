@@ -49,6 +49,9 @@ UNDO_RETRY = RetryPolicy(
 ATTENTION_AFTER = timedelta(seconds=30)
 """An undo that takes longer makes the order show `needs_attention`; it goes on being retried."""
 
+HOLD_LIMIT = timedelta(days=30)
+"""The longest `hold_on_failure` that an order may ask for: its money and stock are kept meanwhile."""
+
 UNDO_AGAIN_AFTER = timedelta(seconds=10)
 """An undo activity that was ended by hand from outside is scheduled again after this pause."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from order_system.attention import AnswerRecord
 from order_system.ids import Effect
 from order_system.journal import Attempt, BatchRun, EffectState, JournalEntry, Opening, SubmissionRecord
 from order_system.messages import AlreadyFulfilled, NoticeKind, OlderSubmissionOpen, OrderOutcome, Verdict
@@ -127,10 +128,12 @@ class OrderBook(Protocol):
         commit: CommitReceipt,
         at: datetime,
         from_undo: bool = False,
+        by_hand: AnswerRecord | None = None,
     ) -> PaymentReceipt:
         """The parcel is gone and the stock committed: record both and close the submission as
         fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`.
-        Returns the receipt of the charge."""
+        Returns the receipt of the charge. `by_hand`, if it is a person who says so: the dispatch is
+        then HANDLED, and the answer noted."""
         ...
 
     async def fence(
@@ -153,6 +156,28 @@ class OrderBook(Protocol):
         """End an undo: UNDONE for an effect that was found and reversed, FENCED for one that never
         happened, IN_DOUBT for one that was not found although an attempt was never answered. Closes the
         submission with `verdict` when nothing is held any more. Idempotent; a closed status stays."""
+        ...
+
+    async def settle_by_hand(
+        self,
+        ref: SubmissionRef,
+        effects_of_undo: Sequence[Effect],
+        answer: AnswerRecord,
+        *,
+        verdict: Verdict,
+        at: datetime,
+    ) -> bool:
+        """A person ends an undo whose effects are fenced: HANDLED, unless the effect never happened.
+        Notes the answer, and closes the submission as `settle` does. False, and nothing changed, if the
+        undo had ended before. Idempotent by the answer's ID."""
+        ...
+
+    async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:
+        """Who answered what, when and why. Idempotent by the answer's ID."""
+        ...
+
+    async def answers(self, ref: SubmissionRef) -> list[AnswerRecord]:
+        """What people have answered about this submission, oldest first."""
         ...
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:

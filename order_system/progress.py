@@ -35,6 +35,8 @@ class UndoState(StrEnum):
     DONE = "done"
     STUCK = "stuck"
     """Longer than policy.ATTENTION_AFTER under way; it goes on being retried."""
+    HANDLED = "handled"
+    """By a person, who says so in `reason`."""
 
 
 class StepProgress(Wire):
@@ -65,9 +67,13 @@ class OrderProgress(Wire):
     status: OrderStatus
     failed_step: Step | None = None
     reason: str | None = None
+    held_until: Timestamp | None = None
+    """Set while a step has failed for good and the order waits for a person before it is undone."""
     note: str | None = None
     children: tuple[StepProgress, ...]
     compensations: tuple[UndoProgress, ...] = ()
+    answers: tuple[str, ...] = ()
+    """What people have answered when the order needed attention, one line each."""
 
     @property
     def closed(self) -> bool:

@@ -21,7 +21,7 @@ from workflows.failures import is_eviction, raise_if_cancelled, state_after, uni
 
 with workflow.unsafe.imports_passed_through():
     from activities.batch import BatchActivities
-    from order_system import policy
+    from order_system import policy, search_attributes
     from order_system.batches import (
         BatchOpening,
         BatchProgress,
@@ -213,6 +213,7 @@ class BatchFulfillmentWorkflow:
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 memo={FINGERPRINT: order.fingerprint()},
                 static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
+                search_attributes=search_attributes.of_new_order(order.order_id, self._request.name),
             )
         except WorkflowAlreadyStartedError:
             return await self._refused(order)

@@ -1,4 +1,5 @@
-"""The order's notice board: what `progress` answers and what the Web UI shows as current details."""
+"""The order's notice board: what `progress` answers, what the Web UI shows as current details, and what the
+order is found by on the server."""
 
 from datetime import datetime
 
@@ -7,8 +8,10 @@ from temporalio import workflow
 from workflows.failures import in_words, state_after
 
 with workflow.unsafe.imports_passed_through():
+    from order_system import search_attributes
+    from order_system.attention import AnswerRecord
     from order_system.ids import Step, step_workflow_id
-    from order_system.messages import OrderStatus, Verdict
+    from order_system.messages import OrderStatus, UndoAnswer, UndoResult, Verdict
     from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 
 _MARKS = {
@@ -19,15 +22,21 @@ _MARKS = {
     UndoState.PENDING: "⏳",
     UndoState.DONE: "↩️",
     UndoState.STUCK: "🆘",
+    UndoState.HANDLED: "🙋",
 }
 
 
 class OrderBoard:
-    """Written by the parent and its saga, read by queries. Nothing here adds an event to the history."""
+    """Written by the parent, its saga and its desk, read by queries. Only a change of the order's status adds
+    an event to the history: the server is told, so that people can search for what needs attention."""
 
     def __init__(self, order_id: str) -> None:
         self._order_id = order_id
         self._status = OrderStatus.RUNNING
+        self._on_server = OrderStatus.RUNNING
+        self._held: tuple[Step, str, datetime] | None = None
+        """The step that failed, of what, and until when the order waits for a person."""
+        self._answers: list[str] = []
         self._verdict: Verdict | None = None
         self._note: str | None = None
         self._undos: dict[Step, UndoProgress] = {}
@@ -79,8 +88,11 @@ class OrderBoard:
     def undo_stuck(self, step: Step, reason: str) -> None:
         self._undo(step, UndoState.STUCK, reason)
 
-    def undo_done(self, step: Step, detail: str) -> None:
-        self._undo(step, UndoState.DONE, detail)
+    def undo_ended(self, step: Step, answer: UndoAnswer, *, by_hand: AnswerRecord | None = None) -> None:
+        """`by_hand`, if it was this that ended it."""
+        handled = by_hand is not None or answer.result is UndoResult.HANDLED
+        detail = f"by {by_hand.who}: {by_hand.note}" if by_hand else answer.detail
+        self._undo(step, UndoState.HANDLED if handled else UndoState.DONE, detail)
 
     def forget_undos(self) -> None:
         """They were an older submission's, which is settled now."""
@@ -94,6 +106,7 @@ class OrderBoard:
     def unwinding(self, verdict: Verdict) -> None:
         """The order will not be fulfilled, unless its parcel turns out to be gone."""
         self._verdict = verdict
+        self._held = None
         self._skip_pending()
         self._publish()
 
@@ -113,27 +126,57 @@ class OrderBoard:
             if progress.status is StepState.PENDING:
                 self._steps[step] = progress.model_copy(update={"status": StepState.SKIPPED})
 
+    # --- waiting for a person --------------------------------------------------------------------
+
+    def held(self, step: Step, reason: str, until: datetime) -> None:
+        self._held = (step, reason, until)
+        self._publish()
+
+    def let_go(self) -> None:
+        self._held = None
+        self._publish()
+
+    def answered(self, answer: AnswerRecord) -> None:
+        self._answers.append(str(answer))
+        self._publish()
+
     # --- what people see -------------------------------------------------------------------------
 
     def progress(self) -> OrderProgress:
         info = workflow.info()
         stuck = any(undo.status is UndoState.STUCK for undo in self._undos.values())
-        waiting = self._status is OrderStatus.RUNNING and stuck
+        waiting = self._status is OrderStatus.RUNNING and (stuck or self._held is not None)
+        failed_step, reason, held_until = self._held or (None, None, None)
+        if self._verdict is not None:
+            failed_step, reason = self._verdict.failed_step, self._verdict.reason
         return OrderProgress(
             order_id=self._order_id,
             workflow_id=info.workflow_id,
             run_id=info.run_id,
             submission=info.first_execution_run_id,
             status=OrderStatus.NEEDS_ATTENTION if waiting else self._status,
-            failed_step=self._verdict.failed_step if self._verdict else None,
-            reason=self._verdict.reason if self._verdict else None,
+            failed_step=failed_step,
+            reason=reason,
+            held_until=held_until,
             note=self._note,
             children=tuple(self._steps.values()),
             compensations=tuple(self._undos.values()),
+            answers=tuple(self._answers),
         )
 
     def _publish(self) -> None:
-        workflow.set_current_details(_markdown(self.progress()))
+        progress = self.progress()
+        workflow.set_current_details(_markdown(progress))
+        if progress.status is not self._on_server:
+            self._on_server = progress.status
+            workflow.upsert_search_attributes(
+                search_attributes.changes(
+                    workflow.info().typed_search_attributes,
+                    progress.order_id,
+                    progress.status,
+                    progress.failed_step,
+                )
+            )
 
 
 def _markdown(progress: OrderProgress) -> str:
@@ -151,6 +194,9 @@ def _markdown(progress: OrderProgress) -> str:
         + (f" ({undo.reason})" if undo.reason else "")
         for undo in progress.compensations
     ]
+    if progress.held_until:
+        lines.append(f"\nHeld until {progress.held_until:%Y-%m-%d %H:%M} UTC: retry the step, or give up.")
+    lines += [f"- 🙋 {answer}" for answer in progress.answers]
     if progress.note:
         lines.append(f"\n{progress.note}")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from workflows.board import OrderBoard
 from workflows.failures import is_eviction
 
 with workflow.unsafe.imports_passed_through():
-    from order_system import policy
+    from order_system import policy, search_attributes
     from order_system.ids import Step, step_workflow_id
     from order_system.messages import StepRequest
 
@@ -56,6 +56,7 @@ async def _start(
                 id=step_workflow_id(step, order_id),
                 parent_close_policy=ParentClosePolicy.TERMINATE,
                 static_summary=f"{step} of {order_id}",
+                search_attributes=search_attributes.of_child(order_id),
             )
         except WorkflowAlreadyStartedError:
             if waited >= policy.CHILD_BUSY_LIMIT:

@@ -1,8 +1,9 @@
 """An order, from the customer's money to the customer's letterbox. Read this file from top to bottom.
 
 The parent runs four child workflows, one after another. When a step fails for good, or somebody cancels,
-`saga.py` undoes the order: money and stock are given back. Handing the parcel to the carrier is the pivot:
-before it an order can only be undone as a whole, after it only be fulfilled.
+`saga.py` undoes the order: money and stock are given back. An order may say that it wants to be held first,
+and an undo may get stuck: then a person answers at the desk (`desk.py`). Handing the parcel to the carrier
+is the pivot: before it an order can only be undone as a whole, after it only be fulfilled.
 
 Workflow code is replayed from history, so it decides everything from what it is told: no clock but
 `workflow.now()`, no I/O, no settings. What happens outside happens in `activities/`.
@@ -15,13 +16,12 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.board import OrderBoard
 from workflows.child import run_child
-from workflows.desk import Desk
+from workflows.desk import Desk, nothing_was_opened
 from workflows.failures import first_cause, is_eviction, raise_if_cancelled, root_cause, uninterrupted
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
     from order_system.attention import AnswerReceipt, GiveUp, Resolution, StepRetry
-    from order_system.errors import OpenElsewhere, OrderConflict
     from order_system.ids import Step
     from order_system.messages import (
         AlreadyFulfilled,
@@ -44,8 +44,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payment import PaymentWorkflow
     from workflows.shipping import ShippingWorkflow
 
-NOTHING_WAS_OPENED = {OrderConflict.__name__, OpenElsewhere.__name__}
-
 
 @workflow.defn
 class OrderFulfillmentWorkflow:
@@ -62,16 +60,16 @@ class OrderFulfillmentWorkflow:
             batch=info.parent.workflow_id if info.parent else None,
         )
         self._board = OrderBoard(order.order_id)
-        self._desk = Desk()
+        self._desk = Desk(order, self._submission, self._board)
 
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
         try:
-            payment = await self._pay()
+            payment = await self._desk.hold_on_failure(self._pay)
             if isinstance(payment, AlreadyFulfilled):
                 return self._fulfilled_before(payment)
-            await self._reserve()
-            parcel = await self._ship()
+            await self._desk.hold_on_failure(self._reserve)
+            parcel = await self._desk.hold_on_failure(self._ship)
         except (FailureError, asyncio.CancelledError) as failure:
             if is_eviction(failure):
                 raise
@@ -79,6 +77,7 @@ class OrderFulfillmentWorkflow:
         else:
             ending = await uninterrupted(self._fulfilled(payment.receipt, parcel))
 
+        await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
         if isinstance(ending, Verdict):
             raise _as_failure(ending)
         return ending
@@ -179,16 +178,17 @@ class OrderFulfillmentWorkflow:
     async def _undo(self, failure: BaseException) -> OrderOutcome | Verdict:
         verdict = first_cause(failure, self._board.current_step)
         self._board.unwinding(verdict)
-        if isinstance(cause := root_cause(failure), ApplicationError) and cause.type in NOTHING_WAS_OPENED:
+        if nothing_was_opened(failure):
             self._board.undone(verdict)
             return verdict
 
-        answers = await Saga(self._submission, self._board).unwind(verdict)
+        saga = self._desk.attend(Saga(self._submission, self._board))
+        answers = await saga.unwind(verdict)
         shipping = answers[Step.SHIPPING]
         if shipping.payment and shipping.parcel:
             self._board.step_completed(Step.SHIPPING)
             return await self._fulfilled(shipping.payment, shipping.parcel)
-        if answers[Step.PAYMENT].result is UndoResult.UNDONE:
+        if answers[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
             await self._notify(NoticeKind.CANCELLATION)
         self._board.undone(verdict)
         return verdict
@@ -197,7 +197,7 @@ class OrderFulfillmentWorkflow:
         """An earlier submission of this order was terminated or forgotten before it closed. It is undone,
         or found fulfilled, with its own keys; then payment asks again."""
         abandoned = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
-        await Saga(older, self._board).unwind(abandoned)
+        await self._desk.attend(Saga(older, self._board)).unwind(abandoned)
         self._board.forget_undos()
 
 

@@ -9,32 +9,24 @@ something that never happened is one row in the book, a fence, which also stops 
 `already dispatched`; only after `voided` are stock and money given back. After `already dispatched` the
 order is fulfilled, whatever it was failing of.
 
-**No undo gives up.** It is retried without limit, and release and refund do not wait for each other. After
-`policy.ATTENTION_AFTER` an undo counts as stuck, so that a person is called: by a timer, since an activity
-that is retried for ever gives the workflow no event.
+**No undo gives up.** It is retried without limit (`undo.py`), and release and refund do not wait for each
+other. Only a person can end one that is stuck, by saying that they have handled it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
-from temporalio.workflow import ActivityCancellationType
 
 from workflows.board import OrderBoard
-from workflows.failures import in_words
+from workflows.undo import Undo, UndoActivity
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.payment import PaymentActivities
     from activities.shipping import ShippingActivities
-    from order_system import policy
     from order_system.ids import Step
     from order_system.messages import UndoAnswer, UndoRequest, UndoResult, Verdict
     from order_system.models import SubmissionRef
-
-Undo = Callable[[Any, UndoRequest], Awaitable[UndoAnswer]]
 
 
 class Saga:
@@ -43,6 +35,7 @@ class Saga:
     def __init__(self, submission: SubmissionRef, board: OrderBoard) -> None:
         self._submission = submission
         self._board = board
+        self._undos: dict[Step, Undo] = {}
 
     async def unwind(self, verdict: Verdict) -> dict[Step, UndoAnswer]:
         """The answer of each undo that ran. With `already dispatched` from shipping, that is the only one."""
@@ -58,30 +51,10 @@ class Saga:
         )
         return {Step.SHIPPING: shipping, Step.INVENTORY: inventory, Step.PAYMENT: payment}
 
-    async def _undo(self, step: Step, undo: Undo, request: UndoRequest) -> UndoAnswer:
-        self._board.undo_started(step)
-        while True:
-            attempts = asyncio.create_task(self._retried_without_limit(step, undo, request))
-            answered, _ = await workflow.wait([attempts], timeout=policy.ATTENTION_AFTER.total_seconds())
-            if not answered:
-                self._board.undo_stuck(step, "still being retried; see the pending activity for why")
-                workflow.logger.error("undo of %s is stuck", step)
-            try:
-                answer = await attempts
-            except ActivityError as ended_from_outside:
-                # Only a person can end a retry without limit. Money is owed all the same.
-                self._board.undo_stuck(step, in_words(ended_from_outside))
-                await workflow.sleep(policy.UNDO_AGAIN_AFTER)
-            else:
-                self._board.undo_done(step, answer.detail)
-                return answer
+    def undo_of(self, step: Step) -> Undo | None:
+        """None if it has not begun: stock and money wait for shipping's answer."""
+        return self._undos.get(step)
 
-    async def _retried_without_limit(self, step: Step, undo: Undo, request: UndoRequest) -> UndoAnswer:
-        return await workflow.execute_activity_method(
-            undo,
-            request,
-            start_to_close_timeout=policy.EFFECT_ATTEMPT,
-            retry_policy=policy.UNDO_RETRY,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"undo of {step}",
-        )
+    async def _undo(self, step: Step, activity: UndoActivity, request: UndoRequest) -> UndoAnswer:
+        self._undos[step] = Undo(step, activity, request, self._board)
+        return await self._undos[step].run()

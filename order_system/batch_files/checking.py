@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -104,7 +105,7 @@ def _through_the_door(
     for reading in shopify.readings(rows) if layout.is_shopify else [rows]:
         order, problems = examine(Document(_document(reading)))
         if order is not None:
-            return _parsed(block, canonical_text(order))
+            return _parsed(block, canonical_text(order), order.hold_on_failure)
         mistakes = mistakes or [_in_the_file(problem, reading, came_from, layout) for problem in problems]
     return _problem(block, mistakes)
 
@@ -155,8 +156,10 @@ def _cleaned(cell: str) -> str:
     return undefused(cell.strip())
 
 
-def _parsed(block: Block, content: str) -> ParsedOrder:
-    return ParsedOrder(block.order_id, block.first_line, block.last_line, block.count, content)
+def _parsed(block: Block, content: str, hold_on_failure: timedelta | None = None) -> ParsedOrder:
+    return ParsedOrder(
+        block.order_id, block.first_line, block.last_line, block.count, content, hold_on_failure
+    )
 
 
 def _problem(block: Block, mistakes: Sequence[Mistake]) -> RowProblem:

@@ -3,6 +3,7 @@ was found there: it may be a card number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple, cast
@@ -26,6 +27,8 @@ class ParsedOrder:
     rows: int
     _source: str | Fields = field(repr=False)
     """The canonical text, or the fields of the one row, which is known to be plain."""
+    hold_on_failure: timedelta | None = None
+    """Not of the content, so that it is no other order without it."""
     _order: Order | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -38,7 +41,8 @@ class ParsedOrder:
     @property
     def order(self) -> Order:
         if self._order is None:
-            self._order = Order.model_validate_json(self.content)
+            order = Order.model_validate_json(self.content)
+            self._order = order.model_copy(update={"hold_on_failure": self.hold_on_failure})
         return self._order
 
     @property

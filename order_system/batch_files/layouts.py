@@ -72,6 +72,8 @@ def fitted_layout(header: Sequence[str], file_format: FileFormat, mapping: Colum
 def _picker(sources: list[int], fillers: list[str], width: int) -> Callable[[list[str]], Fields]:
     if sources == list(range(width)):
         return tuple  # the file is just like ours: ten times as fast
+    if sources == list(range(width + 1)):
+        return lambda cells: (*cells, fillers[0])  # all of ours but the last
     take = itemgetter(*sources)
     if max(sources) < width:
         return take

@@ -27,7 +27,7 @@ Columns = Mapping[str, Sequence[str]]
 
 def canonical_text(order: Order) -> str:
     """What `Order.fingerprint` is the hash of."""
-    content = order.model_dump(mode="json", exclude_defaults=True)
+    content = order.model_dump(mode="json", exclude_defaults=True, exclude={"hold_on_failure"})
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -94,6 +94,8 @@ def _unfit(currency: str, orders: Columns, costs: Sequence[int]) -> set[int]:
     fees, taxes, discounts = ([minor[text] for text in orders[field]] for field in _AMOUNTS)
     unfit = _rows_with(_NO_NUMBER, fees, taxes, discounts)
     unfit |= _rows_with("", *(orders[field] for field in _NEVER_BLANK))
+    # It is no content, and so has no place in a canonical text.
+    unfit |= {number for number, hold in enumerate(orders["hold_on_failure"]) if hold}
     point = -1 - decimals(currency)
     rows = zip(costs, fees, taxes, discounts, orders["total"], strict=True)
     for number, (cost, fee, tax, discount, total) in enumerate(rows):

@@ -55,11 +55,12 @@ def result_lines(result: OrderResult) -> Iterator[str]:
     if order.reason:
         yield cause(order)
     if order.status is not OrderStatus.FULFILLED:
-        done = [undo for undo in order.compensations if undo.status is UndoState.DONE]
+        ended = (UndoState.DONE, UndoState.HANDLED)
+        done = [undo for undo in order.compensations if undo.status in ended]
         if done:
             yield f"undone: {', '.join(f'{undo.step} ({undo.reason})' for undo in done)}"
         for undo in order.compensations:
-            if undo.status is not UndoState.DONE:
+            if undo.status not in ended:
                 yield f"undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
 
 

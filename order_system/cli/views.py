@@ -4,7 +4,7 @@ Pure rendering of order documents. What a customer is called and where they live
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
@@ -49,6 +49,8 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
         line = _step_line(step, undos.get(step.step), now)
         line.no_wrap, line.overflow = not whole, "fold" if whole else "ellipsis"
         tree.add(line)
+    for said in filter(None, (held_words(order), *order.answers)):
+        tree.add(Text(said, style="yellow", no_wrap=not whole, overflow="ellipsis"))
     if order.note:
         tree.add(Text(order.note, style="yellow", no_wrap=not whole, overflow="ellipsis"))
     return tree
@@ -76,6 +78,14 @@ def status_words(order: OrderProgress) -> str:
     return order.status.replace("_", " ")
 
 
+def held_words(order: OrderProgress) -> str | None:
+    """Until when a person may still have the step retried."""
+    if order.held_until is None:
+        return None
+    until = order.held_until.astimezone(UTC)
+    return f"held until {until:%Y-%m-%d %H:%M} UTC: {cause(order)}; retry the step, or give the order up"
+
+
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
     mark, style = _MARKS.get(step.status, _WRONG)
     line = Text(f"{step.step:<13}")
@@ -95,6 +105,8 @@ def _undo_words(undo: UndoProgress) -> str:
     match undo.status:
         case UndoState.DONE:
             return f"↩ {undo.reason or 'undone'}"
+        case UndoState.HANDLED:
+            return f"↩ handled {undo.reason or 'by hand'}"
         case UndoState.STUCK:
             return f"! undo is stuck: {undo.reason or 'no reason known'}"
         case UndoState.PENDING:

@@ -7,7 +7,6 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkflowExecutionRequest,
-    ResetWorkflowExecutionRequest,
 )
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
@@ -22,6 +21,7 @@ from order_system.messages import OrderStatus
 from order_system.models import Order
 from order_system.progress import OrderProgress, StepState
 from tests.fixtures.cancels import the_child_hears_of_it
+from tests.fixtures.resets import reset
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
 from workflows.payment import PaymentWorkflow
@@ -213,27 +213,6 @@ async def test_a_terminated_order_whose_parcel_is_gone_is_found_fulfilled(shop: 
 
 
 # --- reset ----------------------------------------------------------------------------------------
-
-
-async def reset(shop: Shop, order: Order, task: int) -> None:
-    """To the parent's `task`-th completed workflow task, as the Web UI's Reset does."""
-    history = await shop.handle(order).fetch_history()
-    completed = [
-        event.event_id
-        for event in history.events
-        if event.HasField("workflow_task_completed_event_attributes")
-    ]
-    await shop.temporal.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=shop.temporal.namespace,
-            workflow_execution=WorkflowExecution(
-                workflow_id=order_workflow_id(order.order_id), run_id=history.run_id
-            ),
-            reason="a test",
-            request_id=f"{order.order_id}-{task}-{time.monotonic_ns()}",
-            workflow_task_finish_event_id=completed[task],
-        )
-    )
 
 
 @pytest.mark.parametrize(

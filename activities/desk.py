@@ -1,0 +1,96 @@
+"""What follows in the order book when a person answers. No gateway is asked to undo anything here."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.attempts import this_attempt, undo_answer
+from activities.shipping import already_dispatched
+from order_system.attention import UPDATE_REFUSED, AnsweredAs
+from order_system.ids import Effect, Step
+from order_system.journal import Attempt, EffectState, JournalEntry, parcel_is_gone
+from order_system.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer
+from order_system.models import DispatchReceipt, Label
+from order_system.ports import OrderBook, Warehouse
+
+_EFFECTS_OF_UNDO = {
+    Step.PAYMENT: (Effect.CHARGE,),
+    Step.INVENTORY: (Effect.RESERVE,),
+    Step.SHIPPING: (Effect.LABEL, Effect.DISPATCH),
+}
+
+
+class DeskActivities:
+    def __init__(self, book: OrderBook, warehouse: Warehouse) -> None:
+        self._book = book
+        self._warehouse = warehouse
+
+    @activity.defn
+    async def note_answer(self, request: AnswerToNote) -> None:
+        """Keep who answered what, when and why. Idempotent."""
+        await self._book.note_answer(request.submission, request.answer)
+
+    @activity.defn
+    async def settle_by_hand(self, request: HandledUndo) -> HandledUndoAnswer:
+        """End an undo that a person has handled: fence, settle, note, and close what can be closed.
+        Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
+
+        Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be.
+        """
+        ref, step, attempt = request.submission, request.answer.step, this_attempt()
+        effects = _EFFECTS_OF_UNDO[step]
+        await self._book.fence(
+            ref,
+            effects,
+            verdict=request.verdict,
+            attempt=attempt,
+            needs_verdict=step is not Step.SHIPPING,
+        )
+        if request.answer.answer is AnsweredAs.DISPATCHED:
+            recorded = await self._fulfil_by_hand(request, attempt)
+        else:
+            recorded = await self._book.settle_by_hand(
+                ref, effects, request.answer, verdict=request.verdict, at=attempt.now()
+            )
+        return HandledUndoAnswer(undo=await self._ended(request, effects[0]), recorded=recorded)
+
+    async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
+        """The parcel is gone, a person says: its stock is committed, and the order fulfilled."""
+        ref = request.submission
+        journal = await self._book.journal(ref)
+        if journal[Effect.DISPATCH].settled_at is None:
+            if any(not _done(journal.get(effect)) for effect in (Effect.CHARGE, Effect.RESERVE)):
+                raise ApplicationError(
+                    f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
+                    "answer voided",
+                    type=UPDATE_REFUSED,
+                    non_retryable=True,
+                )
+            parcel = _parcel(journal[Effect.LABEL])
+            commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+            await self._book.fulfil(
+                ref,
+                dispatch=parcel,
+                commit=commit,
+                at=attempt.now(),
+                from_undo=True,
+                by_hand=request.answer,
+            )
+        return request.answer.answer_id in {answer.answer_id for answer in await self._book.answers(ref)}
+
+    async def _ended(self, request: HandledUndo, effect: Effect) -> UndoAnswer:
+        journal = await self._book.journal(request.submission)
+        if request.answer.step is Step.SHIPPING and parcel_is_gone(journal):
+            return already_dispatched(journal)
+        return undo_answer(effect, journal[effect].state)
+
+
+def _done(entry: JournalEntry | None) -> bool:
+    return entry is not None and entry.state is EffectState.DONE
+
+
+def _parcel(label: JournalEntry) -> DispatchReceipt:
+    """As on the label, if the book has it: the carrier has not told of a hand-over."""
+    if label.receipt is None:
+        return DispatchReceipt(carrier="unknown", tracking_number="unknown")
+    bought = Label.model_validate(label.receipt)
+    return DispatchReceipt(carrier=bought.carrier, tracking_number=bought.tracking_number)

@@ -1,0 +1,169 @@
+"""One undo, from its first attempt until it has answered, or until a person has handled it.
+
+It is retried without limit. After `policy.ATTENTION_AFTER` it counts as stuck, so that a person is called: by
+a timer, since an activity that is retried for ever gives the workflow no event.
+
+Only a stuck undo may be resolved. Whatever a person answers first ends the activity, by a cancel: one that
+waits for its next attempt ends at once; one that is at the gateway is waited for, and if it succeeds it has
+won. Then the undo is tried again, or what the person has done is settled in the book.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+from workflows.board import OrderBoard
+from workflows.failures import in_words, root_cause
+
+with workflow.unsafe.imports_passed_through():
+    from activities.desk import DeskActivities
+    from order_system import policy
+    from order_system.attention import UPDATE_REFUSED, AnswerRecord
+    from order_system.ids import Step
+    from order_system.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
+    from order_system.models import SubmissionRef
+
+UndoActivity = Callable[[Any, UndoRequest], Awaitable[UndoAnswer]]
+
+
+@dataclass
+class _Intervention:
+    """A person has stepped in; kept until what they want is done."""
+
+    answer: AnswerRecord
+    handled: bool
+    outcome: HandledUndoAnswer | None = None
+    refusal: str | None = None
+
+
+class Undo:
+    def __init__(self, step: Step, activity: UndoActivity, request: UndoRequest, board: OrderBoard) -> None:
+        self._step = step
+        self._activity = activity
+        self._request = request
+        self._board = board
+        self._attempts: ActivityHandle[UndoAnswer] | None = None
+        self._stuck = False
+        self._intervention: _Intervention | None = None
+        self._answer: UndoAnswer | None = None
+
+    async def run(self) -> UndoAnswer:
+        self._board.undo_started(self._step)
+        while True:
+            self._answer = await self._retried_without_limit()
+            if self._intervention is not None:
+                await self._as_the_person_wants(self._intervention)
+                self._intervention = None
+            if self._answer is not None:
+                return self._answer
+
+    # --- what a person may do --------------------------------------------------------------------
+
+    @property
+    def submission(self) -> SubmissionRef:
+        return self._request.submission
+
+    def why_not_to_be_resolved(self) -> str | None:
+        """None if a person may step in now."""
+        if self._answer is not None:
+            return f"the undo of {self._step} has ended: {self._answer.detail}"
+        if self._intervention is not None:
+            return f"{self._intervention.answer.who} has just answered about the undo of {self._step}"
+        if not self._stuck:
+            return f"the undo of {self._step} is under way, and not stuck"
+        return None
+
+    def retry(self, answer: AnswerRecord) -> None:
+        """At once, instead of after its pause."""
+        self._step_in(_Intervention(answer, handled=False))
+
+    async def handle(self, answer: AnswerRecord) -> HandledUndoAnswer:
+        """Settle what a person has done, and do not try again. Raises the ApplicationError that refuses."""
+        intervention = _Intervention(answer, handled=True)
+        self._step_in(intervention)
+        await workflow.wait_condition(lambda: bool(intervention.outcome or intervention.refusal))
+        if intervention.outcome is None:
+            raise ApplicationError(intervention.refusal or "", type=UPDATE_REFUSED, non_retryable=True)
+        return intervention.outcome
+
+    def _step_in(self, intervention: _Intervention) -> None:
+        self._intervention = intervention
+        if self._attempts is not None:
+            self._attempts.cancel()
+
+    # --- trying, and what stops it ---------------------------------------------------------------
+
+    async def _retried_without_limit(self) -> UndoAnswer | None:
+        """None if somebody ended it before it answered."""
+        self._attempts = workflow.start_activity_method(
+            self._activity,
+            self._request,
+            start_to_close_timeout=policy.EFFECT_ATTEMPT,
+            retry_policy=policy.UNDO_RETRY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"undo of {self._step}",
+        )
+        if not self._stuck:
+            answered, _ = await workflow.wait(
+                [self._attempts], timeout=policy.ATTENTION_AFTER.total_seconds()
+            )
+            if not answered:
+                self._call_a_person("still being retried; see the pending activity for why")
+        try:
+            answer = await self._attempts
+        except ActivityError as ended:
+            if self._intervention is None:
+                # Only a person can end a retry without limit. Money is owed all the same.
+                self._call_a_person(in_words(ended))
+                await self._pause()
+            return None
+        self._board.undo_ended(self._step, answer)
+        return answer
+
+    def _call_a_person(self, reason: str) -> None:
+        self._stuck = True
+        self._board.undo_stuck(self._step, reason)
+        workflow.logger.error("undo of %s is stuck", self._step)
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._intervention is not None, timeout=policy.UNDO_AGAIN_AFTER
+            )
+
+    async def _as_the_person_wants(self, intervention: _Intervention) -> None:
+        if self._answer is not None:
+            intervention.outcome = HandledUndoAnswer(undo=self._answer, recorded=False)
+        elif intervention.handled:
+            await self._settle_by_hand(intervention)
+        else:
+            self._stuck = False
+            self._board.undo_started(self._step)
+
+    async def _settle_by_hand(self, intervention: _Intervention) -> None:
+        try:
+            outcome = await workflow.execute_activity_method(
+                DeskActivities.settle_by_hand,
+                HandledUndo(
+                    submission=self._request.submission,
+                    verdict=self._request.verdict,
+                    answer=intervention.answer,
+                ),
+                start_to_close_timeout=policy.EFFECT_ATTEMPT,
+                retry_policy=policy.UNDO_RETRY,
+                summary=f"undo of {self._step} was handled by {intervention.answer.who}",
+            )
+        except ActivityError as refused:
+            cause = root_cause(refused)
+            intervention.refusal = cause.message if isinstance(cause, ApplicationError) else in_words(refused)
+            return
+        self._answer = outcome.undo
+        intervention.outcome = outcome
+        self._board.undo_ended(
+            self._step, outcome.undo, by_hand=intervention.answer if outcome.recorded else None
+        )
