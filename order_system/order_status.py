@@ -111,9 +111,8 @@ class OrderStatusReader:
 
 def _status_on_server(order: WorkflowExecutionDescription) -> OrderStatus:
     status = _WORKFLOW_STATUS.get(order.status or WorkflowExecutionStatus.RUNNING, OrderStatus.RUNNING)
-    if status is OrderStatus.RUNNING and order.typed_search_attributes.get(ORDER_STATUS) in OrderStatus:
-        return OrderStatus(order.typed_search_attributes[ORDER_STATUS])
-    return status
+    waiting = order.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
+    return OrderStatus.NEEDS_ATTENTION if status is OrderStatus.RUNNING and waiting else status
 
 
 def _described_step(step: Step, order_id: str, child: WorkflowExecutionDescription | None) -> StepProgress:

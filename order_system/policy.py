@@ -110,6 +110,9 @@ CONNECT = timedelta(seconds=5)
 CONNECT_AGAIN = timedelta(seconds=2)
 """The pause of a worker that waits for its server."""
 
+SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
+"""How long a worker waits until the server has taken up search attributes that it has just registered."""
+
 RPC = timedelta(seconds=10)
 """One call from a client to the server."""
 

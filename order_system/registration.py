@@ -4,6 +4,9 @@ Without them a client's start is refused, and, worse, an upsert or a child's sta
 for ever, while money is held. So a worker registers them before it takes anything, or does not start.
 """
 
+import asyncio
+import time
+
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
@@ -22,6 +25,7 @@ async def register_search_attributes(temporal: Client) -> None:
         missing = await _missing(temporal)
         if missing:
             await add_search_attributes(temporal, missing)
+            await _until_known(temporal)
     except RPCError as refused:
         raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
 
@@ -50,6 +54,21 @@ async def add_search_attributes(temporal: Client, names: list[str]) -> None:
         # Another worker was quicker.
         if error.status is not RPCStatusCode.ALREADY_EXISTS:
             raise
+
+
+async def _until_known(temporal: Client) -> None:
+    """A server takes up what was added with its next look, mostly within seconds, at worst a minute."""
+    deadline = time.monotonic() + policy.SEARCH_ATTRIBUTES_KNOWN.total_seconds()
+    query = " OR ".join(f"{name} = 'any'" for name in KINDS)
+    while True:
+        try:
+            await temporal.count_workflows(query, rpc_timeout=policy.RPC)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(policy.CONNECT_AGAIN.total_seconds())
+        else:
+            return
 
 
 def _cure(temporal: Client, refusal: str) -> str:

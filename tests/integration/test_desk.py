@@ -100,7 +100,7 @@ async def status_in_book(shop: Shop, order: Order) -> SubmissionStatus:
 # --- retry ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", UNDOS)
+@pytest.mark.parametrize("step", [Step.SHIPPING, Step.PAYMENT])
 async def test_a_retry_does_not_wait_for_the_pause_between_attempts(shop: Shop, step: Step) -> None:
     async with shop.open():
         order, handle = await an_order_stuck_at(shop, step)
@@ -131,9 +131,9 @@ async def test_a_retry_that_fails_is_stuck_again(shop: Shop) -> None:
 # --- handled --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cached_workflows", [1_000, 0])
 @pytest.mark.parametrize(
-    ("step", "effect"), [(Step.PAYMENT, Effect.CHARGE), (Step.INVENTORY, Effect.RESERVE)]
+    ("step", "effect", "cached_workflows"),
+    [(Step.PAYMENT, Effect.CHARGE, 1_000), (Step.INVENTORY, Effect.RESERVE, 0)],
 )
 async def test_what_was_handled_is_not_tried_again(
     shop: Shop, step: Step, effect: Effect, cached_workflows: int
@@ -285,7 +285,7 @@ async def test_an_order_that_was_never_paid_cannot_have_been_dispatched(shop: Sh
 
 async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace(shop: Shop) -> None:
     async with shop.open():
-        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        _, handle = await an_order_stuck_at(shop, Step.PAYMENT)
         length = (await handle.fetch_history()).events[-1].event_id
         for answer, why in (
             (resolution(Step.INVENTORY), "the undo of inventory has ended: stock released"),
@@ -302,13 +302,12 @@ async def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_trace(shop: S
             with pytest.raises(WorkflowUpdateFailedError) as refused:
                 await resolve(handle, answer)
             assert why in str(refused.value.cause)
-        with pytest.raises(WorkflowUpdateFailedError, match="") as refused:
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
             await handle.execute_update(OrderFulfillmentWorkflow.retry_step, StepRetry(who="ada"))
         assert "is not held" in str(refused.value.cause)
         assert (await handle.fetch_history()).events[-1].event_id == length
         await resolve(handle, resolution(Step.PAYMENT))
         await ended(shop, handle)
-    assert order.order_id
 
 
 async def test_of_two_people_only_the_first_is_heard(shop: Shop) -> None:

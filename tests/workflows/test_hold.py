@@ -86,7 +86,7 @@ async def test_a_declined_payment_is_asked_for_again_under_the_same_key(shop: Sh
     await shop.assert_clean()
 
 
-@pytest.mark.parametrize("call", ["charge", "reserve", "buy_label", "dispatch"])
+@pytest.mark.parametrize("call", ["reserve", "dispatch"])
 async def test_a_step_that_was_done_but_never_answered_is_found_done_when_it_is_retried(
     shop: Shop, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
