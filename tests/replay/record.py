@@ -9,9 +9,11 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from order_system.attention import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
 from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
@@ -20,6 +22,7 @@ from order_system.ids import Step, order_workflow_id, step_workflow_id
 from order_system.models import Order
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
+from workflows.order import OrderFulfillmentWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
 MACHINE_DETAILS = {"stackTrace", "identity"}
@@ -70,13 +73,72 @@ async def undo_was_stuck(shop: Shop, order: Order) -> None:
     shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
     shop.stage.unreachable("refund")
     handle = await shop.start(order)
-
-    async def stuck() -> bool:
-        return (await shop.client.status(order.order_id)).status == "needs_attention"
-
-    await eventually(stuck, 60, "the undo to be stuck")
+    await needs_attention(shop, order)
     shop.stage.mend()
     await shop.ended(handle)
+
+
+async def undo_was_retried_and_then_handled(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.unreachable("refund")
+    handle = await shop.start(order)
+    for remedy in (Remedy.RETRY, Remedy.HANDLED):
+        await needs_attention(shop, order)
+        answer = Resolution(who="ada@desk-1", note="refunded by hand", step=Step.PAYMENT, remedy=remedy)
+        await handle.execute_update(OrderFulfillmentWorkflow.resolve, answer)
+    await shop.ended(handle)
+
+
+async def dispatched_by_hand(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.unreachable("void")
+    handle = await shop.start(order)
+    await needs_attention(shop, order)
+    answer = Resolution(
+        who="ada@desk-1",
+        note="brought it there myself",
+        step=Step.SHIPPING,
+        remedy=Remedy.HANDLED,
+        parcel=ParcelFate.DISPATCHED,
+    )
+    await handle.execute_update(OrderFulfillmentWorkflow.resolve, answer)
+    await shop.ended(handle)
+
+
+async def held_and_retried(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"), times=1)
+    handle = await shop.start(order.model_copy(update={"hold_on_failure": timedelta(days=2)}))
+    await needs_attention(shop, order)
+    await handle.execute_update(OrderFulfillmentWorkflow.retry_step, StepRetry(who="ada@desk-1"))
+    await shop.ended(handle)
+
+
+async def held_and_given_up(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"))
+    handle = await shop.start(order.model_copy(update={"hold_on_failure": timedelta(days=2)}))
+    await needs_attention(shop, order)
+    await handle.execute_update(OrderFulfillmentWorkflow.give_up, GiveUp(who="ada@desk-1"))
+    await shop.ended(handle)
+
+
+async def hold_ran_out(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"))
+    await shop.ended(await shop.start(order.model_copy(update={"hold_on_failure": timedelta(seconds=1)})))
+
+
+async def cancelled_while_held(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"))
+    handle = await shop.start(order.model_copy(update={"hold_on_failure": timedelta(days=2)}))
+    await needs_attention(shop, order)
+    await handle.cancel()
+    await shop.ended(handle)
+
+
+async def needs_attention(shop: Shop, order: Order) -> None:
+    async def waits() -> bool:
+        return (await shop.client.status(order.order_id)).status == "needs_attention"
+
+    await eventually(waits, 60, "the order to need attention")
 
 
 async def settled_an_older_submission(shop: Shop, order: Order) -> None:
@@ -116,6 +178,12 @@ STORIES: list[Story] = [
     cancelled,
     cancelled_too_late,
     undo_was_stuck,
+    undo_was_retried_and_then_handled,
+    dispatched_by_hand,
+    held_and_retried,
+    held_and_given_up,
+    hold_ran_out,
+    cancelled_while_held,
     settled_an_older_submission,
     fulfilled_before,
 ]
