@@ -159,10 +159,9 @@ class OrderClient:
     async def _watch_undone(self, order_id: str) -> OrderProgress:
         """Until it is closed or an undo is stuck. An order that is still held has not heard of the cancel."""
         while True:
-            async for documents in self.watch([order_id]):
-                last = documents[order_id]
-            if last.held_until is None:
-                return last
+            seen = [documents[order_id] async for documents in self.watch([order_id])]
+            if seen[-1].held_until is None:
+                return seen[-1]
             await asyncio.sleep(policy.watch_pause(1))
 
     async def known_order_ids(self, prefix: str) -> set[str]:

@@ -169,7 +169,7 @@ class OrderBoard:
         workflow.set_current_details(_markdown(progress))
         if progress.status is not self._on_server:
             self._on_server = progress.status
-            workflow.upsert_search_attributes(
+            workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType]
                 search_attributes.changes(
                     workflow.info().typed_search_attributes,
                     progress.order_id,

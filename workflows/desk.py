@@ -6,15 +6,11 @@ noted in the order book. Answers do not wait for what they set off, but for `han
 learn whether that, or the undo itself, has come first.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeVar
-
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.board import OrderBoard
-from workflows.failures import in_words, root_cause
+from workflows.failures import answer_refused, uninterrupted
+from workflows.hold import Hold
 from workflows.saga import Saga
 from workflows.undo import Undo
 
@@ -22,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
     from order_system import policy
     from order_system.attention import (
-        UPDATE_REFUSED,
         Answer,
         AnsweredAs,
         AnswerReceipt,
@@ -35,36 +30,27 @@ with workflow.unsafe.imports_passed_through():
         StepRetry,
         flaw_in,
     )
-    from order_system.errors import OpenElsewhere, OrderConflict
     from order_system.ids import Step
     from order_system.messages import AnswerToNote
-    from order_system.models import Order, SubmissionRef
-
-T = TypeVar("T")
-
-NOTHING_WAS_OPENED = {OrderConflict.__name__, OpenElsewhere.__name__}
-
-
-@dataclass
-class _Hold:
-    """A step has failed for good, and the order waits for a person."""
-
-    step: Step
-    answer: AnswerRecord | None = None
+    from order_system.models import SubmissionRef
 
 
 class Desk:
-    def __init__(self, order: Order, submission: SubmissionRef, board: OrderBoard) -> None:
-        self._order = order
+    def __init__(self, submission: SubmissionRef, board: OrderBoard, hold: Hold) -> None:
+        self._order_id = submission.order_id
         self._submission = submission
         self._board = board
-        self._hold: _Hold | None = None
+        self._hold = hold
         self._saga: Saga | None = None
 
     def attend(self, saga: Saga) -> Saga:
         """From now on answers about undos are about this one's."""
         self._saga = saga
         return saga
+
+    async def close(self) -> None:
+        """Whoever was heard has an answer before the order ends."""
+        await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
 
     # --- an undo that is stuck -------------------------------------------------------------------
 
@@ -92,44 +78,16 @@ class Desk:
     def _stuck_undo(self, step: Step) -> Undo:
         undo = self._saga.undo_of(step) if self._saga else None
         if undo is None:
-            raise _refused(f"no undo of {step} is under way for {self._order.order_id}")
+            raise answer_refused(f"no undo of {step} is under way for {self._order_id}")
         if why_not := undo.why_not_to_be_resolved():
-            raise _refused(why_not)
+            raise answer_refused(why_not)
         return undo
 
     # --- an order that is held -------------------------------------------------------------------
 
-    async def hold_on_failure(self, run_step: Callable[[], Awaitable[T]]) -> T:
-        """Run a step. When it fails for good, and the order is to be held, wait for a person: run it again
-        if they say so, else raise what it failed of."""
-        while True:
-            try:
-                return await run_step()
-            except FailureError as failure:
-                if not await self._person_wants_a_retry(failure):
-                    raise
-
-    async def _person_wants_a_retry(self, failure: FailureError) -> bool:
-        """False when they give up, or when the hold has run out. A cancel passes through, and gives up."""
-        patience, step = self._order.hold_on_failure, self._board.current_step
-        if patience is None or step is None or _not_to_be_held(failure):
-            return False
-        hold = self._hold = _Hold(step)
-        self._board.held(step, in_words(failure), until=workflow.now() + patience)
-        try:
-            await workflow.wait_condition(
-                lambda: hold.answer is not None, timeout=patience, timeout_summary=f"hold at {step}"
-            )
-        except TimeoutError:
-            pass  # unless a person answered at that very moment
-        finally:
-            self._hold = None
-        self._board.let_go()
-        return hold.answer is not None and hold.answer.answer is AnsweredAs.RETRY_STEP
-
     def check_held(self, answer: Answer) -> None:
         _check(answer)
-        self._open_hold()
+        self._hold.step_to_answer_for()
 
     async def retry_step(self, retry: StepRetry) -> AnswerReceipt:
         record = await self._answer_hold(retry, AnsweredAs.RETRY_STEP)
@@ -140,21 +98,10 @@ class Desk:
         return self._receipt(record, AnswerResult.GIVEN_UP, "the order is being undone")
 
     async def _answer_hold(self, answer: Answer, answered_as: AnsweredAs) -> AnswerRecord:
-        hold = self._open_hold()
-        hold.answer = _record(answer, hold.step, answered_as)
-        await self._note(self._submission, hold.answer)
-        return hold.answer
-
-    def _open_hold(self) -> _Hold:
-        hold = self._hold
-        if hold is None:
-            raise _refused(
-                f"{self._order.order_id} is not held: only an order that says hold_on_failure is, "
-                "for that long after a step has failed"
-            )
-        if hold.answer is not None:
-            raise _refused(f"{hold.answer.who} has just answered: {hold.answer.answer}")
-        return hold
+        record = _record(answer, self._hold.step_to_answer_for(), answered_as)
+        self._hold.answer(record)
+        await self._note(self._submission, record)
+        return record
 
     # --- what both kinds share -------------------------------------------------------------------
 
@@ -169,17 +116,7 @@ class Desk:
         )
 
     def _receipt(self, record: AnswerRecord, result: AnswerResult, detail: str) -> AnswerReceipt:
-        return AnswerReceipt(order_id=self._order.order_id, step=record.step, result=result, detail=detail)
-
-
-def nothing_was_opened(failure: BaseException) -> bool:
-    """The order is none of this submission's business: there is nothing to retry, and nothing to undo."""
-    cause = root_cause(failure)
-    return isinstance(cause, ApplicationError) and cause.type in NOTHING_WAS_OPENED
-
-
-def _not_to_be_held(failure: BaseException) -> bool:
-    return workflow.cancellation_reason() is not None or nothing_was_opened(failure)
+        return AnswerReceipt(order_id=self._order_id, step=record.step, result=result, detail=detail)
 
 
 def _record(answer: Answer, step: Step, answered_as: AnsweredAs) -> AnswerRecord:
@@ -210,8 +147,4 @@ def _answered_as(resolution: Resolution) -> AnsweredAs:
 
 def _check(answer: Answer) -> None:
     if flaw := flaw_in(answer):
-        raise _refused(flaw)
-
-
-def _refused(why: str) -> ApplicationError:
-    return ApplicationError(why, type=UPDATE_REFUSED, non_retryable=True)
+        raise answer_refused(flaw)

@@ -8,6 +8,7 @@ from temporalio import exceptions, workflow
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TerminatedError
 
 with workflow.unsafe.imports_passed_through():
+    from order_system.attention import UPDATE_REFUSED
     from order_system.ids import Step
     from order_system.messages import OrderStatus, Verdict
     from order_system.progress import StepState
@@ -67,6 +68,11 @@ def first_cause(failure: BaseException, step: Step | None) -> Verdict:
     if reason is not None:
         return Verdict(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
     return Verdict(status=OrderStatus.FAILED, failed_step=step, reason=in_words(failure))
+
+
+def answer_refused(why: str) -> ApplicationError:
+    """What an Update fails with, in one line; nothing has changed then."""
+    return ApplicationError(why, type=UPDATE_REFUSED, non_retryable=True)
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:

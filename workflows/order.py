@@ -1,9 +1,9 @@
 """An order, from the customer's money to the customer's letterbox. Read this file from top to bottom.
 
 The parent runs four child workflows, one after another. When a step fails for good, or somebody cancels,
-`saga.py` undoes the order: money and stock are given back. An order may say that it wants to be held first,
-and an undo may get stuck: then a person answers at the desk (`desk.py`). Handing the parcel to the carrier
-is the pivot: before it an order can only be undone as a whole, after it only be fulfilled.
+`saga.py` undoes the order: money and stock are given back. An order may say that it wants to be held first
+(`hold.py`), and an undo may get stuck: then a person answers at the desk (`desk.py`). Handing the parcel to
+the carrier is the pivot: before it an order can only be undone as a whole, after it only be fulfilled.
 
 Workflow code is replayed from history, so it decides everything from what it is told: no clock but
 `workflow.now()`, no I/O, no settings. What happens outside happens in `activities/`.
@@ -16,8 +16,9 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.board import OrderBoard
 from workflows.child import run_child
-from workflows.desk import Desk, nothing_was_opened
+from workflows.desk import Desk
 from workflows.failures import first_cause, is_eviction, raise_if_cancelled, root_cause, uninterrupted
+from workflows.hold import Hold, nothing_was_opened
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
@@ -60,16 +61,18 @@ class OrderFulfillmentWorkflow:
             batch=info.parent.workflow_id if info.parent else None,
         )
         self._board = OrderBoard(order.order_id)
-        self._desk = Desk(order, self._submission, self._board)
+        self._hold = Hold(order, self._board)
+        self._desk = Desk(self._submission, self._board, self._hold)
 
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
         try:
-            payment = await self._desk.hold_on_failure(self._pay)
+            payment = await self._hold.on_failure_of(self._pay)
             if isinstance(payment, AlreadyFulfilled):
+                await self._desk.close()
                 return self._fulfilled_before(payment)
-            await self._desk.hold_on_failure(self._reserve)
-            parcel = await self._desk.hold_on_failure(self._ship)
+            await self._hold.on_failure_of(self._reserve)
+            parcel = await self._hold.on_failure_of(self._ship)
         except (FailureError, asyncio.CancelledError) as failure:
             if is_eviction(failure):
                 raise
@@ -77,7 +80,7 @@ class OrderFulfillmentWorkflow:
         else:
             ending = await uninterrupted(self._fulfilled(payment.receipt, parcel))
 
-        await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
+        await self._desk.close()
         if isinstance(ending, Verdict):
             raise _as_failure(ending)
         return ending

@@ -18,12 +18,12 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 from workflows.board import OrderBoard
-from workflows.failures import in_words, root_cause
+from workflows.failures import answer_refused, in_words, root_cause
 
 with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
     from order_system import policy
-    from order_system.attention import UPDATE_REFUSED, AnswerRecord
+    from order_system.attention import AnswerRecord
     from order_system.ids import Step
     from order_system.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
     from order_system.models import SubmissionRef
@@ -88,7 +88,7 @@ class Undo:
         self._step_in(intervention)
         await workflow.wait_condition(lambda: bool(intervention.outcome or intervention.refusal))
         if intervention.outcome is None:
-            raise ApplicationError(intervention.refusal or "", type=UPDATE_REFUSED, non_retryable=True)
+            raise answer_refused(intervention.refusal or "")
         return intervention.outcome
 
     def _step_in(self, intervention: _Intervention) -> None:
