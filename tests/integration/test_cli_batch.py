@@ -138,7 +138,7 @@ def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Pa
     # The refused ones as they were; mended, they run.
     refused = rejects.read_text(encoding="utf-8").splitlines()
     assert refused[0] == f"{HEADER},reject_reason"
-    assert [line.partition(",")[0] for line in refused[1:]] == ["RUN-3", "=cmd|1", "RUN-7"]
+    assert [line.partition(",")[0] for line in refused[1:]] == ["RUN-3", "'=cmd|1", "RUN-7"]
     unmended = starter("batch", "plan", str(rejects), "--json", env=shop).document
     assert (unmended["invalid"], unmended["orders"]) == (3, 0)
     refused[1] = refused[1].replace(",0,29.99", ",1,29.99")
