@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from order_system.batch_files import shopify
 from order_system.batch_files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
+from order_system.batch_files.formulas import undefused
 from order_system.batch_files.references import ColumnMapping, FileFormat, FileRef, FileRefused
 
 MAX_COLUMNS = 500
@@ -121,4 +122,4 @@ class _Header:
 
 
 def _key(name: str) -> str:
-    return name.strip().casefold()
+    return undefused(name.strip()).strip().casefold()

@@ -154,10 +154,12 @@ def _reaching(url: str) -> Generator[None]:
     try:
         yield
     except Exception as failure:
-        what = f"{type(failure).__name__}: {failure}".partition("\n")[0][:200]
-    else:
-        return
-    raise FileUnreachable(f"{url}: the object store does not give it out just now ({what})")
+        raise _unreachable(url, failure) from None
+
+
+def _unreachable(url: str, failure: Exception) -> FileUnreachable:
+    what = f"{type(failure).__name__}: {failure}".partition("\n")[0][:200]
+    return FileUnreachable(f"{url}: the object store does not give it out just now ({what})")
 
 
 def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
@@ -183,8 +185,7 @@ def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
     except PermissionError:
         refusal = "cannot be read: permission denied"
     except Exception as failure:
-        with _reaching(url):
-            raise failure from None
+        raise _unreachable(url, failure) from None
     raise FileRefused(f"{url}: {refusal}")
 
 

@@ -42,7 +42,7 @@ class RejectsFile:
         self._rows = self._all_rows()
         self._next = next(self._rows, None)
         if ref.format is not FileFormat.JSONL:
-            self._file.write(self._csv([*self._without_reasons(ref.columns), REJECT_REASON]))
+            self._file.write(self._csv(map(defuse, [*self._without_reasons(ref.columns), REJECT_REASON])))
 
     def add(self, line: LineOutcome) -> None:
         """Lines come in the order of the file."""
