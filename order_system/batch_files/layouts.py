@@ -95,7 +95,7 @@ class _Header:
 
     def repeated_columns(self) -> list[str]:
         return [
-            f"the column {shown(self._header[places[0]])} stands there {len(places)} times; keep one"
+            f"the column {shown(self._header[places[0]].strip())} stands there {len(places)} times; keep one"
             for places in self._places.values()
             if len(places) > 1
         ]

@@ -83,6 +83,21 @@ def test_a_plan_tells_what_a_run_would_do_and_what_is_wrong(no_server: Env) -> N
     assert "CSV-005: line 7, quantity: must be between 1 and 10,000" in shown.out
 
 
+def test_the_example_of_a_shopify_export_is_planned_as_it_comes(no_server: Env) -> None:
+    export = str(EXAMPLE.with_name("shopify_orders_export.csv"))
+    plan = starter("batch", "plan", export, "--format", "shopify", "--json", env=no_server)
+
+    assert plan.code == 0, plan.err
+    document = plan.document
+    assert (document["file"]["format"], document["by_status"]) == ("shopify", {"new": 3})
+    (cancelled,) = document["problems"]
+    assert (cancelled["order_id"], cancelled["first_line"], cancelled["column"]) == (
+        "1004",
+        7,
+        "Cancelled at",
+    )
+
+
 def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
     good = write(folder / "good.csv", row("GOOD-1"))
     header_only = write(folder / "header.csv")

@@ -81,17 +81,18 @@ def assert_each_row_is_told_once(ref: FileRef, content: bytes, found: Reading) -
 @pytest.mark.parametrize("blank", ["\n", "\n\n\n", "   \n", '""\n', ",,\n"])
 @pytest.mark.parametrize("max_bytes", [1, 7, 400])
 def test_blank_lines_before_and_between_the_rows_of_an_order(
-    tmp_path: Path, blank: str, max_bytes: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str, max_bytes: int
 ) -> None:
     parts = [csv_line(each) for each in (row(), further_row(), row("A-2"), further_row("A-2"))]
     content = csv_text() + blank + blank.join(parts) + blank
     whole = read(tmp_path, content)
     assert (whole.ids, whole.reasons, whole.rows) == (["A-1", "A-2"], [], 4)
+    monkeypatch.setattr("order_system.batch_files.pages.CHUNK_BYTES", 20)
     assert read(tmp_path, content, max_bytes) == whole
 
 
 @given(content=files(), max_bytes=st.integers(1, 600), chunk=st.integers(20, 300), batch=st.integers(1, 8))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_reading_by_pages_is_reading_at_once(
     tmp_path: Path, content: bytes, max_bytes: int, chunk: int, batch: int
 ) -> None:
