@@ -149,7 +149,8 @@ def document(order_id: str, **changes: object) -> str:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_json_lines(tmp_path: Path, end: str, max_bytes: int) -> None:
     lines = [document("A-1"), "", document("A-2", reject_reason="old"), '{"order_id": "A-3", ', "[]",
-             document("A-4", currency="dollars"), document("A-5", note="x" * 200_000), document("A-6")]  # fmt: skip
+             document("A-4", currency="dollars"), document("A-5", note="x" * 200_000),
+             document("A-6")]  # fmt: skip
     found = read(tmp_path, "\ufeff" + end.join(lines), max_bytes, name="orders.jsonl")
     assert [(order_id, first) for order_id, first, *_ in found.orders] == [("A-1", 1), ("A-2", 3), ("A-6", 8)]
     assert [each.first_line for each in found.problems] == [4, 5, 6, 7]
