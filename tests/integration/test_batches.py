@@ -114,7 +114,7 @@ async def test_default_faults_are_run_again_until_all_is_decided(
 async def test_an_order_that_needs_attention_is_handed_on_and_reported(
     shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("BATCH_PATIENCE", "BATCH_DRAIN", "BATCH_LAST_LOOK", "BATCH_LOOK_AGAIN"):
+    for name in ("BATCH_PATIENCE", "BATCH_LAST_LOOK", "BATCH_LOOK_AGAIN"):
         monkeypatch.setattr(policy, name, policy.CONNECT_AGAIN)
     name = f"stuck-{shop.task_queue}"
     ids = [f"{name}-{number:03d}" for number in range(12)]
