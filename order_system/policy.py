@@ -94,6 +94,9 @@ BATCH_LAST_TASK = timedelta(milliseconds=1)
 """A timer before a run ends: the SDK hands a workflow the signals of a task before its cancel, and what ended
 in between would lose that cancel."""
 
+BATCH_CANCEL_FOLLOWS = timedelta(seconds=10)
+"""Whoever has the orders of a batch cancelled cancels the batch next; it waits this long for that."""
+
 BATCH_LOOK_SOON = timedelta(seconds=1)
 BATCH_LOOK_AGAIN = timedelta(seconds=10)
 """Orders that an earlier run started are looked up after the first, and then at growing intervals up to the

@@ -162,7 +162,7 @@ class BatchFulfillmentWorkflow:
         ends even if that never comes."""
         try:
             await workflow.wait_condition(
-                lambda: workflow.cancellation_reason() is not None, timeout=policy.RPC
+                lambda: workflow.cancellation_reason() is not None, timeout=policy.BATCH_CANCEL_FOLLOWS
             )
         except TimeoutError:
             pass
