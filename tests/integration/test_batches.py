@@ -81,7 +81,7 @@ async def test_default_faults_are_run_again_until_all_is_decided(
     name = f"faults-{shop.task_queue}"
     rows = [
         row(f"{name}-{number:03d}", card="pm_card_declined" if number == 4 else "pm_card_ok")
-        for number in range(25)
+        for number in range(15)
     ]
     request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows))
     async with shop.open(), asyncio.timeout(SECONDS * 2):
@@ -91,7 +91,7 @@ async def test_default_faults_are_run_again_until_all_is_decided(
             if progress.counts.failed <= 1:
                 break
             progress = await shop.run(request)
-    assert (progress.counts.skipped + progress.counts.fulfilled, progress.counts.failed) == (24, 1)
+    assert (progress.counts.skipped + progress.counts.fulfilled, progress.counts.failed) == (14, 1)
     await shop.assert_clean()
 
 
