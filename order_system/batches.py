@@ -158,14 +158,14 @@ class BatchProgress(Wire):
     counts: BatchCounts
     started_at: datetime
     """Of the batch, also after it has continued as new."""
-    updated_at: datetime
-    """When the counts last changed. Both times are the server's."""
-    orders_expected: int
+    updated_at: datetime | None = None
+    """When the counts last changed. None if only the book could tell the counts."""
+    orders_expected: int = 0
     """In the whole file, going by the bytes that have been read of it."""
-    orders_a_second: float | None
+    orders_a_second: float | None = None
     """Orders that ended, were skipped or were found in conflict, over about the last minute before
     `updated_at`; of an ended batch, over the whole of it. None as long as no time has gone by."""
-    seconds_left: float | None
+    seconds_left: float | None = None
     """From `updated_at` on, at this pace, for the orders that are expected. None while the batch is paused or
     nothing has ended lately; 0 when it has ended."""
     reason: str | None = None

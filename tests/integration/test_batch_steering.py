@@ -106,10 +106,14 @@ async def test_orders_of_an_earlier_run_are_cancelled_too(
         await running.reached()
         await closing.reached()
 
-        async def has_continued() -> bool:
-            return len(await shop.runs(name)) >= 2
+        under_way: list[int] = []
 
-        await eventually(has_continued, SECONDS, "the batch to continue as new")
+        async def has_continued_and_gone_on() -> bool:
+            under_way.append((await shop.batches.progress(name)).counts.running)
+            return len(await shop.runs(name)) >= 3
+
+        await eventually(has_continued_and_gone_on, SECONDS, "the batch to continue as new, twice")
+        assert max(under_way) <= 3, "orders of an earlier run keep their places in the window"
         await shop.batches.pause(name)
         shop.stage.fail("before find", lambda: RuntimeError("nobody can look them up"))
         closing.let_go()
@@ -135,3 +139,33 @@ async def open_orders(shop: BatchShop, ids: list[str]) -> int:
     names = ", ".join(f"'{order_workflow_id(order_id)}'" for order_id in ids)
     query = f"WorkflowId IN ({names}) AND ExecutionStatus = 'Running'"
     return (await shop.temporal.count_workflows(query)).count
+
+
+async def test_a_refused_start_that_nobody_can_explain_holds_up_no_other_order(
+    shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "BATCH_PATIENCE", policy.CONNECT_AGAIN)
+    name = f"unexplained-{shop.task_queue}"
+    first = write_orders(tmp_path / "first.csv", [row(f"{name}-1")])
+    both = write_orders(tmp_path / "both.csv", [row(f"{name}-1"), row(f"{name}-2")])
+    running = shop.stage.hold("before reserve")
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.batches.start(await shop.request(f"{name}-first", first))
+        await running.reached()
+        page = shop.stage.hold("after note_fates")
+        await shop.batches.start(await shop.request(name, both, window=1))
+        await page.reached()
+        shop.stage.fail("before find", lambda: RuntimeError("the book cannot be read"))
+        page.let_go()
+
+        async def the_other_one_is_fulfilled() -> bool:
+            return (await shop.batches.progress(name)).counts.fulfilled == 1
+
+        await eventually(the_other_one_is_fulfilled, SECONDS, "the second order to get the only place")
+        assert (await shop.batches.progress(name)).handed_on == (f"{name}-1",)
+        shop.stage.mend()
+        running.let_go()
+        last = await shop.followed(name)
+    assert (last.status, last.counts.valid) == (BatchStatus.FINISHED, 2)
+    assert_adds_up(last)
+    await shop.assert_clean()
