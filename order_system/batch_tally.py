@@ -9,10 +9,10 @@ from order_system.batches import BatchCounts, BatchState, PaceMark
 
 
 class Tally:
-    def __init__(self, state: BatchState, now: Callable[[], datetime]) -> None:
+    def __init__(self, state: BatchState, now: Callable[[], datetime], run_started_at: datetime) -> None:
         self._now = now
         self.counts = state.counts
-        self.started_at = state.started_at or now()
+        self.started_at = state.started_at or run_started_at
         self.updated_at = now()
         self._marks = deque(state.pace or self._mark_now())
 

@@ -38,7 +38,7 @@ class BatchFulfillmentWorkflow:
     def __init__(self, request: BatchRequest) -> None:
         state = request.state
         self._request = request
-        self._tally = Tally(state, workflow.now)
+        self._tally = Tally(state, workflow.now, workflow.info().workflow_start_time)
         self._window = OrderWindow(request.window, self._tally, state)
         self._file = BatchFile(request, self._tally)
         self._paused = state.paused

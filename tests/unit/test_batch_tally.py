@@ -35,7 +35,7 @@ def end_orders(tally: Tally, clock: Clock, number: int, *, seconds_each: float) 
 
 def test_the_time_left_goes_by_the_bytes_that_are_read() -> None:
     clock = Clock()
-    tally = Tally(BatchState(), clock)
+    tally = Tally(BatchState(), clock, NOON)
     tally.add(PAGE)
     assert (tally.recent_pace(), tally.seconds_left(4_000)) == (None, None)
 
@@ -49,7 +49,7 @@ def test_the_time_left_goes_by_the_bytes_that_are_read() -> None:
 
 def test_the_pace_is_that_of_the_last_minute() -> None:
     clock = Clock()
-    tally = Tally(BatchState(), clock)
+    tally = Tally(BatchState(), clock, NOON)
     tally.add(PAGE)
     end_orders(tally, clock, 10, seconds_each=60)
     end_orders(tally, clock, 70, seconds_each=1)
@@ -60,13 +60,13 @@ def test_the_pace_is_that_of_the_last_minute() -> None:
 
 def test_the_next_run_of_the_workflow_goes_on_measuring() -> None:
     clock = Clock()
-    before = Tally(BatchState(), clock)
+    before = Tally(BatchState(), clock, NOON)
     before.add(PAGE)
     end_orders(before, clock, 20, seconds_each=1)
     state = BatchState(counts=before.counts, started_at=before.started_at, pace=before.marks)
     clock.after(2)
 
-    after = Tally(BatchState.model_validate_json(state.model_dump_json()), clock)
+    after = Tally(BatchState.model_validate_json(state.model_dump_json()), clock, clock.time)
 
     end_orders(after, clock, 8, seconds_each=1)
     assert (after.started_at, after.recent_pace()) == (NOON, round(28 / 30, 2))
@@ -74,7 +74,7 @@ def test_the_next_run_of_the_workflow_goes_on_measuring() -> None:
 
 def test_a_pause_does_not_count_as_slowness() -> None:
     clock = Clock()
-    tally = Tally(BatchState(), clock)
+    tally = Tally(BatchState(), clock, NOON)
     tally.add(PAGE)
     end_orders(tally, clock, 10, seconds_each=1)
     clock.after(3_600)
