@@ -66,23 +66,49 @@ BATCH_WINDOW_LIMIT = 1_000
 BATCH_PAGE_BYTES = 32_000
 """Of the file in one page: about 200 orders of one line, well below the 2 MB that a payload may have."""
 
-BATCH_PAGE_BYTES_LIMIT = 1_000_000
-BATCH_PAGES_WHEN_STOPPING = 1_000
-"""A stopped batch only counts: larger pages, and no more of them than its history bears."""
+BATCH_PAGE_ORDERS = 250
+"""Orders to start in one page, however short their rows: what is left of it travels in one message, too."""
+
+BATCH_PAGE_BYTES_LIMIT = 2_000_000
+BATCH_PAGES_WHEN_STOPPING = 500
+"""A stopped batch only counts: larger pages, and no more of them (six events each) than its history bears."""
 
 BATCH_HISTORY_EVENTS = 4_000
-"""From here on a batch continues as new at the next page. The server suggests it at 4,096."""
+"""From here on a batch continues as new. The server suggests it at 4,096."""
+
+BATCH_HISTORY_EVENTS_LEAST = 40
+"""With fewer, a run would continue as new before it has done anything."""
 
 BATCH_PATIENCE = timedelta(minutes=5)
 """An order that takes longer is handed on by its ID and frees its place in the window."""
 
-BATCH_DRAIN = timedelta(minutes=1)
-"""How long a batch that must continue as new waits for its window to empty; the rest is handed on."""
+BATCH_HANDED_ON_LIMIT = 1_000
+"""When so many take too long, something is wrong with more than these: from then on they keep their places,
+and a full window starts nothing. Their IDs have to fit into one message, too."""
+
+BATCH_DRAIN = timedelta(seconds=5)
+"""How long a batch that must continue as new waits for its orders to end. It starts none meanwhile, so this
+is short; the next run looks up the others, which keep their places."""
+
+BATCH_LAST_TASK = timedelta(milliseconds=1)
+"""A timer before a run ends: the SDK hands a workflow the signals of a task before its cancel, and what ended
+in between would lose that cancel."""
+
+BATCH_CANCEL_FOLLOWS = timedelta(seconds=10)
+"""Whoever has the orders of a batch cancelled cancels the batch next; it waits this long for that."""
+
+BATCH_LOOK_SOON = timedelta(seconds=1)
+BATCH_LOOK_AGAIN = timedelta(seconds=10)
+"""Orders that an earlier run started are looked up after the first, and then at growing intervals up to the
+second."""
 
 BATCH_LAST_LOOK = timedelta(minutes=2)
-BATCH_LOOK_AGAIN = timedelta(seconds=10)
-"""At its end a batch looks for the orders that it handed on, this long and this often. Whatever is still
-open then needs attention."""
+"""At its end a batch looks this long for the orders that it handed on. Whatever is still open then needs
+attention."""
+
+BATCH_PACE_STEP = timedelta(seconds=5)
+BATCH_PACE_OVER = timedelta(seconds=60)
+"""The pace of a batch is measured over this time, give or take a step."""
 
 PAGE_ATTEMPT = timedelta(minutes=1)
 FILE_ATTEMPT = timedelta(minutes=10)

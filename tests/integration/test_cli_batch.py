@@ -4,11 +4,13 @@ import csv
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from order_system.devserver import EmbeddedServer
-from tests.fixtures.command_line import ROOT, Running, starter
+from tests.fixtures.command_line import PATIENCE_SECONDS, ROOT, Running, starter
+from tests.fixtures.waiting import wait_until
 
 Env = dict[str, str]
 
@@ -181,12 +183,38 @@ def test_a_batch_is_paused_widened_resumed_and_retried(shop: Env, folder: Path) 
     assert (ended.code, len(ended.err.splitlines())) == (2, 1)
 
 
+def test_a_batch_is_cancelled_with_its_orders(shop: Env, folder: Path) -> None:
+    file = write(folder / "stopped.csv", *(row(f"STOP-{number}") for number in range(200)))
+    assert starter("batch", "run", file, "--window", "1", env=shop).code == 0
+
+    said = starter("batch", "cancel", "stopped", "--orders", "--json", env=shop)
+    assert (said.code, said.document["name"]) == (0, "stopped")
+    assert "are being cancelled" in said.document["said"]
+
+    stopped: dict[str, Any] = {}
+
+    def is_over() -> bool:
+        stopped.update(starter("batch", "status", "stopped", "--json", env=shop).document)
+        return stopped["status"] == "cancelled"
+
+    wait_until(is_over, PATIENCE_SECONDS, "the batch to end")
+    counts = stopped["counts"]
+    ended = sum(counts[name] for name in ("fulfilled", "cancelled", "not_started"))
+    assert (counts["valid"], ended, counts["running"]) == (200, 200, 0)
+    assert counts["not_started"] > 0
+    assert (stopped["seconds_left"], stopped["orders_expected"]) == (0, 200)
+
+
 def test_json_lines_are_rejected_and_mended_too(shop: Env, folder: Path) -> None:
     order = json.loads((ROOT / "examples" / "orders.json").read_text(encoding="utf-8"))[0]
     bad = {**order, "order_id": "LINE-1", "currency": "dollars"}
     file = folder / "lines.jsonl"
     file.write_text(f"{json.dumps(bad)}\n[]\n", encoding="utf-8")
-    assert starter("batch", "run", str(file), "--wait", env=shop).code == 0
+    # As on a terminal: a bar while it runs.
+    shown = starter("batch", "run", str(file), "--wait", env={**shop, "TTY_COMPATIBLE": "1"})
+    assert shown.code == 0
+    assert "━" in shown.out
+    assert "batch lines: finished" in shown.out
 
     rejects = folder / "lines-rejected.jsonl"
     assert starter("batch", "outcome", "lines", "--rejects", str(rejects), env=shop).code == 0
