@@ -9,6 +9,9 @@ from enum import StrEnum
 
 TASK_QUEUE = "order-fulfillment"
 
+RECONCILIATION = "reconciliation"
+"""The reconciler's schedule; the IDs of its runs begin with it."""
+
 FINGERPRINT = "fingerprint"
 """Key in the memo of an order's workflow: which content runs under this ID."""
 

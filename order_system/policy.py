@@ -122,6 +122,48 @@ PAGE_RETRY = RetryPolicy(
 )
 """A page that cannot be read or looked up is tried again: "unknown" must never read as "new"."""
 
+# --- the reconciler -------------------------------------------------------------------------------
+
+RECONCILE_MIN_AGE = timedelta(minutes=1)
+"""A run on schedule leaves out open submissions that are younger than this, or than its interval if that is
+shorter: nearly all of them are under way, and the server need not be asked about each."""
+
+RECONCILE_PAGE = 100
+"""Submissions, or keys in doubt, that are read at once, and settled side by side."""
+
+RECONCILE_AT_ONCE = 20
+"""Calls that one activity has under way at once, to the server or to a gateway."""
+
+RECONCILE_NAMED = 20
+"""Orders that a report names of each kind; all are counted."""
+
+RECONCILE_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=5,
+)
+"""With a limit, unlike UNDO_RETRY: what does not work now is "not yet", and the next run's."""
+
+SETTLE_ATTEMPT = timedelta(seconds=20)
+"""One attempt at an undo by the reconciler: a question to the server, and a call to a gateway."""
+
+KEYS_ATTEMPT = timedelta(minutes=2)
+"""One page of keys in doubt, if each gateway call takes all its time."""
+
+IN_DOUBT_HORIZON = timedelta(hours=1)
+"""How long a key is asked for again after its undo found nothing. The attempt that was not answered was
+given up long before; this is for a request that is still queued somewhere between us and the gateway."""
+
+RECONCILE_HISTORY_EVENTS = 4_000
+"""From here on a run continues as new at the next page; a page adds about 1,300 at most."""
+
+RECONCILE_RUN = timedelta(hours=1)
+"""A run that takes longer is ended by the server, so that one stuck on a bug keeps no other away."""
+
+RECONCILE_CATCH_UP = timedelta(minutes=1)
+"""Of the runs that a server missed while it was down, one of the last minute is made up for."""
+
 # --- worker and clients ---------------------------------------------------------------------------
 
 WORKER_DRAIN = timedelta(seconds=15)
@@ -141,6 +183,9 @@ QUERY = timedelta(seconds=5)
 
 WATCH_POLL = timedelta(milliseconds=250)
 """How often a live view asks for the progress of what it shows."""
+
+WORD_ABOUT_WAITING = timedelta(seconds=10)
+"""A command that has waited this long for a workflow says so: perhaps no worker runs."""
 
 LAST_BREATH = timedelta(milliseconds=100)
 """What a short client program waits before it ends: the SDK's threads must be done with Python by then."""

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.errors import OpenElsewhere, OrderConflict
     from order_system.ids import Step
     from order_system.messages import (
+        ABANDONED,
         AlreadyFulfilled,
         Charged,
         InventoryRequest,
@@ -164,8 +165,7 @@ class OrderFulfillmentWorkflow:
     async def _settle(self, older: SubmissionRef) -> None:
         """An earlier submission of this order was terminated or forgotten before it closed. It is undone,
         or found fulfilled, with its own keys; then payment asks again."""
-        abandoned = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
-        await Saga(older, self._board).unwind(abandoned)
+        await Saga(older, self._board).unwind(ABANDONED)
         self._board.forget_undos()
 
 
