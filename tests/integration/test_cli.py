@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from order_system.book import SqlOrderBook
+from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
 from order_system.order_form import order_document
@@ -204,6 +205,32 @@ def test_a_cancel_waits_for_its_verdict(shop: Env) -> None:
     assert "STOP-1 cancelled" in followed.out
     assert too_late.code == 0
     assert "STOP-1: already closed" in too_late.out
+
+
+# --- the reconciler -------------------------------------------------------------------------------
+
+
+async def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env) -> None:
+    following = Running("starter.py", "submit", "-", env=shop)
+    assert following.process.stdin is not None
+    following.process.stdin.write(
+        json.dumps(document("GONE-1", "out-of-stock", payment_method="pm_refund_never"))
+    )
+    following.process.stdin.close()
+    following.process.stdin = None
+    following.says("GONE-1 payment completed")
+    temporal = await connect(shop["TEMPORAL_ADDRESS"])
+    await temporal.get_workflow_handle("order-GONE-1").terminate()
+    following.finished()
+
+    stuck = starter("reconcile", "--json", env=shop)
+    audited = starter("audit", env=shop)
+
+    assert stuck.code == 1
+    assert stuck.document["settled"]["count"] == 0
+    [not_yet] = stuck.document["not_yet"]["orders"]
+    assert (not_yet["order_id"], not_yet["detail"].partition(":")[0]) == ("GONE-1", "refund")
+    assert "starter.py reconcile settles what no workflow is at work on" in audited.out
 
 
 # --- without a server -----------------------------------------------------------------------------

@@ -4,14 +4,9 @@ import asyncio
 import time
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import (
-    DeleteWorkflowExecutionRequest,
-    ResetWorkflowExecutionRequest,
-)
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from order_system import policy
 from order_system.client import CancelVerdict, Submitted
@@ -22,6 +17,7 @@ from order_system.messages import OrderStatus
 from order_system.models import Order
 from order_system.progress import OrderProgress, StepState
 from tests.fixtures.cancels import the_child_hears_of_it
+from tests.fixtures.resets import forget, reset
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
 from workflows.payment import PaymentWorkflow
@@ -162,22 +158,6 @@ async def test_a_fulfilled_order_is_known_after_temporal_has_forgotten_it(shop: 
     await shop.assert_clean()
 
 
-async def forget(shop: Shop, order: Order) -> None:
-    execution = WorkflowExecution(workflow_id=order_workflow_id(order.order_id))
-    await shop.temporal.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(namespace=shop.temporal.namespace, workflow_execution=execution)
-    )
-
-    async def gone() -> bool:
-        try:
-            await shop.handle(order).describe()
-        except RPCError as error:
-            return error.status is RPCStatusCode.NOT_FOUND
-        return False
-
-    await eventually(gone, WAIT_SECONDS, "the order to be forgotten")
-
-
 @pytest.mark.parametrize("point", ["before charge", "after charge", "after reserve", "after buy_label"])
 async def test_a_terminated_order_is_settled_by_its_next_submission(shop: Shop, point: str) -> None:
     order = an_order()
@@ -213,27 +193,6 @@ async def test_a_terminated_order_whose_parcel_is_gone_is_found_fulfilled(shop: 
 
 
 # --- reset ----------------------------------------------------------------------------------------
-
-
-async def reset(shop: Shop, order: Order, task: int) -> None:
-    """To the parent's `task`-th completed workflow task, as the Web UI's Reset does."""
-    history = await shop.handle(order).fetch_history()
-    completed = [
-        event.event_id
-        for event in history.events
-        if event.HasField("workflow_task_completed_event_attributes")
-    ]
-    await shop.temporal.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=shop.temporal.namespace,
-            workflow_execution=WorkflowExecution(
-                workflow_id=order_workflow_id(order.order_id), run_id=history.run_id
-            ),
-            reason="a test",
-            request_id=f"{order.order_id}-{task}-{time.monotonic_ns()}",
-            workflow_task_finish_event_id=completed[task],
-        )
-    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
 from order_system.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.ids import Step, batch_workflow_id, order_workflow_id, step_workflow_id
+from order_system.ids import RECONCILIATION, Step, batch_workflow_id, order_workflow_id, step_workflow_id
 from order_system.models import Order
 from tests.fixtures.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shop import Shop, an_order
@@ -93,6 +93,15 @@ async def settled_an_older_submission(shop: Shop, order: Order) -> None:
     await ended(shop, order)
 
 
+async def reconciled(shop: Shop, order: Order) -> None:
+    hold = shop.stage.hold("after reserve")
+    handle = await shop.start(order)
+    await hold.reached()
+    await handle.terminate()
+    hold.let_go()
+    await shop.reconcile(run=order.order_id)
+
+
 async def fulfilled_before(shop: Shop, order: Order) -> None:
     await ended(shop, order)
     await ended(shop, order)
@@ -123,6 +132,7 @@ STORIES: list[Story] = [
     undo_was_stuck,
     settled_an_older_submission,
     fulfilled_before,
+    reconciled,
 ]
 
 
@@ -159,6 +169,7 @@ async def record(story: Story, shop: Shop) -> None:
     async with shop.open():
         await story(shop, order)
     ids = [order_workflow_id(order.order_id), *(step_workflow_id(step, order.order_id) for step in Step)]
+    ids.append(f"{RECONCILIATION}-{order.order_id}")
     await save(story.__name__, shop.temporal, ids)
 
 
