@@ -16,11 +16,13 @@ from order_system.book import SqlOrderBook
 from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
+from order_system.ids import TASK_QUEUE, order_workflow_id
 from order_system.order_form import order_document
 from order_system.simulation.scenarios import scenario_order
 from order_system.simulation.tables import charges
 from tests.fixtures.command_line import Finished, Running, starter
-from tests.fixtures.waiting import wait_until
+from tests.fixtures.waiting import eventually, wait_until
+from workflows.order import OrderFulfillmentWorkflow
 
 QUIET_WORLD = {"ORDER_FAULTS": "none", "ORDER_LATENCY_MIN": "0", "ORDER_LATENCY_MAX": "0"}
 UI = "https://ui.example.com"
@@ -211,26 +213,25 @@ def test_a_cancel_waits_for_its_verdict(shop: Env) -> None:
 
 
 async def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env) -> None:
-    following = Running("starter.py", "submit", "-", env=shop)
-    assert following.process.stdin is not None
-    following.process.stdin.write(
-        json.dumps(document("GONE-1", "out-of-stock", payment_method="pm_refund_never"))
-    )
-    following.process.stdin.close()
-    following.process.stdin = None
-    following.says("GONE-1 payment completed")
     temporal = await connect(shop["TEMPORAL_ADDRESS"])
-    await temporal.get_workflow_handle("order-GONE-1").terminate()
-    following.finished()
+    order = scenario_order("payment-down", "GONE-1")
+    workflow = await temporal.start_workflow(
+        OrderFulfillmentWorkflow.run, order, id=order_workflow_id("GONE-1"), task_queue=TASK_QUEUE
+    )
 
-    stuck = starter("reconcile", "--json", env=shop)
+    async def opened() -> bool:
+        return await book_knows(shop, "GONE-1")
+
+    await eventually(opened, 30, "the order to be in the book")
+    await workflow.terminate()
+
     audited = starter("audit", env=shop)
+    finished = starter("reconcile", "--json", env=shop)
 
-    assert stuck.code == 1
-    assert stuck.document["settled"]["count"] == 0
-    [not_yet] = stuck.document["not_yet"]["orders"]
-    assert (not_yet["order_id"], not_yet["detail"].partition(":")[0]) == ("GONE-1", "refund")
     assert "starter.py reconcile settles what no workflow is at work on" in audited.out
+    assert finished.code == 0
+    assert finished.document["settled"]["count"] == 1
+    assert [found["order_id"] for found in finished.document["settled"]["orders"]] == ["GONE-1"]
 
 
 # --- without a server -----------------------------------------------------------------------------

@@ -1,10 +1,17 @@
 """What the reconciler may take for abandoned, and how it reports."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from rich.console import Console
 
 from order_system import policy
+from order_system.cli import reconcile as command
 from order_system.cli.reconcile import report_view
+from order_system.errors import ReconciliationFailed
 from order_system.models import SubmissionRef
 from order_system.reconciliation import CurrentRun, Finding, ReconciliationReport, TallyName, is_abandoned
 
@@ -62,3 +69,46 @@ def test_all_are_counted_and_the_first_ones_named(monkeypatch: pytest.MonkeyPatc
 
 def test_what_could_not_be_done_or_asked_is_unsettled() -> None:
     assert report("not_yet", "doubts_unanswered", "doubts_left", "settled", "left_alone").unsettled == 2
+
+
+class Reconciler:
+    def __init__(self, came_to: ReconciliationReport | Exception) -> None:
+        self._came_to = came_to
+
+    async def start(self) -> Any:
+        return SimpleNamespace(id="reconciliation-now-1")
+
+    async def report(self, _started: Any) -> ReconciliationReport:
+        if isinstance(self._came_to, Exception):
+            raise self._came_to
+        return self._came_to
+
+
+@pytest.mark.parametrize(
+    ("came_to", "code"),
+    [
+        (report("settled", "fulfilled", "left_alone", "doubts_left", "doubts_undone"), 0),
+        (report("settled", "not_yet"), 1),
+        (report("doubts_unanswered"), 1),
+        (ReconciliationFailed("the reconciliation failed: no database"), 1),
+    ],
+)
+async def test_the_exit_code_says_whether_all_could_be_settled(
+    came_to: ReconciliationReport | Exception,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @asynccontextmanager
+    async def session(*_: Any, **__: Any) -> AsyncIterator[Any]:
+        system = SimpleNamespace(reconciliation=lambda _temporal: Reconciler(came_to))
+        yield SimpleNamespace(system=system, temporal=None)
+
+    monkeypatch.setattr(command, "open_session", session)
+    assert await command.reconcile(as_json=True) == code
+    printed = capsys.readouterr()
+    if isinstance(came_to, Exception):
+        assert printed.out == ""
+        assert "no database" in printed.err
+    else:
+        assert ReconciliationReport.model_validate_json(printed.out) == came_to
