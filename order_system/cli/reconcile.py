@@ -57,7 +57,7 @@ def report_view(report: ReconciliationReport) -> RenderableType:
     verdict = (
         Text(f"{report.unsettled} NOT SETTLED YET: the next run goes on with it", style="bold red")
         if report.unsettled
-        else Text("nothing is left to settle", style="bold green")
+        else Text("nothing is left that could be settled now", style="bold green")
     )
     return Group(*([table] if table.row_count else []), *lines, verdict)
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleOverlapPolicy
 from temporalio.common import RetryPolicy
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner
@@ -443,6 +443,7 @@ async def test_the_schedule_is_made_changed_and_taken_away(
     await scheduled.ensure_schedule(daily)
     found = (await handle.describe()).schedule
     assert [each.every for each in found.spec.intervals] == [daily]
+    assert found.policy.overlap is ScheduleOverlapPolicy.SKIP
     assert (found.state.paused, found.state.note) == (True, "by the operator")
     for _ in range(2):
         await scheduled.ensure_schedule(timedelta(0))
