@@ -25,6 +25,7 @@ from order_system.reconciliation import (
     ReconciliationBook,
     SubmissionPage,
     SubmissionPageRequest,
+    TallyName,
     is_abandoned,
 )
 
@@ -128,7 +129,7 @@ def _finding(ref: SubmissionRef, detail: str) -> Finding:
     return Finding(order_id=ref.order_id, submission=ref.submission, detail=detail)
 
 
-def _answer(key: KeyInDoubt, tally: str, detail: str) -> KeyAnswer:
+def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:
     return KeyAnswer(key=key, tally=tally, detail=f"{key.effect}: {detail}")
 
 
