@@ -27,13 +27,14 @@ async def run_worker(settings: Settings) -> None:
         if temporal is None:
             return
         await register_search_attributes(temporal)
-        async with system.worker(temporal):
+        async with system.serving(temporal):
             log.info(
                 "worker ready",
                 task_queue=settings.task_queue,
                 server=temporal.service_client.config.target_host,
                 namespace=temporal.namespace,
                 faults=settings.faults,
+                reconcile_every=settings.reconcile_every,
             )
             await stop.wait()
             log.info("draining: finishing what runs, taking nothing new")

@@ -8,9 +8,11 @@ from activities.desk import DeskActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
+from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
 from order_system.batch_ports import BatchBook, OrderContents, RowSource
 from order_system.ports import Carrier, Mailer, OrderBook, PaymentGateway, Warehouse
+from order_system.reconciliation import OrderRuns, ReconciliationBook
 
 
 def order_activities(
@@ -42,3 +44,18 @@ def batch_activities(
     """Every activity of a batch, over the book, wherever your files are, and the server's orders."""
     batch = BatchActivities(book, rows, contents)
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
+
+
+def reconciliation_activities(
+    book: OrderBook,
+    pages: ReconciliationBook,
+    runs: OrderRuns,
+    *,
+    payments: PaymentGateway,
+    warehouse: Warehouse,
+    carrier: Carrier,
+) -> Sequence[Callable[..., Any]]:
+    """What the reconciler needs beside `order_activities`, over the same gateways."""
+    shipping = ShippingActivities(book, carrier, warehouse)
+    reconciliation = ReconciliationActivities(pages, runs, shipping, payments, warehouse)
+    return [reconciliation.look_over, reconciliation.void_abandoned, reconciliation.ask_again]

@@ -2,6 +2,8 @@
 
 from temporalio import activity
 
+from order_system import policy
+from order_system.batch_files.pages import Page
 from order_system.batch_ports import BatchBook, NotedOrder, OrderContents, RowSource
 from order_system.batches import (
     BatchCounts,
@@ -41,7 +43,7 @@ class BatchActivities:
 
         A look-up that fails fails the page, and is retried: it never reads as "nothing exists".
         """
-        page = await self._rows.read_page(request.file, request.position, request.page_bytes)
+        page = await self._page_that_fits(request)
         noted = await self._book.note_orders(
             request.batch,
             request.run,
@@ -83,6 +85,15 @@ class BatchActivities:
         )
         return PagePlan(start=tuple(start), counts=counts, position=page.next, at_end=page.at_end)
 
+    async def _page_that_fits(self, request: PageRequest) -> Page:
+        """Rows may be short: so many bytes could hold more orders than one message and one history bear."""
+        wanted = request.page_bytes
+        page = await self._rows.read_page(request.file, request.position, wanted)
+        while len(page.orders) > policy.BATCH_PAGE_ORDERS and not request.start_none and wanted > 1:
+            wanted = min(wanted, page.bytes_read) // 2
+            page = await self._rows.read_page(request.file, request.position, max(1, wanted))
+        return page
+
     @activity.defn
     async def decide_refused(self, refused: RefusedStart) -> RefusedFate:
         """Why the server refused a start: the order runs, is fulfilled, or is another one.
@@ -105,7 +116,7 @@ class BatchActivities:
                 if record.status is SubmissionStatus.FULFILLED
                 or (
                     record.status is not SubmissionStatus.OPEN
-                    and request.submissions[order_id] in (None, record.ref.submission)
+                    and request.submissions[order_id] == record.ref.submission
                 )
             }
         )

@@ -32,6 +32,8 @@ async def progress_in_book(
         window=request.window,
         bytes_total=request.file.size,
         counts=BatchCounts(valid=sum(fates.values()), conflicting=fates.get(Fate.CONFLICT, 0), **stand),
+        started_at=record.started_at,
+        orders_expected=sum(fates.values()),
         reason=reason,
     )
 

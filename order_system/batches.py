@@ -73,21 +73,49 @@ class BatchCounts(Wire):
     cancelled: int = 0
     needing_attention: int = 0
 
+    @property
+    def ended(self) -> int:
+        """Orders whose fate is decided: they have come to their end, or are not run."""
+        return self.valid - self.running - self.not_started
+
     def plus(self, other: "BatchCounts") -> "BatchCounts":
         return BatchCounts.model_validate(
             {name: getattr(self, name) + getattr(other, name) for name in BatchCounts.model_fields}
         )
 
 
+class PaceMark(Wire):
+    """How many orders had ended by then: the pace is measured from one of these."""
+
+    at: datetime
+    ended: int
+
+
+class OrderUnderWay(Wire):
+    """An order that an earlier run of the batch's workflow started."""
+
+    submission: str
+    since: datetime
+
+
 class BatchState(Wire):
     """What one run of the batch's workflow hands on to the next."""
 
     position: Position | None = None
+    """Where the next page begins; None before the first."""
+    at_end: bool = False
+    """The whole file has been read."""
+    to_start: tuple[Order, ...] = ()
+    """Of the last page, at most BATCH_PAGE_ORDERS."""
     counts: BatchCounts = BatchCounts()
+    under_way: dict[str, OrderUnderWay] = Field(default_factory=dict[str, OrderUnderWay])
+    """Orders that outlasted their run. They keep their places in the window, and are looked up."""
     handed_on: dict[str, str | None] = Field(default_factory=dict[str, str | None])
-    """Orders that outlasted the run that started them, with the submission that was started (None: not
-    known); looked up at the end."""
+    """Orders that took too long to keep a place, with the submission that was started (None: not known);
+    looked up at the end."""
     paused: bool = False
+    started_at: datetime | None = None
+    pace: tuple[PaceMark, ...] = ()
 
 
 class BatchRequest(Wire):
@@ -99,7 +127,10 @@ class BatchRequest(Wire):
     """Orders under way at once."""
     only_failed: bool = False
     page_bytes: int = policy.BATCH_PAGE_BYTES
-    continue_after_events: int = policy.BATCH_HISTORY_EVENTS
+    continue_after_events: int = Field(
+        default=policy.BATCH_HISTORY_EVENTS, ge=policy.BATCH_HISTORY_EVENTS_LEAST
+    )
+    """Of history, in one run of the workflow; then it continues as new."""
     state: BatchState = BatchState()
 
 
@@ -123,8 +154,22 @@ class BatchProgress(Wire):
     workflow_id: str
     status: BatchStatus
     window: int
+    """Orders that may be under way at once."""
     bytes_total: int
+    """Size of the file; `counts.bytes_read` of them have been read."""
     counts: BatchCounts
+    started_at: datetime
+    """Of the batch, also after it has continued as new."""
+    updated_at: datetime | None = None
+    """When the counts last changed. None if only the book could tell the counts."""
+    orders_expected: int = 0
+    """In the whole file, going by the bytes that have been read of it."""
+    orders_a_second: float | None = None
+    """Orders that ended, were skipped or were found in conflict, over about the last minute before
+    `updated_at`; of an ended batch, over the whole of it. None as long as no time has gone by."""
+    seconds_left: float | None = None
+    """From `updated_at` on, at this pace, for the orders that are expected. None while the batch is paused or
+    nothing has ended lately; 0 when it has ended."""
     reason: str | None = None
     """Why it failed, or why the book answers in its place."""
     handed_on: tuple[str, ...] = ()
@@ -179,7 +224,8 @@ class RefusedFate(Wire):
 
 class LookUpRequest(Wire):
     submissions: dict[str, str | None]
-    """Order ID -> the submission that is asked about; None for whichever counts."""
+    """Order ID -> the submission that is asked about. None if it is not known: then only a fulfilled one
+    tells how the order ended, since others may be of an earlier day."""
 
 
 class LookedUp(Wire):

@@ -71,6 +71,15 @@ effects = Table(
     ForeignKeyConstraint(
         ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
     ),
+    # The few that the reconciler looks for every minute, among all that there ever were.
+    Index(
+        "book_in_doubt",
+        "order_id",
+        "submission",
+        "effect",
+        sqlite_where=text("state = 'in doubt'"),
+        postgresql_where=text("state = 'in doubt'"),
+    ),
 )
 
 # What people have answered when an order needed attention. Without a foreign key: an order may be held, and

@@ -7,13 +7,15 @@ the simulated world.
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities import batch_activities, order_activities
+from activities import batch_activities, order_activities, reconciliation_activities
 from order_system import policy
 from order_system.batch_book import SqlBatchBook
 from order_system.batch_client import BatchClient
@@ -21,14 +23,19 @@ from order_system.book import SqlOrderBook
 from order_system.client import OrderClient
 from order_system.csv_orders import OrderFiles
 from order_system.database import Database
-from order_system.errors import DatabaseUnready, InvalidSettings
+from order_system.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.logs import ActivityLogContext
 from order_system.order_contents import ContentsOnServer
+from order_system.order_runs import TemporalOrderRuns
+from order_system.reconciliation_book import SqlReconciliationBook
+from order_system.reconciliation_client import ReconciliationClient
 from order_system.settings import Settings
 from order_system.simulation.faults import load_faults
 from order_system.simulation.scenarios import SCENARIOS, Scenario, scenario_order
 from order_system.simulation.world import SimulatedWorld
 from workflows.registry import WORKFLOWS
+
+log = structlog.stdlib.get_logger(__name__)
 
 __all__ = ["SCENARIOS", "OrderSystem", "Scenario", "migrate_database", "open_order_system", "scenario_order"]
 
@@ -45,13 +52,30 @@ class OrderSystem:
     world: SimulatedWorld
 
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
-        """Replace `self.world` by your own gateways here; see "Put in your own gateways" in the README."""
+        """Put your own gateways in here; see "Put in your own gateways" in the README."""
+        payments, warehouse = self.world.payments, self.world.warehouse
+        carrier, mailer = self.world.carrier, self.world.mailer
+
+        pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         return [
-            *order_activities(
-                self.book, self.world.payments, self.world.warehouse, self.world.carrier, self.world.mailer
+            *order_activities(self.book, payments, warehouse, carrier, mailer),
+            *reconciliation_activities(
+                self.book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier
             ),
             *batch_activities(self.batch_book, self.files, ContentsOnServer(temporal)),
         ]
+
+    @asynccontextmanager
+    async def serving(self, temporal: Client) -> AsyncGenerator[None]:
+        """A worker for the length of the block, and the reconciler on its schedule from then on."""
+        async with self.worker(temporal):
+            try:
+                await self.reconciliation(temporal).ensure_schedule(
+                    timedelta(seconds=self.settings.reconcile_every)
+                )
+            except OrderSystemError as trouble:  # orders go on without it
+                log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
+            yield
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
@@ -71,6 +95,9 @@ class OrderSystem:
 
     def client(self, temporal: Client) -> OrderClient:
         return OrderClient(temporal, self.book, task_queue=self.settings.task_queue)
+
+    def reconciliation(self, temporal: Client) -> ReconciliationClient:
+        return ReconciliationClient(temporal, task_queue=self.settings.task_queue)
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""

@@ -20,6 +20,7 @@ from order_system.batch_files import (
     FileFormat,
     FileRef,
     FileRefused,
+    FileUnreachable,
     InvalidMapping,
     Position,
     pages,
@@ -40,6 +41,7 @@ __all__ = [
     "FileFormat",
     "FileRef",
     "FileRefused",
+    "FileUnreachable",
     "InvalidMapping",
     "OrderFiles",
     "Page",
@@ -73,13 +75,14 @@ class OrderFiles:
         """Read all of a file once: is it text, does its header fit, what is its SHA-256? Without a format,
         the name tells (.jsonl, .ndjson, else CSV).
 
-        Raises FileRefused, which names the line and the cure."""
+        Raises FileRefused, which names the line and the cure; FileUnreachable if an object store fails."""
         return await asyncio.to_thread(
             inspect_file, url, self._roots, file_format=file_format, mapping=mapping, encoding=encoding
         )
 
     async def verify(self, ref: FileRef) -> None:
-        """Compare the SHA-256 of the whole file. Raises FileChanged, and FileRefused if it is gone."""
+        """Compare the SHA-256 of the whole file. Raises FileChanged, FileUnreachable, and FileRefused
+        if it is gone."""
         await asyncio.to_thread(unchanged.verify, ref, self._roots)
 
     async def read_page(
@@ -87,5 +90,5 @@ class OrderFiles:
     ) -> Page:
         """The whole orders in the `max_bytes` from a position (None: the first row), at least one.
 
-        Raises FileChanged, FileRefused."""
+        Raises FileChanged, FileRefused, FileUnreachable."""
         return await asyncio.to_thread(pages.read_page, ref, position or ref.start, self._roots, max_bytes)

@@ -97,6 +97,10 @@ class EmbeddedServerFailed(ServerUnreachable):
     """The embedded Temporal server is not installed, or did not start."""
 
 
+class ReconciliationFailed(OrderSystemError):
+    """A run of the reconciler could not ask the book or the server."""
+
+
 class UnknownOrder(OrderSystemError):
     """Neither the server nor the book has such an order."""
 

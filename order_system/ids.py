@@ -9,6 +9,9 @@ from enum import StrEnum
 
 TASK_QUEUE = "order-fulfillment"
 
+RECONCILIATION = "reconciliation"
+"""The reconciler's schedule; the IDs of its runs begin with it."""
+
 FINGERPRINT = "fingerprint"
 """Key in the memo of an order's workflow: which content runs under this ID."""
 
@@ -54,6 +57,11 @@ def order_workflow_id(order_id: str) -> str:
 
 def batch_workflow_id(name: str) -> str:
     return f"batch-{name}"
+
+
+def batch_name(workflow_id: str) -> str:
+    """Reverses `batch_workflow_id`."""
+    return workflow_id.removeprefix(batch_workflow_id(""))
 
 
 def step_workflow_id(step: Step, order_id: str) -> str:

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from order_system.errors import OrderSystemError
-from order_system.ids import Step
+from order_system.ids import RECONCILIATION, Step
 from order_system.models import SubmissionRef
 from order_system.redaction import redact
 from order_system.settings import Settings
@@ -29,8 +29,13 @@ MAX_FILE_BYTES = 10_000_000
 
 _HANDLER = "order-system"
 
-_STEP_OF_UNDO = {"void_shipment": Step.SHIPPING, "release": Step.INVENTORY, "refund": Step.PAYMENT}
-"""Undos are activities of the order's own workflow, whose ID names no step."""
+_STEP_OF_UNDO = {
+    "void_shipment": Step.SHIPPING,
+    "void_abandoned": Step.SHIPPING,
+    "release": Step.INVENTORY,
+    "refund": Step.PAYMENT,
+}
+"""Undos are activities of the order's own workflow, or of the reconciler's, whose ID names no step."""
 
 
 def configure_logging(settings: Settings, *, file: Path | None = None) -> None:
@@ -130,6 +135,8 @@ def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:
         return {"order_id": order_id, "step": _STEP_OF_UNDO.get(activity_type, "order")}
     if prefix in tuple(Step):
         return {"order_id": order_id, "step": prefix}
+    if prefix == RECONCILIATION:
+        return {"step": _STEP_OF_UNDO.get(activity_type, RECONCILIATION)}
     return {}
 
 

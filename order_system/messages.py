@@ -114,6 +114,10 @@ class Verdict(Wire):
     reason: str
 
 
+ABANDONED = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
+"""Of a submission that no workflow is at work on any more; also of one that is found fulfilled then."""
+
+
 class UndoRequest(Wire):
     submission: SubmissionRef
     verdict: Verdict

@@ -72,6 +72,8 @@ class OrderStatusReader:
             progress = progress.model_copy(
                 update={"status": OrderStatus.FULFILLED, "failed_step": None, "reason": None}
             )
+        if closed and record is not None and record.status is SubmissionStatus.TERMINATED:
+            progress = _settled_by_others(progress, record, journal)
         return progress
 
     async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
@@ -141,10 +143,20 @@ def _closed_by_server(progress: OrderProgress, described: WorkflowExecutionDescr
         child.model_copy(update={"status": ended.get(child.status, child.status)})
         for child in progress.children
     )
-    reason = "terminated before it could finish; submit it again to settle it"
+    reason = "terminated before it could finish; the reconciler settles it, or its next submission"
     return progress.model_copy(
         update={"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or reason}
     )
+
+
+def _settled_by_others(
+    progress: OrderProgress, record: SubmissionRecord, journal: dict[Effect, JournalEntry]
+) -> OrderProgress:
+    """It was terminated, and the reconciler has undone it since: of that its workflow knows nothing."""
+    if record.ref.submission != progress.submission:
+        return progress
+    undos = tuple(_booked_undos(journal))
+    return progress.model_copy(update={"reason": record.reason, "compensations": undos})
 
 
 def _with_stuck_reasons(progress: OrderProgress, described: WorkflowExecutionDescription) -> OrderProgress:
@@ -201,7 +213,7 @@ def _from_book(record: SubmissionRecord, journal: dict[Effect, JournalEntry]) ->
         submission=record.ref.submission,
         status=OrderStatus.TERMINATED if is_open else OrderStatus(record.status),
         failed_step=Step(record.failed_step) if record.failed_step else None,
-        reason="its workflow is gone before it closed; submit it again to settle it"
+        reason="its workflow is gone before it closed; the reconciler settles it, or its next submission"
         if is_open
         else record.reason,
         children=tuple(steps_in_book(order_id, journal)),

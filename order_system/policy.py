@@ -69,23 +69,49 @@ BATCH_WINDOW_LIMIT = 1_000
 BATCH_PAGE_BYTES = 32_000
 """Of the file in one page: about 200 orders of one line, well below the 2 MB that a payload may have."""
 
-BATCH_PAGE_BYTES_LIMIT = 1_000_000
-BATCH_PAGES_WHEN_STOPPING = 1_000
-"""A stopped batch only counts: larger pages, and no more of them than its history bears."""
+BATCH_PAGE_ORDERS = 250
+"""Orders to start in one page, however short their rows: what is left of it travels in one message, too."""
+
+BATCH_PAGE_BYTES_LIMIT = 2_000_000
+BATCH_PAGES_WHEN_STOPPING = 500
+"""A stopped batch only counts: larger pages, and no more of them (six events each) than its history bears."""
 
 BATCH_HISTORY_EVENTS = 4_000
-"""From here on a batch continues as new at the next page. The server suggests it at 4,096."""
+"""From here on a batch continues as new. The server suggests it at 4,096."""
+
+BATCH_HISTORY_EVENTS_LEAST = 40
+"""With fewer, a run would continue as new before it has done anything."""
 
 BATCH_PATIENCE = timedelta(minutes=5)
 """An order that takes longer is handed on by its ID and frees its place in the window."""
 
-BATCH_DRAIN = timedelta(minutes=1)
-"""How long a batch that must continue as new waits for its window to empty; the rest is handed on."""
+BATCH_HANDED_ON_LIMIT = 1_000
+"""When so many take too long, something is wrong with more than these: from then on they keep their places,
+and a full window starts nothing. Their IDs have to fit into one message, too."""
+
+BATCH_DRAIN = timedelta(seconds=5)
+"""How long a batch that must continue as new waits for its orders to end. It starts none meanwhile, so this
+is short; the next run looks up the others, which keep their places."""
+
+BATCH_LAST_TASK = timedelta(milliseconds=1)
+"""A timer before a run ends: the SDK hands a workflow the signals of a task before its cancel, and what ended
+in between would lose that cancel."""
+
+BATCH_CANCEL_FOLLOWS = timedelta(seconds=10)
+"""Whoever has the orders of a batch cancelled cancels the batch next; it waits this long for that."""
+
+BATCH_LOOK_SOON = timedelta(seconds=1)
+BATCH_LOOK_AGAIN = timedelta(seconds=10)
+"""Orders that an earlier run started are looked up after the first, and then at growing intervals up to the
+second."""
 
 BATCH_LAST_LOOK = timedelta(minutes=2)
-BATCH_LOOK_AGAIN = timedelta(seconds=10)
-"""At its end a batch looks for the orders that it handed on, this long and this often. Whatever is still
-open then needs attention."""
+"""At its end a batch looks this long for the orders that it handed on. Whatever is still open then needs
+attention."""
+
+BATCH_PACE_STEP = timedelta(seconds=5)
+BATCH_PACE_OVER = timedelta(seconds=60)
+"""The pace of a batch is measured over this time, give or take a step."""
 
 PAGE_ATTEMPT = timedelta(minutes=1)
 FILE_ATTEMPT = timedelta(minutes=10)
@@ -98,6 +124,48 @@ PAGE_RETRY = RetryPolicy(
     non_retryable_error_types=["FileChanged", "FileRefused"],
 )
 """A page that cannot be read or looked up is tried again: "unknown" must never read as "new"."""
+
+# --- the reconciler -------------------------------------------------------------------------------
+
+RECONCILE_MIN_AGE = timedelta(minutes=1)
+"""A run on schedule leaves out open submissions that are younger than this, or than its interval if that is
+shorter: nearly all of them are under way, and the server need not be asked about each."""
+
+RECONCILE_PAGE = 100
+"""Submissions, or keys in doubt, that are read at once, and settled side by side."""
+
+RECONCILE_AT_ONCE = 20
+"""Calls that one activity has under way at once, to the server or to a gateway."""
+
+RECONCILE_NAMED = 20
+"""Orders that a report names of each kind; all are counted."""
+
+RECONCILE_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=5,
+)
+"""With a limit, unlike UNDO_RETRY: what does not work now is "not yet", and the next run's."""
+
+SETTLE_ATTEMPT = timedelta(seconds=20)
+"""One attempt at an undo by the reconciler: a question to the server, and a call to a gateway."""
+
+KEYS_ATTEMPT = timedelta(minutes=2)
+"""One page of keys in doubt, if each gateway call takes all its time."""
+
+IN_DOUBT_HORIZON = timedelta(hours=1)
+"""How long a key is asked for again after its undo found nothing. The attempt that was not answered was
+given up long before; this is for a request that is still queued somewhere between us and the gateway."""
+
+RECONCILE_HISTORY_EVENTS = 4_000
+"""From here on a run continues as new at the next page; a page adds about 1,300 at most."""
+
+RECONCILE_RUN = timedelta(hours=1)
+"""A run that takes longer is ended by the server, so that one stuck on a bug keeps no other away."""
+
+RECONCILE_CATCH_UP = timedelta(minutes=1)
+"""Of the runs that a server missed while it was down, one of the last minute is made up for."""
 
 # --- worker and clients ---------------------------------------------------------------------------
 
@@ -121,6 +189,9 @@ QUERY = timedelta(seconds=5)
 
 WATCH_POLL = timedelta(milliseconds=250)
 """How often a live view asks for the progress of what it shows."""
+
+WORD_ABOUT_WAITING = timedelta(seconds=10)
+"""A command that has waited this long for a workflow says so: perhaps no worker runs."""
 
 LAST_BREATH = timedelta(milliseconds=100)
 """What a short client program waits before it ends: the SDK's threads must be done with Python by then."""

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
         (".",),
         description="folders and object store URLs, separated by commas, below which order files are read",
     )
+    reconcile_every: int = Field(
+        60,
+        ge=0,
+        le=86_400,
+        description="the seconds between two runs of the reconciler; 0 for none on schedule",
+    )
     ui_url: str = Field(
         "http://localhost:8233",
         pattern="^https?://",

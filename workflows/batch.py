@@ -1,52 +1,33 @@
 """A file of orders: a sliding window of order workflows over it, safe to run again.
 
-The batch reads the file a page at a time and keeps up to `window` orders under way. Each is a child that
-outlives its batch (ABANDON): ending a batch never ends an order. The key of an order is its ID, so running
-the same file again starts only what is new or failed.
+The batch reads the file a page at a time and keeps up to `window` orders under way (`window.py`). Each is a
+child that outlives its batch (ABANDON): ending a batch never ends an order. The key of an order is its ID, so
+running the same file again starts only what is new or failed.
 
-Before its history grows long the batch continues as new at the next page. Completions of children do not
-follow it there, so it waits a while for its window to empty; an order that takes longer is handed on by its
-ID and looked up at the end. One bad row, or one failed order, stops nothing.
+Before its history grows long the batch continues as new, and hands on what it knows: where the next page
+begins, the counts, and the orders under way by their IDs. One bad row, or one failed order, stops nothing.
 """
 
 import asyncio
-from datetime import datetime
+from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ActivityError
 
-from workflows.failures import is_eviction, raise_if_cancelled, state_after, uninterrupted
+from workflows.batch_file import BatchFile
+from workflows.failures import is_eviction, raise_if_cancelled, uninterrupted
+from workflows.window import OrderWindow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.batch import BatchActivities
-    from order_system import policy, search_attributes
+    from order_system import policy
+    from order_system.batch_tally import Tally
     from order_system.batches import (
-        BatchOpening,
+        ENDED,
         BatchProgress,
         BatchRequest,
         BatchState,
         BatchStatus,
-        Fate,
-        LookUpRequest,
-        PagePlan,
-        PageRequest,
-        RefusedStart,
     )
-    from order_system.ids import FINGERPRINT, order_workflow_id
-    from order_system.journal import SubmissionStatus
-    from order_system.messages import OrderOutcome
-    from order_system.models import Order
-    from order_system.progress import StepState
-    from workflows.order import OrderFulfillmentWorkflow
-
-_COUNTED_AS = {
-    SubmissionStatus.FULFILLED: "fulfilled",
-    SubmissionStatus.FAILED: "failed",
-    SubmissionStatus.TERMINATED: "failed",
-    SubmissionStatus.CANCELLED: "cancelled",
-}
 
 
 @workflow.defn
@@ -55,53 +36,55 @@ class BatchFulfillmentWorkflow:
 
     @workflow.init
     def __init__(self, request: BatchRequest) -> None:
+        state = request.state
         self._request = request
-        self._window = request.window
-        self._position = request.state.position
-        self._counts = request.state.counts
-        self._handed_on = dict(request.state.handed_on)
-        self._paused = request.state.paused
+        self._tally = Tally(state, workflow.now, workflow.info().workflow_start_time)
+        self._window = OrderWindow(request.window, self._tally, state)
+        self._file = BatchFile(request, self._tally)
+        self._paused = state.paused
+        self._cancelling_orders = False
         self._status = BatchStatus.RUNNING
-        self._under_way: dict[str, datetime] = {}
-        """Order ID -> when it was started, for those that this run awaits."""
-        self._children: dict[str, ChildWorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        """Held, since the event loop holds tasks only weakly."""
-        self._start_no_more = False
 
     @workflow.run
     async def run(self, request: BatchRequest) -> BatchProgress:
-        patience = asyncio.create_task(self._hand_on_what_takes_too_long())
+        self._window.open()
+        failure = None
         try:
-            if not await self._work_through_the_file():
-                await self._continue_as_new()
+            await self._work_through_the_file()
         except (asyncio.CancelledError, ActivityError) as stopped:
             # A cancel while a page is read arrives as the failure of that activity.
-            if is_eviction(stopped) or workflow.cancellation_reason() is None:
+            if is_eviction(stopped):
                 raise
-            self._status = BatchStatus.STOPPING
+            failure = None if self._stopped() else stopped
+        if self._stopped():
             await uninterrupted(self._count_the_rest())
-        await uninterrupted(self._wait_for_orders())
-        patience.cancel()
-        if self._status is BatchStatus.STOPPING:
-            self._status = BatchStatus.CANCELLED
-            raise asyncio.CancelledError("stopped on request; its orders were left to finish")
-        self._status = BatchStatus.FINISHED
-        return self.progress()
+        await uninterrupted(self._window.see_out())
+        if failure is not None:
+            self._status = BatchStatus.FAILED
+            raise failure
+        return await self._end()
 
     # --- what may be asked of a running batch ----------------------------------------------------
 
     @workflow.query
     def progress(self) -> BatchProgress:
-        paused = self._status is BatchStatus.RUNNING and self._paused
+        """Read from what the workflow keeps, so asking changes nothing."""
+        status, size, tally = self._shown_status(), self._request.file.size, self._tally
+        ended = status in ENDED
+        moving = status in (BatchStatus.RUNNING, BatchStatus.STOPPING)
         return BatchProgress(
             name=self._request.name,
             workflow_id=workflow.info().workflow_id,
-            status=BatchStatus.PAUSED if paused else self._status,
-            window=self._window,
-            bytes_total=self._request.file.size,
-            counts=self._counts,
-            handed_on=tuple(sorted(self._handed_on)),
+            status=status,
+            window=self._window.size,
+            bytes_total=size,
+            counts=tally.counts,
+            started_at=tally.started_at,
+            updated_at=tally.updated_at,
+            orders_expected=tally.counts.valid if ended else tally.expected(size),
+            orders_a_second=tally.whole_pace() if ended else tally.recent_pace(),
+            seconds_left=0.0 if ended else tally.seconds_left(size) if moving else None,
+            handed_on=tuple(sorted(self._window.handed_on())),
         )
 
     @workflow.signal
@@ -111,194 +94,105 @@ class BatchFulfillmentWorkflow:
 
     @workflow.signal
     def resume(self) -> None:
-        self._paused = False
+        if self._paused:
+            self._paused = False
+            self._tally.measure_anew()
 
     @workflow.signal
     def set_window(self, window: int) -> None:
-        self._window = max(1, min(window, policy.BATCH_WINDOW_LIMIT))
+        self._window.size = max(1, min(window, policy.BATCH_WINDOW_LIMIT))
 
     @workflow.signal
     def cancel_orders(self) -> None:
-        """Start no more orders and cancel those under way; a cancel of the batch alone lets them finish."""
-        self._start_no_more = True
-        for child in self._children.values():
-            child.cancel()
+        """Stop, and cancel the orders that this batch has started. A cancel of the batch lets them finish."""
+        self._cancelling_orders = True
+        self._window.cancel_orders()
+
+    def _stopped(self) -> bool:
+        return self._cancelling_orders or workflow.cancellation_reason() is not None
+
+    def _shown_status(self) -> BatchStatus:
+        if self._status in ENDED:
+            return self._status
+        if self._stopped():
+            return BatchStatus.STOPPING
+        return BatchStatus.PAUSED if self._paused else self._status
 
     # --- reading and starting --------------------------------------------------------------------
 
-    async def _work_through_the_file(self) -> bool:
-        """False if the history has grown long before the end of the file."""
-        if self._position is None:
-            await workflow.execute_activity_method(
-                BatchActivities.open_batch,
-                BatchOpening(
-                    batch=workflow.info().workflow_id,
-                    run=workflow.info().first_execution_run_id,
-                    request=self._request,
-                ),
-                start_to_close_timeout=policy.FILE_ATTEMPT,
-                retry_policy=policy.PAGE_RETRY,
-                summary="compare the file's checksum",
-            )
-        while True:
+    async def _work_through_the_file(self) -> None:
+        """Returns at the end of the file, or stopped by `cancel_orders`. Raises CancelledError."""
+        if self._file.position is None:
+            await uninterrupted(self._file.open())  # even if it is cancelled: the book must know of the run
+        while not self._cancelling_orders:
             raise_if_cancelled()
-            page = await self._next_page(self._request.page_bytes)
-            for order in page.start:
-                await workflow.wait_condition(self._may_start)
-                self._start(order)
-            if page.at_end:
-                return True
-            if self._history_is_long():
-                return False
-
-    async def _count_the_rest(self) -> None:
-        """Stopped half-way: read on without starting anything, so that the counts are the whole file's."""
-        for _ in range(policy.BATCH_PAGES_WHEN_STOPPING):
-            if (await self._next_page(policy.BATCH_PAGE_BYTES_LIMIT)).at_end:
+            if self._file.is_done:
                 return
-
-    async def _next_page(self, page_bytes: int) -> PagePlan:
-        page = await workflow.execute_activity_method(
-            BatchActivities.read_page,
-            PageRequest(
-                batch=workflow.info().workflow_id,
-                run=workflow.info().first_execution_run_id,
-                file=self._request.file,
-                position=self._position,
-                page_bytes=page_bytes,
-                only_failed=self._request.only_failed,
-                start_none=self._status is BatchStatus.STOPPING,
-            ),
-            start_to_close_timeout=policy.PAGE_ATTEMPT,
-            retry_policy=policy.PAGE_RETRY,
-            summary="read a page and look its orders up",
-        )
-        self._counts = self._counts.plus(page.counts)
-        self._position = page.position
-        return page
+            if self._history_is_long():
+                await self._continue_as_new()
+            elif not self._file.to_start:
+                await self._file.read_page()
+            elif self._may_start():
+                self._window.start(self._file.to_start.popleft())
+            else:
+                await self._window.until(
+                    lambda: self._may_start() or self._cancelling_orders or self._history_is_long()
+                )
 
     def _may_start(self) -> bool:
-        return not self._paused and not self._start_no_more and len(self._under_way) < self._window
+        return not self._paused and self._window.has_room()
+
+    # --- stopping and ending ---------------------------------------------------------------------
+
+    async def _count_the_rest(self) -> None:
+        """So that the counts are the whole file's; if it can no longer be read, those of what was."""
+        with suppress(ActivityError):
+            await self._file.count_the_rest()
+
+    async def _end(self) -> BatchProgress:
+        if self._cancelling_orders:
+            await self._wait_for_the_cancel()
+        self._status = BatchStatus.CANCELLED if self._stopped() else BatchStatus.FINISHED
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError("stopped on request")
+        return self.progress()
+
+    async def _wait_for_the_cancel(self) -> None:
+        """Whoever has its orders cancelled cancels the batch itself next, so that the server shows it so. It
+        ends even if that never comes."""
+        try:
+            await workflow.wait_condition(
+                lambda: workflow.cancellation_reason() is not None, timeout=policy.BATCH_CANCEL_FOLLOWS
+            )
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError as cancelled:
+            if is_eviction(cancelled):
+                raise
 
     def _history_is_long(self) -> bool:
         info = workflow.info()
         events = info.get_current_history_length()
         return events >= self._request.continue_after_events or info.is_continue_as_new_suggested()
 
-    # --- one order -------------------------------------------------------------------------------
-
-    def _start(self, order: Order) -> None:
-        self._under_way[order.order_id] = workflow.now()
-        self._count("not_started", "running")
-        task = asyncio.create_task(self._see_through(order))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _see_through(self, order: Order) -> None:
-        ended_as = await self._run_order(order)
-        if order.order_id in self._under_way or order.order_id in self._handed_on:
-            self._count("running", ended_as)  # unless the last look has counted it already
-        self._under_way.pop(order.order_id, None)
-        self._children.pop(order.order_id, None)
-        self._handed_on.pop(order.order_id, None)
-
-    async def _run_order(self, order: Order) -> str:
-        """The count that its end belongs to."""
-        try:
-            child = await workflow.start_child_workflow(
-                OrderFulfillmentWorkflow.run,
-                order,
-                id=order_workflow_id(order.order_id),
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                memo={FINGERPRINT: order.fingerprint()},
-                static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
-                search_attributes=search_attributes.of_new_order(order.order_id, self._request.name),
-            )
-        except WorkflowAlreadyStartedError:
-            return await self._refused(order)
-        self._children[order.order_id] = child
-        try:
-            await child
-        except ChildWorkflowError as failure:
-            return "cancelled" if state_after(failure) is StepState.CANCELLED else "failed"
-        return "fulfilled"
-
-    async def _refused(self, order: Order) -> str:
-        """It was started or fulfilled between our look at the page and our start."""
-        answer = await workflow.execute_activity_method(
-            BatchActivities.decide_refused,
-            RefusedStart(
-                batch=workflow.info().workflow_id,
-                run=workflow.info().first_execution_run_id,
-                order_id=order.order_id,
-                fingerprint=order.fingerprint(),
-            ),
-            start_to_close_timeout=policy.EFFECT_ATTEMPT,
-            retry_policy=policy.PAGE_RETRY,
-            summary=f"{order.order_id} is known already: as what?",
-        )
-        return "conflicting" if answer.fate is Fate.CONFLICT else "skipped"
-
-    def _count(self, leaves: str, joins: str) -> None:
-        change = {leaves: getattr(self._counts, leaves) - 1, joins: getattr(self._counts, joins) + 1}
-        self._counts = self._counts.model_copy(update=change)
-
-    # --- stragglers and the end ------------------------------------------------------------------
-
-    async def _hand_on_what_takes_too_long(self) -> None:
-        """So that an order which waits for a person does not keep a place in the window for ever."""
-        while True:
-            await workflow.sleep(policy.BATCH_PATIENCE)
-            longest = workflow.now() - policy.BATCH_PATIENCE
-            self._hand_on([order_id for order_id, since in self._under_way.items() if since <= longest])
-
-    def _hand_on(self, order_ids: list[str]) -> None:
-        for order_id in order_ids:
-            del self._under_way[order_id]
-            child = self._children.get(order_id)
-            self._handed_on[order_id] = child.first_execution_run_id if child else None
-
     async def _continue_as_new(self) -> None:
-        try:
-            await workflow.wait_condition(lambda: not self._under_way, timeout=policy.BATCH_DRAIN)
-        except TimeoutError:
-            self._hand_on(list(self._under_way))
-        raise_if_cancelled()
+        """Returns if the batch is stopped meanwhile: a cancel, of it or of its orders, is seen to the end in
+        the run that it came to."""
+        await self._window.drain(self._stopped)
+        await workflow.sleep(policy.BATCH_LAST_TASK)
+        if self._stopped():
+            return
+        state = BatchState(
+            position=self._file.position,
+            at_end=self._file.at_end,
+            to_start=tuple(self._file.to_start),
+            counts=self._tally.counts,
+            under_way=self._window.under_way(),
+            handed_on=self._window.handed_on(),
+            paused=self._paused,
+            started_at=self._tally.started_at,
+            pace=self._tally.marks,
+        )
         workflow.continue_as_new(
-            self._request.model_copy(
-                update={
-                    "window": self._window,
-                    "state": BatchState(
-                        position=self._position,
-                        counts=self._counts,
-                        handed_on=self._handed_on,
-                        paused=self._paused,
-                    ),
-                }
-            )
+            self._request.model_copy(update={"window": self._window.size, "state": state})
         )
-
-    async def _wait_for_orders(self) -> None:
-        await workflow.wait_condition(lambda: not self._under_way)
-        until = workflow.now() + policy.BATCH_LAST_LOOK
-        while self._handed_on:
-            await self._look_up_handed_on()
-            if not self._handed_on or workflow.now() >= until:
-                break
-            await workflow.sleep(policy.BATCH_LOOK_AGAIN)
-        for _ in self._handed_on:
-            self._count("running", "needing_attention")
-
-    async def _look_up_handed_on(self) -> None:
-        answer = await workflow.execute_activity_method(
-            BatchActivities.look_up,
-            LookUpRequest(submissions=self._handed_on),
-            start_to_close_timeout=policy.EFFECT_ATTEMPT,
-            retry_policy=policy.PAGE_RETRY,
-            summary="what became of the orders that took long?",
-        )
-        for order_id, status in answer.statuses.items():
-            if order_id in self._handed_on:
-                del self._handed_on[order_id]
-                self._count("running", _COUNTED_AS[status])

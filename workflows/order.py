@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.attention import AnswerReceipt, GiveUp, Resolution, StepRetry
     from order_system.ids import Step
     from order_system.messages import (
+        ABANDONED,
         AlreadyFulfilled,
         Charged,
         InventoryRequest,
@@ -199,8 +200,7 @@ class OrderFulfillmentWorkflow:
     async def _settle(self, older: SubmissionRef) -> None:
         """An earlier submission of this order was terminated or forgotten before it closed. It is undone,
         or found fulfilled, with its own keys; then payment asks again."""
-        abandoned = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
-        await self._desk.attend(Saga(older, self._board)).unwind(abandoned)
+        await self._desk.attend(Saga(older, self._board)).unwind(ABANDONED)
         self._board.forget_undos()
 
 

@@ -9,6 +9,7 @@ from workflows.inventory import InventoryWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.payment import PaymentWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.shipping import ShippingWorkflow
 
 WORKFLOWS = [
@@ -18,4 +19,5 @@ WORKFLOWS = [
     InventoryWorkflow,
     ShippingWorkflow,
     NotificationWorkflow,
+    ReconciliationWorkflow,
 ]

@@ -7,6 +7,7 @@ from order_system.batch_files.references import (
     FileFormat,
     FileRef,
     FileRefused,
+    FileUnreachable,
     InvalidMapping,
     Position,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "FileFormat",
     "FileRef",
     "FileRefused",
+    "FileUnreachable",
     "InvalidMapping",
     "Position",
 ]

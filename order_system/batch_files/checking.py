@@ -20,7 +20,7 @@ from order_system.batch_files.columns import (
 from order_system.batch_files.findings import Mistake, ParsedOrder, RowProblem, told
 from order_system.batch_files.formulas import undefused
 from order_system.batch_files.layouts import Layout
-from order_system.batch_files.quick_check import are_plain, canonical_text, canonical_texts
+from order_system.batch_files.quick_check import agree, are_plain, canonical_text, canonical_texts
 from order_system.bill import MAX_LINES
 from order_system.intake import Problem, examine, presentable_id
 from order_system.json_documents import Document, spell
@@ -48,7 +48,11 @@ def _quickly(blocks: Sequence[Block], layout: Layout) -> list[str | None]:
     orders = [() if block.mistakes or block.count > MAX_LINES else block.rows for block in blocks]
     if not layout.is_shopify:
         return canonical_texts(orders)
-    readings = list(map(shopify.readings, orders))
+    # Merging the rows of one SKU would hide where they contradict each other.
+    readings = [
+        shopify.readings(rows if agree([fields for _, fields in rows]) else ()) if rows else iter(())
+        for rows in orders
+    ]
     contents: list[str | None] = [None] * len(orders)
     while any(attempts := [next(more, ()) for more in readings]):
         contents = [known or new for known, new in zip(contents, canonical_texts(attempts), strict=True)]
@@ -153,7 +157,7 @@ def _in_the_file(
 
 
 def _cleaned(cell: str) -> str:
-    return undefused(cell.strip())
+    return undefused(cell.strip()).strip()
 
 
 def _parsed(block: Block, content: str, hold_on_failure: timedelta | None = None) -> ParsedOrder:

@@ -131,11 +131,11 @@ class _Lines:
             except csv.Error:
                 return None
         one_on_each_line = len(cells) == len(self.texts)
-        return (
-            PlainRows(self.line, self.offsets, self.texts, cells)
-            if one_on_each_line and all(map(any, cells))
-            else None
-        )
+        # A row of one cell may be nothing but blanks.
+        none_blank = all(map(any, cells)) and min(map(len, cells), default=0) > 1
+        if one_on_each_line and none_blank:
+            return PlainRows(self.line, self.offsets, self.texts, cells)
+        return None
 
     def _take_proper_rows(self, rows: list[Row], first: int, width: int | None) -> tuple[int, int]:
         """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one

@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from order_system.batch_files import shopify
 from order_system.batch_files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
+from order_system.batch_files.formulas import undefused
 from order_system.batch_files.references import ColumnMapping, FileFormat, FileRef, FileRefused
 
 MAX_COLUMNS = 500
@@ -96,7 +97,7 @@ class _Header:
 
     def repeated_columns(self) -> list[str]:
         return [
-            f"the column {shown(self._header[places[0]])} stands there {len(places)} times; keep one"
+            f"the column {shown(self._header[places[0]].strip())} stands there {len(places)} times; keep one"
             for places in self._places.values()
             if len(places) > 1
         ]
@@ -123,4 +124,4 @@ class _Header:
 
 
 def _key(name: str) -> str:
-    return name.strip().casefold()
+    return undefused(name.strip()).strip().casefold()

@@ -70,7 +70,7 @@ def read_page(ref: FileRef, start: Position, roots: Sequence[str], max_bytes: in
         try:
             for findings, offset, line in _findings(ref, start, _chunks(source, page, ref.size, max_bytes)):
                 page.take(findings, offset, line)
-                if page.bytes_read >= max_bytes:
+                if page.rows and page.bytes_read >= max_bytes:
                     break
         except _PageFull:
             pass
@@ -86,7 +86,7 @@ def _chunks(source: Source, page: Page, size: int, max_bytes: int) -> Iterator[b
     """The bytes of the page; then, if no order has ended in them, more until one has."""
     offset, wanted = page.start.offset, max_bytes
     while offset < size:
-        if offset > page.start.offset and (page.orders or page.problems):
+        if offset > page.start.offset and page.rows:
             raise _PageFull
         chunk = source.read(offset, min(wanted, size - offset))
         if not chunk:

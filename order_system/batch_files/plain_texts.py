@@ -45,17 +45,17 @@ def _are_plain(field: str, texts: Sequence[str]) -> bool:
     lines = "\n".join(("", *texts, ""))
     pattern = _COLUMN_OF.get(field)
     return (
-        (_are_labels(lines, len(texts)) if pattern is None else pattern.fullmatch(lines) is not None)
+        lines.count("\n") == len(texts) + 1
+        and (_are_labels(lines) if pattern is None else pattern.fullmatch(lines) is not None)
         and (field not in _MOST_CHARACTERS or max(map(len, texts)) <= _MOST_CHARACTERS[field])
         and not _may_hold_card_number(lines, texts)
     )
 
 
-def _are_labels(lines: str, count: int) -> bool:
-    """Nothing in them hides, breaks a line, has to be trimmed, or begins with an apostrophe."""
+def _are_labels(lines: str) -> bool:
+    """Nothing in them hides, has to be trimmed, or begins with an apostrophe."""
     return (
         lines.replace("\n", "").isprintable()
-        and lines.count("\n") == count + 1
         and "\n " not in lines
         and " \n" not in lines
         and "\n'" not in lines

@@ -53,10 +53,11 @@ def canonical_texts(orders: Sequence[Rows]) -> list[str | None]:
         firsts = {field: [column[first] for first, _ in spans] for field, column in table.columns.items()}
         costs = [sum(table.costs[first:after]) for first, after in spans]
         unfit = _unfit(currency, firsts, costs)
-        spelt = _spelt(currency, firsts, [",".join(table.lines[first:after]) for first, after in spans])
+        lines = table.lines()
+        spelt = _spelt(currency, firsts, [",".join(lines[first:after]) for first, after in spans])
         for place, (number, (first, after)) in enumerate(zip(numbers, spans, strict=True)):
             is_plain = place not in unfit and table.unusual.isdisjoint(range(first, after))
-            if is_plain and _agree(rows[first:after]):
+            if is_plain and _are_one_order(rows[first:after]):
                 texts[number] = spelt[place]
     return texts
 
@@ -81,7 +82,6 @@ class _Table:
         self.unusual |= _rows_with(_NO_NUMBER, self._quantities, self._prices)
         self.unusual |= _rows_with("", self.columns["sku"], self.columns["unit_price"])
 
-    @property
     def lines(self) -> list[str]:
         """Of each row the canonical text of the order's line."""
         skus = _in_json(self.columns["sku"])
@@ -101,7 +101,8 @@ def _unfit(currency: str, orders: Columns, costs: Sequence[int]) -> set[int]:
     for number, (cost, fee, tax, discount, total) in enumerate(rows):
         amount = cost + fee + tax - discount
         # Mostly the total is written with all decimals, which is told without reading it.
-        in_full = total[point : point + 1] == "." and total[:point] + total[point + 1 :] == str(amount)
+        whole, dot, fraction = total[:point], total[point : point + 1], total[point + 1 :]
+        in_full = bool(whole) and dot == "." and whole + fraction == str(amount)
         if not 0 < amount <= MAX_AMOUNT or not (in_full or not total or minor[total] == amount):
             unfit.add(number)
     return unfit
@@ -156,13 +157,23 @@ def _rows_with(value: object, *columns: Sequence[object]) -> set[int]:
     return {row for column in columns if value in column for row, cell in enumerate(column) if cell == value}
 
 
-def _agree(rows: Sequence[Fields]) -> bool:
-    """Whether the further rows of an order repeat its fields or leave them blank, and no SKU comes twice."""
-    if len({row[_SKU] for row in rows}) < len(rows) or len(rows) > MAX_LINES:
-        return False
+def _are_one_order(rows: Sequence[Fields]) -> bool:
+    no_sku_twice = len({row[_SKU] for row in rows}) == len(rows)
+    return no_sku_twice and len(rows) <= MAX_LINES and agree(rows)
+
+
+def agree(rows: Sequence[Fields]) -> bool:
+    """Whether the further rows of an order repeat its fields or leave them blank."""
     # Between its ID and what follows the three fields of a line.
     first, *further = [(row[0], row[1:_SKU] + row[_SKU + 3 : len(FIELDS)]) for row in rows]
-    return all(order_id == first[0] and (rest == first[1] or not any(rest)) for order_id, rest in further)
+    return all(
+        order_id == first[0] and (rest == first[1] or not any(rest) or _partly_repeats(rest, first[1]))
+        for order_id, rest in further
+    )
+
+
+def _partly_repeats(rest: Fields, first: Fields) -> bool:
+    return all(not cell or cell == one for cell, one in zip(rest, first, strict=True))
 
 
 class _Amounts(dict[str, int]):

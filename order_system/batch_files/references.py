@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from order_system.errors import InvalidOrder, InvalidUsage
+from order_system.errors import InvalidOrder, InvalidUsage, TransientError
 from order_system.models import Wire
 
 
@@ -18,6 +18,10 @@ class FileRefused(InvalidOrder):
 
 class FileChanged(FileRefused):
     """The file is no longer the one that the reference was made of."""
+
+
+class FileUnreachable(TransientError):
+    """An object store does not answer, or says no for now. Worth another try."""
 
 
 class InvalidMapping(InvalidUsage):

@@ -68,19 +68,20 @@ def preset(mapping: ColumnMapping, header: Sequence[str]) -> ColumnMapping:
 
 
 def tidied_id(name: str) -> str:
-    return name.strip().removeprefix("#")
+    return name.strip().removeprefix("#").lstrip()
 
 
 def tidied(fields: Fields) -> Fields:
-    """One row without the export's habits."""
-    tidy = list(fields)
-    tidy[_PLACE["order_id"]] = tidied_id(fields[_PLACE["order_id"]])
-    tidy[_PLACE["postal_code"]] = fields[_PLACE["postal_code"]].strip().removeprefix("'")
-    second_line = fields[_PLACE["second_address_line"]].strip()
+    """One row without the export's habits, and without blanks around its cells: whether the rows add up must
+    not hang on them."""
+    tidy = [cell.strip() for cell in fields]
+    tidy[_PLACE["order_id"]] = tidied_id(tidy[_PLACE["order_id"]])
+    tidy[_PLACE["postal_code"]] = tidy[_PLACE["postal_code"]].removeprefix("'")
+    second_line = tidy[_PLACE["second_address_line"]]
     if second_line:
-        tidy[_PLACE["street"]] = f"{fields[_PLACE['street']].strip()}, {second_line}"
-    if not fields[_PLACE["sku"]].strip():
-        tidy[_PLACE["sku"]] = sku_of_name(fields[_PLACE["item_name"]])
+        tidy[_PLACE["street"]] = f"{tidy[_PLACE['street']]}, {second_line}"
+    if not tidy[_PLACE["sku"]]:
+        tidy[_PLACE["sku"]] = sku_of_name(tidy[_PLACE["item_name"]])
     return tuple(tidy)
 
 
@@ -104,11 +105,14 @@ def cancelled_line(rows: Sequence[NumberedRow]) -> int | None:
 
 def readings(rows: Sequence[NumberedRow]) -> Iterator[list[NumberedRow]]:
     """What the rows of an order may mean, likeliest first: the first that adds up to `Total` counts. The
-    order's fields must all stand on its first row. An order that was cancelled means nothing."""
+    order's fields must all stand on its first row. An order that was cancelled means nothing, and one without
+    a `Total` nothing but what stands there."""
     if not rows or cancelled_line(rows) is not None:
         return
     rows = _merged(rows)
     yield rows
+    if not rows[0][1][_PLACE["total"]].strip():
+        return
     without_tax = _without(rows, "tax")
     yield without_tax  # the prices hold it already
     if _discount_is_on_shipping(rows):

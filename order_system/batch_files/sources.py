@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
-from order_system.batch_files.references import FileRefused
+from order_system.batch_files.references import FileRefused, FileUnreachable
 
 SETTING = "ORDER_FILE_ROOTS"
 
@@ -43,7 +43,8 @@ class Source(Protocol):
 
 @contextmanager
 def open_source(url: str, roots: Sequence[str]) -> Generator[Source]:
-    """Raises FileRefused: outside of the roots, missing, no regular file, or not to be read by us."""
+    """Raises FileRefused: outside of the roots, missing, no regular file, or not to be read by us; and
+    FileUnreachable, then and later, if an object store fails."""
     if "://" in url and not url.lower().startswith(("file://", "local://")):
         yield _open_remote(url, roots)
         return
@@ -131,13 +132,34 @@ class _RemoteFile:
     url: str
     store: Any
     path: str
+    size: int
+    """When it was opened."""
 
     def stamp(self) -> Stamp:
-        self.store.invalidate_cache()
-        return Stamp(int(self.store.size(self.path)), str(self.store.ukey(self.path)))
+        with _reaching(self.url):
+            self.store.invalidate_cache()
+            return Stamp(int(self.store.size(self.path)), str(self.store.ukey(self.path)))
 
     def read(self, offset: int, length: int) -> bytes:
-        return bytes(self.store.cat_file(self.path, start=offset, end=offset + length)) if length else b""
+        end = min(offset + length, self.size)
+        if end <= offset:
+            return b""  # S3 and HTTP refuse a range that begins at the end
+        with _reaching(self.url):
+            return bytes(self.store.cat_file(self.path, start=offset, end=end))
+
+
+@contextmanager
+def _reaching(url: str) -> Generator[None]:
+    """Stores have errors of their own, with no common root. Raises FileUnreachable."""
+    try:
+        yield
+    except Exception as failure:
+        raise _unreachable(url, failure) from None
+
+
+def _unreachable(url: str, failure: Exception) -> FileUnreachable:
+    what = f"{type(failure).__name__}: {failure}".partition("\n")[0][:200]
+    return FileUnreachable(f"{url}: the object store does not give it out just now ({what})")
 
 
 def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
@@ -150,8 +172,9 @@ def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
     try:
         store, path = fsspec.core.url_to_fs(url, use_listings_cache=False)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         # Not `isfile`, to which a store that cannot be reached has no such file.
-        if store.info(path)["type"] == "file":
-            return _RemoteFile(url, store, cast("str", path))
+        info = cast("dict[str, Any]", store.info(path))
+        if info["type"] == "file":
+            return _RemoteFile(url, store, cast("str", path), int(info["size"]))
         refusal = "is a folder; name a file"
     except FileNotFoundError:
         refusal = "there is no such file"
@@ -161,6 +184,8 @@ def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
         refusal = "cannot be read: no object store is known by that address"
     except PermissionError:
         refusal = "cannot be read: permission denied"
+    except Exception as failure:
+        raise _unreachable(url, failure) from None
     raise FileRefused(f"{url}: {refusal}")
 
 

@@ -12,6 +12,7 @@ from order_system.cli.children import children
 from order_system.cli.ending import run_to_exit_code, until_interrupted
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
 from order_system.cli.options import Embedded, Json
+from order_system.cli.reconcile import reconcile
 from order_system.cli.reports import audit_view, scenarios_table
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, configured, exit_code, open_session
@@ -156,6 +157,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 app.command(batch)
 app.command(children)
+app.command(reconcile, help_epilogue=MORE_HELP)
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
 app.command(

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Generator, Iterator, Sequence
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import IO, Any, cast
 
 from order_system.batch_client import LineOutcome
@@ -18,9 +20,16 @@ from order_system.csv_orders import REJECT_REASON, defuse
 MAX_RAW_BYTES = 10_000_000
 """Of one row; a longer one is written as far as it was looked at."""
 
+_OLD_REASON = re.compile(r"line \d+[ ,]")
+_MAY_BEGIN_A_FORMULA = re.compile(r'(?:^|(?<=[,"\r\n]))(?= *[=+\-@\t\uff1d\uff0b\uff0d\uff20])')
+"""Where in a broken row a spreadsheet may see a cell begin, whatever it makes of the quotes."""
+
 
 class RejectsFile:
-    """The refused rows as they were, with the reason, so that the mended file can be run as it is."""
+    """The refused rows as they were, with the reason, so that the mended file can be run as it is.
+
+    It is mended in a spreadsheet, so each cell that looks like a formula has an apostrophe before it. Reading
+    takes it away again: to us the rows mean what they meant."""
 
     def __init__(self, file: IO[str], ref: FileRef, source: Source) -> None:
         self._file = file
@@ -33,42 +42,41 @@ class RejectsFile:
         self._rows = self._all_rows()
         self._next = next(self._rows, None)
         if ref.format is not FileFormat.JSONL:
-            self._file.write(self._csv([*self._without_reasons(ref.columns), REJECT_REASON]))
+            self._file.write(self._csv(map(defuse, [*self._without_reasons(ref.columns), REJECT_REASON])))
 
     def add(self, line: LineOutcome) -> None:
         """Lines come in the order of the file."""
-        while self._next is not None and self._next[1].line <= line.last_line:
-            start, row = self._next
-            if row.line >= line.first_line:
-                self._file.write(self._with_reason(start, row, line.reason or ""))
+        while self._next is not None and self._next.line <= line.last_line:
+            if self._next.line >= line.first_line:
+                self._file.write(self._with_reason(self._next, line.reason or ""))
             self._next = next(self._rows, None)
 
-    def _all_rows(self) -> Iterator[tuple[int, Row]]:
-        """With the offset behind the row before."""
-        start = self._ref.start.offset
-        for rows in rows_of(self._ref, self._ref.start, chunks_from(self._source, start)):
-            for row in rows:
-                yield start, row
-                start = row.end
+    def _all_rows(self) -> Iterator[Row]:
+        start = self._ref.start
+        return chain.from_iterable(rows_of(self._ref, start, chunks_from(self._source, start.offset)))
 
-    def _with_reason(self, start: int, row: Row, reason: str) -> str:
+    def _with_reason(self, row: Row, reason: str) -> str:
         if self._ref.format is FileFormat.JSONL:
-            return _json_line(self._raw(start, row), reason)
-        if row.broken is None and len(row.cells) == len(self._ref.columns):
-            return self._csv([*self._without_reasons(row.cells), defuse(reason)])
-        return f"{self._raw(start, row)},{self._csv([defuse(reason)])}"
+            return _json_line(self._raw(row), reason)
+        if row.broken is None:
+            return self._csv(map(defuse, [*self._without_reasons(row.cells), reason]))
+        raw = _MAY_BEGIN_A_FORMULA.sub("'", self._raw(row))
+        return f"{raw},{self._csv([defuse(reason)])}"
 
-    def _raw(self, start: int, row: Row) -> str:
-        size = row.end - start
+    def _raw(self, row: Row) -> str:
+        size = row.end - row.offset
         if row.broken is None or size > MAX_RAW_BYTES:
             return row.text.rstrip("\r\n")
-        # Of a row that is too long `text` is only the beginning. Blank rows may stand before it.
-        return self._source.read(start, size).decode(self._ref.encoding, "replace").strip("\r\n")
+        # Of a row that is too long `text` is only the beginning.
+        return self._source.read(row.offset, size).decode(self._ref.encoding, "replace").rstrip("\r\n")
 
     def _without_reasons(self, cells: Sequence[str]) -> list[str]:
+        if self._ours and len(cells) != len(self._ref.columns):
+            # A ragged row has its old reason at the end. Left there, it could fill the cell that is missing.
+            return list(cells[:-1] if _OLD_REASON.match(cells[-1]) else cells)
         return [cell for place, cell in enumerate(cells) if place not in self._ours]
 
-    def _csv(self, cells: Sequence[str]) -> str:
+    def _csv(self, cells: Iterable[str]) -> str:
         text = io.StringIO(newline="")
         csv.writer(text).writerow(cells)
         return text.getvalue()

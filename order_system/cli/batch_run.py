@@ -12,7 +12,7 @@ from order_system import policy
 from order_system.batch_files import FileFormat, FileRef
 from order_system.batch_files.columns import parse_mapping
 from order_system.batches import BatchProgress, BatchStatus
-from order_system.cli.batch_views import Pace, progress_picture, progress_table, progress_words
+from order_system.cli.batch_views import progress_picture, progress_table, progress_words
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, INVALID, Session
 from order_system.client import reaching_server
@@ -92,12 +92,11 @@ async def _link(session: Session, workflow_id: str) -> str | None:
 
 
 async def _follow(session: Session, screen: Screen, name: str) -> BatchProgress:
-    pace, progress = Pace(), None
+    progress = None
     try:
         with screen.updating() as show:
             async for progress in session.system.batch_client(session.temporal).watch(name):
-                pace.saw(progress.counts)
-                show(progress_picture(progress, pace), progress_words(progress, pace))
+                show(progress_picture(progress), progress_words(progress))
     except asyncio.CancelledError:
         when = "when --embedded is used again" if session.embedded else "without us"
         screen.say(f"the batch goes on {when}: starter.py batch status {name}")

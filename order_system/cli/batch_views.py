@@ -1,7 +1,5 @@
 """Batches as people see them: the plan, the running counts, the end."""
 
-import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +14,6 @@ from order_system.messages import OrderStatus
 
 MAX_SHOWN = 20
 """Orders named in one list."""
-
-PACE_SECONDS = 30
-"""What the rate is measured over."""
 
 _STYLES = {
     "fulfilled": STATUS_STYLE[OrderStatus.FULFILLED],
@@ -53,63 +48,26 @@ def named(status: str) -> Text:
 # --- while it runs --------------------------------------------------------------------------------
 
 
-class Pace:
-    """How fast orders end, seen from here."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def saw(self, counts: BatchCounts) -> None:
-        now = time.monotonic()
-        self._seen.append((now, ended(counts)))
-        while now - self._seen[0][0] > PACE_SECONDS:
-            self._seen.popleft()
-
-    @property
-    def orders_a_second(self) -> float:
-        (since, before), (until, after) = self._seen[0], self._seen[-1]
-        return (after - before) / (until - since) if until > since else 0.0
-
-    def seconds_left(self, progress: BatchProgress) -> float | None:
-        rate = self.orders_a_second
-        return (_expected(progress) - ended(progress.counts)) / rate if rate else None
-
-
-def ended(counts: BatchCounts) -> int:
-    return counts.valid - counts.running - counts.not_started
-
-
-def _expected(progress: BatchProgress) -> int:
-    """Orders in the whole file, going by what has been read of it."""
-    counts = progress.counts
-    read = max(1, counts.bytes_read)
-    return max(counts.valid, round(counts.valid * max(read, progress.bytes_total) / read))
-
-
-def progress_picture(progress: BatchProgress, pace: Pace) -> RenderableType:
-    expected = max(1, _expected(progress))
+def progress_picture(progress: BatchProgress) -> RenderableType:
+    expected, done = max(1, progress.orders_expected), progress.counts.ended
     line = Table.grid(padding=(0, 2))
-    done = ended(progress.counts)
-    line.add_row(
-        progress.status,
-        f"{done:,}/{expected:,}",
-        ProgressBar(expected, done, width=30),
-        _speed(progress, pace),
-    )
+    bar = ProgressBar(expected, done, width=30)
+    line.add_row(progress.status, f"{done:,}/{expected:,}", bar, _pace(progress))
     return Group(line, _counts_line(progress.counts))
 
 
-def progress_words(progress: BatchProgress, pace: Pace) -> str:
-    return (
-        f"{progress.name} {progress.status}: {_counts_line(progress.counts)}{_speed(progress, pace, ' · ')}"
-    )
+def progress_words(progress: BatchProgress) -> str:
+    parts = [f"{progress.name} {progress.status}: {_counts_line(progress.counts)}", _pace(progress)]
+    return " · ".join(part for part in parts if part)
 
 
-def _speed(progress: BatchProgress, pace: Pace, before: str = "") -> str:
-    left = pace.seconds_left(progress)
-    if left is None:
-        return ""
-    return f"{before}{pace.orders_a_second:.1f} orders/s, {in_time(round(left) * 1000 or 1000)} left"
+def _pace(progress: BatchProgress) -> str:
+    parts: list[str] = []
+    if progress.orders_a_second:
+        parts.append(f"{progress.orders_a_second:.1f} orders/s")
+    if progress.seconds_left:
+        parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
+    return ", ".join(parts)
 
 
 def _counts_line(counts: BatchCounts) -> Text:
@@ -137,6 +95,7 @@ def progress_table(progress: BatchProgress) -> RenderableType:
             table.add_row(named(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}")
     if counts.rows:
         table.add_row("rows read", f"{counts.rows:,}")
+    table.caption = _pace(progress)
     waiting = ", ".join(progress.handed_on[:MAX_SHOWN])
     return Group(table, *([Text(f"these take long: {waiting}", style="bold magenta")] if waiting else []))
 

@@ -25,13 +25,15 @@ Examples
   cat orders.jsonl | python starter.py submit - --json
   python starter.py status ORDER-001
   python starter.py children batch-orders --status failed
+  python starter.py reconcile
   python starter.py batch plan examples/orders.csv
   python starter.py batch run examples/orders.csv --wait
 
 Exit codes
   0    every order that was watched came to a clean end: fulfilled, or failed
        or cancelled with everything undone; or nothing was watched
-  1    an order needs attention, or the audit found something broken
+  1    an order needs attention, the audit found something broken, or the
+       reconciler could not settle something yet
   2    invalid input, settings or usage; nothing was submitted
   3    the Temporal server cannot be reached
   4    with --strict: an order was not fulfilled

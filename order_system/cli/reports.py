@@ -97,6 +97,10 @@ def _audit_lines(report: AuditReport) -> Iterator[Text]:
         yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
     yield from _unsettled("in doubt", report.in_doubt)
     yield from _unsettled("handled by a person", report.handled)
+    if report.open_submissions or report.in_doubt:
+        yield Text(
+            "starter.py reconcile settles what no workflow is at work on, and asks for what is in doubt"
+        )
     broken = sum(not check.holds for check in report.checks)
     verdict = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"
     yield Text(verdict, style="bold green" if report.clean else "bold red")

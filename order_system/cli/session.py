@@ -89,7 +89,7 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
         # The worker's lines would tear the display, which tells its story anyway.
         configure_logging(settings, file=worker_log(settings))
         temporal = await connect(server.address, server.namespace)
-        async with open_order_system(settings) as system, system.worker(temporal):
+        async with open_order_system(settings) as system, system.serving(temporal):
             yield Session(system, temporal, server.ui_url, embedded=True)
 
 

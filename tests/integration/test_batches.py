@@ -18,7 +18,6 @@ from tests.fixtures.waiting import eventually
 from workflows.batch import BatchFulfillmentWorkflow
 
 SECONDS = 60
-SMALL_HISTORY = 150
 SMALL_PAGE = 1_500
 
 
@@ -28,64 +27,49 @@ def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop
 
 
 async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> None:
+    """With continuing as new on the way, which loses and repeats nothing."""
     name = f"again-{shop.task_queue}"
-    ids = [f"{name}-{number:03d}" for number in range(60)]
+    ids = [f"{name}-{number:03d}" for number in range(30)]
     rows = [
-        row(order_id, card="pm_card_declined" if at % 20 == 7 else "pm_card_ok")
+        row(order_id, card="pm_card_declined" if at % 10 == 7 else "pm_card_ok")
         for at, order_id in enumerate(ids)
     ]
     rows.insert(11, row(ids[10], sku="SECOND-LINE"))  # the same order goes on
     rows.append(row(ids[0]))  # a second block of the first order
-    rows.insert(30, row(f"{name}-bad", quantity="0"))
+    rows.insert(20, row(f"{name}-bad", quantity="0"))
     file = write_orders(tmp_path / "orders.csv", rows)
-    request = await shop.request(
-        name, file, window=10, page_bytes=SMALL_PAGE, continue_after_events=SMALL_HISTORY
-    )
+    request = await shop.request(name, file, window=8, page_bytes=SMALL_PAGE, continue_after_events=60)
     async with shop.open(), asyncio.timeout(SECONDS * 2):
         first = await shop.run(request)
+        runs = await shop.runs(name)
         charges = len((await shop.world.statement()).charges)
         again = await shop.run(request)
         lines = await shop.outcome(name)
 
     assert first.status == BatchStatus.FINISHED
     assert_adds_up(first)
-    assert (
-        first.counts.valid,
-        first.counts.fulfilled,
-        first.counts.failed,
-        first.counts.rejected,
-        first.counts.duplicate,
-    ) == (60, 57, 3, 1, 1)
-    assert (first.counts.rows, first.counts.rows_valid) == (63, 61)
-    assert file.stat().st_size == first.counts.bytes_read == first.bytes_total
+    counts = first.counts
+    assert (counts.valid, counts.fulfilled, counts.failed) == (30, 27, 3)
+    assert (counts.rejected, counts.duplicate, counts.rows, counts.rows_valid) == (1, 1, 33, 31)
+    assert file.stat().st_size == counts.bytes_read == first.bytes_total
+
+    assert len(runs) >= 3, "it has continued as new, twice at least"
+    assert first.started_at == min(run.start_time for run in runs), "the start of the first of them"
+    assert (first.orders_expected, first.seconds_left) == (30, 0)
+    seconds = (first.updated_at - first.started_at).total_seconds()
+    assert first.orders_a_second == pytest.approx(30 / seconds, abs=0.01)
 
     assert_adds_up(again)
-    assert (again.counts.skipped, again.counts.failed) == (57, 3), "what failed is run again"
-    assert charges == len((await shop.world.statement()).charges), "nothing fulfilled is charged again"
+    assert (again.counts.skipped, again.counts.failed) == (27, 3), "what failed is run again"
+    assert charges == 27 == len((await shop.world.statement()).charges), "nothing is charged twice"
     covered = [number for line in lines for number in range(line.first_line, line.last_line + 1)]
-    assert list(range(2, 65)) == sorted(covered), "every line exactly once"
+    assert list(range(2, 35)) == sorted(covered), "every line exactly once"
     assert Counter(line.status for line in lines) == {
-        "fulfilled": 57,
+        "fulfilled": 27,
         "failed": 3,
         "rejected": 1,
         "duplicate": 1,
     }
-    await shop.assert_clean()
-
-
-async def test_continue_as_new_on_the_way_loses_and_repeats_nothing(shop: BatchShop, tmp_path: Path) -> None:
-    name = f"long-{shop.task_queue}"
-    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-{number:03d}") for number in range(40)])
-    request = await shop.request(
-        name, file, window=8, page_bytes=SMALL_PAGE, continue_after_events=SMALL_HISTORY
-    )
-    async with shop.open(), asyncio.timeout(SECONDS):
-        progress = await shop.run(request)
-    assert (progress.counts.valid, progress.counts.fulfilled) == (40, 40)
-    handle = shop.temporal.get_workflow_handle(progress.workflow_id)
-    description = await handle.describe()
-    assert description.raw_description.workflow_execution_info.first_run_id != description.run_id
-    assert len((await shop.world.statement()).charges) == 40
     await shop.assert_clean()
 
 
@@ -97,7 +81,7 @@ async def test_default_faults_are_run_again_until_all_is_decided(
     name = f"faults-{shop.task_queue}"
     rows = [
         row(f"{name}-{number:03d}", card="pm_card_declined" if number == 4 else "pm_card_ok")
-        for number in range(25)
+        for number in range(15)
     ]
     request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows))
     async with shop.open(), asyncio.timeout(SECONDS * 2):
@@ -107,17 +91,17 @@ async def test_default_faults_are_run_again_until_all_is_decided(
             if progress.counts.failed <= 1:
                 break
             progress = await shop.run(request)
-    assert (progress.counts.skipped + progress.counts.fulfilled, progress.counts.failed) == (24, 1)
+    assert (progress.counts.skipped + progress.counts.fulfilled, progress.counts.failed) == (14, 1)
     await shop.assert_clean()
 
 
 async def test_an_order_that_needs_attention_is_handed_on_and_reported(
     shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("BATCH_PATIENCE", "BATCH_DRAIN", "BATCH_LAST_LOOK", "BATCH_LOOK_AGAIN"):
+    for name in ("BATCH_PATIENCE", "BATCH_LAST_LOOK", "BATCH_LOOK_AGAIN"):
         monkeypatch.setattr(policy, name, policy.CONNECT_AGAIN)
     name = f"stuck-{shop.task_queue}"
-    ids = [f"{name}-{number:03d}" for number in range(12)]
+    ids = [f"{name}-{number:03d}" for number in range(6)]
     rows = [row(order_id, card="pm_refund_never" if order_id == ids[0] else "pm_card_ok") for order_id in ids]
     rows[0] = (
         *rows[0][:8],
@@ -134,7 +118,7 @@ async def test_an_order_that_needs_attention_is_handed_on_and_reported(
     async with shop.open(), asyncio.timeout(SECONDS):
         progress = await shop.run(request)
     assert_adds_up(progress)
-    assert (progress.counts.fulfilled, progress.counts.needing_attention) == (11, 1)
+    assert (progress.counts.fulfilled, progress.counts.needing_attention) == (5, 1)
     assert (ids[0],) == progress.handed_on
 
 
@@ -164,8 +148,7 @@ async def test_pause_resume_and_cancel(shop: BatchShop, tmp_path: Path) -> None:
         await second.reached()
         await shop.batches.cancel(name)
         second.let_go()
-        async for progress in shop.batches.watch(name):
-            last = progress
+        last = await shop.followed(name)
     assert last.status == BatchStatus.CANCELLED
     assert_adds_up(last)
     assert (last.counts.valid, last.counts.running, last.counts.failed) == (20, 0, 0)
@@ -184,8 +167,7 @@ async def test_cancel_with_the_orders_undoes_those_under_way(shop: BatchShop, tm
         await shop.batches.pause(name)
         await shop.batches.cancel(name, orders_too=True)
         hold.let_go()
-        async for progress in shop.batches.watch(name):
-            last = progress
+        last = await shop.followed(name)
     assert_adds_up(last)
     assert last.counts.cancelled >= 1
     assert last.counts.not_started == 4
@@ -219,8 +201,7 @@ async def test_a_running_order_is_skipped_and_another_under_its_id_conflicts(
         skipped = await shop.run(await shop.request(f"{name}-same", same))
         conflicting = await shop.run(await shop.request(f"{name}-other", other))
         hold.let_go()
-        async for progress in shop.batches.watch(f"{name}-first"):
-            last = progress
+        last = await shop.followed(f"{name}-first")
     assert (skipped.counts.skipped, conflicting.counts.conflicting, last.counts.fulfilled) == (1, 1, 1)
 
 
@@ -232,8 +213,7 @@ async def test_retry_runs_only_what_failed(shop: BatchShop, tmp_path: Path) -> N
     async with shop.open(), asyncio.timeout(SECONDS):
         first = await shop.run(await shop.request(name, write_orders(tmp_path / "orders.csv", rows)))
         await shop.batches.retry(name)
-        async for progress in shop.batches.watch(name):
-            last = progress
+        last = await shop.followed(name)
     assert (first.counts.fulfilled, first.counts.failed) == (3, 2)
     assert (last.counts.fulfilled, last.counts.skipped) == (2, 3)
     await shop.assert_clean()
@@ -251,6 +231,27 @@ async def test_a_file_that_changed_since_its_plan_is_not_run(shop: BatchShop, tm
             await handle.result()
     assert "FileChanged" in repr(failure.value.cause) + repr(getattr(failure.value.cause, "cause", ""))
     assert (await shop.world.statement()).charges == ()
+
+
+async def test_a_file_that_changes_on_the_way_ends_the_batch_after_its_orders(
+    shop: BatchShop, tmp_path: Path
+) -> None:
+    name = f"swapped-{shop.task_queue}"
+    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-{number}") for number in range(6)])
+    request = await shop.request(name, file, window=2, page_bytes=200)
+    hold = shop.stage.hold("before reserve")
+    async with shop.open(), asyncio.timeout(SECONDS):
+        await shop.batches.start(request)
+        await hold.reached()
+        write_orders(file, [row(f"{name}-other")])
+        hold.let_go()
+        last = await shop.followed(name)
+    assert last.status == BatchStatus.FAILED
+    assert "changed" in (last.reason or "")
+    assert_adds_up(last)
+    assert last.counts.fulfilled >= 1
+    assert last.counts.fulfilled + last.counts.not_started == last.counts.valid < 6
+    await shop.assert_clean()
 
 
 async def test_a_look_up_that_fails_is_retried_and_never_reads_as_new(

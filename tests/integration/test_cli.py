@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 
 from order_system.book import SqlOrderBook
+from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
+from order_system.ids import TASK_QUEUE, order_workflow_id
 from order_system.order_form import order_document
 from order_system.simulation.scenarios import scenario_order
 from order_system.simulation.tables import charges
 from tests.fixtures.command_line import Finished, Running, starter
-from tests.fixtures.waiting import wait_until
+from tests.fixtures.waiting import eventually, wait_until
+from workflows.order import OrderFulfillmentWorkflow
 
 QUIET_WORLD = {"ORDER_FAULTS": "none", "ORDER_LATENCY_MIN": "0", "ORDER_LATENCY_MAX": "0"}
 UI = "https://ui.example.com"
@@ -204,6 +207,31 @@ def test_a_cancel_waits_for_its_verdict(shop: Env) -> None:
     assert "STOP-1 cancelled" in followed.out
     assert too_late.code == 0
     assert "STOP-1: already closed" in too_late.out
+
+
+# --- the reconciler -------------------------------------------------------------------------------
+
+
+async def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env) -> None:
+    temporal = await connect(shop["TEMPORAL_ADDRESS"])
+    order = scenario_order("payment-down", "GONE-1")
+    workflow = await temporal.start_workflow(
+        OrderFulfillmentWorkflow.run, order, id=order_workflow_id("GONE-1"), task_queue=TASK_QUEUE
+    )
+
+    async def opened() -> bool:
+        return await book_knows(shop, "GONE-1")
+
+    await eventually(opened, 30, "the order to be in the book")
+    await workflow.terminate()
+
+    audited = starter("audit", env=shop)
+    finished = starter("reconcile", "--json", env=shop)
+
+    assert "starter.py reconcile settles what no workflow is at work on" in audited.out
+    assert finished.code == 0
+    assert finished.document["settled"]["count"] == 1
+    assert [found["order_id"] for found in finished.document["settled"]["orders"]] == ["GONE-1"]
 
 
 # --- without a server -----------------------------------------------------------------------------

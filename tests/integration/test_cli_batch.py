@@ -4,11 +4,13 @@ import csv
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from order_system.devserver import EmbeddedServer
-from tests.fixtures.command_line import ROOT, Running, starter
+from tests.fixtures.command_line import PATIENCE_SECONDS, ROOT, Running, starter
+from tests.fixtures.waiting import wait_until
 
 Env = dict[str, str]
 
@@ -83,6 +85,21 @@ def test_a_plan_tells_what_a_run_would_do_and_what_is_wrong(no_server: Env) -> N
     assert "CSV-005: line 7, quantity: must be between 1 and 10,000" in shown.out
 
 
+def test_the_example_of_a_shopify_export_is_planned_as_it_comes(no_server: Env) -> None:
+    export = str(EXAMPLE.with_name("shopify_orders_export.csv"))
+    plan = starter("batch", "plan", export, "--format", "shopify", "--json", env=no_server)
+
+    assert plan.code == 0, plan.err
+    document = plan.document
+    assert (document["file"]["format"], document["by_status"]) == ("shopify", {"new": 3})
+    (cancelled,) = document["problems"]
+    assert (cancelled["order_id"], cancelled["first_line"], cancelled["column"]) == (
+        "1004",
+        7,
+        "Cancelled at",
+    )
+
+
 def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
     good = write(folder / "good.csv", row("GOOD-1"))
     header_only = write(folder / "header.csv")
@@ -138,7 +155,7 @@ def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Pa
     # The refused ones as they were; mended, they run.
     refused = rejects.read_text(encoding="utf-8").splitlines()
     assert refused[0] == f"{HEADER},reject_reason"
-    assert [line.partition(",")[0] for line in refused[1:]] == ["RUN-3", "=cmd|1", "RUN-7"]
+    assert [line.partition(",")[0] for line in refused[1:]] == ["RUN-3", "'=cmd|1", "RUN-7"]
     unmended = starter("batch", "plan", str(rejects), "--json", env=shop).document
     assert (unmended["invalid"], unmended["orders"]) == (3, 0)
     refused[1] = refused[1].replace(",0,29.99", ",1,29.99")
@@ -166,12 +183,38 @@ def test_a_batch_is_paused_widened_resumed_and_retried(shop: Env, folder: Path) 
     assert (ended.code, len(ended.err.splitlines())) == (2, 1)
 
 
+def test_a_batch_is_cancelled_with_its_orders(shop: Env, folder: Path) -> None:
+    file = write(folder / "stopped.csv", *(row(f"STOP-{number}") for number in range(200)))
+    assert starter("batch", "run", file, "--window", "1", env=shop).code == 0
+
+    said = starter("batch", "cancel", "stopped", "--orders", "--json", env=shop)
+    assert (said.code, said.document["name"]) == (0, "stopped")
+    assert "are being cancelled" in said.document["said"]
+
+    stopped: dict[str, Any] = {}
+
+    def is_over() -> bool:
+        stopped.update(starter("batch", "status", "stopped", "--json", env=shop).document)
+        return stopped["status"] == "cancelled"
+
+    wait_until(is_over, PATIENCE_SECONDS, "the batch to end")
+    counts = stopped["counts"]
+    ended = sum(counts[name] for name in ("fulfilled", "cancelled", "not_started"))
+    assert (counts["valid"], ended, counts["running"]) == (200, 200, 0)
+    assert counts["not_started"] > 0
+    assert (stopped["seconds_left"], stopped["orders_expected"]) == (0, 200)
+
+
 def test_json_lines_are_rejected_and_mended_too(shop: Env, folder: Path) -> None:
     order = json.loads((ROOT / "examples" / "orders.json").read_text(encoding="utf-8"))[0]
     bad = {**order, "order_id": "LINE-1", "currency": "dollars"}
     file = folder / "lines.jsonl"
     file.write_text(f"{json.dumps(bad)}\n[]\n", encoding="utf-8")
-    assert starter("batch", "run", str(file), "--wait", env=shop).code == 0
+    # As on a terminal: a bar while it runs.
+    shown = starter("batch", "run", str(file), "--wait", env={**shop, "TTY_COMPATIBLE": "1"})
+    assert shown.code == 0
+    assert "━" in shown.out
+    assert "batch lines: finished" in shown.out
 
     rejects = folder / "lines-rejected.jsonl"
     assert starter("batch", "outcome", "lines", "--rejects", str(rejects), env=shop).code == 0

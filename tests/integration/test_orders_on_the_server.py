@@ -4,13 +4,9 @@ import asyncio
 import time
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import (
-    DeleteWorkflowExecutionRequest,
-)
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from order_system import policy
 from order_system.client import CancelVerdict, Submitted
@@ -21,7 +17,7 @@ from order_system.messages import OrderStatus
 from order_system.models import Order
 from order_system.progress import OrderProgress, StepState
 from tests.fixtures.cancels import the_child_hears_of_it
-from tests.fixtures.resets import reset
+from tests.fixtures.resets import forget, reset
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
 from workflows.payment import PaymentWorkflow
@@ -160,22 +156,6 @@ async def test_a_fulfilled_order_is_known_after_temporal_has_forgotten_it(shop: 
         assert "fulfilled before" in ((await (await shop.start(order)).result()).note or "")
     (await shop.accounts(order)).assert_fulfilled(order)
     await shop.assert_clean()
-
-
-async def forget(shop: Shop, order: Order) -> None:
-    execution = WorkflowExecution(workflow_id=order_workflow_id(order.order_id))
-    await shop.temporal.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(namespace=shop.temporal.namespace, workflow_execution=execution)
-    )
-
-    async def gone() -> bool:
-        try:
-            await shop.handle(order).describe()
-        except RPCError as error:
-            return error.status is RPCStatusCode.NOT_FOUND
-        return False
-
-    await eventually(gone, WAIT_SECONDS, "the order to be forgotten")
 
 
 @pytest.mark.parametrize("point", ["before charge", "after charge", "after reserve", "after buy_label"])

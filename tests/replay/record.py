@@ -1,10 +1,11 @@
-"""Records one history of each way an order can end: `python -m tests.replay.record`.
+"""Records one history of each way an order can end, and of a batch: `python -m tests.replay.record [names]`.
 
 Run it when a *new* workflow or path is released, never to make a red replay test green: a history that no
 longer replays means that orders under way would break. Then `workflow.patched` is what is needed.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import tempfile
@@ -13,13 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.client import Client
+
 from order_system.attention import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
+from order_system.batches import BatchRequest
 from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
 from order_system.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.ids import Step, order_workflow_id, step_workflow_id
+from order_system.ids import RECONCILIATION, Step, batch_workflow_id, order_workflow_id, step_workflow_id
 from order_system.models import Order
+from tests.fixtures.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shop import Shop, an_order
 from tests.fixtures.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
@@ -150,6 +155,15 @@ async def settled_an_older_submission(shop: Shop, order: Order) -> None:
     await ended(shop, order)
 
 
+async def reconciled(shop: Shop, order: Order) -> None:
+    hold = shop.stage.hold("after reserve")
+    handle = await shop.start(order)
+    await hold.reached()
+    await handle.terminate()
+    hold.let_go()
+    await shop.reconcile(run=order.order_id)
+
+
 async def fulfilled_before(shop: Shop, order: Order) -> None:
     await ended(shop, order)
     await ended(shop, order)
@@ -186,7 +200,36 @@ STORIES: list[Story] = [
     cancelled_while_held,
     settled_an_older_submission,
     fulfilled_before,
+    reconciled,
 ]
+
+
+BATCH = "batch"
+
+
+async def record_batch(database: Database, temporal: Client, folder: Path) -> None:
+    """Ten orders with a conflict, a declined one and a rejected row, continued as new on the way."""
+    shop, name = BatchShop(database, temporal, folder), "recorded"
+    ids = [f"RECORDED-{number:02d}" for number in range(10)]
+    rows = [
+        row(order_id, card="pm_card_declined" if order_id == ids[3] else "pm_card_ok") for order_id in ids
+    ]
+    rows.insert(5, row("RECORDED-BAD", quantity="0"))
+    with contextlib.chdir(folder):  # so that the history holds the file's name, and not where it was
+        async with shop.open():
+            earlier = write_orders(Path("earlier.csv"), [row(ids[1], quantity="2")])
+            await shop.run(await shop.request("earlier", earlier))
+            file = (await shop.request(name, write_orders(Path("orders.csv"), rows))).file
+            await shop.run(
+                BatchRequest(
+                    name=name,
+                    file=file.model_copy(update={"url": "orders.csv"}),
+                    window=2,
+                    page_bytes=500,
+                    continue_after_events=40,
+                )
+            )
+    await save(BATCH, temporal, [batch_workflow_id(name)])
 
 
 async def record(story: Story, shop: Shop) -> None:
@@ -194,12 +237,17 @@ async def record(story: Story, shop: Shop) -> None:
     async with shop.open():
         await story(shop, order)
     ids = [order_workflow_id(order.order_id), *(step_workflow_id(step, order.order_id) for step in Step)]
+    ids.append(f"{RECONCILIATION}-{order.order_id}")
+    await save(story.__name__, shop.temporal, ids)
+
+
+async def save(name: str, temporal: Client, workflow_ids: list[str]) -> None:
     recorded: dict[str, Any] = {}
-    async for found in shop.temporal.list_workflows(f"WorkflowId IN ({', '.join(map(repr, ids))})"):
-        handle = shop.temporal.get_workflow_handle(found.id, run_id=found.run_id)
+    async for found in temporal.list_workflows(f"WorkflowId IN ({', '.join(map(repr, workflow_ids))})"):
+        handle = temporal.get_workflow_handle(found.id, run_id=found.run_id)
         history = json.loads((await handle.fetch_history()).to_json())
         recorded[f"{found.id}/{found.run_id}"] = without_machine_details(history)
-    (HISTORIES / f"{story.__name__}.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+    (HISTORIES / f"{name}.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
 def without_machine_details(value: Any) -> Any:
@@ -222,6 +270,9 @@ async def main(names: list[str]) -> None:
                 if not names or story.__name__ in names:
                     print(story.__name__)  # noqa: T201
                     await record(story, Shop(database, await connect(server.address)))
+            if not names or BATCH in names:
+                print(BATCH)  # noqa: T201
+                await record_batch(database, await connect(server.address), Path(folder))
         await database.dispose()
 
 

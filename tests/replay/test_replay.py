@@ -7,14 +7,22 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from tests.replay.record import HISTORIES, STORIES
+from tests.replay.record import BATCH, HISTORIES, STORIES
 from workflows.registry import WORKFLOWS
 
 RECORDED = {file.stem: file for file in sorted(HISTORIES.glob("*.json"))}
 
 
 def test_each_story_has_a_history() -> None:
-    assert {story.__name__ for story in STORIES} <= set(RECORDED)
+    assert {BATCH, *(story.__name__ for story in STORIES)} <= set(RECORDED)
+
+
+def test_the_batch_continued_as_new() -> None:
+    runs = json.loads(RECORDED[BATCH].read_text()).values()
+    endings = sorted(run["events"][-1]["eventType"] for run in runs)
+    assert len(endings) >= 2
+    assert endings[0] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
+    assert set(endings[1:]) == {"EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW"}
 
 
 @pytest.mark.parametrize("story", RECORDED)

@@ -97,6 +97,7 @@ def test_another_workflow_is_not_mistaken_for_an_order(lines: Lines) -> None:
     assert "order_id" not in line
 
 
+@pytest.mark.parametrize("workflow_id", ["order-ORDER-001", "reconciliation-now-1"])
 @pytest.mark.parametrize(
     ("undo", "step"),
     [
@@ -106,9 +107,9 @@ def test_another_workflow_is_not_mistaken_for_an_order(lines: Lines) -> None:
     ],
 )
 def test_an_undo_runs_in_the_order_but_belongs_to_its_step(
-    lines: Lines, undo: Callable[..., object], step: str
+    lines: Lines, undo: Callable[..., object], step: str, workflow_id: str
 ) -> None:
-    details = {"workflow_id": "order-ORDER-001", "activity_type": undo.__name__, "attempt": 3}
+    details = {"workflow_id": workflow_id, "activity_type": undo.__name__, "attempt": 3}
     logging.getLogger("temporalio.activity").info("retrying", extra={"temporal_activity": details})
 
     (line,) = lines()

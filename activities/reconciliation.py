@@ -1,0 +1,139 @@
+"""Finding submissions that no workflow is at work on, and asking again for keys that are in doubt."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.attempts import this_attempt
+from activities.shipping import ShippingActivities
+from order_system import policy
+from order_system.ids import Effect
+from order_system.journal import EffectState
+from order_system.messages import UndoAnswer, UndoRequest
+from order_system.models import RefundReceipt, Reservation, SubmissionRef
+from order_system.money import format_amount
+from order_system.ports import PaymentGateway, Warehouse
+from order_system.reconciliation import (
+    CurrentRun,
+    Finding,
+    KeyAnswer,
+    KeyInDoubt,
+    KeyPage,
+    KeyPageRequest,
+    OrderRuns,
+    ReconciliationBook,
+    SubmissionPage,
+    SubmissionPageRequest,
+    TallyName,
+    is_abandoned,
+)
+
+
+class ReconciliationActivities:
+    def __init__(
+        self,
+        book: ReconciliationBook,
+        runs: OrderRuns,
+        shipping: ShippingActivities,
+        payments: PaymentGateway,
+        warehouse: Warehouse,
+    ) -> None:
+        self._book = book
+        self._runs = runs
+        self._shipping = shipping
+        self._payments = payments
+        self._warehouse = warehouse
+
+    @activity.defn
+    async def look_over(self, request: SubmissionPageRequest) -> SubmissionPage:
+        """One page of open submissions, and which of them no workflow is at work on. Changes nothing.
+
+        A look-up that fails fails the page: it never reads as "nothing is open".
+        """
+        attempt = this_attempt()
+        found = await self._book.open_submissions(
+            attempt.namespace,
+            opened_before=attempt.started_at - timedelta(seconds=request.min_age_seconds),
+            after_order=request.after_order,
+            limit=policy.RECONCILE_PAGE,
+        )
+        places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
+
+        async def current(ref: SubmissionRef) -> CurrentRun | None:
+            async with places:
+                return await self._runs.current_run(ref.order_id)
+
+        runs = await asyncio.gather(*map(current, found))
+        left_alone = (ref for ref, run in zip(found, runs, strict=True) if not is_abandoned(ref, run))
+        return SubmissionPage(
+            looked_at=len(found),
+            left_alone=tuple(_finding(ref, "its workflow is open") for ref in left_alone),
+            abandoned=tuple(ref for ref, run in zip(found, runs, strict=True) if is_abandoned(ref, run)),
+            next=found[-1].order_id if len(found) == policy.RECONCILE_PAGE else None,
+        )
+
+    @activity.defn
+    async def void_abandoned(self, request: UndoRequest) -> UndoAnswer | None:
+        """The undo of shipping, as in every unwinding; None, and nothing done, if by now a workflow is at
+        work on this submission (a reset has opened it again). Idempotent.
+
+        Asked here, right before the fence, and not by an activity of its own: between two of those may lie
+        as long as no worker runs. What is left of the gap is told in docs/adr/0008.
+        """
+        if not is_abandoned(request.submission, await self._runs.current_run(request.submission.order_id)):
+            return None
+        return await self._shipping.void_shipment(request)
+
+    @activity.defn
+    async def ask_again(self, request: KeyPageRequest) -> KeyPage:
+        """One page of keys in doubt: what is found is given back; what is not, is in doubt until the
+        horizon, and after it never happened. A gateway that fails for one key stops no other. Idempotent."""
+        attempt = this_attempt()
+        keys = await self._book.keys_in_doubt(
+            attempt.namespace, after=request.after_key, limit=policy.RECONCILE_PAGE
+        )
+        places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
+
+        async def answer(key: KeyInDoubt) -> KeyAnswer:
+            async with places:
+                return await self._ask_for(key, attempt.now())
+
+        return KeyPage(
+            answers=tuple(await asyncio.gather(*map(answer, keys))),
+            next=keys[-1] if len(keys) == policy.RECONCILE_PAGE else None,
+        )
+
+    async def _ask_for(self, key: KeyInDoubt, now: datetime) -> KeyAnswer:
+        reverse = {Effect.CHARGE: self._payments.refund, Effect.RESERVE: self._warehouse.release}[key.effect]
+        try:
+            async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+                found = await reverse(key.submission.key(key.effect))
+        except Exception as trouble:
+            activity.logger.warning("%s of %s cannot be asked for", key.effect, key.submission.order_id)
+            return _answer(key, "doubts_unanswered", f"{type(trouble).__name__}: {trouble}")
+        if found is not None:
+            await self._book.end_doubt(key, EffectState.UNDONE, now)
+            return _answer(key, "doubts_undone", _given_back(found))
+        if key.has_receipt:
+            return _answer(
+                key, "doubts_unanswered", "the book has a receipt, the gateway knows nothing of it"
+            )
+        if now - key.settled_at < policy.IN_DOUBT_HORIZON:
+            return _answer(key, "doubts_left", "nothing found")
+        await self._book.end_doubt(key, EffectState.FENCED, now)
+        return _answer(key, "doubts_ended", "never happened")
+
+
+def _finding(ref: SubmissionRef, detail: str) -> Finding:
+    return Finding(order_id=ref.order_id, submission=ref.submission, detail=detail)
+
+
+def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:
+    return KeyAnswer(key=key, tally=tally, detail=f"{key.effect}: {detail}")
+
+
+def _given_back(found: RefundReceipt | Reservation) -> str:
+    if isinstance(found, RefundReceipt):
+        return f"refunded {format_amount(found.amount, found.currency)}"
+    return "stock released"

@@ -1,0 +1,87 @@
+"""`starter.py reconcile`: one run of the reconciler, now, and what it did."""
+
+import asyncio
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from order_system import policy
+from order_system.cli.options import Embedded, Json
+from order_system.cli.screen import Screen
+from order_system.cli.session import ATTENTION, CLEAN, configured, open_session
+from order_system.errors import ReconciliationFailed
+from order_system.reconciliation import ReconciliationReport, Tally
+from order_system.reconciliation_client import ReconciliationClient
+
+
+async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:
+    """Settle now what no workflow is at work on any more: orders whose workflow was terminated or deleted."""
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        try:
+            report = await _run(session.system.reconciliation(session.temporal), screen)
+        except ReconciliationFailed as failed:
+            screen.say(f"{failed}; what was settled until then stays so")
+            return ATTENTION
+    screen.answer(report.model_dump(mode="json"), report_view(report))
+    return ATTENTION if report.unsettled else CLEAN
+
+
+async def _run(reconciler: ReconciliationClient, screen: Screen) -> ReconciliationReport:
+    started = await reconciler.start()
+    waiting = asyncio.create_task(reconciler.report(started))
+    try:
+        with screen.waiting(f"{started.id} is at work"):
+            done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
+            if not done:
+                screen.say(f"{started.id} is not done yet; it needs a worker, and goes on without us")
+            return await waiting
+    finally:
+        waiting.cancel()
+
+
+def report_view(report: ReconciliationReport) -> RenderableType:
+    """For people: a row for each order that something was done about, and a line that sums up."""
+    table = Table(header_style="bold")
+    for column in ("Order", "What became of it"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("Detail", overflow="fold")
+    for name, style, tally in _kinds(report):
+        for found in tally.orders:
+            table.add_row(found.order_id, Text(name, style=style), found.detail)
+        if tally.count > len(tally.orders):
+            table.add_row("...", Text(name, style=style), f"and {tally.count - len(tally.orders)} more")
+    lines = [Text(line) for line in _sums(report)]
+    verdict = (
+        Text(f"{report.unsettled} NOT SETTLED YET: the next run goes on with it", style="bold red")
+        if report.unsettled
+        else Text("nothing is left that could be settled now", style="bold green")
+    )
+    return Group(*([table] if table.row_count else []), *lines, verdict)
+
+
+def _kinds(report: ReconciliationReport) -> Iterator[tuple[str, str, Tally]]:
+    """Those about which something was, or is to be, done."""
+    yield "settled", "green", report.settled
+    yield "fulfilled", "green", report.fulfilled
+    yield "had happened: given back", "green", report.doubts_undone
+    yield "no longer in doubt", "green", report.doubts_ended
+    yield "still in doubt", "yellow", report.doubts_left
+    yield "gateway could not tell", "red", report.doubts_unanswered
+    yield "not yet", "red", report.not_yet
+
+
+def _sums(report: ReconciliationReport) -> Iterator[str]:
+    yield (
+        f"{report.submissions_looked_at} open in the book: {report.left_alone.count} with an open workflow "
+        f"left alone, {report.settled.count} settled, {report.fulfilled.count} found fulfilled, "
+        f"{report.not_yet.count} not yet"
+    )
+    if report.keys_asked:
+        yield (
+            f"{report.keys_asked} effects in doubt: {report.doubts_undone.count} had happened and were given "
+            f"back, {report.doubts_ended.count} never happened, {report.doubts_left.count} still in doubt, "
+            f"{report.doubts_unanswered.count} could not be asked for"
+        )

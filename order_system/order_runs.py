@@ -1,0 +1,40 @@
+"""Whether an order's workflow is open: `reconciliation.OrderRuns` over a Temporal client."""
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system import policy
+from order_system.ids import order_workflow_id
+from order_system.reconciliation import CurrentRun
+
+
+class TemporalOrderRuns:
+    def __init__(self, temporal: Client) -> None:
+        self._temporal = temporal
+
+    async def current_run(self, order_id: str) -> CurrentRun | None:
+        # The bare call: the SDK's own model refuses a workflow whose state is newer than itself.
+        request = DescribeWorkflowExecutionRequest(
+            namespace=self._temporal.namespace,
+            execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
+        )
+        try:
+            answer = await self._temporal.workflow_service.describe_workflow_execution(
+                request, timeout=policy.RPC
+            )
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error):
+                return None
+            raise
+        info = answer.workflow_execution_info
+        return CurrentRun(
+            submission=info.first_run_id or info.execution.run_id, is_open=not info.HasField("close_time")
+        )
+
+
+def _is_about_the_namespace(error: RPCError) -> bool:
+    """A namespace that is not there is no word about any order in it."""
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)

@@ -1,0 +1,71 @@
+"""How far a batch has read its file, and what of it is still to be started."""
+
+from collections import deque
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.batch import BatchActivities
+    from order_system import policy
+    from order_system.batch_tally import Tally
+    from order_system.batches import BatchOpening, BatchRequest, PageRequest
+
+
+class BatchFile:
+    def __init__(self, request: BatchRequest, tally: Tally) -> None:
+        self._request = request
+        self._tally = tally
+        self.position = request.state.position
+        """Where the next page begins; None before the first."""
+        self.at_end = request.state.at_end
+        self.to_start = deque(request.state.to_start)
+        """Of the last page."""
+
+    @property
+    def is_done(self) -> bool:
+        return self.at_end and not self.to_start
+
+    async def open(self) -> None:
+        """Raises ActivityError: the file is gone, or is another one."""
+        await workflow.execute_activity_method(
+            BatchActivities.open_batch,
+            BatchOpening(
+                batch=workflow.info().workflow_id,
+                run=workflow.info().first_execution_run_id,
+                request=self._request,
+            ),
+            start_to_close_timeout=policy.FILE_ATTEMPT,
+            retry_policy=policy.PAGE_RETRY,
+            summary="compare the file's checksum",
+        )
+
+    async def read_page(self) -> None:
+        """Raises ActivityError, also if it is cancelled meanwhile; then nothing of the page is counted."""
+        await self._read_page(self._request.page_bytes, start_none=False)
+
+    async def count_the_rest(self) -> None:
+        """Read on without starting anything. Raises ActivityError."""
+        for _ in range(policy.BATCH_PAGES_WHEN_STOPPING):
+            if self.at_end:
+                return
+            await self._read_page(policy.BATCH_PAGE_BYTES_LIMIT, start_none=True)
+
+    async def _read_page(self, page_bytes: int, *, start_none: bool) -> None:
+        page = await workflow.execute_activity_method(
+            BatchActivities.read_page,
+            PageRequest(
+                batch=workflow.info().workflow_id,
+                run=workflow.info().first_execution_run_id,
+                file=self._request.file,
+                position=self.position,
+                page_bytes=page_bytes,
+                only_failed=self._request.only_failed,
+                start_none=start_none,
+            ),
+            start_to_close_timeout=policy.PAGE_ATTEMPT,
+            retry_policy=policy.PAGE_RETRY,
+            summary="read a page and look its orders up",
+        )
+        self.position, self.at_end = page.position, page.at_end
+        self.to_start.extend(page.start)
+        self._tally.add(page.counts)

@@ -1,0 +1,108 @@
+"""What a batch does with one order: start it as a child that outlives its batch, learn its end, cancel it.
+
+Ends are told as the names of `BatchCounts`.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ChildWorkflowError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+)
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+from workflows.failures import state_after
+
+with workflow.unsafe.imports_passed_through():
+    from activities.batch import BatchActivities
+    from order_system import policy, search_attributes
+    from order_system.batches import Fate, LookUpRequest, RefusedStart
+    from order_system.ids import FINGERPRINT, batch_name, order_workflow_id
+    from order_system.journal import SubmissionStatus
+    from order_system.messages import OrderOutcome
+    from order_system.models import Order
+    from order_system.progress import StepState
+    from workflows.order import OrderFulfillmentWorkflow
+
+OrderHandle = ChildWorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]
+
+_COUNTED_AS = {
+    SubmissionStatus.FULFILLED: "fulfilled",
+    SubmissionStatus.FAILED: "failed",
+    SubmissionStatus.TERMINATED: "failed",
+    SubmissionStatus.CANCELLED: "cancelled",
+}
+
+
+async def run_order(order: Order, started: Callable[[OrderHandle], None]) -> str | None:
+    """How it ended, for the counts; `started` is called as soon as its workflow runs. None if the start was
+    refused, and nobody could say why."""
+    try:
+        child = await workflow.start_child_workflow(
+            OrderFulfillmentWorkflow.run,
+            order,
+            id=order_workflow_id(order.order_id),
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            parent_close_policy=ParentClosePolicy.ABANDON,
+            memo={FINGERPRINT: order.fingerprint()},
+            static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
+            search_attributes=search_attributes.of_new_order(
+                order.order_id, batch_name(workflow.info().workflow_id)
+            ),
+        )
+    except WorkflowAlreadyStartedError:
+        return await _why_refused(order)
+    started(child)
+    try:
+        await child
+    except ChildWorkflowError as failure:
+        return "cancelled" if state_after(failure) is StepState.CANCELLED else "failed"
+    return "fulfilled"
+
+
+async def _why_refused(order: Order) -> str | None:
+    """It was started or fulfilled between our look at the page and our start."""
+    info = workflow.info()
+    try:
+        answer = await workflow.execute_activity_method(
+            BatchActivities.decide_refused,
+            RefusedStart(
+                batch=info.workflow_id,
+                run=info.first_execution_run_id,
+                order_id=order.order_id,
+                fingerprint=order.fingerprint(),
+            ),
+            start_to_close_timeout=policy.EFFECT_ATTEMPT,
+            retry_policy=policy.PAGE_RETRY,
+            summary=f"{order.order_id} is known already: as what?",
+        )
+    except ActivityError:  # ended by hand, from outside
+        return None
+    return "conflicting" if answer.fate is Fate.CONFLICT else "skipped"
+
+
+async def look_up(submissions: Mapping[str, str | None]) -> dict[str, str]:
+    """Of those submissions (None: not known) that the order book knows to be closed, how they ended."""
+    try:
+        answer = await workflow.execute_activity_method(
+            BatchActivities.look_up,
+            LookUpRequest(submissions=dict(submissions)),
+            start_to_close_timeout=policy.EFFECT_ATTEMPT,
+            retry_policy=policy.PAGE_RETRY,
+            summary="what became of the orders that took long?",
+        )
+    except ActivityError:  # ended by hand, from outside: another look follows
+        return {}
+    return {order_id: _COUNTED_AS[status] for order_id, status in answer.statuses.items()}
+
+
+async def cancel_submission(order_id: str, submission: str) -> None:
+    """That one alone: somebody may have submitted the order anew. One that has closed meanwhile needs no
+    cancel, and the book tells how it ended."""
+    with suppress(FailureError):
+        await workflow.get_external_workflow_handle(order_workflow_id(order_id), run_id=submission).cancel()

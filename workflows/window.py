@@ -1,0 +1,200 @@
+"""The orders of a batch that are under way, at most `size` at once.
+
+An order leaves in one of three ways. Its workflow ends, and tells this run. Or it was started by an earlier
+run, which has continued as new since: completions of children do not follow there, so the order book is asked
+by and by. Or it takes too long, and is handed on: it stays known by its ID and frees its place.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+
+from workflows.batch_orders import OrderHandle, cancel_submission, look_up, run_order
+
+with workflow.unsafe.imports_passed_through():
+    from order_system import policy
+    from order_system.batch_tally import Tally
+    from order_system.batches import BatchState, OrderUnderWay
+    from order_system.models import Order
+
+
+@dataclass
+class _Open:
+    """One order that has not ended."""
+
+    since: datetime
+    submission: str | None = None
+    """None until its workflow has started."""
+    child: OrderHandle | None = None
+    awaited: bool = False
+    """This run started it, and is told of its end."""
+
+
+class OrderWindow:
+    def __init__(self, size: int, tally: Tally, state: BatchState) -> None:
+        self.size = size
+        self._tally = tally
+        self._in_place = {
+            order_id: _Open(each.since, each.submission) for order_id, each in state.under_way.items()
+        }
+        self._handed_on = {
+            order_id: _Open(tally.started_at, submission) for order_id, submission in state.handed_on.items()
+        }
+        self._handed_on_limit = policy.BATCH_HANDED_ON_LIMIT
+        self._cancelling = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Held, since the event loop holds tasks only weakly."""
+        self._bug: BaseException | None = None
+
+    def open(self) -> None:
+        self._in_background(self._hand_on_what_takes_too_long())
+        self._in_background(self._look_for_orders_of_earlier_runs())
+
+    def has_room(self) -> bool:
+        return len(self._in_place) < self.size
+
+    def under_way(self) -> dict[str, OrderUnderWay]:
+        """For the next run, after `drain`."""
+        return {
+            order_id: OrderUnderWay(submission=each.submission, since=each.since)
+            for order_id, each in self._in_place.items()
+            if each.submission is not None
+        }
+
+    def handed_on(self) -> dict[str, str | None]:
+        return {order_id: each.submission for order_id, each in self._handed_on.items()}
+
+    async def until(self, condition: Callable[[], bool], *, within: timedelta | None = None) -> None:
+        """Wait. Raises TimeoutError, and whatever bug struck in the background: only so can it fail the
+        workflow's task, and be seen."""
+        await workflow.wait_condition(lambda: self._bug is not None or condition(), timeout=within)
+        if self._bug is not None:
+            raise self._bug
+
+    # --- from its start to its end ---------------------------------------------------------------
+
+    def start(self, order: Order) -> None:
+        self._in_place[order.order_id] = _Open(workflow.now(), awaited=True)
+        self._tally.move("not_started", "running")
+        self._in_background(self._see_through(order))
+
+    async def _see_through(self, order: Order) -> None:
+        each = self._in_place[order.order_id]
+
+        def started(child: OrderHandle) -> None:
+            each.child, each.submission = child, child.first_execution_run_id
+            if self._cancelling:
+                child.cancel()
+
+        ended_as = await run_order(order, started)
+        if ended_as is None:
+            each.awaited = False
+            self._hand_on(order.order_id)
+        else:
+            self._leaves(order.order_id, ended_as)
+
+    def _leaves(self, order_id: str, counted_as: str) -> None:
+        """Counted once, whether its workflow or the order book tells first."""
+        if self._in_place.pop(order_id, None) or self._handed_on.pop(order_id, None):
+            self._tally.move("running", counted_as)
+
+    def cancel_orders(self) -> None:
+        """Those under way, those handed on, and those that are just being started. Idempotent."""
+        if self._cancelling:
+            return
+        self._cancelling = True
+        for order_id, each in self._all():
+            if each.child is not None:
+                each.child.cancel()
+            elif each.submission is not None:
+                self._in_background(cancel_submission(order_id, each.submission))
+
+    # --- those that take too long ----------------------------------------------------------------
+
+    async def _hand_on_what_takes_too_long(self) -> None:
+        """So that an order which waits for a person does not keep its place for ever. No timer runs while
+        nothing is under way: a batch may be paused for months, and its history must not grow."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._in_place) and not self._too_many_handed_on())
+            oldest = min(each.since for each in self._in_place.values())
+            await workflow.sleep(max(oldest + policy.BATCH_PATIENCE - workflow.now(), policy.BATCH_LAST_TASK))
+            longest = workflow.now() - policy.BATCH_PATIENCE
+            for order_id, each in [*self._in_place.items()]:
+                if each.since <= longest and not self._too_many_handed_on():
+                    self._hand_on(order_id)
+
+    def _too_many_handed_on(self) -> bool:
+        return len(self._handed_on) >= self._handed_on_limit
+
+    def _hand_on(self, order_id: str) -> None:
+        if order_id in self._in_place:
+            self._handed_on[order_id] = self._in_place.pop(order_id)
+
+    # --- those of earlier runs -------------------------------------------------------------------
+
+    async def _look_for_orders_of_earlier_runs(self) -> None:
+        pause = policy.BATCH_LOOK_SOON
+        while True:
+            await workflow.wait_condition(
+                lambda: (
+                    self._too_many_handed_on() or not all(each.awaited for each in self._in_place.values())
+                )
+            )
+            await workflow.sleep(pause)
+            await self._look_up()
+            pause = min(pause * 2, policy.BATCH_LOOK_AGAIN)
+
+    def _places_wait_for_a_look(self) -> bool:
+        """Those handed on have none; they hold up the others only when they are too many."""
+        waiting = self._all() if self._too_many_handed_on() else self._in_place.items()
+        return not all(each.awaited for _, each in waiting)
+
+    async def _look_up(self) -> None:
+        unknown = {order_id: each.submission for order_id, each in self._all() if not each.awaited}
+        if unknown:
+            for order_id, counted_as in (await look_up(unknown)).items():
+                self._leaves(order_id, counted_as)
+
+    # --- the end of a run ------------------------------------------------------------------------
+
+    async def drain(self, stopped: Callable[[], bool]) -> None:
+        """Before continuing as new: let orders end for a while, and then at least know every submission. A
+        start that is under way would go on without us, and nobody would know which submission it made."""
+        with suppress(TimeoutError):
+            await self.until(
+                lambda: stopped() or not any(each.awaited for each in self._in_place.values()),
+                within=policy.BATCH_DRAIN,
+            )
+        await self.until(lambda: stopped() or all(each.submission for each in self._in_place.values()))
+
+    async def see_out(self) -> None:
+        """At the end of the batch: wait until every order has ended. What takes too long needs attention."""
+        self._handed_on_limit += len(self._in_place)
+        await self.until(lambda: not self._in_place)
+        until = workflow.now() + policy.BATCH_LAST_LOOK
+        while self._handed_on:
+            await self._look_up()
+            if workflow.now() >= until:
+                break
+            with suppress(TimeoutError):
+                await self.until(lambda: not self._handed_on, within=policy.BATCH_LOOK_AGAIN)
+        for _ in self._handed_on:
+            self._tally.move("running", "needing_attention")
+
+    def _all(self) -> list[tuple[str, _Open]]:
+        return [*self._in_place.items(), *self._handed_on.items()]
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._is_done)
+
+    def _is_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            self._bug = self._bug or task.exception()
