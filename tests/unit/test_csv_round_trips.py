@@ -34,6 +34,7 @@ def sheets(draw: st.DrawFn) -> list[dict[str, str]]:
             "street": draw(_LABELS), "city": draw(_LABELS), "region": draw(st.sampled_from(["", "OR"])),
             "postal_code": draw(st.sampled_from(["", "97201"])), "country": "US", "shipping_fee": "4.90",
             "tax": draw(st.sampled_from(["", "0.00", "1.25"])), "discount": "", "total": "",
+            "hold_on_failure": "",
         }  # fmt: skip
         for line in range(draw(st.integers(1, 3))):
             own = {"sku": f"SKU-{line}", "quantity": str(line + 1), "unit_price": "9.99"}
