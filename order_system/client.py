@@ -260,4 +260,6 @@ async def reaching_server() -> AsyncGenerator[None]:
     except RPCError as error:
         if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
             raise ServerUnreachable("the Temporal server does not answer") from error
-        raise OrderSystemError(f"the Temporal server refuses: {error.message}") from error
+        # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
+        cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""
+        raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import RetryPolicy
+from temporalio.worker import UnsandboxedWorkflowRunner
 
 from order_system import policy
 from order_system.attention import (
@@ -44,7 +45,10 @@ def stuck_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shop(client: Client, sqlite_database: Database) -> Shop:
-    return Shop(sqlite_database, client)
+    shop = Shop(sqlite_database, client)
+    # As in production; tests/workflows/test_hold.py keeps the sandbox, which takes most of the time here.
+    shop.worker_options = {"workflow_runner": UnsandboxedWorkflowRunner()}
+    return shop
 
 
 def resolution(step: Step, remedy: Remedy = Remedy.HANDLED, **changes: Any) -> Resolution:
@@ -138,7 +142,7 @@ async def test_a_retry_that_fails_is_stuck_again(shop: Shop) -> None:
 async def test_what_was_handled_is_not_tried_again(
     shop: Shop, step: Step, effect: Effect, cached_workflows: int
 ) -> None:
-    shop.worker_options = {"max_cached_workflows": cached_workflows}
+    shop.worker_options |= {"max_cached_workflows": cached_workflows}
     async with shop.open():
         order, handle = await an_order_stuck_at(shop, step)
         receipt = await resolve(handle, resolution(step))

@@ -11,7 +11,7 @@ from order_system import policy
 from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
-from order_system.errors import OutOfStock, SearchAttributesMissing
+from order_system.errors import OrderSystemError, OutOfStock, SearchAttributesMissing
 from order_system.ids import Step, order_workflow_id, step_workflow_id
 from order_system.messages import OrderStatus
 from order_system.models import Order
@@ -122,6 +122,15 @@ async def test_a_server_that_does_not_know_them_is_told_once(tmp_path: Path) -> 
         await register_search_attributes(client)
         for name in KINDS:
             assert (await client.count_workflows(f"{name} IS NULL")).count == 0
+
+
+async def test_an_order_for_a_server_that_has_had_no_worker_is_told_the_cure(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    async with EmbeddedServer(tmp_path, port=0, ui_port=0, headless=True, search_attributes={}) as server:
+        shop = Shop(sqlite_database, await connect(server.address))
+        with pytest.raises(OrderSystemError, match="start a worker first"):
+            await shop.client.submit(an_order())
 
 
 async def test_a_worker_does_not_start_where_one_is_of_another_type(tmp_path: Path) -> None:
