@@ -21,21 +21,21 @@ from order_system.errors import InvalidUsage, OrderSystemError
 HOLDS, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
 PLAIN_WIDTH = 160
 
-QUICK = (batches.Scale(short=200, long=600, shorts=4, longs=1), plan.Scale(rows=100_000, rounds=1))
-LONG = (batches.Scale(short=200, long=2_000, shorts=10, longs=2), plan.Scale(rows=1_000_000, rounds=2))
+QUICK = (batches.Scale(short=50, long=250, shorts=4, longs=1), plan.Scale(rows=100_000, rounds=1))
+LONG = (batches.Scale(short=200, long=2_000, shorts=6, longs=1), plan.Scale(rows=1_000_000, rounds=2))
 
-HELP = """\
-Measure how fast orders and batches are, and what they take.
-
-Without a command all benchmarks run, small enough for a few minutes; with --long at the sizes for which their
-bounds are stated.
-"""
+HELP = (
+    "Measure how fast orders and batches are, and what they take.\n\n"
+    "Without a command all benchmarks run, small enough for a few minutes; with --long at the sizes for "
+    "which their bounds are stated."
+)
 EPILOGUE = """\
 How to read it
   What can be a ratio inside one run is one. Its halves are measured in turns
   (A B A B) and compared by medians, since the machine may be slow, or busy with
-  something else: a column of each table says how many cores others kept busy.
-  Processor time says what work costs even then.
+  something else: columns say how many cores others kept busy, and how many
+  million steps of a Python loop a core did in a second of its time. Processor
+  time at that speed says what work costs, whatever else goes on.
 
   Each run makes a folder, a Temporal server, a database and a worker of its
   own, and removes them. No ORDER_ or TEMPORAL_ variable changes it. Linux only.
@@ -43,7 +43,7 @@ How to read it
 Examples
   python -m benchmarks
   python -m benchmarks --long --json figures.json
-  python -m benchmarks batches --shorts 4 --longs 1
+  python -m benchmarks batches --shorts 10 --longs 2
   python -m benchmarks plan --rows 200_000 --rounds 3
   python -m benchmarks --long --markdown docs/performance.md
 

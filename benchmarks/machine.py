@@ -4,17 +4,19 @@ import asyncio
 import os
 import platform
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from benchmarks.figures import Row
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 SAMPLE_SECONDS = 0.5
+_STEPS = 5_000
 
 
 def machine() -> Row:
@@ -30,6 +32,15 @@ def machine() -> Row:
         "python": platform.python_version(),
         "day": datetime.now(UTC).date().isoformat(),
     }
+
+
+def core_speed() -> float:
+    """Million steps of a Python loop in a second of a core's time. A core that shares its silicon with
+    somebody else's work takes longer for the same, and no other figure of the system tells."""
+    began, total = time.thread_time(), 0
+    for step in range(_STEPS):
+        total += step * step
+    return _STEPS / 1e6 / (time.thread_time() - began)
 
 
 def processor_seconds(pid: int) -> float:
@@ -58,12 +69,13 @@ def _busy_seconds() -> float:
 
 @dataclass
 class Meter:
-    """Processor seconds of some processes, looked at twice a second; asked for any stretch of time."""
+    """What some processes used, and how fast a core was: looked at twice a second, asked for any time."""
 
     processes: Mapping[str, int]
     """Name -> PID."""
     _moments: list[float] = field(default_factory=list[float])
     _readings: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    _speeds: list[float] = field(default_factory=list[float])
 
     def read(self) -> float:
         """Look now. The time of it."""
@@ -71,11 +83,17 @@ class Meter:
         reading["others"] = _busy_seconds() - sum(reading.values()) - time.process_time()
         self._moments.append(time.time())
         self._readings.append(reading)
+        self._speeds.append(core_speed())
         return self._moments[-1]
 
     def used(self, began: float, ended: float) -> dict[str, float]:
         """Processor seconds of each process, and of `others`, between two moments (`time.time()`)."""
         return {name: self._at(ended, name) - self._at(began, name) for name in self._readings[0]}
+
+    def speed(self, began: float, ended: float) -> float:
+        """The median of `core_speed` between two moments, from the look before to the look after."""
+        first = max(bisect_right(self._moments, began) - 1, 0)
+        return median(self._speeds[first : bisect_left(self._moments, ended) + 1])
 
     def _at(self, moment: float, name: str) -> float:
         """Between two looks it goes on evenly."""

@@ -39,6 +39,13 @@ def test_processor_time_between_two_looks_goes_on_evenly() -> None:
     assert meter.used(14.0, 25.0) == {"worker": 0.0}
 
 
+def test_the_speed_of_a_core_is_that_of_the_time_asked_for() -> None:
+    meter = Meter({}, [10.0, 12.0, 20.0, 21.0], [{}] * 4, [9.0, 4.0, 5.0, 1.0])
+    assert meter.speed(12.0, 20.0) == 4.5
+    assert meter.speed(13.0, 13.1) == 4.5  # between two looks
+    assert meter.speed(0.0, 30.0) == 4.5
+
+
 def test_a_bound_holds_or_it_does_not() -> None:
     assert Figure("ratio", 0.9, at_least=0.9).holds
     assert not Figure("ratio", 0.89, at_least=0.9).holds
