@@ -13,16 +13,18 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from benchmarks import batches, plan, report
+from benchmarks.batch_figures import Scale as BatchScale
 from benchmarks.figures import BenchmarkFailed, Result
 from benchmarks.machine import machine
+from benchmarks.plan import Scale as PlanScale
 from order_system import policy
 from order_system.errors import InvalidUsage, OrderSystemError
 
 HOLDS, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
 PLAIN_WIDTH = 160
 
-QUICK = (batches.Scale(short=50, long=250, shorts=4, longs=1), plan.Scale(rows=100_000, rounds=1))
-LONG = (batches.Scale(short=200, long=2_000, shorts=6, longs=1), plan.Scale(rows=1_000_000, rounds=2))
+QUICK = (BatchScale(short=50, long=250, shorts=4, longs=1), PlanScale(rows=100_000, rounds=1))
+LONG = (BatchScale(short=200, long=2_000, shorts=6, longs=1), PlanScale(rows=1_000_000, rounds=2))
 
 HELP = (
     "Measure how fast orders and batches are, and what they take.\n\n"
@@ -122,7 +124,7 @@ async def run_batches(
 
     One server, SQLite, a worker of its own; no faults, no latency. Figures count only if the audit is clean.
     """
-    scale = batches.Scale(short, long, shorts, longs, window, continue_after, page_bytes)
+    scale = BatchScale(short, long, shorts, longs, window, continue_after, page_bytes)
     return await _run({"batches": lambda: batches.measure(scale, _say)}, output)
 
 
@@ -137,7 +139,7 @@ async def run_plan(
 
     Against an empty book and against one that knows most of the orders, each plan in a process of its own.
     """
-    scale = plan.Scale(rows, rounds)
+    scale = PlanScale(rows, rounds)
     return await _run({"plan": lambda: plan.measure(scale, _say)}, output)
 
 

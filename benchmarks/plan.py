@@ -11,35 +11,22 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from sqlalchemy import insert
-
 from benchmarks.figures import BenchmarkFailed, Figure, Result, Row
-from benchmarks.order_files import is_bad, write_orders
-from benchmarks.stage import settings_for
-from order_system.batch_files.findings import ParsedOrder
-from order_system.book_tables import submissions
-from order_system.bootstrap import open_order_system
-from order_system.csv_orders import OrderFiles
-from order_system.journal import SubmissionStatus
+from benchmarks.known_book import expected_fates, fill
+from benchmarks.order_files import write_orders
 
 CONTRACT = 100_000
 """Rows from which on the bounds are stated: fewer do not outweigh what is done once."""
 ROWS_PER_ORDER = 3
 BAD_EVERY = 1_000
 PREFIX = "ORDER"
-INSERTED_AT_ONCE = 5_000
 LIMIT_SECONDS = 600
-
-KNOWN_AS = (*[SubmissionStatus.FULFILLED] * 6, SubmissionStatus.FAILED, "conflict", None, None)
-"""Of each ten orders, how the book knows them: six are to be skipped, two are new."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +80,14 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
             folder / "orders.csv", PREFIX, scale.rows, rows_per_order=ROWS_PER_ORDER, bad_every=BAD_EVERY
         )
         books = {"empty": folder / "empty", "knows most": folder / "known"}
-        await _fill(books["knows most"], file)
+        await fill(books["knows most"], file)
         orders = -(-scale.rows // ROWS_PER_ORDER)
         planned: list[Planned] = []
         for _ in range(scale.rounds):
             for book, data in books.items():
                 bare = _bare_reading(file)
                 report = await _plan(data, file)
-                _check(report, _expected(orders, known=book != "empty"), scale.rows)
+                _check(report, expected_fates(orders, BAD_EVERY, known=book != "empty"), scale.rows)
                 planned.append(Planned(book, bare, report))
                 say(f"  book {book}: {planned[-1].rate:,.0f} rows a second, look-ups apart")
         return _result(scale, file.stat().st_size, planned)
@@ -130,8 +117,7 @@ def _result(scale: Scale, size: int, planned: list[Planned]) -> Result:
     return Result(
         "plan",
         f"batch plan of {scale.rows:,} rows ({size / 1e6:,.0f} MB), {ROWS_PER_ORDER} an order, one order in "
-        f"{BAD_EVERY:,} with a mistake; against an empty book and one that knows 80 %, "
-        f"{scale.rounds} plans each, every one in a process of its own",
+        f"{BAD_EVERY:,} with a mistake; an empty book and one that knows 80 % in turns, {scale.rounds} of each",
         figures,
         {"Plans, as they ran": [each.row() for each in planned]},
     )
@@ -164,59 +150,6 @@ async def _plan(data: Path, file: Path) -> dict[str, Any]:
     if process.returncode:
         raise BenchmarkFailed(f"a plan failed:\n{err.decode(errors='replace')[-2_000:]}")
     return json.loads(out)
-
-
-# --- the book that knows most, and what a plan must say -------------------------------------------
-
-
-async def _fill(data: Path, file: Path) -> None:
-    """Write into the book what it would have, had most orders of the file been run before."""
-    settings = settings_for(data, files=file.parent)
-    async with open_order_system(settings) as system:
-        rows: list[Row] = []
-        async for order in _orders_in(system.files, file):
-            known = KNOWN_AS[_number(order.order_id) % len(KNOWN_AS)]
-            if known is not None:
-                rows.append(_submission(order, known))
-        for start in range(0, len(rows), INSERTED_AT_ONCE):
-            async with system.database.writing() as tx:
-                await tx.execute(insert(submissions), rows[start : start + INSERTED_AT_ONCE])
-
-
-async def _orders_in(files: OrderFiles, file: Path) -> AsyncGenerator[ParsedOrder]:
-    ref = await files.inspect(str(file))
-    page = await files.read_page(ref)
-    while True:
-        for order in page.orders:
-            yield order
-        if page.at_end:
-            return
-        page = await files.read_page(ref, page.next)
-
-
-def _submission(order: ParsedOrder, known: str) -> Row:
-    now, conflict = datetime.now(UTC), known == "conflict"
-    return {
-        "order_id": order.order_id,
-        "submission": f"of-{order.order_id}",
-        "fingerprint": "0" * 64 if conflict else order.fingerprint,
-        "namespace": "default",
-        "status": SubmissionStatus.FULFILLED if conflict else known,
-        "opened_at": now,
-        "closed_at": now,
-    }
-
-
-def _number(order_id: str) -> int:
-    return int(order_id.rpartition("-")[2])
-
-
-def _expected(orders: int, *, known: bool) -> dict[str, int]:
-    """How many orders of each status a plan must find."""
-    good: Iterable[int] = (number for number in range(orders) if not is_bad(number, BAD_EVERY))
-    if not known:
-        return {"new": sum(1 for _ in good)}
-    return dict(Counter(str(KNOWN_AS[number % len(KNOWN_AS)] or "new") for number in good))
 
 
 def _check(report: dict[str, Any], expected: dict[str, int], rows: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import batches, plan
+from benchmarks.batch_figures import Scale
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_batches_in_turns_with_their_histories(temporary: Path) -> None:
     said: list[str] = []
-    scale = batches.Scale(short=1, long=3, shorts=1, longs=1, page_bytes=1, continue_after=1)
+    scale = Scale(short=1, long=3, shorts=1, longs=1, page_bytes=1, continue_after=1)
     result = await batches.measure(scale, said.append)
     assert result.holds
     assert len(said) == 2
@@ -27,7 +28,7 @@ async def test_batches_in_turns_with_their_histories(temporary: Path) -> None:
     assert [part["part"] for part in parts] == ["beginning", "middle", "end"]
     figures = {figure.name: figure.value for figure in result.figures}
     assert figures["continue-as-new in a long batch"] == ran[0]["runs"] - 1 > 0
-    assert 0 < figures["of a long batch's time"] < 100
+    assert figures["no starts at a continue-as-new"] > 0
     assert list(temporary.iterdir()) == []
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from benchmarks import plan
 from benchmarks.app import main
+from benchmarks.batch_figures import Batch
 from benchmarks.figures import Figure, Result, number
+from benchmarks.histories import Run
 from benchmarks.machine import Meter
 from benchmarks.report import check_markdown, write_markdown
 from benchmarks.turns import in_turns, ratio_of_few
@@ -44,6 +46,19 @@ def test_the_speed_of_a_core_is_that_of_the_time_asked_for() -> None:
     assert meter.speed(12.0, 20.0) == 4.5
     assert meter.speed(13.0, 13.1) == 4.5  # between two looks
     assert meter.speed(0.0, 30.0) == 4.5
+
+
+def test_what_a_continue_as_new_costs_is_told_from_starts_and_closings() -> None:
+    """Ten orders, one a second but for a pause of five seconds in which two of them end: three are lost."""
+    closings = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 10.0, 11.0, 12.0, 13.0]
+    runs = [Run(events=30, starts=[0.0, 4.5]), Run(events=20, starts=[9.5, 12.0])]
+    batch = Batch(True, 10, 0.0, 13.0, closings, runs)
+    assert batch.pauses() == [(4.5, 9.5)]
+    assert batch.lost() == pytest.approx(5 - 2 * 8 / 8)
+    assert batch.events_per_order == 5
+    assert [(name, ended - began, orders) for name, began, ended, orders in batch.parts()] == [
+        ("beginning", 3.0, 3), ("middle", 7.0, 4), ("end", 3.0, 3),
+    ]  # fmt: skip
 
 
 def test_a_bound_holds_or_it_does_not() -> None:
