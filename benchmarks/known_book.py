@@ -65,7 +65,7 @@ def _number(order_id: str) -> int:
 
 
 def expected_fates(orders: int, bad_every: int, *, known: bool) -> dict[str, int]:
-    """How many orders of each status a plan must find, in such a file against such a book (or an empty one)."""
+    """How many orders of each status a plan must find, against such a book or an empty one."""
     good: Iterable[int] = (number for number in range(orders) if not is_bad(number, bad_every))
     if not known:
         return {"new": sum(1 for _ in good)}

@@ -117,7 +117,7 @@ def _result(scale: Scale, size: int, planned: list[Planned]) -> Result:
     return Result(
         "plan",
         f"batch plan of {scale.rows:,} rows ({size / 1e6:,.0f} MB), {ROWS_PER_ORDER} an order, one order in "
-        f"{BAD_EVERY:,} with a mistake; an empty book and one that knows 80 % in turns, {scale.rounds} of each",
+        f"{BAD_EVERY:,} with a mistake; {scale.rounds} each with an empty book and one that knows 80 %",
         figures,
         {"Plans, as they ran": [each.row() for each in planned]},
     )
