@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.figures import Figure, Result, Row
 from benchmarks.histories import Run
-from benchmarks.machine import Meter
+from benchmarks.machine import Meter, cores
 from benchmarks.turns import ratio_of_few
 from order_system import policy
 
@@ -88,6 +88,10 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
             at_least=0.9,
         ),
         Figure(
+            "the same for the time of the cores that others left free",
+            ratio_of_few([(batch.is_long, batch.rate / _free_cores(meter, batch)) for batch in batches]),
+        ),
+        Figure(
             "the same by work: processor time at the speed of a core meanwhile",
             ratio_of_few([(batch.is_long, 1 / _work(meter, batch)) for batch in batches]),
         ),
@@ -123,6 +127,11 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
 
 def _median_percent(batches: Sequence[Batch]) -> float:
     return 100 * median(batch.lost() / (batch.ended - batch.began) for batch in batches)
+
+
+def _free_cores(meter: Meter, batch: Batch) -> float:
+    others = meter.used(batch.began, batch.ended)["others"] / (batch.ended - batch.began)
+    return max(cores() - others, 0.01)
 
 
 def _work(meter: Meter, batch: Batch) -> float:

@@ -19,6 +19,10 @@ SAMPLE_SECONDS = 0.5
 _STEPS = 5_000
 
 
+def cores() -> int:
+    return os.cpu_count() or 1
+
+
 def machine() -> Row:
     """Its class, as far as figures depend on it, and today."""
     cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -26,7 +30,7 @@ def machine() -> Row:
         (line.partition(":")[2].strip() for line in cpuinfo.splitlines() if "model name" in line), ""
     )
     return {
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "processor": model or platform.machine(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "python": platform.python_version(),

@@ -1,16 +1,21 @@
 """What the benchmarks reckon with; that they run is tested in tests/integration."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionContinuedAsNewEventAttributes
 
 from benchmarks import plan
 from benchmarks.app import main
 from benchmarks.batch_figures import Batch
 from benchmarks.figures import Figure, Result, number
-from benchmarks.histories import Run
+from benchmarks.histories import Run, runs_of
 from benchmarks.machine import Meter
 from benchmarks.report import check_markdown, write_markdown
 from benchmarks.turns import in_turns, ratio_of_few
@@ -59,6 +64,32 @@ def test_what_a_continue_as_new_costs_is_told_from_starts_and_closings() -> None
     assert [(name, ended - began, orders) for name, began, ended, orders in batch.parts()] == [
         ("beginning", 3.0, 3), ("middle", 7.0, 4), ("end", 3.0, 3),
     ]  # fmt: skip
+
+
+class Histories:
+    """What of a Temporal client `runs_of` uses."""
+
+    def __init__(self, **runs: list[HistoryEvent]) -> None:
+        self._runs = runs
+
+    def get_workflow_handle(self, _workflow_id: str, *, run_id: str) -> Any:
+        async def events() -> AsyncGenerator[HistoryEvent]:
+            for event in self._runs[run_id]:
+                yield event
+
+        return SimpleNamespace(fetch_history_events=events)
+
+
+async def test_the_runs_of_a_batch_are_found_one_from_another() -> None:
+    def start(number: int, second: int) -> HistoryEvent:
+        kind = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
+        return HistoryEvent(event_id=number, event_type=kind, event_time=Timestamp(seconds=second))
+
+    next_run = WorkflowExecutionContinuedAsNewEventAttributes(new_execution_run_id="second")
+    ended = HistoryEvent(event_id=9, workflow_execution_continued_as_new_event_attributes=next_run)
+    temporal: Any = Histories(first=[start(4, 100), start(7, 101), ended], second=[start(3, 105)])
+    runs = [run async for run in runs_of(temporal, "batch-monday", "first")]
+    assert runs == [Run(9, [100.0, 101.0]), Run(3, [105.0])]
 
 
 def test_a_bound_holds_or_it_does_not() -> None:
