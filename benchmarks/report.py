@@ -17,7 +17,7 @@ from order_system.errors import InvalidUsage
 def view(result: Result) -> RenderableType:
     figures = Table(header_style="bold")
     figures.add_column("Figure")
-    figures.add_column("", justify="right")
+    figures.add_column("Value", justify="right")
     figures.add_column("Unit")
     figures.add_column("Bound")
     for figure in result.figures:
@@ -97,7 +97,7 @@ def _markdown(machine: Row, result: Result) -> str:
             [
                 {
                     "Figure": figure.name,
-                    "": f"{number(figure.value)} {figure.unit}".strip(),
+                    "Value": f"{number(figure.value)} {figure.unit}".strip(),
                     "Bound": _verdict(figure),
                 }
                 for figure in result.figures
@@ -107,7 +107,7 @@ def _markdown(machine: Row, result: Result) -> str:
     ]
     for title, rows in result.samples.items():
         lines += [f"{title}:", "", *_markdown_table(rows), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def _markdown_table(rows: Sequence[Row]) -> list[str]:
