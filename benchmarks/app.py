@@ -23,8 +23,10 @@ from order_system.errors import InvalidUsage, OrderSystemError
 HOLDS, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
 PLAIN_WIDTH = 160
 
-QUICK = (BatchScale(short=50, long=250, shorts=4, longs=1), PlanScale(rows=100_000, rounds=1))
-LONG = (BatchScale(short=200, long=2_000, shorts=6, longs=1), PlanScale(rows=1_000_000, rounds=2))
+QUICK_BATCHES = BatchScale(short=50, long=250, shorts=4, longs=1)
+QUICK_PLAN = PlanScale(rows=100_000, rounds=1)
+LONG_BATCHES = BatchScale(short=200, long=2_000, shorts=6, longs=1)
+LONG_PLAN = PlanScale(rows=1_000_000, rounds=2)
 
 HELP = (
     "Measure how fast orders and batches are, and what they take.\n\n"
@@ -85,6 +87,10 @@ app = App(
 )
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Pair = Annotated[int, Parameter(validator=Number(gte=2))]
+"""One before and one after."""
+Continue = Annotated[int, Parameter(validator=Number(gte=40))]
+"""With fewer events a run of a batch would continue as new before it has done anything."""
 Measurement = Callable[[], Awaitable[Result]]
 
 
@@ -95,7 +101,8 @@ async def everything(
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """All benchmarks, one after another."""
-    of_batches, of_plan = LONG if long else QUICK
+    of_batches = LONG_BATCHES if long else QUICK_BATCHES
+    of_plan = LONG_PLAN if long else QUICK_PLAN
     return await _run(
         {"batches": lambda: batches.measure(of_batches, _say), "plan": lambda: plan.measure(of_plan, _say)},
         output,
@@ -105,17 +112,13 @@ async def everything(
 @app.command(name="batches")
 async def run_batches(
     *,
-    short: Annotated[Count, Parameter(help="Orders of a short batch.")] = LONG[0].short,
-    long: Annotated[Count, Parameter(help="Orders of a long batch.")] = LONG[0].long,
-    shorts: Annotated[int, Parameter(validator=Number(gte=2), help="How many short batches.")] = LONG[
-        0
-    ].shorts,
-    longs: Annotated[Count, Parameter(help="How many long batches, spread among the short ones.")] = LONG[
-        0
-    ].longs,
+    short: Annotated[Count, Parameter(help="Orders of a short batch.")] = LONG_BATCHES.short,
+    long: Annotated[Count, Parameter(help="Orders of a long batch.")] = LONG_BATCHES.long,
+    shorts: Annotated[Pair, Parameter(help="How many short batches.")] = LONG_BATCHES.shorts,
+    longs: Annotated[Count, Parameter(help="How many long ones, spread among them.")] = LONG_BATCHES.longs,
     window: Annotated[Count, Parameter(help="Orders under way at once.")] = policy.BATCH_WINDOW,
     continue_after: Annotated[
-        Count, Parameter(help="Events after which a batch continues as new.")
+        Continue, Parameter(help="Events after which a batch continues as new.")
     ] = policy.BATCH_HISTORY_EVENTS,
     page_bytes: Annotated[Count, Parameter(help="Of the file in one page.")] = policy.BATCH_PAGE_BYTES,
     output: Output = TERMINAL_ALONE,
@@ -131,8 +134,8 @@ async def run_batches(
 @app.command(name="plan")
 async def run_plan(
     *,
-    rows: Annotated[Count, Parameter(help="Of the file, three an order.")] = LONG[1].rows,
-    rounds: Annotated[Count, Parameter(help="Plans against each of the two books.")] = LONG[1].rounds,
+    rows: Annotated[Count, Parameter(help="Of the file, three an order.")] = LONG_PLAN.rows,
+    rounds: Annotated[Count, Parameter(help="Plans against each of the two books.")] = LONG_PLAN.rounds,
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """How fast is `batch plan`, and how much memory does it take?
@@ -154,10 +157,11 @@ async def _run(measurements: dict[str, Measurement], output: Output) -> int:
         _say(f"{name}: measuring")
         results.append(await measure())
         _console(stderr=False).print(report.view(results[-1]))
-    if output.as_json is not None:
-        report.write_json(output.as_json, on, results)
-    if output.markdown is not None:
-        report.write_markdown(output.markdown, on, results)
+        # At once, in case that the next one fails.
+        if output.as_json is not None:
+            report.write_json(output.as_json, on, results)
+        if output.markdown is not None:
+            report.write_markdown(output.markdown, on, results[-1])
     return HOLDS if all(result.holds for result in results) else BROKEN
 
 

@@ -7,7 +7,6 @@ the orders, in turns. A bare `csv.reader` over the same file tells how fast the 
 import asyncio
 import csv
 import json
-import os
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import Any
 from benchmarks.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.known_book import expected_fates, fill
 from benchmarks.order_files import write_orders
+from order_system.child_process import dies_with_parent
 
 CONTRACT = 100_000
 """Rows from which on the bounds are stated: fewer do not outweigh what is done once."""
@@ -139,10 +139,12 @@ async def _plan(data: Path, file: Path) -> dict[str, Any]:
         cwd=Path(__file__).parents[1],
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=dict(os.environ),
+        preexec_fn=dies_with_parent(),
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    except TimeoutError:
+        raise BenchmarkFailed(f"a plan takes more than {LIMIT_SECONDS} seconds") from None
     finally:
         if process.returncode is None:
             process.kill()

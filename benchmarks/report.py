@@ -73,13 +73,11 @@ def check_markdown(path: Path, benchmarks: Sequence[str]) -> None:
             )
 
 
-def write_markdown(path: Path, machine: Row, results: Sequence[Result]) -> None:
-    """Each result at its place, instead of what stands there; all else stays."""
+def write_markdown(path: Path, machine: Row, result: Result) -> None:
+    """The result at its place, instead of what stands there; all else stays."""
+    new = f"<!-- {result.benchmark} -->\n{_markdown(machine, result)}<!-- /{result.benchmark} -->"
     text = path.read_text(encoding="utf-8")
-    for result in results:
-        new = f"<!-- {result.benchmark} -->\n{_markdown(machine, result)}<!-- /{result.benchmark} -->"
-        text = _place_of(result.benchmark).sub(lambda _, new=new: new, text)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(_place_of(result.benchmark).sub(lambda _: new, text), encoding="utf-8")
 
 
 def _place_of(benchmark: str) -> re.Pattern[str]:

@@ -111,7 +111,7 @@ def test_a_result_takes_its_place_in_a_document_and_leaves_the_rest(tmp_path: Pa
     result = Result(
         "plan", "a plan", [Figure("memory", 70.0, "MB", at_most=150)], {"Plans": [{"book": "empty"}]}
     )
-    write_markdown(document, MACHINE, [result])
+    write_markdown(document, MACHINE, result)
     written = document.read_text()
     assert written.startswith("before\n<!-- plan -->\n")
     assert written.endswith("<!-- /plan -->\nafter\n")
