@@ -13,13 +13,16 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint format bench bench-long lock clean help postgres
+.PHONY: demo test properties lint format bench bench-long lock clean help postgres
 
 demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the Web UI
 	$(BIN)/python starter.py --embedded
 
 test: $(VENV)/.dev postgres lint ## Format check, lint, types, import rules and all tests, as CI runs them
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
+	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
 
 lint: $(VENV)/.dev ## Format check, lint, types and import rules
 	$(BIN)/ruff format --check
