@@ -31,6 +31,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "void_shipment": (),
     "release": (VerdictMissing,),
     "refund": (VerdictMissing,),
+    "ask_again": (),
 }
 TROUBLE = (NotReached, AnswerLost, TimeoutError)
 """Which anything may meet."""
@@ -44,10 +45,14 @@ def check_answer(attempt: Attempt, bench: Bench) -> None:
         if not allowed:
             raise AssertionError(f"{kind} {submission}: {outcome!r}") from outcome
         return
+    if kind == "ask_again":
+        return
     _CHECKS[kind](submission, outcome, bench.model)
     if isinstance(outcome, UndoAnswer):
-        before = submission.answers.setdefault(kind, outcome.result)
-        assert before == outcome.result, f"{kind} {submission}: {before}, and now {outcome.result}"
+        before = submission.answers.get(kind, outcome.result)
+        found_late = (before, outcome.result) == (UndoResult.NOTHING_TO_UNDO, UndoResult.UNDONE)
+        assert before == outcome.result or found_late, f"{kind} {submission}: {before}, now {outcome.result}"
+        submission.answers[kind] = outcome.result
     elif attempt.heard_of and not isinstance(outcome, OlderSubmissionOpen | AlreadyFulfilled):
         submission.answered.add(kind)
 

@@ -11,11 +11,13 @@ from activities import attempts as activities_attempts
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
+from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
 from order_system.book import SqlOrderBook
 from order_system.book_tables import metadata as book_tables
 from order_system.database import Database
 from order_system.ports import Ledger, Statement
+from order_system.reconciliation_book import SqlReconciliationBook
 from order_system.simulation.tables import metadata as world_tables
 from order_system.simulation.world import SimulatedWorld
 from tests.properties import inline_sqlite
@@ -69,6 +71,9 @@ class Bench:
         world: Any = LedGateways(attempt)
         payment, inventory = PaymentActivities(book, world), InventoryActivities(book, world)
         shipping, notification = ShippingActivities(book, world, world), NotificationActivities(book, world)
+        reconciliation_book: Any = LedBook(SqlReconciliationBook(self.database), attempt)
+        nobody: Any = None
+        reconciliation = ReconciliationActivities(reconciliation_book, nobody, shipping, world, world)
         activity: Any = {
             "charge": payment.charge,
             "reserve": inventory.reserve,
@@ -78,6 +83,7 @@ class Bench:
             "void_shipment": shipping.void_shipment,
             "release": inventory.release,
             "refund": payment.refund,
+            "ask_again": reconciliation.ask_again,
         }[kind]
         self.run(attempt.begin(activity, request, fate))
         return attempt

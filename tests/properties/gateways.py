@@ -53,8 +53,12 @@ class Request:
     async def arrive(self, now: datetime) -> None:
         """Land if it still may, with nobody there to hear the answer."""
         if self.name not in BOUND_BY_THE_DEADLINE or now < self.deadline:
-            with suppress(BusinessError):
-                await self.land()
+            await self.arrive_at_last()
+
+    async def arrive_at_last(self) -> None:
+        """Land, however late: queued somewhere between us and the gateway."""
+        with suppress(BusinessError):
+            await self.land()
 
 
 class Gateways:

@@ -38,6 +38,7 @@ from order_system.messages import (
     Verdict,
 )
 from order_system.models import Order, OrderLine, SubmissionRef
+from order_system.reconciliation import KeyPageRequest
 from tests.fixtures.shop import an_order
 from tests.properties.answers import check_answer
 from tests.properties.attempts import Attempt, Fate, Trouble
@@ -205,6 +206,15 @@ class OrderMachine(RuleBasedStateMachine):
         request = self.bench.in_flight.pop(which % len(self.bench.in_flight))
         note(f"on its way: {request}")
         self.bench.run(request.arrive(self.bench.clock.now))
+
+    @precondition(lambda self: self.bench.in_flight)
+    @rule(which=st.integers(0, 3))
+    def a_request_arrives_after_all(self, which: int) -> None:
+        """Its undo may have given it up, as it may after the deadline. Then the reconciler finds it."""
+        request = self.bench.in_flight.pop(which % len(self.bench.in_flight))
+        note(f"on its way for long: {request}")
+        self.bench.run(request.arrive_at_last())
+        self.bench.begin("ask_again", None, KeyPageRequest(after_key=None), RUN)
 
     @rule(seconds=st.sampled_from([1, 5, 9, 11]))
     def wait(self, seconds: int) -> None:
