@@ -47,7 +47,6 @@ from tests.properties.what_must_hold import WhatHasBeenSeen, check_everything
 
 STEPS = ("charge", "reserve", "buy_label", "dispatch", "notify")
 UNDOS = ("void_shipment", "release", "refund")
-SKUS = ("LAPTOP", "MOUSE")
 MOMENT = timedelta(milliseconds=1)
 
 Content = tuple[tuple[str, int], ...]
@@ -218,11 +217,10 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 5, 9, 11]))
     def wait(self, seconds: int) -> None:
+        waiting, self.resting = [attempt for attempt in self.resting if not attempt.done], []
         self.bench.wait(timedelta(seconds=seconds))
-        for attempt in self.resting:
-            if attempt.done:
-                self._see_how_it_ended(attempt)
-        self.resting = [attempt for attempt in self.resting if not attempt.done]
+        for attempt in waiting:
+            self._see_how_it_ended(attempt)
 
     # --- how it is carried out -------------------------------------------------------------------
 
@@ -276,7 +274,7 @@ class OrderMachine(RuleBasedStateMachine):
     def everything_comes_to_an_end(self) -> None:
         """Whoever rests goes on, whatever is on its way arrives or never will; then all that is open is
         settled, as its own workflow, the next submission or the reconciler would do it."""
-        for attempt in self.resting:
+        for attempt in list(self.resting):
             if not attempt.done:
                 self.bench.run(attempt.resume(RUN))
                 self._see_how_it_ended(attempt)
