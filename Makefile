@@ -13,13 +13,16 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test lint format lock clean help postgres
+.PHONY: demo test properties lint format bench bench-long lock clean help postgres
 
 demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the Web UI
 	$(BIN)/python starter.py --embedded
 
 test: $(VENV)/.dev postgres lint ## Format check, lint, types, import rules and all tests, as CI runs them
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
+	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
 
 lint: $(VENV)/.dev ## Format check, lint, types and import rules
 	$(BIN)/ruff format --check
@@ -31,6 +34,12 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+bench: $(VENV)/.runtime ## Measure in a few minutes; OPTIONS=--help tells what else it can
+	$(BIN)/python -m benchmarks $(OPTIONS)
+
+bench-long: $(VENV)/.runtime ## The same at the sizes for which the bounds are stated: some twenty minutes
+	$(BIN)/python -m benchmarks --long $(OPTIONS)
+
 lock: $(VENV)/.created ## Pin the newest dependencies that pyproject.toml allows
 	$(PIP) install '$(UV)'
 	$(call compile,requirements.lock,--extra embedded --extra postgres)
@@ -41,7 +50,7 @@ clean: ## Remove the environment and every cache (orders and history in .data st
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # PostgreSQL is one of the two databases under test. Without it, and outside CI, its half is skipped, loudly.
 postgres:

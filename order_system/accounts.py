@@ -28,6 +28,10 @@ class Account:
     def __str__(self) -> str:
         return f"{self.record.ref.order_id} (submission {self.record.ref.submission}, {self.record.status})"
 
+    def at(self, effect: Effect) -> str:
+        """Whose effect, and under which key to look for it at the gateway. For people."""
+        return f"{self}, key {self.record.ref.key(effect)}"
+
     @property
     def undone(self) -> bool:
         return self.record.status not in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)

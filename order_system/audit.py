@@ -11,6 +11,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from order_system.accounts import Books, draw_up
+from order_system.cures import CURES
 from order_system.ids import Effect
 from order_system.invariants import INVARIANTS
 from order_system.journal import EffectState, SubmissionStatus
@@ -23,7 +24,9 @@ class Check(BaseModel):
     name: str
     holds: bool
     violations: tuple[str, ...]
-    """One line each, for people."""
+    """One line each, for people: whose, under which key, and what is wrong."""
+    cure: str
+    """What to do about a violation, for people."""
 
 
 class OpenSubmission(BaseModel):
@@ -96,7 +99,7 @@ def audit(ledger: Ledger, statement: Statement, *, later: Ledger | None = None) 
 
 def _check(name: str, violations: Iterable[str]) -> Check:
     lines = tuple(violations)
-    return Check(name=name, holds=not lines, violations=lines)
+    return Check(name=name, holds=not lines, violations=lines, cure=CURES[name])
 
 
 def _effects_in(state: EffectState, books: Books) -> Iterator[UnsettledEffect]:

@@ -244,8 +244,12 @@ class BatchClient:
             await batch.signal(BatchFulfillmentWorkflow.set_window, window, rpc_timeout=policy.RPC)
 
     async def cancel(self, name: str, *, orders_too: bool = False) -> None:
-        """Start no more orders. Those under way finish, unless they are to be cancelled too."""
+        """Start no more orders. Those under way finish, unless they are to be cancelled too. Raises
+        UnknownBatch if it has ended."""
         async with self._asking(name) as batch:
+            # The server would thank for the cancel of a closed workflow, and forget it.
+            if (await batch.describe(rpc_timeout=policy.RPC)).status is not WorkflowExecutionStatus.RUNNING:
+                raise UnknownBatch(f"batch {name} has ended: there is nothing left to cancel")
             if orders_too:
                 await batch.signal(BatchFulfillmentWorkflow.cancel_orders, rpc_timeout=policy.RPC)
             await batch.cancel(rpc_timeout=policy.RPC)

@@ -163,7 +163,7 @@ class SqlOrderBook(AnswerBook):
                 raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
             if submission is None or submission.status is not SubmissionStatus.FULFILLED:
                 for effect in effects_to_undo:
-                    await fence_entry(tx, ref, effect, journal.get(effect), attempt.started_at)
+                    await fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
             journal = await reading.journal_of(tx, ref)
             return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
 

@@ -1,7 +1,8 @@
 """What must hold between the book and the world, whatever died on the way.
 
-Each invariant yields a readable line for every violation. Open submissions are under way, so only what may
-never happen counts against them. An effect that a person handled is left out: the gateways were not told.
+Each invariant yields a readable line for every violation: whose it is, under which key, and what is wrong.
+Open submissions are under way, so only what may never happen counts against them. An effect that a person
+handled is left out: the gateways were not told.
 """
 
 from collections import Counter, defaultdict
@@ -14,6 +15,8 @@ from order_system.journal import EffectState, SubmissionStatus
 MONEY = (Effect.CHARGE,)
 STOCK = (Effect.RESERVE, Effect.COMMIT)
 PARCEL = (Effect.LABEL, Effect.DISPATCH)
+NEEDED = (Effect.CHARGE, Effect.RESERVE, Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
+"""What an order cannot be fulfilled without."""
 
 
 # --- what the world alone must keep ---------------------------------------------------------------
@@ -22,7 +25,7 @@ PARCEL = (Effect.LABEL, Effect.DISPATCH)
 def refunds_within_captures(books: Books) -> Iterator[str]:
     for account in books.accounts:
         if any(not 0 <= charge.refunded <= charge.amount for charge in account.charges):
-            yield f"{account}: {account.money}"
+            yield f"{account.at(Effect.CHARGE)}: {account.money}"
 
 
 def stock_adds_up(books: Books) -> Iterator[str]:
@@ -55,7 +58,7 @@ def no_effect_twice(books: Books) -> Iterator[str]:
         for effect in Effect:
             times = account.happened(effect)
             if times > 1:
-                yield f"{account}: {effect} happened {times} times"
+                yield f"{account.at(effect)}: {effect} happened {times} times"
 
 
 def one_live_submission(books: Books) -> Iterator[str]:
@@ -66,6 +69,8 @@ def one_live_submission(books: Books) -> Iterator[str]:
         for status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
             if statuses[status] > 1:
                 yield f"{order_id}: {statuses[status]} submissions are {status}"
+        if statuses[SubmissionStatus.OPEN] and statuses[SubmissionStatus.FULFILLED]:
+            yield f"{order_id}: a submission is open although another one is fulfilled"
 
 
 # --- all or nothing -------------------------------------------------------------------------------
@@ -75,7 +80,7 @@ def money_whole_or_not_at_all(books: Books) -> Iterator[str]:
     for account in books.accounts:
         kept = account.captured - account.refunded
         if kept not in (0, account.record.total or 0) and not account.handled(*MONEY):
-            yield f"{account}: {account.money}, of a total of {account.total}"
+            yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
 
 
 def fulfilled_is_complete(books: Books) -> Iterator[str]:
@@ -84,11 +89,11 @@ def fulfilled_is_complete(books: Books) -> Iterator[str]:
             continue
         paid = account.charges and account.captured == account.record.total and account.refunded == 0
         if not paid and not account.handled(*MONEY):
-            yield f"{account}: {account.money}, of a total of {account.total}"
+            yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
         if not account.parcel("dispatched") and not account.handled(*PARCEL):
-            yield f"{account}: no parcel was dispatched"
+            yield f"{account.at(Effect.DISPATCH)}: no parcel was dispatched"
         if not account.stock("committed") and not account.handled(*STOCK):
-            yield f"{account}: its stock was not committed"
+            yield f"{account.at(Effect.RESERVE)}: its stock was not committed"
 
 
 def undone_holds_nothing(books: Books) -> Iterator[str]:
@@ -96,13 +101,13 @@ def undone_holds_nothing(books: Books) -> Iterator[str]:
         if not account.undone:
             continue
         if account.captured != account.refunded and not account.handled(*MONEY):
-            yield f"{account}: {account.money}"
+            yield f"{account.at(Effect.CHARGE)}: {account.money}"
         for state in ("reserved", "committed"):
             if account.stock(state) and not account.handled(*STOCK):
-                yield f"{account}: its stock is still {state}"
+                yield f"{account.at(Effect.RESERVE)}: its stock is still {state}"
         for state in ("bought", "dispatched"):
             if account.parcel(state) and not account.handled(*PARCEL):
-                yield f"{account}: its label is {state}"
+                yield f"{account.at(Effect.LABEL)}: its label is {state}"
 
 
 def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
@@ -110,9 +115,24 @@ def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
         if not account.parcel("dispatched"):
             continue
         if account.refunded and not account.handled(*MONEY):
-            yield f"{account}: the parcel is dispatched, yet {account.money}"
+            yield f"{account.at(Effect.CHARGE)}: the parcel is dispatched, yet {account.money}"
         if account.stock("released") and not account.handled(*STOCK):
-            yield f"{account}: the parcel is dispatched, yet its stock was released"
+            yield f"{account.at(Effect.RESERVE)}: the parcel is dispatched, yet its stock was released"
+
+
+# --- the book agrees with itself ------------------------------------------------------------------
+
+
+def status_agrees_with_journal(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        for effect in NEEDED if account.fulfilled else ():
+            entry = account.journal.get(effect)
+            if entry is None or entry.state not in (EffectState.DONE, EffectState.HANDLED):
+                state = "missing" if entry is None else entry.state
+                yield f"{account.at(effect)}: by the book the order is fulfilled, its {effect} {state}"
+        for effect, entry in account.journal.items() if account.undone else ():
+            if entry.held and effect is not Effect.NOTIFY:
+                yield f"{account.at(effect)}: by the book the order is undone, its {effect} {entry.state}"
 
 
 # --- the book and the world agree -----------------------------------------------------------------
@@ -127,12 +147,12 @@ def undos_waited_for_shipping(books: Books) -> Iterator[str]:
             if entry is None or entry.fenced_at is None or account.handled(effect, Effect.DISPATCH):
                 continue
             if dispatch is None or dispatch.settled_at is None:
-                yield f"{account}: the undo of {effect} began without shipping's verdict"
+                yield f"{account.at(effect)}: the undo of {effect} began without shipping's verdict"
             elif dispatch.state is EffectState.DONE:
-                yield f"{account}: the undo of {effect} began although the parcel was gone"
+                yield f"{account.at(effect)}: the undo of {effect} began although the parcel was gone"
             elif entry.fenced_at < dispatch.settled_at:
                 early = dispatch.settled_at - entry.fenced_at
-                yield f"{account}: the undo of {effect} began {early} before shipping's verdict"
+                yield f"{account.at(effect)}: the undo of {effect} began {early} before shipping's verdict"
 
 
 def nothing_unclaimed(books: Books) -> Iterator[str]:
@@ -144,7 +164,7 @@ def nothing_unclaimed(books: Books) -> Iterator[str]:
             if effect is Effect.COMMIT or (*account.key, effect) in books.claims:
                 continue
             if account.happened(effect) and not account.handled(effect):
-                yield f"{account}: {effect} happened, but was never claimed in the book"
+                yield f"{account.at(effect)}: {effect} happened, but was never claimed in the book"
 
 
 def book_is_true(books: Books) -> Iterator[str]:
@@ -152,12 +172,12 @@ def book_is_true(books: Books) -> Iterator[str]:
         for effect, entry in account.journal.items():
             happened = account.happened(effect) > 0
             if entry.state is EffectState.DONE and not happened:
-                yield f"{account}: {effect} is done in the book, but the world knows nothing of it"
+                yield f"{account.at(effect)}: {effect} is done in the book, but the world knows nothing of it"
             if entry.state is EffectState.FENCED and happened:
-                yield f"{account}: by the book, {effect} never happened, but it did"
+                yield f"{account.at(effect)}: by the book, {effect} never happened, but it did"
             if entry.state is EffectState.UNDONE and not (happened and account.reversed(effect)):
                 found = "is not" if happened else "never was in the world, and so cannot have been"
-                yield f"{account}: {effect} is undone in the book, but {found} reversed"
+                yield f"{account.at(effect)}: {effect} is undone in the book, but {found} reversed"
 
 
 INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
@@ -166,11 +186,13 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "stock adds up and is never negative": stock_adds_up,
     "stock agrees with its reservations": stock_agrees_with_reservations,
     "no effect happened twice": no_effect_twice,
-    "one open and one fulfilled submission an order, at most": one_live_submission,
+    "one live submission an order, at most": one_live_submission,
     "fulfilled orders are paid, dispatched and committed": fulfilled_is_complete,
     "undone orders hold no money, stock or parcel": undone_holds_nothing,
     "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
+    "a status agrees with its journal": status_agrees_with_journal,
     "money and stock waited for shipping's verdict": undos_waited_for_shipping,
     "nothing happened without a claim in the book": nothing_unclaimed,
     "what the book says was done or undone is so": book_is_true,
 }
+"""What to do when one is broken stands in `cures.py`."""

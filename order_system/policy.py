@@ -66,6 +66,9 @@ BATCH_WINDOW = 50
 BATCH_WINDOW_LIMIT = 1_000
 """Orders under way at once; the server holds at most 2,000 pending children of one workflow."""
 
+BATCH_REFILL = 0.1
+"""The part of a full window that must be free before orders are started again, in a group."""
+
 BATCH_PAGE_BYTES = 32_000
 """Of the file in one page: about 200 orders of one line, well below the 2 MB that a payload may have."""
 

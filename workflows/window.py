@@ -46,6 +46,7 @@ class OrderWindow:
             order_id: _Open(tally.started_at, submission) for order_id, submission in state.handed_on.items()
         }
         self._handed_on_limit = policy.BATCH_HANDED_ON_LIMIT
+        self._filling = True
         self._cancelling = False
         self._tasks: set[asyncio.Task[None]] = set()
         """Held, since the event loop holds tasks only weakly."""
@@ -56,7 +57,11 @@ class OrderWindow:
         self._in_background(self._look_for_orders_of_earlier_runs())
 
     def has_room(self) -> bool:
-        return len(self._in_place) < self.size
+        """Once full, it is filled up in groups: orders that start together share the workflow's tasks, which
+        one by one would cost three events each."""
+        free = self.size - len(self._in_place)
+        group = max(1, round(self.size * policy.BATCH_REFILL))
+        return free >= group or (self._filling and free > 0)
 
     def under_way(self) -> dict[str, OrderUnderWay]:
         """For the next run, after `drain`."""
@@ -80,6 +85,7 @@ class OrderWindow:
 
     def start(self, order: Order) -> None:
         self._in_place[order.order_id] = _Open(workflow.now(), awaited=True)
+        self._filling = len(self._in_place) < self.size
         self._tally.move("not_started", "running")
         self._in_background(self._see_through(order))
 

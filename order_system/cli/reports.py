@@ -93,6 +93,8 @@ def _audit_lines(report: AuditReport) -> Iterator[Text]:
             yield Text(f"    {violation}")
         if len(check.violations) > MAX_VIOLATIONS:
             yield Text(f"    ... and {len(check.violations) - MAX_VIOLATIONS} more")
+        if not check.holds:
+            yield Text(f"    what to do: {check.cure}", style="yellow")
     for submission in report.open_submissions:
         yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
     yield from _unsettled("in doubt", report.in_doubt)

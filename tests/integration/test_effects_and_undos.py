@@ -120,6 +120,20 @@ async def test_stock_and_money_are_refused_before_shippings_verdict(parts: Parts
     assert (accounts.refunded, accounts.reservations) == (0, ["reserved"])
 
 
+async def test_an_undo_begins_when_it_fences_not_when_its_attempt_was_started(parts: Parts) -> None:
+    """An attempt that waits for the database while shipping answers did not overtake the verdict."""
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    waiting = parts.stage.hold("before fence")
+    refund = asyncio.create_task(run_activity(parts.payment.refund, undo_request(order)))
+    await waiting.reached()
+    for undo in (parts.shipping.void_shipment, parts.inventory.release):
+        await run_activity(undo, undo_request(order))
+    waiting.let_go()
+    await asyncio.wait_for(refund, PATIENCE_SECONDS)
+    assert (await parts.audit()).clean
+
+
 async def test_the_last_undo_closes_the_submission_whichever_it_is(parts: Parts) -> None:
     order = an_order()
     await run_activity(parts.payment.charge, payment_request(order))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from order_system.audit import AuditReport, audit, audit_now
+from order_system.cures import CURES
 from order_system.ids import Effect, idempotency_key
 from order_system.invariants import INVARIANTS
 from order_system.journal import EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
@@ -103,9 +104,21 @@ FAILED_BOOK = booked(SubmissionStatus.FAILED, FAILED)
 FULFILLED_WORLD = Statement((PAID,), (COMMITTED,), (DISPATCHED,), (CONFIRMED,), (TWO_SHIPPED,))
 FAILED_WORLD = Statement((REFUNDED,), (RELEASED,), (VOIDED,), (CONFIRMED,), (ALL_ON_HAND,))
 
-WITHIN, WHOLE, ADDS_UP, AGREES, TWICE, ONE_LIVE, COMPLETE, HOLDS_NOTHING, KEPT, WAITED, UNCLAIMED, TRUE = (
-    INVARIANTS
-)
+(
+    WITHIN,
+    WHOLE,
+    ADDS_UP,
+    AGREES,
+    TWICE,
+    ONE_LIVE,
+    COMPLETE,
+    HOLDS_NOTHING,
+    KEPT,
+    JOURNAL,
+    WAITED,
+    UNCLAIMED,
+    TRUE,
+) = INVARIANTS
 
 
 def broken(report: AuditReport) -> set[str]:
@@ -181,8 +194,8 @@ def test_a_refund_beyond_the_capture() -> None:
     world = replace(FAILED_WORLD, charges=(ChargeEntry(key(CHARGE), TOTAL, TOTAL + 1),))
     report = audit(FAILED_BOOK, world)
     assert WITHIN in broken(report)
-    expected = "ORDER-001 (submission first, failed): captured 1059.97 USD, refunded 1059.98 USD"
-    assert violations(report, WITHIN) == expected
+    whose = "ORDER-001 (submission first, failed), key ORDER-001:first:charge"
+    assert violations(report, WITHIN) == f"{whose}: captured 1059.97 USD, refunded 1059.98 USD"
 
 
 @pytest.mark.parametrize("charge", [ChargeEntry(key(CHARGE), TOTAL, 1), ChargeEntry(key(CHARGE), 1, 0)])
@@ -236,6 +249,46 @@ def test_two_live_submissions_of_an_order(status: SubmissionStatus) -> None:
     report = audit(book, NOTHING)
     assert ONE_LIVE in broken(report)
     assert violations(report, ONE_LIVE) == f"ORDER-001: 2 submissions are {status}"
+
+
+def test_an_open_submission_beside_a_fulfilled_one() -> None:
+    book = together(FULFILLED_BOOK, booked(SubmissionStatus.OPEN, {}, submission="second"))
+    report = audit(book, FULFILLED_WORLD)
+    assert broken(report) == {ONE_LIVE}
+    assert "open although another one is fulfilled" in violations(report, ONE_LIVE)
+
+
+@pytest.mark.parametrize("state", [CLAIMED, IN_DOUBT, UNDONE, None])
+@pytest.mark.parametrize("effect", [CHARGE, RESERVE, LABEL, DISPATCH, COMMIT])
+def test_a_fulfilled_order_whose_journal_says_otherwise(effect: Effect, state: EffectState | None) -> None:
+    journal = {known: kept for known, kept in FULFILLED.items() if known is not effect}
+    if state is not None:
+        journal[effect] = state
+    report = audit(booked(SubmissionStatus.FULFILLED, journal), FULFILLED_WORLD)
+    assert JOURNAL in broken(report)
+    expected = (
+        f"key ORDER-001:first:{effect}: by the book the order is fulfilled, its {effect} {state or 'missing'}"
+    )
+    assert expected in violations(report, JOURNAL)
+
+
+@pytest.mark.parametrize("state", [CLAIMED, DONE])
+@pytest.mark.parametrize("effect", [CHARGE, RESERVE, LABEL])
+@pytest.mark.parametrize("status", [SubmissionStatus.FAILED, SubmissionStatus.CANCELLED])
+def test_an_undone_order_whose_journal_says_otherwise(
+    effect: Effect, state: EffectState, status: SubmissionStatus
+) -> None:
+    report = audit(booked(status, {**FAILED, effect: state}), FAILED_WORLD)
+    assert JOURNAL in broken(report)
+    assert f"the order is undone, its {effect} {state}" in violations(report, JOURNAL)
+
+
+def test_every_violation_comes_with_what_to_do() -> None:
+    report = audit(FAILED_BOOK, replace(FAILED_WORLD, charges=(PAID,)))
+    assert CURES.keys() == INVARIANTS.keys()
+    assert [check.cure for check in report.checks] == [CURES[name] for name in INVARIANTS]
+    held = violations(report, HOLDS_NOTHING)
+    assert held.startswith("ORDER-001 (submission first, failed), key ORDER-001:first:charge: ")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +375,8 @@ def test_an_undo_although_the_parcel_was_gone() -> None:
 def test_an_effect_without_a_claim(effect: Effect, status: SubmissionStatus) -> None:
     journal = {known: state for known, state in FULFILLED.items() if known is not effect}
     report = audit(booked(status, journal), FULFILLED_WORLD)
-    assert broken(report) == {UNCLAIMED}
+    lacks = status is SubmissionStatus.FULFILLED and effect is not NOTIFY
+    assert broken(report) == {UNCLAIMED} | ({JOURNAL} if lacks else set())
     assert f"{effect} happened, but was never claimed" in violations(report, UNCLAIMED)
 
 

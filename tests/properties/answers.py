@@ -1,0 +1,129 @@
+"""What an activity may answer, given what the model knows."""
+
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from order_system.errors import (
+    AnswerLost,
+    Fenced,
+    NoticeRefused,
+    NotReached,
+    OrderConflict,
+    OutOfStock,
+    PaymentDeclined,
+    ShippingRefused,
+    StillInDoubt,
+    VerdictMissing,
+)
+from order_system.ids import Effect, idempotency_key
+from order_system.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, UndoAnswer, UndoResult
+from tests.properties.attempts import Attempt
+from tests.properties.bench import Bench
+from tests.properties.model import Model
+
+MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
+    "charge": (Fenced, PaymentDeclined, OrderConflict),
+    "reserve": (Fenced, OutOfStock),
+    "buy_label": (Fenced, ShippingRefused),
+    "dispatch": (Fenced, ShippingRefused),
+    "notify": (Fenced, NoticeRefused),
+    "void_shipment": (),
+    "release": (VerdictMissing,),
+    "refund": (VerdictMissing,),
+    "ask_again": (),
+}
+TROUBLE = (NotReached, AnswerLost, TimeoutError)
+"""Which anything may meet."""
+
+
+def check_answer(attempt: Attempt, bench: Bench) -> None:
+    """Of an attempt that has ended by itself. What its workflow hears of it is remembered."""
+    kind, submission, outcome = attempt.kind, attempt.submission, attempt.outcome()
+    if isinstance(outcome, BaseException):
+        allowed = isinstance(outcome, (*MAY_RAISE[kind], *TROUBLE)) or _asks_to_wait(kind, outcome)
+        if not allowed:
+            raise AssertionError(f"{kind} {submission}: {outcome!r}") from outcome
+        return
+    if kind == "ask_again":
+        return
+    _CHECKS[kind](submission, outcome, bench.model)
+    if isinstance(outcome, UndoAnswer):
+        before = submission.answers.get(kind, outcome.result)
+        found_late = (before, outcome.result) == (UndoResult.NOTHING_TO_UNDO, UndoResult.UNDONE)
+        assert before == outcome.result or found_late, f"{kind} {submission}: {before}, now {outcome.result}"
+        submission.answers[kind] = outcome.result
+    elif attempt.heard_of and not isinstance(outcome, OlderSubmissionOpen | AlreadyFulfilled):
+        submission.answered.add(kind)
+
+
+def _asks_to_wait(kind: str, outcome: BaseException) -> bool:
+    """Nothing was found, but an attempt may still land. (Raised as a StillInDoubt itself, it would say that
+    a receipt is not true.)"""
+    return (
+        kind in ("release", "refund")
+        and isinstance(outcome, ApplicationError)
+        and outcome.type == StillInDoubt.__name__
+        and outcome.next_retry_delay is not None
+    )
+
+
+def _charge(submission: Any, answer: Any, model: Model) -> None:
+    if isinstance(answer, Charged):
+        assert answer.receipt.amount == model.captured[submission.ref.key(Effect.CHARGE)]
+    elif isinstance(answer, OlderSubmissionOpen):
+        assert answer.older != submission.ref
+    else:
+        outcome = answer.outcome
+        assert outcome.fingerprint == submission.ref.fingerprint
+        label = idempotency_key(outcome.order_id, outcome.submission, Effect.LABEL)
+        assert model.labels[label] == "dispatched"
+
+
+def _reserve(submission: Any, _answer: Any, model: Model) -> None:
+    assert submission.ref.key(Effect.RESERVE) in model.reservations
+
+
+def _buy_label(submission: Any, _answer: Any, model: Model) -> None:
+    assert submission.ref.key(Effect.LABEL) in model.labels
+
+
+def _dispatch(submission: Any, _answer: Any, model: Model) -> None:
+    assert model.labels[submission.ref.key(Effect.LABEL)] == "dispatched"
+    assert model.reservations[submission.ref.key(Effect.RESERVE)] == "committed"
+
+
+def _notify(submission: Any, _answer: Any, model: Model) -> None:
+    assert submission.ref.key(Effect.NOTIFY) in model.notices
+
+
+def _void(submission: Any, answer: Any, model: Model) -> None:
+    label = model.labels.get(submission.ref.key(Effect.LABEL))
+    assert (answer.result is UndoResult.ALREADY_DISPATCHED) == (label == "dispatched")
+    if answer.result is UndoResult.ALREADY_DISPATCHED:
+        assert answer.parcel is not None
+        assert answer.payment is not None
+        assert model.kept(submission.ref.key(Effect.CHARGE)) == answer.payment.amount
+
+
+def _release(submission: Any, answer: Any, model: Model) -> None:
+    state = model.reservations.get(submission.ref.key(Effect.RESERVE))
+    assert (answer.result, state) in ((UndoResult.UNDONE, "released"), (UndoResult.NOTHING_TO_UNDO, None))
+
+
+def _refund(submission: Any, answer: Any, model: Model) -> None:
+    key = submission.ref.key(Effect.CHARGE)
+    assert model.kept(key) == 0
+    assert (answer.result is UndoResult.UNDONE) == (key in model.captured)
+
+
+_CHECKS = {
+    "charge": _charge,
+    "reserve": _reserve,
+    "buy_label": _buy_label,
+    "dispatch": _dispatch,
+    "notify": _notify,
+    "void_shipment": _void,
+    "release": _release,
+    "refund": _refund,
+}

@@ -1,0 +1,116 @@
+"""The real activities over the real book and the simulated world, on a clock and a database of our own."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+from activities import attempts as activities_attempts
+from activities.inventory import InventoryActivities
+from activities.notification import NotificationActivities
+from activities.payment import PaymentActivities
+from activities.reconciliation import ReconciliationActivities
+from activities.shipping import ShippingActivities
+from order_system.book import SqlOrderBook
+from order_system.book_tables import metadata as book_tables
+from order_system.database import Database
+from order_system.ports import Ledger, Statement
+from order_system.reconciliation_book import SqlReconciliationBook
+from order_system.simulation.tables import metadata as world_tables
+from order_system.simulation.world import SimulatedWorld
+from tests.properties import inline_sqlite
+from tests.properties.attempts import Attempt, Fate, LedBook, LedGateways
+from tests.properties.gateways import Gateways, Request
+from tests.properties.model import Model
+from tests.properties.virtual_time import NOON, Clock, VirtualTimeLoop
+
+Result = TypeVar("Result")
+
+
+class Bench:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, database: Database) -> None:
+        self.clock = clock
+        self.database = database
+        self.book = SqlOrderBook(database)
+        self.world = SimulatedWorld(database, strict_stock=True)
+        self._loop = loop
+        self.clear()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self._loop.run_until_complete(work)
+
+    def clear(self, stock: Mapping[str, int] | None = None) -> None:
+        """As on the first day, with nothing in the warehouse but `stock`."""
+        self.clock.now = NOON
+        self.model = Model(on_hand=dict(stock or {}))
+        self.gateways = Gateways(self.world, self.model)
+        self.in_flight: list[Request] = []
+        self.run(self._empty_tables())
+        for sku, quantity in self.model.on_hand.items():
+            self.run(self.world.warehouse.receive(sku, quantity))
+
+    async def _empty_tables(self) -> None:
+        async with self.database.writing() as tx:
+            for metadata in (book_tables, world_tables):
+                for table in reversed(metadata.sorted_tables):
+                    await tx.exec_driver_sql(f"DELETE FROM {table.name}")
+
+    def execute(self, *statements: str) -> None:
+        """Outside of any transaction."""
+        connection = self.database._engine.sync_engine.raw_connection()
+        for statement in statements:
+            connection.driver_connection.execute(statement)
+        connection.close()
+
+    def begin(self, kind: str, submission: Any, request: Any, fate: Fate) -> Attempt:
+        """Start an attempt of the activity named `kind`, and follow it until it rests or ends."""
+        attempt = Attempt(kind, submission, self.clock, self.gateways, self.in_flight)
+        book: Any = LedBook(self.book, attempt)
+        world: Any = LedGateways(attempt)
+        payment, inventory = PaymentActivities(book, world), InventoryActivities(book, world)
+        shipping, notification = ShippingActivities(book, world, world), NotificationActivities(book, world)
+        reconciliation_book: Any = LedBook(SqlReconciliationBook(self.database), attempt)
+        nobody: Any = None
+        reconciliation = ReconciliationActivities(reconciliation_book, nobody, shipping, world, world)
+        activity: Any = {
+            "charge": payment.charge,
+            "reserve": inventory.reserve,
+            "buy_label": shipping.buy_label,
+            "dispatch": shipping.dispatch,
+            "notify": notification.notify,
+            "void_shipment": shipping.void_shipment,
+            "release": inventory.release,
+            "refund": payment.refund,
+            "ask_again": reconciliation.ask_again,
+        }[kind]
+        self.run(attempt.begin(activity, request, fate))
+        return attempt
+
+    def wait(self, by: timedelta) -> None:
+        """Time passes; what waited for longer than it may has its time-out."""
+        self.clock.advance(by)
+
+        async def let_time_outs_fire() -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        self.run(let_time_outs_fire())
+
+    def statements(self) -> tuple[Ledger, Statement]:
+        async def both() -> tuple[Ledger, Statement]:
+            return await self.book.ledger(), await self.world.statement()
+
+        return self.run(both())
+
+
+@contextmanager
+def a_bench() -> Iterator[Bench]:
+    clock = Clock()
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(clock)) as runner:
+        database = Database(inline_sqlite.URL)
+        runner.run(database.migrate())
+        with patch.object(activities_attempts, "Attempt", clock.attempt_type()):
+            yield Bench(runner.get_loop(), clock, database)
+        runner.run(database.dispose())

@@ -1,0 +1,81 @@
+"""The outside world as a few dictionaries: what must come of each call, said in the plainest way."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+Lines = tuple[tuple[str, int], ...]
+"""SKU and quantity."""
+
+
+@dataclass
+class Model:
+    on_hand: dict[str, int] = field(default_factory=dict)
+    captured: dict[str, int] = field(default_factory=dict)
+    refunded: dict[str, int] = field(default_factory=dict)
+    reservations: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, Lines] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """Of voids as well that came before their label, or without one."""
+    notices: dict[str, str] = field(default_factory=dict)
+
+    def charge(self, key: str, amount: int) -> int:
+        return self.captured.setdefault(key, amount)
+
+    def refund(self, key: str) -> int | None:
+        if key not in self.captured:
+            return None
+        self.refunded[key] = self.captured[key]
+        return self.refunded[key]
+
+    def reserve(self, key: str, lines: Lines) -> bool:
+        if key not in self.reservations:
+            if any(self.on_hand[sku] < quantity for sku, quantity in lines):
+                return False
+            self._move(lines, -1)
+            self.reservations[key], self.lines[key] = "reserved", lines
+        return True
+
+    def release(self, key: str) -> bool | None:
+        """None if there is no such reservation."""
+        if self.reservations.get(key) == "reserved":
+            self._move(self.lines[key], +1)
+            self.reservations[key] = "released"
+        assert self.reservations.get(key) != "committed", f"{key}: released, yet the parcel has left with it"
+        return True if key in self.reservations else None
+
+    def commit(self, key: str) -> bool:
+        assert self.reservations.get(key) in ("reserved", "committed"), f"{key}: committed, yet not reserved"
+        self.reservations[key] = "committed"
+        return True
+
+    def buy_label(self, key: str) -> bool:
+        return self.labels.setdefault(key, "bought") != "voided"
+
+    def dispatch(self, label_key: str) -> bool:
+        if self.labels.get(label_key) == "bought":
+            self.labels[label_key] = "dispatched"
+        return self.labels.get(label_key) == "dispatched"
+
+    def void(self, label_key: str) -> bool:
+        """Whether the parcel is gone."""
+        if self.labels.get(label_key) != "dispatched":
+            self.labels[label_key] = "voided"
+        return self.labels[label_key] == "dispatched"
+
+    def send(self, key: str, kind: str) -> str:
+        return self.notices.setdefault(key, kind)
+
+    def kept(self, key: str) -> int:
+        return self.captured.get(key, 0) - self.refunded.get(key, 0)
+
+    def counted(self, state: str) -> Counter[str]:
+        """Pieces of each SKU in reservations of that state."""
+        pieces: Counter[str] = Counter()
+        for key, current in self.reservations.items():
+            if current == state:
+                pieces.update(dict(self.lines[key]))
+        return pieces
+
+    def _move(self, lines: Lines, sign: int) -> None:
+        for sku, quantity in lines:
+            self.on_hand[sku] += sign * quantity

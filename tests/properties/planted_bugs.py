@@ -1,0 +1,62 @@
+"""Guards taken away, one at a time, for the length of a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from activities import attempts as activities_attempts
+from order_system import book as book_module
+from order_system.errors import Fenced
+from order_system.ids import Effect
+from order_system.journal import EffectState, JournalEntry
+from order_system.simulation import payment as payment_gateway
+from order_system.simulation.tables import charges
+from tests.properties.bench import Bench
+
+
+@contextmanager
+def no_fence(_: Bench) -> Iterator[None]:
+    """A claim is granted all the same."""
+    granted = book_module.claim_entry
+
+    async def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
+        try:
+            return await granted(tx, ref, effect, *args)
+        except Fenced:
+            return JournalEntry(effect, EffectState.CLAIMED, 1, 1, None, None, None, None, None, None)
+
+    with patch.object(book_module, "claim_entry", claim_regardless):
+        yield
+
+
+@contextmanager
+def no_unique_key(bench: Bench) -> Iterator[None]:
+    """The payment gateway takes no notice of the key: whoever asks twice pays twice."""
+
+    async def never_seen_before(*_: Any) -> None:
+        return None
+
+    columns = ", ".join(f"{column.name} {column.type}" for column in charges.columns)
+    drop = ("PRAGMA foreign_keys = OFF", f"DROP TABLE {charges.name}")
+    with patch.object(payment_gateway, "_find_charge", never_seen_before):
+        bench.execute(*drop, f"CREATE TABLE {charges.name} ({columns})")
+        try:
+            yield
+        finally:
+            guarded = f"CREATE TABLE {charges.name} ({columns}, PRIMARY KEY (key))"
+            bench.execute(*drop, guarded, "PRAGMA foreign_keys = ON")
+
+
+@contextmanager
+def no_wait_for_shippings_verdict(_: Bench) -> Iterator[None]:
+    """Money and stock are given back before anybody knows where the parcel is."""
+    with patch.object(book_module, "voided", lambda _journal: True):
+        yield
+
+
+@contextmanager
+def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
+    """An undo that finds no charge does not wait for the attempt that may still make it."""
+    with patch.object(activities_attempts, "nothing_found", lambda _entry, _attempt: EffectState.FENCED):
+        yield
