@@ -72,12 +72,14 @@ class SqlOrderBook(AnswerBook):
         self, ref: SubmissionRef, attempt: Attempt, opening: Opening
     ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
         async with self._database.writing() as tx:
+            # In this order: one that opens between the two looks must be found open, not come and gone.
+            overtaken = await reading.any_opened_since(tx, ref.order_id, attempt.started_at)
             for other in await reading.live_or_fulfilled(tx, ref.order_id):
                 if other.ref.submission != ref.submission:
                     return await _give_way(tx, ref, other, attempt)
             submission = await reading.submission_of(tx, ref, lock=True)
             if submission is None:
-                if await reading.any_opened_since(tx, ref.order_id, attempt.started_at):
+                if overtaken:
                     # A later submission has come and gone: this attempt is a terminated workflow's.
                     raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
                 await insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)

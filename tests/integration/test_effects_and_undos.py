@@ -1,15 +1,18 @@
 """Activities, book and world together, in exact orders of events; on SQLite and on PostgreSQL."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from order_system import policy
+from order_system import book_reading, policy
+from order_system.book import SqlOrderBook
+from order_system.database import Database
 from order_system.errors import AnswerLost, Fenced, NotReached, OrderConflict, PaymentDeclined, VerdictMissing
 from order_system.ids import Effect
-from order_system.journal import EffectState, SubmissionStatus
+from order_system.journal import Attempt, EffectState, Opening, SubmissionStatus
 from order_system.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, UndoResult
 from tests.fixtures.activity_calls import (
     a_submission,
@@ -232,6 +235,27 @@ async def test_fifty_submissions_at_once_open_one(parts: Parts) -> None:
     )
     assert sum(isinstance(answer, Charged) for answer in answers) == 1
     assert len((await parts.world.statement()).charges) == 1
+
+
+async def test_a_sibling_that_opens_between_two_looks_at_the_book_is_found_open(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not taken for one that has come and gone. On SQLite writers wait for each other, so it cannot be."""
+    database = Database(postgresql_url)
+    book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    sibling, opening = a_submission(order, "sibling"), Opening(total=order.total, currency=order.currency)
+    look = book_reading.any_opened_since
+
+    async def after_the_sibling_has_opened(*args: Any) -> bool:
+        monkeypatch.setattr(book_reading, "any_opened_since", look)
+        await book.open_and_claim_charge(sibling, attempt, opening)
+        return await look(*args)
+
+    monkeypatch.setattr(book_reading, "any_opened_since", after_the_sibling_has_opened)
+    answer = await book.open_and_claim_charge(a_submission(order, "late"), attempt, opening)
+    assert answer == OlderSubmissionOpen(older=sibling)
+    await database.dispose()
 
 
 async def test_a_call_is_not_begun_after_its_attempt_has_run_out(parts: Parts) -> None:
