@@ -274,10 +274,9 @@ async def test_a_cancel_after_a_reset_undoes_what_the_earlier_run_did(shop: Shop
 async def test_a_cancel_ends_an_endless_retry_within_five_seconds(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import workflows.step as step_module
-
+    # The sandbox imports the workflows' modules anew and passes `policy` through: so it is patched there.
     endless = RetryPolicy(initial_interval=policy.EFFECT_ATTEMPT, maximum_attempts=0)
-    monkeypatch.setitem(step_module.run_effect.__kwdefaults__, "retry_policy", endless)
+    monkeypatch.setattr(policy, "EFFECT_RETRY", endless)
     shop.stage.unreachable("reserve")
     order = an_order()
     async with shop.open():
@@ -287,6 +286,13 @@ async def test_a_cancel_ends_an_endless_retry_within_five_seconds(
             return shop.stage.calls["before answered_no"] > 0
 
         await eventually(backing_off, WAIT_SECONDS, "the first attempt to fail")
+        child = shop.temporal.get_workflow_handle(step_workflow_id(Step.INVENTORY, order.order_id))
+        scheduled = [
+            event.activity_task_scheduled_event_attributes
+            async for event in child.fetch_history_events()
+            if event.HasField("activity_task_scheduled_event_attributes")
+        ]
+        assert [each.retry_policy.maximum_attempts for each in scheduled] == [0], "no endless retry at all"
         began = time.monotonic()
         verdict, progress = await shop.client.cancel(order.order_id)
         took = time.monotonic() - began
