@@ -14,7 +14,7 @@ from order_system.accounts import Books, draw_up
 from order_system.cures import CURES
 from order_system.ids import Effect
 from order_system.invariants import INVARIANTS
-from order_system.journal import EffectState, SubmissionStatus
+from order_system.journal import EffectState, JournalEntry, SubmissionStatus
 from order_system.ports import Ledger, OrderBook, Statement, StatementOfAccounts
 
 
@@ -47,6 +47,12 @@ class UnsettledEffect(BaseModel):
     """Whether the world says that it happened."""
 
 
+class HandledEffect(UnsettledEffect):
+    by: str | None
+    at: datetime | None
+    note: str | None
+
+
 class AuditReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -54,8 +60,8 @@ class AuditReport(BaseModel):
     open_submissions: tuple[OpenSubmission, ...]
     in_doubt: tuple[UnsettledEffect, ...]
     """Fenced while an attempt was unanswered: the reconciler looks at them again."""
-    handled: tuple[UnsettledEffect, ...]
-    """Settled by a person: the checks leave them out."""
+    handled: tuple[HandledEffect, ...]
+    """Settled by a person, who says why: the checks leave them out."""
     submissions: dict[str, int]
     """How many of each status."""
     effects: dict[str, int]
@@ -90,8 +96,13 @@ def audit(ledger: Ledger, statement: Statement, *, later: Ledger | None = None) 
             for account in books.accounts
             if account.record.status is SubmissionStatus.OPEN
         ),
-        in_doubt=tuple(_effects_in(EffectState.IN_DOUBT, books)),
-        handled=tuple(_effects_in(EffectState.HANDLED, books)),
+        in_doubt=tuple(effect for effect, _ in _effects_in(EffectState.IN_DOUBT, books)),
+        handled=tuple(
+            HandledEffect(
+                **effect.model_dump(), by=entry.handled_by, at=entry.settled_at, note=entry.handled_note
+            )
+            for effect, entry in _effects_in(EffectState.HANDLED, books)
+        ),
         submissions=dict(Counter(str(account.record.status) for account in books.accounts)),
         effects=_count_effects(statement),
     )
@@ -102,16 +113,17 @@ def _check(name: str, violations: Iterable[str]) -> Check:
     return Check(name=name, holds=not lines, violations=lines, cure=CURES[name])
 
 
-def _effects_in(state: EffectState, books: Books) -> Iterator[UnsettledEffect]:
+def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEffect, JournalEntry]]:
     for account in books.accounts:
         for effect, entry in account.journal.items():
             if entry.state is state:
-                yield UnsettledEffect(
+                found = UnsettledEffect(
                     order_id=account.record.ref.order_id,
                     submission=account.record.ref.submission,
                     effect=effect,
                     in_world=account.happened(effect) > 0,
                 )
+                yield found, entry
 
 
 def _count_effects(statement: Statement) -> dict[str, int]:

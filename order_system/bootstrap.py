@@ -23,6 +23,7 @@ from order_system.book import SqlOrderBook
 from order_system.client import OrderClient
 from order_system.csv_orders import OrderFiles
 from order_system.database import Database
+from order_system.desk_client import DeskClient
 from order_system.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.logs import ActivityLogContext
 from order_system.order_contents import ContentsOnServer
@@ -98,6 +99,10 @@ class OrderSystem:
 
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, task_queue=self.settings.task_queue)
+
+    def desk(self, temporal: Client) -> DeskClient:
+        """What waits for a person, and the answers to it."""
+        return DeskClient(temporal, self.book, task_queue=self.settings.task_queue)
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""

@@ -110,7 +110,7 @@ class OrderClient:
 
         Raises UnknownOrder.
         """
-        _check(order_id)
+        check_order_id(order_id)
         async with reaching_server():
             return await self._status.read(order_id)
 
@@ -245,7 +245,8 @@ def _refuse_other_content(order: Order, memo: Mapping[str, object]) -> None:
         raise OrderConflict(f"{order.order_id} is running with other content; it was left as it is")
 
 
-def _check(order_id: str) -> None:
+def check_order_id(order_id: str) -> None:
+    """Raises UnknownOrder for what can be none."""
     if not is_order_id(order_id):
         raise UnknownOrder(
             f"{order_id[:80]!r} is no order ID: 1 to 64 letters, digits, '.', '_' or '-', e.g. ORDER-001"

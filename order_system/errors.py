@@ -117,6 +117,10 @@ class NoWorkerAnswers(OrderSystemError):
     """The server is up, but no worker is there to answer for a workflow."""
 
 
+class AnswerRefused(OrderSystemError):
+    """An order does not take a person's answer: there is nothing to answer, or it does not fit."""
+
+
 class SearchAttributesMissing(OrderSystemError):
     """The Temporal server does not know our search attributes, and will not have them registered."""
 

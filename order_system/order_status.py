@@ -39,7 +39,7 @@ _CHILD_STATE = {
     WorkflowExecutionStatus.TERMINATED: StepState.TERMINATED,
     WorkflowExecutionStatus.TIMED_OUT: StepState.TIMED_OUT,
 }
-_UNDO_ACTIVITIES = {
+UNDO_ACTIVITIES = {
     "refund": Step.PAYMENT,
     "release": Step.INVENTORY,
     "void_shipment": Step.SHIPPING,
@@ -75,6 +75,11 @@ class OrderStatusReader:
         if closed and record is not None and record.status is SubmissionStatus.TERMINATED:
             progress = _settled_by_others(progress, record, journal)
         return progress
+
+    async def ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
+        """The workflow's own word, and why its undos fail, without the book; None if nobody answers."""
+        progress = await self._asked(described)
+        return progress and _with_stuck_reasons(progress, described)
 
     async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
         try:
@@ -162,11 +167,11 @@ def _settled_by_others(
 def _with_stuck_reasons(progress: OrderProgress, described: WorkflowExecutionDescription) -> OrderProgress:
     """The workflow does not hear why an undo fails while it is retried; the server does."""
     failing = {
-        _UNDO_ACTIVITIES[
+        UNDO_ACTIVITIES[
             pending.activity_type.name
         ]: f"attempt {pending.attempt}: {pending.last_failure.message}"
         for pending in described.raw_description.pending_activities
-        if pending.activity_type.name in _UNDO_ACTIVITIES and pending.last_failure.message
+        if pending.activity_type.name in UNDO_ACTIVITIES and pending.last_failure.message
     }
     undos = tuple(
         undo.model_copy(update={"reason": failing[undo.step]})

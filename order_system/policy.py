@@ -52,6 +52,13 @@ ATTENTION_AFTER = timedelta(seconds=30)
 HOLD_LIMIT = timedelta(days=30)
 """The longest `hold_on_failure` that an order may ask for: its money and stock are kept meanwhile."""
 
+ORDER_TAKES_AT_MOST = timedelta(minutes=10)
+"""Longer than any order takes with all the attempts of all its steps used, unless it waits for a person.
+Where nothing has moved for as long, something is wrong, and `attention` lists it."""
+
+RETRIED_AGAIN_AND_AGAIN = 3
+"""From this attempt on an activity that is retried without limit is worth a person's look."""
+
 UNDO_AGAIN_AFTER = timedelta(seconds=10)
 """An undo activity that was ended by hand from outside is scheduled again after this pause."""
 
@@ -189,6 +196,16 @@ RPC = timedelta(seconds=10)
 
 QUERY = timedelta(seconds=5)
 """A query needs a worker; without one the answer comes from server and book alone."""
+
+ANSWER = timedelta(seconds=15)
+"""How long a person's answer may wait to be heard, and again to be carried out: that includes an attempt
+under way, which is not interrupted. Without a worker it is not heard."""
+
+ANSWER_SHOWN = timedelta(seconds=5)
+"""How long a command that answered goes on looking at what comes of it."""
+
+POLLED_WITHIN = timedelta(minutes=2)
+"""A worker that has asked for work so lately is there: its long poll takes a minute."""
 
 WATCH_POLL = timedelta(milliseconds=250)
 """How often a live view asks for the progress of what it shows."""

@@ -7,6 +7,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from order_system.audit import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
+from order_system.cli.answers import give_up, resolve, retry
+from order_system.cli.attention import attention
 from order_system.cli.batch import batch
 from order_system.cli.children import children
 from order_system.cli.ending import run_to_exit_code, until_interrupted
@@ -158,6 +160,10 @@ async def migrate(*, as_json: Json = False) -> int:
 app.command(batch)
 app.command(children)
 app.command(reconcile, help_epilogue=MORE_HELP)
+app.command(attention)
+app.command(resolve)
+app.command(retry)
+app.command(give_up)
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
 app.command(

@@ -24,6 +24,8 @@ Examples
   python starter.py submit examples/orders.json
   cat orders.jsonl | python starter.py submit - --json
   python starter.py status ORDER-001
+  python starter.py attention           what waits for a person, and how to
+                                        answer: resolve, retry, give-up
   python starter.py children batch-orders --status failed
   python starter.py reconcile
   python starter.py batch plan examples/orders.csv
@@ -32,9 +34,10 @@ Examples
 Exit codes
   0    every order that was watched came to a clean end: fulfilled, or failed
        or cancelled with everything undone; or nothing was watched
-  1    an order needs attention, the audit found something broken, or the
+  1    something needs attention, the audit found something broken, or the
        reconciler could not settle something yet
-  2    invalid input, settings or usage; nothing was submitted
+  2    invalid input, settings or usage, and nothing was submitted; or an
+       answer was refused
   3    the Temporal server cannot be reached
   4    with --strict: an order was not fulfilled
   130  stopped by Ctrl-C; the orders go on

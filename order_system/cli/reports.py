@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_system.audit import AuditReport, UnsettledEffect
+from order_system.audit import AuditReport, HandledEffect, UnsettledEffect
 from order_system.bootstrap import Scenario
 from order_system.cli.views import STATUS_STYLE, cause, in_time, milliseconds_taken, status_words
 from order_system.messages import OrderStatus
@@ -54,6 +54,8 @@ def result_lines(result: OrderResult) -> Iterator[str]:
         yield f"tracking {result.tracking}"
     if order.reason:
         yield cause(order)
+    if order.held_until:
+        yield f"held until {order.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if order.status is not OrderStatus.FULFILLED:
         ended = (UndoState.DONE, UndoState.HANDLED)
         done = [undo for undo in order.compensations if undo.status in ended]
@@ -98,7 +100,7 @@ def _audit_lines(report: AuditReport) -> Iterator[Text]:
     for submission in report.open_submissions:
         yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
     yield from _unsettled("in doubt", report.in_doubt)
-    yield from _unsettled("handled by a person", report.handled)
+    yield from map(_by_hand, report.handled)
     if report.open_submissions or report.in_doubt:
         yield Text(
             "starter.py reconcile settles what no workflow is at work on, and asks for what is in doubt"
@@ -110,5 +112,15 @@ def _audit_lines(report: AuditReport) -> Iterator[Text]:
 
 def _unsettled(name: str, effects: Sequence[UnsettledEffect]) -> Iterator[Text]:
     for effect in effects:
-        happened = "happened" if effect.in_world else "did not happen"
-        yield Text(f"{name}: {effect.effect} of {effect.order_id}, which {happened} by the world's account")
+        yield Text(f"{name}: {_by_the_world(effect)}")
+
+
+def _by_hand(effect: HandledEffect) -> Text:
+    when = f" at {effect.at:%Y-%m-%d %H:%M:%S} UTC" if effect.at else ""
+    who_and_why = f" by {effect.by or 'somebody'}{when}{f': {effect.note}' if effect.note else ''}"
+    return Text(f"handled{who_and_why} ({_by_the_world(effect)})")
+
+
+def _by_the_world(effect: UnsettledEffect) -> str:
+    happened = "happened" if effect.in_world else "did not happen"
+    return f"{effect.effect} of {effect.order_id}, which {happened} by the world's account"

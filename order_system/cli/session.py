@@ -12,6 +12,7 @@ from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.screen import Screen
 from order_system.client import OrderClient
 from order_system.connection import connect
+from order_system.desk_client import DeskClient
 from order_system.devserver import EmbeddedServer
 from order_system.logs import configure_logging
 from order_system.messages import OrderStatus
@@ -47,6 +48,10 @@ class Session:
     @property
     def client(self) -> OrderClient:
         return self.system.client(self.temporal)
+
+    @property
+    def desk(self) -> DeskClient:
+        return self.system.desk(self.temporal)
 
     def link(self, order: OrderProgress) -> str | None:
         """The order's page in the Web UI, where parent and children are drawn as a tree."""

@@ -7,6 +7,7 @@ from order_system.cli.reports import OrderResult, result_lines
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import open_session
 from order_system.cli.views import order_tree
+from order_system.concerns import concerns_of
 from order_system.errors import ServerUnreachable
 from order_system.messages import OrderOutcome
 from order_system.money import format_amount
@@ -44,5 +45,17 @@ def show_status(screen: Screen, result: OrderResult) -> None:
     details = [*result_lines(result), *([f"charged {result.total}"] if result.total else [])]
     tree = order_tree(result.order, now())
     screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))
+    show_commands(screen, result.order)
     if result.link and not screen.as_json:
         screen.say(result.link)
+
+
+def show_commands(screen: Screen, order: OrderProgress) -> None:
+    """If it waits for a person: what that person may type, ready to be copied."""
+    concerns = list(concerns_of(order))
+    if screen.as_json or not concerns:
+        return
+    screen.say("It waits for a person; answer with one of these:")
+    for concern in concerns:
+        for command in concern.commands:
+            screen.say(f"  {command}")

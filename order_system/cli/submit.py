@@ -11,6 +11,7 @@ from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session
 from order_system.cli.views import counts
 from order_system.client import OrderClient, Submission, Submitted
+from order_system.concerns import STARTER
 from order_system.errors import InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.intake import read_orders
 from order_system.json_documents import MAX_BYTES
@@ -108,6 +109,8 @@ async def follow(session: Session, screen: Screen, orders: Sequence[Order]) -> l
         for result in results:
             if result.link:
                 screen.say(f"{result.order.order_id}  {result.link}")
+        if any(result.order.status is OrderStatus.NEEDS_ATTENTION for result in results):
+            screen.say(f"What waits for a person, and how to answer: {STARTER} attention")
         if len(results) > 1:
             screen.say(f"{len(results)} orders: {counts([result.order for result in results])}")
     return [result.order for result in results]

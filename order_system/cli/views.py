@@ -49,8 +49,12 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
         line = _step_line(step, undos.get(step.step), now)
         line.no_wrap, line.overflow = not whole, "fold" if whole else "ellipsis"
         tree.add(line)
-    for said in filter(None, (held_words(order), *order.answers)):
-        tree.add(Text(said, style="yellow", no_wrap=not whole, overflow="ellipsis"))
+    if order.held_until:
+        words = f"held until {hold_words(order.held_until, now)}"
+        tree.add(Text(words, style="bold magenta", no_wrap=not whole, overflow="ellipsis"))
+    if whole:
+        for answer in order.answers:
+            tree.add(Text(f"answered: {answer}", style="yellow"))
     if order.note:
         tree.add(Text(order.note, style="yellow", no_wrap=not whole, overflow="ellipsis"))
     return tree
@@ -78,14 +82,6 @@ def status_words(order: OrderProgress) -> str:
     return order.status.replace("_", " ")
 
 
-def held_words(order: OrderProgress) -> str | None:
-    """Until when a person may still have the step retried."""
-    if order.held_until is None:
-        return None
-    until = order.held_until.astimezone(UTC)
-    return f"held until {until:%Y-%m-%d %H:%M} UTC: {cause(order)}; retry the step, or give the order up"
-
-
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
     mark, style = _MARKS.get(step.status, _WRONG)
     line = Text(f"{step.step:<13}")
@@ -106,7 +102,7 @@ def _undo_words(undo: UndoProgress) -> str:
         case UndoState.DONE:
             return f"↩ {undo.reason or 'undone'}"
         case UndoState.HANDLED:
-            return f"↩ handled {undo.reason or 'by hand'}"
+            return f"✓ handled {undo.reason or 'by hand'}"
         case UndoState.STUCK:
             return f"! undo is stuck: {undo.reason or 'no reason known'}"
         case UndoState.PENDING:
@@ -145,7 +141,24 @@ def in_time(milliseconds: int) -> str:
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     seconds = milliseconds / 1000
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} m {int(seconds) % 60:02} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} m {int(seconds) % 60:02} s"
+    minutes = int(seconds) // 60
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} m"
+    return f"{minutes // (24 * 60)} d {minutes // 60 % 24:02} h"
+
+
+def time_between(earlier: datetime, later: datetime) -> str:
+    return in_time(_milliseconds(earlier, later))
+
+
+def hold_words(until: datetime, now: datetime) -> str:
+    """`2025-03-01 14:00 UTC, for another 1 h 58 m; then it is undone`."""
+    left = time_between(now, until)
+    return f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC, for another {left}; then it is undone"
 
 
 # --- many orders, live ----------------------------------------------------------------------------
@@ -159,8 +172,8 @@ def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) ->
     left = rows - len(shown)
     in_full: set[str] = set()
     for order in urgent_first[:rows]:
-        # A note takes a line more.
-        lines = _TREE_LINES - 1 + bool(order.note)
+        # A hold and a note take a line more each.
+        lines = _TREE_LINES - 1 + bool(order.note) + bool(order.held_until)
         if lines > left:
             break
         left -= lines
@@ -210,6 +223,10 @@ def changes(before: OrderProgress | None, after: OrderProgress) -> Iterator[str]
     for undo in after.compensations:
         if undos.get(undo.step) is not undo.status:
             yield f"{name} undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
+    for answer in after.answers[len(before.answers) if before else 0 :]:
+        yield f"{name} answered: {answer}"
+    if after.held_until and (before is None or before.held_until is None):
+        yield f"{name} held until {after.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if after.note and (before is None or before.note != after.note):
         yield f"{name} note: {after.note}"
     if before is None or before.status is not after.status:

@@ -50,6 +50,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "00002": (Behaviour(Operation.DISPATCH, _LOST, ONCE),),
     "00003": (Behaviour(Operation.DISPATCH, _LOST),),
     "00004": (Behaviour(Operation.DISPATCH, _REFUSED), Behaviour(Operation.VOID, _NOT_REACHED)),
+    "00005": (Behaviour(Operation.DISPATCH, _REFUSED, ONCE),),
     # e-mail addresses
     "bounces@example.com": (Behaviour(Operation.NOTIFY, _REFUSED),),
     "mailer-down@example.com": (Behaviour(Operation.NOTIFY, _NOT_REACHED),),

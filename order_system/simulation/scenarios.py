@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from order_system.durations import parse_duration
 from order_system.ids import Step
 from order_system.messages import OrderStatus
 from order_system.models import Address, Customer, Order, OrderLine
@@ -33,6 +34,8 @@ class Scenario:
     """How the order ends, or stays."""
     failed_step: Step | None = None
     notice_fails: bool = False
+    hold_on_failure: str | None = None
+    """As in an order document: `1h`."""
     tokens: Mapping[TokenField, str] = field(default_factory=dict[TokenField, str])
 
 
@@ -163,6 +166,14 @@ _ALL = (
         tokens={_POSTAL_CODE: "00004"},
     ),
     Scenario(
+        "dispatch-refused-and-held",
+        "the parcel is not taken at first, and the order is held for a person: a retry of the step works",
+        OrderStatus.NEEDS_ATTENTION,
+        Step.SHIPPING,
+        hold_on_failure="1h",
+        tokens={_POSTAL_CODE: "00005"},
+    ),
+    Scenario(
         "commit-down",
         "the parcel is gone but its stock cannot be committed: shipping's undo does it later; fulfilled",
         OrderStatus.FULFILLED,
@@ -211,4 +222,5 @@ def scenario_order(name: str, order_id: str) -> Order:
             OrderLine(sku=tokens.get(_SKU, "LAPTOP-789"), quantity=1, unit_price=99999),
             OrderLine(sku=tokens.get(_SECOND_SKU, "MOUSE-321"), quantity=2, unit_price=2999),
         ),
+        hold_on_failure=parse_duration(scenario.hold_on_failure) if scenario.hold_on_failure else None,
     )
