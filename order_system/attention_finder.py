@@ -176,7 +176,7 @@ class AttentionFinder:
 
     async def _described_if_open(self, execution: WorkflowExecution) -> WorkflowExecutionDescription | None:
         described = await self._describe(execution.id)
-        is_open = described is not None and described.status is WorkflowExecutionStatus._RUNNING
+        is_open = described is not None and described.status is WorkflowExecutionStatus.RUNNING
         return described if is_open else None
 
     async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:

@@ -86,7 +86,7 @@ class DeskClient:
                 heard = await self._sent(order_id, update, answer, answer_id)
                 return await self._carried_out(order_id, heard)
             except WorkflowUpdateFailedError as refused:
-                raise AnswerRefused(f"{order_id}: {_why(refused)}") from None
+                raise AnswerRefused(f"{_why(refused)}. See {status_command(order_id)}") from None
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
@@ -125,8 +125,8 @@ class DeskClient:
         """Raises UnknownOrder or AnswerRefused."""
         order = await self._status.read(order_id)
         raise AnswerRefused(
-            f"{order_id} is {order.status.replace('_', ' ')}: it waits for nobody"
-            + (f" ({order.reason})" if order.reason else "")
+            f"{order_id} has ended as {order.status.replace('_', ' ')}, and waits for nobody: "
+            f"see {status_command(order_id)}"
         )
 
 

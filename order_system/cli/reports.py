@@ -41,10 +41,18 @@ def results_table(results: Sequence[OrderResult], now: datetime) -> Table:
             order.order_id,
             Text(status_words(order), style=STATUS_STYLE[order.status]),
             result.total or "",
-            Text("\n".join([*result_lines(result), *([order.note] if order.note else [])])),
+            Text("\n".join([*result_lines(result), *_hold_and_note(order)])),
             in_time(taken) if taken is not None else "",
         )
     return table
+
+
+def _hold_and_note(order: OrderProgress) -> Iterator[str]:
+    """Which the tree of one order shows by itself."""
+    if order.held_until:
+        yield f"held until {order.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if order.note:
+        yield order.note
 
 
 def result_lines(result: OrderResult) -> Iterator[str]:
@@ -54,8 +62,6 @@ def result_lines(result: OrderResult) -> Iterator[str]:
         yield f"tracking {result.tracking}"
     if order.reason:
         yield cause(order)
-    if order.held_until:
-        yield f"held until {order.held_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if order.status is not OrderStatus.FULFILLED:
         ended = (UndoState.DONE, UndoState.HANDLED)
         done = [undo for undo in order.compensations if undo.status in ended]
