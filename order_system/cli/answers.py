@@ -73,7 +73,7 @@ again, the order is held again, for as long.
 
 _GIVE_UP_HELP = f"""\
 Examples
-  python starter.py give-up ORDER-001 --note "the customer does not want to wait"
+  python starter.py give-up ORDER-001 --note "the customer has left"
 
 Only an order that is held can be answered so. It is undone now: money and
 stock are given back.

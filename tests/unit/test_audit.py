@@ -442,7 +442,8 @@ def test_what_a_person_handled_is_listed_and_not_judged() -> None:
         stock=(TWO_RESERVED,),
         shipments=(BOUGHT,),
     )
-    report = audit(booked(SubmissionStatus.FAILED, journal), world)
+    ledger = booked(SubmissionStatus.FAILED, journal)
+    report = audit(ledger, world)
     assert broken(report) == set()
     assert [effect.effect for effect in report.handled] == [CHARGE, RESERVE, LABEL]
 

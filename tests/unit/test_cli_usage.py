@@ -21,6 +21,24 @@ from order_system.progress import OrderProgress
         (["--keep"], "--keep is for --embedded"),
         (["--scenario", "nonsense"], "no scenario 'nonsense'; there are: ok, card-declined"),
         (["compare", "--orders", "0"], "Must be >= 1"),
+        (["resolve", "A-1"], "requires an argument"),
+        (["resolve", "A-1", "payment"], "say either --retry or --handled"),
+        (["resolve", "A-1", "payment", "--retry", "--handled"], "say either --retry or --handled"),
+        (["resolve", "A-1", "postage", "--retry"], 'Choose from: "payment", "inventory"'),
+        (["resolve", "A-1", "notification", "--retry"], "notification has no undo"),
+        (["resolve", "A-1", "payment", "--handled"], "note must say what was done by hand"),
+        (["resolve", "A-1", "shipping", "--handled", "--note", "x"], "Either voided (no parcel can go)"),
+        (
+            ["resolve", "A-1", "shipping", "--handled", "--voided", "--dispatched", "--note", "x"],
+            "either --voided or --dispatched",
+        ),
+        (
+            ["resolve", "A-1", "payment", "--handled", "--voided", "--note", "x"],
+            "voided is an answer about shipping",
+        ),
+        (["retry", "A-1", "--note", "two\nlines"], "note must not hold line breaks"),
+        (["retry", "A-1", "--who", ""], "who must say who answers"),
+        (["give-up", "A-1", "--note", "n" * 501], "note must be at most 500 characters"),
     ],
 )
 async def test_what_cannot_be_meant_is_told_in_one_line(arguments: list[str], told: str) -> None:
@@ -71,6 +89,16 @@ async def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for word in ("--embedded", "Exit codes", "ORDER_DATA_DIR", "TEMPORAL_ADDRESS", "compare", "audit"):
         assert word in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["attention", "resolve", "retry", "give-up"])
+async def test_the_help_of_the_desk_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run_command([command, "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    for words in ("Examples", f"python starter.py {command}", "Exit codes"):
+        assert words in shown
     assert max(map(len, shown.splitlines())) <= 80
 
 

@@ -48,11 +48,16 @@ def what_is_seen(scenario: Scenario) -> str:
     return f"{seen}, with a note" if scenario.notice_fails else seen
 
 
+def tokens_of(scenario: Scenario) -> dict[str, str]:
+    hold = scenario.hold_on_failure
+    return {**scenario.tokens, **({"hold_on_failure": hold} if hold else {})}
+
+
 def test_the_table_of_scenarios_is_complete() -> None:
     expected = [
         [
             f"`{scenario.name}`",
-            ", ".join(f"{field} `{token}`" for field, token in scenario.tokens.items()),
+            ", ".join(f"{field} `{token}`" for field, token in tokens_of(scenario).items()),
             scenario.story,
             what_is_seen(scenario),
         ]

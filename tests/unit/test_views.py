@@ -99,6 +99,25 @@ def test_an_undo_under_way_and_one_that_is_stuck() -> None:
     assert "! undo is stuck: attempt 9: no answer" in rendered(order_tree(waiting, NOON))[1]
 
 
+def test_a_hold_and_what_was_answered_are_told() -> None:
+    handled = UndoProgress(step=Step.PAYMENT, status=UndoState.HANDLED, reason="by ada: refunded")
+    held = an_order(
+        OrderStatus.NEEDS_ATTENTION,
+        done(Step.PAYMENT, 5),
+        held_until=NOON + timedelta(hours=2),
+        answers=("retry step shipping, by ada",),
+        compensations=(handled,),
+    )
+
+    text = "\n".join(rendered(order_tree(held, NOON)))
+
+    assert "✓ handled by ada: refunded" in text
+    assert "held until 2026-01-01 14:00 UTC, for another 2 h 00 m; then it is undone" in text
+    assert "answered: retry step shipping, by ada" in text
+    assert "A-1 held until 2026-01-01 14:00 UTC" in list(changes(None, held))
+    assert "A-1 answered: retry step shipping, by ada" in list(changes(None, held))
+
+
 @pytest.mark.parametrize("number", [1, 3, 5, 40, 300])
 @pytest.mark.parametrize("rows", [3, 22, 60])
 def test_a_live_view_is_never_taller_than_the_terminal(number: int, rows: int) -> None:
@@ -155,7 +174,15 @@ def test_the_table_tells_what_came_of_each_order() -> None:
 
 @pytest.mark.parametrize(
     ("milliseconds", "words"),
-    [(0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (59_940, "59.9 s"), (61_000, "1 m 01 s")],
+    [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1000, "1.0 s"),
+        (59_940, "59.9 s"),
+        (61_000, "1 m 01 s"),
+        (7_140_000, "1 h 59 m"),
+        (273_600_000, "3 d 04 h"),
+    ],
 )
 def test_times_are_short(milliseconds: int, words: str) -> None:
     assert in_time(milliseconds) == words
