@@ -55,7 +55,8 @@ class Screen:
             sys.stdout.flush()
             return
         for renderable in people:
-            self._out.print(renderable)
+            # Not cropped: a line that does not wrap is one to be copied as a whole.
+            self._out.print(renderable, crop=False)
 
     @contextmanager
     def array(self) -> Generator[Callable[[object], None]]:

@@ -54,7 +54,7 @@ def an_order(
 def shown(concerns: Sequence[Concern], width: int, total: int | None = None) -> list[str]:
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(concerns_view(concerns, len(concerns) if total is None else total))
+        console.print(concerns_view(concerns, len(concerns) if total is None else total), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
