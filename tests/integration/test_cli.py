@@ -234,6 +234,44 @@ async def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env) -> No
     assert [found["order_id"] for found in finished.document["settled"]["orders"]] == ["GONE-1"]
 
 
+# --- the desk -------------------------------------------------------------------------------------
+
+
+def test_a_held_order_is_listed_and_answered_by_the_commands_that_are_shown(shop: Env) -> None:
+    waiting = submitted(shop, document("HELD-1", "dispatch-refused-and-held"), arguments=())
+    status = starter("status", "HELD-1", env=shop)
+    listed = listed_at_last(shop, "HELD-1")
+    retried = starter(*listed["commands"][0].split()[2:], "--note", "they take it now", env=shop)
+    refused = starter("give-up", "HELD-1", env=shop)
+
+    assert (waiting.code, status.code) == (1, 1)
+    assert "starter.py attention" in waiting.out
+    assert (listed["kind"], listed["step"]) == ("held", "shipping")
+    for command in listed["commands"]:
+        assert f"  {command}\n" in status.out
+    assert retried.code == 0, retried.err
+    assert "HELD-1: shipping runs again now" in retried.out
+    assert "HELD-1  fulfilled" in retried.out
+    assert re.search(r"answered: retry step shipping, by \S+@\S+: they take it now", retried.out)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.count("\n") == 1
+    assert "HELD-1 has ended as fulfilled, and waits for nobody" in refused.err
+
+
+def listed_at_last(shop: Env, order_id: str) -> dict[str, Any]:
+    """Visibility may be a moment behind."""
+    found: list[dict[str, Any]] = []
+
+    def is_listed() -> bool:
+        attention = starter("attention", "--json", env=shop)
+        found[:] = [each for each in attention.document if each["order_id"] == order_id]
+        assert attention.code == (1 if attention.document else 0)
+        return bool(found)
+
+    wait_until(is_listed, 20, f"{order_id} to be listed")
+    return found[0]
+
+
 # --- without a server -----------------------------------------------------------------------------
 
 
