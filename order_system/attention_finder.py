@@ -65,10 +65,11 @@ class AttentionFinder:
         self._orders_of_batches: Counter[str] = Counter()
 
     async def concerns(self) -> AsyncGenerator[Concern]:
-        self._workers = await workers_poll(self._temporal, self._task_queue)
         open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
-        if not self._workers and open_ones.count:
-            yield no_worker(self._task_queue, open_ones.count)
+        if open_ones.count:
+            self._workers = await self._workers_are_there()
+            if not self._workers:
+                yield no_worker(self._task_queue, open_ones.count)
         slow = visibility.started_before(self._now - self._slow_after)
         for query, look in (
             (self._where(_ORDERS, _RUNNING, _NEEDS_ATTENTION), self._order),
@@ -81,6 +82,13 @@ class AttentionFinder:
                 yield concern
         for name, orders in sorted(self._orders_of_batches.items()):
             yield with_waiting_orders(name, orders)
+
+    async def _workers_are_there(self) -> bool:
+        """Looking twice, since one may have started just now."""
+        if await workers_poll(self._temporal, self._task_queue):
+            return True
+        await asyncio.sleep(policy.WORKER_SEEN.total_seconds())
+        return await workers_poll(self._temporal, self._task_queue)
 
     def _where(self, *conditions: str) -> str:
         return visibility.all_of(f"TaskQueue = {visibility.quoted(self._task_queue)}", *conditions)

@@ -204,6 +204,9 @@ under way, which is not interrupted. Without a worker it is not heard."""
 ANSWER_SHOWN = timedelta(seconds=5)
 """How long a command that answered goes on looking at what comes of it."""
 
+WORKER_SEEN = timedelta(seconds=1)
+"""How long after its first request for work the server tells of a worker, at most."""
+
 POLLED_WITHIN = timedelta(minutes=2)
 """A worker that has asked for work so lately is there: its long poll takes a minute."""
 

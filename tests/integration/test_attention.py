@@ -35,6 +35,7 @@ REFUNDED = "refunded by hand, ticket 123"
 def stuck_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
     monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+    monkeypatch.setattr(policy, "WORKER_SEEN", timedelta(milliseconds=200))
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ async def test_a_workflow_that_is_stuck_on_a_bug_is_listed_with_the_bug(shop: Sh
             task_queue=shop.task_queue,
             task_timeout=timedelta(seconds=1),
         )
-        (stuck,) = await listed(shop, bool)
+        (stuck,) = await listed(shop, lambda found: ConcernKind.BUG in kinds(found))
     async with shop.open():
         assert await closed(shop, order) == OrderStatus.FULFILLED
         assert await listed(shop, lambda found: not found) == []
