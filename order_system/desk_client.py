@@ -97,7 +97,7 @@ class DeskClient:
     ) -> WorkflowUpdateHandle[AnswerReceipt]:
         order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
         try:
-            return await order.start_update(
+            return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
                 update,
                 answer,
                 id=answer_id,
