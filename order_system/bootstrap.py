@@ -17,6 +17,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 
 from activities import batch_activities, order_activities, reconciliation_activities
 from order_system import policy
+from order_system.abandoned import AbandonedFinder
 from order_system.batch_book import SqlBatchBook
 from order_system.batch_client import BatchClient
 from order_system.book import SqlOrderBook
@@ -102,7 +103,9 @@ class OrderSystem:
 
     def desk(self, temporal: Client) -> DeskClient:
         """What waits for a person, and the answers to it."""
-        return DeskClient(temporal, self.book, task_queue=self.settings.task_queue)
+        pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
+        abandoned = AbandonedFinder(temporal, pages, runs)
+        return DeskClient(temporal, self.book, abandoned, task_queue=self.settings.task_queue)
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""

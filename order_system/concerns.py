@@ -27,6 +27,8 @@ class ConcernKind(StrEnum):
     """Its workflow tasks fail, or time out, again and again."""
     NO_PROGRESS = "no progress"
     """An order that has been open for longer than one can take, and nothing has moved for as long."""
+    ABANDONED = "abandoned"
+    """Open in the order book, and no workflow is at work on it."""
     RETRIED = "retried again and again"
     """A batch cannot read its file, or its book."""
     BATCH_ORDERS = "orders need attention"

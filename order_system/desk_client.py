@@ -20,6 +20,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy
+from order_system.abandoned import AbandonedFinder
 from order_system.attention import (
     UPDATE_REFUSED,
     Answer,
@@ -46,22 +47,31 @@ class DeskClient:
     take it or is closed, UnknownOrder, and NoWorkerAnswers if it was not heard in time.
     """
 
-    def __init__(self, temporal: Client, book: OrderBook, *, task_queue: str) -> None:
+    def __init__(
+        self, temporal: Client, book: OrderBook, abandoned: AbandonedFinder, *, task_queue: str
+    ) -> None:
         self._temporal = temporal
+        self._abandoned = abandoned
         self._status = OrderStatusReader(temporal, book)
         self._task_queue = task_queue
 
     async def attention(
-        self, *, slow_after: timedelta = policy.ORDER_TAKES_AT_MOST
+        self,
+        *,
+        slow_after: timedelta = policy.ORDER_TAKES_AT_MOST,
+        abandoned_after: timedelta = policy.RECONCILE_MIN_AGE,
     ) -> AsyncGenerator[Concern]:
-        """What waits for a person, one after another, and nothing if all is well. Orders that have not moved
-        for `slow_after` count, too. Visibility is eventually consistent: an order that has just begun or
-        ceased to wait may show a second late."""
+        """What waits for a person, one after another, and nothing if all is well: orders that have not moved
+        for `slow_after`, too, and submissions that are open in the book for `abandoned_after` without a
+        workflow. Visibility is eventually consistent: an order that has just begun or ceased to wait may
+        show a second late."""
         finder = AttentionFinder(
             self._temporal, self._status, task_queue=self._task_queue, slow_after=slow_after
         )
         async with reaching_server():
             async for concern in finder.concerns():
+                yield concern
+            async for concern in self._abandoned.concerns(older_than=abandoned_after):
                 yield concern
 
     async def resolve(self, order_id: str, resolution: Resolution) -> AnswerReceipt:

@@ -46,6 +46,7 @@ attention = App(name="attention", help_epilogue=HELP)
 
 _STYLE = {
     ConcernKind.BUG: "bold red",
+    ConcernKind.ABANDONED: "bold red",
     ConcernKind.BATCH_FAILED: "bold red",
     ConcernKind.NO_WORKER: "bold red",
 }

@@ -14,6 +14,7 @@ from activities.inventory import InventoryActivities
 from activities.payment import PaymentActivities
 from activities.shipping import ShippingActivities
 from order_system import policy
+from order_system.concerns import ConcernKind
 from order_system.database import Database
 from order_system.errors import AnswerLost, ReconciliationFailed, ShippingRefused
 from order_system.ids import RECONCILIATION, Effect
@@ -61,6 +62,11 @@ async def ended(shop: Shop, order: Order) -> OrderStatus:
     return last.status
 
 
+async def said_to_be_abandoned(shop: Shop) -> list[str | None]:
+    concerns = shop.desk.attention(abandoned_after=timedelta(0))
+    return [concern.order_id async for concern in concerns if concern.kind is ConcernKind.ABANDONED]
+
+
 def named(report: ReconciliationReport, tally: str) -> list[str]:
     return [finding.order_id for finding in getattr(report, tally).orders]
 
@@ -75,7 +81,9 @@ async def test_a_terminated_order_is_made_whole_and_the_next_run_finds_nothing(
     order = an_order()
     async with shop.open():
         await terminated_at(shop, point, order)
+        assert await said_to_be_abandoned(shop) == [order.order_id]
         report = await shop.reconcile()
+        assert await said_to_be_abandoned(shop) == []
         assert named(report, "settled") == [order.order_id]
         assert "refunded 1059.97 USD" in report.settled.orders[0].detail
         (await shop.accounts(order)).assert_undone()
@@ -177,6 +185,7 @@ async def test_an_order_with_an_open_workflow_is_left_alone(shop: Shop) -> None:
         await shop.client.submit(order)
         await hold.reached()
         report = await shop.reconcile()
+        assert await said_to_be_abandoned(shop) == []
         assert named(report, "left_alone") == [order.order_id]
         assert shop.stage.calls["before fence"] == 0
         hold.let_go()
