@@ -1,0 +1,213 @@
+"""Real processes on this machine: a Temporal server that can be killed, workers that are started again
+whenever they end, and a database file that can be locked."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+
+from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.child_process import dies_with_parent
+from order_system.connection import connect
+from order_system.devserver import EmbeddedServer
+from order_system.settings import Settings
+from tests.chaos.diary import Diary, DiaryReader
+from tests.chaos.faults import Stage
+
+ROOT = Path(__file__).parents[2]
+LATENCY = (0.01, 0.05)
+"""Seconds that a call to the outside world takes."""
+
+
+class Arena:
+    """One run's processes and files. Enter it with `open_arena`."""
+
+    def __init__(self, folder: Path, system: OrderSystem, *, pace: float, source: Path, late: bool) -> None:
+        self.folder = folder
+        self.system = system
+        self.pace = pace
+        self.stage = Stage(folder / "stage")
+        self.stage.prepare()
+        self.diary = Diary(self.stage.diaries / "director.jsonl")
+        self.entries = DiaryReader(self.stage.diaries)
+        self.address = ""
+        self.starts = 0
+        """Of worker processes."""
+        self._late = late
+        self._source = source
+        self._servers = AsyncExitStack()
+        self._server: EmbeddedServer | None = None
+        self._workers: list[asyncio.Task[None]] = []
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- the server ------------------------------------------------------------------------------
+
+    async def start_server(self) -> None:
+        """On the port of the one before, where workers and clients look for it."""
+        port = int(self.address.rpartition(":")[2]) if self.address else 0
+        self._server = EmbeddedServer(self.folder, port=port, ui_port=0, headless=True)
+        await self._servers.enter_async_context(self._server)
+        assert self.address in ("", self._server.address), "the server's port was taken meanwhile"
+        self.address = self._server.address
+
+    async def kill_server(self) -> None:
+        assert self._server is not None
+        assert self._server.pid is not None
+        os.kill(self._server.pid, signal.SIGKILL)
+        await self._servers.aclose()
+        self.diary.write("server killed")
+
+    async def temporal(self) -> Client:
+        return await connect(self.address)
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def start_workers(self, count: int) -> None:
+        self._workers = [asyncio.create_task(self._keep_running(slot)) for slot in range(count)]
+
+    async def _keep_running(self, slot: int) -> None:
+        """However it ends, as an operator's service manager does."""
+        while True:
+            self.starts += 1
+            name = f"worker-{slot}-{self.starts:03d}"
+            process = await self._start_worker(name)
+            self._processes.add(process)
+            try:
+                code = await process.wait()
+            finally:
+                self._processes.discard(process)
+                await _kill(process)
+            self.diary.write(f"worker ended with {code}")
+            if code not in (0, -signal.SIGKILL):
+                await asyncio.sleep(0.5)
+
+    async def _start_worker(self, name: str) -> asyncio.subprocess.Process:
+        diary = self.stage.diaries / f"{name}.jsonl"
+        with (self.folder / "worker.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.chaos.worker"),
+                *(str(self.stage.folder), str(diary), str(self.pace)),
+                cwd=self._source,
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                preexec_fn=dies_with_parent(),
+            )
+
+    def _environment(self) -> dict[str, str]:
+        ours = {
+            key: value for key, value in os.environ.items() if not key.startswith(("ORDER_", "TEMPORAL_"))
+        }
+        settings = self.system.settings
+        return {
+            **ours,
+            "PYTHONPATH": str(self._source),
+            "TEMPORAL_ADDRESS": self.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "ORDER_DATABASE_URL": settings.database,
+            "ORDER_TASK_QUEUE": settings.task_queue,
+            "ORDER_FILE_ROOTS": ",".join(settings.file_roots),
+            "ORDER_FAULTS": "none",
+            "ORDER_LATENCY_MIN": str(LATENCY[0]),
+            "ORDER_LATENCY_MAX": str(LATENCY[1]),
+            "ORDER_LOG_LEVEL": "ERROR",
+            "ORDER_LOG_FORMAT": "json",
+            "CHAOS_LATE": "1" if self._late else "",
+        }
+
+    def wake(self, pid: int) -> None:
+        """Only a worker of ours that still runs, so that no stranger with a used-up ID is meant."""
+        if any(process.pid == pid and process.returncode is None for process in self._processes):
+            os.kill(pid, signal.SIGCONT)
+
+    # --- the database ----------------------------------------------------------------------------
+
+    async def lock_database(self, seconds: float) -> None:
+        """Hold SQLite's one write lock, as a backup or a stuck writer does. Returns once it is held."""
+        held = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def hold() -> None:
+            import time
+
+            with contextlib.closing(sqlite3.connect(self._database_file, timeout=30)) as connection:
+                connection.isolation_level = None
+                connection.execute("BEGIN IMMEDIATE")
+                loop.call_soon_threadsafe(held.set)
+                time.sleep(seconds)
+                connection.execute("ROLLBACK")
+
+        self.in_background(asyncio.to_thread(hold))
+        await held.wait()
+
+    async def refuse_database(self, seconds: float) -> None:
+        self.stage.database_refuses.touch()
+
+        async def allow_again() -> None:
+            await asyncio.sleep(seconds)
+            self.stage.database_refuses.unlink(missing_ok=True)
+
+        self.in_background(allow_again())
+
+    @property
+    def _database_file(self) -> str:
+        return str(self.system.database.url.database)
+
+    def in_background(self, work: object) -> None:
+        task = asyncio.create_task(work)  # pyright: ignore
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        for task in self._workers:
+            task.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._servers.aclose()
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def open_arena(
+    folder: Path,
+    *,
+    pace: float,
+    task_queue: str = "chaos",
+    source: Path = ROOT,
+    address: str | None = None,
+    late: bool = False,
+) -> AsyncGenerator[Arena]:
+    """With an `address` on somebody else's server. Without workers yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = Settings(
+        data_dir=folder,
+        task_queue=task_queue,
+        faults="none",
+        file_roots=(str(folder),),
+        latency_min=0,
+        latency_max=0,
+    )
+    async with open_order_system(settings) as system:
+        arena = Arena(folder, system, pace=pace, source=source, late=late)
+        try:
+            if address is None:
+                await arena.start_server()
+            else:
+                arena.address = address
+            yield arena
+        finally:
+            await arena.close()

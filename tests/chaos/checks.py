@@ -1,0 +1,200 @@
+"""The judgement when all is quiet: the audit's invariants, and what a run of real processes owes besides."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+
+from order_system.audit import AuditReport, Check, audit_now
+from order_system.batch_client import BatchClient
+from order_system.ids import order_workflow_id
+from order_system.journal import SubmissionStatus
+from order_system.messages import OrderStatus
+from tests.chaos.director import Run
+from tests.chaos.plan import Blow, catalogue
+from tests.chaos.points import row_of
+from workflows.registry import WORKFLOWS
+
+REPLAYED = 1_000
+"""Histories at most; more are drawn by lot."""
+_TO_STATUS = {
+    WorkflowExecutionStatus.COMPLETED: {SubmissionStatus.FULFILLED},
+    WorkflowExecutionStatus.FAILED: {SubmissionStatus.FAILED},
+    WorkflowExecutionStatus.CANCELED: {SubmissionStatus.CANCELLED},
+    # It ran no code of ours after that: the book knows better, and wins.
+    WorkflowExecutionStatus.TERMINATED: set(SubmissionStatus) - {SubmissionStatus.OPEN},
+}
+
+
+class Judgement:
+    """What `judge` found. `executions` and `histories` are for the report."""
+
+    def __init__(self, audit: AuditReport, checks: list[Check], executions: int, histories: int) -> None:
+        self.audit = audit
+        self.checks = [*audit.checks, *checks]
+        self.executions = executions
+        self.histories = histories
+
+    @property
+    def broken(self) -> list[str]:
+        return [
+            f"{check.name}: {violation}"
+            for check in self.checks
+            for violation in (check.violations or () if not check.holds else ())
+        ]
+
+
+async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
+    executions = [found async for found in _executions(run)]
+    waiting = await _waiting_for_a_person(run, executions)
+    histories, differing = await _replay(run, executions, replayed)
+    found: dict[str, list[str]] = {
+        "all was quiet in time": [f"{order_id} is still open" for order_id in run.unsettled],
+        "no order is lost": await _lost(run),
+        "workflow and book agree": await _disagreements(run, executions),
+        "nothing is open but what needs attention": await _unexplained(run, executions, waiting),
+        "every history replays": differing,
+        "batches account for every line": await _unaccounted_lines(run),
+    }
+    checks = [Check(name=name, holds=not lines, violations=tuple(lines)) for name, lines in found.items()]
+    system = run.arena.system
+    return Judgement(await audit_now(system.book, system.world), checks, len(executions), histories)
+
+
+async def _executions(run: Run) -> AsyncIterator[WorkflowExecution]:
+    queue = run.arena.system.settings.task_queue
+    async for found in run.temporal.list_workflows(f"TaskQueue = '{queue}'"):
+        yield found
+
+
+async def _lost(run: Run) -> list[str]:
+    records = await run.records()
+    return [order.order_id for order in run.plan.orders if order.order_id not in records]
+
+
+async def _disagreements(run: Run, executions: list[WorkflowExecution]) -> list[str]:
+    """By submission: each run of an order's workflow against what the book says of just that one. A run
+    that found its order fulfilled before has no submission of its own."""
+    ledger = await run.arena.system.book.ledger()
+    by_submission = {(record.ref.order_id, record.ref.submission): record for record, _ in ledger.entries}
+    preferred = await run.records()
+    problems: list[str] = []
+    for order_id, found in _order_runs(run, executions):
+        if found.status not in _TO_STATUS:
+            continue
+        record = by_submission.get((order_id, found.run_id), None)
+        if record is None and found.status is WorkflowExecutionStatus.COMPLETED:
+            record = preferred.get(order_id)
+        if record is None and found.status is WorkflowExecutionStatus.TERMINATED:
+            continue  # before it had opened anything
+        if record is None or record.status not in _TO_STATUS[found.status]:
+            says = record.status if record else "nothing"
+            problems.append(f"{found.id}/{found.run_id} is {found.status.name}, and the book says {says}")
+    return problems
+
+
+def _order_runs(run: Run, executions: list[WorkflowExecution]) -> Iterator[tuple[str, WorkflowExecution]]:
+    orders = {order_workflow_id(order.order_id): order.order_id for order in run.plan.orders}
+    for found in executions:
+        if found.id in orders:
+            yield orders[found.id], found
+
+
+async def _waiting_for_a_person(run: Run, executions: list[WorkflowExecution]) -> set[str]:
+    """IDs of order workflows that are open and say of themselves that they need attention."""
+    open_orders = [
+        order_id
+        for order_id, found in _order_runs(run, executions)
+        if found.status is WorkflowExecutionStatus.RUNNING
+    ]
+    documents = await asyncio.gather(*(run.orders.status(order_id) for order_id in open_orders))
+    return {each.order_id for each in documents if each.status is OrderStatus.NEEDS_ATTENTION}
+
+
+async def _unexplained(run: Run, executions: list[WorkflowExecution], waiting: set[str]) -> list[str]:
+    explained = {order_workflow_id(order_id) for order_id in waiting}
+    workflows = [
+        f"{found.id} is open"
+        for found in executions
+        if found.status is WorkflowExecutionStatus.RUNNING and found.id not in explained
+    ]
+    book = [
+        f"{order_id} is open in the book, and no workflow works on it"
+        for order_id, record in (await run.records()).items()
+        if record.status is SubmissionStatus.OPEN and order_id not in waiting
+    ]
+    return workflows + book
+
+
+async def _replay(run: Run, executions: list[WorkflowExecution], limit: int) -> tuple[int, list[str]]:
+    """How many histories were replayed, and which did otherwise than they had."""
+    chosen = executions
+    if len(chosen) > limit:
+        chosen = random.Random(run.plan.seed).sample(chosen, limit)
+
+    async def histories() -> AsyncIterator[WorkflowHistory]:
+        for found in chosen:
+            handle = run.temporal.get_workflow_handle(found.id, run_id=found.run_id)
+            yield await handle.fetch_history()
+
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        data_converter=pydantic_data_converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    results = await replayer.replay_workflows(histories(), raise_on_replay_failure=False)
+    return len(chosen), [f"{run_id}: {failure}" for run_id, failure in results.replay_failures.items()]
+
+
+async def _unaccounted_lines(run: Run) -> list[str]:
+    problems: list[str] = []
+    batches: BatchClient = run.arena.system.batch_client(None)
+    for name, orders in run.plan.batches().items():
+        lines = Counter([line.order_id async for line in batches.outcome(name)])
+        expected = Counter(order.order_id for order in orders)
+        problems += [f"{name}: {order_id}" for order_id in (lines - expected) + (expected - lines)]
+    return problems
+
+
+# --- was it a run at all? -------------------------------------------------------------------------
+
+
+def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[str]:
+    """What the run failed to try. With `whole_catalogue` each point, blow and cell of the matrix must have
+    been struck; else each kind of blow that was planned."""
+    missing: list[str] = []
+    fired = run.fired
+    planned = {blow for order in run.plan.orders for fault in order.faults for blow in fault.blows}
+    missing += [f"no {blow}" for blow in sorted(planned - {Blow(entry.blow) for entry in fired})]
+    if whole_catalogue:
+        points = {fault.point for fault in catalogue()}
+        missing += [f"nothing struck {point}" for point in sorted(points - {entry.point for entry in fired})]
+        cells = {(row_of(fault.point), blow) for fault in catalogue() for blow in fault.blows}
+        struck = {(row_of(entry.point), Blow(entry.blow)) for entry in fired}
+        missing += [f"no {blow} {row}" for row, blow in sorted(cells - struck)]
+    orders = len(run.plan.orders)
+    counted = judgement.audit.submissions
+    undone = sum(counted.get(status, 0) for status in ("failed", "cancelled", "terminated"))
+    if counted.get("fulfilled", 0) < orders * 0.4:
+        missing.append(f"only {counted.get('fulfilled', 0)} of {orders} orders were fulfilled")
+    if undone < orders * 0.15:
+        missing.append(f"only {undone} submissions were undone")
+    return missing
+
+
+Judge = Callable[[Run], Awaitable[Judgement]]
+
+
+def needed_attention(run: Run) -> set[str]:
+    """Workflow IDs, by the workers' own log, of orders that called for a person at some time."""
+    log = run.arena.folder / "worker.log"
+    called: set[str] = set()
+    for line in log.read_text(errors="replace").splitlines():
+        if "is stuck" in line and line.startswith("{"):
+            called.add(str(json.loads(line).get("workflow_id")))
+    return called

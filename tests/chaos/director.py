@@ -1,0 +1,239 @@
+"""Drives the orders and batches of a plan through the arena, and does what its workers ask for.
+
+A run is over when all is quiet: every order has ended or waits for a person, what was terminated has been
+settled, and nothing that was lost on its way can still land.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from order_system import policy
+from order_system.batches import BatchRequest
+from order_system.client import OrderClient
+from order_system.errors import OrderSystemError
+from order_system.ids import batch_workflow_id, order_workflow_id
+from order_system.journal import SubmissionRecord, SubmissionStatus
+from tests.chaos.arena import Arena
+from tests.chaos.diary import Entry
+from tests.chaos.orders import order_of, write_file
+from tests.chaos.plan import Blow, Plan, PlannedOrder
+
+LISTEN_SECONDS = 0.05
+LOOK_SECONDS = 0.3
+DOWN_SECONDS = 6.0
+"""How long the database is locked or refuses, at the product's own pace: longer than it waits for a lock."""
+SERVER_DOWN_SECONDS = 0.5
+FROZEN = 1.1
+"""Of an attempt's time: by then another worker has taken over."""
+BATCH_WINDOW = 12
+
+
+@dataclass
+class Run:
+    """What is left to judge and to tell when all is quiet."""
+
+    plan: Plan
+    arena: Arena
+    temporal: Client
+    began: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    unsettled: list[str] = field(default_factory=list[str])
+    """What was still not quiet when patience ended."""
+
+    @property
+    def orders(self) -> OrderClient:
+        return self.arena.system.client(self.temporal)
+
+    @property
+    def fired(self) -> list[Entry]:
+        return [entry for entry in self.arena.entries.entries if entry.what == "fired"]
+
+    async def records(self) -> dict[str, SubmissionRecord]:
+        return await self.arena.system.book.find([order.order_id for order in self.plan.orders])
+
+
+async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, patience: float) -> Run:
+    """`patience`: seconds after which whatever is not quiet counts as unsettled."""
+    plan.write(arena.stage.plan)
+    run = Run(plan, arena, await arena.temporal())
+    director = Director(run, in_flight)
+    listening = asyncio.create_task(director.listen())
+    arena.start_workers(workers)
+    try:
+        async with asyncio.timeout(patience):
+            await director.drive()
+    except TimeoutError:
+        run.unsettled = await director.still_open()
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+    run.seconds = time.monotonic() - run.began
+    return run
+
+
+class Director:
+    def __init__(self, run: Run, in_flight: int) -> None:
+        self._run = run
+        self._arena = run.arena
+        self._in_flight = in_flight
+        self._planned = {order.order_id: order for order in run.plan.orders}
+        self._terminated: set[str] = set()
+        self._server_is_down = asyncio.Lock()
+
+    # --- doing what workers ask for --------------------------------------------------------------
+
+    async def listen(self) -> None:
+        while True:
+            for entry in self._arena.entries.new_entries():
+                await self._heed(entry)
+            await asyncio.sleep(LISTEN_SECONDS)
+
+    async def _heed(self, entry: Entry) -> None:
+        pace = self._arena.pace
+        if entry.what == "accepted" and entry.blow == Blow.TERMINATE:
+            self._terminated.add(entry.order_id)
+            if self._planned[entry.order_id].resubmit:
+                self._arena.in_background(self.submit(self._planned[entry.order_id]))
+        if entry.what != "fired":
+            return
+        match entry.blow:
+            case Blow.FREEZE:
+                self._arena.in_background(self._wake(entry.pid))
+            case Blow.SERVER:
+                self._arena.in_background(self._restart_server(entry))
+            case Blow.LOCKED:
+                await self._arena.lock_database(DOWN_SECONDS * pace)
+                self._grant(entry)
+            case Blow.REFUSING:
+                await self._arena.refuse_database(DOWN_SECONDS * pace)
+                self._grant(entry)
+            case _:
+                pass
+
+    def _grant(self, entry: Entry) -> None:
+        self._arena.stage.first_to_mark(f"{entry.name}.granted")
+
+    async def _wake(self, pid: int) -> None:
+        await asyncio.sleep(policy.EFFECT_ATTEMPT.total_seconds() * FROZEN * self._arena.pace)
+        self._arena.wake(pid)
+
+    async def _restart_server(self, entry: Entry) -> None:
+        async with self._server_is_down:
+            await self._arena.kill_server()
+            self._grant(entry)
+            await asyncio.sleep(SERVER_DOWN_SECONDS)
+            await self._arena.start_server()
+
+    # --- driving ---------------------------------------------------------------------------------
+
+    async def drive(self) -> None:
+        batches = [
+            asyncio.create_task(self._see_batch_through(name, orders))
+            for name, orders in self._run.plan.batches().items()
+        ]
+        try:
+            await self._submit_all([order for order in self._run.plan.orders if order.batch is None])
+            await asyncio.gather(*batches)
+        finally:
+            for batch in batches:
+                batch.cancel()
+        await self._until_only_terminated_are_open()
+        await self._settle_terminated()
+        await self._until_nothing_can_land()
+
+    async def _submit_all(self, orders: Sequence[PlannedOrder]) -> None:
+        """A window over the orders, by how many have ended: so the load does not depend on the clock."""
+        waiting = list(orders)
+        under_way: set[str] = set()
+        while waiting:
+            while waiting and len(under_way) < self._in_flight:
+                order = waiting.pop(0)
+                under_way.add(order.order_id)
+                self._arena.in_background(self.submit(order))
+            await asyncio.sleep(LOOK_SECONDS)
+            records = await self._arena.system.book.find(sorted(under_way))
+            ended = {
+                order_id
+                for order_id, record in records.items()
+                if record.status is not SubmissionStatus.OPEN or self._planned[order_id].stays_stuck
+            }
+            under_way -= ended | self._terminated
+
+    async def submit(self, planned: PlannedOrder) -> None:
+        """As a shop does it: again and again until the server has taken it."""
+        order = order_of(planned)
+        clients = 2 if planned.submitted_twice else 1
+        while True:
+            try:
+                await asyncio.gather(*(self._run.orders.submit(order) for _ in range(clients)))
+                return
+            except OrderSystemError:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    # --- batches ---------------------------------------------------------------------------------
+
+    async def _see_batch_through(self, name: str, orders: Sequence[PlannedOrder]) -> None:
+        """Started again until it has run to its end, as one does after a cancel or a terminate."""
+        file = write_file(self._arena.folder / f"{name}.csv", orders)
+        reference = await self._arena.system.files.inspect(str(file))
+        request = BatchRequest(name=name, file=reference, window=BATCH_WINDOW, page_bytes=1_500)
+        while True:
+            with contextlib.suppress(OrderSystemError, RPCError):
+                await self._arena.system.batch_client(self._run.temporal).start(request)
+                if await self._batch_ended(name) is WorkflowExecutionStatus.COMPLETED:
+                    return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _batch_ended(self, name: str) -> WorkflowExecutionStatus | None:
+        batch = self._run.temporal.get_workflow_handle(batch_workflow_id(name))
+        while True:
+            with contextlib.suppress(RPCError):
+                status = (await batch.describe(rpc_timeout=policy.RPC)).status
+                if status is not WorkflowExecutionStatus.RUNNING:
+                    return status
+            await asyncio.sleep(LOOK_SECONDS)
+
+    # --- until all is quiet ----------------------------------------------------------------------
+
+    async def still_open(self) -> list[str]:
+        records = await self._run.records()
+        return [
+            order_id
+            for order_id, planned in self._planned.items()
+            if not planned.stays_stuck
+            and (order_id not in records or records[order_id].status is SubmissionStatus.OPEN)
+        ]
+
+    async def _until_only_terminated_are_open(self) -> None:
+        while set(await self.still_open()) - self._terminated or await self._running():
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _running(self) -> set[str]:
+        """Order workflows that the server has open, but for those that wait for a person for ever."""
+        running: set[str] = set()
+        queue = self._arena.system.settings.task_queue
+        query = f"TaskQueue = '{queue}' AND ExecutionStatus = 'Running'"
+        with contextlib.suppress(RPCError):
+            async for found in self._run.temporal.list_workflows(query):
+                running.add(found.id)
+            stuck = {order_workflow_id(each.order_id) for each in self._planned.values() if each.stays_stuck}
+            return running - stuck
+        return {"the server does not answer"}
+
+    async def _settle_terminated(self) -> None:
+        """Submitted again, which settles the older submission first."""
+        for order_id in set(await self.still_open()) & self._terminated:
+            await self.submit(self._planned[order_id])
+        while await self.still_open() or await self._running():
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _until_nothing_can_land(self) -> None:
+        dues = [entry.due for entry in self._arena.entries.entries if entry.due is not None]
+        limit = policy.EFFECT_ATTEMPT.total_seconds() * self._arena.pace
+        await asyncio.sleep(max(0.0, max(dues, default=0.0) - time.time() + limit * 0.2))

@@ -1,0 +1,288 @@
+"""What a chaos worker does to its own calls: each port is wrapped, and each call passes two named points.
+
+Which blow falls is told by the plan. That it falls once, whichever process comes to the point first and
+however often it is killed, is told by a marker file that only one of them can create.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from order_system import policy
+from order_system.database import Database
+from order_system.errors import AnswerLost, NotReached
+from order_system.ids import batch_workflow_id, order_workflow_id, split_key
+from order_system.simulation.faults import chance
+from tests.chaos.diary import Diary, Entry
+from tests.chaos.plan import Blow, Fault, child_at
+from tests.chaos.points import after, before, is_gateway
+
+Send = Callable[[], Awaitable[Any]]
+
+LANDS_BEFORE_DEADLINE = 0.93
+LANDS_AFTER_DEADLINE = 1.15
+"""Of the attempt's time. The caller has given up by then (policy.GATEWAY_CALL is shorter)."""
+GRANT_SECONDS = 5
+"""How long a worker waits for the director to do what it asks for."""
+HESITATION_SECONDS = 0.2
+"""After a cancel or a terminate a call goes on at once or up to this much later."""
+
+_ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
+
+
+class Stage:
+    """The folder by which the director and its workers understand each other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.plan = folder / "plan.json"
+        self.diaries = folder / "diary"
+        self.markers = folder / "markers"
+        self.database_refuses = folder / "database-refuses"
+
+    def prepare(self) -> None:
+        self.diaries.mkdir(parents=True)
+        self.markers.mkdir()
+
+    def first_to_mark(self, name: str) -> bool:
+        try:
+            os.close(os.open(self.markers / name, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        return True
+
+    def marked(self, name: str) -> bool:
+        return (self.markers / name).exists()
+
+    async def until_marked(self, name: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.marked(name):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+
+class FaultLayer:
+    def __init__(
+        self, stage: Stage, faults: dict[tuple[str, str], Fault], diary: Diary, *, late: bool
+    ) -> None:
+        """`late`: what is lost may land after its attempt's deadline, when only a reconciler finds it."""
+        self.temporal: Client | None = None
+        self._stage = stage
+        self._faults = faults
+        self._diary = diary
+        self._late = late
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def pass_through(self, order_id: str, call: str, send: Send) -> Any:
+        await self._at(order_id, before(call), send)
+        answer = await send()
+        await self._at(order_id, after(call), None)
+        return answer
+
+    async def _at(self, order_id: str, point: str, send: Send | None) -> None:
+        fault = self._faults.get((order_id, point))
+        if fault is None:
+            return
+        for nth, blow in enumerate(fault.blows):
+            if self._stage.first_to_mark(f"{order_id}.{point.replace(' ', '-')}.{nth}.blow"):
+                entry = self._diary.write("fired", order_id, point, blow, nth)
+                await self._strike(blow, entry, send)
+                return
+
+    async def _strike(self, blow: Blow, entry: Entry, send: Send | None) -> None:
+        match blow:
+            case Blow.ERROR:
+                raise _trouble(entry)
+            case Blow.CRASH:
+                os.kill(os.getpid(), signal.SIGKILL)
+            case Blow.DRAIN:
+                os.kill(os.getpid(), signal.SIGTERM)
+            case Blow.FREEZE:
+                os.kill(os.getpid(), signal.SIGSTOP)  # the director wakes us
+            case Blow.STALL | Blow.RACE:
+                await self._stall(entry, send)
+            case Blow.MEET:
+                self._stage.first_to_mark(f"{entry.order_id}.{entry.point.replace(' ', '-')}.met")
+            case _ if blow in _ASKS_THE_DIRECTOR:
+                if not await self._stage.until_marked(f"{entry.name}.granted", GRANT_SECONDS):
+                    self._diary.write("fizzled", entry.order_id, entry.point, blow)
+            case _:
+                await self._interfere(blow, entry)
+
+    # --- hanging ---------------------------------------------------------------------------------
+
+    async def _stall(self, entry: Entry, send: Send | None) -> None:
+        """A request that is lost on its way lands later by itself; its sender hears nothing in time. In the
+        book, the whole attempt hangs until the server has given it up, and then goes on."""
+        limit = policy.EFFECT_ATTEMPT.total_seconds()
+        started = activity.info().started_time.timestamp()
+        if not is_gateway(entry.point):
+            await _sleep_until(started + limit * 1.05)
+            return
+        if send is not None:
+            share = LANDS_AFTER_DEADLINE if self._late and _drawn(entry) < 0.5 else LANDS_BEFORE_DEADLINE
+            self._in_background(self._land(entry, send, started + limit * share))
+        await _sleep_until(started + limit * 1.2)
+        raise TimeoutError(f"{entry.point}: no answer for longer than anybody waits (chaos)")
+
+    async def _land(self, entry: Entry, send: Send, due: float) -> None:
+        self._diary.write("under way", entry.order_id, entry.point, entry.blow, due=due)
+        if entry.blow == Blow.RACE:
+            name = f"{entry.order_id}.{entry.point.replace(' ', '-')}.met"
+            await self._stage.until_marked(name, policy.EFFECT_ATTEMPT.total_seconds() * 2)
+        else:
+            await _sleep_until(due)
+        try:
+            await send()
+            answer = "landed"
+        except Exception as refusal:
+            answer = f"refused: {type(refusal).__name__}"
+        self._diary.write(answer, entry.order_id, entry.point, entry.blow)
+
+    # --- cancel and terminate --------------------------------------------------------------------
+
+    async def _interfere(self, blow: Blow, entry: Entry) -> None:
+        """Half of the requests arrive before the call goes on, the other half at the same time."""
+        request = self._request(blow, entry)
+        if _drawn(entry) < 0.5:
+            self._in_background(request)
+        else:
+            await request
+        await asyncio.sleep(_drawn(entry, "pause") * HESITATION_SECONDS)
+
+    async def _request(self, blow: Blow, entry: Entry) -> None:
+        assert self.temporal is not None
+        order = order_workflow_id(entry.order_id)
+        match blow:
+            case Blow.CANCEL_CHILD | Blow.TERMINATE_CHILD:
+                target = f"{child_at(entry.point)}-{entry.order_id}"
+            case Blow.CANCEL_BATCH | Blow.TERMINATE_BATCH:
+                described = await self.temporal.get_workflow_handle(order).describe()
+                target = described.parent_id or batch_workflow_id("unknown")
+            case _:
+                target = order
+        handle = self.temporal.get_workflow_handle(target)
+        try:
+            if blow in (Blow.CANCEL, Blow.CANCEL_CHILD, Blow.CANCEL_BATCH):
+                await handle.cancel()
+            else:
+                await handle.terminate("chaos")
+            self._diary.write("accepted", entry.order_id, entry.point, blow)
+        except RPCError as refused:
+            self._diary.write(f"fizzled: {refused.message}", entry.order_id, entry.point, blow)
+
+    def _in_background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _trouble(entry: Entry) -> Exception:
+    when, _, call = entry.point.partition(" ")
+    if not is_gateway(entry.point):
+        return OperationalError(f"{call} (chaos)", None, Exception("database is locked"))
+    if when == "after":
+        return AnswerLost(f"{call}: no answer (chaos)")
+    if _drawn(entry) < 0.5:
+        return NotReached(f"{call}: connection refused (chaos)")
+    return ConnectionResetError(f"{call}: connection reset (chaos)")
+
+
+def _drawn(entry: Entry, what: str = "") -> float:
+    """[0, 1), the same for the same seed, which is part of the order's ID."""
+    return chance(entry.order_id, entry.point, entry.nth, what)
+
+
+async def _sleep_until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.time()))
+
+
+# --- what is wrapped -----------------------------------------------------------------------------
+
+
+class StruckGateway:
+    """Any of the four gateways: the first argument of a call is its key."""
+
+    _NAMES = {"buy_label": "label", "send": "notify"}  # noqa: RUF012
+
+    def __init__(self, gateway: Any, layer: FaultLayer) -> None:
+        self._gateway = gateway
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._gateway, name)
+
+        async def call(key: str, **details: Any) -> Any:
+            order_id = split_key(key)[0]
+            return await self._layer.pass_through(
+                order_id, self._NAMES.get(name, name), lambda: method(key, **details)
+            )
+
+        return call
+
+
+class StruckBook:
+    """The order book; its queries are left alone."""
+
+    def __init__(self, book: Any, layer: FaultLayer) -> None:
+        self._book = book
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._book, name)
+        subject = _SUBJECTS.get(name)
+        if subject is None:
+            return method
+
+        async def call(ref: Any, *arguments: Any, **details: Any) -> Any:
+            return await self._layer.pass_through(
+                ref.order_id, subject(arguments), lambda: method(ref, *arguments, **details)
+            )
+
+        return call
+
+
+_SUBJECTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
+    "open_and_claim_charge": lambda _: "claim charge",
+    "claim": lambda arguments: f"claim {arguments[0]}",
+    "record": lambda arguments: f"record {arguments[0]}",
+    "fulfil": lambda _: "fulfil",
+    "fence": lambda arguments: f"fence {arguments[0][0]}",
+    "settle": lambda arguments: f"settle {next(iter(arguments[0]))}",
+}
+
+
+def refusing_database(stage: Stage) -> type[Database]:
+    """A database that is down while the director says so: for the book and for the world alike."""
+
+    def check() -> None:
+        if stage.database_refuses.exists():
+            raise OperationalError("connect (chaos)", None, Exception("the database refuses connections"))
+
+    class RefusingDatabase(Database):
+        @asynccontextmanager
+        async def writing(self) -> AsyncGenerator[AsyncConnection]:
+            check()
+            async with super().writing() as connection:
+                yield connection
+
+        @asynccontextmanager
+        async def reading(self) -> AsyncGenerator[AsyncConnection]:
+            check()
+            async with super().reading() as connection:
+                yield connection
+
+    return RefusingDatabase

@@ -1,0 +1,74 @@
+"""The named points of each effect and each undo, and to which row of the matrix a point belongs.
+
+Around a gateway's call: `before charge` (nothing has happened), `after charge` (it has, and nobody knows).
+Around a transaction of the book: `before claim charge`, `after record charge`, `before fence label` and so on.
+"""
+
+from enum import StrEnum
+
+EFFECTS = ("charge", "reserve", "label", "dispatch", "commit", "notify")
+UNDOS = ("void", "release", "refund")
+GATEWAY_CALLS = (*EFFECTS, *UNDOS)
+
+CLAIMED = ("charge", "reserve", "label", "dispatch", "notify")
+RECORDED = ("charge", "reserve", "label", "notify")
+"""A dispatch is recorded by `fulfil`, together with its commit."""
+FENCED = ("label", "reserve", "charge")
+BOOK_CALLS = (
+    *(f"claim {effect}" for effect in CLAIMED),
+    *(f"record {effect}" for effect in RECORDED),
+    "fulfil",
+    *(f"{step} {effect}" for step in ("fence", "settle") for effect in FENCED),
+)
+BATCH_CALLS = ("read page",)
+
+STEP_OF = {
+    "charge": "payment",
+    "reserve": "inventory",
+    "label": "shipping",
+    "dispatch": "shipping",
+    "commit": "shipping",
+    "fulfil": "shipping",
+    "notify": "notification",
+}
+"""Which child is at work where."""
+
+
+class Row(StrEnum):
+    BEFORE = "before the effect commits"
+    COMMITTED = "committed, answer lost"
+    DISPATCHED = "dispatch committed, answer lost"
+    BETWEEN = "between children"
+    UNDOING = "inside the undos"
+    BATCH = "batch, order k"
+    AFTERWARDS = "after dispatch"
+
+
+def before(call: str) -> str:
+    return f"before {call}"
+
+
+def after(call: str) -> str:
+    return f"after {call}"
+
+
+def is_gateway(point: str) -> bool:
+    return point.partition(" ")[2] in GATEWAY_CALLS
+
+
+def row_of(point: str, *, in_batch: bool = False) -> Row:
+    when, _, call = point.partition(" ")
+    subject = call.rpartition(" ")[2]
+    if in_batch or call in BATCH_CALLS:
+        return Row.BATCH
+    if call in UNDOS or call.startswith(("fence", "settle")):
+        return Row.UNDOING
+    if subject == "notify" or point == "after fulfil":
+        return Row.AFTERWARDS
+    if point in ("after dispatch", "before commit", "after commit", "before fulfil"):
+        return Row.DISPATCHED
+    if point in ("after record charge", "after record reserve"):
+        return Row.BETWEEN
+    if when == "after" and call in EFFECTS or call.startswith("record"):
+        return Row.COMMITTED
+    return Row.BEFORE
