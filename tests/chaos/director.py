@@ -26,6 +26,7 @@ from tests.chaos.plan import Blow, Plan, PlannedOrder
 
 LISTEN_SECONDS = 0.05
 LOOK_SECONDS = 0.3
+QUIET_LOOKS = 4
 DOWN_SECONDS = 6.0
 """How long the database is locked or refuses, at the product's own pace: longer than it waits for a lock."""
 SERVER_DOWN_SECONDS = 0.5
@@ -64,6 +65,7 @@ async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, pa
     run = Run(plan, arena, await arena.temporal())
     director = Director(run, in_flight)
     listening = asyncio.create_task(director.listen())
+    await director.submit_what_no_worker_sees()
     arena.start_workers(workers)
     try:
         async with asyncio.timeout(patience):
@@ -84,6 +86,7 @@ class Director:
         self._in_flight = in_flight
         self._planned = {order.order_id: order for order in run.plan.orders}
         self._terminated: set[str] = set()
+        self._submitting = 0
         self._server_is_down = asyncio.Lock()
 
     # --- doing what workers ask for --------------------------------------------------------------
@@ -99,7 +102,7 @@ class Director:
         if entry.what == "accepted" and entry.blow == Blow.TERMINATE:
             self._terminated.add(entry.order_id)
             if self._planned[entry.order_id].resubmit:
-                self._arena.in_background(self.submit(self._planned[entry.order_id]))
+                self._arena.in_background(self._resubmit(entry))
         if entry.what != "fired":
             return
         match entry.blow:
@@ -118,6 +121,15 @@ class Director:
 
     def _grant(self, entry: Entry) -> None:
         self._arena.stage.first_to_mark(f"{entry.name}.granted")
+
+    async def _resubmit(self, entry: Entry) -> None:
+        """At once; and when that has settled the older submission, its last attempt may go on."""
+        book = self._arena.system.book
+        older = (await book.find([entry.order_id])).get(entry.order_id)
+        await self.submit(self._planned[entry.order_id])
+        while (await book.find([entry.order_id])).get(entry.order_id) == older:
+            await asyncio.sleep(LISTEN_SECONDS)
+        self._grant(entry)
 
     async def _wake(self, pid: int) -> None:
         await asyncio.sleep(policy.EFFECT_ATTEMPT.total_seconds() * FROZEN * self._arena.pace)
@@ -143,13 +155,19 @@ class Director:
         finally:
             for batch in batches:
                 batch.cancel()
-        await self._until_only_terminated_are_open()
+        await self._until_nothing_runs()
         await self._settle_terminated()
         await self._until_nothing_can_land()
 
+    async def submit_what_no_worker_sees(self) -> None:
+        for order in self._run.plan.orders:
+            if order.cancelled_at_once:
+                await self.submit(order)
+                await self._run.temporal.get_workflow_handle(order_workflow_id(order.order_id)).cancel()
+
     async def _submit_all(self, orders: Sequence[PlannedOrder]) -> None:
         """A window over the orders, by how many have ended: so the load does not depend on the clock."""
-        waiting = list(orders)
+        waiting = [order for order in orders if not order.cancelled_at_once]
         under_way: set[str] = set()
         while waiting:
             while waiting and len(under_way) < self._in_flight:
@@ -169,12 +187,15 @@ class Director:
         """As a shop does it: again and again until the server has taken it."""
         order = order_of(planned)
         clients = 2 if planned.submitted_twice else 1
-        while True:
-            try:
-                await asyncio.gather(*(self._run.orders.submit(order) for _ in range(clients)))
-                return
-            except OrderSystemError:
+        self._submitting += 1
+        try:
+            while True:
+                with contextlib.suppress(OrderSystemError):
+                    await asyncio.gather(*(self._run.orders.submit(order) for _ in range(clients)))
+                    return
                 await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._submitting -= 1
 
     # --- batches ---------------------------------------------------------------------------------
 
@@ -210,8 +231,13 @@ class Director:
             and (order_id not in records or records[order_id].status is SubmissionStatus.OPEN)
         ]
 
-    async def _until_only_terminated_are_open(self) -> None:
-        while set(await self.still_open()) - self._terminated or await self._running():
+    async def _until_nothing_runs(self) -> None:
+        """Several looks, since the server lists with a delay. What is open in the book then, and was not
+        terminated, is judged later."""
+        quiet = 0
+        while quiet < QUIET_LOOKS:
+            busy = self._submitting > 0 or bool(await self._running())
+            quiet = 0 if busy else quiet + 1
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _running(self) -> set[str]:
@@ -230,8 +256,7 @@ class Director:
         """Submitted again, which settles the older submission first."""
         for order_id in set(await self.still_open()) & self._terminated:
             await self.submit(self._planned[order_id])
-        while await self.still_open() or await self._running():
-            await asyncio.sleep(LOOK_SECONDS)
+        await self._until_nothing_runs()
 
     async def _until_nothing_can_land(self) -> None:
         dues = [entry.due for entry in self._arena.entries.entries if entry.due is not None]

@@ -36,7 +36,10 @@ LANDS_AFTER_DEADLINE = 1.15
 GRANT_SECONDS = 5
 """How long a worker waits for the director to do what it asks for."""
 HESITATION_SECONDS = 0.2
-"""After a cancel or a terminate a call goes on at once or up to this much later."""
+"""After a cancel a call goes on at once or up to this much later."""
+WAITS_FOR_SETTLING = 0.8
+"""Of an attempt's time. After a terminate nobody waits for the call: it goes on when the order, submitted
+again, has settled its older submission, or else as late as this."""
 
 _ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
 
@@ -161,7 +164,11 @@ class FaultLayer:
             self._in_background(request)
         else:
             await request
-        await asyncio.sleep(_drawn(entry, "pause") * HESITATION_SECONDS)
+        if blow is Blow.TERMINATE:
+            longest = policy.EFFECT_ATTEMPT.total_seconds() * WAITS_FOR_SETTLING
+            await self._stage.until_marked(f"{entry.name}.granted", longest)
+        else:
+            await asyncio.sleep(_drawn(entry, "pause") * HESITATION_SECONDS)
 
     async def _request(self, blow: Blow, entry: Entry) -> None:
         assert self.temporal is not None

@@ -72,6 +72,8 @@ class PlannedOrder:
     batch: str | None = None
     submitted_twice: bool = False
     """By two clients at the same moment."""
+    cancelled_at_once: bool = False
+    """Before any worker has seen it."""
     resubmit: bool = False
     """Once terminated: submitted again at once, while its activities may still be under way."""
 

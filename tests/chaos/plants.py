@@ -1,0 +1,196 @@
+"""Bugs, planted into a copy of the product's source: the judgement must turn red, or it would miss real ones.
+
+Each comes with the orders that it hurts. The same orders on the sound product must be judged green.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.arena import ROOT
+from tests.chaos.plan import ATTEMPTS, REFUSED_AT_DISPATCH, Blow, Fault, PlannedOrder
+
+SOURCES = ("order_system", "workflows", "activities", "tests/chaos", "tests/__init__.py", "worker.py")
+
+
+@dataclass(frozen=True)
+class Change:
+    file: str
+    right: str
+    wrong: str
+
+
+@dataclass(frozen=True)
+class Plant:
+    name: str
+    changes: tuple[Change, ...]
+    faults: tuple[Fault, ...]
+    """One order for each."""
+    pace: float = 0.3
+    """Of the product's waits: those stories are slow in which all attempts are used up."""
+    tokens: dict[str, str] | None = None
+    cancelled_at_once: int = 0
+    """Orders besides, which are cancelled before any worker has seen them."""
+    statements: tuple[str, ...] = ()
+    """SQL that takes away what the database guards."""
+
+    def orders(self) -> Sequence[PlannedOrder]:
+        name = re.sub("[^a-z]+", "-", self.name)
+        struck = [
+            PlannedOrder(f"{name}-{number}", self.tokens or {}, (fault,), resubmit=True)
+            for number, fault in enumerate(self.faults)
+        ]
+        cancelled = (
+            PlannedOrder(f"{name}-c{n}", cancelled_at_once=True) for n in range(self.cancelled_at_once)
+        )
+        return [*struck, *cancelled]
+
+    def grow(self, folder: Path) -> Path:
+        """A copy of the source with the bug in it. Raises ValueError if the source has moved on."""
+        for source in SOURCES:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, folder / source)
+            else:
+                (folder / source).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / source, folder / source)
+        for change in self.changes:
+            file = folder / change.file
+            text = file.read_text()
+            if text.count(change.right) != 1:
+                raise ValueError(f"{self.name}: {change.file} no longer has once:\n{change.right}")
+            file.write_text(text.replace(change.right, change.wrong))
+        return folder
+
+
+NO_FENCE = Plant(
+    "no fence",
+    (
+        Change(
+            "order_system/book_journal.py",
+            '    if entry is not None and entry.fenced_at is not None:\n        raise Fenced(f"{effect} of',
+            '    if False:\n        raise Fenced(f"{effect} of',
+        ),
+        Change(
+            "order_system/book_journal.py",
+            "    if status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:",
+            "    if False:",
+        ),
+    ),
+    (Fault("before claim reserve", (Blow.TERMINATE,)),),
+    pace=1.0,
+)
+
+NO_UNIQUE_KEY = Plant(
+    "no unique key",
+    (
+        Change(
+            "order_system/simulation/payment.py",
+            "            stored = await _find_charge(call, key)\n",
+            "            stored = None\n",
+        ),
+    ),
+    (Fault("after charge", (Blow.ERROR,)),),
+    statements=(
+        "CREATE TABLE without_key AS SELECT * FROM world_charges",
+        "DROP TABLE world_charges",
+        "ALTER TABLE without_key RENAME TO world_charges",
+    ),
+)
+
+ONLY_COMPLETED_STEPS_UNDONE = Plant(
+    "only completed steps undone",
+    (
+        Change(
+            "workflows/saga.py",
+            "            self._undo(Step.INVENTORY, InventoryActivities.release, request),\n"
+            "            self._undo(Step.PAYMENT, PaymentActivities.refund, request),\n",
+            "            self._undo_completed(Step.INVENTORY, InventoryActivities.release, request),\n"
+            "            self._undo_completed(Step.PAYMENT, PaymentActivities.refund, request),\n",
+        ),
+        Change(
+            "workflows/saga.py",
+            "    async def _undo(self, step",
+            "    async def _undo_completed(self, step: Step, undo: Undo, request: UndoRequest) -> UndoAnswer:\n"
+            "        if self._board._steps[step].status == 'completed':\n"
+            "            return await self._undo(step, undo, request)\n"
+            "        return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail='it never completed')\n\n"
+            "    async def _undo(self, step",
+        ),
+    ),
+    (Fault("after charge", (Blow.ERROR,) * ATTEMPTS), Fault("after reserve", (Blow.ERROR,) * ATTEMPTS)),
+)
+
+CANCEL_NOT_CAUGHT = Plant(
+    "cancel not caught",
+    (
+        Change(
+            "workflows/order.py",
+            "        except (FailureError, asyncio.CancelledError) as failure:\n            if is_eviction",
+            "        except Exception as failure:\n            if is_eviction",
+        ),
+    ),
+    (Fault("after record charge", (Blow.CANCEL,)), Fault("after record reserve", (Blow.CANCEL,))),
+    cancelled_at_once=1,
+)
+
+STOPS_AT_A_FAILED_UNDO = Plant(
+    "stops at the first failed undo",
+    (
+        Change(
+            "workflows/saga.py",
+            "            retry_policy=policy.UNDO_RETRY,\n",
+            "            retry_policy=RetryPolicy(maximum_attempts=1),\n",
+        ),
+        Change(
+            "workflows/saga.py",
+            "from temporalio.exceptions import ActivityError\n",
+            "from temporalio.common import RetryPolicy\nfrom temporalio.exceptions import ActivityError\n",
+        ),
+        Change(
+            "workflows/saga.py",
+            "                await workflow.sleep(policy.UNDO_AGAIN_AFTER)\n",
+            "                raise\n",
+        ),
+    ),
+    (Fault("before void", (Blow.ERROR,)), Fault("before release", (Blow.ERROR,))),
+    tokens=REFUSED_AT_DISPATCH,
+)
+
+REFUND_WITHOUT_VERDICT = Plant(
+    "refund before the verdict",
+    (
+        Change(
+            "workflows/saga.py",
+            "        shipping = await self._undo(Step.SHIPPING, ShippingActivities.void_shipment, request)\n"
+            "        if shipping.result is UndoResult.ALREADY_DISPATCHED:\n"
+            "            return {Step.SHIPPING: shipping}\n"
+            "\n"
+            "        inventory, payment = await asyncio.gather(\n",
+            "        shipping, payment = await asyncio.gather(\n"
+            "            self._undo(Step.SHIPPING, ShippingActivities.void_shipment, request),\n"
+            "            self._undo(Step.PAYMENT, PaymentActivities.refund, request),\n"
+            "        )\n"
+            "        if shipping.result is UndoResult.ALREADY_DISPATCHED:\n"
+            "            return {Step.SHIPPING: shipping}\n"
+            "\n"
+            "        inventory, _ = await asyncio.gather(\n",
+        ),
+        Change(
+            "order_system/book.py",
+            "            if needs_verdict and not voided(journal):\n",
+            "            if False:\n",
+        ),
+    ),
+    (Fault("after dispatch", (Blow.ERROR,) * ATTEMPTS),),
+)
+
+PLANTS = (
+    NO_FENCE,
+    NO_UNIQUE_KEY,
+    ONLY_COMPLETED_STEPS_UNDONE,
+    CANCEL_NOT_CAUGHT,
+    STOPS_AT_A_FAILED_UNDO,
+    REFUND_WITHOUT_VERDICT,
+)
