@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -257,6 +257,26 @@ class StruckBook:
         async def call(ref: Any, *arguments: Any, **details: Any) -> Any:
             return await self._layer.pass_through(
                 ref.order_id, subject(arguments), lambda: method(ref, *arguments, **details)
+            )
+
+        return call
+
+
+class StruckFiles:
+    """Where a batch's worker reads its pages; the batch is known by its file's name."""
+
+    def __init__(self, files: Any, layer: FaultLayer) -> None:
+        self._files = files
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._files, name)
+        if name != "read_page":
+            return method
+
+        async def call(file: Any, *arguments: Any) -> Any:
+            return await self._layer.pass_through(
+                PurePath(file.url).stem, "read page", lambda: method(file, *arguments)
             )
 
         return call

@@ -6,12 +6,11 @@ orders decides. So the same seed strikes the same orders in the same way, howeve
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from tests.chaos.points import (
     BOOK_CALLS,
@@ -86,29 +85,45 @@ class PlannedOrder:
 class Plan:
     seed: int
     orders: tuple[PlannedOrder, ...]
+    batch_faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict[str, tuple[Fault, ...]])
+    """By the name of the batch."""
 
     def batches(self) -> dict[str, list[PlannedOrder]]:
         names = dict.fromkeys(order.batch for order in self.orders if order.batch)
         return {name: [order for order in self.orders if order.batch == name] for name in names if name}
 
+    @property
+    def faults(self) -> Iterator[tuple[str, Fault]]:
+        """With the ID of the order, or the name of the batch, that each strikes."""
+        for order in self.orders:
+            for fault in order.faults:
+                yield order.order_id, fault
+        for name, faults in self.batch_faults.items():
+            for fault in faults:
+                yield name, fault
+
     def write(self, file: Path) -> None:
-        file.write_text(json.dumps([asdict(order) for order in self.orders], indent=1))
+        """All that a worker needs to know of it."""
+        file.write_text(json.dumps([[subject, asdict(fault)] for subject, fault in self.faults], indent=1))
 
 
 def read_faults(file: Path) -> dict[tuple[str, str], Fault]:
-    """By order and point: all that a worker needs to know of a plan."""
-    orders: list[dict[str, Any]] = json.loads(file.read_text())
+    """By subject and point."""
     return {
-        (order["order_id"], fault["point"]): Fault(fault["point"], tuple(map(Blow, fault["blows"])))
-        for order in orders
-        for fault in order["faults"]
+        (subject, fault["point"]): Fault(fault["point"], tuple(map(Blow, fault["blows"])))
+        for subject, fault in json.loads(file.read_text())
     }
 
 
 # --- the catalogue: every case that must be tried ------------------------------------------------
 
 REFUSED_AT_DISPATCH = {"postal_code": "00001"}
-STUCK_FOR_EVER = ("pm_refund_never", "RELEASE-NEVER", "00004")
+STUCK_STORIES = (
+    {"payment_method": "pm_refund_never", "postal_code": "00001"},
+    {"sku": "RELEASE-NEVER", "postal_code": "00001"},
+    {"postal_code": "00004"},
+)
+STUCK_FOR_EVER = {"pm_refund_never", "RELEASE-NEVER", "00004"}
 PLAIN: Sequence[tuple[int, dict[str, str]]] = (
     (66, {}),
     (7, {"payment_method": "pm_card_declined"}),
@@ -174,6 +189,13 @@ def _cases_for_everybody() -> Iterator[Fault]:
         yield Fault(point, (Blow.DRAIN,))
 
 
+PAGES = (
+    Fault(before("read page"), (Blow.ERROR, Blow.CRASH, Blow.SERVER, Blow.REFUSING)),
+    Fault(after("read page"), (Blow.ERROR, Blow.CRASH)),
+)
+"""The batch's own calls: page after page meets one blow."""
+
+
 def needs_an_undo(fault: Fault) -> bool:
     call = fault.point.partition(" ")[2]
     return call in UNDOS or call.startswith(("fence", "settle"))
@@ -181,86 +203,85 @@ def needs_an_undo(fault: Fault) -> bool:
 
 # --- drawing a plan ------------------------------------------------------------------------------
 
+SHORT_OF_A_CATALOGUE = 600
+"""A run of fewer orders tries a sample: every kind of case, at a point that the seed chooses."""
+BATCHES = ("chaos-a", "chaos-b", "chaos-c")
+"""The first is left to finish, the second is cancelled and the third terminated in its middle."""
 
-def draw_plan(seed: int, orders: int, *, cases: Sequence[Fault] | None = None) -> Plan:
-    """A third of the orders comes in batches, more than half is struck, some of them twice."""
+
+def draw_plan(seed: int, orders: int) -> Plan:
+    """A third of the orders comes in batches; six in ten are struck, some of them twice."""
     dice = random.Random(seed)
-    all_cases = list(catalogue() if cases is None else cases)
-    dice.shuffle(all_cases)
-    cheap = [case for case in all_cases if not set(case.blows) & COSTLY]
-    struck = max(len(all_cases), orders * 6 // 10)
-    repeats = (dice.choice(cheap) for _ in range(struck - len(all_cases)))
-    faults = [*all_cases, *repeats][:orders]
+    struck = orders * 6 // 10
+    cases = catalogue()
+    dice.shuffle(cases)
+    cheap = [case for case in cases if not set(case.blows) & COSTLY]
+    chosen = cases if orders >= SHORT_OF_A_CATALOGUE else _one_of_each_kind(cases)
+    faults = [*chosen, *(dice.choice(cheap) for _ in range(struck - len(chosen)))]
     planned = [
-        *(_struck(dice, seed, number, fault, cheap) for number, fault in enumerate(faults)),
-        *(_plain(dice, seed, number) for number in range(len(faults), orders)),
+        *(_struck(dice, f"CHAOS-{seed}-{number:04d}", fault, cheap) for number, fault in enumerate(faults)),
+        *(_plain(dice, f"CHAOS-{seed}-{number:04d}") for number in range(len(faults), orders - 2)),
     ]
     dice.shuffle(planned)
-    return Plan(seed, tuple(_with_stuck(_in_batches(dice, planned))))
+    planned = _with_stuck(planned) if orders >= SHORT_OF_A_CATALOGUE else planned
+    size = orders // 9
+    return Plan(
+        seed,
+        (
+            *(replace(order, batch=BATCHES[0]) for order in planned[:size]),
+            *_ended_in_its_middle(planned[size : 2 * size], BATCHES[1], Blow.CANCEL_BATCH, seed),
+            *_ended_in_its_middle(planned[2 * size : 3 * size], BATCHES[2], Blow.TERMINATE_BATCH, seed),
+            *planned[3 * size :],
+        ),
+        {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else PAGES[:1]},
+    )
 
 
-def _struck(
-    dice: random.Random, seed: int, number: int, fault: Fault, cheap: Sequence[Fault]
-) -> PlannedOrder:
+def _one_of_each_kind(cases: Sequence[Fault]) -> list[Fault]:
+    return list({case.blows: case for case in cases}.values())
+
+
+def _struck(dice: random.Random, order_id: str, fault: Fault, cheap: Sequence[Fault]) -> PlannedOrder:
     faults = [fault]
     if dice.random() < 0.15:
         second = dice.choice(cheap)
         if second.point != fault.point and needs_an_undo(second) == needs_an_undo(fault):
             faults.append(second)
-    tokens = REFUSED_AT_DISPATCH if needs_an_undo(fault) else {}
     return PlannedOrder(
-        _order_id(seed, number),
-        tokens,
+        order_id,
+        REFUSED_AT_DISPATCH if needs_an_undo(fault) else {},
         tuple(faults),
         submitted_twice=dice.random() < 0.1,
         resubmit=dice.random() < 0.5,
     )
 
 
-def _plain(dice: random.Random, seed: int, number: int) -> PlannedOrder:
+def _plain(dice: random.Random, order_id: str) -> PlannedOrder:
     [tokens] = dice.choices([tokens for _, tokens in PLAIN], [weight for weight, _ in PLAIN])
-    return PlannedOrder(_order_id(seed, number), tokens, submitted_twice=dice.random() < 0.1)
+    return PlannedOrder(
+        order_id,
+        tokens,
+        submitted_twice=dice.random() < 0.1,
+        cancelled_at_once=dice.random() < 0.03,
+    )
 
 
-def _order_id(seed: int, number: int) -> str:
-    return f"CHAOS-{seed}-{number:04d}"
+def _ended_in_its_middle(
+    orders: Sequence[PlannedOrder], batch: str, blow: Blow, seed: int
+) -> Iterator[PlannedOrder]:
+    middle = len(orders) // 2
+    ender = PlannedOrder(f"CHAOS-{seed}-{batch}", faults=(Fault(before("reserve"), (blow,)),))
+    for order in (*orders[:middle], ender, *orders[middle:]):
+        yield replace(order, batch=batch)
 
 
-def _in_batches(dice: random.Random, orders: Sequence[PlannedOrder]) -> Iterator[PlannedOrder]:
-    """Three batches: one is left to finish, one is cancelled and one terminated in its middle."""
-    size = len(orders) // 9
-    middles = {
-        size + size // 2: Fault(before("reserve"), (Blow.CANCEL_BATCH,)),
-        2 * size + size // 2: Fault(after("record charge"), (Blow.TERMINATE_BATCH,)),
-    }
-    for number, order in enumerate(orders):
-        if number >= 3 * size:
-            yield order
-            continue
-        batch = f"chaos-{'abc'[number // size]}"
-        faults = (middles[number],) if number in middles else order.faults
-        tokens = {} if number in middles else order.tokens
-        yield _changed(order, batch=batch, faults=faults, tokens=tokens, submitted_twice=False)
-
-
-def _with_stuck(orders: Iterable[PlannedOrder]) -> Iterator[PlannedOrder]:
-    """The last orders that nobody strikes wait for a person for ever."""
-    everybody = list(orders)
-    endings: list[dict[str, str]] = [
-        {"payment_method": "pm_refund_never", "postal_code": "00001"},
-        {"sku": "RELEASE-NEVER", "postal_code": "00001"},
-        {"postal_code": "00004"},
-    ]
-    for order in reversed(everybody):
-        if endings and not order.faults and not order.batch and len(everybody) >= 100:
-            everybody[everybody.index(order)] = _changed(order, tokens=endings.pop())
-    return iter(everybody)
-
-
-def _changed(order: PlannedOrder, **changes: Any) -> PlannedOrder:
-    from dataclasses import replace
-
-    return replace(order, **changes)
+def _with_stuck(orders: Sequence[PlannedOrder]) -> list[PlannedOrder]:
+    """The last plain orders wait for a person for ever."""
+    plain = [order.order_id for order in orders if not order.faults][-len(STUCK_STORIES) :]
+    stories = dict(zip(plain, STUCK_STORIES, strict=True))
+    stuck = [replace(order, tokens=stories.get(order.order_id, order.tokens)) for order in orders]
+    # Not among the batches, which would wait for them: these are the first orders.
+    return sorted(stuck, key=lambda order: order.order_id in stories)
 
 
 def child_at(point: str) -> str | None:

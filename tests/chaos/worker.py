@@ -22,7 +22,7 @@ from order_system.bootstrap import OrderSystem
 from order_system.settings import Settings
 from tests.chaos import pace
 from tests.chaos.diary import Diary
-from tests.chaos.faults import FaultLayer, Stage, StruckBook, StruckGateway, refusing_database
+from tests.chaos.faults import FaultLayer, Stage, StruckBook, StruckFiles, StruckGateway, refusing_database
 from tests.chaos.plan import read_faults
 
 
@@ -38,7 +38,8 @@ class StruckSystem(OrderSystem):
             for gateway in (world.payments, world.warehouse, world.carrier, world.mailer)
         ]
         ports: Any = (StruckBook(self.book, self.layer), *gateways)
-        return [*order_activities(*ports), *batch_activities(self.batch_book, self.files)]
+        files: Any = StruckFiles(self.files, self.layer)
+        return [*order_activities(*ports), *batch_activities(self.batch_book, files)]
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         self.layer.temporal = temporal
