@@ -4,7 +4,8 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -31,21 +32,29 @@ _TO_STATUS = {
 }
 
 
+@dataclass(frozen=True)
 class Judgement:
-    """What `judge` found. `executions` and `histories` are for the report."""
+    """What `judge` found; the three numbers are for the report."""
 
-    def __init__(self, audit: AuditReport, checks: list[Check], executions: int, histories: int) -> None:
-        self.audit = audit
-        self.checks = [*audit.checks, *checks]
-        self.executions = executions
-        self.histories = histories
+    audit: AuditReport
+    own_checks: tuple[Check, ...]
+    executions: int
+    histories: int
+    """How many of them were replayed."""
+    waiting: int
+    """Orders that wait for a person."""
+
+    @property
+    def checks(self) -> list[Check]:
+        return [*self.audit.checks, *self.own_checks]
 
     @property
     def broken(self) -> list[str]:
         return [
             f"{check.name}: {violation}"
             for check in self.checks
-            for violation in (check.violations or () if not check.holds else ())
+            if not check.holds
+            for violation in check.violations
         ]
 
 
@@ -61,9 +70,10 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
         "every history replays": differing,
         "batches account for every line": await _unaccounted_lines(run),
     }
-    checks = [Check(name=name, holds=not lines, violations=tuple(lines)) for name, lines in found.items()]
+    checks = (Check(name=name, holds=not lines, violations=tuple(lines)) for name, lines in found.items())
     system = run.arena.system
-    return Judgement(await audit_now(system.book, system.world), checks, len(executions), histories)
+    audit = await audit_now(system.book, system.world)
+    return Judgement(audit, tuple(checks), len(executions), histories, len(waiting))
 
 
 async def _executions(run: Run) -> AsyncIterator[WorkflowExecution]:
@@ -87,7 +97,7 @@ async def _disagreements(run: Run, executions: list[WorkflowExecution]) -> list[
     for order_id, found in _order_runs(run, executions):
         if found.status not in _TO_STATUS:
             continue
-        record = by_submission.get((order_id, found.run_id), None)
+        record = by_submission.get((order_id, found.run_id))
         if record is None and found.status is WorkflowExecutionStatus.COMPLETED:
             record = preferred.get(order_id)
         if record is None and found.status is WorkflowExecutionStatus.TERMINATED:
@@ -169,7 +179,7 @@ def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[st
     been struck; else each kind of blow that was planned."""
     missing: list[str] = []
     fired = run.fired
-    planned = {blow for order in run.plan.orders for fault in order.faults for blow in fault.blows}
+    planned = {blow for _, fault in run.plan.faults for blow in fault.blows}
     missing += [f"no {blow}" for blow in sorted(planned - {Blow(entry.blow) for entry in fired})]
     if whole_catalogue:
         points = {fault.point for fault in catalogue()}
@@ -185,9 +195,6 @@ def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[st
     if undone < orders * 0.15:
         missing.append(f"only {undone} submissions were undone")
     return missing
-
-
-Judge = Callable[[Run], Awaitable[Judgement]]
 
 
 def needed_attention(run: Run) -> set[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Entry:
     due: float | None = None
     """When something late is to land."""
 
+    def then(self, what: str, *, due: float | None = None) -> dict[str, Any]:
+        """For an entry about the same blow."""
+        same = {name: value for name, value in asdict(self).items() if name not in ("at", "pid")}
+        return {**same, "what": what, "due": due}
+
     @property
     def name(self) -> str:
         return f"{self.order_id}.{self.point.replace(' ', '-')}.{self.nth}"
@@ -36,6 +42,7 @@ class Diary:
     def write(
         self,
         what: str,
+        *,
         order_id: str = "",
         point: str = "",
         blow: str = "",

@@ -23,6 +23,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.diary import Entry
 from tests.chaos.orders import order_of, write_file
 from tests.chaos.plan import Blow, Plan, PlannedOrder
+from tests.fixtures.waiting import eventually
 
 LISTEN_SECONDS = 0.05
 LOOK_SECONDS = 0.3
@@ -127,8 +128,11 @@ class Director:
         book = self._arena.system.book
         older = (await book.find([entry.order_id])).get(entry.order_id)
         await self.submit(self._planned[entry.order_id])
-        while (await book.find([entry.order_id])).get(entry.order_id) == older:
-            await asyncio.sleep(LISTEN_SECONDS)
+
+        async def settled() -> bool:
+            return (await book.find([entry.order_id])).get(entry.order_id) != older
+
+        await eventually(settled, policy.EFFECT_ATTEMPT.total_seconds(), f"{entry.order_id} to be settled")
         self._grant(entry)
 
     async def _wake(self, pid: int) -> None:

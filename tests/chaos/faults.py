@@ -101,7 +101,7 @@ class FaultLayer:
             return
         for nth, blow in enumerate(fault.blows):
             if self._stage.first_to_mark(f"{order_id}.{point.replace(' ', '-')}.{nth}.blow"):
-                entry = self._diary.write("fired", order_id, point, blow, nth)
+                entry = self._diary.write("fired", order_id=order_id, point=point, blow=blow, nth=nth)
                 await self._strike(blow, entry, send)
                 return
 
@@ -121,7 +121,7 @@ class FaultLayer:
                 self._stage.first_to_mark(f"{entry.order_id}.{entry.point.replace(' ', '-')}.met")
             case _ if blow in _ASKS_THE_DIRECTOR:
                 if not await self._stage.until_marked(f"{entry.name}.granted", GRANT_SECONDS):
-                    self._diary.write("fizzled", entry.order_id, entry.point, blow)
+                    self._diary.write(**entry.then("fizzled"))
             case _:
                 await self._interfere(blow, entry)
 
@@ -142,7 +142,7 @@ class FaultLayer:
         raise TimeoutError(f"{entry.point}: no answer for longer than anybody waits (chaos)")
 
     async def _land(self, entry: Entry, send: Send, due: float) -> None:
-        self._diary.write("under way", entry.order_id, entry.point, entry.blow, due=due)
+        self._diary.write(**entry.then("under way", due=due))
         if entry.blow == Blow.RACE:
             name = f"{entry.order_id}.{entry.point.replace(' ', '-')}.met"
             await self._stage.until_marked(name, policy.EFFECT_ATTEMPT.total_seconds() * 2)
@@ -153,7 +153,7 @@ class FaultLayer:
             answer = "landed"
         except Exception as refusal:
             answer = f"refused: {type(refusal).__name__}"
-        self._diary.write(answer, entry.order_id, entry.point, entry.blow)
+        self._diary.write(**entry.then(answer))
 
     # --- cancel and terminate --------------------------------------------------------------------
 
@@ -187,9 +187,9 @@ class FaultLayer:
                 await handle.cancel()
             else:
                 await handle.terminate("chaos")
-            self._diary.write("accepted", entry.order_id, entry.point, blow)
+            self._diary.write(**entry.then("accepted"))
         except RPCError as refused:
-            self._diary.write(f"fizzled: {refused.message}", entry.order_id, entry.point, blow)
+            self._diary.write(**entry.then(f"fizzled: {refused.message}"))
 
     def _in_background(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -20,6 +20,7 @@ WAITS = (
     "CONNECT_AGAIN",
     "WORKER_DRAIN",
     "DATABASE_BUSY",
+    "PAGE_ATTEMPT",
 )
 STICKY = timedelta(seconds=10)
 """The SDK's default: how long a workflow task waits for the worker that knows the workflow."""

@@ -20,6 +20,7 @@ from tests.chaos.points import (
     UNDOS,
     after,
     before,
+    is_undo,
 )
 
 
@@ -50,7 +51,7 @@ COSTLY = {Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.RE
 
 ATTEMPTS = 6
 """Of an effect: policy.EFFECT_RETRY."""
-UNTIL_ATTENTION = 7
+UNTIL_ATTENTION = 6
 """So often an undo fails before policy.ATTENTION_AFTER has passed."""
 
 
@@ -193,12 +194,8 @@ PAGES = (
     Fault(before("read page"), (Blow.ERROR, Blow.CRASH, Blow.SERVER, Blow.REFUSING)),
     Fault(after("read page"), (Blow.ERROR, Blow.CRASH)),
 )
+SHORT_PAGES = (Fault(before("read page"), (Blow.ERROR,)),)
 """The batch's own calls: page after page meets one blow."""
-
-
-def needs_an_undo(fault: Fault) -> bool:
-    call = fault.point.partition(" ")[2]
-    return call in UNDOS or call.startswith(("fence", "settle"))
 
 
 # --- drawing a plan ------------------------------------------------------------------------------
@@ -233,7 +230,7 @@ def draw_plan(seed: int, orders: int) -> Plan:
             *_ended_in_its_middle(planned[2 * size : 3 * size], BATCHES[2], Blow.TERMINATE_BATCH, seed),
             *planned[3 * size :],
         ),
-        {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else PAGES[:1]},
+        {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else SHORT_PAGES},
     )
 
 
@@ -245,11 +242,11 @@ def _struck(dice: random.Random, order_id: str, fault: Fault, cheap: Sequence[Fa
     faults = [fault]
     if dice.random() < 0.15:
         second = dice.choice(cheap)
-        if second.point != fault.point and needs_an_undo(second) == needs_an_undo(fault):
+        if second.point != fault.point and is_undo(second.point) == is_undo(fault.point):
             faults.append(second)
     return PlannedOrder(
         order_id,
-        REFUSED_AT_DISPATCH if needs_an_undo(fault) else {},
+        REFUSED_AT_DISPATCH if is_undo(fault.point) else {},
         tuple(faults),
         submitted_twice=dice.random() < 0.1,
         resubmit=dice.random() < 0.5,

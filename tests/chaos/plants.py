@@ -36,14 +36,17 @@ class Plant:
     statements: tuple[str, ...] = ()
     """SQL that takes away what the database guards."""
 
+    @property
+    def slug(self) -> str:
+        return re.sub("[^a-z]+", "-", self.name)
+
     def orders(self) -> Sequence[PlannedOrder]:
-        name = re.sub("[^a-z]+", "-", self.name)
         struck = [
-            PlannedOrder(f"{name}-{number}", self.tokens or {}, (fault,), resubmit=True)
+            PlannedOrder(f"{self.slug}-{number}", self.tokens or {}, (fault,), resubmit=True)
             for number, fault in enumerate(self.faults)
         ]
         cancelled = (
-            PlannedOrder(f"{name}-c{n}", cancelled_at_once=True) for n in range(self.cancelled_at_once)
+            PlannedOrder(f"{self.slug}-c{n}", cancelled_at_once=True) for n in range(self.cancelled_at_once)
         )
         return [*struck, *cancelled]
 
@@ -112,7 +115,7 @@ ONLY_COMPLETED_STEPS_UNDONE = Plant(
         Change(
             "workflows/saga.py",
             "    async def _undo(self, step",
-            "    async def _undo_completed(self, step: Step, undo: Undo, request: UndoRequest) -> UndoAnswer:\n"
+            "    async def _undo_completed(self, step, undo, request) -> UndoAnswer:\n"
             "        if self._board._steps[step].status == 'completed':\n"
             "            return await self._undo(step, undo, request)\n"
             "        return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail='it never completed')\n\n"

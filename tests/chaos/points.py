@@ -1,7 +1,7 @@
 """The named points of each effect and each undo, and to which row of the matrix a point belongs.
 
 Around a gateway's call: `before charge` (nothing has happened), `after charge` (it has, and nobody knows).
-Around a transaction of the book: `before claim charge`, `after record charge`, `before fence label` and so on.
+Around a transaction of the book: `before claim charge`, `after record charge`, `before fence label` ...
 """
 
 from enum import StrEnum
@@ -56,19 +56,20 @@ def is_gateway(point: str) -> bool:
     return point.partition(" ")[2] in GATEWAY_CALLS
 
 
-def row_of(point: str, *, in_batch: bool = False) -> Row:
+def row_of(point: str) -> Row:
     when, _, call = point.partition(" ")
     subject = call.rpartition(" ")[2]
-    if in_batch or call in BATCH_CALLS:
-        return Row.BATCH
-    if call in UNDOS or call.startswith(("fence", "settle")):
-        return Row.UNDOING
-    if subject == "notify" or point == "after fulfil":
-        return Row.AFTERWARDS
-    if point in ("after dispatch", "before commit", "after commit", "before fulfil"):
-        return Row.DISPATCHED
-    if point in ("after record charge", "after record reserve"):
-        return Row.BETWEEN
-    if when == "after" and call in EFFECTS or call.startswith("record"):
-        return Row.COMMITTED
-    return Row.BEFORE
+    rows = {
+        Row.BATCH: call in BATCH_CALLS,
+        Row.UNDOING: is_undo(point),
+        Row.AFTERWARDS: subject == "notify" or point == "after fulfil",
+        Row.DISPATCHED: call == "commit" or point in ("after dispatch", "before fulfil"),
+        Row.BETWEEN: point in ("after record charge", "after record reserve"),
+        Row.COMMITTED: call.startswith("record") or (when == "after" and call in EFFECTS),
+    }
+    return next((row for row, belongs in rows.items() if belongs), Row.BEFORE)
+
+
+def is_undo(point: str) -> bool:
+    call = point.partition(" ")[2]
+    return call in UNDOS or call.startswith(("fence", "settle"))
