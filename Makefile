@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test properties lint format bench bench-long lock clean help postgres
+.PHONY: demo test properties chaos lint format bench bench-long lock clean help postgres
 
 demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the Web UI
 	$(BIN)/python starter.py --embedded
@@ -23,6 +23,9 @@ test: $(VENV)/.dev postgres lint ## Format check, lint, types, import rules and 
 
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
 	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
+
+chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" REPORT=file)
+	$(BIN)/python -m tests.chaos --orders $(or $(ORDERS),1000) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT))
 
 lint: $(VENV)/.dev ## Format check, lint, types and import rules
 	$(BIN)/ruff format --check

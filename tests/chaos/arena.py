@@ -19,7 +19,7 @@ from order_system.connection import connect
 from order_system.devserver import EmbeddedServer
 from order_system.settings import Settings
 from tests.chaos.diary import Diary, DiaryReader
-from tests.chaos.faults import Stage
+from tests.chaos.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 LATENCY = (0.01, 0.05)

@@ -16,9 +16,9 @@ from order_system.batch_client import BatchClient
 from order_system.ids import order_workflow_id
 from order_system.journal import SubmissionStatus
 from order_system.messages import OrderStatus
-from tests.chaos.director import Run
-from tests.chaos.plan import Blow, catalogue
+from tests.chaos.cases import Blow, catalogue
 from tests.chaos.points import row_of
+from tests.chaos.run import Run
 from workflows.registry import WORKFLOWS
 
 REPLAYED = 1_000

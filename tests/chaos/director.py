@@ -1,4 +1,4 @@
-"""Drives the orders and batches of a plan through the arena, and does what its workers ask for.
+"""Drives the orders and batches of a plan through the arena.
 
 A run is over when all is quiet: every order has ended or waits for a person, what was terminated has been
 settled, and nothing that was lost on its way can still land.
@@ -8,56 +8,24 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from order_system import policy
 from order_system.batches import BatchRequest
-from order_system.client import OrderClient
 from order_system.errors import OrderSystemError
 from order_system.ids import batch_workflow_id, order_workflow_id
-from order_system.journal import SubmissionRecord, SubmissionStatus
+from order_system.journal import SubmissionStatus
 from tests.chaos.arena import Arena
-from tests.chaos.diary import Entry
+from tests.chaos.listener import Listener
 from tests.chaos.orders import order_of, write_file
-from tests.chaos.plan import Blow, Plan, PlannedOrder
-from tests.fixtures.waiting import eventually
+from tests.chaos.plan import Plan, PlannedOrder
+from tests.chaos.run import Run
 
-LISTEN_SECONDS = 0.05
 LOOK_SECONDS = 0.3
 QUIET_LOOKS = 4
-DOWN_SECONDS = 6.0
-"""How long the database is locked or refuses, at the product's own pace: longer than it waits for a lock."""
-SERVER_DOWN_SECONDS = 0.5
-FROZEN = 1.1
-"""Of an attempt's time: by then another worker has taken over."""
 BATCH_WINDOW = 12
-
-
-@dataclass
-class Run:
-    """What is left to judge and to tell when all is quiet."""
-
-    plan: Plan
-    arena: Arena
-    temporal: Client
-    began: float = field(default_factory=time.monotonic)
-    seconds: float = 0.0
-    unsettled: list[str] = field(default_factory=list[str])
-    """What was still not quiet when patience ended."""
-
-    @property
-    def orders(self) -> OrderClient:
-        return self.arena.system.client(self.temporal)
-
-    @property
-    def fired(self) -> list[Entry]:
-        return [entry for entry in self.arena.entries.entries if entry.what == "fired"]
-
-    async def records(self) -> dict[str, SubmissionRecord]:
-        return await self.arena.system.book.find([order.order_id for order in self.plan.orders])
 
 
 async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, patience: float) -> Run:
@@ -65,17 +33,18 @@ async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, pa
     plan.write(arena.stage.plan)
     run = Run(plan, arena, await arena.temporal())
     director = Director(run, in_flight)
-    listening = asyncio.create_task(director.listen())
+    listening = asyncio.create_task(director.listener.listen())
     await director.submit_what_no_worker_sees()
     arena.start_workers(workers)
-    try:
-        async with asyncio.timeout(patience):
-            await director.drive()
-    except TimeoutError:
-        run.unsettled = await director.still_open()
-    finally:
-        listening.cancel()
-        await asyncio.wait([listening])
+    driving = asyncio.create_task(director.drive())
+    done, _ = await asyncio.wait([driving, listening], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    for task in (driving, listening):
+        task.cancel()
+    await asyncio.wait([driving, listening])
+    for task in done:
+        task.result()  # raises what went wrong with us, not with the product
+    if not done:
+        run.unsettled = await director.still_open() or ["something"]
     run.seconds = time.monotonic() - run.began
     return run
 
@@ -86,65 +55,8 @@ class Director:
         self._arena = run.arena
         self._in_flight = in_flight
         self._planned = {order.order_id: order for order in run.plan.orders}
-        self._terminated: set[str] = set()
         self._submitting = 0
-        self._server_is_down = asyncio.Lock()
-
-    # --- doing what workers ask for --------------------------------------------------------------
-
-    async def listen(self) -> None:
-        while True:
-            for entry in self._arena.entries.new_entries():
-                await self._heed(entry)
-            await asyncio.sleep(LISTEN_SECONDS)
-
-    async def _heed(self, entry: Entry) -> None:
-        pace = self._arena.pace
-        if entry.what == "accepted" and entry.blow == Blow.TERMINATE:
-            self._terminated.add(entry.order_id)
-            if self._planned[entry.order_id].resubmit:
-                self._arena.in_background(self._resubmit(entry))
-        if entry.what != "fired":
-            return
-        match entry.blow:
-            case Blow.FREEZE:
-                self._arena.in_background(self._wake(entry.pid))
-            case Blow.SERVER:
-                self._arena.in_background(self._restart_server(entry))
-            case Blow.LOCKED:
-                await self._arena.lock_database(DOWN_SECONDS * pace)
-                self._grant(entry)
-            case Blow.REFUSING:
-                await self._arena.refuse_database(DOWN_SECONDS * pace)
-                self._grant(entry)
-            case _:
-                pass
-
-    def _grant(self, entry: Entry) -> None:
-        self._arena.stage.first_to_mark(f"{entry.name}.granted")
-
-    async def _resubmit(self, entry: Entry) -> None:
-        """At once; and when that has settled the older submission, its last attempt may go on."""
-        book = self._arena.system.book
-        older = (await book.find([entry.order_id])).get(entry.order_id)
-        await self.submit(self._planned[entry.order_id])
-
-        async def settled() -> bool:
-            return (await book.find([entry.order_id])).get(entry.order_id) != older
-
-        await eventually(settled, policy.EFFECT_ATTEMPT.total_seconds(), f"{entry.order_id} to be settled")
-        self._grant(entry)
-
-    async def _wake(self, pid: int) -> None:
-        await asyncio.sleep(policy.EFFECT_ATTEMPT.total_seconds() * FROZEN * self._arena.pace)
-        self._arena.wake(pid)
-
-    async def _restart_server(self, entry: Entry) -> None:
-        async with self._server_is_down:
-            await self._arena.kill_server()
-            self._grant(entry)
-            await asyncio.sleep(SERVER_DOWN_SECONDS)
-            await self._arena.start_server()
+        self.listener = Listener(run, self.submit)
 
     # --- driving ---------------------------------------------------------------------------------
 
@@ -185,7 +97,7 @@ class Director:
                 for order_id, record in records.items()
                 if record.status is not SubmissionStatus.OPEN or self._planned[order_id].stays_stuck
             }
-            under_way -= ended | self._terminated
+            under_way -= ended | self.listener.terminated
 
     async def submit(self, planned: PlannedOrder) -> None:
         """As a shop does it: again and again until the server has taken it."""
@@ -258,8 +170,10 @@ class Director:
 
     async def _settle_terminated(self) -> None:
         """Submitted again, which settles the older submission first."""
-        for order_id in set(await self.still_open()) & self._terminated:
-            await self.submit(self._planned[order_id])
+        for order_id in await self.still_open():
+            workflow = self._run.temporal.get_workflow_handle(order_workflow_id(order_id))
+            if (await workflow.describe()).status is WorkflowExecutionStatus.TERMINATED:
+                await self.submit(self._planned[order_id])
         await self._until_nothing_runs()
 
     async def _until_nothing_can_land(self) -> None:

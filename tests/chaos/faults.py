@@ -1,4 +1,4 @@
-"""What a chaos worker does to its own calls: each port is wrapped, and each call passes two named points.
+"""What a chaos worker does to its own calls at the named points: `ports.py` leads each call through here.
 
 Which blow falls is told by the plan. That it falls once, whichever process comes to the point first and
 however often it is killed, is told by a marker file that only one of them can create.
@@ -8,25 +8,22 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path, PurePath
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from order_system import policy
-from order_system.database import Database
 from order_system.errors import AnswerLost, NotReached
-from order_system.ids import batch_workflow_id, order_workflow_id, split_key
+from order_system.ids import batch_workflow_id, order_workflow_id
 from order_system.simulation.faults import chance
+from tests.chaos.cases import Blow, Fault
 from tests.chaos.diary import Diary, Entry
-from tests.chaos.plan import Blow, Fault, child_at
-from tests.chaos.points import after, before, is_gateway
+from tests.chaos.points import after, before, child_at, is_gateway
+from tests.chaos.stage import Stage
 
 Send = Callable[[], Awaitable[Any]]
 
@@ -42,39 +39,6 @@ WAITS_FOR_SETTLING = 0.8
 again, has settled its older submission, or else as late as this."""
 
 _ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
-
-
-class Stage:
-    """The folder by which the director and its workers understand each other."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.plan = folder / "plan.json"
-        self.diaries = folder / "diary"
-        self.markers = folder / "markers"
-        self.database_refuses = folder / "database-refuses"
-
-    def prepare(self) -> None:
-        self.diaries.mkdir(parents=True)
-        self.markers.mkdir()
-
-    def first_to_mark(self, name: str) -> bool:
-        try:
-            os.close(os.open(self.markers / name, os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return False
-        return True
-
-    def marked(self, name: str) -> bool:
-        return (self.markers / name).exists()
-
-    async def until_marked(self, name: str, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while not self.marked(name):
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(0.01)
-        return True
 
 
 class FaultLayer:
@@ -215,101 +179,3 @@ def _drawn(entry: Entry, what: str = "") -> float:
 
 async def _sleep_until(moment: float) -> None:
     await asyncio.sleep(max(0.0, moment - time.time()))
-
-
-# --- what is wrapped -----------------------------------------------------------------------------
-
-
-class StruckGateway:
-    """Any of the four gateways: the first argument of a call is its key."""
-
-    _NAMES = {"buy_label": "label", "send": "notify"}  # noqa: RUF012
-
-    def __init__(self, gateway: Any, layer: FaultLayer) -> None:
-        self._gateway = gateway
-        self._layer = layer
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._gateway, name)
-
-        async def call(key: str, **details: Any) -> Any:
-            order_id = split_key(key)[0]
-            return await self._layer.pass_through(
-                order_id, self._NAMES.get(name, name), lambda: method(key, **details)
-            )
-
-        return call
-
-
-class StruckBook:
-    """The order book; its queries are left alone."""
-
-    def __init__(self, book: Any, layer: FaultLayer) -> None:
-        self._book = book
-        self._layer = layer
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._book, name)
-        subject = _SUBJECTS.get(name)
-        if subject is None:
-            return method
-
-        async def call(ref: Any, *arguments: Any, **details: Any) -> Any:
-            return await self._layer.pass_through(
-                ref.order_id, subject(arguments), lambda: method(ref, *arguments, **details)
-            )
-
-        return call
-
-
-class StruckFiles:
-    """Where a batch's worker reads its pages; the batch is known by its file's name."""
-
-    def __init__(self, files: Any, layer: FaultLayer) -> None:
-        self._files = files
-        self._layer = layer
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._files, name)
-        if name != "read_page":
-            return method
-
-        async def call(file: Any, *arguments: Any) -> Any:
-            return await self._layer.pass_through(
-                PurePath(file.url).stem, "read page", lambda: method(file, *arguments)
-            )
-
-        return call
-
-
-_SUBJECTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
-    "open_and_claim_charge": lambda _: "claim charge",
-    "claim": lambda arguments: f"claim {arguments[0]}",
-    "record": lambda arguments: f"record {arguments[0]}",
-    "fulfil": lambda _: "fulfil",
-    "fence": lambda arguments: f"fence {arguments[0][0]}",
-    "settle": lambda arguments: f"settle {next(iter(arguments[0]))}",
-}
-
-
-def refusing_database(stage: Stage) -> type[Database]:
-    """A database that is down while the director says so: for the book and for the world alike."""
-
-    def check() -> None:
-        if stage.database_refuses.exists():
-            raise OperationalError("connect (chaos)", None, Exception("the database refuses connections"))
-
-    class RefusingDatabase(Database):
-        @asynccontextmanager
-        async def writing(self) -> AsyncGenerator[AsyncConnection]:
-            check()
-            async with super().writing() as connection:
-                yield connection
-
-        @asynccontextmanager
-        async def reading(self) -> AsyncGenerator[AsyncConnection]:
-            check()
-            async with super().reading() as connection:
-                yield connection
-
-    return RefusingDatabase

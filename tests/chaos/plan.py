@@ -8,59 +8,10 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 
-from tests.chaos.points import (
-    BOOK_CALLS,
-    EFFECTS,
-    GATEWAY_CALLS,
-    STEP_OF,
-    UNDOS,
-    after,
-    before,
-    is_undo,
-)
-
-
-class Blow(StrEnum):
-    ERROR = "error"
-    """Before: sometimes surely not carried out, sometimes nobody knows. After: the answer is lost. In the
-    book: the database refuses this one transaction."""
-    CRASH = "worker killed"
-    DRAIN = "worker told to stop"
-    FREEZE = "worker frozen"
-    STALL = "time-out, lands later"
-    """The caller hears nothing until its time is up; what it sent lands all the same, late."""
-    RACE = "time-out, lands with the retry"
-    MEET = "retry meets the late one"
-    SERVER = "server killed"
-    LOCKED = "database locked"
-    REFUSING = "database refuses"
-    CANCEL = "cancel"
-    TERMINATE = "terminate"
-    CANCEL_CHILD = "cancel of a child"
-    TERMINATE_CHILD = "terminate of a child"
-    CANCEL_BATCH = "cancel of the batch"
-    TERMINATE_BATCH = "terminate of the batch"
-
-
-COSTLY = {Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
-"""They strike everybody who is under way: each planned case once, and no repeats."""
-
-ATTEMPTS = 6
-"""Of an effect: policy.EFFECT_RETRY."""
-UNTIL_ATTENTION = 6
-"""So often an undo fails before policy.ATTENTION_AFTER has passed."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """The first call that comes to `point` meets the first blow, the next one the second, and so on."""
-
-    point: str
-    blows: tuple[Blow, ...]
+from tests.chaos.cases import COSTLY, PAGES, SHORT_PAGES, Blow, Fault, catalogue
+from tests.chaos.points import before, is_undo
 
 
 @dataclass(frozen=True)
@@ -116,7 +67,7 @@ def read_faults(file: Path) -> dict[tuple[str, str], Fault]:
     }
 
 
-# --- the catalogue: every case that must be tried ------------------------------------------------
+# --- what the orders are like besides -------------------------------------------------------------
 
 REFUSED_AT_DISPATCH = {"postal_code": "00001"}
 STUCK_STORIES = (
@@ -138,64 +89,6 @@ PLAIN: Sequence[tuple[int, dict[str, str]]] = (
     (2, {"email": "bounces@example.com"}),
 )
 """Orders that we leave alone, with their weights: what shops have on ordinary days."""
-
-
-def catalogue() -> list[Fault]:
-    return list(chain(_gateway_cases(), _book_cases(), _cases_for_everybody()))
-
-
-def _gateway_cases() -> Iterator[Fault]:
-    for call in GATEWAY_CALLS:
-        for point in (before(call), after(call)):
-            for blow in (Blow.ERROR, Blow.CRASH, Blow.STALL, Blow.CANCEL, Blow.TERMINATE):
-                yield Fault(point, (blow,))
-            if call in EFFECTS:
-                yield Fault(point, (Blow.CANCEL_CHILD,))
-                yield Fault(point, (Blow.TERMINATE_CHILD,))
-                yield Fault(point, (Blow.ERROR,) * ATTEMPTS)
-            if call in UNDOS:
-                yield Fault(point, (Blow.ERROR,) * UNTIL_ATTENTION)
-        yield Fault(before(call), (Blow.RACE, Blow.MEET))
-        if call in EFFECTS and call != "commit":
-            yield Fault(before(call), (*(Blow.ERROR,) * (ATTEMPTS - 1), Blow.STALL))
-
-
-def _book_cases() -> Iterator[Fault]:
-    for call in BOOK_CALLS:
-        for point in (before(call), after(call)):
-            for blow in (Blow.ERROR, Blow.STALL, Blow.CANCEL, Blow.TERMINATE):
-                yield Fault(point, (blow,))
-        yield Fault(
-            after(call) if call.startswith(("claim", "record", "fence")) else before(call), (Blow.CRASH,)
-        )
-        if call.startswith("claim"):
-            yield Fault(before(call), (Blow.ERROR,) * ATTEMPTS)
-
-
-def _cases_for_everybody() -> Iterator[Fault]:
-    """What strikes all at once is dear: a few times in each row of the matrix."""
-    for call in ("charge", "dispatch", "refund", "notify"):
-        for blow in (Blow.SERVER, Blow.FREEZE, Blow.REFUSING):
-            yield Fault(before(call), (blow,))
-    for point in (after("reserve"), after("dispatch"), after("release"), after("record charge")):
-        for blow in (Blow.SERVER, Blow.FREEZE, Blow.LOCKED):
-            yield Fault(point, (blow,))
-    for point in (
-        before("reserve"),
-        after("label"),
-        before("void"),
-        before("fulfil"),
-        after("record reserve"),
-    ):
-        yield Fault(point, (Blow.DRAIN,))
-
-
-PAGES = (
-    Fault(before("read page"), (Blow.ERROR, Blow.CRASH, Blow.SERVER, Blow.REFUSING)),
-    Fault(after("read page"), (Blow.ERROR, Blow.CRASH)),
-)
-SHORT_PAGES = (Fault(before("read page"), (Blow.ERROR,)),)
-"""The batch's own calls: page after page meets one blow."""
 
 
 # --- drawing a plan ------------------------------------------------------------------------------
@@ -279,9 +172,3 @@ def _with_stuck(orders: Sequence[PlannedOrder]) -> list[PlannedOrder]:
     stuck = [replace(order, tokens=stories.get(order.order_id, order.tokens)) for order in orders]
     # Not among the batches, which would wait for them: these are the first orders.
     return sorted(stuck, key=lambda order: order.order_id in stories)
-
-
-def child_at(point: str) -> str | None:
-    """The step whose child works at this point; None while the parent undoes."""
-    call = point.partition(" ")[2]
-    return None if call.startswith(("fence", "settle")) else STEP_OF.get(call.rpartition(" ")[2])

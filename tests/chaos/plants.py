@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.arena import ROOT
-from tests.chaos.plan import ATTEMPTS, REFUSED_AT_DISPATCH, Blow, Fault, PlannedOrder
+from tests.chaos.cases import ATTEMPTS, Blow, Fault
+from tests.chaos.plan import REFUSED_AT_DISPATCH, PlannedOrder
 
 SOURCES = ("order_system", "workflows", "activities", "tests/chaos", "tests/__init__.py", "worker.py")
 

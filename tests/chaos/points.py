@@ -73,3 +73,9 @@ def row_of(point: str) -> Row:
 def is_undo(point: str) -> bool:
     call = point.partition(" ")[2]
     return call in UNDOS or call.startswith(("fence", "settle"))
+
+
+def child_at(point: str) -> str | None:
+    """The step whose child works at this point; None while the parent undoes."""
+    call = point.partition(" ")[2]
+    return None if call.startswith(("fence", "settle")) else STEP_OF.get(call.rpartition(" ")[2])

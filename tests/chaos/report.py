@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tests.chaos.cases import Blow
 from tests.chaos.checks import Judgement, needed_attention
-from tests.chaos.director import Run
-from tests.chaos.plan import Blow
 from tests.chaos.points import Row, row_of
+from tests.chaos.run import Run
 
 COLUMNS: dict[str, tuple[Blow, ...]] = {
     "error, answer lost": (Blow.ERROR,),
@@ -22,14 +22,15 @@ COLUMNS: dict[str, tuple[Blow, ...]] = {
 
 
 _INTRODUCTION = """\
-`make chaos` runs {orders:,} orders through real worker processes, a real Temporal server and a database file, and
-strikes them at named points: before each effect commits, after it has committed and before the answer is heard,
-inside the undos, between the children. When all is quiet, it holds book, world and workflows against each other.
-A failure prints its seed and the command that replays it. These numbers are from a machine with {cores} cores."""
+`make chaos` runs {orders:,} orders through real worker processes, a real Temporal server and a database file,
+and strikes them at named points: before each effect commits, after it has committed and before the answer is
+heard, inside the undos, between the children. When all is quiet, it holds book, world and workflows against
+each other. A failure prints its seed and the command that replays it. These numbers are from a machine with
+{cores} cores."""
 
 _SUBMISSIONS = """\
-A submission is one start of an order. A terminated order is submitted again, and so are the orders of a batch that
-was ended in its middle: so there are more submissions than orders."""
+A submission is one start of an order. A terminated order is submitted again, and so are the orders of a batch
+that was ended in its middle: so there are more submissions than orders."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ python -m tests.chaos.worker STAGE DIARY PACE
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,15 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 import worker as product
-from activities import batch_activities, order_activities
 from order_system import bootstrap
 from order_system.bootstrap import OrderSystem
 from order_system.settings import Settings
 from tests.chaos import pace
 from tests.chaos.diary import Diary
-from tests.chaos.faults import FaultLayer, Stage, StruckBook, StruckFiles, StruckGateway, refusing_database
+from tests.chaos.faults import FaultLayer
 from tests.chaos.plan import read_faults
+from tests.chaos.ports import StruckBook, StruckFiles, StruckGateway, refusing_database
+from tests.chaos.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,25 @@ class StruckSystem(OrderSystem):
     layer: FaultLayer
     pace: float
 
-    def activities(self) -> Sequence[Callable[..., Any]]:
-        world = self.world
-        gateways = [
-            StruckGateway(gateway, self.layer)
-            for gateway in (world.payments, world.warehouse, world.carrier, world.mailer)
-        ]
-        ports: Any = (StruckBook(self.book, self.layer), *gateways)
-        files: Any = StruckFiles(self.files, self.layer)
-        return [*order_activities(*ports), *batch_activities(self.batch_book, files)]
-
     def worker(self, temporal: Client, **options: Any) -> Worker:
         self.layer.temporal = temporal
         sticky = pace.STICKY * self.pace
         return super().worker(temporal, sticky_queue_schedule_to_start_timeout=sticky, **options)
+
+
+def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
+    world = system.world
+    ports: dict[str, Any] = {
+        "book": StruckBook(system.book, layer),
+        "files": StruckFiles(system.files, layer),
+        "world": SimpleNamespace(
+            payments=StruckGateway(world.payments, layer),
+            warehouse=StruckGateway(world.warehouse, layer),
+            carrier=StruckGateway(world.carrier, layer),
+            mailer=StruckGateway(world.mailer, layer),
+        ),
+    }
+    return StruckSystem(**{**vars(system), **ports, "layer": layer, "pace": pace})
 
 
 def main(stage_folder: str, diary_file: str, factor: str) -> int:
@@ -56,7 +62,7 @@ def main(stage_folder: str, diary_file: str, factor: str) -> int:
     @asynccontextmanager
     async def open_struck_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
         async with bootstrap.open_order_system(settings) as system:
-            yield StruckSystem(**{**vars(system), "layer": layer, "pace": float(factor)})
+            yield struck(system, layer, float(factor))
 
     doors: Any = SimpleNamespace(bootstrap=bootstrap, product=product)
     doors.bootstrap.Database = refusing_database(stage)

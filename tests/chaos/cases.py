@@ -1,0 +1,108 @@
+"""Every case that must be tried: which blow falls at which point."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+
+from tests.chaos.points import BOOK_CALLS, EFFECTS, GATEWAY_CALLS, UNDOS, after, before
+
+
+class Blow(StrEnum):
+    ERROR = "error"
+    """Before: sometimes surely not carried out, sometimes nobody knows. After: the answer is lost. In the
+    book: the database refuses this one transaction."""
+    CRASH = "worker killed"
+    DRAIN = "worker told to stop"
+    FREEZE = "worker frozen"
+    STALL = "time-out, lands later"
+    """The caller hears nothing until its time is up; what it sent lands all the same, late."""
+    RACE = "time-out, lands with the retry"
+    MEET = "retry meets the late one"
+    SERVER = "server killed"
+    LOCKED = "database locked"
+    REFUSING = "database refuses"
+    CANCEL = "cancel"
+    TERMINATE = "terminate"
+    CANCEL_CHILD = "cancel of a child"
+    TERMINATE_CHILD = "terminate of a child"
+    CANCEL_BATCH = "cancel of the batch"
+    TERMINATE_BATCH = "terminate of the batch"
+
+
+COSTLY = {Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
+"""They strike everybody who is under way: each planned case once, and no repeats."""
+
+ATTEMPTS = 6
+"""Of an effect: policy.EFFECT_RETRY."""
+UNTIL_ATTENTION = 6
+"""So often an undo fails before policy.ATTENTION_AFTER has passed."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first call that comes to `point` meets the first blow, the next one the second, and so on."""
+
+    point: str
+    blows: tuple[Blow, ...]
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+def catalogue() -> list[Fault]:
+    return list(chain(_gateway_cases(), _book_cases(), _cases_for_everybody()))
+
+
+def _gateway_cases() -> Iterator[Fault]:
+    for call in GATEWAY_CALLS:
+        for point in (before(call), after(call)):
+            for blow in (Blow.ERROR, Blow.CRASH, Blow.STALL, Blow.CANCEL, Blow.TERMINATE):
+                yield Fault(point, (blow,))
+            if call in EFFECTS:
+                yield Fault(point, (Blow.CANCEL_CHILD,))
+                yield Fault(point, (Blow.TERMINATE_CHILD,))
+                yield Fault(point, (Blow.ERROR,) * ATTEMPTS)
+            if call in UNDOS:
+                yield Fault(point, (Blow.ERROR,) * UNTIL_ATTENTION)
+        yield Fault(before(call), (Blow.RACE, Blow.MEET))
+        if call in EFFECTS and call != "commit":
+            yield Fault(before(call), (*(Blow.ERROR,) * (ATTEMPTS - 1), Blow.STALL))
+
+
+def _book_cases() -> Iterator[Fault]:
+    for call in BOOK_CALLS:
+        for point in (before(call), after(call)):
+            for blow in (Blow.ERROR, Blow.STALL, Blow.CANCEL, Blow.TERMINATE):
+                yield Fault(point, (blow,))
+        yield Fault(
+            after(call) if call.startswith(("claim", "record", "fence")) else before(call), (Blow.CRASH,)
+        )
+        if call.startswith("claim"):
+            yield Fault(before(call), (Blow.ERROR,) * ATTEMPTS)
+
+
+def _cases_for_everybody() -> Iterator[Fault]:
+    """What strikes all at once is dear: a few times in each row of the matrix."""
+    for call in ("charge", "dispatch", "refund", "notify"):
+        for blow in (Blow.SERVER, Blow.FREEZE, Blow.REFUSING):
+            yield Fault(before(call), (blow,))
+    for point in (after("reserve"), after("dispatch"), after("release"), after("record charge")):
+        for blow in (Blow.SERVER, Blow.FREEZE, Blow.LOCKED):
+            yield Fault(point, (blow,))
+    for point in (
+        before("reserve"),
+        after("label"),
+        before("void"),
+        before("fulfil"),
+        after("record reserve"),
+    ):
+        yield Fault(point, (Blow.DRAIN,))
+
+
+PAGES = (
+    Fault(before("read page"), (Blow.ERROR, Blow.CRASH, Blow.SERVER, Blow.REFUSING)),
+    Fault(after("read page"), (Blow.ERROR, Blow.CRASH)),
+)
+SHORT_PAGES = (Fault(before("read page"), (Blow.ERROR,)),)
+"""The batch's own calls: page after page meets one blow."""

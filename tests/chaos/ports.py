@@ -1,0 +1,109 @@
+"""Ports, wrapped: each call passes two named points, before it is made and after it has been answered."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import PurePath
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from order_system.database import Database
+from order_system.ids import split_key
+from tests.chaos.faults import FaultLayer
+from tests.chaos.stage import Stage
+
+
+class StruckGateway:
+    """Any of the four gateways: the first argument of a call is its key."""
+
+    _NAMES = {"buy_label": "label", "send": "notify"}  # noqa: RUF012
+
+    def __init__(self, gateway: Any, layer: FaultLayer) -> None:
+        self._gateway = gateway
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._gateway, name)
+
+        async def call(key: str, **details: Any) -> Any:
+            order_id = split_key(key)[0]
+            return await self._layer.pass_through(
+                order_id, self._NAMES.get(name, name), lambda: method(key, **details)
+            )
+
+        return call
+
+
+class StruckBook:
+    """The order book; its queries are left alone."""
+
+    def __init__(self, book: Any, layer: FaultLayer) -> None:
+        self._book = book
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._book, name)
+        subject = _SUBJECTS.get(name)
+        if subject is None:
+            return method
+
+        async def call(ref: Any, *arguments: Any, **details: Any) -> Any:
+            return await self._layer.pass_through(
+                ref.order_id, subject(arguments), lambda: method(ref, *arguments, **details)
+            )
+
+        return call
+
+
+class StruckFiles:
+    """Where a batch's worker reads its pages; the batch is known by its file's name."""
+
+    def __init__(self, files: Any, layer: FaultLayer) -> None:
+        self._files = files
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._files, name)
+        if name != "read_page":
+            return method
+
+        async def call(file: Any, *arguments: Any) -> Any:
+            return await self._layer.pass_through(
+                PurePath(file.url).stem, "read page", lambda: method(file, *arguments)
+            )
+
+        return call
+
+
+_SUBJECTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
+    "open_and_claim_charge": lambda _: "claim charge",
+    "claim": lambda arguments: f"claim {arguments[0]}",
+    "record": lambda arguments: f"record {arguments[0]}",
+    "fulfil": lambda _: "fulfil",
+    "fence": lambda arguments: f"fence {arguments[0][0]}",
+    "settle": lambda arguments: f"settle {next(iter(arguments[0]))}",
+}
+
+
+def refusing_database(stage: Stage) -> type[Database]:
+    """A database that is down while the director says so: for the book and for the world alike."""
+
+    def check() -> None:
+        if stage.database_refuses.exists():
+            raise OperationalError("connect (chaos)", None, Exception("the database refuses connections"))
+
+    class RefusingDatabase(Database):
+        @asynccontextmanager
+        async def writing(self) -> AsyncGenerator[AsyncConnection]:
+            check()
+            async with super().writing() as connection:
+                yield connection
+
+        @asynccontextmanager
+        async def reading(self) -> AsyncGenerator[AsyncConnection]:
+            check()
+            async with super().reading() as connection:
+                yield connection
+
+    return RefusingDatabase
