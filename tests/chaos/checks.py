@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
@@ -16,7 +16,7 @@ from order_system.batch_client import BatchClient
 from order_system.ids import order_workflow_id
 from order_system.journal import SubmissionStatus
 from order_system.messages import OrderStatus
-from tests.chaos.cases import Blow, catalogue
+from tests.chaos.cases import Fault
 from tests.chaos.points import row_of
 from tests.chaos.run import Run
 from workflows.registry import WORKFLOWS
@@ -175,18 +175,15 @@ async def _unaccounted_lines(run: Run) -> list[str]:
 
 
 def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[str]:
-    """What the run failed to try. With `whole_catalogue` each point, blow and cell of the matrix must have
-    been struck; else each kind of blow that was planned."""
-    missing: list[str] = []
+    """What the run failed to try: each kind of blow that was planned; with `whole_catalogue` also each point,
+    and each cell of the matrix."""
     fired = run.fired
-    planned = {blow for _, fault in run.plan.faults for blow in fault.blows}
-    missing += [f"no {blow}" for blow in sorted(planned - {Blow(entry.blow) for entry in fired})]
+    planned = [fault for _, fault in run.plan.faults]
+    missing = sorted(_blows(planned) - {entry.blow for entry in fired})
     if whole_catalogue:
-        points = {fault.point for fault in catalogue()}
-        missing += [f"nothing struck {point}" for point in sorted(points - {entry.point for entry in fired})]
-        cells = {(row_of(fault.point), blow) for fault in catalogue() for blow in fault.blows}
-        struck = {(row_of(entry.point), Blow(entry.blow)) for entry in fired}
-        missing += [f"no {blow} {row}" for row, blow in sorted(cells - struck)]
+        missing += sorted({fault.point for fault in planned} - {entry.point for entry in fired})
+        cells = {f"{blow} {row_of(fault.point)}" for fault in planned for blow in fault.blows}
+        missing += sorted(cells - {f"{entry.blow} {row_of(entry.point)}" for entry in fired})
     orders = len(run.plan.orders)
     counted = judgement.audit.submissions
     undone = sum(counted.get(status, 0) for status in ("failed", "cancelled", "terminated"))
@@ -195,6 +192,10 @@ def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[st
     if undone < orders * 0.15:
         missing.append(f"only {undone} submissions were undone")
     return missing
+
+
+def _blows(faults: Iterable[Fault]) -> set[str]:
+    return {str(blow) for fault in faults for blow in fault.blows}
 
 
 def needed_attention(run: Run) -> set[str]:

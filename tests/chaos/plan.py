@@ -169,6 +169,11 @@ def _with_stuck(orders: Sequence[PlannedOrder]) -> list[PlannedOrder]:
     """The last plain orders wait for a person for ever."""
     plain = [order.order_id for order in orders if not order.faults][-len(STUCK_STORIES) :]
     stories = dict(zip(plain, STUCK_STORIES, strict=True))
-    stuck = [replace(order, tokens=stories.get(order.order_id, order.tokens)) for order in orders]
+    stuck = [
+        replace(order, tokens=stories[order.order_id], cancelled_at_once=False)
+        if order.order_id in stories
+        else order
+        for order in orders
+    ]
     # Not among the batches, which would wait for them: these are the first orders.
     return sorted(stuck, key=lambda order: order.order_id in stories)
