@@ -22,6 +22,7 @@ from tests.chaos.diary import Diary, DiaryReader
 from tests.chaos.stage import Stage
 
 ROOT = Path(__file__).parents[2]
+RECONCILE_SECONDS = 20
 LATENCY = (0.01, 0.05)
 """Seconds that a call to the outside world takes."""
 
@@ -29,7 +30,7 @@ LATENCY = (0.01, 0.05)
 class Arena:
     """One run's processes and files. Enter it with `open_arena`."""
 
-    def __init__(self, folder: Path, system: OrderSystem, *, pace: float, source: Path, late: bool) -> None:
+    def __init__(self, folder: Path, system: OrderSystem, *, pace: float, source: Path) -> None:
         self.folder = folder
         self.system = system
         self.pace = pace
@@ -40,7 +41,6 @@ class Arena:
         self.address = ""
         self.starts = 0
         """Of worker processes."""
-        self._late = late
         self._source = source
         self._servers = AsyncExitStack()
         self._server: EmbeddedServer | None = None
@@ -120,7 +120,7 @@ class Arena:
             "ORDER_LATENCY_MAX": str(LATENCY[1]),
             "ORDER_LOG_LEVEL": "ERROR",
             "ORDER_LOG_FORMAT": "json",
-            "CHAOS_LATE": "1" if self._late else "",
+            "ORDER_RECONCILE_EVERY": str(settings.reconcile_every),
         }
 
     def wake(self, pid: int) -> None:
@@ -189,9 +189,9 @@ async def open_arena(
     task_queue: str = "chaos",
     source: Path = ROOT,
     address: str | None = None,
-    late: bool = False,
 ) -> AsyncGenerator[Arena]:
-    """With an `address` on somebody else's server. Without workers yet."""
+    """With an `address` on a server that others use too: then without the reconciler's schedule, of which a
+    server has one. Without workers yet."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(
         data_dir=folder,
@@ -200,9 +200,10 @@ async def open_arena(
         file_roots=(str(folder),),
         latency_min=0,
         latency_max=0,
+        reconcile_every=RECONCILE_SECONDS if address is None else 0,
     )
     async with open_order_system(settings) as system:
-        arena = Arena(folder, system, pace=pace, source=source, late=late)
+        arena = Arena(folder, system, pace=pace, source=source)
         try:
             if address is None:
                 await arena.start_server()

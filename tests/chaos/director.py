@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from order_system import policy
 from order_system.batches import BatchRequest
 from order_system.errors import OrderSystemError
-from order_system.ids import batch_workflow_id, order_workflow_id
+from order_system.ids import RECONCILIATION, batch_workflow_id, order_workflow_id
 from order_system.journal import SubmissionStatus
 from tests.chaos.arena import Arena
 from tests.chaos.listener import Listener
@@ -72,8 +72,9 @@ class Director:
             for batch in batches:
                 batch.cancel()
         await self._until_nothing_runs()
-        await self._settle_terminated()
         await self._until_nothing_can_land()
+        await self._reconcile()
+        await self._submit_what_nobody_heard_of()
 
     async def submit_what_no_worker_sees(self) -> None:
         for order in self._run.plan.orders:
@@ -165,11 +166,20 @@ class Director:
             async for found in self._run.temporal.list_workflows(query):
                 running.add(found.id)
             stuck = {order_workflow_id(each.order_id) for each in self._planned.values() if each.stays_stuck}
-            return running - stuck
+            return {each for each in running - stuck if not each.startswith(RECONCILIATION)}
         return {"the server does not answer"}
 
-    async def _settle_terminated(self) -> None:
-        """Submitted again, which settles the older submission first."""
+    async def _reconcile(self) -> None:
+        """Settles what was terminated and not submitted again, and what landed when nobody waited."""
+        reconciler = self._arena.system.reconciliation(self._run.temporal)
+        while True:
+            report = await reconciler.report(await reconciler.start())
+            self._run.reconciled.append(report)
+            if not report.unsettled:
+                return
+
+    async def _submit_what_nobody_heard_of(self) -> None:
+        """Terminated before the book had heard of them."""
         for order_id in await self.still_open():
             workflow = self._run.temporal.get_workflow_handle(order_workflow_id(order_id))
             if (await workflow.describe()).status is WorkflowExecutionStatus.TERMINATED:

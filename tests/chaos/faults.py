@@ -29,7 +29,10 @@ Send = Callable[[], Awaitable[Any]]
 
 LANDS_BEFORE_DEADLINE = 0.93
 LANDS_AFTER_DEADLINE = 1.15
-"""Of the attempt's time. The caller has given up by then (policy.GATEWAY_CALL is shorter)."""
+"""Of the attempt's time. The caller has given up by then (policy.GATEWAY_CALL is shorter). What lands after
+the deadline, when the undo has found nothing, is found by the reconciler alone."""
+WAITS_FOR_RETRY = 2.0
+"""Of the attempt's time: what is to land together with the retry lands alone if that has not come by then."""
 GRANT_SECONDS = 5
 """How long a worker waits for the director to do what it asks for."""
 HESITATION_SECONDS = 0.2
@@ -42,15 +45,11 @@ _ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
 
 
 class FaultLayer:
-    def __init__(
-        self, stage: Stage, faults: dict[tuple[str, str], Fault], diary: Diary, *, late: bool
-    ) -> None:
-        """`late`: what is lost may land after its attempt's deadline, when only a reconciler finds it."""
+    def __init__(self, stage: Stage, faults: dict[tuple[str, str], Fault], diary: Diary) -> None:
         self.temporal: Client | None = None
         self._stage = stage
         self._faults = faults
         self._diary = diary
-        self._late = late
         self._background: set[asyncio.Task[None]] = set()
 
     async def pass_through(self, order_id: str, call: str, send: Send) -> Any:
@@ -100,8 +99,9 @@ class FaultLayer:
             await _sleep_until(started + limit * 1.05)
             return
         if send is not None:
-            share = LANDS_AFTER_DEADLINE if self._late and _drawn(entry) < 0.5 else LANDS_BEFORE_DEADLINE
-            self._in_background(self._land(entry, send, started + limit * share))
+            share = LANDS_AFTER_DEADLINE if _drawn(entry) < 0.5 else LANDS_BEFORE_DEADLINE
+            due = started + limit * (WAITS_FOR_RETRY if entry.blow == Blow.RACE else share)
+            self._in_background(self._land(entry, send, due))
         await _sleep_until(started + limit * 1.2)
         raise TimeoutError(f"{entry.point}: no answer for longer than anybody waits (chaos)")
 
@@ -109,7 +109,7 @@ class FaultLayer:
         self._diary.write(**entry.then("under way", due=due))
         if entry.blow == Blow.RACE:
             name = f"{entry.order_id}.{entry.point.replace(' ', '-')}.met"
-            await self._stage.until_marked(name, policy.EFFECT_ATTEMPT.total_seconds() * 2)
+            await self._stage.until_marked(name, due - time.time())
         else:
             await _sleep_until(due)
         try:

@@ -85,6 +85,12 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
             "requests that came late and were refused": told("refused"),
             "orders that needed attention for a while or for good": len(needed_attention(run)),
             "orders that still need attention": judgement.waiting,
+            "submissions left for the reconciler at the end": sum(
+                report.settled.count + report.fulfilled.count for report in run.reconciled
+            ),
+            "effects that landed when nobody waited, undone by the reconciler": sum(
+                report.doubts_undone.count for report in run.reconciled
+            ),
             "keys left in doubt": len(judgement.audit.in_doubt),
             "workflows": judgement.executions,
             "histories replayed": judgement.histories,

@@ -3,7 +3,6 @@
 python -m tests.chaos.worker STAGE DIARY PACE
 """
 
-import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -56,8 +55,7 @@ def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
 def main(stage_folder: str, diary_file: str, factor: str) -> int:
     stage = Stage(Path(stage_folder))
     pace.shorten(float(factor))
-    late = bool(os.environ.get("CHAOS_LATE"))
-    layer = FaultLayer(stage, read_faults(stage.plan), Diary(Path(diary_file)), late=late)
+    layer = FaultLayer(stage, read_faults(stage.plan), Diary(Path(diary_file)))
 
     @asynccontextmanager
     async def open_struck_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
