@@ -7,9 +7,11 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 
@@ -41,6 +43,8 @@ class Arena:
         self.address = ""
         self.starts = 0
         """Of worker processes."""
+        self.troubles: list[str] = []
+        """What went wrong with the harness itself."""
         self._source = source
         self._servers = AsyncExitStack()
         self._server: EmbeddedServer | None = None
@@ -136,8 +140,6 @@ class Arena:
         loop = asyncio.get_running_loop()
 
         def hold() -> None:
-            import time
-
             with contextlib.closing(sqlite3.connect(self._database_file, timeout=30)) as connection:
                 connection.isolation_level = None
                 connection.execute("BEGIN IMMEDIATE")
@@ -161,10 +163,15 @@ class Arena:
     def _database_file(self) -> str:
         return str(self.system.database.url.database)
 
-    def in_background(self, work: object) -> None:
-        task = asyncio.create_task(work)  # pyright: ignore
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self.troubles.append(repr(failure))
 
     async def close(self) -> None:
         for task in self._workers:

@@ -64,6 +64,7 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
     histories, differing = await _replay(run, executions, replayed)
     found: dict[str, list[str]] = {
         "all was quiet in time": [f"{order_id} is still open" for order_id in run.unsettled],
+        "the harness did what it planned": list(run.arena.troubles),
         "no order is lost": await _lost(run),
         "workflow and book agree": await _disagreements(run, executions),
         "nothing is open but what needs attention": await _unexplained(run, executions, waiting),

@@ -30,8 +30,12 @@ class Entry:
         return {**same, "what": what, "due": due}
 
     @property
+    def place(self) -> str:
+        return f"{self.order_id}.{self.point.replace(' ', '-')}"
+
+    @property
     def name(self) -> str:
-        return f"{self.order_id}.{self.point.replace(' ', '-')}.{self.nth}"
+        return f"{self.place}.{self.nth}"
 
 
 class Diary:

@@ -81,7 +81,7 @@ class FaultLayer:
             case Blow.STALL | Blow.RACE:
                 await self._stall(entry, send)
             case Blow.MEET:
-                self._stage.first_to_mark(f"{entry.order_id}.{entry.point.replace(' ', '-')}.met")
+                self._stage.first_to_mark(f"{entry.place}.met")
             case _ if blow in _ASKS_THE_DIRECTOR:
                 if not await self._stage.until_marked(f"{entry.name}.granted", GRANT_SECONDS):
                     self._diary.write(**entry.then("fizzled"))
@@ -108,8 +108,7 @@ class FaultLayer:
     async def _land(self, entry: Entry, send: Send, due: float) -> None:
         self._diary.write(**entry.then("under way", due=due))
         if entry.blow == Blow.RACE:
-            name = f"{entry.order_id}.{entry.point.replace(' ', '-')}.met"
-            await self._stage.until_marked(name, due - time.time())
+            await self._stage.until_marked(f"{entry.place}.met", due - time.time())
         else:
             await _sleep_until(due)
         try:

@@ -1,6 +1,7 @@
 """Reads what the workers note, and does what they ask for: processes and the database are not theirs."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from order_system import policy
@@ -71,7 +72,10 @@ class Listener:
         async def settled() -> bool:
             return (await book.find([entry.order_id])).get(entry.order_id) != older
 
-        await eventually(settled, policy.EFFECT_ATTEMPT.total_seconds(), f"{entry.order_id} to be settled")
+        with contextlib.suppress(TimeoutError):  # by then the attempt has gone on by itself
+            await eventually(
+                settled, policy.EFFECT_ATTEMPT.total_seconds(), f"{entry.order_id} to be settled"
+            )
         self._grant(entry)
 
     async def _wake(self, pid: int) -> None:

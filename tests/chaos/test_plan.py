@@ -1,0 +1,52 @@
+"""The harness itself: a seed is a plan, the plan covers the matrix, and a run that tried nothing is red."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from tests.chaos.cases import Fault, catalogue
+from tests.chaos.checks import vacuous
+from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
+from tests.chaos.points import BOOK_CALLS, GATEWAY_CALLS, Row, after, before, row_of
+from tests.chaos.report import COLUMNS
+
+
+def test_a_seed_is_a_plan() -> None:
+    assert draw_plan(1, 1_000) == draw_plan(1, 1_000)
+    assert draw_plan(1, 1_000) != draw_plan(2, 1_000)
+
+
+def test_a_plan_has_as_many_orders_as_were_asked_for_each_with_an_id_of_its_own() -> None:
+    for orders in (40, 200, 1_000):
+        assert orders == len({order.order_id for order in draw_plan(1, orders).orders})
+
+
+def test_workers_read_the_faults_that_were_planned(tmp_path: Any) -> None:
+    plan = draw_plan(3, 40)
+    plan.write(tmp_path / "plan.json")
+    read = read_faults(tmp_path / "plan.json")
+    assert read == {(subject, fault.point): fault for subject, fault in plan.faults}
+
+
+def test_a_long_run_tries_every_case_of_the_catalogue() -> None:
+    planned = {fault for _, fault in draw_plan(1, SHORT_OF_A_CATALOGUE).faults}
+    assert planned >= set(catalogue())
+
+
+def test_the_catalogue_strikes_every_named_point_and_fills_the_matrix() -> None:
+    points = {point(call) for call in (*GATEWAY_CALLS, *BOOK_CALLS) for point in (before, after)}
+    assert points == {fault.point for fault in catalogue()}
+    cells = {(row_of(fault.point), column) for fault in catalogue() for column in columns_of(fault)}
+    # A batch is struck through its orders, whose points are theirs.
+    assert cells == {(row, column) for row in Row if row is not Row.BATCH for column in COLUMNS}
+
+
+def columns_of(fault: Fault) -> set[str]:
+    return {name for name, blows in COLUMNS.items() if set(blows) & set(fault.blows)}
+
+
+def test_a_run_in_which_nothing_happened_is_no_success() -> None:
+    plan: Plan = draw_plan(1, 40)
+    nothing: Any = SimpleNamespace(audit=SimpleNamespace(submissions={}))
+    idle: Any = SimpleNamespace(plan=plan, fired=[])
+    missing = vacuous(idle, nothing, whole_catalogue=True)
+    assert {"worker killed", "before charge", "only 0 of 40 orders were fulfilled"} <= set(missing)
