@@ -10,10 +10,11 @@ from pathlib import Path
 from order_system.logs import configure_logging
 from order_system.settings import Settings
 from tests.chaos.arena import open_arena
-from tests.chaos.checks import judge, vacuous
+from tests.chaos.checks import judge
 from tests.chaos.director import run_plan
 from tests.chaos.plan import SHORT_OF_A_CATALOGUE, draw_plan
 from tests.chaos.report import Summary, as_document, as_text, summarise
+from tests.chaos.vacuity import vacuous
 
 PATIENCE_SECONDS = 900
 """What a run of 1,000 orders may take on two cores."""

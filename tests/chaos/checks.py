@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
@@ -16,8 +16,9 @@ from order_system.batch_client import BatchClient
 from order_system.ids import order_workflow_id
 from order_system.journal import SubmissionStatus
 from order_system.messages import OrderStatus
-from tests.chaos.cases import Fault
-from tests.chaos.points import row_of
+from tests.chaos.cases import Blow
+from tests.chaos.diary import IN_TIME
+from tests.chaos.points import is_undo
 from tests.chaos.run import Run
 from workflows.registry import WORKFLOWS
 
@@ -43,6 +44,8 @@ class Judgement:
     """How many of them were replayed."""
     waiting: int
     """Orders that wait for a person."""
+    called: int
+    """Orders that have called for a person at some time."""
 
     @property
     def checks(self) -> list[Check]:
@@ -67,6 +70,7 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
         "the harness did what it planned": list(run.arena.troubles),
         "no order is lost": await _lost(run),
         "workflow and book agree": await _disagreements(run, executions),
+        "no cancel is lost": await _lost_cancels(run),
         "nothing is open but what needs attention": await _unexplained(run, executions, waiting),
         "every history replays": differing,
         "batches account for every line": await _unaccounted_lines(run),
@@ -74,7 +78,9 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
     checks = (Check(name=name, holds=not lines, violations=tuple(lines)) for name, lines in found.items())
     system = run.arena.system
     audit = await audit_now(system.book, system.world)
-    return Judgement(audit, tuple(checks), len(executions), histories, len(waiting))
+    return Judgement(
+        audit, tuple(checks), len(executions), histories, len(waiting), len(_called_for_a_person(run))
+    )
 
 
 async def _executions(run: Run) -> AsyncIterator[WorkflowExecution]:
@@ -114,6 +120,24 @@ def _order_runs(run: Run, executions: list[WorkflowExecution]) -> Iterator[tuple
     for found in executions:
         if found.id in orders:
             yield orders[found.id], found
+
+
+async def _lost_cancels(run: Run) -> list[str]:
+    """Accepted while money was being taken or stock reserved, a cancel ends the order as cancelled: nothing
+    else may have come first. A batch that is run again, and whoever submits again, start the order anew."""
+    records = await run.records()
+    planned = {order.order_id: order for order in run.plan.orders}
+    problems: list[str] = []
+    for entry in run.arena.entries.entries:
+        before_shipping = entry.point.endswith(("charge", "reserve")) and not is_undo(entry.point)
+        if entry.what != IN_TIME or entry.blow != Blow.CANCEL or not before_shipping:
+            continue
+        order = planned[entry.order_id]
+        started_anew = order.batch or any(Blow.TERMINATE in fault.blows for fault in order.faults)
+        status = records[entry.order_id].status if entry.order_id in records else None
+        if status is not SubmissionStatus.CANCELLED and not started_anew:
+            problems.append(f"{entry.order_id} was cancelled {entry.point}, and is {status}")
+    return problems
 
 
 async def _waiting_for_a_person(run: Run, executions: list[WorkflowExecution]) -> set[str]:
@@ -172,34 +196,7 @@ async def _unaccounted_lines(run: Run) -> list[str]:
     return problems
 
 
-# --- was it a run at all? -------------------------------------------------------------------------
-
-
-def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[str]:
-    """What the run failed to try: each kind of blow that was planned; with `whole_catalogue` also each point,
-    and each cell of the matrix."""
-    fired = run.fired
-    planned = [fault for _, fault in run.plan.faults]
-    missing = sorted(_blows(planned) - {entry.blow for entry in fired})
-    if whole_catalogue:
-        missing += sorted({fault.point for fault in planned} - {entry.point for entry in fired})
-        cells = {f"{blow} {row_of(fault.point)}" for fault in planned for blow in fault.blows}
-        missing += sorted(cells - {f"{entry.blow} {row_of(entry.point)}" for entry in fired})
-    orders = len(run.plan.orders)
-    counted = judgement.audit.submissions
-    undone = sum(counted.get(status, 0) for status in ("failed", "cancelled", "terminated"))
-    if counted.get("fulfilled", 0) < orders * 0.4:
-        missing.append(f"only {counted.get('fulfilled', 0)} of {orders} orders were fulfilled")
-    if undone < orders * 0.15:
-        missing.append(f"only {undone} submissions were undone")
-    return missing
-
-
-def _blows(faults: Iterable[Fault]) -> set[str]:
-    return {str(blow) for fault in faults for blow in fault.blows}
-
-
-def needed_attention(run: Run) -> set[str]:
+def _called_for_a_person(run: Run) -> set[str]:
     """Workflow IDs, by the workers' own log, of orders that called for a person at some time."""
     log = run.arena.folder / "worker.log"
     called: set[str] = set()

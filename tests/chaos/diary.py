@@ -8,11 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+IN_TIME = "accepted in time"
+"""A cancel or terminate, before the call at whose point it was requested went on."""
+
 
 @dataclass(frozen=True)
 class Entry:
     what: str
-    """`fired` by a worker; `landed` late; `fizzled`: it could not be done; else the director's own words."""
+    """`fired` by a worker; `accepted` by the server; `landed` late; `fizzled`: it could not be done; else the
+    director's own words."""
     order_id: str
     point: str
     blow: str

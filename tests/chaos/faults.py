@@ -21,7 +21,7 @@ from order_system.errors import AnswerLost, NotReached
 from order_system.ids import batch_workflow_id, order_workflow_id
 from order_system.simulation.faults import chance
 from tests.chaos.cases import Blow, Fault
-from tests.chaos.diary import Diary, Entry
+from tests.chaos.diary import IN_TIME, Diary, Entry
 from tests.chaos.points import after, before, child_at, is_gateway
 from tests.chaos.stage import Stage
 
@@ -122,18 +122,17 @@ class FaultLayer:
 
     async def _interfere(self, blow: Blow, entry: Entry) -> None:
         """Half of the requests arrive before the call goes on, the other half at the same time."""
-        request = self._request(blow, entry)
         if _drawn(entry) < 0.5:
-            self._in_background(request)
+            self._in_background(self._request(blow, entry, accepted="accepted"))
         else:
-            await request
+            await self._request(blow, entry, accepted=IN_TIME)
         if blow is Blow.TERMINATE:
             longest = policy.EFFECT_ATTEMPT.total_seconds() * WAITS_FOR_SETTLING
             await self._stage.until_marked(f"{entry.name}.granted", longest)
         else:
             await asyncio.sleep(_drawn(entry, "pause") * HESITATION_SECONDS)
 
-    async def _request(self, blow: Blow, entry: Entry) -> None:
+    async def _request(self, blow: Blow, entry: Entry, *, accepted: str) -> None:
         assert self.temporal is not None
         order = order_workflow_id(entry.order_id)
         match blow:
@@ -150,7 +149,7 @@ class FaultLayer:
                 await handle.cancel()
             else:
                 await handle.terminate("chaos")
-            self._diary.write(**entry.then("accepted"))
+            self._diary.write(**entry.then(accepted))
         except RPCError as refused:
             self._diary.write(**entry.then(f"fizzled: {refused.message}"))
 

@@ -37,7 +37,7 @@ class Listener:
     async def _heed(self, entry: Entry) -> None:
         pace = self._arena.pace
         if (
-            entry.what == "accepted"
+            entry.what.startswith("accepted")
             and entry.blow == Blow.TERMINATE
             and self._planned[entry.order_id].resubmit
         ):

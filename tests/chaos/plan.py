@@ -128,7 +128,9 @@ def draw_plan(seed: int, orders: int) -> Plan:
 
 
 def _one_of_each_kind(cases: Sequence[Fault]) -> list[Fault]:
-    return list({case.blows: case for case in cases}.values())
+    """An undo that fails for long is another kind than an effect whose attempts are used up."""
+    kinds = {(case.blows, len(case.blows) > 1 and is_undo(case.point)): case for case in cases}
+    return list(kinds.values())
 
 
 def _struck(dice: random.Random, order_id: str, fault: Fault, cheap: Sequence[Fault]) -> PlannedOrder:

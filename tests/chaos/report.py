@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.cases import Blow
-from tests.chaos.checks import Judgement, needed_attention
+from tests.chaos.checks import Judgement
 from tests.chaos.points import Row, row_of
 from tests.chaos.run import Run
 
@@ -83,7 +83,7 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
             "servers killed and started again": told("server killed"),
             "requests that landed late": told("landed"),
             "requests that came late and were refused": told("refused"),
-            "orders that needed attention for a while or for good": len(needed_attention(run)),
+            "orders that needed attention for a while or for good": judgement.called,
             "orders that still need attention": judgement.waiting,
             "submissions left for the reconciler at the end": sum(
                 report.settled.count + report.fulfilled.count for report in run.reconciled

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.arena import open_arena
-from tests.chaos.checks import judge, vacuous
+from tests.chaos.checks import judge
 from tests.chaos.director import run_plan
 from tests.chaos.plan import draw_plan
+from tests.chaos.vacuity import vacuous
 
 ORDERS = 40
 PACE = 0.3

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.chaos.cases import Fault, catalogue
-from tests.chaos.checks import vacuous
 from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
 from tests.chaos.points import BOOK_CALLS, GATEWAY_CALLS, Row, after, before, row_of
 from tests.chaos.report import COLUMNS
+from tests.chaos.vacuity import vacuous
 
 
 def test_a_seed_is_a_plan() -> None:
@@ -46,7 +46,7 @@ def columns_of(fault: Fault) -> set[str]:
 
 def test_a_run_in_which_nothing_happened_is_no_success() -> None:
     plan: Plan = draw_plan(1, 40)
-    nothing: Any = SimpleNamespace(audit=SimpleNamespace(submissions={}))
+    nothing: Any = SimpleNamespace(audit=SimpleNamespace(submissions={}), called=0)
     idle: Any = SimpleNamespace(plan=plan, fired=[])
     missing = vacuous(idle, nothing, whole_catalogue=True)
     assert {"worker killed", "before charge", "only 0 of 40 orders were fulfilled"} <= set(missing)
