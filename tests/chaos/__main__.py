@@ -45,7 +45,7 @@ async def run(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Summa
         )
         judgement = await judge(done)
         missing = vacuous(done, judgement, whole_catalogue=given.orders >= SHORT_OF_A_CATALOGUE)
-        return await summarise(done, judgement, missing), [check.name for check in judgement.checks]
+        return await summarise(done, judgement, missing), judgement.checked
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, Workfl
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from order_system.audit import AuditReport, Check, audit_now
+from order_system.audit import AuditReport, audit_now
 from order_system.batch_client import BatchClient
 from order_system.ids import order_workflow_id
 from order_system.journal import SubmissionStatus
@@ -35,10 +35,11 @@ _TO_STATUS = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """What `judge` found; the three numbers are for the report."""
+    """What `judge` found; the numbers are for the report."""
 
     audit: AuditReport
-    own_checks: tuple[Check, ...]
+    found: dict[str, list[str]]
+    """By the names of our own checks: what broke them."""
     executions: int
     histories: int
     """How many of them were replayed."""
@@ -48,17 +49,13 @@ class Judgement:
     """Orders that have called for a person at some time."""
 
     @property
-    def checks(self) -> list[Check]:
-        return [*self.audit.checks, *self.own_checks]
+    def checked(self) -> list[str]:
+        return [*(check.name for check in self.audit.checks), *self.found]
 
     @property
     def broken(self) -> list[str]:
-        return [
-            f"{check.name}: {violation}"
-            for check in self.checks
-            if not check.holds
-            for violation in check.violations
-        ]
+        audited = [f"{check.name}: {line}" for check in self.audit.checks for line in check.violations]
+        return [*audited, *(f"{name}: {line}" for name, lines in self.found.items() for line in lines)]
 
 
 async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
@@ -75,11 +72,14 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
         "every history replays": differing,
         "batches account for every line": await _unaccounted_lines(run),
     }
-    checks = (Check(name=name, holds=not lines, violations=tuple(lines)) for name, lines in found.items())
     system = run.arena.system
-    audit = await audit_now(system.book, system.world)
     return Judgement(
-        audit, tuple(checks), len(executions), histories, len(waiting), len(_called_for_a_person(run))
+        audit=await audit_now(system.book, system.world),
+        found=found,
+        executions=len(executions),
+        histories=histories,
+        waiting=len(waiting),
+        called=len(_called_for_a_person(run)),
     )
 
 
