@@ -17,6 +17,8 @@ class Blow(StrEnum):
     FREEZE = "worker frozen"
     STALL = "time-out, lands later"
     """The caller hears nothing until its time is up; what it sent lands all the same, late."""
+    LATE = "time-out, lands after the deadline"
+    """So late that an undo has believed in nothing: the reconciler alone finds it."""
     RACE = "time-out, lands with the retry"
     MEET = "retry meets the late one"
     SERVER = "server killed"
@@ -67,7 +69,8 @@ def _gateway_cases() -> Iterator[Fault]:
                 yield Fault(point, (Blow.ERROR,) * UNTIL_ATTENTION)
         yield Fault(before(call), (Blow.RACE, Blow.MEET))
         if call in EFFECTS and call != "commit":
-            yield Fault(before(call), (*(Blow.ERROR,) * (ATTEMPTS - 1), Blow.STALL))
+            for last in (Blow.STALL, Blow.LATE):
+                yield Fault(before(call), (*(Blow.ERROR,) * (ATTEMPTS - 1), last))
 
 
 def _book_cases() -> Iterator[Fault]:

@@ -174,7 +174,6 @@ class Director:
         reconciler = self._arena.system.reconciliation(self._run.temporal)
         while True:
             report = await reconciler.report(await reconciler.start())
-            self._run.reconciled.append(report)
             if not report.unsettled:
                 return
 

@@ -27,12 +27,9 @@ from tests.chaos.stage import Stage
 
 Send = Callable[[], Awaitable[Any]]
 
-LANDS_BEFORE_DEADLINE = 0.93
-LANDS_AFTER_DEADLINE = 1.15
-"""Of the attempt's time. The caller has given up by then (policy.GATEWAY_CALL is shorter). What lands after
-the deadline, when the undo has found nothing, is found by the reconciler alone."""
-WAITS_FOR_RETRY = 2.0
-"""Of the attempt's time: what is to land together with the retry lands alone if that has not come by then."""
+LANDS = {Blow.STALL: 0.93, Blow.LATE: 1.25, Blow.RACE: 2.0}
+"""When what hung lands, by the attempt's time, and after its caller has given up (policy.GATEWAY_CALL is
+shorter). What is to land together with the retry lands alone if that has not come by then."""
 GRANT_SECONDS = 5
 """How long a worker waits for the director to do what it asks for."""
 HESITATION_SECONDS = 0.2
@@ -78,7 +75,7 @@ class FaultLayer:
                 os.kill(os.getpid(), signal.SIGTERM)
             case Blow.FREEZE:
                 os.kill(os.getpid(), signal.SIGSTOP)  # the director wakes us
-            case Blow.STALL | Blow.RACE:
+            case Blow.STALL | Blow.LATE | Blow.RACE:
                 await self._stall(entry, send)
             case Blow.MEET:
                 self._stage.first_to_mark(f"{entry.place}.met")
@@ -99,9 +96,7 @@ class FaultLayer:
             await _sleep_until(started + limit * 1.05)
             return
         if send is not None:
-            share = LANDS_AFTER_DEADLINE if _drawn(entry) < 0.5 else LANDS_BEFORE_DEADLINE
-            due = started + limit * (WAITS_FOR_RETRY if entry.blow == Blow.RACE else share)
-            self._in_background(self._land(entry, send, due))
+            self._in_background(self._land(entry, send, started + limit * LANDS[Blow(entry.blow)]))
         await _sleep_until(started + limit * 1.2)
         raise TimeoutError(f"{entry.point}: no answer for longer than anybody waits (chaos)")
 

@@ -135,7 +135,7 @@ def _one_of_each_kind(cases: Sequence[Fault]) -> list[Fault]:
 
 def _struck(dice: random.Random, order_id: str, fault: Fault, cheap: Sequence[Fault]) -> PlannedOrder:
     faults = [fault]
-    if dice.random() < 0.15:
+    if not set(fault.blows) & COSTLY and dice.random() < 0.15:
         second = dice.choice(cheap)
         if second.point != fault.point and is_undo(second.point) == is_undo(fault.point):
             faults.append(second)

@@ -2,20 +2,22 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from order_system.reconciliation import ReconciliationReport
 from tests.chaos.cases import Blow
 from tests.chaos.checks import Judgement
 from tests.chaos.points import Row, row_of
 from tests.chaos.run import Run
+from workflows.reconciliation import ReconciliationWorkflow
 
 COLUMNS: dict[str, tuple[Blow, ...]] = {
     "error, answer lost": (Blow.ERROR,),
     "worker killed, stopped, frozen": (Blow.CRASH, Blow.DRAIN, Blow.FREEZE),
     "server killed": (Blow.SERVER,),
     "database down": (Blow.LOCKED, Blow.REFUSING),
-    "time-out, lands later": (Blow.STALL, Blow.RACE, Blow.MEET),
+    "time-out, lands later": (Blow.STALL, Blow.LATE, Blow.RACE, Blow.MEET),
     "cancel": (Blow.CANCEL, Blow.CANCEL_CHILD, Blow.CANCEL_BATCH),
     "terminate": (Blow.TERMINATE, Blow.TERMINATE_CHILD, Blow.TERMINATE_BATCH),
 }
@@ -66,6 +68,8 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
             if entry.attempts:
                 attempts.setdefault(effect, []).append(entry.attempts)
 
+    reconciled = [report async for report in _reports_of_the_reconciler(run)]
+
     def told(*words: str) -> int:
         return sum(entry.what.startswith(words) for entry in entries)
 
@@ -85,11 +89,11 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
             "requests that came late and were refused": told("refused"),
             "orders that needed attention for a while or for good": judgement.called,
             "orders that still need attention": judgement.waiting,
-            "submissions left for the reconciler at the end": sum(
-                report.settled.count + report.fulfilled.count for report in run.reconciled
+            "abandoned submissions that the reconciler settled": sum(
+                report.settled.count + report.fulfilled.count for report in reconciled
             ),
             "effects that landed when nobody waited, undone by the reconciler": sum(
-                report.doubts_undone.count for report in run.reconciled
+                report.doubts_undone.count for report in reconciled
             ),
             "keys left in doubt": len(judgement.audit.in_doubt),
             "workflows": judgement.executions,
@@ -98,6 +102,17 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
         broken=judgement.broken,
         missing=missing,
     )
+
+
+async def _reports_of_the_reconciler(run: Run) -> AsyncIterator[ReconciliationReport]:
+    """On its schedule, and when nothing ran any more."""
+    queue = run.arena.system.settings.task_queue
+    ended = "WorkflowType = 'ReconciliationWorkflow' AND ExecutionStatus = 'Completed'"
+    async for found in run.temporal.list_workflows(f"TaskQueue = '{queue}' AND {ended}"):
+        handle = run.temporal.get_workflow_handle_for(
+            ReconciliationWorkflow.run, found.id, run_id=found.run_id
+        )
+        yield await handle.result()
 
 
 def as_text(summary: Summary) -> str:

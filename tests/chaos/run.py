@@ -7,7 +7,6 @@ from temporalio.client import Client
 
 from order_system.client import OrderClient
 from order_system.journal import SubmissionRecord
-from order_system.reconciliation import ReconciliationReport
 from tests.chaos.arena import Arena
 from tests.chaos.diary import Entry
 from tests.chaos.plan import Plan
@@ -22,8 +21,6 @@ class Run:
     temporal: Client
     began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
-    reconciled: list[ReconciliationReport] = field(default_factory=list[ReconciliationReport])
-    """What the reconciler did when nothing ran any more."""
     unsettled: list[str] = field(default_factory=list[str])
     """What was still not quiet when patience ended."""
 
