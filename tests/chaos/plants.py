@@ -143,18 +143,19 @@ STOPS_AT_A_FAILED_UNDO = Plant(
     "stops at the first failed undo",
     (
         Change(
-            "workflows/saga.py",
-            "            retry_policy=policy.UNDO_RETRY,\n",
-            "            retry_policy=RetryPolicy(maximum_attempts=1),\n",
+            "workflows/undo.py",
+            "            retry_policy=policy.UNDO_RETRY,\n            cancellation_type",
+            "            retry_policy=RetryPolicy(maximum_attempts=1),\n            cancellation_type",
         ),
         Change(
-            "workflows/saga.py",
-            "from temporalio.exceptions import ActivityError\n",
-            "from temporalio.common import RetryPolicy\nfrom temporalio.exceptions import ActivityError\n",
+            "workflows/undo.py",
+            "from temporalio.exceptions import ActivityError, ApplicationError\n",
+            "from temporalio.common import RetryPolicy\n"
+            "from temporalio.exceptions import ActivityError, ApplicationError\n",
         ),
         Change(
-            "workflows/saga.py",
-            "                await workflow.sleep(policy.UNDO_AGAIN_AFTER)\n",
+            "workflows/undo.py",
+            "                await self._pause()\n",
             "                raise\n",
         ),
     ),
@@ -183,7 +184,7 @@ REFUND_WITHOUT_VERDICT = Plant(
         ),
         Change(
             "order_system/book.py",
-            "            if needs_verdict and not voided(journal):\n",
+            "            if needs_verdict and not shipment_is_voided(journal):\n",
             "            if False:\n",
         ),
     ),

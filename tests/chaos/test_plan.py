@@ -1,10 +1,12 @@
 """The harness itself: a seed is a plan, the plan covers the matrix, and a run that tried nothing is red."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from tests.chaos.cases import Fault, catalogue
 from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
+from tests.chaos.plants import PLANTS
 from tests.chaos.points import BOOK_CALLS, GATEWAY_CALLS, Row, after, before, row_of
 from tests.chaos.report import COLUMNS
 from tests.chaos.vacuity import vacuous
@@ -20,7 +22,7 @@ def test_a_plan_has_as_many_orders_as_were_asked_for_each_with_an_id_of_its_own(
         assert orders == len({order.order_id for order in draw_plan(1, orders).orders})
 
 
-def test_workers_read_the_faults_that_were_planned(tmp_path: Any) -> None:
+def test_workers_read_the_faults_that_were_planned(tmp_path: Path) -> None:
     plan = draw_plan(3, 40)
     plan.write(tmp_path / "plan.json")
     read = read_faults(tmp_path / "plan.json")
@@ -50,3 +52,8 @@ def test_a_run_in_which_nothing_happened_is_no_success() -> None:
     idle: Any = SimpleNamespace(plan=plan, fired=[])
     missing = vacuous(idle, nothing, whole_catalogue=True)
     assert {"worker killed", "before charge", "only 0 of 40 orders were fulfilled"} <= set(missing)
+
+
+def test_every_planted_bug_still_fits_the_source(tmp_path: Path) -> None:
+    for plant in PLANTS:
+        plant.grow(tmp_path / plant.slug)
