@@ -10,7 +10,7 @@ from order_system import policy
 from order_system.ids import Effect
 from order_system.journal import Attempt, EffectState, JournalEntry, parcel_is_gone, shipment_is_voided
 from order_system.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
-from order_system.models import DispatchReceipt, Label, SubmissionRef
+from order_system.models import CommitReceipt, DispatchReceipt, Label, SubmissionRef
 from order_system.ports import Carrier, OrderBook, Voided, Warehouse
 
 
@@ -47,7 +47,7 @@ class ShippingActivities:
             return await self._carrier.dispatch(key, label_key=ref.key(Effect.LABEL))
 
         parcel = await ask(self._book, ref, Effect.DISPATCH, call, attempt)
-        commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+        commit = await self._commit_stock(ref)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
@@ -87,9 +87,13 @@ class ShippingActivities:
         self, ref: SubmissionRef, parcel: DispatchReceipt, attempt: Attempt
     ) -> UndoAnswer:
         """The parcel is gone: finish what dispatch began, instead of undoing anything."""
-        commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+        commit = await self._commit_stock(ref)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return already_dispatched(await self._book.journal(ref))
+
+    async def _commit_stock(self, ref: SubmissionRef) -> CommitReceipt:
+        async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+            return await self._warehouse.commit(ref.key(Effect.RESERVE))
 
 
 def already_dispatched(journal: Mapping[Effect, JournalEntry]) -> UndoAnswer:

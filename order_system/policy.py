@@ -123,7 +123,7 @@ BATCH_PACE_STEP = timedelta(seconds=5)
 BATCH_PACE_OVER = timedelta(seconds=60)
 """The pace of a batch is measured over this time, give or take a step."""
 
-PAGE_ATTEMPT = timedelta(minutes=1)
+PAGE_ATTEMPT = timedelta(seconds=30)
 FILE_ATTEMPT = timedelta(minutes=10)
 """One page; and one pass over a whole file, for its checksum."""
 
