@@ -53,4 +53,5 @@ def _row(prefix: str, number: int, line: int, *, lone: bool) -> dict[str, str]:
         "tax": "0.00",
         "discount": "",
         "total": f"{total // 100}.{total % 100:02d}" if lone else "",
+        "hold_on_failure": "",
     }
