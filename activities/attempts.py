@@ -25,6 +25,16 @@ def this_attempt() -> Attempt:
     return Attempt(started_at=info.started_time, deadline=info.started_time + limit, namespace=info.namespace)
 
 
+def time_left(attempt: Attempt) -> float:
+    """Seconds that a call to the outside world may take: it ends with its attempt, however late the book
+    let it begin. After that nobody waits for it, and somebody may have answered instead. Raises NotReached.
+    """
+    left = attempt.deadline - attempt.now()
+    if left <= timedelta(0):
+        raise NotReached("the book answered too late to begin")
+    return min(left, policy.GATEWAY_CALL).total_seconds()
+
+
 async def ask(
     book: OrderBook,
     ref: SubmissionRef,
@@ -39,10 +49,7 @@ async def ask(
     soon as the attempt's deadline has passed.
     """
     try:
-        left = attempt.deadline - attempt.now()
-        if left <= timedelta(0):
-            raise NotReached(f"{effect}: the book answered too late to begin")
-        async with asyncio.timeout(min(left, policy.GATEWAY_CALL).total_seconds()):
+        async with asyncio.timeout(time_left(attempt)):
             return await call(ref.key(effect))
     except (BusinessError, NotReached):
         await book.answered_no(ref, effect)
@@ -85,7 +92,7 @@ async def undo(
         return entry.state
     state = entry.state
     if state in (EffectState.DONE, EffectState.IN_DOUBT):
-        async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+        async with asyncio.timeout(time_left(attempt)):
             reversed_ = await reverse(ref.key(effect))
         state = EffectState.UNDONE if reversed_ is not None else nothing_found(entry, attempt)
     await book.settle(ref, {effect: state}, verdict=request.verdict, at=attempt.now())

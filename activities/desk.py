@@ -1,9 +1,12 @@
 """What follows in the order book when a person answers. No gateway is asked to undo anything here."""
 
+import asyncio
+from collections.abc import Mapping
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import this_attempt, undo_answer
+from activities.attempts import this_attempt, time_left, undo_answer
 from activities.shipping import already_dispatched
 from order_system.attention import UPDATE_REFUSED, AnsweredAs
 from order_system.ids import Effect, Step
@@ -57,25 +60,21 @@ class DeskActivities:
         """The parcel is gone, a person says: its stock is committed, and the order fulfilled."""
         ref = request.submission
         journal = await self._book.journal(ref)
-        if journal[Effect.DISPATCH].settled_at is None:
-            if any(not _done(journal.get(effect)) for effect in (Effect.CHARGE, Effect.RESERVE)):
-                raise ApplicationError(
-                    f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
-                    "answer voided",
-                    type=UPDATE_REFUSED,
-                    non_retryable=True,
-                )
-            parcel = _parcel(journal[Effect.LABEL])
-            commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
-            await self._book.fulfil(
-                ref,
-                dispatch=parcel,
-                commit=commit,
-                at=attempt.now(),
-                from_undo=True,
-                by_hand=request.answer,
+        if journal[Effect.DISPATCH].settled_at is None and not _paid_and_reserved(journal):
+            raise ApplicationError(
+                f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
+                "answer voided",
+                type=UPDATE_REFUSED,
+                non_retryable=True,
             )
-        return request.answer.answer_id in {answer.answer_id for answer in await self._book.answers(ref)}
+        # The book first: from then on no other undo can void what this one is about to commit.
+        parcel = _parcel(journal[Effect.LABEL])
+        recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
+        if recorded:
+            async with asyncio.timeout(time_left(attempt)):
+                commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
+            await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+        return recorded
 
     async def _ended(self, request: HandledUndo, effect: Effect) -> UndoAnswer:
         journal = await self._book.journal(request.submission)
@@ -84,8 +83,11 @@ class DeskActivities:
         return undo_answer(effect, journal[effect].state)
 
 
-def _done(entry: JournalEntry | None) -> bool:
-    return entry is not None and entry.state is EffectState.DONE
+def _paid_and_reserved(journal: Mapping[Effect, JournalEntry]) -> bool:
+    return all(
+        effect in journal and journal[effect].state is EffectState.DONE
+        for effect in (Effect.CHARGE, Effect.RESERVE)
+    )
 
 
 def _parcel(label: JournalEntry) -> DispatchReceipt:

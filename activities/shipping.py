@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.attempts import ask, carry_out, this_attempt, undo_answer
-from order_system import policy
+from activities.attempts import ask, carry_out, this_attempt, time_left, undo_answer
 from order_system.ids import Effect
 from order_system.journal import Attempt, EffectState, JournalEntry, parcel_is_gone, shipment_is_voided
 from order_system.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
@@ -47,7 +46,7 @@ class ShippingActivities:
             return await self._carrier.dispatch(key, label_key=ref.key(Effect.LABEL))
 
         parcel = await ask(self._book, ref, Effect.DISPATCH, call, attempt)
-        commit = await self._commit_stock(ref)
+        commit = await self._commit_stock(ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
@@ -67,13 +66,15 @@ class ShippingActivities:
         )
         label = entries[Effect.LABEL]
         if parcel_is_gone(entries):
-            return already_dispatched(await self._book.journal(ref))
+            return await self._finish_dispatch(
+                ref, DispatchReceipt.model_validate(entries[Effect.DISPATCH].receipt), attempt
+            )
         if shipment_is_voided(entries):
             return undo_answer(Effect.LABEL, label.state)
 
         states = {Effect.LABEL: EffectState.FENCED, Effect.DISPATCH: EffectState.FENCED}
         if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
-            async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+            async with asyncio.timeout(time_left(attempt)):
                 answer = await self._carrier.void(ref.key(Effect.LABEL))
             if not isinstance(answer, Voided):
                 return await self._finish_dispatch(ref, answer, attempt)
@@ -86,13 +87,18 @@ class ShippingActivities:
     async def _finish_dispatch(
         self, ref: SubmissionRef, parcel: DispatchReceipt, attempt: Attempt
     ) -> UndoAnswer:
-        """The parcel is gone: finish what dispatch began, instead of undoing anything."""
-        commit = await self._commit_stock(ref)
+        """The parcel is gone: finish what dispatch, or a person, began, instead of undoing anything."""
+        journal = await self._book.journal(ref)
+        if Effect.COMMIT in journal and journal[Effect.COMMIT].state is EffectState.DONE:
+            return already_dispatched(journal)
+        # The book first: from then on nobody can answer that it was voided.
+        await self._book.parcel_found_gone(ref, parcel, attempt.now())
+        commit = await self._commit_stock(ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return already_dispatched(await self._book.journal(ref))
 
-    async def _commit_stock(self, ref: SubmissionRef) -> CommitReceipt:
-        async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
+    async def _commit_stock(self, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
+        async with asyncio.timeout(time_left(attempt)):
             return await self._warehouse.commit(ref.key(Effect.RESERVE))
 
 

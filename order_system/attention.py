@@ -18,6 +18,8 @@ from order_system.models import Wire
 
 MOST_CHARACTERS_OF_WHO = 100
 MOST_CHARACTERS_OF_NOTE = 500
+MOST_CHARACTERS_OF_ID = 255
+"""Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
 
 UNDOABLE = (Step.PAYMENT, Step.INVENTORY, Step.SHIPPING)
 """The steps that have an undo, and that may be held. A notice that fails harms no order."""

@@ -25,7 +25,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from order_system import book_reading as reading
-from order_system.attention import AnswerRecord
 from order_system.book_answers import AnswerBook
 from order_system.book_journal import (
     change_entry,
@@ -33,7 +32,6 @@ from order_system.book_journal import (
     close_submission,
     close_when_nothing_is_held,
     fence_entry,
-    handle_dispatch,
     insert_submission,
     record_entry,
     write_entry,
@@ -48,6 +46,7 @@ from order_system.journal import (
     Opening,
     SubmissionRecord,
     SubmissionStatus,
+    parcel_is_gone,
     shipment_is_voided,
 )
 from order_system.messages import AlreadyFulfilled, OlderSubmissionOpen, Verdict
@@ -101,6 +100,7 @@ class SqlOrderBook(AnswerBook):
 
     async def answered_no(self, ref: SubmissionRef, effect: Effect) -> None:
         async with self._database.writing() as tx:
+            await reading.submission_of(tx, ref, lock=True)
             await change_entry(
                 tx,
                 ref,
@@ -118,7 +118,6 @@ class SqlOrderBook(AnswerBook):
         commit: CommitReceipt,
         at: datetime,
         from_undo: bool = False,
-        by_hand: AnswerRecord | None = None,
     ) -> PaymentReceipt:
         async with self._database.writing() as tx:
             submission = await reading.submission_of(tx, ref, lock=True)
@@ -127,7 +126,12 @@ class SqlOrderBook(AnswerBook):
                 if journal[Effect.DISPATCH].fenced_at and not from_undo:
                     # The undo that owns the key will find the parcel gone, and closes as fulfilled.
                     raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
+                if shipment_is_voided(journal):
+                    # Stock and money may be on their way back already.
+                    raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
                 for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
+                    if effect is Effect.DISPATCH and parcel_is_gone(journal):
+                        continue  # an undo, or a person, has written it down
                     await write_entry(
                         tx,
                         ref,
@@ -138,10 +142,24 @@ class SqlOrderBook(AnswerBook):
                         done_at=at,
                         settled_at=at if from_undo else None,
                     )
-                if by_hand is not None:
-                    await handle_dispatch(tx, ref, by_hand, dispatch, at)
                 await close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
             return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
+
+    async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
+        async with self._database.writing() as tx:
+            submission = await reading.submission_of(tx, ref, lock=True)
+            journal = await reading.journal_of(tx, ref)
+            if (
+                submission is None
+                or submission.status is not SubmissionStatus.OPEN
+                or parcel_is_gone(journal)
+            ):
+                return
+            if shipment_is_voided(journal):
+                raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+            receipt = parcel.model_dump(mode="json")
+            values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "settled_at": at}
+            await write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
 
     # --- fence, settle ---------------------------------------------------------------------------
 
@@ -161,7 +179,7 @@ class SqlOrderBook(AnswerBook):
                 # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
                 closed_as = SubmissionStatus(verdict.status)
                 await insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
-            if needs_verdict and not shipment_is_voided(journal):
+            if needs_verdict and not _may_be_given_back(journal):
                 raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
             if submission is None or submission.status is not SubmissionStatus.FULFILLED:
                 for effect in effects_to_undo:
@@ -179,6 +197,11 @@ class SqlOrderBook(AnswerBook):
                     tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at
                 )
             await close_when_nothing_is_held(tx, ref, verdict, at)
+
+
+def _may_be_given_back(journal: Mapping[Effect, JournalEntry]) -> bool:
+    """Stock and money wait for shipping's verdict."""
+    return shipment_is_voided(journal)
 
 
 async def _give_way(

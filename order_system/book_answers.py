@@ -5,11 +5,17 @@ from datetime import datetime
 
 from order_system import book_reading as reading
 from order_system.attention import AnswerRecord
-from order_system.book_journal import close_when_nothing_is_held, handle_entry, note_answer, write_entry
+from order_system.book_journal import (
+    close_when_nothing_is_held,
+    handle_dispatch,
+    handle_entry,
+    note_answer,
+    write_entry,
+)
 from order_system.ids import Effect
-from order_system.journal import EffectState, SubmissionStatus
+from order_system.journal import EffectState, SubmissionStatus, parcel_is_gone
 from order_system.messages import Verdict
-from order_system.models import SubmissionRef
+from order_system.models import DispatchReceipt, SubmissionRef
 
 
 class AnswerBook(reading.BookQueries):
@@ -29,7 +35,8 @@ class AnswerBook(reading.BookQueries):
             fulfilled = submission is not None and submission.status is SubmissionStatus.FULFILLED
             journal = await reading.journal_of(tx, ref)
             open_entries = [journal[effect] for effect in effects_of_undo if not journal[effect].settled_at]
-            if not open_entries or fulfilled:
+            gone = Effect.DISPATCH in effects_of_undo and parcel_is_gone(journal)
+            if not open_entries or fulfilled or gone:
                 return any(entry.answer_id == answer.answer_id for entry in await reading.answers_of(tx, ref))
             for entry in open_entries:
                 if entry.state is EffectState.FENCED:
@@ -39,6 +46,18 @@ class AnswerBook(reading.BookQueries):
                     await handle_entry(tx, ref, entry, answer, at)
             await note_answer(tx, ref, answer)
             await close_when_nothing_is_held(tx, ref, verdict, at)
+            return True
+
+    async def dispatched_by_hand(
+        self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
+    ) -> bool:
+        async with self._database.writing() as tx:
+            submission = await reading.submission_of(tx, ref, lock=True)
+            journal = await reading.journal_of(tx, ref)
+            is_open = submission is not None and submission.status is SubmissionStatus.OPEN
+            if not is_open or journal[Effect.DISPATCH].settled_at:
+                return any(entry.answer_id == answer.answer_id for entry in await reading.answers_of(tx, ref))
+            await handle_dispatch(tx, ref, answer, parcel, at)
             return True
 
     async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:

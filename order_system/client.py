@@ -49,6 +49,15 @@ class CancelVerdict(StrEnum):
     STILL_UNDOING = "still being undone"
 
 
+_VERDICTS = {
+    OrderStatus.FULFILLED: CancelVerdict.TOO_LATE,
+    OrderStatus.FAILED: CancelVerdict.FIRST_FAILED,
+    OrderStatus.NEEDS_ATTENTION: CancelVerdict.STILL_UNDOING,
+    OrderStatus.TERMINATED: CancelVerdict.ALREADY_CLOSED,
+}
+"""What a cancel came to, by how the order ended; else it was undone."""
+
+
 class OrderClient:
     """Over a Temporal client and the order book. Every method raises ServerUnreachable if the server
     cannot be reached."""
@@ -146,15 +155,7 @@ class OrderClient:
             if not await _request_cancel(self._order(order_id)):
                 return CancelVerdict.ALREADY_CLOSED, await self.status(order_id)
         after = await self._watch_undone(order_id)
-        match after.status:
-            case OrderStatus.FULFILLED:
-                return CancelVerdict.TOO_LATE, after
-            case OrderStatus.FAILED:
-                return CancelVerdict.FIRST_FAILED, after
-            case OrderStatus.NEEDS_ATTENTION:
-                return CancelVerdict.STILL_UNDOING, after
-            case _:
-                return CancelVerdict.UNDONE, after
+        return _VERDICTS.get(after.status, CancelVerdict.UNDONE), after
 
     async def _watch_undone(self, order_id: str) -> OrderProgress:
         """Until it is closed or an undo is stuck. An order that is still held has not heard of the cancel."""

@@ -16,7 +16,7 @@ CURES: dict[str, str] = {
         f"{_LOOK}, reverse there what is one too many, and find out why it took one key twice"
     ),
     "one live submission an order, at most": (
-        "stop the workers: the database lacks a unique index, book_one_open or book_one_fulfilled; "
+        "stop the workers: the database lacks the unique index book_one_live; "
         "put it back, and undo the younger submission"
     ),
     "fulfilled orders are paid, dispatched and committed": (

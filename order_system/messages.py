@@ -4,7 +4,7 @@ what it needs (the warehouse never sees a card token)."""
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from order_system.attention import AnswerRecord
 from order_system.ids import Step
@@ -106,12 +106,21 @@ class NotificationRequest(StepRequest):
 # --- undos ----------------------------------------------------------------------------------------
 
 
+MOST_CHARACTERS_OF_REASON = 1_000
+
+
+def _one_line(text: str) -> str:
+    """Without what a database may refuse to keep (PostgreSQL: NUL) or a screen to show, and not endless."""
+    return "".join(char if char.isprintable() else " " for char in text)[:MOST_CHARACTERS_OF_REASON]
+
+
 class Verdict(Wire):
     """Why an order is undone. Every undo carries it, since the last one closes the submission with it."""
 
     status: Literal[OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]
     failed_step: Step | None = None
-    reason: str
+    reason: Annotated[str, AfterValidator(_one_line)]
+    """One line; what a gateway or a person said may hold anything, and the book must be able to keep it."""
 
 
 ABANDONED = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")

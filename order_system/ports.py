@@ -128,12 +128,16 @@ class OrderBook(Protocol):
         commit: CommitReceipt,
         at: datetime,
         from_undo: bool = False,
-        by_hand: AnswerRecord | None = None,
     ) -> PaymentReceipt:
         """The parcel is gone and the stock committed: record both and close the submission as
-        fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`.
-        Returns the receipt of the charge. `by_hand`, if it is a person who says so: the dispatch is
-        then HANDLED, and the answer noted."""
+        fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and
+        always if the shipment has been settled as voided. Returns the receipt of the charge. A dispatch
+        that a person has settled stays HANDLED."""
+        ...
+
+    async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
+        """An undo has learned it from the carrier: from now on nobody can settle the shipment as voided, and
+        `fulfil` is to follow. Idempotent. Raises Fenced if it has been settled as voided."""
         ...
 
     async def fence(
@@ -170,6 +174,14 @@ class OrderBook(Protocol):
         """A person ends an undo whose effects are fenced: HANDLED, unless the effect never happened.
         Notes the answer, and closes the submission as `settle` does. False, and nothing changed, if the
         undo had ended before. Idempotent by the answer's ID."""
+        ...
+
+    async def dispatched_by_hand(
+        self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
+    ) -> bool:
+        """A person says that the parcel is gone: from now on no undo voids it, and `fulfil` is to follow.
+        Its fence is there already. False, and nothing changed, if shipping's undo had ended before.
+        Idempotent by the answer's ID."""
         ...
 
     async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:

@@ -149,8 +149,9 @@ class CurrentRun:
 
 def is_abandoned(ref: SubmissionRef, current: CurrentRun | None) -> bool:
     """Whether no workflow is at work on this submission; None is what the server answers for an ID that it
-    has never seen, or has forgotten."""
-    return current is None or not current.is_open or current.submission != ref.submission
+    has never seen, or has forgotten. Another submission of the order that is open settles this one before
+    it charges, and a person may be answering there: two must not undo it at once."""
+    return current is None or not current.is_open
 
 
 class OrderRuns(Protocol):

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
     from order_system import policy
     from order_system.attention import (
+        MOST_CHARACTERS_OF_ID,
         Answer,
         AnsweredAs,
         AnswerReceipt,
@@ -146,5 +147,8 @@ def _answered_as(resolution: Resolution) -> AnsweredAs:
 
 
 def _check(answer: Answer) -> None:
+    update = workflow.current_update_info()
+    if update is not None and len(update.id) > MOST_CHARACTERS_OF_ID:
+        raise answer_refused(f"the ID of an Update must be at most {MOST_CHARACTERS_OF_ID} characters")
     if flaw := flaw_in(answer):
         raise answer_refused(flaw)

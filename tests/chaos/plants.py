@@ -184,7 +184,7 @@ REFUND_WITHOUT_VERDICT = Plant(
         ),
         Change(
             "order_system/book.py",
-            "            if needs_verdict and not shipment_is_voided(journal):\n",
+            "            if needs_verdict and not _may_be_given_back(journal):\n",
             "            if False:\n",
         ),
     ),

@@ -14,6 +14,7 @@ from order_system.errors import AnswerLost, Fenced, NotReached, OrderConflict, P
 from order_system.ids import Effect
 from order_system.journal import Attempt, EffectState, Opening, SubmissionStatus
 from order_system.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, UndoResult
+from order_system.models import CommitReceipt, DispatchReceipt, PaymentReceipt
 from tests.fixtures.activity_calls import (
     a_submission,
     inventory_request,
@@ -255,6 +256,32 @@ async def test_a_sibling_that_opens_between_two_looks_at_the_book_is_found_open(
     monkeypatch.setattr(book_reading, "any_opened_since", after_the_sibling_has_opened)
     answer = await book.open_and_claim_charge(a_submission(order, "late"), attempt, opening)
     assert answer == OlderSubmissionOpen(older=sibling)
+    await database.dispose()
+
+
+async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_successor(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of its looks came before its successor opened. On SQLite writers wait for each other."""
+    database = Database(postgresql_url)
+    book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    successor, opening = a_submission(order, "successor"), Opening(total=order.total, currency=order.currency)
+    look = book_reading.submission_of
+
+    async def after_the_successor_is_fulfilled(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(book_reading, "submission_of", look)
+        await book.open_and_claim_charge(successor, attempt, opening)
+        paid = PaymentReceipt(charge_id="ch_1", amount=order.total, currency=order.currency)
+        await book.record(successor, Effect.CHARGE, paid, now)
+        await book.claim(successor, Effect.DISPATCH, attempt)
+        parcel = DispatchReceipt(carrier="DHL", tracking_number="1")
+        await book.fulfil(successor, dispatch=parcel, commit=CommitReceipt(reservation_id="r"), at=now)
+        return await look(*args, **options)
+
+    monkeypatch.setattr(book_reading, "submission_of", after_the_successor_is_fulfilled)
+    answer = await book.open_and_claim_charge(a_submission(order, "zombie"), attempt, opening)
+    assert isinstance(answer, AlreadyFulfilled)
     await database.dispose()
 
 

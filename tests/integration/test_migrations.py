@@ -117,7 +117,7 @@ async def test_nothing_is_missing_that_alembic_does_not_compare(empty_database: 
         by_migration = await connection.run_sync(migrated)
         assert by_migration == await connection.run_sync(created)
         indexes = by_migration["book_submissions"]["indexes"]
-        assert "'open'" in str(indexes["book_one_open"])
+        assert "'open'" in str(indexes["book_one_live"])
 
 
 async def test_each_revision_can_be_left_and_entered_again(database: Database) -> None:

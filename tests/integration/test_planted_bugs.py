@@ -84,7 +84,7 @@ async def test_no_unique_key_in_the_world(parts: Parts, sqlite_url: str, databas
 
 
 async def test_a_refund_before_shippings_verdict(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book_module, "shipment_is_voided", lambda _journal: True)
+    monkeypatch.setattr(book_module, "_may_be_given_back", lambda _journal: True)
     order = an_order()
     await run_activity(parts.payment.charge, payment_request(order))
     await run_activity(parts.inventory.reserve, inventory_request(order))

@@ -449,6 +449,11 @@ async def test_the_schedule_is_made_changed_and_taken_away(
     await asyncio.gather(*(scheduled.ensure_schedule(hourly) for _ in range(4)))
     handle = shop.temporal.get_schedule_handle(RECONCILIATION)
     await handle.pause(note="by the operator")
+
+    async def paused() -> bool:  # the server answers before it has done so
+        return (await handle.describe()).schedule.state.paused
+
+    await eventually(paused, WAIT_SECONDS, "the schedule to be paused")
     await scheduled.ensure_schedule(daily)
     found = (await handle.describe()).schedule
     assert [each.every for each in found.spec.intervals] == [daily]

@@ -1,15 +1,16 @@
 """What the book makes of a person's answer, in exact orders of events; on SQLite and on PostgreSQL."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from order_system.attention import AnsweredAs, AnswerRecord
-from order_system.errors import Fenced, NotReached, VerdictMissing
+from order_system.errors import AnswerLost, Fenced, NotReached, VerdictMissing
 from order_system.ids import Effect, Step
 from order_system.journal import EffectState, SubmissionStatus
-from order_system.messages import HandledUndo, UndoResult
+from order_system.messages import HandledUndo, OrderStatus, UndoResult, Verdict
 from order_system.models import Order
 from tests.fixtures.activity_calls import (
     FAILED,
@@ -124,3 +125,85 @@ async def test_what_never_happened_is_not_handled_but_fenced(parts: Parts) -> No
     assert (await parts.book.journal(a_submission(order)))[Effect.CHARGE].state == EffectState.FENCED
     assert await status(parts, order) == SubmissionStatus.FAILED
     assert (await parts.audit()).clean
+
+
+# --- two who undo at once -------------------------------------------------------------------------
+
+
+async def test_a_refund_does_not_outlive_its_attempt(parts: Parts) -> None:
+    """After it, a person may have been told that theirs counts."""
+    order = await an_order_with_a_label(parts)
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    await run_activity(parts.inventory.release, undo_request(order))
+    stalled = parts.stage.hold("before refund")
+    limit = timedelta(milliseconds=300)
+    late = asyncio.create_task(run_activity(parts.payment.refund, undo_request(order), limit=limit))
+    await stalled.reached()
+    with pytest.raises(TimeoutError):
+        await late
+    assert (await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT))).recorded
+    assert Accounts(await parts.world.statement(), order).refunded == 0
+
+
+async def test_a_person_voids_while_an_undo_finishes_the_dispatch(parts: Parts) -> None:
+    """The undo has learned that the parcel is gone, and written it down: the person is told so."""
+    order = await an_order_with_a_label(parts)
+    parts.stage.answer_lost("dispatch", times=1)
+    with pytest.raises(AnswerLost):
+        await run_activity(parts.shipping.dispatch, shipping_request(order))
+    stalled = parts.stage.hold("before commit")
+    other = asyncio.create_task(run_activity(parts.shipping.void_shipment, undo_request(order)))
+    await stalled.reached()
+    answer = handled(order, Step.SHIPPING, AnsweredAs.VOIDED)
+    person = await run_activity(parts.desk.settle_by_hand, answer)
+    assert (person.recorded, person.undo.result) == (False, UndoResult.ALREADY_DISPATCHED)
+    stalled.let_go()
+    assert (await other).result is UndoResult.ALREADY_DISPATCHED
+    assert await status(parts, order) == SubmissionStatus.FULFILLED
+    assert (await parts.audit()).clean
+
+
+async def test_a_parcel_that_is_found_gone_too_late_changes_nothing(parts: Parts) -> None:
+    """A person has settled it as voided while the carrier was being asked."""
+    order = await an_order_with_a_label(parts)
+    parts.stage.answer_lost("dispatch", times=1)
+    with pytest.raises(AnswerLost):
+        await run_activity(parts.shipping.dispatch, shipping_request(order))
+    stalled = parts.stage.hold("after void")
+    other = asyncio.create_task(run_activity(parts.shipping.void_shipment, undo_request(order)))
+    await stalled.reached()
+    await run_activity(parts.desk.settle_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED))
+    stalled.let_go()
+    with pytest.raises(Fenced):
+        await other
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order))
+    assert await status(parts, order) == SubmissionStatus.FAILED
+
+
+async def test_another_undo_cannot_void_what_a_person_has_said_is_dispatched(parts: Parts) -> None:
+    order = await an_order_with_a_label(parts)
+    stalled = parts.stage.hold("before commit")
+    answer = handled(order, Step.SHIPPING, AnsweredAs.DISPATCHED)
+    desk = asyncio.create_task(run_activity(parts.desk.settle_by_hand, answer))
+    await stalled.reached()
+    # Whoever comes now finds the parcel gone, and finishes the rest.
+    other = await run_activity(parts.shipping.void_shipment, undo_request(order))
+    assert other.result is UndoResult.ALREADY_DISPATCHED
+    assert await status(parts, order) == SubmissionStatus.FULFILLED
+    stalled.let_go()
+    assert (await desk).recorded
+    accounts = Accounts(await parts.world.statement(), order)
+    assert (accounts.captured - accounts.refunded, accounts.reservations) == (order.total, ["committed"])
+    assert (await parts.audit()).clean
+
+
+async def test_a_reason_may_hold_anything(parts: Parts) -> None:
+    """PostgreSQL keeps no NUL: the last undo could never close the order."""
+    order = await an_order_with_a_label(parts)
+    verdict = Verdict(status=OrderStatus.FAILED, reason="ShippingRefused: bad \x00\n body" + "!" * 5_000)
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, verdict=verdict))
+    record = (await parts.book.find([order.order_id]))[order.order_id]
+    assert record.status == SubmissionStatus.FAILED
+    assert (record.reason or "").startswith("ShippingRefused: bad    body!")

@@ -23,14 +23,12 @@ OURS = SubmissionRef(order_id="A-1", submission="ours", fingerprint="f")
     [
         (CurrentRun("ours", is_open=True), False),
         (CurrentRun("ours", is_open=False), True),
-        (CurrentRun("another", is_open=True), True),
+        (CurrentRun("another", is_open=True), False),
         (CurrentRun("another", is_open=False), True),
         (None, True),
     ],
 )
-def test_only_an_open_run_of_the_same_submission_is_at_work_on_it(
-    current: CurrentRun | None, abandoned: bool
-) -> None:
+def test_whoever_is_open_under_the_orders_id_settles_it(current: CurrentRun | None, abandoned: bool) -> None:
     assert is_abandoned(OURS, current) is abandoned
 
 
