@@ -11,8 +11,8 @@ from order_system.simulation.faults import load_faults
 from order_system.simulation.world import SimulatedWorld
 from tests.fixtures.shop import Shop, an_order
 
-ORDERS = 100
-AT_ONCE = 60
+ORDERS = 50
+AT_ONCE = 40
 SEED = 7
 SECONDS = 170
 
