@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from order_system.batch_client import LineOutcome
 from order_system.batch_files import FileRef
+from order_system.batch_reports import LineOutcome
 from order_system.bootstrap import OrderSystem
 from order_system.cli.batch_rejects import rejects_from
 from order_system.cli.screen import Screen

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_system.batch_client import Plan
 from order_system.batch_files import FileRef
 from order_system.batch_files.findings import ProblemKind, RowProblem
+from order_system.batch_reports import Plan
 from order_system.batches import Fate
 from order_system.bootstrap import OrderSystem
 from order_system.cli.batch_views import named, number_of

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import IO, Any, cast
 
-from order_system.batch_client import LineOutcome
 from order_system.batch_files import FileFormat, FileRef, FileRefused
 from order_system.batch_files.csv_rows import Row
 from order_system.batch_files.inspection import chunks_from
 from order_system.batch_files.pages import rows_of
 from order_system.batch_files.sources import Source, open_source
+from order_system.batch_reports import LineOutcome
 from order_system.csv_orders import REJECT_REASON, defuse
 
 MAX_RAW_BYTES = 10_000_000

@@ -10,7 +10,7 @@ from activities.batch import BatchActivities
 from order_system import policy
 from order_system.batch_files.columns import parse_mapping
 from order_system.batch_ports import NotedOrder
-from order_system.batches import BatchCounts, BatchRecord, BatchRequest, Fate, LookUpRequest, PageRequest
+from order_system.batches import BatchCounts, Fate, LookUpRequest, PageRequest
 from order_system.csv_orders import OrderFiles
 from order_system.journal import SubmissionRecord, SubmissionStatus
 from order_system.models import SubmissionRef
@@ -23,28 +23,16 @@ CONSTANTS = (
 
 
 class FewLines:
+    """What reading a page and looking orders up asks of the book, and no more."""
+
     def __init__(self, *known: SubmissionRecord) -> None:
         self.known = {record.ref.order_id: record for record in known}
-
-    async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
-        raise NotImplementedError
-
-    async def newest_batch(self, batch: str) -> BatchRecord | None:
-        raise NotImplementedError
 
     async def note_orders(self, batch: str, run: str, orders: Sequence[NotedOrder]) -> dict[str, int]:
         return {order.order_id: order.first_line for order in orders}
 
     async def note_fates(self, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
         pass
-
-    async def fates(
-        self, batch: str, run: str, order_ids: Sequence[str]
-    ) -> dict[str, tuple[int, Fate | None]]:
-        raise NotImplementedError
-
-    async def orders_of(self, batch: str, run: str) -> list[str]:
-        raise NotImplementedError
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
         return {order_id: self.known[order_id] for order_id in order_ids if order_id in self.known}

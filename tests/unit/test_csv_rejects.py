@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batch_client import LineOutcome
+from order_system.batch_reports import LineOutcome
 from order_system.cli.batch_outcome import OutcomeFile
 from order_system.cli.batch_rejects import rejects_from
 from order_system.csv_orders import ColumnMapping, FileRef
