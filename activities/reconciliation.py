@@ -97,7 +97,9 @@ class ReconciliationActivities:
 
         async def answer(key: KeyInDoubt) -> KeyAnswer:
             async with places:
-                return await self._ask_for(key, attempt.now())
+                answered = await self._ask_for(key, attempt.now())
+            activity.heartbeat()
+            return answered
 
         return KeyPage(
             answers=tuple(await asyncio.gather(*map(answer, keys))),

@@ -164,6 +164,9 @@ SETTLE_ATTEMPT = timedelta(seconds=20)
 KEYS_ATTEMPT = timedelta(minutes=2)
 """One page of keys in doubt, if each gateway call takes all its time."""
 
+KEYS_HEARTBEAT = timedelta(seconds=20)
+"""Longer than the gateway calls that are under way at once: so soon a worker that died is missed."""
+
 IN_DOUBT_HORIZON = timedelta(hours=1)
 """How long a key is asked for again after its undo found nothing. The attempt that was not answered was
 given up long before; this is for a request that is still queued somewhere between us and the gateway."""

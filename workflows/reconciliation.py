@@ -129,6 +129,7 @@ class ReconciliationWorkflow:
             ReconciliationActivities.ask_again,
             KeyPageRequest(after_key=self._so_far.after_key),
             start_to_close_timeout=policy.KEYS_ATTEMPT,
+            heartbeat_timeout=policy.KEYS_HEARTBEAT,
             retry_policy=policy.RECONCILE_RETRY,
             summary="did keys in doubt happen after all?",
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
+from order_system import policy
 from tests.chaos.points import BOOK_CALLS, EFFECTS, GATEWAY_CALLS, UNDOS, after, before
 
 
@@ -35,10 +36,14 @@ class Blow(StrEnum):
 COSTLY = {Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
 """They strike everybody who is under way: each planned case once, and no repeats."""
 
-ATTEMPTS = 6
-"""Of an effect: policy.EFFECT_RETRY."""
 UNTIL_ATTENTION = 6
 """So often an undo fails before policy.ATTENTION_AFTER has passed."""
+
+
+def attempts_at(call: str) -> int:
+    """How many attempts an effect has before its step has failed for good."""
+    retry = policy.NOTIFY_RETRY if call == "notify" else policy.EFFECT_RETRY
+    return retry.maximum_attempts
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,13 @@ def _gateway_cases() -> Iterator[Fault]:
             if call in EFFECTS:
                 yield Fault(point, (Blow.CANCEL_CHILD,))
                 yield Fault(point, (Blow.TERMINATE_CHILD,))
-                yield Fault(point, (Blow.ERROR,) * ATTEMPTS)
+                yield Fault(point, (Blow.ERROR,) * attempts_at(call))
             if call in UNDOS:
                 yield Fault(point, (Blow.ERROR,) * UNTIL_ATTENTION)
         yield Fault(before(call), (Blow.RACE, Blow.MEET))
         if call in EFFECTS and call != "commit":
             for last in (Blow.STALL, Blow.LATE):
-                yield Fault(before(call), (*(Blow.ERROR,) * (ATTEMPTS - 1), last))
+                yield Fault(before(call), (*(Blow.ERROR,) * (attempts_at(call) - 1), last))
 
 
 def _book_cases() -> Iterator[Fault]:
@@ -82,7 +87,7 @@ def _book_cases() -> Iterator[Fault]:
             after(call) if call.startswith(("claim", "record", "fence")) else before(call), (Blow.CRASH,)
         )
         if call.startswith("claim"):
-            yield Fault(before(call), (Blow.ERROR,) * ATTEMPTS)
+            yield Fault(before(call), (Blow.ERROR,) * attempts_at(call.removeprefix("claim ")))
 
 
 def _cases_for_everybody() -> Iterator[Fault]:

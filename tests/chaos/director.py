@@ -75,6 +75,7 @@ class Director:
         await self._until_nothing_can_land()
         await self._reconcile()
         await self._submit_what_nobody_heard_of()
+        await self._until_the_schedule_rests()
 
     async def submit_what_no_worker_sees(self) -> None:
         for order in self._run.plan.orders:
@@ -148,17 +149,26 @@ class Director:
             and (order_id not in records or records[order_id].status is SubmissionStatus.OPEN)
         ]
 
-    async def _until_nothing_runs(self) -> None:
+    async def _until_nothing_runs(self, *, nor_the_reconciler: bool = False) -> None:
         """Several looks, since the server lists with a delay. What is open in the book then, and was not
         terminated, is judged later."""
         quiet = 0
         while quiet < QUIET_LOOKS:
-            busy = self._submitting > 0 or bool(await self._running())
-            quiet = 0 if busy else quiet + 1
+            running = await self._running()
+            if not nor_the_reconciler:
+                running = {each for each in running if not each.startswith(RECONCILIATION)}
+            quiet = 0 if running or self._submitting else quiet + 1
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def _until_the_schedule_rests(self) -> None:
+        """A run of the reconciler that is under way is no order that was forgotten; but one that does not
+        end is judged like any other workflow."""
+        if self._arena.system.settings.reconcile_every:
+            await self._run.temporal.get_schedule_handle(RECONCILIATION).pause(note="chaos: all is quiet")
+        await self._until_nothing_runs(nor_the_reconciler=True)
+
     async def _running(self) -> set[str]:
-        """Order workflows that the server has open, but for those that wait for a person for ever."""
+        """Workflows that the server has open, but for orders that wait for a person for ever."""
         running: set[str] = set()
         queue = self._arena.system.settings.task_queue
         query = f"TaskQueue = '{queue}' AND ExecutionStatus = 'Running'"
@@ -166,7 +176,7 @@ class Director:
             async for found in self._run.temporal.list_workflows(query):
                 running.add(found.id)
             stuck = {order_workflow_id(each.order_id) for each in self._planned.values() if each.stays_stuck}
-            return {each for each in running - stuck if not each.startswith(RECONCILIATION)}
+            return running - stuck
         return {"the server does not answer"}
 
     async def _reconcile(self) -> None:

@@ -21,7 +21,7 @@ from order_system import policy
 from order_system.errors import AnswerLost, NotReached
 from order_system.ids import batch_workflow_id, order_workflow_id
 from order_system.simulation.faults import chance
-from tests.chaos.cases import ATTEMPTS, Blow, Fault
+from tests.chaos.cases import Blow, Fault, attempts_at
 from tests.chaos.diary import IN_TIME, Diary, Entry
 from tests.chaos.points import after, before, child_at, is_gateway
 from tests.chaos.stage import Stage
@@ -158,7 +158,8 @@ class FaultLayer:
 def _missed(fault: Fault) -> int:
     """Blows that end with one for the last attempt are counted by attempts: a kill or an outage may take an
     attempt before it comes here, and the last one must be met all the same."""
-    by_attempts = len(fault.blows) == ATTEMPTS and fault.blows[-1] in LANDS
+    last = attempts_at(fault.point.partition(" ")[2])
+    by_attempts = len(fault.blows) == last and fault.blows[-1] in LANDS
     return activity.info().attempt - 1 if by_attempts else 0
 
 

@@ -21,6 +21,7 @@ WAITS = (
     "WORKER_DRAIN",
     "DATABASE_BUSY",
     "PAGE_ATTEMPT",
+    "KEYS_HEARTBEAT",
 )
 STICKY = timedelta(seconds=10)
 """The SDK's default: how long a workflow task waits for the worker that knows the workflow."""

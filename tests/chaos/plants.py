@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.arena import ROOT
-from tests.chaos.cases import ATTEMPTS, Blow, Fault
+from tests.chaos.cases import Blow, Fault, attempts_at
 from tests.chaos.plan import REFUSED_AT_DISPATCH, PlannedOrder
 
 SOURCES = ("order_system", "workflows", "activities", "tests/chaos", "tests/__init__.py", "worker.py")
@@ -123,7 +123,10 @@ ONLY_COMPLETED_STEPS_UNDONE = Plant(
             "    async def _undo(self, step",
         ),
     ),
-    (Fault("after charge", (Blow.ERROR,) * ATTEMPTS), Fault("after reserve", (Blow.ERROR,) * ATTEMPTS)),
+    (
+        Fault("after charge", (Blow.ERROR,) * attempts_at("charge")),
+        Fault("after reserve", (Blow.ERROR,) * attempts_at("reserve")),
+    ),
 )
 
 CANCEL_NOT_CAUGHT = Plant(
@@ -188,7 +191,7 @@ REFUND_WITHOUT_VERDICT = Plant(
             "            if False:\n",
         ),
     ),
-    (Fault("after dispatch", (Blow.ERROR,) * ATTEMPTS),),
+    (Fault("after dispatch", (Blow.ERROR,) * attempts_at("dispatch")),),
 )
 
 PLANTS = (

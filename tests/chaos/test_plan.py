@@ -4,10 +4,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from order_system import policy
 from tests.chaos.cases import Fault, catalogue
 from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
 from tests.chaos.plants import PLANTS
-from tests.chaos.points import BOOK_CALLS, GATEWAY_CALLS, Row, after, before, row_of
+from tests.chaos.points import BOOK_CALLS, CLAIMED, EFFECTS, GATEWAY_CALLS, Row, after, before, row_of
 from tests.chaos.report import COLUMNS
 from tests.chaos.vacuity import vacuous
 
@@ -44,6 +47,14 @@ def test_the_catalogue_strikes_every_named_point_and_fills_the_matrix() -> None:
 
 def columns_of(fault: Fault) -> set[str]:
     return {name for name, blows in COLUMNS.items() if set(blows) & set(fault.blows)}
+
+
+@pytest.mark.parametrize("call", [*EFFECTS, *(f"claim {effect}" for effect in CLAIMED)])
+def test_no_case_holds_a_blow_for_an_attempt_that_never_comes(call: str) -> None:
+    effect = call.removeprefix("claim ")
+    allowed = (policy.NOTIFY_RETRY if effect == "notify" else policy.EFFECT_RETRY).maximum_attempts
+    longest = max(len(fault.blows) for fault in catalogue() if fault.point == before(call))
+    assert allowed == longest
 
 
 def test_a_run_in_which_nothing_happened_is_no_success() -> None:

@@ -397,6 +397,17 @@ async def test_what_a_zombie_left_behind_the_fence_is_given_back(shop: Shop) -> 
     assert [doubt.order_id for doubt in (await shop.audit()).in_doubt] == [nothing.order_id]
 
 
+async def test_a_page_of_keys_whose_worker_has_died_is_asked_for_again_long_before_its_time_is_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "KEYS_HEARTBEAT", timedelta(seconds=1))
+    silent = shop.stage.hold("before keys_in_doubt")
+    async with shop.open(), asyncio.timeout(policy.KEYS_ATTEMPT.total_seconds() / 4):
+        await shop.reconcile()
+        silent.let_go()
+    assert shop.stage.calls["before keys_in_doubt"] == 2
+
+
 async def test_after_the_horizon_a_key_is_asked_for_once_more_and_settled(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
