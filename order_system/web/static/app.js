@@ -1,0 +1,71 @@
+// The little that plain pages cannot do: times in the viewer's zone, and no stale page that looks alive.
+// Everything works without it.
+"use strict";
+
+(() => {
+  // --- times in the viewer's zone ----------------------------------------------------------------
+
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+  const inWords = (moment) => {
+    const today = new Date();
+    if (moment.toDateString() === today.toDateString()) return clock.format(moment);
+    const date = moment.getFullYear() === today.getFullYear() ? day : dayAndYear;
+    return `${date.format(moment)}, ${clock.format(moment)}`;
+  };
+
+  const localize = () => {
+    for (const element of document.querySelectorAll("time[datetime]")) {
+      const moment = new Date(element.dateTime);
+      const words = inWords(moment);
+      if (!Number.isNaN(moment.valueOf()) && element.textContent !== words) element.textContent = words;
+    }
+  };
+
+  // An observer, since it runs before anything is painted: nobody sees UTC flash up when a part is renewed.
+  const watching = new MutationObserver(localize);
+  const startClocks = () => {
+    const zone = document.getElementById("zone");
+    if (zone) zone.textContent = clock.resolvedOptions().timeZone;
+    localize();
+    watching.observe(document.body, { childList: true, subtree: true, characterData: true });
+  };
+
+  // --- parts that renew themselves ---------------------------------------------------------------
+
+  const said = (alive) => document.body.classList.toggle("not-updating", !alive);
+
+  document.addEventListener("htmx:before:request", (event) => {
+    if (document.hidden) event.preventDefault();
+  });
+  document.addEventListener("htmx:response:error", () => said(false));
+  document.addEventListener("htmx:error", () => said(false));
+  document.addEventListener("htmx:after:swap", () => said(true));
+
+  const live = () => document.querySelectorAll("[hx-trigger]");
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) for (const part of live()) htmx.trigger(part, "every");
+  });
+  // What is under way when the page is left is no failure.
+  window.addEventListener("pagehide", () => {
+    for (const part of live()) htmx.trigger(part, "htmx:abort");
+  });
+
+  // --- forms -------------------------------------------------------------------------------------
+
+  // Nobody sends an answer twice by a double click.
+  document.addEventListener("submit", (event) => {
+    for (const button of event.target.querySelectorAll("button:not([name])")) button.disabled = true;
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false;
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  });
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startClocks);
+  else startClocks();
+})();
