@@ -1,6 +1,7 @@
-"""Spans of time as people write them in an order: a whole number and its unit, `90s`, `15m`, `2h`, `3d`."""
+"""Spans of time: as people write them in an order, a whole number and its unit, `90s`, `15m`, `2h`, `3d`; and
+as people read them, `792 ms`, `3.1 s`, `1 h 58 m`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -17,3 +18,27 @@ def duration_text(span: timedelta) -> str:
     seconds = round(span.total_seconds())
     unit, length = next((unit, length) for unit, length in _SECONDS.items() if seconds % length == 0)
     return f"{seconds // length}{unit}"
+
+
+def in_time(milliseconds: int) -> str:
+    """For people, in about three digits."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} m {int(seconds) % 60:02} s"
+    minutes = int(seconds) // 60
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} m"
+    return f"{minutes // (24 * 60)} d {minutes // 60 % 24:02} h"
+
+
+def milliseconds_between(began: datetime, ended: datetime) -> int:
+    """Never below 0: the server's clock may be ahead of ours."""
+    return max(0, round((ended - began).total_seconds() * 1000))
+
+
+def time_between(earlier: datetime, later: datetime) -> str:
+    return in_time(milliseconds_between(earlier, later))

@@ -11,8 +11,9 @@ from rich.text import Text
 from order_system.cli.options import Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import ATTENTION, CLEAN, configured, open_session
-from order_system.cli.views import hold_words, time_between
+from order_system.cli.views import hold_words
 from order_system.concerns import Concern, ConcernKind
+from order_system.durations import time_between
 
 MAX_SHOWN = 100
 """Concerns in the table for people; `--json` has them all."""

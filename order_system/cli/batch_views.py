@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.batches import BatchCounts, BatchProgress
-from order_system.cli.views import STATUS_STYLE, in_time
+from order_system.cli.views import STATUS_STYLE
+from order_system.durations import in_time
 from order_system.messages import OrderStatus
 
 MAX_SHOWN = 20

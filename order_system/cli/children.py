@@ -12,7 +12,7 @@ from order_system.child import Child, StartedBy, WorkflowState
 from order_system.cli.options import Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import CLEAN, configured, open_session
-from order_system.cli.views import in_time
+from order_system.durations import in_time
 
 MAX_SHOWN = 200
 """Children in the table for people; `--json` has them all."""

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from order_system.audit import AuditReport, HandledEffect, UnsettledEffect
 from order_system.bootstrap import Scenario
-from order_system.cli.views import STATUS_STYLE, cause, in_time, milliseconds_taken, status_words
+from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken, status_words
+from order_system.durations import in_time
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress, UndoState
 

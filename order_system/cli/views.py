@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from order_system.durations import in_time, milliseconds_between, time_between
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 
@@ -123,36 +124,13 @@ def milliseconds_taken(order: OrderProgress, now: datetime) -> int | None:
     if not began:
         return None
     end = max(ended, default=now) if order.closed else now
-    return _milliseconds(min(began), end)
+    return milliseconds_between(min(began), end)
 
 
 def _step_milliseconds(step: StepProgress, now: datetime) -> int | None:
     if step.status is StepState.RUNNING and step.started_at is not None:
-        return _milliseconds(step.started_at, now)
+        return milliseconds_between(step.started_at, now)
     return step.duration_ms
-
-
-def _milliseconds(began: datetime, ended: datetime) -> int:
-    # The server's clock may be ahead of ours.
-    return max(0, round((ended - began).total_seconds() * 1000))
-
-
-def in_time(milliseconds: int) -> str:
-    if milliseconds < 1000:
-        return f"{milliseconds} ms"
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60} m {int(seconds) % 60:02} s"
-    minutes = int(seconds) // 60
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} m"
-    return f"{minutes // (24 * 60)} d {minutes // 60 % 24:02} h"
-
-
-def time_between(earlier: datetime, later: datetime) -> str:
-    return in_time(_milliseconds(earlier, later))
 
 
 def hold_words(until: datetime, now: datetime) -> str:

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console, Group, RenderableType
 
 from order_system.cli.reports import OrderResult, results_table
-from order_system.cli.views import changes, in_time, live_orders, order_tree, progress_line
+from order_system.cli.views import changes, live_orders, order_tree, progress_line
+from order_system.durations import in_time
 from order_system.ids import Step, order_workflow_id, step_workflow_id
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
