@@ -74,7 +74,8 @@ def drawn(spans: Sequence[Span], now: datetime) -> Drawing | None:
         return None
     first = min(span.began for span in spans)
     goes_on = any(span.ended is None for span in spans)
-    last = max([*(span.ended or now for span in spans), *([now] if goes_on else [])])
+    ends = [span.ended or now for span in spans]
+    last = max([*ends, now]) if goes_on else max(ends)
     # What began and ended in the same millisecond is drawn as well.
     whole = max(1, milliseconds_between(first, last))
     scale = _Scale(first, whole)

@@ -1,0 +1,56 @@
+"""`/login`: a key is taken once, and kept in a cookie that no script reads and no other site's page sends."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from order_system.web.access import Access
+from order_system.web.pages.visit import bare_page, redirect
+from order_system.web.sessions import clear_cookie, set_cookie
+
+router = APIRouter()
+HOME = "/"
+
+
+@router.get("/login")
+async def ask(request: Request, next: str = HOME) -> Response:  # noqa: A002  (the query's own name)
+    if _access(request).is_open:
+        return redirect(HOME)
+    return bare_page(request, "login.html", next=ours(next), refused=None)
+
+
+@router.post("/login")
+async def take(
+    request: Request,
+    key: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = HOME,  # noqa: A002
+) -> Response:
+    access = _access(request)
+    if access.is_open:
+        return redirect(HOME)
+    session = access.sessions.opened_with(key.strip())
+    if session is None:
+        return bare_page(request, "login.html", status=401, next=ours(next), refused="No such key is known here.")
+    response = redirect(ours(next))
+    set_cookie(response, session, secure=request.url.scheme == "https")
+    return response
+
+
+@router.post("/logout")
+async def leave() -> Response:
+    response = redirect("/login")
+    clear_cookie(response)
+    return response
+
+
+def ours(address: str) -> str:
+    """The address if it is one of our pages, else the first page: a link to us leads to nobody else."""
+    parts = urlsplit(address)
+    foreign = parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//")
+    return HOME if foreign or "\\" in address or not address.isprintable() else address
+
+
+def _access(request: Request) -> Access:
+    return request.app.state.access

@@ -1,0 +1,135 @@
+"""One request for a page: who looks at it, and how pages are drawn.
+
+Templates escape whatever they are given, always; nothing in here marks text as safe.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from order_system import policy
+from order_system.web.access import Caller, Viewer
+from order_system.web.pages import words
+from order_system.web.problems import detail_of
+from order_system.web.services import Given, Services
+
+SAID = {
+    "submitted": "The order is submitted.",
+    "submitted-before": "This order was submitted before, with the same content; it is not started again.",
+    "cancel-asked": "The cancel is asked for. What comes of it shows here.",
+    "cancelled": "The order is cancelled.",
+    "cancel-too-late": "The cancel came too late: the parcel was with the carrier, so the order is fulfilled.",
+    "cancel-closed": "There was nothing to cancel any more.",
+    "answered": "The answer is taken, and kept with the order.",
+    "batch-started": "The batch is started.",
+    "batch-running": "This batch is running already, with the same file; it is not started again.",
+    "batch-told": "The batch is told. What comes of it shows within a moment.",
+}
+"""What a page says first after something was done. Addresses carry the key: nobody else puts words into our
+mouth by a link."""
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("order_system.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(in_words=words.in_words, iso=words.iso, utc=words.utc)  # pyright: ignore[reportUnknownMemberType]
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+@dataclass(frozen=True)
+class _Visit:
+    request: Request
+    services: Given
+    caller: Viewer
+
+    @property
+    def now(self) -> datetime:
+        return self.services.now()
+
+    @property
+    def here(self) -> str:
+        """This page's address, for its parts that renew themselves."""
+        query = self.request.query_params
+        kept = [(name, value) for name, value in query.multi_items() if name != "said"]
+        return str(self.request.url.replace(scheme="", netloc="").replace_query_params(**dict(kept)))
+
+    async def page(
+        self, template: str, *, place: str = "", status: int = HTTPStatus.OK, calm: bool = False, **context: Any
+    ) -> Response:
+        """`calm`: nothing on it changes soon, so that it need not be renewed as often."""
+        text = _TEMPLATES.get_template(template).render(
+            **_frame(self.services, self.caller),
+            place=place,
+            here=self.here,
+            pace=_seconds(policy.PAGE_RENEWED_SELDOM if calm else policy.PAGE_RENEWED),
+            said=SAID.get(self.request.query_params.get("said", "")),
+            waiting=await self.services.lists.waiting(),
+            **context,
+        )
+        return HTMLResponse(text, status)
+
+
+Visit = Annotated[_Visit, Depends(_Visit)]
+"""A route's parameter: `visit: Visit`."""
+
+
+def redirect(address: str, said: str | None = None) -> RedirectResponse:
+    """After something was done: loading the page again does not do it again."""
+    return RedirectResponse(f"{address}?said={said}" if said else address, HTTPStatus.SEE_OTHER)
+
+
+def bare_page(request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
+    """For who has not said who they are, and for when something is wrong: asks nobody anything."""
+    services: Services = request.app.state.services
+    caller: Caller | None = getattr(request.state, "caller", None)
+    text = _TEMPLATES.get_template(template).render(
+        **_frame(services, caller), place="", said=None, waiting=0, **context
+    )
+    return HTMLResponse(text, status)
+
+
+def problem_page(request: Request, answer: Response) -> Response:
+    """A problem as people see it."""
+    page = bare_page(
+        request,
+        "problem.html",
+        status=answer.status_code,
+        title=_TITLES.get(answer.status_code, HTTPStatus(answer.status_code).phrase),
+        detail=detail_of(answer),
+    )
+    page.headers.update({name: value for name, value in answer.headers.items() if name in _KEPT})
+    return page
+
+
+_KEPT = ("retry-after", "connection")
+_TITLES = {
+    403: "That is not yours to do",
+    404: "There is nothing here",
+    409: "That does not fit how things stand",
+    413: "That is too large",
+    422: "Something is wrong with that",
+    500: "Something went wrong here",
+    502: "The Temporal server refuses",
+    503: "Something does not answer just now",
+}
+
+
+def _frame(services: Services, caller: Caller | None) -> dict[str, Any]:
+    return {"visitor": caller, "ui_url": services.links.ui_url}
+
+
+def _seconds(span: Any) -> str:
+    return f"{span.total_seconds():g}s"

@@ -1,0 +1,53 @@
+"""How pages say things: states in words, moments, amounts of things."""
+
+from datetime import UTC, datetime
+
+from order_system.messages import OrderStatus
+from order_system.progress import OrderProgress, UndoProgress, UndoState
+
+STATUS_WORDS = {status: str(status).replace("_", " ") for status in OrderStatus}
+
+
+def in_words(state: str) -> str:
+    """`needs_attention` as people write it."""
+    return state.replace("_", " ")
+
+
+def iso(moment: datetime) -> str:
+    """For `<time datetime>`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc(moment: datetime) -> str:
+    """For who has no script that knows the viewer's zone."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def share(part: int, whole: int) -> str:
+    """Of 0, nothing is said."""
+    if not whole or not part:
+        return "0 %"
+    percent = 100 * part / whole
+    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
+def status_words(order: OrderProgress) -> str:
+    if order.status is OrderStatus.RUNNING and order.compensations:
+        return "being undone"
+    return STATUS_WORDS[order.status]
+
+
+def undo_words(undo: UndoProgress) -> str:
+    match undo.status:
+        case UndoState.DONE:
+            return undo.reason or "undone"
+        case UndoState.HANDLED:
+            return f"handled {undo.reason or 'by hand'}"
+        case UndoState.STUCK:
+            return f"undo is stuck: {undo.reason or 'no reason known'}"
+        case UndoState.PENDING:
+            return f"being undone{f': {undo.reason}' if undo.reason else ''}"
