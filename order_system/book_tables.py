@@ -24,7 +24,7 @@ submissions = Table(
     Column("order_id", String(64), primary_key=True),
     Column("submission", String(64), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
-    Column("batch", String(255), index=True),
+    Column("batch", String(255)),
     Column("namespace", String(255), nullable=False),
     Column("status", String(16), nullable=False),
     Column("failed_step", String(16)),
@@ -42,7 +42,10 @@ submissions = Table(
         sqlite_where=text("status IN ('open', 'fulfilled')"),
         postgresql_where=text("status IN ('open', 'fulfilled')"),
     ),
-    Index("book_by_status", "status", "opened_at"),
+    # For lists, newest first: of all orders, of one status, of one batch.
+    Index("book_by_time", "opened_at", "order_id"),
+    Index("book_by_status", "status", "opened_at", "order_id"),
+    Index("book_by_batch", "batch", "opened_at", "order_id"),
 )
 
 effects = Table(

@@ -21,6 +21,7 @@ from order_system.abandoned import AbandonedFinder
 from order_system.batch_book import SqlBatchBook
 from order_system.batch_client import BatchClient
 from order_system.book import SqlOrderBook
+from order_system.book_listing import SqlOrderListing
 from order_system.client import OrderClient
 from order_system.csv_orders import OrderFiles
 from order_system.database import Database
@@ -50,6 +51,7 @@ class OrderSystem:
     database: Database
     book: SqlOrderBook
     batch_book: SqlBatchBook
+    listing: SqlOrderListing
     files: OrderFiles
     world: SimulatedWorld
 
@@ -137,7 +139,8 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
             database,
             SqlOrderBook(database),
             SqlBatchBook(database),
-            OrderFiles(settings.file_roots),
+            SqlOrderListing(database),
+            OrderFiles(settings.readable_roots),
             world,
         )
     finally:

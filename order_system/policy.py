@@ -243,6 +243,40 @@ WATCH_AT_ONCE = 20
 """Orders that a live view asks about at once, of however many it shows."""
 
 
+# --- pages and API --------------------------------------------------------------------------------
+
+JSON_BODY_BYTES = 1_000_000
+"""Of a request that is one JSON document: the largest order that the door lets in is well below it."""
+
+JSON_BODY_WITHIN = timedelta(seconds=10)
+"""From a request's head to the end of such a body."""
+
+UPLOAD_BYTES = 500_000_000
+"""Of a file of orders that is uploaded: some two million orders of one line."""
+
+UPLOAD_IDLE = timedelta(seconds=10)
+UPLOAD_WITHIN = timedelta(minutes=30)
+"""An upload that sends nothing for the first, or is not done within the second, is given up."""
+
+WEB_SESSION = timedelta(hours=12)
+"""How long a browser stays logged in; a restart of `serve` ends it sooner."""
+
+EVENTS_POLL = timedelta(seconds=1)
+"""How often an order is looked at for those who listen to its events."""
+
+EVENTS_HEARTBEAT = timedelta(seconds=15)
+"""A listener hears something this often, so that neither it nor a proxy takes the stream for dead."""
+
+EVENTS_AT_ONCE = 100
+"""Listeners of one process; each of them asks the server about its order once a second."""
+
+READY_WITHIN = timedelta(seconds=2)
+"""What database and server may take to answer before the process calls itself not ready."""
+
+WEB_CLOSE = timedelta(seconds=5)
+"""How long requests under way may take when `serve` is told to stop."""
+
+
 def watch_pause(orders: int) -> float:
     """Seconds between two looks at this many orders: a live view must not load the server it watches."""
     return max(WATCH_POLL.total_seconds(), orders * 0.02)

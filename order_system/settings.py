@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from order_system.errors import InvalidSettings
 from order_system.ids import TASK_QUEUE
+from order_system.web_keys import WebKey, parse_keys
 
 PREFIX = "ORDER_"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
@@ -60,6 +61,18 @@ class Settings(BaseSettings):
         pattern="^https?://",
         description="where Temporal's Web UI is, for links, e.g. http://localhost:8233",
     )
+    web_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="the address that `serve` binds to; without ORDER_WEB_KEYS a loopback one",
+    )
+    web_port: int = Field(8080, ge=0, le=65_535, description="the port of `serve`; 0 for any that is free")
+    web_keys: Annotated[tuple[WebKey, ...] | None, NoDecode] = Field(
+        None,
+        repr=False,
+        description="keys for pages and API, separated by commas: viewer:SECRET, operator:SECRET or "
+        "operator@NAME:SECRET; without any, `serve` answers on loopback alone, and to everybody there",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -95,6 +108,11 @@ class Settings(BaseSettings):
             raise ValueError("names no folder")
         return roots
 
+    @field_validator("web_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        return parse_keys(value) if isinstance(value, str) else value
+
     @field_validator("faults")
     @classmethod
     def _known_faults(cls, value: str) -> str:
@@ -110,6 +128,16 @@ class Settings(BaseSettings):
                 "set both, or neither for the defaults"
             )
         return self
+
+    @property
+    def uploads(self) -> Path:
+        """Where `serve` puts the files that are uploaded to it."""
+        return self.data_dir / "uploads"
+
+    @property
+    def readable_roots(self) -> tuple[str, ...]:
+        """Below which batches read their files: first the uploads, whose folder may well be a hidden one."""
+        return (str(self.uploads), *self.file_roots)
 
     @property
     def database(self) -> str:
@@ -139,6 +167,6 @@ def _explain(problem: Any) -> str:
     field = Settings.model_fields.get(name)
     if field is None:
         return f"there is no setting named {name}"
-    # A database URL may hold a password, so its value is not repeated.
-    given = "" if name == "database_url" else f"={problem['input']}"
+    # A database URL may hold a password, and a key is one, so their values are not repeated.
+    given = "" if name in ("database_url", "web_keys") else f"={problem['input']}"
     return f"{PREFIX}{name.upper()}{given}: {reason}. It takes {field.description}; unset it for the default."

@@ -17,6 +17,7 @@ from order_system.cli.options import Embedded, Json
 from order_system.cli.reconcile import reconcile
 from order_system.cli.reports import audit_view, scenarios_table
 from order_system.cli.screen import Screen
+from order_system.cli.serve import serve
 from order_system.cli.session import ATTENTION, CLEAN, configured, exit_code, open_session
 from order_system.cli.status import read_status, show_status
 from order_system.cli.submit import follow, read_file, submit_all, submit_under_free_numbers
@@ -164,6 +165,7 @@ app.command(attention)
 app.command(resolve)
 app.command(retry)
 app.command(give_up)
+app.command(serve)
 
 # Loaded only when it is asked for: it needs examples/, which an installed package does not have.
 app.command(

@@ -48,7 +48,7 @@ async def write_outcome(
         mending = None
         if rejects:
             file = stack.enter_context(_replacing(rejects, ref))
-            mending = stack.enter_context(rejects_from(ref, system.settings.file_roots, file))
+            mending = stack.enter_context(rejects_from(ref, system.settings.readable_roots, file))
         stack.enter_context(screen.waiting(f"reading {ref.url}"))
         async for line in system.batch_client(None).outcome(name):
             by_status[line.status] = by_status.get(line.status, 0) + 1

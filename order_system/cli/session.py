@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from temporalio.client import Client
 
@@ -18,6 +17,7 @@ from order_system.logs import configure_logging
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress
 from order_system.settings import Settings, load_settings
+from order_system.ui_links import UiLinks
 
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""
@@ -58,11 +58,11 @@ class Session:
         return self.page(order.workflow_id, order.run_id)
 
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
-        if self.ui_url is None or run_id is None:
-            return None
-        namespace = quote(self.temporal.namespace, safe="")
-        workflow = f"{quote(workflow_id, safe='')}/{run_id}"
-        return f"{self.ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}/relationships"
+        return self.links.relationships(workflow_id, run_id)
+
+    @property
+    def links(self) -> UiLinks:
+        return UiLinks(self.ui_url, self.temporal.namespace)
 
 
 @asynccontextmanager

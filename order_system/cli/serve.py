@@ -1,0 +1,129 @@
+"""`starter.py serve`: pages and API, over a server and a worker that run elsewhere, or with `--embedded` here."""
+
+import asyncio
+import contextlib
+import importlib.util
+import socket
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from order_system import policy
+from order_system.cli.help import MORE_HELP
+from order_system.cli.options import Embedded
+from order_system.cli.screen import Screen
+from order_system.cli.session import CLEAN, Session, configured, open_session
+from order_system.errors import InvalidSettings, InvalidUsage
+from order_system.settings import Settings
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
+
+serve = App(name="serve", help_epilogue=MORE_HELP)
+
+
+@serve.default
+async def serve_pages(
+    *,
+    host: Annotated[str | None, Parameter(help="The address to bind to, instead of ORDER_WEB_HOST.")] = None,
+    port: Annotated[
+        int | None,
+        Parameter(validator=Number(gte=0, lte=65_535), help="Instead of ORDER_WEB_PORT; 0: any free one."),
+    ] = None,
+    embedded: Embedded = False,
+) -> int:
+    """Serve pages and API until Ctrl-C."""
+    _check_extra()
+    settings, screen = configured(), Screen(as_json=False)
+    host = settings.web_host if host is None else host
+    _check_address(host, settings)
+    with _listening(host, settings.web_port if port is None else port) as listener:
+        async with open_session(settings, screen, embedded=embedded) as session:
+            await _serve(session, screen, listener)
+    return CLEAN
+
+
+def _check_extra() -> None:
+    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InvalidUsage(
+            f"serve needs {', '.join(missing)}, of the extra `web`: pip install 'order-system[web]'"
+        )
+
+
+def _check_address(host: str, settings: Settings) -> None:
+    from order_system.web.access import is_loopback  # noqa: PLC0415 - of the extra
+
+    if settings.web_keys is None and not is_loopback(host):
+        raise InvalidSettings(
+            f"without keys pages and API answer on loopback alone, and {host} is elsewhere: "
+            "set ORDER_WEB_KEYS, or leave --host and ORDER_WEB_HOST out"
+        )
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Generator[socket.socket]:
+    """Bound before anything else is opened, so that a port in use is told at once. Raises InvalidUsage."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as failure:
+        raise InvalidUsage(f"{host} is no address to bind to: {failure.strerror}; see --host") from None
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as failure:
+            raise InvalidUsage(f"{host}:{port} cannot be bound: {failure.strerror}; see --port") from None
+        yield listener
+
+
+async def _serve(session: Session, screen: Screen, listener: socket.socket) -> None:
+    from order_system.web.app import create_app  # noqa: PLC0415 - of the extra
+    from order_system.web.services import services_of  # noqa: PLC0415
+
+    services = services_of(session.system, session.temporal, session.ui_url)
+    server = _server(create_app(services))
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        screen.say(_where(listener, session.system.settings))
+        await asyncio.shield(running)
+    except asyncio.CancelledError:  # Ctrl-C is how it ends
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
+    finally:
+        services.closing.set()
+        server.should_exit = True
+        await running
+
+
+def _server(app: object) -> "Server":
+    from uvicorn import Config, Server  # noqa: PLC0415 - of the extra
+
+    class Ours(Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None]:
+            """They are ours, as with every command."""
+            yield
+
+    config = Config(
+        app,  # pyright: ignore[reportArgumentType]
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(policy.WEB_CLOSE.total_seconds()),
+    )
+    return Ours(config)
+
+
+def _where(listener: socket.socket, settings: Settings) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"pages and API at http://{shown}:{port}"
+    if settings.web_keys is None:
+        return f"{url}, for this machine alone: without ORDER_WEB_KEYS everybody on it is an operator"
+    return f"{url}, with a key of ORDER_WEB_KEYS"

@@ -1,0 +1,174 @@
+"""Who may. Everything is closed unless it is named in PUBLIC: a route that forgets to ask is closed, too.
+
+A viewer reads; whatever is not read takes an operator. Programs give their key as `Authorization: Bearer`;
+a browser gives it once and has a cookie from then on. Without keys everybody on this machine is an operator,
+and nobody else reaches us; then the Host header is checked, too, since a page from elsewhere can make its
+own name point at this machine.
+
+A browser adds cookies, and the way to this machine, to what any page makes it send. So what acts must come
+from our own pages, unless it brings a key with it.
+"""
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, HTTPException, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from order_system.web.problems import problem_response
+from order_system.web.sessions import COOKIE, Sessions
+from order_system.web_keys import Role, WebKey, holder_of
+
+PUBLIC = frozenset({"/healthz", "/readyz", "/login"})
+PUBLIC_BELOW = "/static/"
+LOGIN = "/login"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Proof(StrEnum):
+    """By what we know who it is."""
+
+    KEY = "key"
+    COOKIE = "cookie"
+    LOOPBACK = "loopback"
+
+
+@dataclass(frozen=True)
+class Caller:
+    role: Role
+    name: str
+    """What is recorded as `who` of an answer that names nobody else."""
+    proof: Proof
+
+    @property
+    def may_act(self) -> bool:
+        return self.role is Role.OPERATOR
+
+
+class Access:
+    def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
+        self._keys = tuple(keys or ())
+        self.sessions = Sessions(self._keys, now)
+
+    @property
+    def is_open(self) -> bool:
+        """There are no keys, and only this machine can reach us."""
+        return not self._keys
+
+    def caller(self, request: HTTPConnection) -> Caller | None:
+        if self.is_open:
+            return Caller(Role.OPERATOR, "operator@localhost", Proof.LOOPBACK)
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            key = holder_of(secret.strip(), self._keys) if scheme.lower() == "bearer" else None
+            return key and Caller(key.role, key.name, Proof.KEY)
+        key = self.sessions.holder(request.cookies.get(COOKIE, ""))
+        return key and Caller(key.role, key.name, Proof.COOKIE)
+
+
+class AccessGuard:
+    """ASGI middleware, in front of every route."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = HTTPConnection(scope)
+        caller = self._access.caller(request)
+        refusal = self._refusal(request, caller)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
+        path, method = request.url.path, str(request.scope["method"])
+        if self._access.is_open and not is_loopback(request.url.hostname or ""):
+            return problem_response(
+                403, "without keys this answers to the names of this machine alone, such as localhost"
+            )
+        acts = method not in SAFE_METHODS
+        if acts and not came_from_us(request, caller):
+            return problem_response(403, "this request came from another site's page, or may have")
+        if path in PUBLIC or path.startswith(PUBLIC_BELOW):
+            return None
+        if caller is None:
+            return _who_are_you(request)
+        if acts and not caller.may_act:
+            return problem_response(403, f"{caller.name} may look, and not act: that takes an operator's key")
+        return None
+
+
+def _who_are_you(request: HTTPConnection) -> Response:
+    if request.url.path.startswith("/api/"):
+        return problem_response(
+            401, "a key is needed: Authorization: Bearer ...", headers={"WWW-Authenticate": "Bearer"}
+        )
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", status_code=303)
+
+
+def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
+    """Whether a request that acts was made by our own page, or by a program.
+
+    A program brings its key, or on a machine without keys says nothing of where it comes from; a browser
+    always does, and with a cookie it has to."""
+    if caller is not None and caller.proof is Proof.KEY:
+        return True
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    if origin is not None:
+        ours = request.url
+        return urlsplit(origin)[:2] == (ours.scheme, ours.netloc)
+    return caller is not None and caller.proof is Proof.LOOPBACK
+
+
+def is_loopback(host: str) -> bool:
+    """Of a name without its port."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+# --- for routes -----------------------------------------------------------------------------------
+
+bearer = HTTPBearer(
+    auto_error=False, description="A key of ORDER_WEB_KEYS. Where there are none, only loopback is served."
+)
+
+
+def viewer(
+    request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+) -> Caller:
+    """Whoever it is; the guard has made sure that it is somebody."""
+    return request.state.caller
+
+
+def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
+    """Raises HTTPException. The guard has refused whatever acts; this is for what reads, and yet is no viewer's."""
+    if not caller.may_act:
+        raise HTTPException(403, f"{caller.name} may look, and not act: that takes an operator's key")
+    return caller
+
+
+Viewer = Annotated[Caller, Depends(viewer)]
+Operator = Annotated[Caller, Depends(operator)]
+"""A route's parameter: `caller: Operator`."""

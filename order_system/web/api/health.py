@@ -1,0 +1,65 @@
+"""`/healthz`, `/readyz`: for probes. They tell nothing that is anybody's business."""
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
+
+from order_system import policy
+from order_system.web.services import Given, Services
+
+router = APIRouter(tags=["Health"])
+
+State = Literal["ok", "does not answer"]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "not ready"]
+    database: State
+    temporal: State
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def health() -> Health:
+    """Always, if it answers at all."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    summary="Can it do its work?",
+    responses={
+        503: {"model": Readiness, "description": "The order book or the Temporal server does not answer."}
+    },
+)
+async def readiness(services: Given, response: Response) -> Readiness:
+    """Whether order book and Temporal server answer within two seconds."""
+    database, temporal = await asyncio.gather(_database(services), _temporal(services))
+    ready = database == temporal == "ok"
+    if not ready:
+        response.status_code = 503
+    return Readiness(status="ready" if ready else "not ready", database=database, temporal=temporal)
+
+
+async def _database(services: Services) -> State:
+    try:
+        async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
+            await services.listing.batches(limit=1)
+    except (TimeoutError, SQLAlchemyError):
+        return "does not answer"
+    return "ok"
+
+
+async def _temporal(services: Services) -> State:
+    try:
+        alive = await services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
+    except RPCError:
+        return "does not answer"
+    return "ok" if alive else "does not answer"

@@ -1,0 +1,64 @@
+"""What routes work with. They get it from the app's state, by `Given`; nothing in `web/` opens anything."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from order_system.batch_client import BatchClient
+from order_system.bootstrap import OrderSystem
+from order_system.client import OrderClient
+from order_system.csv_orders import OrderFiles
+from order_system.desk_client import DeskClient
+from order_system.listing import OrderListing
+from order_system.order_lists import OrderLists
+from order_system.settings import Settings
+from order_system.ui_links import UiLinks
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    temporal: Client
+    orders: OrderClient
+    batches: BatchClient
+    desk: DeskClient
+    listing: OrderListing
+    files: OrderFiles
+    links: UiLinks
+    now: Callable[[], datetime] = _now
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is told to stop: whoever streams to a listener ends."""
+
+    @property
+    def lists(self) -> OrderLists:
+        return OrderLists(self.listing, self.temporal, self.settings.task_queue)
+
+
+def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Services:
+    return Services(
+        settings=system.settings,
+        temporal=temporal,
+        orders=system.client(temporal),
+        batches=system.batch_client(temporal),
+        desk=system.desk(temporal),
+        listing=system.listing,
+        files=system.files,
+        links=UiLinks(ui_url, temporal.namespace),
+    )
+
+
+def _given(request: Request) -> Services:
+    return request.app.state.services
+
+
+Given = Annotated[Services, Depends(_given)]
+"""A route's parameter: `services: Given`."""
