@@ -100,6 +100,8 @@ def orders_query(
     conditions: list[ColumnElement[bool]] = [_counts()]
     if wanted.status is not None:
         conditions.append(submissions.c.status == wanted.status)
+    if wanted.id_prefix is not None:
+        conditions.append(submissions.c.order_id.startswith(wanted.id_prefix, autoescape=True))
     if wanted.batch is not None:
         conditions.append(submissions.c.batch == batch_workflow_id(wanted.batch))
     if wanted.opened_since is not None:

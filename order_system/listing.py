@@ -98,6 +98,8 @@ class BatchSummary(Wire):
 @dataclass(frozen=True)
 class OrderFilter:
     status: SubmissionStatus | None = None
+    id_prefix: str | None = None
+    """How their IDs begin."""
     batch: str | None = None
     """Name of the batch that started them."""
     opened_since: datetime | None = None

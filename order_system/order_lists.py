@@ -5,7 +5,7 @@ visibility, a second late. Where no server answers, the book's word has to do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio.client import Client
@@ -45,6 +45,7 @@ class OrderLists:
         self,
         status: OrderStatus | None = None,
         *,
+        id_prefix: str | None = None,
         batch: str | None = None,
         opened_since: datetime | None = None,
         opened_before: datetime | None = None,
@@ -54,10 +55,9 @@ class OrderLists:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
 
         Raises InvalidCursor."""
-        wanted = OrderFilter(_in_book(status), batch, opened_since, opened_before)
+        wanted = OrderFilter(_in_book(status), id_prefix, batch, opened_since, opened_before)
         if status is OrderStatus.NEEDS_ATTENTION:
-            waiting = await self._waiting(limit=WAITING_LISTED)
-            wanted = OrderFilter(wanted.status, batch, opened_since, opened_before, sorted(waiting))
+            wanted = replace(wanted, order_ids=sorted(await self._waiting(limit=WAITING_LISTED)))
         page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
         rows = await self._with_waiting(page.rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
@@ -65,13 +65,22 @@ class OrderLists:
     async def counts(self) -> dict[OrderStatus, int]:
         """Orders by how they stand, those that are 0 too."""
         found = await self.listing.order_counts()
-        waiting = min(await self._waiting_counted(), found[SubmissionStatus.OPEN])
+        waiting = min(await self.waiting(), found[SubmissionStatus.OPEN])
         counts = {
             OrderStatus(status): n for status, n in found.items() if status is not SubmissionStatus.OPEN
         }
         counts[OrderStatus.NEEDS_ATTENTION] = waiting
         counts[OrderStatus.RUNNING] = found[SubmissionStatus.OPEN] - waiting
         return {status: counts[status] for status in OrderStatus}
+
+    async def waiting(self) -> int:
+        """How many orders need attention; 0 as well if no server answers."""
+        try:
+            async with reaching_server():
+                query = visibility.all_of(self._ours, _WAITING)
+                return (await self.temporal.count_workflows(query, rpc_timeout=policy.RPC)).count
+        except ServerUnreachable:
+            return 0
 
     async def batch_orders(
         self,
@@ -112,14 +121,6 @@ class OrderLists:
         except ServerUnreachable:
             return set()
         return found
-
-    async def _waiting_counted(self) -> int:
-        try:
-            async with reaching_server():
-                query = visibility.all_of(self._ours, _WAITING)
-                return (await self.temporal.count_workflows(query, rpc_timeout=policy.RPC)).count
-        except ServerUnreachable:
-            return 0
 
     @property
     def _ours(self) -> str:

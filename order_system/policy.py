@@ -270,6 +270,10 @@ EVENTS_HEARTBEAT = timedelta(seconds=15)
 EVENTS_AT_ONCE = 100
 """Listeners of one process; each of them asks the server about its order once a second."""
 
+PAGE_RENEWED = timedelta(seconds=2)
+PAGE_RENEWED_SELDOM = timedelta(seconds=10)
+"""How often a page that is open renews itself; and one on which nothing is under way, or that asks a lot."""
+
 READY_WITHIN = timedelta(seconds=2)
 """What database and server may take to answer before the process calls itself not ready."""
 

@@ -27,7 +27,7 @@ from order_system.web.problems import problem_response
 from order_system.web.sessions import COOKIE, Sessions
 from order_system.web_keys import Role, WebKey, holder_of
 
-PUBLIC = frozenset({"/healthz", "/readyz", "/login"})
+PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
 LOGIN = "/login"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
