@@ -32,7 +32,9 @@ async def take(
         return redirect(HOME)
     session = access.sessions.opened_with(key.strip())
     if session is None:
-        return bare_page(request, "login.html", status=401, next=ours(next), refused="No such key is known here.")
+        return bare_page(
+            request, "login.html", status=401, next=ours(next), refused="No such key is known here."
+        )
     response = redirect(ours(next))
     set_cookie(response, session, secure=request.url.scheme == "https")
     return response

@@ -20,6 +20,14 @@ LABELS_TURN_AT = 55.0
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A moment at which something happened."""
+
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True)
 class Span:
     """Something that took time, or still does."""
 
@@ -31,6 +39,7 @@ class Span:
     """None: it goes on."""
     words: str = ""
     """What is said of it besides its name and how long it took."""
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Lane:
     label_x: float
     anchor: str
     """Of SVG's text-anchor."""
+    marks: tuple[tuple[float, str], ...]
     open: bool
 
 
@@ -111,6 +121,7 @@ class _Scale:
             width=round(max(0.0, ended - began), 3),
             label_x=max(began, ended) if turned else began,
             anchor="end" if turned else "start",
+            marks=tuple((self.x(mark.at), f"{mark.words}: {_clock(mark.at)} UTC") for mark in span.marks),
             open=span.ended is None,
         )
 

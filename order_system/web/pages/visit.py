@@ -3,6 +3,7 @@
 Templates escape whatever they are given, always; nothing in here marks text as safe.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -15,7 +16,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from order_system import policy
 from order_system.web.access import Caller, Viewer
 from order_system.web.pages import words
-from order_system.web.problems import detail_of
 from order_system.web.services import Given, Services
 
 SAID = {
@@ -23,7 +23,7 @@ SAID = {
     "submitted-before": "This order was submitted before, with the same content; it is not started again.",
     "cancel-asked": "The cancel is asked for. What comes of it shows here.",
     "cancelled": "The order is cancelled.",
-    "cancel-too-late": "The cancel came too late: the parcel was with the carrier, so the order is fulfilled.",
+    "cancel-too-late": "The cancel came too late: the parcel was with the carrier, the order is fulfilled.",
     "cancel-closed": "There was nothing to cancel any more.",
     "answered": "The answer is taken, and kept with the order.",
     "batch-started": "The batch is started.",
@@ -67,7 +67,13 @@ class _Visit:
         return str(self.request.url.replace(scheme="", netloc="").replace_query_params(**dict(kept)))
 
     async def page(
-        self, template: str, *, place: str = "", status: int = HTTPStatus.OK, calm: bool = False, **context: Any
+        self,
+        template: str,
+        *,
+        place: str = "",
+        code: int = HTTPStatus.OK,
+        calm: bool = False,
+        **context: Any,
     ) -> Response:
         """`calm`: nothing on it changes soon, so that it need not be renewed as often."""
         text = _TEMPLATES.get_template(template).render(
@@ -79,7 +85,7 @@ class _Visit:
             waiting=await self.services.lists.waiting(),
             **context,
         )
-        return HTMLResponse(text, status)
+        return HTMLResponse(text, code)
 
 
 Visit = Annotated[_Visit, Depends(_Visit)]
@@ -91,7 +97,9 @@ def redirect(address: str, said: str | None = None) -> RedirectResponse:
     return RedirectResponse(f"{address}?said={said}" if said else address, HTTPStatus.SEE_OTHER)
 
 
-def bare_page(request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
+def bare_page(
+    request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any
+) -> HTMLResponse:
     """For who has not said who they are, and for when something is wrong: asks nobody anything."""
     services: Services = request.app.state.services
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -108,7 +116,7 @@ def problem_page(request: Request, answer: Response) -> Response:
         "problem.html",
         status=answer.status_code,
         title=_TITLES.get(answer.status_code, HTTPStatus(answer.status_code).phrase),
-        detail=detail_of(answer),
+        detail=json.loads(bytes(answer.body))["detail"],
     )
     page.headers.update({name: value for name, value in answer.headers.items() if name in _KEPT})
     return page

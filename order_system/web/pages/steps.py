@@ -1,0 +1,33 @@
+"""`/steps`: how long each step takes, and how often it is retried, fails and is undone."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from order_system.ids import Step
+from order_system.web.pages.order_rows import address
+from order_system.web.pages.step_figures import figures_of
+from order_system.web.pages.visit import Visit
+
+router = APIRouter()
+HERE = "/steps"
+SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelta(days=1))}
+MOST_ORDERS = 10_000
+"""Of however many there were: the newest are enough for a distribution."""
+
+
+@router.get(HERE)
+async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
+    chosen = since if since in SPANS else "hour"
+    words, span = SPANS[chosen]
+    runs = await visit.services.listing.step_runs(visit.now - span, most=MOST_ORDERS)
+    return await visit.page(
+        "steps.html",
+        place=HERE,
+        calm=True,
+        spans=[(words, address(HERE, {"since": name}), name == chosen) for name, (words, _) in SPANS.items()],
+        span_words=words.lower(),
+        steps=[figures_of(step, [run for run in runs if run.step is step]) for step in Step] if runs else [],
+    )
