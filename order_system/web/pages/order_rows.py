@@ -9,7 +9,7 @@ from order_system.durations import time_between
 from order_system.ids import Step
 from order_system.listing import BatchOrder, LineStatus, OrderSummary
 from order_system.messages import OrderStatus
-from order_system.web.pages.words import in_words
+from order_system.web.pages.words import in_words, plain
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def row_of_batch(order: BatchOrder, now: datetime) -> Row:
 
 
 def _cause(step: Step | None, reason: str | None) -> str:
-    return f"{step}: {reason}" if step else reason or ""
+    words = plain(reason or "")
+    return f"{step}: {words}" if step else words
 
 
 def chips(
@@ -72,7 +73,7 @@ def chips(
     chosen: str,
 ) -> Iterator[Chip]:
     """One for all, and one for each status; `kept` are the other filters, which a chip leaves as they are."""
-    yield Chip("All", "", total, address(path, kept), not chosen)
+    yield Chip("all", "", total, address(path, kept), not chosen)
     for status, number in numbers.items():
         there = address(path, {"status": status, **kept})
         yield Chip(in_words(status), status, number, there, chosen == status)

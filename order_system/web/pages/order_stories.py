@@ -7,6 +7,7 @@ from datetime import datetime
 from order_system.durations import time_between
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress, UndoState
+from order_system.web.pages.words import plain, sentence
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def _waiting(order: OrderProgress, now: datetime) -> Iterator[Story]:
         yield Story(
             f"Held{at}: it waits for a person",
             "held",
-            order.reason or "",
+            sentence(plain(order.reason or "")),
             loud=True,
             until=order.held_until,
             left=time_between(now, order.held_until),
@@ -38,7 +39,7 @@ def _waiting(order: OrderProgress, now: datetime) -> Iterator[Story]:
     for undo in order.compensations:
         if undo.status is UndoState.STUCK:
             title = f"The undo of {undo.step} is stuck: it waits for a person"
-            text = f"It goes on being retried. {undo.reason}" if undo.reason else "It goes on being retried."
+            text = f"It goes on being retried; {undo.reason}" if undo.reason else "It goes on being retried."
             yield Story(title, "stuck", text, loud=True)
 
 
@@ -50,23 +51,22 @@ def _ended(order: OrderProgress) -> Iterator[Story]:
         case OrderStatus.CANCELLED:
             yield Story(f"It was cancelled{at}", "cancelled", _why_and_then(order))
         case OrderStatus.TERMINATED:
-            yield Story("It was ended from outside", "terminated", order.reason or "")
+            yield Story("It was ended from outside", "terminated", sentence(order.reason or ""))
         case _:
             return
 
 
 def _going_on(order: OrderProgress) -> Iterator[Story]:
-    stuck = any(undo.status is UndoState.STUCK for undo in order.compensations)
-    if not order.closed and order.compensations and not stuck:
+    if not order.closed and order.compensations:
         at = f" since {order.failed_step} failed" if order.failed_step else ""
-        yield Story(f"It is being undone{at}", "undo", order.reason or "")
+        yield Story(f"It is being undone{at}", "undo", sentence(plain(order.reason or "")))
     if order.note:
         yield Story("Worth knowing", "paused", order.note)
 
 
 def _why_and_then(order: OrderProgress) -> str:
-    reason = (order.reason or "").rstrip(".")
+    why = sentence(plain(order.reason or ""))
     if not order.compensations:
-        return f"{reason}. Nothing had to be undone." if reason else "Nothing had to be undone."
+        return f"{why} Nothing had to be undone.".strip()
     undone = all(undo.status in (UndoState.DONE, UndoState.HANDLED) for undo in order.compensations)
-    return f"{reason}. Everything that was done has been undone." if undone and reason else reason
+    return f"{why} Everything that was done has been undone.".strip() if undone else why

@@ -25,7 +25,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Tick:
     x: float
     words: str
     anchor: str
@@ -34,7 +34,7 @@ class Mark:
 @dataclass(frozen=True)
 class Histogram:
     columns: tuple[Column, ...]
-    ticks: tuple[Mark, ...]
+    ticks: tuple[Tick, ...]
     median: float
     late: float
     """Where the median and the 95th percentile are."""
@@ -55,8 +55,13 @@ class StepFigures:
     """None if nothing has been completed."""
 
 
-def figures_of(step: Step, runs: Sequence[StepRun]) -> StepFigures:
-    """`runs` are all of this step."""
+def figures_of(runs: Sequence[StepRun]) -> list[StepFigures]:
+    """For each step, on one scale: so that one sees which is the slow one. Nothing without runs."""
+    scale = Scale.over([run.duration_ms for run in runs if run.duration_ms is not None])
+    return [_figures(step, [run for run in runs if run.step is step], scale) for step in Step] if runs else []
+
+
+def _figures(step: Step, runs: Sequence[StepRun], scale: "Scale") -> StepFigures:
     took = sorted(run.duration_ms for run in runs if run.duration_ms is not None)
     return StepFigures(
         step=step,
@@ -67,7 +72,7 @@ def figures_of(step: Step, runs: Sequence[StepRun]) -> StepFigures:
         retried=share(sum(run.attempts > 1 for run in runs), len(runs)),
         failed=share(sum(run.failed for run in runs), len(runs)),
         undone=share(sum(run.undone for run in runs), len(runs)),
-        histogram=histogram(took) if took else None,
+        histogram=scale.histogram(took) if took else None,
     )
 
 
@@ -76,50 +81,50 @@ def percentile(ordered: Sequence[int], percent: int) -> int:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def histogram(ordered: Sequence[int]) -> Histogram:
-    """On a logarithmic scale, from the decade of the shortest to that of the longest."""
-    lowest = math.floor(_log(ordered[0]))
-    highest = max(lowest + 1, math.ceil(_log(ordered[-1])))
-    bins = [0] * ((highest - lowest) * BINS_PER_DECADE)
-    for took in ordered:
-        bins[min(len(bins) - 1, int((_log(took) - lowest) * BINS_PER_DECADE))] += 1
+@dataclass(frozen=True)
+class Scale:
+    """Logarithmic: from one power of ten of milliseconds to another."""
 
-    def x(took: int) -> float:
-        return round(100 * (_log(took) - lowest) / (highest - lowest), 3)
+    lowest: int
+    highest: int
 
-    width = 100 / len(bins)
-    return Histogram(
-        columns=tuple(
-            Column(
-                x=round(place * width, 3),
-                width=round(width, 3),
-                y=round(100 - 100 * number / max(bins), 3),
-                height=round(100 * number / max(bins), 3),
-                title=f"{counted(number, 'run')} of {_edge(lowest, place)} to {_edge(lowest, place + 1)}",
-            )
-            for place, number in enumerate(bins)
-            if number
-        ),
-        ticks=tuple(
-            Mark(
-                x=round(100 * (power - lowest) / (highest - lowest), 3),
-                words=_round_time(power),
-                anchor="start" if power == lowest else "end" if power == highest else "middle",
-            )
-            for power in range(lowest, highest + 1)
-        ),
-        median=x(percentile(ordered, 50)),
-        late=x(percentile(ordered, 95)),
-    )
+    @classmethod
+    def over(cls, took: Sequence[int]) -> "Scale":
+        lowest = math.floor(_log(min(took, default=1)))
+        return cls(lowest, max(lowest + 1, math.ceil(_log(max(took, default=1)))))
+
+    def x(self, milliseconds: float) -> float:
+        return round(100 * (_log(milliseconds) - self.lowest) / (self.highest - self.lowest), 3)
+
+    def histogram(self, ordered: Sequence[int]) -> Histogram:
+        """`ordered` are at least one, shortest first, and within the scale."""
+        bins = [0] * ((self.highest - self.lowest) * BINS_PER_DECADE)
+        for took in ordered:
+            bins[min(len(bins) - 1, int((_log(took) - self.lowest) * BINS_PER_DECADE))] += 1
+        columns = (self._column(place, number, max(bins)) for place, number in enumerate(bins) if number)
+        return Histogram(
+            columns=tuple(columns),
+            ticks=tuple(map(self._tick, range(self.lowest, self.highest + 1))),
+            median=self.x(percentile(ordered, 50)),
+            late=self.x(percentile(ordered, 95)),
+        )
+
+    def _column(self, place: int, number: int, most: int) -> Column:
+        begins, ends = (10 ** (self.lowest + edge / BINS_PER_DECADE) for edge in (place, place + 1))
+        height = round(100 * number / most, 3)
+        return Column(
+            x=self.x(begins),
+            width=round(self.x(ends) - self.x(begins), 3),
+            y=round(100 - height, 3),
+            height=height,
+            title=f"{counted(number, 'run')} of {in_time(round(begins))} to {in_time(round(ends))}",
+        )
+
+    def _tick(self, power: int) -> Tick:
+        words = f"{10**power} ms" if power < 3 else f"{10 ** (power - 3)} s"
+        anchor = "start" if power == self.lowest else "end" if power == self.highest else "middle"
+        return Tick(self.x(10**power), words, anchor)
 
 
-def _log(milliseconds: int) -> float:
+def _log(milliseconds: float) -> float:
     return math.log10(max(1, milliseconds))
-
-
-def _edge(lowest: int, place: int) -> str:
-    return in_time(round(10 ** (lowest + place / BINS_PER_DECADE)))
-
-
-def _round_time(power: int) -> str:
-    return f"{10**power} ms" if power < 3 else f"{10 ** (power - 3)} s"

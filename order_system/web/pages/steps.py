@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.ids import Step
 from order_system.web.pages.order_rows import address
 from order_system.web.pages.step_figures import figures_of
 from order_system.web.pages.visit import Visit
@@ -29,5 +28,5 @@ async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour
         calm=True,
         spans=[(words, address(HERE, {"since": name}), name == chosen) for name, (words, _) in SPANS.items()],
         span_words=words.lower(),
-        steps=[figures_of(step, [run for run in runs if run.step is step]) for step in Step] if runs else [],
+        steps=figures_of(runs),
     )

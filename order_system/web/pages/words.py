@@ -1,5 +1,6 @@
 """How pages say things: states in words, moments, amounts of things."""
 
+import re
 from datetime import UTC, datetime
 
 from order_system.messages import OrderStatus
@@ -11,6 +12,18 @@ STATUS_WORDS = {status: str(status).replace("_", " ") for status in OrderStatus}
 def in_words(state: str) -> str:
     """`needs_attention` as people write it."""
     return state.replace("_", " ")
+
+
+def plain(reason: str) -> str:
+    """Without the name of the error, which is for programs: `ShippingRefused: the carrier does ...`."""
+    return _ERROR_NAME.sub("", reason)
+
+
+_ERROR_NAME = re.compile(r"\A[A-Z][A-Za-z]+: (?=\S)")
+
+
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def iso(moment: datetime) -> str:
