@@ -71,7 +71,7 @@ class BatchClient(BatchReports):
 
     async def retry(self, name: str) -> bool:
         """Run again what failed, was cancelled or was terminated, from the same file. Raises UnknownBatch."""
-        record = await self._record(name)
+        record = await self.record(name)
         return await self.start(record.request.model_copy(update={"only_failed": True}))
 
     async def progress(self, name: str) -> BatchProgress:

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from order_system.batch_files import FileRef, Position
 from order_system.batch_files.findings import ParsedOrder, ProblemKind, RowProblem
@@ -80,7 +81,7 @@ class BatchReports:
     async def outcome(self, name: str) -> AsyncGenerator[LineOutcome]:
         """Every line of the file of the newest run, joined with the book. Raises UnknownBatch, and
         FileChanged if the file is no longer there as it was."""
-        record = await self._record(name)
+        record = await self.record(name)
         await self._files.verify(record.request.file)
         async for _, orders, problems in self._pages(record.request.file):
             known = await self._book.find([order.order_id for order in orders])
@@ -111,7 +112,8 @@ class BatchReports:
                 return
             position = page.next
 
-    async def _record(self, name: str) -> BatchRecord:
+    async def record(self, name: str) -> BatchRecord:
+        """Of the newest run. Raises UnknownBatch, and InvalidUsage for a bad name."""
         record = await self._book.newest_batch(workflow_id_of(name))
         if record is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
@@ -124,6 +126,12 @@ def workflow_id_of(name: str) -> str:
             f"{name[:100]!r} is no name for a batch: 1 to 100 letters, digits, '.', '_' or '-', e.g. monday-1"
         )
     return batch_workflow_id(name)
+
+
+def name_of(file: str) -> str:
+    """A name for the batch of a file: the file's own, made valid."""
+    stem = PurePosixPath(file).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"
 
 
 def _planned(order: ParsedOrder, known: SubmissionRecord | None) -> str:

@@ -1,5 +1,5 @@
-"""Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list walks
-an index to its page, however many orders there are."""
+"""Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list
+walks an index to its page, however many orders there are."""
 
 from collections.abc import Sequence
 from datetime import datetime

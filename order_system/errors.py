@@ -125,5 +125,9 @@ class SearchAttributesMissing(OrderSystemError):
     """The Temporal server does not know our search attributes, and will not have them registered."""
 
 
+class UploadFailed(OrderSystemError):
+    """A file that is being uploaded cannot be kept."""
+
+
 class DatabaseUnready(OrderSystemError):
     """The database cannot be opened, or its tables are missing or outdated."""

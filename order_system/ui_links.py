@@ -21,3 +21,12 @@ class UiLinks:
             return None
         namespace, workflow = quote(self.namespace, safe=""), quote(workflow_id, safe="")
         return f"{self.ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}/{run_id}"
+
+    def runs(self, workflow_id: str) -> str | None:
+        """Where the runs of a workflow ID are listed: for one whose run is not known."""
+        if self.ui_url is None:
+            return None
+        query = quote(f'WorkflowId="{workflow_id}"', safe="")
+        return (
+            f"{self.ui_url.rstrip('/')}/namespaces/{quote(self.namespace, safe='')}/workflows?query={query}"
+        )

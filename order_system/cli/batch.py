@@ -9,11 +9,12 @@ from cyclopts.validators import Number
 
 from order_system import policy
 from order_system.batch_client import BatchClient
+from order_system.batch_reports import name_of
 from order_system.batches import BatchRequest
 from order_system.bootstrap import open_order_system
 from order_system.cli.batch_outcome import write_outcome
 from order_system.cli.batch_plan import has_problems, plan_document, plan_in_words, plan_view, read_plan
-from order_system.cli.batch_run import AS_ITS_NAME_SAYS, FileReading, ended_with, inspected, name_of, started
+from order_system.cli.batch_run import AS_ITS_NAME_SAYS, FileReading, ended_with, inspected, started
 from order_system.cli.batch_views import outcome_view, progress_table
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import Embedded, Json

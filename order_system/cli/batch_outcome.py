@@ -1,32 +1,19 @@
 """`batch outcome`: what became of each line of a batch's file, counted and written down."""
 
-import csv
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from order_system.batch_files import FileRef
-from order_system.batch_reports import LineOutcome
+from order_system.batch_outcome_file import OutcomeFile, outcome_document
+from order_system.batch_rejects import rejects_from
 from order_system.bootstrap import OrderSystem
-from order_system.cli.batch_rejects import rejects_from
 from order_system.cli.screen import Screen
-from order_system.csv_orders import defuse
 from order_system.errors import InvalidUsage, UnknownBatch
 from order_system.ids import batch_workflow_id
 
 REJECTED = "rejected"
-OUTCOME_COLUMNS = (
-    "first_line",
-    "last_line",
-    "rows",
-    "order_id",
-    "workflow_id",
-    "status",
-    "failed_step",
-    "reason",
-    "closed_at",
-)
 
 
 async def write_outcome(
@@ -55,7 +42,7 @@ async def write_outcome(
             if table:
                 table.add(line)
             elif screen.as_json:
-                lines.append(_document(line))
+                lines.append(outcome_document(line))
             if mending and line.status == REJECTED:
                 mending.add(line)
     return {
@@ -84,20 +71,3 @@ def _replacing(name: str, source: FileRef) -> Generator[IO[str]]:
     finally:
         if unfinished.is_file():
             unfinished.unlink()
-
-
-def _document(line: LineOutcome) -> dict[str, Any]:
-    closed = line.closed_at.isoformat(timespec="milliseconds") if line.closed_at else None
-    return {**{name: getattr(line, name) for name in OUTCOME_COLUMNS}, "closed_at": closed}
-
-
-class OutcomeFile:
-    """One row for an order, or for rows that are none; no cell is run by a spreadsheet."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._rows = csv.writer(file)
-        self._rows.writerow(OUTCOME_COLUMNS)
-
-    def add(self, line: LineOutcome) -> None:
-        values = _document(line).values()
-        self._rows.writerow(["" if value is None else defuse(str(value)) for value in values])

@@ -1,9 +1,7 @@
 """Reading, starting and following a batch."""
 
 import asyncio
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -50,12 +48,6 @@ async def inspected(file: str, reading: FileReading, settings: Settings, screen:
         return await OrderFiles(settings.file_roots).inspect(
             file, file_format=reading.file_format, mapping=mapping, encoding=reading.encoding
         )
-
-
-def name_of(file: str) -> str:
-    """A name for the batch of a file: the file's own, made valid."""
-    stem = PurePosixPath(file).stem
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"
 
 
 async def started(session: Session, screen: Screen, name: str, *, new: bool, wait: bool) -> int:

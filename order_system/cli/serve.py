@@ -1,4 +1,4 @@
-"""`starter.py serve`: pages and API, over a server and a worker that run elsewhere, or with `--embedded` here."""
+"""`starter.py serve`: pages and API; server and worker run elsewhere, or with `--embedded` here."""
 
 import asyncio
 import contextlib

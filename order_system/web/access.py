@@ -163,7 +163,8 @@ def viewer(
 
 
 def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
-    """Raises HTTPException. The guard has refused whatever acts; this is for what reads, and yet is no viewer's."""
+    """Raises HTTPException. The guard refuses whatever acts; this is for what reads, and yet is not for
+    viewers."""
     if not caller.may_act:
         raise HTTPException(403, f"{caller.name} may look, and not act: that takes an operator's key")
     return caller

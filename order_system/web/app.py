@@ -16,6 +16,7 @@ from order_system.web.access import Access, AccessGuard
 from order_system.web.headers import SecurityHeaders
 from order_system.web.limits import BodyLimits, BodyRefused
 from order_system.web.openapi import document_with_orders
+from order_system.web.order_events import Listeners
 from order_system.web.problems import answer_to, answer_with_problems, problem_response
 from order_system.web.services import Services
 
@@ -44,6 +45,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     )
     app.state.services = services
     app.state.access = access or Access(services.settings.web_keys, services.now)
+    app.state.listeners = Listeners()
     app.include_router(api.router)
     pages: Any = importlib.import_module(PAGES) if importlib.util.find_spec(PAGES) else None
     if pages is not None:

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from order_system import errors
-from order_system.batch_files import FileUnreachable
+from order_system.batch_files import FileChanged, FileUnreachable
 from order_system.card_numbers import REFUSAL, holds_card_number
-from order_system.json_documents import spell
+from order_system.json_documents import Place, spell
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -70,11 +70,13 @@ _STATUS: dict[type[Exception], int] = {
     errors.UnknownWorkflow: 404,
     errors.OrderConflict: 409,
     errors.AnswerRefused: 409,
+    FileChanged: 409,
     errors.InvalidOrder: 422,
     errors.InvalidUsage: 422,
     errors.ServerUnreachable: 503,
     errors.NoWorkerAnswers: 503,
     errors.DatabaseUnready: 503,
+    errors.UploadFailed: 503,
     FileUnreachable: 503,
     errors.OrderSystemError: 502,
 }
@@ -128,8 +130,9 @@ def answer_with_problems(app: FastAPI, page: ProblemPage | None = None) -> None:
 
 def _mistake(found: Mapping[str, Any]) -> Mistake:
     """Of pydantic's, without what was given."""
-    place = tuple(found["loc"])
-    field = spell(place[1:] if len(place) > 1 or place[0] == "body" else place)
+    place: Place = tuple(found["loc"])
+    inside = place[:1] in {("body",), ("query",), ("path",)}
+    field = spell(place[1:] if inside else place)
     message = str(found["msg"]).removeprefix("Value error, ")
     return Mistake(field=field, message=REFUSAL if holds_card_number(message) else message)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from order_system.batch_outcome_file import OutcomeFile
+from order_system.batch_rejects import rejects_from
 from order_system.batch_reports import LineOutcome
-from order_system.cli.batch_outcome import OutcomeFile
-from order_system.cli.batch_rejects import rejects_from
 from order_system.csv_orders import ColumnMapping, FileRef
 from tests.fixtures.order_files import (
     Reading,

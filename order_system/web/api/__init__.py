@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from order_system.web.api import attention, batches, health, orders
+from order_system.web.api import attention, batch_actions, batches, health, order_actions, orders
 
 TAGS: list[dict[str, Any]] = [
     {"name": "Orders", "description": "Submit an order, see where it stands, and answer what it waits for."},
@@ -14,5 +14,5 @@ TAGS: list[dict[str, Any]] = [
 ]
 
 router = APIRouter()
-for module in (orders, batches, attention, health):
+for module in (orders, order_actions, batches, batch_actions, attention, health):
     router.include_router(module.router)

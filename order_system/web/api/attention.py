@@ -30,8 +30,8 @@ class Attention(BaseModel):
     },
 )
 async def list_attention(services: Given, _caller: Viewer) -> Attention:
-    """Undos that are stuck, orders that are held, bugs, and whatever else does not go on by itself; since when,
-    why, and the commands that answer it. What has changed within the last second may not show yet."""
+    """Undos that are stuck, orders that are held, bugs, and whatever else does not go on by itself; since
+    when, why, and the commands that answer it. What has changed within the last second may not show yet."""
     return await read_attention(services)
 
 

@@ -1,16 +1,95 @@
-"""`/api/batches`: a file of orders as one workflow."""
+"""`/api/batches`: upload a file of orders, list, read, download."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterable
+from typing import Annotated
+from urllib.parse import quote
 
-from order_system.listing import PAGE_ROWS, BatchSummary
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from order_system import policy
+from order_system.batch_files import FileFormat
+from order_system.batch_reports import BATCH_NAME
+from order_system.csv_orders import parse_mapping
+from order_system.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
 from order_system.web import examples
-from order_system.web.access import Viewer
-from order_system.web.api.orders import Cursor, Limit
+from order_system.web.access import Operator, Viewer
+from order_system.web.api.parameters import BatchName, Cursor, Limit
+from order_system.web.batch_documents import BatchDocument, BatchStarted, PlanDocument, read_batch
+from order_system.web.batch_uploads import Reading, inspected, planned, started
+from order_system.web.bodies import media_type
 from order_system.web.documents import Rows
+from order_system.web.downloads import begun, outcome_csv, rejects_csv
 from order_system.web.problems import documented
 from order_system.web.services import Given
+from order_system.web.uploads import Uploads
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
+
+CSV, JSON_LINES = "text/csv", "application/x-ndjson"
+_FORMATS = {CSV: FileFormat.CSV, JSON_LINES: FileFormat.JSONL}
+_DOWNLOAD = {
+    200: {"description": "CSV, written while it is read.", "content": {CSV: {"schema": {"type": "string"}}}},
+    **documented(404, 409, 422, 503),
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Upload a file of orders, and run it",
+    response_model=BatchStarted,
+    responses={
+        200: {**examples.answer("With `dry_run`: the plan.", examples.PLAN), "model": PlanDocument},
+        202: examples.answer("Under way.", examples.BATCH_STARTED, headers=examples.BATCH_LOCATION),
+        **documented(408, 409, 413, 415, 422, 502, 503),
+    },
+    openapi_extra={"requestBody": examples.FILE_BODY},
+)
+async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
+    request: Request,
+    services: Given,
+    _caller: Operator,
+    name: Annotated[
+        str, Query(pattern=f"^{BATCH_NAME.pattern}$", description="The batch's.", examples=[examples.BATCH])
+    ],
+    dry_run: Annotated[bool, Query(description="Tell what a run would do; start and keep nothing.")] = False,
+    window: Annotated[
+        int, Query(ge=1, le=policy.BATCH_WINDOW_LIMIT, description="Orders under way at once.")
+    ] = policy.BATCH_WINDOW,
+    shopify: Annotated[bool, Query(description="The CSV is a Shopify orders export.")] = False,
+    mapping: Annotated[
+        str | None,
+        Query(
+            alias="map",
+            max_length=2_000,
+            description="Columns and constants of a CSV that is not in our columns.",
+            examples=["order_id=orderID,sku=productID,currency==USD"],
+        ),
+    ] = None,
+    encoding: Annotated[str, Query(max_length=40, description="utf-8, cp1252 or latin-1.")] = "utf-8",
+) -> Response:
+    """Rows that are invalid and orders that are known are told apart, and never stop the rest. The same file
+    may be run again: what is fulfilled is skipped, what has failed runs again."""
+    kind = _FORMATS.get(media_type(request))
+    if kind is None:
+        raise HTTPException(415, f"send the file as {CSV} or {JSON_LINES}")
+    reading = Reading(
+        FileFormat.SHOPIFY if shopify else kind, parse_mapping(mapping) if mapping else None, encoding
+    )
+    file = await Uploads(services.settings.uploads).store(name, request.stream(), reading.file_format)
+    keep = False
+    try:
+        ref = await inspected(services, file.path, name, reading)
+        if dry_run:
+            return JSONResponse((await planned(services, name, ref)).model_dump(mode="json"))
+        batch = await started(services, name, ref, window=window)
+        keep = True
+    finally:
+        if not keep:
+            file.discard()
+    return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 
 @router.get(
@@ -24,3 +103,64 @@ async def list_batches(
     """Each batch by its newest run."""
     page = await services.listing.batches(cursor=cursor, limit=limit)
     return Rows(rows=page.rows, next=page.next)
+
+
+@router.get(
+    "/{name}",
+    summary="Read a batch",
+    responses={200: examples.answer("How far it is.", examples.PROGRESS), **documented(404, 422, 502, 503)},
+)
+async def read(name: BatchName, services: Given, _caller: Viewer) -> BatchDocument:
+    """Every order and row counted in one place, the pace, and how long it will take; from its workflow, or
+    where no worker answers or Temporal has forgotten it, from the order book."""
+    return await read_batch(services, name)
+
+
+@router.get(
+    "/{name}/orders",
+    summary="List a batch's orders",
+    responses={
+        200: examples.answer("A page, by order ID.", examples.BATCH_ORDERS),
+        **documented(404, 422, 502, 503),
+    },
+)
+async def list_orders(
+    name: BatchName,
+    services: Given,
+    _caller: Viewer,
+    status: Annotated[LineStatus | None, Query(description="Only those that stand so.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ROWS,
+) -> Rows[BatchOrder]:
+    """The orders of its file as they stand now, whoever has run them: also those that it skipped. A page may
+    hold fewer rows than `limit` although there are more: `next` tells."""
+    page = await services.lists.batch_orders(name, status, cursor=cursor, limit=limit)
+    return Rows(rows=page.rows, next=page.next)
+
+
+@router.get(
+    "/{name}/outcome.csv",
+    summary="Download what became of each line",
+    response_class=StreamingResponse,
+    responses=_DOWNLOAD,
+)
+async def outcome(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
+    """Each order with its workflow, status, failed step, reason and time, and each rejected line with its
+    reason. No cell is run by a spreadsheet. 409 if the file is no longer there as it was."""
+    return _downloaded(await begun(outcome_csv(services, name)), f"{name}-outcome.csv")
+
+
+@router.get(
+    "/{name}/rejects.csv",
+    summary="Download the invalid lines, to be mended and run",
+    response_class=StreamingResponse,
+    responses=_DOWNLOAD,
+)
+async def rejects(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
+    """The lines as they were, with a column `reject_reason`; of a file of JSON Lines, its documents."""
+    return _downloaded(await begun(rejects_csv(services, name)), f"{name}-rejects.csv")
+
+
+def _downloaded(pieces: AsyncIterable[str], file_name: str) -> StreamingResponse:
+    disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
+    return StreamingResponse(pieces, media_type=CSV, headers={"Content-Disposition": disposition})

@@ -1,29 +1,25 @@
 """`/api/orders`: submit, list, read, follow."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from order_system.batch_reports import BATCH_NAME
 from order_system.client import Submitted as How
-from order_system.ids import ORDER_ID
-from order_system.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderSummary
+from order_system.listing import PAGE_ROWS, OrderSummary
 from order_system.messages import OrderOutcome, OrderStatus
 from order_system.web import examples
 from order_system.web.access import Operator, Viewer
+from order_system.web.api.parameters import Cursor, Limit, OrderId
 from order_system.web.bodies import PostedOrder
 from order_system.web.documents import OrderDocument, Rows, Submitted, read_order
 from order_system.web.problems import documented
 from order_system.web.services import Given
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
-
-OrderId = Annotated[str, Path(pattern=f"^{ORDER_ID.pattern}$", description="Yours.", examples=["ORDER-001"])]
-Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_LIMIT, description="Rows of a page, at most.")]
 
 
 @router.post(
@@ -42,8 +38,9 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_LIMIT, description="Rows of a pa
     openapi_extra={"requestBody": examples.ORDER_BODY},
 )
 async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -> Response:
-    """Safe to repeat: an order is charged once, however often it is posted. One that has failed, was cancelled
-    or terminated runs again. Other content under the ID of an order that runs or is fulfilled is refused."""
+    """Safe to repeat: an order is charged once, however often it is posted. One that has failed, was
+    cancelled or terminated runs again. Other content under the ID of an order that runs or is fulfilled is
+    refused."""
     submission = await services.orders.submit(order)
     outcome = await services.orders.outcome(order.order_id) if submission.how is How.FULFILLED else None
     location = f"/api/orders/{quote(order.order_id, safe='')}"
@@ -58,7 +55,7 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
     summary="List orders",
     responses={200: examples.answer("A page, newest first.", examples.ORDERS), **documented(422, 502, 503)},
 )
-async def list_orders(
+async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     services: Given,
     _caller: Viewer,
     status: Annotated[OrderStatus | None, Query(description="Only those that stand so.")] = None,
@@ -92,5 +89,5 @@ async def list_orders(
     responses={200: examples.answer("Where it stands.", examples.ORDER), **documented(404, 422, 502, 503)},
 )
 async def read(order_id: OrderId, services: Given, _caller: Viewer) -> OrderDocument:
-    """The order document with its timeline: from its workflow while Temporal has it, from the book afterwards."""
+    """With its timeline: from its workflow while Temporal has it, from the order book afterwards."""
     return await read_order(services, order_id)

@@ -1,0 +1,19 @@
+"""Parameters that several routes have."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from order_system.batch_reports import BATCH_NAME
+from order_system.ids import ORDER_ID
+from order_system.listing import PAGE_ROWS_LIMIT
+from order_system.web import examples
+
+OrderId = Annotated[
+    str, Path(pattern=f"^{ORDER_ID.pattern}$", description="Yours.", examples=[examples.ORDER_ID])
+]
+BatchName = Annotated[
+    str, Path(pattern=f"^{BATCH_NAME.pattern}$", description="The batch's name.", examples=[examples.BATCH])
+]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_LIMIT, description="Rows of a page, at most.")]

@@ -1,0 +1,106 @@
+"""Files of orders that are uploaded: kept below ORDER_DATA_DIR, where workers read them.
+
+A file is named by its content and its batch's name, and by nothing else of what was sent; so no name leads
+anywhere else, and the same file sent twice is kept once. It is there only when all of it is.
+"""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from order_system.batch_files import FileFormat
+from order_system.batch_reports import workflow_id_of
+from order_system.errors import UploadFailed
+
+WRITTEN_AT_ONCE = 1_000_000
+UNFINISHED = ".unfinished-"
+"""Begins the name of what is not all there yet; a hidden file is never read as orders."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    path: Path
+    sha256: str
+    size: int
+    is_new: bool
+    """False if the same file was here before: then it may be some batch's."""
+
+    def discard(self) -> None:
+        """If nobody else may be reading it."""
+        if self.is_new:
+            self.path.unlink(missing_ok=True)
+
+
+class Uploads:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    async def store(
+        self, name: str, chunks: AsyncIterable[bytes], file_format: FileFormat = FileFormat.CSV
+    ) -> Upload:
+        """Of the batch of this name. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept,
+        and whatever the chunks raise; then nothing is left behind."""
+        workflow_id_of(name)
+        unfinished = await asyncio.to_thread(self._unfinished)
+        try:
+            sha256, size = await _written(unfinished, chunks)
+            path = self._folder / sha256 / f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
+            is_new = await asyncio.to_thread(_put, unfinished, path)
+        except OSError as failure:
+            raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return Upload(path, sha256, size, is_new)
+
+    def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
+        """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
+        InvalidUsage for a bad name, UploadFailed if there is no such file."""
+        workflow_id_of(name)
+        path = self._folder / sha256 / f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
+        if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
+            raise UploadFailed("that file is not here any more: upload it again")
+        return path
+
+    def _unfinished(self) -> Path:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle, path = tempfile.mkstemp(prefix=UNFINISHED, dir=self._folder)
+        except OSError as failure:
+            raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
+        os.close(handle)
+        return Path(path)
+
+
+async def _written(path: Path, chunks: AsyncIterable[bytes]) -> tuple[str, int]:
+    """SHA-256 and size of what came. Disk and hash are kept off the event loop."""
+    digest, size, waiting = hashlib.sha256(), 0, bytearray()
+
+    def write(content: bytes) -> None:
+        digest.update(content)
+        with path.open("ab") as file:
+            file.write(content)
+
+    async for chunk in chunks:
+        size += len(chunk)
+        waiting += chunk
+        if len(waiting) >= WRITTEN_AT_ONCE:
+            await asyncio.to_thread(write, bytes(waiting))
+            waiting.clear()
+    await asyncio.to_thread(write, bytes(waiting))
+    return digest.hexdigest(), size
+
+
+def _put(unfinished: Path, path: Path) -> bool:
+    """Whether it was not there before. All of it is on disk before it has its name."""
+    path.parent.mkdir(exist_ok=True)
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(unfinished)  # which, unlike a rename, replaces nothing
+    except FileExistsError:
+        return False
+    return True
