@@ -13,8 +13,11 @@ from order_system.progress import Timestamp
 SUBMISSIONS_LOOKED_AT = 5_000
 """The newest: enough for any distribution, and few enough for a page that renews itself."""
 
-BOUNDS_MS = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000)
-"""Upper bounds of the classes that durations are counted in; the last class has none."""
+_E12 = (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
+"""IEC 60063: round numbers, each some fifth more than the one before."""
+
+BOUNDS_MS = tuple(digits * 10**power for power in range(5) for digits in _E12)
+"""Upper bounds of the classes that durations are counted in, 10 ms to 820 s; the last class has none."""
 
 
 class StepStatistics(Wire):

@@ -1,21 +1,23 @@
 """`/batches/{name}`: one batch, its orders, and what may be done about it."""
 
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
-from temporalio.service import RPCError
 
-from order_system import policy
-from order_system.batches import ENDED, BatchCounts, BatchProgress, BatchStatus
+from order_system.batches import ENDED, BatchCounts
 from order_system.errors import UnknownBatch
 from order_system.listing import BatchOrder, LineStatus, Page
 from order_system.web.access import Operator
+from order_system.web.api.batch_actions import only_running
+from order_system.web.batch_documents import BatchAction, BatchDocument, read_batch
 from order_system.web.pages.batch_progress import headline, pace_words, parts_of, rows_words
 from order_system.web.pages.order_rows import address, chips, row_of_batch
 from order_system.web.pages.visit import Visit, redirect
+from order_system.web.pages.words import counted
 from order_system.web.services import Given, Services
 
 router = APIRouter(prefix="/batches/{name}")
@@ -40,7 +42,7 @@ async def show(
 ) -> Response:
     """Raises UnknownBatch, InvalidUsage for what can be no name, ServerUnreachable, InvalidCursor."""
     services = visit.services
-    progress = await services.batches.progress(name)
+    progress = await read_batch(services, name)
     here = f"/batches/{progress.name}"
     page = await _orders(services, progress, status, cursor)
     return await visit.page(
@@ -48,7 +50,7 @@ async def show(
         place="/batches",
         calm=progress.status in ENDED,
         batch=progress,
-        link=await _link(services, progress),
+        link=progress.link,
         parts=parts_of(progress),
         headline=headline(progress),
         pace_words=pace_words(progress),
@@ -60,7 +62,7 @@ async def show(
         chosen_status=status,
         older=address(here, {"status": status, "cursor": page.next}) if page.next else None,
         newest=address(here, {"status": status}) if cursor else None,
-        facts=list(_facts(progress)),
+        facts=await _facts(services, progress),
         may=_may(progress),
     )
 
@@ -78,26 +80,35 @@ def _numbers(counts: BatchCounts) -> dict[LineStatus, int]:
     }
 
 
-def _may(progress: BatchProgress) -> May:
-    ended, status, counts = progress.status in ENDED, progress.status, progress.counts
+def _may(progress: BatchDocument) -> May:
+    actions, counts = progress.actions, progress.counts
     return May(
-        pause=status is BatchStatus.RUNNING,
-        resume=status is BatchStatus.PAUSED,
-        cancel=not ended,
-        retry=ended and bool(counts.failed or counts.cancelled),
+        pause=BatchAction.PAUSE in actions,
+        resume=BatchAction.RESUME in actions,
+        cancel=BatchAction.CANCEL in actions,
+        retry=BatchAction.RETRY in actions and bool(counts.failed or counts.cancelled),
     )
 
 
-def _facts(progress: BatchProgress) -> Iterator[tuple[str, Any]]:
+async def _facts(services: Services, progress: BatchDocument) -> list[tuple[str, Any]]:
     """Names and texts; a moment is given as it is, for the template to tell."""
-    yield "Size", f"{progress.bytes_total:,} bytes"
-    yield "Started", progress.started_at
-    yield "Under way at once", f"at most {progress.window:,} orders"
-    yield "Workflow", progress.workflow_id
+    facts: list[tuple[str, Any]] = []
+    with suppress(UnknownBatch):  # one that has just been started is not in the book yet
+        request = (await services.batches.record(progress.name)).request
+        facts.append(("File", PurePosixPath(request.file.url).name))
+        if request.only_failed:
+            facts.append(("Runs", "only what had failed before"))
+    return [
+        *facts,
+        ("Size", f"{progress.bytes_total:,} bytes"),
+        ("Started", progress.started_at),
+        ("Under way at once", f"at most {counted(progress.window, 'order')}"),
+        ("Workflow", progress.workflow_id),
+    ]
 
 
 async def _orders(
-    services: Services, progress: BatchProgress, status: LineStatus | None, cursor: str | None
+    services: Services, progress: BatchDocument, status: LineStatus | None, cursor: str | None
 ) -> Page[BatchOrder]:
     """Nothing as long as a batch that has just been started is not in the book. Raises InvalidCursor."""
     try:
@@ -106,28 +117,20 @@ async def _orders(
         return Page((), None)
 
 
-async def _link(services: Services, progress: BatchProgress) -> str | None:
-    """Of its newest run; None once Temporal has forgotten it."""
-    try:
-        handle = services.temporal.get_workflow_handle(progress.workflow_id)
-        described = await handle.describe(rpc_timeout=policy.RPC)
-    except RPCError:
-        return None
-    return services.links.relationships(progress.workflow_id, described.run_id)
-
-
 # --- what may be done -----------------------------------------------------------------------------
 
 
 @router.post("/pause")
 async def pause(name: str, services: Given, _caller: Operator) -> Response:
-    await services.batches.pause(name)
+    async with only_running(services, name):
+        await services.batches.pause(name)
     return _back(name)
 
 
 @router.post("/resume")
 async def resume(name: str, services: Given, _caller: Operator) -> Response:
-    await services.batches.resume(name)
+    async with only_running(services, name):
+        await services.batches.resume(name)
     return _back(name)
 
 
@@ -135,7 +138,8 @@ async def resume(name: str, services: Given, _caller: Operator) -> Response:
 async def cancel(
     name: str, services: Given, _caller: Operator, orders_too: Annotated[str, Form()] = ""
 ) -> Response:
-    await services.batches.cancel(name, orders_too=bool(orders_too))
+    async with only_running(services, name):
+        await services.batches.cancel(name, orders_too=bool(orders_too))
     return _back(name)
 
 

@@ -3,13 +3,11 @@ is wrong with the rest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-from order_system.batch_files.findings import ProblemKind, RowProblem
-from order_system.batch_reports import Plan
+from order_system.batch_files.findings import ProblemKind
 from order_system.batches import Fate
-from order_system.web.pages.uploads import shown_name
+from order_system.web.batch_documents import PlanDocument, PlannedProblem
 from order_system.web.pages.words import counted
 
 MOST_SHOWN = 20
@@ -42,13 +40,12 @@ class Example:
     look: str
 
 
-def plan_context(plan: Plan) -> dict[str, Any]:
+def plan_context(plan: PlanDocument) -> dict[str, Any]:
     """For the template."""
-    startable = sum(plan.fates.get(status, 0) for status in _STARTS)
-    wrong = plan.problems + plan.duplicates
-    shown = plan.examples[:MOST_SHOWN]
+    startable = sum(plan.by_status.get(status, 0) for status in _STARTS)
+    wrong = plan.invalid + plan.duplicates
+    shown = plan.problems[:MOST_SHOWN]
     return {
-        "file_name": shown_name(PurePosixPath(plan.file.url).name),
         "summary": f"It holds {counted(plan.orders, 'order')} on {counted(plan.rows, 'row')}.",
         "lines": list(_lines(plan)),
         "examples": [_example(problem) for problem in shown],
@@ -59,22 +56,22 @@ def plan_context(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _lines(plan: Plan) -> Iterator[PlanLine]:
+def _lines(plan: PlanDocument) -> Iterator[PlanLine]:
     for status, action in _A_RUN_WILL.items():
-        if number := plan.fates.get(status, 0):
+        if number := plan.by_status.get(status, 0):
             look = "running" if status == "open" else status
             yield PlanLine(status, look, number, action)
     if plan.duplicates:
         yield PlanLine(
             "duplicate", "duplicate", plan.duplicates, "leave them out: the file has their ID before"
         )
-    if plan.problems:
+    if plan.invalid:
         yield PlanLine(
-            "invalid", "failed", plan.problems, "leave them out, and keep them as rejects to be mended"
+            "invalid", "failed", plan.invalid, "leave them out, and keep them as rejects to be mended"
         )
 
 
-def _example(problem: RowProblem) -> Example:
+def _example(problem: PlannedProblem) -> Example:
     alone = problem.first_line == problem.last_line
     return Example(
         lines=str(problem.first_line) if alone else f"{problem.first_line} to {problem.last_line}",

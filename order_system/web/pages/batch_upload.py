@@ -1,119 +1,129 @@
 """`/batches/new` and on: a file is uploaded, its plan is shown, and only then is it run."""
 
-import asyncio
+import re
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
-from typing import Annotated, Any
+from pathlib import PurePosixPath
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from order_system import policy
-from order_system.batch_files import FileFormat, FileRef
-from order_system.batch_files.columns import parse_mapping
-from order_system.batch_reports import Plan
-from order_system.batches import BatchRequest
+from order_system.batch_files import FileFormat
 from order_system.card_numbers import holds_card_number
-from order_system.errors import InvalidOrder, InvalidUsage, OrderConflict
+from order_system.csv_orders import COLUMNS, parse_mapping
+from order_system.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
 from order_system.web.access import Operator
+from order_system.web.batch_uploads import Reading, inspected, planned, started
 from order_system.web.pages.batch_plan import plan_context
 from order_system.web.pages.order_rows import address
-from order_system.web.pages.uploads import batch_name_of, path_of, store
 from order_system.web.pages.visit import Visit, redirect
 from order_system.web.services import Services
+from order_system.web.uploads import WRITTEN_AT_ONCE, Uploads
 
 router = APIRouter(prefix="/batches")
 
-UTF_8 = "utf-8"
-FORMATS = (("", "as its name says"), *((each.value, each.value) for each in FileFormat))
+FORMATS = (
+    (FileFormat.CSV, "CSV with a header"),
+    (FileFormat.JSONL, "JSON Lines"),
+    (FileFormat.SHOPIFY, "Shopify's export of orders"),
+)
+ENCODINGS = ("utf-8", "cp1252", "latin-1")
 
-Format = Annotated[str, Form(max_length=20)]
-Mapping = Annotated[str, Form(max_length=5_000)]
-Encoding = Annotated[str, Form(max_length=20)]
+
+class Asked(BaseModel):
+    """Which batch a file is for, and how it is to be read."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: str = Field(default="", max_length=200)
+    format: FileFormat = FileFormat.CSV
+    mapping: str = Field(default="", max_length=2_000)
+    encoding: str = Field(default="utf-8", max_length=40)
+
+    @property
+    def reading(self) -> Reading:
+        """Raises InvalidMapping."""
+        return Reading(self.format, parse_mapping(self.mapping) if self.mapping else None, self.encoding)
+
+
+class Uploaded(Asked):
+    """A file that is here."""
+
+    sha256: str = Field(max_length=64)
+
+
+class ToRun(Uploaded):
+    window: int = Field(default=policy.BATCH_WINDOW, ge=1, le=policy.BATCH_WINDOW_LIMIT)
+
+
+class Sent(Asked):
+    file: UploadFile
 
 
 @router.get("/new")
 async def ask(visit: Visit, _caller: Operator) -> Response:
-    return await _form(visit, {"format": "", "mapping": "", "encoding": UTF_8})
+    return await _form(visit, Asked())
 
 
 @router.post("")
-async def upload(
-    visit: Visit,
-    _caller: Operator,
-    file: UploadFile,
-    format: Format = "",  # noqa: A002  (the form's own name)
-    mapping: Mapping = "",
-    encoding: Encoding = UTF_8,
-) -> Response:
+async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
     """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
-    given = {"format": format, "mapping": mapping, "encoding": encoding}
-    path = await asyncio.to_thread(store, visit.services.settings.uploads, file.filename or "", file.file)
+    asked = Asked(
+        name=sent.name.strip() or _name_of(sent.file),
+        format=sent.format,
+        mapping=sent.mapping,
+        encoding=sent.encoding,
+    )
     try:
-        await _inspected(visit.services, path.name, given)
+        sha256 = await _stored(visit.services, asked, sent.file)
     except (InvalidOrder, InvalidUsage) as refused:
-        await asyncio.to_thread(path.unlink)
-        return await _form(visit, given, refused=_without_path(refused, path.name))
-    return redirect(address("/batches/plan", {"upload": path.name, **given}))
+        return await _form(visit, asked, refused=str(refused))
+    return redirect(address("/batches/plan", {**asked.model_dump(mode="json"), "sha256": sha256}))
 
 
 @router.get("/plan")
-async def plan(
-    visit: Visit,
-    _caller: Operator,
-    upload: Annotated[str, Query(max_length=300)],
-    format: Annotated[str, Query(max_length=20)] = "",  # noqa: A002
-    mapping: Annotated[str, Query(max_length=5_000)] = "",
-    encoding: Annotated[str, Query(max_length=20)] = UTF_8,
-) -> Response:
-    """What a run would do; starts nothing. Raises InvalidUsage, FileRefused."""
-    return await _plan(visit, upload, {"format": format, "mapping": mapping, "encoding": encoding})
+async def plan(visit: Visit, _caller: Operator, uploaded: Annotated[Uploaded, Query()]) -> Response:
+    """What a run would do; starts nothing. Raises InvalidUsage, FileRefused, UploadFailed."""
+    return await _plan(visit, uploaded)
 
 
 @router.post("/run")
-async def run(
-    *,
-    visit: Visit,
-    _caller: Operator,
-    upload: Annotated[str, Form(max_length=300)],
-    name: Annotated[str, Form(max_length=200)],
-    window: Annotated[int, Form(ge=1, le=policy.BATCH_WINDOW_LIMIT)] = policy.BATCH_WINDOW,
-    format: Format = "",  # noqa: A002
-    mapping: Mapping = "",
-    encoding: Encoding = UTF_8,
-) -> Response:
-    given = {"format": format, "mapping": mapping, "encoding": encoding}
-    ref = await _inspected(visit.services, upload, given)
+async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()]) -> Response:
+    """Raises as `plan`."""
+    services, name = visit.services, to_run.name
+    path = _uploads(services).path_of(name, to_run.sha256, to_run.format)
+    ref = await inspected(services, path, name, to_run.reading)
     try:
-        started = await visit.services.batches.start(BatchRequest(name=name.strip(), file=ref, window=window))
-    except (OrderConflict, InvalidUsage) as refused:
-        return await _plan(visit, upload, given, name=name, refused=str(refused))
-    return redirect(f"/batches/{name.strip()}", "batch-started" if started else "batch-running")
+        batch = await started(services, name, ref, window=to_run.window)
+    except OrderConflict as refused:
+        return await _plan(visit, to_run, refused=str(refused))
+    return redirect(f"/batches/{name}", "batch-started" if batch.started else "batch-running")
 
 
-async def _inspected(services: Services, upload: str, given: dict[str, str]) -> FileRef:
-    """Raises FileRefused, InvalidMapping, InvalidUsage."""
-    if given["format"] not in ("", *FileFormat):
-        raise InvalidUsage(f"format must be one of {', '.join(FileFormat)}")
-    return await services.files.inspect(
-        str(path_of(services.settings.uploads, upload)),
-        file_format=FileFormat(given["format"]) if given["format"] else None,
-        mapping=parse_mapping(given["mapping"]) if given["mapping"] else None,
-        encoding=given["encoding"],
-    )
+async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
+    """Its SHA-256. Raises InvalidUsage, FileRefused, UploadFailed; then nothing is kept."""
+    reading = asked.reading
+    file = await _uploads(services).store(asked.name, _chunks(sent), asked.format)
+    try:
+        await inspected(services, file.path, asked.name, reading)
+    except OrderSystemError:
+        file.discard()
+        raise
+    return file.sha256
 
 
-async def _plan(
-    visit: Visit, upload: str, given: dict[str, str], *, name: str | None = None, refused: str | None = None
-) -> Response:
-    ref = await _inspected(visit.services, upload, given)
-    found = await _whole_plan(visit.services, ref)
+async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None) -> Response:
+    path = _uploads(visit.services).path_of(uploaded.name, uploaded.sha256, uploaded.format)
+    ref = await inspected(visit.services, path, uploaded.name, uploaded.reading)
+    found = await planned(visit.services, uploaded.name, ref)
     return await visit.page(
         "batch_plan.html",
         place="/batches",
         code=HTTPStatus.CONFLICT if refused else HTTPStatus.OK,
-        upload=upload,
-        given=given,
-        name=batch_name_of(upload) if name is None else name,
+        uploaded=uploaded,
         refused=refused,
         window=policy.BATCH_WINDOW,
         window_limit=policy.BATCH_WINDOW_LIMIT,
@@ -121,27 +131,32 @@ async def _plan(
     )
 
 
-async def _whole_plan(services: Services, ref: FileRef) -> Plan:
-    last = Plan(ref)
-    async for _, plan_so_far in services.batches.plan(ref):
-        last = plan_so_far
-    return last
-
-
-async def _form(visit: Visit, given: dict[str, Any], *, refused: str | None = None) -> Response:
+async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Response:
+    # A constant of a mapping may be anything, and a name may be typed into the wrong field.
+    shown = {name: "" if holds_card_number(text) else text for name, text in asked.model_dump().items()}
     return await visit.page(
         "batch_new.html",
         place="/batches",
         code=HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK,
-        # A constant of a mapping may be anything.
-        given={**given, "mapping": "" if holds_card_number(given["mapping"]) else given["mapping"]},
+        asked=shown,
         refused=refused,
         formats=FORMATS,
+        encodings=ENCODINGS,
+        columns=[(name, required) for name, (_, required, _) in COLUMNS.items()],
         size_limit=f"{policy.UPLOAD_BYTES // 1_000_000} MB",
     )
 
 
-def _without_path(refused: Exception, name: str) -> str:
-    """Where we keep the file is nobody's business: the message begins with its place."""
-    _, found, rest = str(refused).partition(f"{name}: ")
-    return rest if found else str(refused)
+def _uploads(services: Services) -> Uploads:
+    return Uploads(services.settings.uploads)
+
+
+def _name_of(file: UploadFile) -> str:
+    """A name for the batch: the file's own, made valid, as the command line does it."""
+    stem = PurePosixPath((file.filename or "").replace("\\", "/")).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"
+
+
+async def _chunks(file: UploadFile) -> AsyncGenerator[bytes]:
+    while chunk := await file.read(WRITTEN_AT_ONCE):
+        yield chunk

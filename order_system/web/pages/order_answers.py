@@ -1,17 +1,15 @@
 """What a person does about an order: each a form of its page, which asks first."""
 
-import asyncio
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from order_system import policy
 from order_system.attention import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
 from order_system.client import CancelVerdict
 from order_system.ids import Step
 from order_system.web.access import Operator
+from order_system.web.api.order_actions import cancel_order
 from order_system.web.pages.visit import redirect
 from order_system.web.services import Given
 
@@ -22,19 +20,16 @@ _SAID = {
     CancelVerdict.UNDONE: "cancelled",
     CancelVerdict.TOO_LATE: "cancel-too-late",
     CancelVerdict.ALREADY_CLOSED: "cancel-closed",
-    CancelVerdict.FIRST_FAILED: "cancel-closed",
+    CancelVerdict.FIRST_FAILED: "cancel-first-failed",
+    CancelVerdict.STILL_UNDOING: "cancel-asked",
 }
 
 
 @router.post("/cancel")
 async def cancel(order_id: str, services: Given, _caller: Operator) -> Response:
     """Asks, and looks for a moment what comes of it; the page shows the rest. Raises UnknownOrder."""
-    said = "cancel-asked"
-    with suppress(TimeoutError):
-        async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
-            verdict, _ = await services.orders.cancel(order_id)
-            said = _SAID.get(verdict, said)
-    return redirect(f"/orders/{order_id}", said)
+    verdict = await cancel_order(services, order_id)
+    return redirect(f"/orders/{order_id}", _SAID[verdict])
 
 
 @router.post("/retry")

@@ -1,23 +1,27 @@
-"""How long steps take and how they end, as figures and as a histogram to draw. Pure."""
+"""How long steps take and how they end, as figures and as histograms to draw, all of them on one scale: so
+that one sees which is the slow one. Pure."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from order_system.durations import in_time
 from order_system.ids import Step
-from order_system.listing import StepRun
+from order_system.step_statistics import BOUNDS_MS, StepStatistics
 from order_system.web.pages.words import counted, share
 
-BINS_PER_DECADE = 8
-"""Bars between 100 ms and a second, and as many between one second and ten: steps take anything from a blink
-to minutes, and on an even scale all but the slow ones would be one bar."""
+LEAST_CLASSES = 18
+"""Of a scale: with fewer, a histogram would be a few broad blocks."""
+LABELLED = ("1", "33")
+"""The ticks that have words begin with these digits: on a logarithmic scale they stand at even distances."""
 
 
 @dataclass(frozen=True)
 class Column:
+    """In percent: of the width, or of the height from the top."""
+
     x: float
-    """Percent, as everything else: of the width, or of the height from the top."""
     width: float
     y: float
     height: float
@@ -28,7 +32,6 @@ class Column:
 class Tick:
     x: float
     words: str
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -36,95 +39,111 @@ class Histogram:
     columns: tuple[Column, ...]
     ticks: tuple[Tick, ...]
     median: float
-    late: float
-    """Where the median and the 95th percentile are."""
+    """Where it stands."""
 
 
 @dataclass(frozen=True)
 class StepFigures:
     step: Step
     runs: int
-    median: str
-    late: str
-    """The 95th percentile: one in twenty takes longer."""
-    longest: str
-    retried: str
-    failed: str
-    undone: str
+    times: tuple[tuple[str, str], ...]
+    ends: tuple[tuple[str, str], ...]
+    """How often it is retried, fails and is undone."""
     histogram: Histogram | None
     """None if nothing has been completed."""
 
 
-def figures_of(runs: Sequence[StepRun]) -> list[StepFigures]:
-    """For each step, on one scale: so that one sees which is the slow one. Nothing without runs."""
-    scale = Scale.over([run.duration_ms for run in runs if run.duration_ms is not None])
-    return [_figures(step, [run for run in runs if run.step is step], scale) for step in Step] if runs else []
-
-
-def _figures(step: Step, runs: Sequence[StepRun], scale: "Scale") -> StepFigures:
-    took = sorted(run.duration_ms for run in runs if run.duration_ms is not None)
-    return StepFigures(
-        step=step,
-        runs=len(runs),
-        median=in_time(percentile(took, 50)) if took else "",
-        late=in_time(percentile(took, 95)) if took else "",
-        longest=in_time(took[-1]) if took else "",
-        retried=share(sum(run.attempts > 1 for run in runs), len(runs)),
-        failed=share(sum(run.failed for run in runs), len(runs)),
-        undone=share(sum(run.undone for run in runs), len(runs)),
-        histogram=scale.histogram(took) if took else None,
-    )
-
-
-def percentile(ordered: Sequence[int], percent: int) -> int:
-    """The smallest value that is not exceeded by this part of them: one that has really been measured."""
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+def figures_of(steps: Sequence[StepStatistics]) -> list[StepFigures]:
+    """Nothing if none of them ran."""
+    if not any(step.runs for step in steps):
+        return []
+    scale = Scale.over([step.classes for step in steps])
+    return [
+        StepFigures(
+            step=step.step,
+            runs=step.runs,
+            times=(
+                ("Median", _time(step.median_ms)),
+                ("9 of 10 within", _time(step.p90_ms)),
+                ("99 of 100 within", _time(step.p99_ms)),
+                ("Longest", _time(step.longest_ms)),
+            ),
+            ends=(
+                ("Retried", share(step.retried, step.runs)),
+                ("Failed", share(step.failed, step.runs)),
+                ("Undone", share(step.undone, step.runs)),
+            ),
+            histogram=scale.histogram(step) if step.completed else None,
+        )
+        for step in steps
+    ]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Logarithmic: from one power of ten of milliseconds to another."""
+    """Some of the classes that durations are counted in, side by side and equally wide."""
 
-    lowest: int
-    highest: int
+    first: int
+    last: int
 
     @classmethod
-    def over(cls, took: Sequence[int]) -> "Scale":
-        lowest = math.floor(_log(min(took, default=1)))
-        return cls(lowest, max(lowest + 1, math.ceil(_log(max(took, default=1)))))
+    def over(cls, counts: Sequence[Sequence[int]]) -> "Scale":
+        """All that are not empty, with one on either side."""
+        used = [place for of_step in counts for place, number in enumerate(of_step) if number]
+        first, last = max(0, min(used, default=0) - 1), min(len(BOUNDS_MS), max(used, default=0) + 1)
+        last = min(len(BOUNDS_MS), max(last, first + LEAST_CLASSES - 1))
+        return cls(min(first, max(0, last - LEAST_CLASSES + 1)), last)
 
-    def x(self, milliseconds: float) -> float:
-        return round(100 * (_log(milliseconds) - self.lowest) / (self.highest - self.lowest), 3)
-
-    def histogram(self, ordered: Sequence[int]) -> Histogram:
-        """`ordered` are at least one, shortest first, and within the scale."""
-        bins = [0] * ((self.highest - self.lowest) * BINS_PER_DECADE)
-        for took in ordered:
-            bins[min(len(bins) - 1, int((_log(took) - self.lowest) * BINS_PER_DECADE))] += 1
-        columns = (self._column(place, number, max(bins)) for place, number in enumerate(bins) if number)
+    def histogram(self, step: StepStatistics) -> Histogram:
+        shown = list(enumerate(step.classes))[self.first : self.last + 1]
+        most = max(number for _, number in shown)
         return Histogram(
-            columns=tuple(columns),
-            ticks=tuple(map(self._tick, range(self.lowest, self.highest + 1))),
-            median=self.x(percentile(ordered, 50)),
-            late=self.x(percentile(ordered, 95)),
+            columns=tuple(self._column(place, number, most) for place, number in shown if number),
+            ticks=tuple(self._tick(place) for place in range(self.first, self.last) if _labelled(place)),
+            median=self.x(step.median_ms or 0),
         )
+
+    def x(self, milliseconds: int) -> float:
+        """Where a duration stands: within its class by its logarithm."""
+        place = bisect_left(BOUNDS_MS, milliseconds)
+        begins = BOUNDS_MS[place - 1] if place else 1
+        ends = BOUNDS_MS[place] if place < len(BOUNDS_MS) else begins * 2
+        within = math.log(max(1, milliseconds) / begins) / math.log(ends / begins)
+        return round((place - self.first + min(1.0, within)) * self._width, 3)
+
+    @property
+    def _width(self) -> float:
+        return 100 / (self.last - self.first + 1)
 
     def _column(self, place: int, number: int, most: int) -> Column:
-        begins, ends = (10 ** (self.lowest + edge / BINS_PER_DECADE) for edge in (place, place + 1))
         height = round(100 * number / most, 3)
         return Column(
-            x=self.x(begins),
-            width=round(self.x(ends) - self.x(begins), 3),
+            x=round((place - self.first) * self._width, 3),
+            width=round(self._width, 3),
             y=round(100 - height, 3),
             height=height,
-            title=f"{counted(number, 'run')} of {in_time(round(begins))} to {in_time(round(ends))}",
+            title=f"{counted(number, 'run')}: {_class_words(place)}",
         )
 
-    def _tick(self, power: int) -> Tick:
-        words = f"{10**power} ms" if power < 3 else f"{10 ** (power - 3)} s"
-        anchor = "start" if power == self.lowest else "end" if power == self.highest else "middle"
-        return Tick(self.x(10**power), words, anchor)
+    def _tick(self, place: int) -> Tick:
+        """At the upper bound of a class."""
+        return Tick(round((place - self.first + 1) * self._width, 3), _round_time(BOUNDS_MS[place]))
 
 
-def _log(milliseconds: float) -> float:
-    return math.log10(max(1, milliseconds))
+def _labelled(place: int) -> bool:
+    return str(BOUNDS_MS[place]).rstrip("0") in LABELLED
+
+
+def _class_words(place: int) -> str:
+    if place == len(BOUNDS_MS):
+        return f"more than {_round_time(BOUNDS_MS[-1])}"
+    upper = _round_time(BOUNDS_MS[place])
+    return f"{_round_time(BOUNDS_MS[place - 1])} to {upper}" if place else f"up to {upper}"
+
+
+def _round_time(milliseconds: int) -> str:
+    return f"{milliseconds} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:g} s"
+
+
+def _time(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else in_time(milliseconds)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from order_system.step_statistics import report_steps
 from order_system.web.pages.order_rows import address
 from order_system.web.pages.step_figures import figures_of
 from order_system.web.pages.visit import Visit
@@ -13,20 +14,19 @@ from order_system.web.pages.visit import Visit
 router = APIRouter()
 HERE = "/steps"
 SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelta(days=1))}
-MOST_ORDERS = 10_000
-"""Of however many there were: the newest are enough for a distribution."""
 
 
 @router.get(HERE)
 async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
     chosen = since if since in SPANS else "hour"
     words, span = SPANS[chosen]
-    runs = await visit.services.listing.step_runs(visit.now - span, most=MOST_ORDERS)
+    report = await report_steps(visit.services.listing, visit.now - span)
     return await visit.page(
         "steps.html",
         place=HERE,
         calm=True,
         spans=[(words, address(HERE, {"since": name}), name == chosen) for name, (words, _) in SPANS.items()],
         span_words=words.lower(),
-        steps=figures_of(runs),
+        steps=figures_of(report.steps),
+        submissions_limit=report.submissions_limit,
     )

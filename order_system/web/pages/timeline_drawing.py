@@ -15,6 +15,8 @@ AXIS_HEIGHT = 22
 LANE_HEIGHT = 34
 BAR_HEIGHT = 9
 MOST_TICKS = 6
+MARKED_FROM = 2.5
+"""Percent. A bar that is narrower has no room for marks."""
 LABELS_TURN_AT = 55.0
 """Percent. A bar that begins further to the right has its label end where the bar ends."""
 
@@ -121,9 +123,13 @@ class _Scale:
             width=round(max(0.0, ended - began), 3),
             label_x=max(began, ended) if turned else began,
             anchor="end" if turned else "start",
-            marks=tuple((self.x(mark.at), f"{mark.words}: {_clock(mark.at)} UTC") for mark in span.marks),
+            marks=tuple(self._marks(span)) if ended - began >= MARKED_FROM else (),
             open=span.ended is None,
         )
+
+    def _marks(self, span: Span) -> Iterator[tuple[float, str]]:
+        for mark in span.marks:
+            yield self.x(mark.at), f"{mark.words}: {_clock(mark.at)} UTC"
 
     def ticks(self) -> Iterator[Tick]:
         step = tick_step(self.whole)

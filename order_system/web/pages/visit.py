@@ -24,6 +24,7 @@ SAID = {
     "cancel-asked": "The cancel is asked for. What comes of it shows here.",
     "cancelled": "The order is cancelled.",
     "cancel-too-late": "The cancel came too late: the parcel was with the carrier, the order is fulfilled.",
+    "cancel-first-failed": "The order was failing already; it is undone all the same.",
     "cancel-closed": "There was nothing to cancel any more.",
     "answered": "The answer is taken, and kept with the order.",
     "batch-started": "The batch is started.",
