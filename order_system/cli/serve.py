@@ -1,25 +1,21 @@
 """`starter.py serve`: pages and API; server and worker run elsewhere, or with `--embedded` here."""
 
-import asyncio
 import contextlib
 import importlib.util
 import socket
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from order_system import policy
+from order_system.cli.ending import until_interrupted
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import Embedded
 from order_system.cli.screen import Screen
 from order_system.cli.session import CLEAN, Session, configured, open_session
 from order_system.errors import InvalidSettings, InvalidUsage
 from order_system.settings import Settings
-
-if TYPE_CHECKING:
-    from uvicorn import Server
 
 EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
 
@@ -85,39 +81,12 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
 async def _serve(session: Session, screen: Screen, listener: socket.socket) -> None:
     from order_system.web.app import create_app  # noqa: PLC0415 - of the extra
     from order_system.web.services import services_of  # noqa: PLC0415
+    from order_system.web.serving import serving  # noqa: PLC0415
 
     services = services_of(session.system, session.temporal, session.ui_url)
-    server = _server(create_app(services))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
+    async with serving(create_app(services), listener):
         screen.say(_where(listener, session.system.settings))
-        await asyncio.shield(running)
-    except asyncio.CancelledError:  # Ctrl-C is how it ends
-        if (task := asyncio.current_task()) is not None:
-            task.uncancel()
-    finally:
-        services.closing.set()
-        server.should_exit = True
-        await running
-
-
-def _server(app: object) -> "Server":
-    from uvicorn import Config, Server  # noqa: PLC0415 - of the extra
-
-    class Ours(Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Generator[None]:
-            """They are ours, as with every command."""
-            yield
-
-    config = Config(
-        app,  # pyright: ignore[reportArgumentType]
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(policy.WEB_CLOSE.total_seconds()),
-    )
-    return Ours(config)
+        await until_interrupted()
 
 
 def _where(listener: socket.socket, settings: Settings) -> str:

@@ -44,9 +44,7 @@ class AnswerBody(BaseModel):
 
 class ResolutionBody(AnswerBody):
     step: Step = Field(description=f"Whose undo is stuck: {', '.join(UNDOABLE)}.")
-    remedy: Remedy = Field(
-        description="`retry` it now; or `handled`: it was done by hand, as `note` says, and is not tried again."
-    )
+    remedy: Remedy = Field(description="`retry` it now; or `handled`: it was done by hand, as `note` says.")
     parcel: ParcelFate | None = Field(
         None,
         description="Of shipping that was handled, and only then: `voided`, no parcel has gone and none can; "

@@ -61,7 +61,8 @@ class BodyLimits:
         if declared.isdecimal() and (len(declared) > 15 or int(declared) > most):
             raise _too_large(most)
         if upload:
-            await self._app(scope, _Metered(receive, most), send)
+            metered = _Metered(receive, most, idle=policy.UPLOAD_IDLE, within=policy.UPLOAD_WITHIN)
+            await self._app(scope, metered, send)
             return
         body = await _whole_body(
             _Metered(receive, most, idle=policy.JSON_BODY_WITHIN, within=policy.JSON_BODY_WITHIN)
@@ -79,13 +80,12 @@ class _Metered:
         receive: Receive,
         most: int,
         *,
-        idle: timedelta = policy.UPLOAD_IDLE,
-        within: timedelta = policy.UPLOAD_WITHIN,
+        idle: timedelta,
+        within: timedelta,
     ) -> None:
         self._receive = receive
         self._most = most
         self._idle = idle.total_seconds()
-        self._within = within
         self._deadline = asyncio.get_running_loop().time() + within.total_seconds()
         self._bytes = 0
         self._at_end = False
@@ -98,9 +98,7 @@ class _Metered:
             async with asyncio.timeout_at(min(now + self._idle, self._deadline)):
                 message = await self._receive()
         except TimeoutError:
-            raise BodyRefused(
-                408, f"the body did not come in time: at most {self._within} for all of it"
-            ) from None
+            raise BodyRefused(408, "the body did not come in time") from None
         if message["type"] != "http.request":
             self._at_end = True
             return message
