@@ -14,7 +14,7 @@ from pathlib import Path
 
 from order_system.batch_files import FileFormat
 from order_system.batch_reports import workflow_id_of
-from order_system.errors import UploadFailed
+from order_system.errors import InvalidUsage, UploadFailed
 
 WRITTEN_AT_ONCE = 1_000_000
 UNFINISHED = ".unfinished-"
@@ -58,11 +58,11 @@ class Uploads:
 
     def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
         """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
-        InvalidUsage for a bad name, UploadFailed if there is no such file."""
+        InvalidUsage for a bad name, and if there is no such file."""
         workflow_id_of(name)
         path = self._folder / sha256 / f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
         if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
-            raise UploadFailed("that file is not here any more: upload it again")
+            raise InvalidUsage("that file is not here any more: upload it again")
         return path
 
     def _unfinished(self) -> Path:
