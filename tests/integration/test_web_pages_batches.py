@@ -155,7 +155,7 @@ async def test_the_same_file_under_a_running_name_is_found_and_another_is_refuse
 @pytest.mark.parametrize(
     ("text", "form", "words"),
     [
-        ("order_id,currency\n1,USD\n", {}, "no column"),
+        ("order_id,currency\n1,USD\n", {}, "the column customer_name is missing"),
         ("", {}, "empty"),
         ("\x00\x01", {}, "not"),
         (text_of([row("B-1")]), {"name": "../../etc/passwd"}, "is no name for a batch"),
