@@ -24,6 +24,7 @@ from temporalio.client import Client
 from benchmarks import report
 from benchmarks.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.stage import settings_for
+from order_system import policy
 from order_system.batch_files import FileFormat, FileRef, Position
 from order_system.batches import BatchRequest, Fate
 from order_system.book_tables import batch_orders, batches, submissions
@@ -119,7 +120,7 @@ async def _fill(system: OrderSystem, orders: int) -> None:
         encoding="utf-8",
         start=Position(offset=0, line=1),
     )
-    request = BatchRequest(name=BATCH, file=file).model_dump(mode="json")
+    request = BatchRequest(name=BATCH, file=file, window=policy.BATCH_WINDOW).model_dump(mode="json")
     batch = {"batch": batch_workflow_id(BATCH), "run": RUN}
     noted = [
         {**batch, "order_id": _id(number), "first_line": number, "last_line": number, "fate": Fate.START}
