@@ -122,6 +122,10 @@ def answer_with_problems(app: FastAPI, page: ProblemPage | None = None) -> None:
 
     def of_http(request: Request, error: Exception) -> Response:
         refused = cast("HTTPException", error)
+        if refused.status_code == 400:  # FastAPI's word for a body that it cannot decode
+            return drawn(
+                request, answer_to(Invalid([Mistake(field="", message="the body is not JSON in UTF-8")]))
+            )
         return drawn(request, problem_response(refused.status_code, refused.detail, headers=refused.headers))
 
     app.add_exception_handler(RequestValidationError, of_validation)
@@ -149,7 +153,6 @@ def _example(status: int, description: str, detail: str, mistakes: Sequence[Mist
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
     return {
         "description": description,
-        "model": Problem,
         "content": {
             MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": problem.model_dump()}
         },
