@@ -4,7 +4,7 @@ rows as a parameter, never made part of a query."""
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from order_system.errors import InvalidUsage
 
@@ -30,11 +30,11 @@ def moment_and_key(cursor: str) -> tuple[datetime, str]:
     moment, key = _decoded(cursor, parts=2)
     try:
         at = datetime.fromisoformat(moment)
-    except ValueError:
-        raise _none() from None
-    if at.tzinfo is None:
-        raise _none()
-    return at, key
+        if at.tzinfo is not None:
+            return at.astimezone(UTC), key
+    except (ValueError, OverflowError):
+        pass
+    raise _none()
 
 
 def key_of(cursor: str) -> str:

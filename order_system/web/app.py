@@ -15,7 +15,7 @@ from order_system.web import api
 from order_system.web.access import Access, AccessGuard
 from order_system.web.headers import SecurityHeaders
 from order_system.web.limits import BodyLimits, BodyRefused
-from order_system.web.openapi import document_with_orders
+from order_system.web.openapi import complete_document
 from order_system.web.order_events import Listeners
 from order_system.web.problems import answer_to, answer_with_problems, problem_response
 from order_system.web.services import Services
@@ -50,7 +50,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     pages: Any = importlib.import_module(PAGES) if importlib.util.find_spec(PAGES) else None
     if pages is not None:
         app.include_router(pages.router)
-    document_with_orders(app)
+    complete_document(app)
     answer_with_problems(app, getattr(pages, "problem_page", None))
     # Each wraps those before it.
     app.add_middleware(BodyLimits)

@@ -1,5 +1,6 @@
 """Examples of bodies and answers, for the OpenAPI document."""
 
+import json
 from typing import Any
 
 from fastapi.openapi.models import Example
@@ -204,7 +205,7 @@ FILE_BODY: dict[str, Any] = {
     "description": "The file as it is.",
     "content": {
         "text/csv": {"schema": {"type": "string"}, "example": CSV_FILE},
-        "application/x-ndjson": {"schema": {"type": "string"}},
+        "application/x-ndjson": {"schema": {"type": "string"}, "example": f"{json.dumps(NEW_ORDER)}\n"},
     },
 }
 _COUNTS = {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from order_system import policy
 from order_system.errors import ServerUnreachable
@@ -11,6 +12,18 @@ from order_system.web.documents import document_of
 from order_system.web.services import Services
 
 MEDIA_TYPE = "text/event-stream"
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {
+        "event": {"enum": ["order", "closed"]},
+        "data": {
+            "type": "string",
+            "description": "JSON: the order document; of `closed`, its ID and status.",
+        },
+    },
+    "required": ["event", "data"],
+}
 
 
 class TooManyListeners(ServerUnreachable):

@@ -9,7 +9,8 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -81,6 +82,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.OrderSystemError: 502,
 }
 """The nearest of its classes counts."""
+_BOOK_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 _AGAIN = {"Retry-After": "5"}
 
 
@@ -88,7 +90,7 @@ def answer_to(error: Exception) -> Response:
     """Of any error at all."""
     if isinstance(error, Invalid):
         return problem_response(422, str(error), error.mistakes)
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, _BOOK_AWAY):
         log.warning("the order book cannot be read", reason=type(error).__name__)
         return problem_response(503, "the order book does not answer", headers=_AGAIN)
     for kind in type(error).__mro__:
@@ -120,12 +122,17 @@ def answer_with_problems(app: FastAPI, page: ProblemPage | None = None) -> None:
 
     def of_http(request: Request, error: Exception) -> Response:
         refused = cast("HTTPException", error)
+        if refused.status_code == 400:  # FastAPI's word for a body that it cannot decode
+            return drawn(
+                request, answer_to(Invalid([Mistake(field="", message="the body is not JSON in UTF-8")]))
+            )
         return drawn(request, problem_response(refused.status_code, refused.detail, headers=refused.headers))
 
     app.add_exception_handler(RequestValidationError, of_validation)
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(errors.OrderSystemError, of_error)
-    app.add_exception_handler(SQLAlchemyError, of_error)
+    for away in _BOOK_AWAY:
+        app.add_exception_handler(away, of_error)
 
 
 def _mistake(found: Mapping[str, Any]) -> Mistake:
@@ -146,7 +153,6 @@ def _example(status: int, description: str, detail: str, mistakes: Sequence[Mist
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
     return {
         "description": description,
-        "model": Problem,
         "content": {
             MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": problem.model_dump()}
         },

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import batches, plan
+from benchmarks import batches, lists, plan
 from benchmarks.batch_figures import Scale
 
 
@@ -39,5 +39,14 @@ async def test_plans_against_both_books(temporary: Path) -> None:
     assert len(said) == 2
     [plans] = result.samples.values()
     assert [each["book"] for each in plans] == ["empty", "knows most"]
+    assert all(figure.value > 0 for figure in result.figures)
+    assert list(temporary.iterdir()) == []
+
+
+async def test_lists_over_a_book_of_closed_orders(temporary: Path) -> None:
+    said: list[str] = []
+    result = await lists.measure(lists.Scale(orders=300, rounds=1), said.append)
+    assert result.holds
+    assert len(result.figures) == len(lists.REQUESTS) + 2
     assert all(figure.value > 0 for figure in result.figures)
     assert list(temporary.iterdir()) == []

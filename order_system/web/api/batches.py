@@ -30,7 +30,10 @@ router = APIRouter(prefix="/api/batches", tags=["Batches"])
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 _FORMATS = {CSV: FileFormat.CSV, JSON_LINES: FileFormat.JSONL}
 _DOWNLOAD = {
-    200: {"description": "CSV, written while it is read.", "content": {CSV: {"schema": {"type": "string"}}}},
+    200: {
+        "description": "CSV, written while it is read.",
+        "content": {CSV: {"schema": {"type": "string"}, "example": examples.OUTCOME_CSV}},
+    },
     **documented(404, 409, 422, 503),
 }
 

@@ -14,7 +14,7 @@ from order_system.web.access import Operator, Viewer
 from order_system.web.answers import AnswerBody, Answered, ResolutionBody
 from order_system.web.api.parameters import OrderId
 from order_system.web.documents import Cancelled, read_order
-from order_system.web.order_events import MEDIA_TYPE, Listeners
+from order_system.web.order_events import EVENT, MEDIA_TYPE, Listeners
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 
@@ -89,7 +89,7 @@ async def _answered(services: Services, order_id: str, receipt: AnswerReceipt) -
         200: {
             "description": "Server-sent events: `order` with the order document at first and whenever it has "
             "changed, then `closed`, and the end.",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": examples.EVENTS}},
+            "content": {MEDIA_TYPE: {"schema": EVENT, "example": examples.EVENTS}},
         },
         **documented(404, 422, 502, 503),
     },

@@ -1,6 +1,5 @@
 """`/api/orders`: submit, list, read, follow."""
 
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
 
@@ -13,7 +12,7 @@ from order_system.listing import PAGE_ROWS, OrderSummary
 from order_system.messages import OrderOutcome, OrderStatus
 from order_system.web import examples
 from order_system.web.access import Operator, Viewer
-from order_system.web.api.parameters import Cursor, Limit, OrderId
+from order_system.web.api.parameters import Cursor, Limit, Moment, OrderId
 from order_system.web.bodies import PostedOrder
 from order_system.web.documents import OrderDocument, Rows, Submitted, read_order
 from order_system.web.problems import documented
@@ -63,10 +62,8 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
         str | None,
         Query(pattern=f"^{BATCH_NAME.pattern}$", description="Only those that this batch started."),
     ] = None,
-    opened_since: Annotated[
-        datetime | None, Query(description="With a zone.", examples=["2026-11-25T08:00:00Z"])
-    ] = None,
-    opened_before: Annotated[datetime | None, Query(description="With a zone.")] = None,
+    opened_since: Moment = None,
+    opened_before: Moment = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Rows[OrderSummary]:
