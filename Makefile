@@ -13,12 +13,12 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test properties chaos lint format bench bench-long lock clean help postgres
+.PHONY: demo test properties chaos lint format bench bench-long lock clean help postgres chromium
 
 demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the Web UI
 	$(BIN)/python starter.py --embedded
 
-test: $(VENV)/.dev postgres lint ## Format check, lint, types, import rules and all tests, as CI runs them
+test: $(VENV)/.dev postgres chromium lint ## Format check, lint, types, import rules and all tests, as CI runs them
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
@@ -62,11 +62,25 @@ postgres:
 	elif ! command -v apt-get >/dev/null; then \
 	  echo "PostgreSQL's server is missing, and this is no Debian: install it yourself" >&2; \
 	elif [ "$$(id -u)" = 0 ]; then \
-	  $(call install_postgres,); \
+	  $(call install_package,,postgresql); \
 	elif sudo -n true 2>/dev/null; then \
-	  $(call install_postgres,sudo -n); \
+	  $(call install_package,sudo -n,postgresql); \
 	else \
 	  echo "PostgreSQL's server is missing: sudo apt-get install postgresql" >&2; \
+	fi
+
+# The pages are tested in a real browser. Without it those tests fail.
+chromium:
+	@if command -v chromium >/dev/null; then \
+	  true; \
+	elif ! command -v apt-get >/dev/null; then \
+	  echo "chromium is missing, and this is no Debian: install it yourself" >&2; \
+	elif [ "$$(id -u)" = 0 ]; then \
+	  $(call install_package,,chromium); \
+	elif sudo -n true 2>/dev/null; then \
+	  $(call install_package,sudo -n,chromium); \
+	else \
+	  echo "chromium is missing: sudo apt-get install chromium" >&2; \
 	fi
 
 $(VENV)/.created:
@@ -88,6 +102,6 @@ $(BIN)/uv pip compile --quiet pyproject.toml $(2) --output-file $(1) --upgrade -
 endef
 
 # A package list of a third party that cannot be reached must not stop us; the installation tells.
-define install_postgres
-$(1) apt-get update -qq || true; $(1) env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -qq postgresql
+define install_package
+$(1) apt-get update -qq || true; $(1) env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -qq $(2)
 endef

@@ -1,0 +1,43 @@
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+from playwright.async_api import expect as expect_that
+from temporalio.client import Client
+
+from order_system import policy
+from order_system.database import Database
+from tests.fixtures.browsers import PATIENCE_MS, visiting
+from tests.fixtures.web import WebShop
+
+expect_that.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(autouse=True)
+def pages_renew_themselves_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PAGE_RENEWED", "PAGE_RENEWED_SELDOM"):
+        monkeypatch.setattr(policy, name, timedelta(milliseconds=400))
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A shop that is open, with its pages on a port of this machine."""
+
+    shop: WebShop
+    port: int
+
+
+@pytest.fixture
+async def stall(client: Client, sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Stall]:
+    shop = WebShop(sqlite_database, client, tmp_path, keys=None)
+    async with shop.open(), shop.on_a_port() as port:
+        yield Stall(shop, port)
+
+
+@pytest.fixture
+async def page(stall: Stall, chromium: Browser) -> AsyncIterator[Page]:
+    async with visiting(chromium, stall.port) as opened:
+        yield opened

@@ -1,0 +1,155 @@
+"""What makes pages fit for everybody: keyboard, phone, dark rooms, other zones, no script, a lost server."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from temporalio.client import Client
+
+from order_system.database import Database
+from order_system.errors import ShippingRefused
+from tests.browser.conftest import Stall
+from tests.fixtures.browsers import visiting
+from tests.fixtures.shop import an_order
+from tests.fixtures.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+async def failed_order(stall: Stall) -> str:
+    """The address of its page."""
+    stall.shop.stage.fail("before dispatch", lambda: ShippingRefused("a long reason " * 12))
+    order = an_order()
+    await stall.shop.ended(await stall.shop.start(order))
+    return f"/orders/{order.order_id}"
+
+
+async def test_everything_is_reached_and_answered_by_keyboard(stall: Stall, page: Page) -> None:
+    held = stall.shop.stage.hold("before charge")
+    order = an_order()
+    await stall.shop.client.submit(order)
+    await held.reached()
+    await page.goto(f"/orders/{order.order_id}")
+
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#main")).to_be_focused()
+    cancel = page.get_by_role("button", name="Cancel…")
+    for _ in range(6):
+        await page.keyboard.press("Tab")
+        if await cancel.evaluate("button => button === document.activeElement"):
+            break
+    await expect(cancel).to_be_focused()
+    await page.keyboard.press("Enter")
+    question = page.get_by_role("dialog", name=f"Cancel {order.order_id}?")
+    await expect(question).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(question).to_be_hidden()
+    await expect(cancel).to_be_focused()
+    held.let_go()
+
+
+async def test_times_are_told_in_the_viewers_zone(stall: Stall, failed_order: str, chromium: Browser) -> None:
+    async with visiting(chromium, stall.port, timezone_id="Asia/Tokyo", locale="en-GB") as page:
+        await page.goto("/")
+        time = page.locator("tbody time").first
+        told = await time.evaluate(
+            "time => new Intl.DateTimeFormat('en-GB', {timeStyle: 'medium', timeZone: 'Asia/Tokyo'})"
+            ".format(new Date(time.dateTime))"
+        )
+        await expect(time).to_have_text(re.compile(re.escape(told)))
+        await expect(page.locator("#zone")).to_have_text("Asia/Tokyo")
+        assert (await time.get_attribute("title") or "").endswith(" UTC")
+
+
+async def test_without_script_all_can_be_read_and_done(
+    stall: Stall, failed_order: str, chromium: Browser
+) -> None:
+    async with visiting(chromium, stall.port, java_script_enabled=False) as page:
+        await page.goto(failed_order)
+        await expect(page.get_by_role("heading", name="It failed at shipping")).to_be_visible()
+        await expect(page.locator("#zone")).to_have_text("UTC")
+        await expect(page.locator(".facts time").first).to_have_text(re.compile(" UTC$"))
+        held = stall.shop.stage.hold("before charge")
+        await page.goto("/orders/new")
+        await page.get_by_role("button", name="Submit the order").click()
+        await held.reached()
+        await page.get_by_role("button", name="Cancel…").click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        held.let_go()
+
+
+async def test_no_page_is_wider_than_a_phone(stall: Stall, failed_order: str, chromium: Browser) -> None:
+    async with visiting(chromium, stall.port, viewport=PHONE) as page:
+        for address in (
+            "/",
+            failed_order,
+            "/orders/new",
+            "/batches",
+            "/batches/new",
+            "/attention",
+            "/steps",
+        ):
+            await page.goto(address)
+            width = await page.evaluate("document.documentElement.scrollWidth")
+            assert (address, width) == (address, PHONE["width"])
+
+
+async def test_a_dark_room_gets_a_dark_page(stall: Stall, chromium: Browser) -> None:
+    async def brightness(scheme: str) -> int:
+        async with visiting(chromium, stall.port, color_scheme=scheme) as page:
+            await page.goto("/")
+            color = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+            return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+    assert await brightness("dark") < 128
+    assert await brightness("light") > 600
+
+
+async def test_a_page_that_cannot_be_renewed_says_so_until_it_can(stall: Stall, chromium: Browser) -> None:
+    context = await chromium.new_context(base_url=f"http://127.0.0.1:{stall.port}")
+    page = await context.new_page()
+    await page.goto("/")
+    warning = page.get_by_text("Not updating: the server does not answer.")
+    await expect(warning).to_be_hidden()
+    await context.set_offline(True)
+    await expect(warning).to_be_visible()
+    await expect(page.get_by_text("No orders yet.")).to_be_visible()
+    await context.set_offline(False)
+    await expect(warning).to_be_hidden()
+    await context.close()
+
+
+# --- with keys ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def locked(client: Client, sqlite_database: Database, tmp_path: Path) -> AsyncIterator[Stall]:
+    shop = WebShop(sqlite_database, client, tmp_path, keys=KEYS)
+    async with shop.open(), shop.on_a_port() as port:
+        yield Stall(shop, port)
+
+
+async def test_a_viewer_signs_in_looks_and_can_do_nothing(locked: Stall, chromium: Browser) -> None:
+    held = locked.shop.stage.hold("before charge")
+    order = an_order()
+    await locked.shop.client.submit(order)
+    await held.reached()
+    async with visiting(chromium, locked.port) as page:
+        await page.goto(f"/orders/{order.order_id}")
+        await page.get_by_label("Key").fill(VIEWER_KEY)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator("h1")).to_have_text(order.order_id)
+        await expect(page.get_by_role("button")).to_have_count(1)
+        assert await page.evaluate("document.cookie") == ""
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("Key")).to_be_visible()
+        await page.get_by_label("Key").fill(OPERATOR_KEY)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.goto(f"/orders/{order.order_id}")
+        await expect(page.get_by_role("button", name="Cancel…")).to_be_visible()
+    held.let_go()

@@ -1,0 +1,163 @@
+"""What an operator does, from the first click to the last: in a real browser, over real server and worker."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+from temporalio.common import RetryPolicy
+
+from order_system import policy
+from order_system.errors import ShippingRefused
+from tests.browser.conftest import Stall
+from tests.fixtures.batch_shop import row, write_orders
+from tests.fixtures.shop import an_order
+
+HOUR = timedelta(hours=1)
+
+
+def refused_parcel() -> ShippingRefused:
+    return ShippingRefused("the carrier does not take the parcel")
+
+
+async def test_an_order_is_submitted_and_turns_fulfilled_by_itself(stall: Stall, page: Page) -> None:
+    held = stall.shop.stage.hold("before dispatch")
+    await page.goto("/")
+    await expect(page.get_by_text("No orders yet.")).to_be_visible()
+    await page.get_by_role("link", name="New order").first.click()
+    await page.get_by_role("button", name="Submit the order").click()
+
+    status = page.locator(".heading .badge")
+    await expect(page.get_by_text("The order is submitted.")).to_be_visible()
+    await held.reached()
+    await expect(status).to_have_text("running")
+    await expect(page.locator("#step-shipping")).to_contain_text("running")
+    held.let_go()
+    await expect(status).to_have_text("fulfilled")  # and nobody has touched the page
+    await expect(page.locator("#step-notification")).to_contain_text("completed")
+    await expect(page.get_by_role("img", name=re.compile("^Timeline"))).to_be_visible()
+
+    order_id = await page.locator("h1").inner_text()
+    await page.get_by_role("link", name="Orders").first.click()
+    await expect(page.locator(f"#row-{order_id} .badge")).to_have_text("fulfilled")
+
+
+async def test_the_list_of_orders_goes_on_by_itself(stall: Stall, page: Page) -> None:
+    order = an_order()
+    await page.goto("/")
+    held = stall.shop.stage.hold("before send")
+    await stall.shop.client.submit(order)
+    badge = page.locator(f"#row-{order.order_id} .badge")
+    await held.reached()
+    await expect(page.get_by_role("link", name="all 1")).to_be_visible()
+    held.let_go()
+    await expect(badge).to_have_text("fulfilled")
+
+
+async def test_a_refused_parcel_shows_what_was_undone(stall: Stall, page: Page) -> None:
+    stall.shop.stage.fail("before dispatch", refused_parcel)
+    order = an_order()
+    await stall.shop.client.submit(order)
+    await page.goto(f"/orders/{order.order_id}")
+
+    await expect(page.get_by_role("heading", name="It failed at shipping")).to_be_visible()
+    await expect(page.get_by_text("Everything that was done has been undone.")).to_be_visible()
+    await expect(page.locator("#step-payment .undo")).to_have_text("refunded 1059.97 USD")
+    await expect(page.locator("#step-inventory .undo")).to_have_text("stock released")
+    await expect(page.locator("#step-shipping .undo")).to_have_text("label voided")
+    drawn = page.locator("svg.timeline .lane .name")
+    await expect(drawn.filter(has_text="undo of")).to_have_count(3)
+    for bar in await page.locator("svg.timeline .lane rect.span").all():
+        box = await bar.bounding_box()
+        assert box is not None
+        assert box["width"] > 0
+
+
+async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
+    stall: Stall, page: Page, tmp_path: Path
+) -> None:
+    rows = [*(row(f"B-{n}") for n in range(5)), row("B-9", card="pm_card_declined"), row("B-X", quantity="0")]
+    file = write_orders(tmp_path / "monday orders.csv", rows)
+    await page.goto("/batches")
+    await page.get_by_role("link", name="Upload a file").first.click()
+    await page.get_by_label("File", exact=True).set_input_files(file)
+    await page.get_by_role("button", name="Upload and show the plan").click()
+
+    await expect(page.get_by_text("It holds 6 orders on 7 rows.")).to_be_visible()
+    await expect(page.get_by_text("line 8, quantity: must be between 1 and 10,000")).to_be_visible()
+    await page.get_by_role("button", name="Run 6 orders").click()
+
+    await expect(page.locator("h1")).to_have_text("monday-orders")
+    await expect(page.locator(".heading .badge")).to_have_text("finished")
+    await expect(page.locator("#progress-title")).to_have_text("6 of 6 orders done")
+    await page.get_by_role("link", name="failed 1").click()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+
+    await page.get_by_role("button", name="Retry the failed…").click()
+    await page.get_by_role("button", name="Run them again").click()
+    await expect(page.get_by_text("The batch is started.")).to_be_visible()
+    await expect(page.get_by_text("only what had failed before")).to_be_visible()
+    await expect(page.locator(".heading .badge")).to_have_text("finished")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Outcome").click()
+    assert "B-9" in Path(await (await download.value).path()).read_text()
+
+
+async def test_an_order_that_needs_attention_is_resolved(
+    stall: Stall, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+    stall.shop.stage.fail("before dispatch", refused_parcel)
+    stall.shop.stage.unreachable("refund")
+    await page.goto("/attention")
+    await expect(page.get_by_text("All is well: nothing waits for a person.")).to_be_visible()
+    order = an_order()
+    await stall.shop.client.submit(order)
+
+    card = page.get_by_role("article", name=order.order_id)
+    await expect(card).to_contain_text("undo of payment is stuck")
+    await expect(page.locator("#waiting")).to_have_text("1")
+    await card.get_by_role("button", name="Handled by hand…").click()
+    question = page.get_by_role("dialog", name="The undo of payment was handled by hand?")
+    await question.get_by_label("Note").fill("refunded by hand")
+    async with page.expect_response(re.compile("/attention$")):
+        pass  # the page around it is renewed, and what is being typed stays
+    await expect(question.get_by_label("Note")).to_have_value("refunded by hand")
+    await question.get_by_label("Note").press_sequentially(", ticket 123")
+    await question.get_by_role("button", name="It was handled").click()
+
+    await expect(page.get_by_text("The answer is taken, and kept with the order.")).to_be_visible()
+    undo = page.locator("#step-payment .undo")
+    await expect(undo).to_contain_text("handled by operator@localhost: refunded by hand, ticket 123")
+    await expect(page.locator(".heading .badge")).to_have_text("failed")
+    await page.get_by_role("link", name="Needs attention").click()
+    await expect(page.get_by_text("All is well: nothing waits for a person.")).to_be_visible()
+
+
+async def test_a_held_order_is_retried(stall: Stall, page: Page) -> None:
+    stall.shop.stage.fail("before dispatch", refused_parcel, times=1)
+    order = an_order(hold_on_failure=HOUR)
+    await stall.shop.client.submit(order)
+    await page.goto(f"/orders/{order.order_id}")
+    await expect(page.get_by_role("heading", name="Held at shipping: it waits for a person")).to_be_visible()
+    await page.get_by_role("button", name="Retry the step…").click()
+    await page.get_by_role("button", name="Run it").click()
+    await expect(page.locator(".heading .badge")).to_have_text("fulfilled")
+
+
+async def test_an_order_is_cancelled_after_a_question(stall: Stall, page: Page) -> None:
+    stall.shop.stage.fail("before dispatch", refused_parcel)
+    order = an_order(hold_on_failure=HOUR)
+    await stall.shop.client.submit(order)
+    await page.goto(f"/orders/{order.order_id}")
+    await expect(page.get_by_role("heading", name="Held at shipping")).to_be_visible()
+    await page.get_by_role("button", name="Cancel…").click()
+    question = page.get_by_role("dialog", name=f"Cancel {order.order_id}?")
+    await question.get_by_role("button", name="Back").click()
+    await expect(question).to_be_hidden()
+    await page.get_by_role("button", name="Cancel…").click()
+    await question.get_by_role("button", name="Cancel the order").click()
+    await expect(page.get_by_text("The order is cancelled.")).to_be_visible()
+    await expect(page.locator(".heading .badge")).to_have_text("cancelled")
