@@ -7,7 +7,7 @@ import pytest
 
 from tests.fixtures.postgresql import SKIPPED
 
-pytest_plugins = ["tests.fixtures.browsers", "tests.fixtures.databases", "tests.fixtures.parts", "tests.fixtures.servers"]
+pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.parts", "tests.fixtures.servers"]
 
 
 @pytest.fixture(autouse=True)

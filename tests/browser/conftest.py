@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,24 +9,27 @@ from temporalio.client import Client
 
 from order_system import policy
 from order_system.database import Database
-from tests.fixtures.browsers import PATIENCE_MS, visiting
+from tests.browser.stall import Stall
+from tests.fixtures.browsers import PATIENCE_MS, running_browser, visiting
 from tests.fixtures.web import WebShop
 
 expect_that.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Without it these tests fail: that a page works in no browser is what they are there to find."""
+    try:
+        async with running_browser() as browser:
+            yield browser
+    except FileNotFoundError as absent:
+        pytest.fail(str(absent), pytrace=False)
 
 
 @pytest.fixture(autouse=True)
 def pages_renew_themselves_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PAGE_RENEWED", "PAGE_RENEWED_SELDOM"):
         monkeypatch.setattr(policy, name, timedelta(milliseconds=400))
-
-
-@dataclass(frozen=True)
-class Stall:
-    """A shop that is open, with its pages on a port of this machine."""
-
-    shop: WebShop
-    port: int
 
 
 @pytest.fixture

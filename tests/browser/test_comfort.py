@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from order_system.database import Database
 from order_system.errors import ShippingRefused
-from tests.browser.conftest import Stall
+from tests.browser.stall import Stall
 from tests.fixtures.browsers import visiting
 from tests.fixtures.shop import an_order
 from tests.fixtures.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop

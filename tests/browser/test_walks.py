@@ -10,7 +10,7 @@ from temporalio.common import RetryPolicy
 
 from order_system import policy
 from order_system.errors import ShippingRefused
-from tests.browser.conftest import Stall
+from tests.browser.stall import Stall
 from tests.fixtures.batch_shop import row, write_orders
 from tests.fixtures.shop import an_order
 
@@ -119,7 +119,7 @@ async def test_an_order_that_needs_attention_is_resolved(
     card = page.get_by_role("article", name=order.order_id)
     await expect(card).to_contain_text("undo of payment is stuck")
     await expect(page.locator("#waiting")).to_have_text("1")
-    await card.get_by_role("button", name="Handled by hand…").click()
+    await card.get_by_role("button", name="Handled payment by hand…").click()
     question = page.get_by_role("dialog", name="The undo of payment was handled by hand?")
     await question.get_by_label("Note").fill("refunded by hand")
     async with page.expect_response(re.compile("/attention$")):

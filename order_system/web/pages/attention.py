@@ -13,7 +13,7 @@ from order_system.durations import time_between
 from order_system.ids import Step
 from order_system.web.pages.order import May
 from order_system.web.pages.visit import Visit
-from order_system.web.pages.words import counted
+from order_system.web.pages.words import counted, plain
 from order_system.web.services import Services
 
 router = APIRouter()
@@ -88,7 +88,7 @@ def _card(concern: Concern, services: Services, now: datetime) -> ConcernCard:
         workflow_id=concern.workflow_id,
         batch=concern.batch if of_order else None,
         waits=time_between(concern.since, now) if concern.since else "",
-        reason=concern.reason,
+        reason=plain(concern.reason),
         until=concern.held_until,
         left=time_between(now, concern.held_until) if concern.held_until else "",
         cure=concern.cure,

@@ -43,7 +43,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(in_words=words.in_words, iso=words.iso, utc=words.utc)  # pyright: ignore[reportUnknownMemberType]
+    environment.filters.update(in_words=words.in_words, iso=words.iso, sentence=words.sentence, utc=words.utc)  # pyright: ignore[reportUnknownMemberType]
     return environment
 
 
