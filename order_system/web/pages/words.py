@@ -22,8 +22,13 @@ def plain(reason: str) -> str:
 _ERROR_NAME = re.compile(r"\A[A-Z][A-Za-z]+: (?=\S)")
 
 
+def capitalized(text: str) -> str:
+    """Its first letter alone; what else is in capitals stays so."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    return f"{capitalized(text).rstrip('.')}." if text else ""
 
 
 def iso(moment: datetime) -> str:
