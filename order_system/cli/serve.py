@@ -67,12 +67,14 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as failure:
-        raise InvalidUsage(f"{host} is no address to bind to: {failure.strerror}; see --host") from None
+    except (OSError, UnicodeError) as failure:
+        why = getattr(failure, "strerror", None) or "no name looks like that"
+        raise InvalidUsage(f"{host} is no address to bind to: {why}; see --host") from None
     with listener:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
+            listener.listen()  # whoever comes before all is open waits, and is not turned away
         except OSError as failure:
             raise InvalidUsage(f"{host}:{port} cannot be bound: {failure.strerror}; see --port") from None
         yield listener

@@ -10,12 +10,13 @@ from our own pages, unless it brings a key with it.
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -30,6 +31,7 @@ from order_system.web_keys import Role, WebKey, holder_of
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
 LOGIN = "/login"
+NO_KEY = "a key is needed: Authorization: Bearer ..."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -95,8 +97,9 @@ class AccessGuard:
         await self._app(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
-        path, method = request.url.path, str(request.scope["method"])
-        if self._access.is_open and not is_loopback(request.url.hostname or ""):
+        # Of the scope, as routes are found: a URL made up with the Host header may have another path.
+        path, method = str(request.scope["path"]), str(request.scope["method"])
+        if self._access.is_open and not is_loopback(_host_named(request)):
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
@@ -113,11 +116,10 @@ class AccessGuard:
 
 
 def _who_are_you(request: HTTPConnection) -> Response:
-    if request.url.path.startswith("/api/"):
-        return problem_response(
-            401, "a key is needed: Authorization: Bearer ...", headers={"WWW-Authenticate": "Bearer"}
-        )
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path, query = str(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    if path.startswith("/api/"):
+        return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
+    wanted = f"{path}?{query}" if query else path
     return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", status_code=303)
 
 
@@ -133,9 +135,17 @@ def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
         return site == "same-origin"
     origin = request.headers.get("origin")
     if origin is not None:
-        ours = request.url
-        return urlsplit(origin)[:2] == (ours.scheme, ours.netloc)
+        return origin == f"{request.scope['scheme']}://{request.headers.get('host', '')}"
     return caller is not None and caller.proof is Proof.LOOPBACK
+
+
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
+
+
+def _host_named(request: HTTPConnection) -> str:
+    """In the Host header, without the port; empty if that is no name of a host."""
+    found = _HOST.fullmatch(request.headers.get("host", ""))
+    return found["name"] if found else ""
 
 
 def is_loopback(host: str) -> bool:
@@ -158,8 +168,12 @@ bearer = HTTPBearer(
 def viewer(
     request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
 ) -> Caller:
-    """Whoever it is; the guard has made sure that it is somebody."""
-    return request.state.caller
+    """Whoever it is; the guard has made sure that it is somebody. Raises HTTPException for a route that was
+    put where the guard lets everybody through."""
+    caller: Caller | None = request.state.caller
+    if caller is None:
+        raise HTTPException(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+    return caller
 
 
 def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:

@@ -61,6 +61,8 @@ def problem_response(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    if holds_card_number(detail):  # an ID in a path, perhaps
+        detail = f"what was sent {REFUSAL}"
     problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
     return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
 
@@ -111,7 +113,7 @@ def answer_with_problems(app: FastAPI, page: ProblemPage | None = None) -> None:
     """Every error of a route becomes a problem; on the pages, which have no `/api`, `page` draws it."""
 
     def drawn(request: Request, answer: Response) -> Response:
-        return answer if page is None or request.url.path.startswith("/api/") else page(request, answer)
+        return answer if page is None or request.scope["path"].startswith("/api/") else page(request, answer)
 
     def of_error(request: Request, error: Exception) -> Response:
         return drawn(request, answer_to(error))

@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from order_system import policy
 from order_system.database import Database
-from order_system.web.access import PUBLIC, Access
+from order_system.web.access import PUBLIC, Access, Viewer
 from order_system.web.sessions import COOKIE, set_cookie
 from order_system.web_keys import parse_keys
 from tests.fixtures.shop import an_order
@@ -156,6 +156,37 @@ async def test_without_keys_programs_and_our_own_pages_act(
 ) -> None:
     async with open_shop.browsing(headers) as browser:
         assert (await browser.post("/api/orders/A-1/cancel")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost/healthz?", "localhost/static/x?", "x/healthz#", "localhost\\@evil", "", "a b", "[::1"]
+)
+async def test_no_host_header_moves_a_request_elsewhere(
+    shop: WebShop, open_shop: WebShop, stranger: AsyncClient, host: str
+) -> None:
+    assert (await stranger.get("/api/orders", headers={"Host": host})).status_code == 401
+    async with open_shop.browsing(NOBODY) as browser:
+        assert (await browser.get("/api/orders", headers={"Host": host})).status_code == 403
+
+
+async def test_what_looks_public_leads_nowhere_else(shop: WebShop, stranger: AsyncClient) -> None:
+    for path in (
+        "/static/..%2fapi/orders",
+        "/static/%2e%2e/api/orders",
+        "/healthz/../api/orders",
+        "/static//",
+    ):
+        assert (await stranger.get(path)).status_code in (303, 401, 404)
+
+
+async def test_a_route_that_is_public_by_mistake_still_asks_who_it_is(
+    shop: WebShop, stranger: AsyncClient
+) -> None:
+    async def forgotten(_caller: Viewer) -> str:
+        return "seen"
+
+    shop.app.add_api_route("/static/forgotten", forgotten)
+    assert (await stranger.get("/static/forgotten")).status_code == 401
 
 
 # --- sessions -------------------------------------------------------------------------------------

@@ -174,6 +174,15 @@ async def test_orders_that_are_not_there(shop: WebShop, path: str, status: int) 
     assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
 
 
+async def test_a_card_number_in_a_path_does_not_come_back(shop: WebShop) -> None:
+    number = CARD.replace(" ", "")
+    async with shop.browsing() as browser:
+        answers = [await browser.get(f"/api/{path}/{number}") for path in ("orders", "batches")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert not any(number in answer.text for answer in answers)
+
+
 # --- acting ---------------------------------------------------------------------------------------
 
 

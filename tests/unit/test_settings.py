@@ -6,6 +6,7 @@ import pytest
 
 from order_system.errors import InvalidSettings
 from order_system.settings import load_settings
+from order_system.web_keys import holder_of
 
 
 def test_without_any_variable_everything_is_on_this_machine() -> None:
@@ -75,3 +76,47 @@ def test_a_password_is_not_in_the_settings_text() -> None:
     settings = load_settings(database_url="postgresql+psycopg://ada:secret@db/orders")
 
     assert "secret" not in repr(settings)
+
+
+KEYS = "viewer:a-secret-of-sixteen, operator@ada:another-secret-of-it"
+
+
+def test_keys_are_read_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_WEB_KEYS", KEYS)
+
+    keys = load_settings().web_keys
+
+    assert keys is not None
+    assert [(key.role.value, key.name) for key in keys] == [("viewer", "viewer"), ("operator", "ada")]
+    for shown in (repr(load_settings()), str(keys), load_settings().model_dump_json(exclude={"web_keys"})):
+        assert "secret-of" not in shown
+    assert holder_of("another-secret-of-it", keys) == keys[1]
+    assert [holder_of(secret, keys) for secret in ("", "another", "ANOTHER-SECRET-OF-IT", "\ud800")] == [
+        None
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("viewer", "key 1 is not role:secret"),
+        ("admin:a-secret-of-sixteen", "a role that is viewer or operator"),
+        ("viewer:short-secret", "the secret of key 1 has fewer than 16"),
+        ("viewer:a-secret-of-sixteen,operator:a-secret-of-sixteen", "two keys have the same secret"),
+        ("viewer@a b:a-secret-of-sixteen", "key 1 is not role:secret"),
+        ("viewer:a secret of sixteen", "key 1 is not role:secret"),
+        (" , ", "names no key"),
+    ],
+)
+def test_bad_keys_are_told_without_repeating_them(
+    monkeypatch: pytest.MonkeyPatch, value: str, told: str
+) -> None:
+    monkeypatch.setenv("ORDER_WEB_KEYS", value)
+
+    with pytest.raises(InvalidSettings) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith("ORDER_WEB_KEYS: ")
+    assert told in str(refused.value)
+    assert "secret-of" not in str(refused.value)
+    assert "operator@NAME:SECRET" in str(refused.value)
