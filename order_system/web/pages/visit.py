@@ -45,6 +45,38 @@ def _environment() -> Environment:
     )
     for told in (words.capitalized, words.in_words, words.iso, words.utc):
         environment.filters[told.__name__] = told
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+@dataclass(frozen=True)
+class _Visit:
+    request: Request
+    services: Given
+    caller: Viewer
+
+    @property
+    def now(self) -> datetime:
+        return self.services.now()
+
+    @property
+    def here(self) -> str:
+        """This page's address, for its parts that renew themselves."""
+        query = self.request.query_params
+        kept = [(name, value) for name, value in query.multi_items() if name != "said"]
+        return str(self.request.url.replace(scheme="", netloc="").replace_query_params(**dict(kept)))
+
+    async def page(
+        self,
+        template: str,
+        *,
+        place: str = "",
+        code: int = HTTPStatus.OK,
+        calm: bool = False,
+        **context: Any,
+    ) -> Response:
         """`calm`: nothing on it changes soon, so that it need not be renewed as often."""
         text = _TEMPLATES.get_template(template).render(
             **_frame(self.services, self.caller),
