@@ -1,6 +1,7 @@
 """The app: routes of API and pages behind the guards that every request passes.
 
-From the outside in: headers, a last net for errors, who may, how much; then the routes.
+From the outside in: headers, problems as pages for people, a last net for errors, who may, how much; then the
+routes.
 """
 
 import importlib
@@ -51,11 +52,13 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     if pages is not None:
         app.include_router(pages.router)
     complete_document(app)
-    answer_with_problems(app, getattr(pages, "problem_page", None))
+    answer_with_problems(app)
     # Each wraps those before it.
     app.add_middleware(BodyLimits)
     app.add_middleware(AccessGuard, access=app.state.access)
     app.add_middleware(LastNet)
+    if pages is not None:
+        app.add_middleware(pages.ProblemPages)
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -1,7 +1,7 @@
 """What goes wrong, as an answer: `application/problem+json` (RFC 9457), with a line for each mistake. Nothing
 that was sent is repeated, since it may hold a card number; no stack trace gets out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -105,30 +105,21 @@ def answer_to(error: Exception) -> Response:
     return problem_response(500, OURS_TO_MEND)
 
 
-ProblemPage = Callable[[Request, Response], Response]
-"""How the pages show a problem to people."""
+def answer_with_problems(app: FastAPI) -> None:
+    """Every error of a route becomes a problem. On the pages, people see it drawn."""
 
+    def of_error(_request: Request, error: Exception) -> Response:
+        return answer_to(error)
 
-def answer_with_problems(app: FastAPI, page: ProblemPage | None = None) -> None:
-    """Every error of a route becomes a problem; on the pages, which have no `/api`, `page` draws it."""
-
-    def drawn(request: Request, answer: Response) -> Response:
-        return answer if page is None or request.scope["path"].startswith("/api/") else page(request, answer)
-
-    def of_error(request: Request, error: Exception) -> Response:
-        return drawn(request, answer_to(error))
-
-    def of_validation(request: Request, error: Exception) -> Response:
+    def of_validation(_request: Request, error: Exception) -> Response:
         mistakes = [_mistake(each) for each in cast("RequestValidationError", error).errors()]
-        return drawn(request, answer_to(Invalid(mistakes)))
+        return answer_to(Invalid(mistakes))
 
-    def of_http(request: Request, error: Exception) -> Response:
+    def of_http(_request: Request, error: Exception) -> Response:
         refused = cast("HTTPException", error)
         if refused.status_code == 400:  # FastAPI's word for a body that it cannot decode
-            return drawn(
-                request, answer_to(Invalid([Mistake(field="", message="the body is not JSON in UTF-8")]))
-            )
-        return drawn(request, problem_response(refused.status_code, refused.detail, headers=refused.headers))
+            return answer_to(Invalid([Mistake(field="", message="the body is not JSON in UTF-8")]))
+        return problem_response(refused.status_code, refused.detail, headers=refused.headers)
 
     app.add_exception_handler(RequestValidationError, of_validation)
     app.add_exception_handler(HTTPException, of_http)

@@ -232,7 +232,7 @@ async def test_a_stuck_undo_is_handled_by_hand(
     assert page.sends.count(f"{address}/resolve") == 2  # retry it now, or: it was handled
     assert desk.sends.count(f"{address}/resolve") == 2
     assert bare.status_code == 422
-    assert "Note must say what was done by hand" in seen(bare).text
+    assert "note must say what was done by hand" in seen(bare).text
     assert answer.status_code == 303
     assert f"{address}/resolve" not in after.sends
 
@@ -248,7 +248,7 @@ async def test_what_does_not_fit_how_things_stand_is_told_on_a_page(
 
     assert (refused.status_code, unknown.status_code) == (409, 404)
     assert "waits for nobody" in seen(refused).text
-    assert "There is no order NO-SUCH-ORDER" in seen(unknown).text
+    assert "there is no order NO-SUCH-ORDER" in seen(unknown).text
     for page in (refused, unknown):
         assert page.headers["content-type"].startswith("text/html")
         assert "Traceback" not in page.text

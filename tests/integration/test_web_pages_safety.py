@@ -262,3 +262,42 @@ async def test_only_what_lies_in_the_folder_is_served(shop: WebShop, path: str) 
         answer = await viewer.get(f"/static/{path}")
     assert answer.status_code == 404
     assert "create_app" not in answer.text
+
+
+# --- saying no ------------------------------------------------------------------------------------
+
+
+async def test_every_no_to_a_person_is_a_page_and_to_a_program_a_problem(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    async with shop.browsing(AS_VIEWER) as viewer:
+        told = {
+            403: await viewer.post("/orders/X-1/cancel"),
+            404: await operator.get("/orders/X-1"),
+            405: await operator.put("/steps"),
+            413: await operator.post("/orders/new", content=b"x" * 2_000_000),
+            422: await operator.get("/?status=nonsense"),
+        }
+        program = await viewer.post("/api/orders/X-1/cancel")
+    for status, answer in told.items():
+        assert answer.status_code == status
+        assert answer.headers["content-type"].startswith("text/html")
+        assert seen(answer).links["/"] == "Orders"
+        assert seen(answer).flaws == []
+    assert "ben may look, and not act" in seen(told[403]).text
+    assert "at most" in seen(told[413]).text or "larger than" in seen(told[413]).text
+    assert program.headers["content-type"] == "application/problem+json"
+
+
+async def test_nothing_that_goes_wrong_inside_gets_out(
+    shop: WebShop, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks() -> None:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(type(shop.services.lists), "counts", lambda _: breaks())
+    answer = await operator.get("/")
+    assert answer.status_code == 500
+    assert "Something went wrong here" in seen(answer).text
+    assert "secret of the house" not in answer.text
+    assert "Traceback" not in answer.text

@@ -15,9 +15,9 @@ from order_system.web.pages import (
     static,
     steps,
 )
-from order_system.web.pages.visit import problem_page
+from order_system.web.pages.problem_pages import ProblemPages
 
-__all__ = ["problem_page", "router"]
+__all__ = ["ProblemPages", "router"]
 
 router = APIRouter(include_in_schema=False)
 # `/orders/new` stands before `/orders/{order_id}`, and `/batches/new` before `/batches/{name}`.

@@ -3,7 +3,6 @@
 Templates escape whatever they are given, always; nothing in here marks text as safe.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -43,7 +42,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for told in (words.capitalized, words.in_words, words.iso, words.utc):
+    for told in (words.in_words, words.iso, words.utc):
         environment.filters[told.__name__] = told
     return environment
 
@@ -109,32 +108,6 @@ def bare_page(
         **_frame(services, caller), place="", said=None, waiting=0, **context
     )
     return HTMLResponse(text, status)
-
-
-def problem_page(request: Request, answer: Response) -> Response:
-    """A problem as people see it."""
-    page = bare_page(
-        request,
-        "problem.html",
-        status=answer.status_code,
-        title=_TITLES.get(answer.status_code, HTTPStatus(answer.status_code).phrase),
-        detail=json.loads(bytes(answer.body))["detail"],
-    )
-    page.headers.update({name: value for name, value in answer.headers.items() if name in _KEPT})
-    return page
-
-
-_KEPT = ("retry-after", "connection")
-_TITLES = {
-    403: "That is not yours to do",
-    404: "There is nothing here",
-    409: "That does not fit how things stand",
-    413: "That is too large",
-    422: "Something is wrong with that",
-    500: "Something went wrong here",
-    502: "The Temporal server refuses",
-    503: "Something does not answer just now",
-}
 
 
 def _frame(services: Services, caller: Caller | None) -> dict[str, Any]:
