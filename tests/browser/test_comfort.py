@@ -73,7 +73,7 @@ async def test_without_script_all_can_be_read_and_done(
         await page.goto(failed_order)
         await expect(page.get_by_role("heading", name="It failed at shipping")).to_be_visible()
         await expect(page.locator("#zone")).to_have_text("UTC")
-        await expect(page.locator(".facts time").first).to_have_text(re.compile(" UTC$"))
+        await expect(page.locator(".spread-facts time").first).to_have_text(re.compile(" UTC$"))
         held = stall.shop.stage.hold("before charge")
         await page.goto("/orders/new")
         await page.get_by_role("button", name="Submit the order").click()
