@@ -270,6 +270,9 @@ EVENTS_HEARTBEAT = timedelta(seconds=15)
 EVENTS_AT_ONCE = 100
 """Listeners of one process; each of them asks the server about its order once a second."""
 
+WAITING_ASKED = timedelta(seconds=2)
+"""How long a list of orders waits for the server's word about which of them wait for a person."""
+
 READY_WITHIN = timedelta(seconds=2)
 """What database and server may take to answer before the process calls itself not ready."""
 
