@@ -4,6 +4,7 @@ The book knows that an order is open; whether it waits for a person, only its wo
 visibility, a second late. Where no server answers, the book's word has to do.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -76,10 +77,10 @@ class OrderLists:
     async def waiting(self) -> int:
         """How many orders need attention; 0 as well if no server answers."""
         try:
-            async with reaching_server():
+            async with _soon(), reaching_server():
                 query = visibility.all_of(self._ours, _WAITING)
-                return (await self.temporal.count_workflows(query, rpc_timeout=policy.RPC)).count
-        except ServerUnreachable:
+                return (await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)).count
+        except (ServerUnreachable, TimeoutError):
             return 0
 
     async def batch_orders(
@@ -113,18 +114,25 @@ class OrderLists:
         among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
         found: set[str] = set()
         try:
-            async with reaching_server():
+            async with _soon(), reaching_server():
                 async for execution in self.temporal.list_workflows(
-                    visibility.all_of(self._ours, _WAITING, among), limit=limit, rpc_timeout=policy.RPC
+                    visibility.all_of(self._ours, _WAITING, among),
+                    limit=limit,
+                    rpc_timeout=policy.WAITING_ASKED,
                 ):
                     found.add(execution.id.removeprefix(order_workflow_id("")))
-        except ServerUnreachable:
+        except (ServerUnreachable, TimeoutError):
             return set()
         return found
 
     @property
     def _ours(self) -> str:
         return f"TaskQueue = {visibility.quoted(self.task_queue)}"
+
+
+def _soon() -> asyncio.Timeout:
+    """The SDK tries again for longer than the time-out that a call is given."""
+    return asyncio.timeout(policy.WAITING_ASKED.total_seconds())
 
 
 def _in_book(status: OrderStatus | None) -> SubmissionStatus | None:

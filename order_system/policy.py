@@ -274,6 +274,9 @@ PAGE_RENEWED = timedelta(seconds=2)
 PAGE_RENEWED_SELDOM = timedelta(seconds=10)
 """How often a page that is open renews itself; and one on which nothing is under way, or that asks a lot."""
 
+WAITING_ASKED = timedelta(seconds=2)
+"""How long a list of orders waits for the server's word about which of them wait for a person."""
+
 READY_WITHIN = timedelta(seconds=2)
 """What database and server may take to answer before the process calls itself not ready."""
 

@@ -27,6 +27,7 @@ Examples
   python starter.py attention           what waits for a person, and how to
                                         answer: resolve, retry, give-up
   python starter.py children batch-orders --status failed
+  python starter.py serve --embedded    pages and API on http://127.0.0.1:8080
   python starter.py reconcile
   python starter.py batch plan examples/orders.csv
   python starter.py batch run examples/orders.csv --wait

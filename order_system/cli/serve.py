@@ -10,7 +10,6 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.cli.ending import until_interrupted
-from order_system.cli.help import MORE_HELP
 from order_system.cli.options import Embedded
 from order_system.cli.screen import Screen
 from order_system.cli.session import CLEAN, Session, configured, open_session
@@ -19,7 +18,27 @@ from order_system.settings import Settings
 
 EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
 
-serve = App(name="serve", help_epilogue=MORE_HELP)
+HELP = """\
+Examples
+  python starter.py serve --embedded      server, worker, pages and API in one
+  python starter.py serve                 for the server and the workers that
+                                          run; workers read uploads in
+                                          ORDER_DATA_DIR, under the same path
+  ORDER_WEB_KEYS=viewer:...,operator@ada:... python starter.py serve --host ::
+  curl -H "Authorization: Bearer ..." http://127.0.0.1:8080/api/orders
+  curl -H "Content-Type: text/csv" --data-binary @orders.csv \\
+      "http://127.0.0.1:8080/api/batches?name=monday&dry_run=true"
+
+Who may
+  A viewer's key reads, an operator's acts as well. Without ORDER_WEB_KEYS
+  only a loopback address is served, and everybody on this machine may act.
+  The API is described at /api/openapi.json; /healthz and /readyz need no key.
+
+Exit codes
+  0 ended by Ctrl-C; 2 an address or a setting that cannot be; 3 no Temporal
+  server; else as in starter.py --help"""
+
+serve = App(name="serve", help_epilogue=HELP)
 
 
 @serve.default
@@ -84,8 +103,10 @@ async def _serve(session: Session, screen: Screen, listener: socket.socket) -> N
     from order_system.web.app import create_app  # noqa: PLC0415 - of the extra
     from order_system.web.services import services_of  # noqa: PLC0415
     from order_system.web.serving import serving  # noqa: PLC0415
+    from order_system.web.uploads import Uploads  # noqa: PLC0415
 
     services = services_of(session.system, session.temporal, session.ui_url)
+    Uploads(services.settings.uploads).sweep()
     async with serving(create_app(services), listener):
         screen.say(_where(listener, session.system.settings))
         await until_interrupted()

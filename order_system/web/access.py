@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
 
+import structlog
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
@@ -27,6 +28,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from order_system.web.problems import problem_response
 from order_system.web.sessions import COOKIE, Sessions
 from order_system.web_keys import Role, WebKey, holder_of
+
+log = structlog.stdlib.get_logger(__name__)
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
@@ -94,6 +97,8 @@ class AccessGuard:
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        if caller is not None and scope["method"] not in SAFE_METHODS:
+            log.info("somebody acts", who=caller.name, method=scope["method"], path=scope["path"])
         await self._app(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:

@@ -8,10 +8,13 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from order_system import policy
 from order_system.batch_files import FileFormat
 from order_system.batch_reports import workflow_id_of
 from order_system.errors import InvalidUsage, UploadFailed
@@ -64,6 +67,14 @@ class Uploads:
         if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
             raise InvalidUsage("that file is not here any more: upload it again")
         return path
+
+    def sweep(self) -> None:
+        """Away with what a process that was killed has left unfinished: no upload takes as long."""
+        oldest = time.time() - policy.UPLOAD_WITHIN.total_seconds()
+        for path in self._folder.glob(f"{UNFINISHED}*"):
+            with suppress(FileNotFoundError):  # somebody else sweeps, too
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
 
     def _unfinished(self) -> Path:
         try:

@@ -92,8 +92,8 @@ async def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", ["attention", "resolve", "retry", "give-up"])
-async def test_the_help_of_the_desk_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["attention", "resolve", "retry", "give-up", "serve"])
+async def test_the_help_of_commands_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run_command([command, "--help"]) == 0
 
     shown = capsys.readouterr().out
