@@ -101,7 +101,8 @@ def orders_query(
     if wanted.status is not None:
         conditions.append(submissions.c.status == wanted.status)
     if wanted.id_prefix is not None:
-        conditions.append(submissions.c.order_id.startswith(wanted.id_prefix, autoescape=True))
+        begins = func.substr(submissions.c.order_id, 1, len(wanted.id_prefix))
+        conditions.append(func.lower(begins) == wanted.id_prefix.lower())
     if wanted.batch is not None:
         conditions.append(submissions.c.batch == batch_workflow_id(wanted.batch))
     if wanted.opened_since is not None:

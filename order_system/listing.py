@@ -98,14 +98,14 @@ class BatchSummary(Wire):
 @dataclass(frozen=True)
 class OrderFilter:
     status: SubmissionStatus | None = None
-    id_prefix: str | None = None
-    """How their IDs begin."""
     batch: str | None = None
     """Name of the batch that started them."""
     opened_since: datetime | None = None
     opened_before: datetime | None = None
     order_ids: Sequence[str] | None = None
     """None of the others; at most a few hundred."""
+    id_prefix: str | None = None
+    """How their IDs begin, in capitals or not."""
 
 
 EVERY_ORDER = OrderFilter()

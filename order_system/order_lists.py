@@ -56,7 +56,7 @@ class OrderLists:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
 
         Raises InvalidCursor."""
-        wanted = OrderFilter(_in_book(status), id_prefix, batch, opened_since, opened_before)
+        wanted = OrderFilter(_in_book(status), batch, opened_since, opened_before, id_prefix=id_prefix)
         if status is OrderStatus.NEEDS_ATTENTION:
             wanted = replace(wanted, order_ids=sorted(await self._waiting(limit=WAITING_LISTED)))
         page = await self.listing.orders(wanted, cursor=cursor, limit=limit)

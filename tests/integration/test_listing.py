@@ -127,6 +127,11 @@ async def test_filters(database: Database, listing: SqlOrderListing) -> None:
     assert await found(opened_since=BEGAN + 10 * SECOND, opened_before=BEGAN + 30 * SECOND) == ["C", "B"]
     assert await found(order_ids=["A", "D", "NONE"]) == ["D", "A"]
     assert await found(order_ids=[]) == []
+    assert await found(id_prefix="B") == ["B"]
+    assert await found(id_prefix="") == ["D", "C", "B", "A"]
+    assert await found(id_prefix="b") == ["B"]
+    for pattern in ("%", "_", "B%", "' OR ''='"):
+        assert await found(id_prefix=pattern) == []
     (failed,) = (await listing.orders(OrderFilter(FAILED, "monday"))).rows
     assert (failed.batch, failed.total, failed.currency) == ("monday", "1059.97", "USD")
     assert (failed.failed_step, failed.reason) == (Step.PAYMENT, "PaymentDeclined: no")
