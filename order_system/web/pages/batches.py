@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.batches import ENDED, BatchProgress, BatchStatus
+from order_system import policy
+from order_system.batches import ENDED, BatchProgress
 from order_system.errors import OrderSystemError
 from order_system.listing import BatchSummary
 from order_system.web.pages.batch_progress import Part, parts_of
@@ -18,6 +19,7 @@ from order_system.web.services import Services
 
 router = APIRouter()
 HERE = "/batches"
+NOT_KNOWN = "not known"
 ROWS = 20
 """Few, since each is asked how far it is."""
 
@@ -51,8 +53,9 @@ async def list_batches(visit: Visit, cursor: Annotated[str | None, Query(max_len
 async def _progress(services: Services, batch: BatchSummary) -> BatchProgress | None:
     """None if nobody can tell just now: the list shows the others all the same."""
     try:
-        return await services.batches.progress(batch.name)
-    except OrderSystemError:
+        async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
+            return await services.batches.progress(batch.name)
+    except (OrderSystemError, TimeoutError):
         return None
 
 
@@ -60,7 +63,7 @@ def _row(batch: BatchSummary, progress: BatchProgress | None) -> BatchRow:
     counts = progress.counts if progress else None
     return BatchRow(
         name=batch.name,
-        status=progress.status if progress else BatchStatus.FORGOTTEN,
+        status=progress.status if progress else NOT_KNOWN,
         parts=parts_of(progress) if progress else [],
         orders=f"{max(progress.orders_expected, progress.counts.valid):,}" if progress else "",
         failed=f"{counts.failed:,}" if counts and counts.failed else "",
