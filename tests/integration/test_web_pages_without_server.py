@@ -1,5 +1,6 @@
 """The pages where no Temporal server answers: lists come from the book, all else says what is missing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -44,8 +45,8 @@ async def test_lists_are_shown_as_the_book_has_them(browser: AsyncClient, sqlite
 
 
 async def test_what_needs_the_server_says_that_it_does_not_answer(browser: AsyncClient) -> None:
-    for address in ("/orders/A-1", "/batches/monday", "/attention"):
-        answer = await browser.get(address)
+    needy = ("/orders/A-1", "/batches/monday", "/attention")
+    for answer in await asyncio.gather(*map(browser.get, needy)):
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         assert "the Temporal server does not answer" in seen(answer).text
