@@ -90,7 +90,7 @@ def batch_rows() -> Iterator[Row]:
 
 
 async def shoot_batch(page: Page, image: Path) -> None:
-    """From the form to where a good half is done."""
+    """From the form to where a good half is done; then to the end."""
     with tempfile.TemporaryDirectory() as name:
         file = write_orders(Path(name, "monday-orders.csv"), batch_rows())
         await page.goto("/batches/new")
@@ -103,6 +103,7 @@ async def shoot_batch(page: Page, image: Path) -> None:
     done = re.compile("^(4[5-9]|5[0-9]|6[0-9]) of 80 orders done")
     await expect(page.locator("#progress-title")).to_have_text(done, timeout=PATIENCE_MS)
     await page.screenshot(path=image)
+    await expect(page.locator(".heading .badge")).to_have_text("finished", timeout=PATIENCE_MS)
 
 
 async def shoot_orders(page: Page, folder: Path) -> None:
