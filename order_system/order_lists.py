@@ -6,7 +6,7 @@ visibility, a second late. Where no server answers, the book's word has to do.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio.client import Client
@@ -55,10 +55,11 @@ class OrderLists:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
 
         Raises InvalidCursor."""
-        wanted = OrderFilter(_in_book(status), batch, opened_since, opened_before)
+        wanted = OrderFilter(
+            _in_book(status), batch=batch, opened_since=opened_since, opened_before=opened_before
+        )
         if status is OrderStatus.NEEDS_ATTENTION:
-            waiting = await self._waiting(limit=WAITING_LISTED)
-            wanted = OrderFilter(wanted.status, batch, opened_since, opened_before, sorted(waiting))
+            wanted = replace(wanted, order_ids=sorted(await self._waiting(limit=WAITING_LISTED)))
         page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
         rows = await self._with_waiting(page.rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
