@@ -3,22 +3,20 @@ walks an index to its page, however many orders there are."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
 
 from order_system import listing
-from order_system.batches import BatchRequest, Fate
+from order_system.batches import Fate
+from order_system.book_listing_rows import STEP_OF, batch_order, batch_summary, order_summary, step_run
 from order_system.book_reading import journal_entry
 from order_system.book_tables import batch_orders, batches, effects, submissions
 from order_system.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
 from order_system.database import Database
 from order_system.errors import UnknownBatch
-from order_system.ids import EFFECTS_OF, Effect, Step, batch_name, batch_workflow_id
-from order_system.journal import EffectState, JournalEntry, SubmissionStatus
-from order_system.messages import OrderStatus
-from order_system.money import decimal_text
+from order_system.ids import Effect, Step, batch_workflow_id
+from order_system.journal import JournalEntry, SubmissionStatus
 
 _LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
 
@@ -37,7 +35,7 @@ class SqlOrderListing:
         query = orders_query(wanted, after=moment_and_key(cursor) if cursor else None, limit=limit)
         async with self._database.reading() as tx:
             rows = (await tx.execute(query)).all()
-        found = tuple(map(_summary, rows[:limit]))
+        found = tuple(map(order_summary, rows[:limit]))
         more = len(rows) > limit
         return listing.Page(found, cursor_of(found[-1].opened_at, found[-1].order_id) if more else None)
 
@@ -53,7 +51,7 @@ class SqlOrderListing:
         query = batches_query(after=moment_and_key(cursor) if cursor else None, limit=limit)
         async with self._database.reading() as tx:
             rows = (await tx.execute(query)).all()
-        found = tuple(map(_batch_summary, rows[:limit]))
+        found = tuple(map(batch_summary, rows[:limit]))
         more = len(rows) > limit
         return listing.Page(found, cursor_of(found[-1].started_at, found[-1].workflow_id) if more else None)
 
@@ -73,7 +71,7 @@ class SqlOrderListing:
             if run is None:
                 raise UnknownBatch(f"the book knows of no batch {name}")
             rows = (await tx.execute(batch_orders_query(batch, run, status, after=after, limit=limit))).all()
-        found = tuple(map(_batch_order, rows[:limit]))
+        found = tuple(map(batch_order, rows[:limit]))
         return listing.Page(found, cursor_of_key(found[-1].order_id) if len(rows) > limit else None)
 
     async def journal(self, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
@@ -86,8 +84,8 @@ class SqlOrderListing:
             rows = (await tx.execute(step_runs_query(since, most=most))).all()
         journals: dict[tuple[str, str, Step], list[Row[Any]]] = {}
         for row in rows:
-            journals.setdefault((row.order_id, row.submission, _STEP_OF[row.effect]), []).append(row)
-        return [_step_run(step, entries) for (_, _, step), entries in journals.items()]
+            journals.setdefault((row.order_id, row.submission, STEP_OF[row.effect]), []).append(row)
+        return [step_run(step, entries) for (_, _, step), entries in journals.items()]
 
 
 # --- queries --------------------------------------------------------------------------------------
@@ -198,78 +196,3 @@ def _stands_as(status: listing.LineStatus) -> ColumnElement[bool]:
             return no_conflict & (submissions.c.status == SubmissionStatus.OPEN)
         case _:
             return no_conflict & (submissions.c.status == SubmissionStatus(status.value))
-
-
-# --- rows -----------------------------------------------------------------------------------------
-
-_STEP_OF = {effect: step for step, its_effects in EFFECTS_OF.items() for effect in its_effects}
-
-
-def _summary(row: Row[Any]) -> listing.OrderSummary:
-    return listing.OrderSummary(
-        order_id=row.order_id,
-        submission=row.submission,
-        status=_order_status(row.status),
-        failed_step=row.failed_step,
-        reason=row.reason,
-        batch=batch_name(row.batch) if row.batch else None,
-        total=None if row.total is None else decimal_text(row.total, row.currency),
-        currency=row.currency,
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
-    )
-
-
-def _order_status(status: str) -> OrderStatus:
-    return OrderStatus.RUNNING if status == SubmissionStatus.OPEN else OrderStatus(status)
-
-
-def _batch_summary(row: Row[Any]) -> listing.BatchSummary:
-    request = BatchRequest.model_validate(row.request)
-    return listing.BatchSummary(
-        name=request.name,
-        workflow_id=row.batch,
-        started_at=row.started_at,
-        file=PurePosixPath(request.file.url).name,
-        bytes_total=request.file.size,
-        window=request.window,
-        only_failed=request.only_failed,
-    )
-
-
-def _batch_order(row: Row[Any]) -> listing.BatchOrder:
-    conflict = row.fate == Fate.CONFLICT
-    if conflict:
-        status = listing.LineStatus.CONFLICT
-    elif row.status is None:
-        status = listing.LineStatus.NOT_STARTED
-    else:
-        status = listing.LineStatus(_order_status(row.status).value)
-    told = row.status is not None and not conflict
-    return listing.BatchOrder(
-        order_id=row.order_id,
-        first_line=row.first_line,
-        last_line=row.last_line,
-        status=status,
-        fate=row.fate,
-        failed_step=row.failed_step if told else None,
-        reason="the ID is in use for an order with other content" if conflict else row.reason,
-        opened_at=row.opened_at if told else None,
-        closed_at=row.closed_at if told else None,
-    )
-
-
-def _step_run(step: Step, entries: Sequence[Row[Any]]) -> listing.StepRun:
-    done = [entry.done_at for entry in entries if entry.done_at is not None]
-    claimed = [entry.claimed_at for entry in entries if entry.claimed_at is not None]
-    completed = len(done) == len(EFFECTS_OF[step])
-    took = max(done) - min(claimed) if completed and claimed else None
-    undone = any(entry.state in (EffectState.UNDONE, EffectState.HANDLED) for entry in entries)
-    ended = any(entry.ended_as != SubmissionStatus.OPEN or entry.fenced_at for entry in entries)
-    return listing.StepRun(
-        step=step,
-        duration_ms=round(took.total_seconds() * 1000) if took is not None else None,
-        attempts=max((entry.attempts for entry in entries), default=0),
-        undone=undone,
-        failed=bool(claimed) and not completed and ended,
-    )

@@ -56,7 +56,13 @@ class OrderLists:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
 
         Raises InvalidCursor."""
-        wanted = OrderFilter(_in_book(status), batch, opened_since, opened_before, id_prefix=id_prefix)
+        wanted = OrderFilter(
+            _in_book(status),
+            id_prefix=id_prefix,
+            batch=batch,
+            opened_since=opened_since,
+            opened_before=opened_before,
+        )
         if status is OrderStatus.NEEDS_ATTENTION:
             wanted = replace(wanted, order_ids=sorted(await self._waiting(limit=WAITING_LISTED)))
         page = await self.listing.orders(wanted, cursor=cursor, limit=limit)

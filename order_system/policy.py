@@ -264,6 +264,9 @@ WEB_SESSION = timedelta(hours=12)
 EVENTS_POLL = timedelta(seconds=1)
 """How often an order is looked at for those who listen to its events."""
 
+CONNECTIONS_AT_ONCE = 500
+"""Of one process; whoever comes then is told 503."""
+
 EVENTS_HEARTBEAT = timedelta(seconds=15)
 """A listener hears something this often, so that neither it nor a proxy takes the stream for dead."""
 

@@ -26,6 +26,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
         log_config=None,
         access_log=False,
         server_header=False,
+        limit_concurrency=policy.CONNECTIONS_AT_ONCE,
         timeout_graceful_shutdown=int(policy.WEB_CLOSE.total_seconds()),
     )
     server = _OurServer(config)

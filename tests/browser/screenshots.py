@@ -1,6 +1,6 @@
 """The pages as docs/images shows them, of a scene that is played anew:
 
-    python -m tests.browser.screenshots [FOLDER]
+python -m tests.browser.screenshots [FOLDER]
 """
 
 import asyncio

@@ -103,7 +103,7 @@ async def test_of_each_order_the_submission_that_counts(database: Database, list
         ("DONE", "fulfilled"),
     ]
     assert await listing.order_counts() == {OPEN: 1, FULFILLED: 1, CANCELLED: 2, FAILED: 0, TERMINATED: 0}
-    assert ids((await listing.orders(OrderFilter(FAILED))).rows) == []
+    assert ids((await listing.orders(OrderFilter(status=FAILED))).rows) == []
 
 
 async def test_filters(database: Database, listing: SqlOrderListing) -> None:
@@ -132,7 +132,7 @@ async def test_filters(database: Database, listing: SqlOrderListing) -> None:
     assert await found(id_prefix="b") == ["B"]
     for pattern in ("%", "_", "B%", "' OR ''='"):
         assert await found(id_prefix=pattern) == []
-    (failed,) = (await listing.orders(OrderFilter(FAILED, "monday"))).rows
+    (failed,) = (await listing.orders(OrderFilter(status=FAILED, batch="monday"))).rows
     assert (failed.batch, failed.total, failed.currency) == ("monday", "1059.97", "USD")
     assert (failed.failed_step, failed.reason) == (Step.PAYMENT, "PaymentDeclined: no")
 
@@ -255,7 +255,7 @@ AFTER = (BEGAN, "A")
 QUERIES: dict[str, tuple[Select[Any], str]] = {
     "all orders": (orders_query(EVERY_ORDER, after=None, limit=50), "book_by_time"),
     "a later page": (orders_query(EVERY_ORDER, after=AFTER, limit=50), "book_by_time"),
-    "of one status": (orders_query(OrderFilter(FAILED), after=AFTER, limit=50), "book_by_status"),
+    "of one status": (orders_query(OrderFilter(status=FAILED), after=AFTER, limit=50), "book_by_status"),
     "of one batch": (orders_query(OrderFilter(batch="monday"), after=AFTER, limit=50), "book_by_batch"),
     "of a time": (orders_query(OrderFilter(opened_since=BEGAN), after=None, limit=50), "book_by_time"),
     "a batch's orders": (

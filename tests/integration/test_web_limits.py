@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,7 +48,10 @@ class Wire:
     async def answer(self) -> tuple[int, str]:
         """Status, and all that comes until the connection is closed."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            text = (await self._reader.read()).decode()
+            text = ""
+            with suppress(ConnectionResetError):  # what was still being sent is of no interest any more
+                while piece := await self._reader.read(65_536):
+                    text += piece.decode()
         return int(text.split(" ", 2)[1]), text
 
     async def hang_up(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from order_system.errors import AnswerRefused, UnknownBatch
-from order_system.web import examples
+from order_system.web import batch_examples, examples
 from order_system.web.access import Operator
 from order_system.web.api.parameters import BatchName
 from order_system.web.batch_documents import BatchDocument, BatchStarted, read_batch
@@ -18,7 +18,7 @@ from order_system.web.services import Given, Services
 router = APIRouter(prefix="/api/batches/{name}", tags=["Batches"])
 
 _TOLD = {
-    200: examples.answer("It was told; how far it is now.", examples.PROGRESS),
+    200: examples.answer("It was told; how far it is now.", batch_examples.PROGRESS),
     **documented(404, 408, 409, 413, 422, 502, 503),
 }
 
@@ -57,7 +57,9 @@ async def cancel(
     status_code=202,
     summary="Retry what failed",
     responses={
-        202: examples.answer("Under way.", examples.BATCH_STARTED, headers=examples.BATCH_LOCATION),
+        202: examples.answer(
+            "Under way.", batch_examples.BATCH_STARTED, headers=batch_examples.BATCH_LOCATION
+        ),
         **documented(404, 408, 409, 413, 422, 502, 503),
     },
 )

@@ -13,7 +13,7 @@ from order_system.batch_files import FileFormat
 from order_system.batch_reports import BATCH_NAME
 from order_system.csv_orders import parse_mapping
 from order_system.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
-from order_system.web import examples
+from order_system.web import batch_examples, examples
 from order_system.web.access import Operator, Viewer
 from order_system.web.api.parameters import BatchName, Cursor, Limit
 from order_system.web.batch_documents import BatchDocument, BatchStarted, PlanDocument, read_batch
@@ -32,7 +32,7 @@ _FORMATS = {CSV: FileFormat.CSV, JSON_LINES: FileFormat.JSONL}
 _DOWNLOAD = {
     200: {
         "description": "CSV, written while it is read.",
-        "content": {CSV: {"schema": {"type": "string"}, "example": examples.OUTCOME_CSV}},
+        "content": {CSV: {"schema": {"type": "string"}, "example": batch_examples.OUTCOME_CSV}},
     },
     **documented(404, 409, 422, 503),
 }
@@ -44,11 +44,13 @@ _DOWNLOAD = {
     summary="Upload a file of orders, and run it",
     response_model=BatchStarted,
     responses={
-        200: {**examples.answer("With `dry_run`: the plan.", examples.PLAN), "model": PlanDocument},
-        202: examples.answer("Under way.", examples.BATCH_STARTED, headers=examples.BATCH_LOCATION),
+        200: {**examples.answer("With `dry_run`: the plan.", batch_examples.PLAN), "model": PlanDocument},
+        202: examples.answer(
+            "Under way.", batch_examples.BATCH_STARTED, headers=batch_examples.BATCH_LOCATION
+        ),
         **documented(408, 409, 413, 415, 422, 502, 503),
     },
-    openapi_extra={"requestBody": examples.FILE_BODY},
+    openapi_extra={"requestBody": batch_examples.FILE_BODY},
 )
 async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     request: Request,
@@ -98,7 +100,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
 @router.get(
     "",
     summary="List batches",
-    responses={200: examples.answer("A page, newest first.", examples.BATCHES), **documented(422, 503)},
+    responses={200: examples.answer("A page, newest first.", batch_examples.BATCHES), **documented(422, 503)},
 )
 async def list_batches(
     services: Given, _caller: Viewer, cursor: Cursor = None, limit: Limit = PAGE_ROWS
@@ -111,7 +113,10 @@ async def list_batches(
 @router.get(
     "/{name}",
     summary="Read a batch",
-    responses={200: examples.answer("How far it is.", examples.PROGRESS), **documented(404, 422, 502, 503)},
+    responses={
+        200: examples.answer("How far it is.", batch_examples.PROGRESS),
+        **documented(404, 422, 502, 503),
+    },
 )
 async def read(name: BatchName, services: Given, _caller: Viewer) -> BatchDocument:
     """Every order and row counted in one place, the pace, and how long it will take; from its workflow, or
@@ -123,7 +128,7 @@ async def read(name: BatchName, services: Given, _caller: Viewer) -> BatchDocume
     "/{name}/orders",
     summary="List a batch's orders",
     responses={
-        200: examples.answer("A page, by order ID.", examples.BATCH_ORDERS),
+        200: examples.answer("A page, by order ID.", batch_examples.BATCH_ORDERS),
         **documented(404, 422, 502, 503),
     },
 )
