@@ -19,6 +19,11 @@ class Story:
     until: datetime | None = None
     """When the order is undone if nobody answers."""
     left: str = ""
+    hint: str = ""
+    """What may be done next."""
+
+
+AGAIN = "Submit the same order again, and it runs anew; of a batch, retry the failed."
 
 
 def stories_of(order: OrderProgress, now: datetime) -> list[Story]:
@@ -47,9 +52,9 @@ def _ended(order: OrderProgress) -> Iterator[Story]:
     at = f" at {order.failed_step}" if order.failed_step else ""
     match order.status:
         case OrderStatus.FAILED:
-            yield Story(f"It failed{at}", "failed", _why_and_then(order))
+            yield Story(f"It failed{at}", "failed", _why_and_then(order), hint=AGAIN)
         case OrderStatus.CANCELLED:
-            yield Story(f"It was cancelled{at}", "cancelled", _why_and_then(order))
+            yield Story(f"It was cancelled{at}", "cancelled", _why_and_then(order), hint=AGAIN)
         case OrderStatus.TERMINATED:
             yield Story("It was ended from outside", "terminated", sentence(order.reason or ""))
         case _:
