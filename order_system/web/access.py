@@ -122,7 +122,8 @@ class AccessGuard:
 
 def _who_are_you(request: HTTPConnection) -> Response:
     path, query = str(request.scope["path"]), request.scope["query_string"].decode("latin-1")
-    if path.startswith("/api/"):
+    # A part of a page that renews itself must not be swapped for a login.
+    if path.startswith("/api/") or "hx-request" in request.headers:
         return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
     wanted = f"{path}?{query}" if query else path
     return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", status_code=303)

@@ -153,3 +153,26 @@ async def test_a_viewer_signs_in_looks_and_can_do_nothing(locked: Stall, chromiu
         await page.goto(f"/orders/{order.order_id}")
         await expect(page.get_by_role("button", name="Cancel…")).to_be_visible()
     held.let_go()
+
+
+async def test_who_is_signed_out_keeps_what_is_on_the_screen_and_is_told(
+    locked: Stall, chromium: Browser
+) -> None:
+    order = an_order()
+    await locked.shop.ended(await locked.shop.start(order))
+    context = await chromium.new_context(base_url=f"http://127.0.0.1:{locked.port}")
+    page = await context.new_page()
+    await page.goto(f"/orders/{order.order_id}")
+    await page.get_by_label("Key").fill(VIEWER_KEY)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator("h1")).to_have_text(order.order_id)
+    await context.clear_cookies()
+
+    await expect(page.get_by_text("you are signed out")).to_be_visible()
+    await expect(page.locator("h1")).to_have_text(order.order_id)
+    await page.get_by_role("link", name="Sign in again").click()
+    await expect(page.get_by_label("Key")).to_be_visible()
+    await page.get_by_label("Key").fill(VIEWER_KEY)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator("h1")).to_have_text(order.order_id)
+    await context.close()

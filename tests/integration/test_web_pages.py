@@ -176,6 +176,7 @@ async def test_a_held_order_is_retried_with_a_note_and_goes_on(shop: WebShop, op
         answer = await operator.post(f"{address}/retry", data={"note": "the carrier is back"})
         page = await shown(operator, address, "order fulfilled")
 
+    assert held.flaws == desk.flaws == page.flaws == []
     assert {f"{address}/retry", f"{address}/give-up", f"{address}/cancel"} == set(held.sends)
     assert {f"{address}/retry", f"{address}/give-up"} == set(desk.sends)
     assert "then it is undone" in held.text
@@ -229,6 +230,7 @@ async def test_a_stuck_undo_is_handled_by_hand(
         )
         after = await shown(operator, address, "handled by ada: refunded, ticket 123")
 
+    assert page.flaws == desk.flaws == []
     assert page.sends.count(f"{address}/resolve") == 2  # retry it now, or: it was handled
     assert desk.sends.count(f"{address}/resolve") == 2
     assert bare.status_code == 422

@@ -84,6 +84,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
         again = await operator.post("/batches/monday/retry")
         retried = await ended(operator, "monday")
 
+    assert plan.flaws == page.flaws == batches.flaws == failed.flaws == []
     assert "It holds 3 orders on 5 rows." in plan.text
     assert "new 3 start them" in plan.text
     assert "quantity: must be between 1 and 10,000" in plan.text

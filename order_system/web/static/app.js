@@ -35,14 +35,19 @@
 
   // --- parts that renew themselves ---------------------------------------------------------------
 
-  const said = (alive) => document.body.classList.toggle("not-updating", !alive);
+  // Why the page is not renewed, which its style shows; empty while it is.
+  const stale = (why) => { document.body.dataset.stale = why; };
 
   document.addEventListener("htmx:before:request", (event) => {
     if (document.hidden) event.preventDefault();
   });
-  document.addEventListener("htmx:response:error", () => said(false));
-  document.addEventListener("htmx:error", () => said(false));
-  document.addEventListener("htmx:after:swap", () => said(true));
+  document.addEventListener("htmx:response:error", (event) => {
+    stale(event.detail.ctx.response.status === 401 ? "signed-out" : "unreached");
+  });
+  document.addEventListener("htmx:error", () => stale("unreached"));
+  document.addEventListener("htmx:after:request", (event) => {
+    if (event.detail.ctx.response.status < 400) stale("");
+  });
 
   const live = () => document.querySelectorAll("[hx-trigger]");
   document.addEventListener("visibilitychange", () => {
