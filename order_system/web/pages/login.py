@@ -36,7 +36,7 @@ async def take(
             request, "login.html", status=401, next=ours(next), refused="No such key is known here."
         )
     response = redirect(ours(next))
-    set_cookie(response, session, secure=request.url.scheme == "https")
+    set_cookie(response, session, secure=request.scope["scheme"] == "https")
     return response
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -63,9 +64,9 @@ class _Visit:
     @property
     def here(self) -> str:
         """This page's address, for its parts that renew themselves."""
-        query = self.request.query_params
-        kept = [(name, value) for name, value in query.multi_items() if name != "said"]
-        return str(self.request.url.replace(scheme="", netloc="").replace_query_params(**dict(kept)))
+        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "said"]
+        path = quote(str(self.request.scope["path"]))
+        return f"{path}?{urlencode(kept)}" if kept else path
 
     async def page(
         self,
