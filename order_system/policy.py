@@ -264,6 +264,9 @@ WEB_SESSION = timedelta(hours=12)
 EVENTS_POLL = timedelta(seconds=1)
 """How often an order is looked at for those who listen to its events."""
 
+ASK_AGAIN = timedelta(seconds=5)
+"""What a caller is told to wait when server, worker or database does not answer."""
+
 CONNECTIONS_AT_ONCE = 500
 """Of one process; whoever comes then is told 503."""
 

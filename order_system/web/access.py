@@ -108,14 +108,13 @@ class AccessGuard:
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
+        public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
+        if caller is None and not public:
+            return _who_are_you(request)
         acts = method not in SAFE_METHODS
         if acts and not came_from_us(request, caller):
             return problem_response(403, "this request came from another site's page, or may have")
-        if path in PUBLIC or path.startswith(PUBLIC_BELOW):
-            return None
-        if caller is None:
-            return _who_are_you(request)
-        if acts and not caller.may_act:
+        if acts and not public and caller is not None and not caller.may_act:
             return problem_response(403, f"{caller.name} may look, and not act: that takes an operator's key")
         return None
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from order_system import errors
+from order_system import errors, policy
 from order_system.batch_files import FileChanged, FileUnreachable
 from order_system.card_numbers import REFUSAL, holds_card_number
 from order_system.json_documents import Place, spell
@@ -85,7 +85,7 @@ _STATUS: dict[type[Exception], int] = {
 }
 """The nearest of its classes counts."""
 _BOOK_AWAY = (OperationalError, InterfaceError, PoolTimeout)
-_AGAIN = {"Retry-After": "5"}
+_AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 
 def answer_to(error: Exception) -> Response:

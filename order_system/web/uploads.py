@@ -36,6 +36,8 @@ class Upload:
         """If nobody else may be reading it."""
         if self.is_new:
             self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # another batch has the same file
+                self.path.parent.rmdir()
 
 
 class Uploads:
@@ -43,15 +45,22 @@ class Uploads:
         self._folder = folder.resolve()
 
     async def store(
-        self, name: str, chunks: AsyncIterable[bytes], file_format: FileFormat = FileFormat.CSV
+        self,
+        name: str,
+        chunks: AsyncIterable[bytes],
+        file_format: FileFormat = FileFormat.CSV,
+        *,
+        for_now: bool = False,
     ) -> Upload:
-        """Of the batch of this name. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept,
-        and whatever the chunks raise; then nothing is left behind."""
+        """Of the batch of this name. `for_now`: in a place of its own, so that it can be discarded although
+        the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept, and
+        whatever the chunks raise; then nothing is left behind."""
         workflow_id_of(name)
         unfinished = await asyncio.to_thread(self._unfinished)
         try:
             sha256, size = await _written(unfinished, chunks)
-            path = self._folder / sha256 / f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
+            folder = self._folder / (f"{unfinished.name.lstrip('.')}-{sha256}" if for_now else sha256)
+            path = folder / _file_name(name, file_format)
             is_new = await asyncio.to_thread(_put, unfinished, path)
         except OSError as failure:
             raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
@@ -63,7 +72,7 @@ class Uploads:
         """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
         InvalidUsage for a bad name, and if there is no such file."""
         workflow_id_of(name)
-        path = self._folder / sha256 / f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
+        path = self._folder / sha256 / _file_name(name, file_format)
         if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
             raise InvalidUsage("that file is not here any more: upload it again")
         return path
@@ -84,6 +93,10 @@ class Uploads:
             raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
         os.close(handle)
         return Path(path)
+
+
+def _file_name(name: str, file_format: FileFormat) -> str:
+    return f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
 
 
 async def _written(path: Path, chunks: AsyncIterable[bytes]) -> tuple[str, int]:
@@ -107,11 +120,16 @@ async def _written(path: Path, chunks: AsyncIterable[bytes]) -> tuple[str, int]:
 
 def _put(unfinished: Path, path: Path) -> bool:
     """Whether it was not there before. All of it is on disk before it has its name."""
-    path.parent.mkdir(exist_ok=True)
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
-    try:
-        path.hardlink_to(unfinished)  # which, unlike a rename, replaces nothing
-    except FileExistsError:
-        return False
-    return True
+    while True:
+        path.parent.mkdir(exist_ok=True)
+        try:
+            path.hardlink_to(unfinished)  # which, unlike a rename, replaces nothing
+        except FileExistsError:
+            return False
+        except FileNotFoundError:  # somebody has just discarded the same file, and its folder
+            if not unfinished.exists():
+                raise
+            continue
+        return True

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -13,10 +14,11 @@ import pytest
 
 from order_system.cli.app import run_command
 from order_system.errors import InvalidSettings, InvalidUsage
+from tests.fixtures.batch_shop import row
 from tests.fixtures.command_line import ROOT, Running, starter
 from tests.fixtures.shop import an_order
 from tests.fixtures.waiting import wait_until
-from tests.fixtures.web import KEYS, OPERATOR_KEY, VIEWER_KEY, document
+from tests.fixtures.web import KEYS, OPERATOR_KEY, VIEWER_KEY, document, text_of
 
 Env = dict[str, str]
 CALL_SECONDS = 10
@@ -26,7 +28,7 @@ WAIT_SECONDS = 30
 @pytest.fixture
 def env(tmp_path: Path) -> Env:
     return {
-        "ORDER_DATA_DIR": str(tmp_path),
+        "ORDER_DATA_DIR": str(tmp_path / ".data"),
         "ORDER_FAULTS": "none",
         "ORDER_LATENCY_MIN": "0",
         "ORDER_LATENCY_MAX": "0",
@@ -43,9 +45,11 @@ def address_of(serving: Running) -> tuple[str, str]:
     raise AssertionError(f"it ended without saying where it answers: {serving.finished()}")
 
 
-def ask(url: str, path: str, *, key: str | None = None, body: object = None) -> tuple[int, dict[str, object]]:
-    request = Request(url + path, data=None if body is None else json.dumps(body).encode())
-    request.add_header("Content-Type", "application/json")
+def ask(
+    url: str, path: str, *, key: str | None = None, body: object = None, csv: bytes | None = None
+) -> tuple[int, dict[str, Any]]:
+    request = Request(url + path, data=csv if body is None else json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json" if csv is None else "text/csv")
     if key:
         request.add_header("Authorization", f"Bearer {key}")
     try:
@@ -56,21 +60,29 @@ def ask(url: str, path: str, *, key: str | None = None, body: object = None) -> 
 
 
 def test_server_worker_and_api_in_one_command_until_ctrl_c(env: Env, tmp_path: Path) -> None:
+    """In a folder that is hidden, as by default: the worker reads what was uploaded all the same."""
     serving = Running("starter.py", "serve", "--embedded", env=env)
     line, url = address_of(serving)
     order = an_order("SERVED-1")
     taken, _ = ask(url, "/api/orders", body=document(order))
+    uploaded, _ = ask(url, "/api/batches?name=served", csv=text_of([row("SERVED-2"), row("SERVED-3")]))
 
     def is_fulfilled() -> bool:
         return ask(url, "/api/orders/SERVED-1")[1]["status"] == "fulfilled"
 
+    def has_finished() -> bool:
+        return ask(url, "/api/batches/served")[1]["status"] == "finished"
+
     wait_until(is_fulfilled, WAIT_SECONDS, "the order to be fulfilled")
+    wait_until(has_finished, WAIT_SECONDS, "the batch to be finished")
+    counts = ask(url, "/api/batches/served")[1]["counts"]
     ended = serving.interrupted()
 
-    assert taken == 202
+    assert (taken, uploaded) == (202, 202)
+    assert counts["fulfilled"] == 2
     assert "without ORDER_WEB_KEYS everybody on it is an operator" in line
     assert (ended.code, ended.err) == (0, "")
-    log = [json.loads(line) for line in (tmp_path / "worker.log").read_text().splitlines()]
+    log = [json.loads(line) for line in (tmp_path / ".data" / "worker.log").read_text().splitlines()]
     assert log
     assert [line for line in log if line["level"] == "error"] == []
 

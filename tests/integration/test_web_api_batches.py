@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from temporalio.client import Client
 
 from order_system import policy
 from order_system.database import Database
-from tests.fixtures.batch_shop import HEADER, Row, row
+from tests.fixtures.batch_shop import HEADER, row
 from tests.fixtures.waiting import eventually
-from tests.fixtures.web import WebShop
+from tests.fixtures.web import WebShop, text_of
 
 WAIT_SECONDS = 30
 CSV = {"Content-Type": "text/csv"}
@@ -30,14 +30,6 @@ def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
 async def browser(shop: WebShop) -> AsyncIterator[AsyncClient]:
     async with shop.browsing() as opened:
         yield opened
-
-
-def text_of(rows: Iterable[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def left_behind(shop: WebShop) -> list[Path]:

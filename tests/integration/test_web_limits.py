@@ -211,6 +211,8 @@ async def test_pages_have_a_size(shop: WebShop, limit: str) -> None:
         {"opened_before": "0001-01-01T00:00:00+23:59"},
         {"cursor": "x' OR WorkflowId!='"},
         {"cursor": "c" * 501},
+        {"stauts": "failed"},
+        {"status[]": "failed"},
     ],
 )
 async def test_filters_take_what_they_name_and_nothing_else(shop: WebShop, query: dict[str, str]) -> None:
@@ -220,4 +222,18 @@ async def test_filters_take_what_they_name_and_nothing_else(shop: WebShop, query
 
     assert (refused.status_code, status.status_code) == (422, 422)
     assert "WorkflowId" not in refused.text
-    assert [each["field"] for each in refused.json()["errors"]] in ([*query], [""])
+    assert [each["field"] for each in refused.json()["errors"]] in ([*query], ['"status[]"'], [""])
+
+
+async def test_a_misspelt_filter_is_told_with_those_that_there_are(shop: WebShop) -> None:
+    async with shop.browsing() as browser:
+        misspelt = await browser.get("/api/orders?stauts=failed")
+        twice = await browser.get("/api/orders?status=failed&status=fulfilled")
+        none = await browser.post("/api/orders/A-1/cancel?force=true")
+
+    (mistake,) = misspelt.json()["errors"]
+    assert mistake["message"].startswith(
+        "is no parameter of this request; there are status, batch, opened_since"
+    )
+    assert twice.json()["errors"] == [{"field": "status", "message": "is given more than once"}]
+    assert none.json()["errors"][0]["message"].endswith("it takes none")

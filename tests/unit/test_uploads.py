@@ -54,6 +54,31 @@ async def test_the_same_file_at_once_is_new_to_one(tmp_path: Path) -> None:
     assert len(files_in(tmp_path)) == 1
 
 
+async def test_what_is_kept_for_now_is_nobody_elses(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+    lasting, *for_now = await asyncio.gather(
+        uploads.store("monday", pieces(CONTENT)),
+        *(uploads.store("monday", pieces(CONTENT), for_now=True) for _ in range(3)),
+    )
+
+    assert len({upload.path for upload in (lasting, *for_now)}) == 4
+    for upload in for_now:
+        upload.discard()
+    assert files_in(tmp_path) == [lasting.path]
+    assert list(tmp_path.iterdir()) == [lasting.path.parent]
+
+
+async def test_storing_and_discarding_at_once_loses_nobodys_file(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+
+    async def refused() -> None:
+        (await uploads.store("refused", pieces(CONTENT))).discard()
+
+    kept, *_ = await asyncio.gather(uploads.store("monday", pieces(CONTENT)), *(refused() for _ in range(8)))
+
+    assert files_in(tmp_path) == [kept.path]
+
+
 async def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     async def breaking_off() -> AsyncIterator[bytes]:
         yield CONTENT

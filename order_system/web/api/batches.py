@@ -83,7 +83,8 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     reading = Reading(
         FileFormat.SHOPIFY if shopify else kind, parse_mapping(mapping) if mapping else None, encoding
     )
-    file = await Uploads(services.settings.uploads).store(name, request.stream(), reading.file_format)
+    uploads = Uploads(services.settings.uploads)
+    file = await uploads.store(name, request.stream(), reading.file_format, for_now=dry_run)
     keep = False
     try:
         ref = await inspected(services, file.path, name, reading)
