@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from order_system.web.pages.timeline_drawing import MOST_TICKS, Drawing, Span, drawn, tick_step
+from order_system.web.pages.timeline_drawing import MOST_TICKS, Drawing, Mark, Span, drawn, tick_step
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -30,13 +30,11 @@ def test_nothing_is_drawn_of_an_order_that_has_not_begun() -> None:
 def test_bars_stand_where_their_time_is_in_percent_of_the_whole() -> None:
     drawing = picture([span(0, 1), span(1, 4), span(5, 10)], now=60)
     assert [(lane.x, lane.width) for lane in drawing.lanes] == [(0, 10), (10, 30), (50, 50)]
-    assert drawing.now_x is None
 
 
 def test_what_goes_on_reaches_to_now() -> None:
     drawing = picture([span(0, 2), span(2, None)], now=8)
     assert [(lane.x, lane.width, lane.open) for lane in drawing.lanes] == [(0, 25, False), (25, 75, True)]
-    assert drawing.now_x == 100
 
 
 def test_the_servers_clock_may_be_ahead_of_ours() -> None:
@@ -66,6 +64,15 @@ def test_a_lane_tells_how_long_and_what_else_is_known() -> None:
     (lane,) = picture([span(0, 1.5, words="refunded 5.00 USD")], now=9).lanes
     assert lane.words == "1.5 s · refunded 5.00 USD"
     assert lane.title == "payment: 12:00:00.000 to 12:00:01.500 UTC"
+
+
+def test_marks_stand_where_their_moment_is_unless_the_bar_has_no_room_for_them() -> None:
+    marks = (Mark(after(5), "label"),)
+    wide = Span("shipping", "is-completed", after(0), after(10), marks=marks)
+    thin = Span("shipping", "is-completed", after(5), after(5.1), marks=marks)
+    shown, left_out = picture([wide, thin], now=10).lanes
+    assert shown.marks == ((50, "label: 12:00:05.000 UTC"),)
+    assert left_out.marks == ()
 
 
 def test_the_summary_has_every_span_in_words() -> None:

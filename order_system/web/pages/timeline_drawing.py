@@ -73,8 +73,6 @@ class Drawing:
     height: int
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
-    now_x: float | None
-    """Where the present is; None if nothing goes on any more."""
     summary: str
     """For those who cannot see it."""
 
@@ -95,7 +93,6 @@ def drawn(spans: Sequence[Span], now: datetime) -> Drawing | None:
         height=AXIS_HEIGHT + LANE_HEIGHT * len(spans),
         lanes=tuple(scale.lane(span, place, max(last, now)) for place, span in enumerate(spans)),
         ticks=tuple(scale.ticks()),
-        now_x=scale.x(last) if goes_on else None,
         summary="; ".join(f"{span.name}: {_told(span, now)}" for span in spans),
     )
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from order_system.messages import OrderStatus
 from order_system.progress import OrderProgress, UndoProgress, UndoState
 
-STATUS_WORDS = {status: str(status).replace("_", " ") for status in OrderStatus}
-
 
 def in_words(state: str) -> str:
     """`needs_attention` as people write it."""
@@ -22,13 +20,8 @@ def plain(reason: str) -> str:
 _ERROR_NAME = re.compile(r"\A[A-Z][A-Za-z]+: (?=\S)")
 
 
-def capitalized(text: str) -> str:
-    """Its first letter alone; what else is in capitals stays so."""
-    return text[:1].upper() + text[1:]
-
-
 def sentence(text: str) -> str:
-    return f"{capitalized(text).rstrip('.')}." if text else ""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def iso(moment: datetime) -> str:
@@ -46,7 +39,7 @@ def counted(number: int, what: str) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Of 0, nothing is said."""
+    """With a decimal as long as it says something."""
     if not whole or not part:
         return "0 %"
     percent = 100 * part / whole
@@ -56,7 +49,7 @@ def share(part: int, whole: int) -> str:
 def status_words(order: OrderProgress) -> str:
     if order.status is OrderStatus.RUNNING and order.compensations:
         return "being undone"
-    return STATUS_WORDS[order.status]
+    return in_words(order.status)
 
 
 def undo_words(undo: UndoProgress) -> str:
