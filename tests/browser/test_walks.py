@@ -77,8 +77,12 @@ async def test_a_refused_parcel_shows_what_was_undone(stall: Stall, page: Page) 
 async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     stall: Stall, page: Page, tmp_path: Path
 ) -> None:
-    rows = [*(row(f"B-{n}") for n in range(5)), row("B-9", card="pm_card_declined"), row("B-X", quantity="0")]
-    file = write_orders(tmp_path / "monday orders.csv", rows)
+    rows = [
+        *(row(f"WALK-{n}") for n in range(5)),
+        row("WALK-9", card="pm_card_declined"),
+        row("WALK-X", quantity="0"),
+    ]
+    file = write_orders(tmp_path / "walk orders.csv", rows)
     await page.goto("/batches")
     await page.get_by_role("link", name="Upload a file").first.click()
     await page.get_by_label("File", exact=True).set_input_files(file)
@@ -88,7 +92,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     await expect(page.get_by_text("line 8, quantity: must be between 1 and 10,000")).to_be_visible()
     await page.get_by_role("button", name="Run 6 orders").click()
 
-    await expect(page.locator("h1")).to_have_text("monday-orders")
+    await expect(page.locator("h1")).to_have_text("walk-orders")
     await expect(page.locator(".heading .badge")).to_have_text("finished")
     await expect(page.locator("#progress-title")).to_have_text("6 of 6 orders done")
     await page.get_by_role("link", name="failed 1").click()
@@ -101,7 +105,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     await expect(page.locator(".heading .badge")).to_have_text("finished")
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Outcome").click()
-    assert "B-9" in Path(await (await download.value).path()).read_text()
+    assert "WALK-9" in Path(await (await download.value).path()).read_text()
 
 
 async def test_an_order_that_needs_attention_is_resolved(

@@ -127,7 +127,7 @@ async def test_a_refused_parcel_shows_the_reason_in_words_and_every_undo(
 
 
 async def test_orders_are_filtered_by_status_id_batch_and_time(shop: WebShop, operator: AsyncClient) -> None:
-    good, bad = an_order("GOOD-1"), an_order("BAD-1", payment_method="pm_card_declined")
+    good, bad = an_order("PAGE-GOOD-1"), an_order("PAGE-BAD-1", payment_method="pm_card_declined")
     async with shop.open():
         await shown(operator, await submitted(operator, good), "order fulfilled")
         await shown(operator, await submitted(operator, bad), "It failed at payment")
@@ -136,13 +136,13 @@ async def test_orders_are_filtered_by_status_id_batch_and_time(shop: WebShop, op
         page = seen(await operator.get("/", params=query))
         return {words for link, words in page.links.items() if link.startswith("/orders/") and "-1" in link}
 
-    assert await listed() == {"GOOD-1", "BAD-1"}
-    assert await listed(status="failed") == {"BAD-1"}
-    assert await listed(find="GO") == {"GOOD-1"}
-    assert await listed(find="go") == {"GOOD-1"}
-    assert await listed(since="hour") == {"GOOD-1", "BAD-1"}
+    assert await listed() == {"PAGE-GOOD-1", "PAGE-BAD-1"}
+    assert await listed(status="failed") == {"PAGE-BAD-1"}
+    assert await listed(find="PAGE-GO") == {"PAGE-GOOD-1"}
+    assert await listed(find="page-go") == {"PAGE-GOOD-1"}
+    assert await listed(since="hour") == {"PAGE-GOOD-1", "PAGE-BAD-1"}
     assert await listed(batch="monday") == set()
-    assert await listed(status="failed", find="GOOD") == set()
+    assert await listed(status="failed", find="PAGE-GOOD") == set()
     assert "No order matches." in seen(await operator.get("/", params={"find": "NONE"})).text
 
 

@@ -17,6 +17,7 @@ from tests.fixtures.waiting import eventually
 from tests.fixtures.web import AS_VIEWER, WebShop
 
 WAIT_SECONDS = 30
+# Orders and batches have names of their own in here, since tests share a server.
 
 
 @pytest.fixture
@@ -68,21 +69,21 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     shop: WebShop, operator: AsyncClient
 ) -> None:
     rows = [
-        row("B-1"),
-        row("B-2", card="pm_card_declined"),
-        row("B-3"),
-        row("B-4", quantity="0"),
-        row("B-1"),
+        row("PB-1"),
+        row("PB-2", card="pm_card_declined"),
+        row("PB-3"),
+        row("PB-4", quantity="0"),
+        row("PB-1"),
     ]
     async with shop.open():
-        plan, form = await planned(operator, text_of(rows))
+        plan, form = await planned(operator, text_of(rows), name="pages-run")
         nothing_yet = seen(await operator.get("/batches"))
         run = await operator.post("/batches/run", data={**form, "window": "5"})
-        page = await ended(operator, "monday")
-        failed = seen(await operator.get("/batches/monday", params={"status": "failed"}))
+        page = await ended(operator, "pages-run")
+        failed = seen(await operator.get("/batches/pages-run", params={"status": "failed"}))
         batches = seen(await operator.get("/batches"))
-        again = await operator.post("/batches/monday/retry")
-        retried = await ended(operator, "monday")
+        again = await operator.post("/batches/pages-run/retry")
+        retried = await ended(operator, "pages-run")
 
     assert plan.flaws == page.flaws == batches.flaws == failed.flaws == []
     assert "It holds 3 orders on 5 rows." in plan.text
@@ -91,45 +92,45 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "duplicate 1" in plan.text
     assert "Run 3 orders" in plan.buttons
     assert "No batches yet." in nothing_yet.text
-    assert run.headers["location"] == "/batches/monday?said=batch-started"
+    assert run.headers["location"] == "/batches/pages-run?said=batch-started"
 
     assert "3 of 3 orders done" in page.text
     assert "2 fulfilled" in page.text
     assert "1 failed" in page.text
     assert "1 row rejected; 1 row there twice" in page.text
-    assert "/batches/monday/retry" in page.sends
-    assert {"/api/batches/monday/outcome.csv", "/api/batches/monday/rejects.csv"} <= set(page.links)
+    assert "/batches/pages-run/retry" in page.sends
+    assert {"/api/batches/pages-run/outcome.csv", "/api/batches/pages-run/rejects.csv"} <= set(page.links)
     shown_orders = {link for link in failed.links if link.startswith("/orders/")}
-    assert shown_orders == {"/orders/B-2"}
+    assert shown_orders == {"/orders/PB-2"}
     assert "payment: the card was declined" in failed.text
-    assert batches.links["/batches/monday"] == "monday"
-    assert again.headers["location"] == "/batches/monday?said=batch-started"
+    assert batches.links["/batches/pages-run"] == "pages-run"
+    assert again.headers["location"] == "/batches/pages-run?said=batch-started"
     assert "only what had failed before" in retried.text
 
 
 async def test_a_batch_is_paused_resumed_and_cancelled(shop: WebShop, operator: AsyncClient) -> None:
     held = shop.stage.hold("before charge")
     async with shop.open():
-        _, form = await planned(operator, text_of([row(f"P-{n}") for n in range(3)]))
+        _, form = await planned(operator, text_of([row(f"PP-{n}") for n in range(3)]), name="pages-steered")
         await operator.post("/batches/run", data={**form, "window": "1"})
         await held.reached()
-        running = seen(await operator.get("/batches/monday"))
-        await operator.post("/batches/monday/pause")
-        paused = seen(await operator.get("/batches/monday"))
-        await operator.post("/batches/monday/resume")
-        resumed = seen(await operator.get("/batches/monday"))
-        await operator.post("/batches/monday/cancel")
+        running = seen(await operator.get("/batches/pages-steered"))
+        await operator.post("/batches/pages-steered/pause")
+        paused = seen(await operator.get("/batches/pages-steered"))
+        await operator.post("/batches/pages-steered/resume")
+        resumed = seen(await operator.get("/batches/pages-steered"))
+        await operator.post("/batches/pages-steered/cancel")
         held.let_go()
 
         async def is_cancelled() -> bool:
-            return "monday cancelled" in seen(await operator.get("/batches/monday")).text
+            return "pages-steered cancelled" in seen(await operator.get("/batches/pages-steered")).text
 
         await eventually(is_cancelled, WAIT_SECONDS, "the batch to be cancelled")
-        late = await operator.post("/batches/monday/pause")
+        late = await operator.post("/batches/pages-steered/pause")
 
-    assert {"/batches/monday/pause", "/batches/monday/cancel"} == set(running.sends)
-    assert {"/batches/monday/resume", "/batches/monday/cancel"} == set(paused.sends)
-    assert "/batches/monday/pause" in resumed.sends
+    assert {"/batches/pages-steered/pause", "/batches/pages-steered/cancel"} == set(running.sends)
+    assert {"/batches/pages-steered/resume", "/batches/pages-steered/cancel"} == set(paused.sends)
+    assert "/batches/pages-steered/pause" in resumed.sends
     assert late.status_code == 409
     assert "has ended" in seen(late).text
 
@@ -139,18 +140,18 @@ async def test_the_same_file_under_a_running_name_is_found_and_another_is_refuse
 ) -> None:
     held = shop.stage.hold("before charge")
     async with shop.open():
-        _, form = await planned(operator, text_of([row("S-1")]))
+        _, form = await planned(operator, text_of([row("PS-1")]), name="pages-same")
         await operator.post("/batches/run", data={**form, "window": "1"})
         await held.reached()
         same = await operator.post("/batches/run", data={**form, "window": "1"})
-        _, other = await planned(operator, text_of([row("S-2")]))
+        _, other = await planned(operator, text_of([row("PS-2")]), name="pages-same")
         refused = await operator.post("/batches/run", data={**other, "window": "1"})
         held.let_go()
-        await ended(operator, "monday")
+        await ended(operator, "pages-same")
 
-    assert same.headers["location"] == "/batches/monday?said=batch-running"
+    assert same.headers["location"] == "/batches/pages-same?said=batch-running"
     assert refused.status_code == 409
-    assert "batch monday is running with another file: choose another name" in seen(refused).text
+    assert "batch pages-same is running with another file: choose another name" in seen(refused).text
 
 
 @pytest.mark.parametrize(
@@ -196,15 +197,15 @@ async def test_a_plan_of_a_file_that_was_never_uploaded_is_refused(
 
 async def test_a_viewer_sees_a_batch_and_no_way_to_touch_it(shop: WebShop, operator: AsyncClient) -> None:
     async with shop.open(), shop.browsing(AS_VIEWER) as viewer:
-        _, form = await planned(operator, text_of([row("V-1", card="pm_card_declined")]))
+        _, form = await planned(operator, text_of([row("PV-1", card="pm_card_declined")]), name="pages-seen")
         await operator.post("/batches/run", data={**form, "window": "1"})
-        await ended(operator, "monday")
-        page = seen(await viewer.get("/batches/monday"))
+        await ended(operator, "pages-seen")
+        page = seen(await viewer.get("/batches/pages-seen"))
         refusals = [
             await viewer.get("/batches/new"),
             await viewer.get("/batches/plan", params=form),
-            await uploaded(viewer, text_of([row("V-2")])),
-            await viewer.post("/batches/monday/retry"),
+            await uploaded(viewer, text_of([row("PV-2")])),
+            await viewer.post("/batches/pages-seen/retry"),
         ]
 
     assert page.sends == []
