@@ -17,14 +17,14 @@ class SimulatedMailer:
         self._switchboard = switchboard
 
     async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
-        async def post(call: Call) -> NoticeReceipt:
-            stored = (await call.connection.execute(select(notices).where(notices.c.key == key))).first()
+        def post(call: Call) -> NoticeReceipt:
+            stored = call.connection.execute(select(notices).where(notices.c.key == key)).first()
             refusal = NoticeRefused("the mailbox does not exist (simulated)") if stored is None else None
             call.meet_trouble([customer.email], refusal=refusal)
             if stored is not None:
                 return NoticeReceipt(message_id=stored.message_id, kind=stored.kind)
             receipt = NoticeReceipt(message_id=id_from("msg", key), kind=kind)
-            await call.connection.execute(
+            call.connection.execute(
                 insert_into(call.connection, notices).values(key=key, **receipt.model_dump())
             )
             return receipt

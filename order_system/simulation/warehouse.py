@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
 
 from order_system.errors import OutOfStock
 from order_system.models import CommitReceipt, OrderLine, Reservation
@@ -29,30 +29,33 @@ class SimulatedWarehouse:
 
     async def receive(self, sku: str, quantity: int) -> None:
         """Put new goods on the shelf; `quantity` more of them each time."""
-        async with self._switchboard.database.writing() as connection:
-            delivery = insert_into(connection, stock).values(
+
+        def shelve(tx: Connection) -> None:
+            delivery = insert_into(tx, stock).values(
                 sku=sku, initial=quantity, on_hand=quantity, reserved=0, shipped=0
             )
-            await connection.execute(
+            tx.execute(
                 delivery.on_conflict_do_update(
                     index_elements=[stock.c.sku],
                     set_={"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity},
                 )
             )
 
+        await self._switchboard.database.write(shelve)
+
     async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
-        async def set_aside(call: Call) -> Reservation:
-            stored = await _find(call, key)
+        def set_aside(call: Call) -> Reservation:
+            stored = _find(call, key)
             skus = [line.sku for line in lines]
             refusal = OutOfStock(f"{skus[0]} is out of stock (simulated)") if stored is None else None
             call.meet_trouble(skus, refusal=refusal)
             if stored is not None:
                 return stored
-            async with call.connection.begin_nested():  # every line or none
+            with call.connection.begin_nested():  # every line or none
                 for sku, quantity in _by_sku(lines):
-                    await self._take(call.connection, sku, quantity)
+                    self._take(call.connection, sku, quantity)
             reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
-            await call.connection.execute(
+            call.connection.execute(
                 insert_into(call.connection, reservations).values(
                     key=key, state=RESERVED, **reservation.model_dump(mode="json")
                 )
@@ -64,15 +67,15 @@ class SimulatedWarehouse:
     async def release(self, reserve_key: str) -> Reservation | None:
         """Raises ValueError if the stock is committed: the parcel has left with it."""
 
-        async def put_back(call: Call) -> Reservation | None:
-            reservation = await _find(call, reserve_key)
+        def put_back(call: Call) -> Reservation | None:
+            reservation = _find(call, reserve_key)
             call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
             if reservation is None:
                 return None
-            if await _move(call.connection, reserve_key, RELEASED):
+            if _move(call.connection, reserve_key, RELEASED):
                 for sku, quantity in _by_sku(reservation.lines):
                     back = {"reserved": stock.c.reserved - quantity, "on_hand": stock.c.on_hand + quantity}
-                    await call.connection.execute(update(stock).where(stock.c.sku == sku).values(back))
+                    call.connection.execute(update(stock).where(stock.c.sku == sku).values(back))
             return reservation
 
         return await self._switchboard.put_through(Operation.RELEASE, reserve_key, put_back)
@@ -80,50 +83,50 @@ class SimulatedWarehouse:
     async def commit(self, reserve_key: str) -> CommitReceipt:
         """Raises ValueError if nothing is reserved under the key."""
 
-        async def ship(call: Call) -> CommitReceipt:
-            reservation = await _find(call, reserve_key)
+        def ship(call: Call) -> CommitReceipt:
+            reservation = _find(call, reserve_key)
             call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
             if reservation is None:
                 raise ValueError(f"nothing was reserved under {reserve_key}")
-            if await _move(call.connection, reserve_key, COMMITTED):
+            if _move(call.connection, reserve_key, COMMITTED):
                 for sku, quantity in _by_sku(reservation.lines):
                     gone = {"reserved": stock.c.reserved - quantity, "shipped": stock.c.shipped + quantity}
-                    await call.connection.execute(update(stock).where(stock.c.sku == sku).values(gone))
+                    call.connection.execute(update(stock).where(stock.c.sku == sku).values(gone))
             return CommitReceipt(reservation_id=reservation.reservation_id)
 
         return await self._switchboard.put_through(Operation.COMMIT, reserve_key, ship)
 
-    async def _take(self, connection: AsyncConnection, sku: str, quantity: int) -> None:
+    def _take(self, connection: Connection, sku: str, quantity: int) -> None:
         """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
         take = (
             update(stock)
             .where(stock.c.sku == sku, stock.c.on_hand >= quantity)
             .values(on_hand=stock.c.on_hand - quantity, reserved=stock.c.reserved + quantity)
         )
-        if (await connection.execute(take)).rowcount:
+        if connection.execute(take).rowcount:
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
             shelf = insert_into(connection, stock).values(
                 sku=sku, initial=found, on_hand=found, reserved=0, shipped=0
             )
-            await connection.execute(shelf.on_conflict_do_nothing())
-            if (await connection.execute(take)).rowcount:
+            connection.execute(shelf.on_conflict_do_nothing())
+            if connection.execute(take).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
 
 
-async def _find(call: Call, key: str) -> Reservation | None:
-    row = (await call.connection.execute(select(reservations).where(reservations.c.key == key))).first()
+def _find(call: Call, key: str) -> Reservation | None:
+    row = call.connection.execute(select(reservations).where(reservations.c.key == key)).first()
     return None if row is None else Reservation(reservation_id=row.reservation_id, lines=row.lines)
 
 
-async def _move(connection: AsyncConnection, key: str, state: str) -> bool:
+def _move(connection: Connection, key: str, state: str) -> bool:
     """Whether the reservation goes to `state` now. Raises ValueError if it is in the other final state."""
     leave_reserved = update(reservations).where(reservations.c.key == key, reservations.c.state == RESERVED)
-    if (await connection.execute(leave_reserved.values(state=state))).rowcount:
+    if connection.execute(leave_reserved.values(state=state)).rowcount:
         return True
-    current = await connection.scalar(select(reservations.c.state).where(reservations.c.key == key))
+    current = connection.scalar(select(reservations.c.state).where(reservations.c.key == key))
     if current != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
     return False

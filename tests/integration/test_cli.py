@@ -170,7 +170,7 @@ async def test_a_conflict_stops_the_whole_file_and_the_same_content_is_not_charg
 
 
 async def book_knows(shop: Env, order_id: str) -> bool:
-    database = Database(f"sqlite+aiosqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
+    database = Database(f"sqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
     try:
         return order_id in await SqlOrderBook(database).find([order_id])
     finally:
