@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from order_system.errors import ShippingRefused
 from order_system.models import Address, DispatchReceipt, Label, OrderLine
 from order_system.ports import Voided
 from order_system.simulation.faults import Operation
 from order_system.simulation.switchboard import Call, Switchboard, id_from
-from order_system.simulation.tables import insert_into, shipments
+from order_system.simulation.tables import insert_unless_there, shipments
 
 BOUGHT, VOIDED, DISPATCHED = "bought", "voided", "dispatched"
 
@@ -29,17 +29,17 @@ class SimulatedCarrier:
             refusal = ShippingRefused("the carrier does not deliver there (simulated)")
             call.meet_trouble([address.postal_code], refusal=refusal if shipment is None else None)
             if shipment is None:
-                label = insert_into(call.connection, shipments).values(
-                    label_key=key,
-                    state=BOUGHT,
-                    label_id=id_from("lb", key),
-                    carrier=CARRIER,
-                    tracking_number=id_from("SPS", key).upper(),
-                    postal_code=address.postal_code,
-                )
+                label = {
+                    "label_key": key,
+                    "state": BOUGHT,
+                    "label_id": id_from("lb", key),
+                    "carrier": CARRIER,
+                    "tracking_number": id_from("SPS", key).upper(),
+                    "postal_code": address.postal_code,
+                }
                 # A void of the same key may be in here with us. Whoever inserts first wins, and the
                 # other one waits for that and finds the row.
-                call.connection.execute(label.on_conflict_do_nothing())
+                call.connection.execute(insert_unless_there(call.connection, shipments), label)
                 shipment = _get(call, key)
             if shipment.state == VOIDED:
                 raise ShippingRefused("the label was voided")
@@ -58,8 +58,8 @@ class SimulatedCarrier:
             refusal = ShippingRefused("the carrier does not take the parcel (simulated)")
             call.meet_trouble(_tokens(shipment), refusal=None if gone_already else refusal)
             # Atomic against a void: the row is changed from `bought` by one of the two.
-            take = update(shipments).where(shipments.c.label_key == label_key, shipments.c.state == BOUGHT)
-            call.connection.execute(take.values(state=DISPATCHED, dispatch_key=key))
+            taken = {"of_label": label_key, "state": DISPATCHED, "dispatch_key": key}
+            call.connection.execute(_LEAVE_BOUGHT, taken)
             shipment = _find(call, label_key)
             if shipment is None or shipment.dispatch_key != key:
                 reason = (
@@ -73,10 +73,9 @@ class SimulatedCarrier:
     async def void(self, label_key: str) -> Voided | DispatchReceipt:
         def decide(call: Call) -> Voided | DispatchReceipt:
             call.meet_trouble(_tokens(_find(call, label_key)))
-            tombstone = insert_into(call.connection, shipments).values(label_key=label_key, state=VOIDED)
-            call.connection.execute(tombstone.on_conflict_do_nothing())
-            stop = update(shipments).where(shipments.c.label_key == label_key, shipments.c.state == BOUGHT)
-            call.connection.execute(stop.values(state=VOIDED))
+            tombstone = {"label_key": label_key, "state": VOIDED}
+            call.connection.execute(insert_unless_there(call.connection, shipments), tombstone)
+            call.connection.execute(_LEAVE_BOUGHT, {"of_label": label_key, "state": VOIDED})
             shipment = _get(call, label_key)
             if shipment.state == DISPATCHED:
                 return _receipt(shipment)
@@ -85,14 +84,19 @@ class SimulatedCarrier:
         return await self._switchboard.put_through(Operation.VOID, label_key, decide)
 
 
+# Made once: to put a statement together costs more than to carry it out.
+_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
+_LEAVE_BOUGHT = update(shipments).where(
+    shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
+)
+
+
 def _find(call: Call, label_key: str) -> Row[Any] | None:
-    query = select(shipments).where(shipments.c.label_key == label_key)
-    return call.connection.execute(query).first()
+    return call.connection.execute(_SHIPMENT, {"label_key": label_key}).first()
 
 
 def _get(call: Call, label_key: str) -> Row[Any]:
-    query = select(shipments).where(shipments.c.label_key == label_key)
-    return call.connection.execute(query).one()
+    return call.connection.execute(_SHIPMENT, {"label_key": label_key}).one()
 
 
 def _tokens(shipment: Row[Any] | None) -> list[str]:

@@ -1,6 +1,6 @@
 """The simulated payment gateway."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from order_system.errors import PaymentDeclined
 from order_system.models import PaymentReceipt, RefundReceipt
@@ -23,11 +23,8 @@ class SimulatedPaymentGateway:
             if stored is not None:
                 return stored
             receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
-            call.connection.execute(
-                insert_into(call.connection, charges).values(
-                    key=key, payment_method=payment_method, **receipt.model_dump()
-                )
-            )
+            row = {"key": key, "payment_method": payment_method, **receipt.model_dump()}
+            call.connection.execute(insert_into(call.connection, charges), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
@@ -56,8 +53,12 @@ class SimulatedPaymentGateway:
         return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
 
 
+# Made once: to put a statement together costs more than to carry it out.
+_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
+
+
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
-    charge = call.connection.execute(select(charges).where(charges.c.key == key)).first()
+    charge = call.connection.execute(_CHARGE, {"key": key}).first()
     if charge is None:
         return None
     return PaymentReceipt(charge_id=charge.charge_id, amount=charge.amount, currency=charge.currency)

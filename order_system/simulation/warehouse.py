@@ -4,7 +4,7 @@ same goods wait for each other instead of deadlocking."""
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.errors import OutOfStock
@@ -12,7 +12,7 @@ from order_system.models import CommitReceipt, OrderLine, Reservation
 from order_system.simulation.behaviours import OUT_OF_STOCK
 from order_system.simulation.faults import Operation
 from order_system.simulation.switchboard import Call, Switchboard, id_from
-from order_system.simulation.tables import insert_into, reservations, stock
+from order_system.simulation.tables import insert_into, insert_unless_there, reservations, stock
 
 GENEROUS_STOCK = 10_000_000
 """What a SKU that nobody has mentioned before turns out to have on hand."""
@@ -31,15 +31,9 @@ class SimulatedWarehouse:
         """Put new goods on the shelf; `quantity` more of them each time."""
 
         def shelve(tx: Connection) -> None:
-            delivery = insert_into(tx, stock).values(
-                sku=sku, initial=quantity, on_hand=quantity, reserved=0, shipped=0
-            )
-            tx.execute(
-                delivery.on_conflict_do_update(
-                    index_elements=[stock.c.sku],
-                    set_={"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity},
-                )
-            )
+            more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
+            delivery = insert_into(tx, stock).on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
+            tx.execute(delivery, _shelf(sku, quantity))
 
         await self._switchboard.database.write(shelve)
 
@@ -55,11 +49,8 @@ class SimulatedWarehouse:
                 for sku, quantity in _by_sku(lines):
                     self._take(call.connection, sku, quantity)
             reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
-            call.connection.execute(
-                insert_into(call.connection, reservations).values(
-                    key=key, state=RESERVED, **reservation.model_dump(mode="json")
-                )
-            )
+            row = {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")}
+            call.connection.execute(insert_into(call.connection, reservations), row)
             return reservation
 
         return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
@@ -74,8 +65,7 @@ class SimulatedWarehouse:
                 return None
             if _move(call.connection, reserve_key, RELEASED):
                 for sku, quantity in _by_sku(reservation.lines):
-                    back = {"reserved": stock.c.reserved - quantity, "on_hand": stock.c.on_hand + quantity}
-                    call.connection.execute(update(stock).where(stock.c.sku == sku).values(back))
+                    call.connection.execute(_PUT_BACK, {"of_sku": sku, "quantity": quantity})
             return reservation
 
         return await self._switchboard.put_through(Operation.RELEASE, reserve_key, put_back)
@@ -90,43 +80,54 @@ class SimulatedWarehouse:
                 raise ValueError(f"nothing was reserved under {reserve_key}")
             if _move(call.connection, reserve_key, COMMITTED):
                 for sku, quantity in _by_sku(reservation.lines):
-                    gone = {"reserved": stock.c.reserved - quantity, "shipped": stock.c.shipped + quantity}
-                    call.connection.execute(update(stock).where(stock.c.sku == sku).values(gone))
+                    call.connection.execute(_SHIP, {"of_sku": sku, "quantity": quantity})
             return CommitReceipt(reservation_id=reservation.reservation_id)
 
         return await self._switchboard.put_through(Operation.COMMIT, reserve_key, ship)
 
     def _take(self, connection: Connection, sku: str, quantity: int) -> None:
         """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
-        take = (
-            update(stock)
-            .where(stock.c.sku == sku, stock.c.on_hand >= quantity)
-            .values(on_hand=stock.c.on_hand - quantity, reserved=stock.c.reserved + quantity)
-        )
-        if connection.execute(take).rowcount:
+        taken = {"of_sku": sku, "quantity": quantity}
+        if connection.execute(_TAKE, taken).rowcount:
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
-            shelf = insert_into(connection, stock).values(
-                sku=sku, initial=found, on_hand=found, reserved=0, shipped=0
-            )
-            connection.execute(shelf.on_conflict_do_nothing())
-            if connection.execute(take).rowcount:
+            connection.execute(insert_unless_there(connection, stock), _shelf(sku, found))
+            if connection.execute(_TAKE, taken).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
 
 
+# Made once: to put a statement together costs more than to carry it out.
+_QUANTITY = bindparam("quantity", type_=BigInteger)
+_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
+_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
+    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+)
+_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
+_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
+_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
+_LEAVE_RESERVED = (
+    update(reservations)
+    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
+    .values(state=bindparam("new_state"))
+)
+
+
+def _shelf(sku: str, found: int) -> dict[str, str | int]:
+    return {"sku": sku, "initial": found, "on_hand": found, "reserved": 0, "shipped": 0}
+
+
 def _find(call: Call, key: str) -> Reservation | None:
-    row = call.connection.execute(select(reservations).where(reservations.c.key == key)).first()
+    row = call.connection.execute(_RESERVATION, {"key": key}).first()
     return None if row is None else Reservation(reservation_id=row.reservation_id, lines=row.lines)
 
 
 def _move(connection: Connection, key: str, state: str) -> bool:
     """Whether the reservation goes to `state` now. Raises ValueError if it is in the other final state."""
-    leave_reserved = update(reservations).where(reservations.c.key == key, reservations.c.state == RESERVED)
-    if connection.execute(leave_reserved.values(state=state)).rowcount:
+    if connection.execute(_LEAVE_RESERVED, {"of_key": key, "new_state": state}).rowcount:
         return True
-    current = connection.scalar(select(reservations.c.state).where(reservations.c.key == key))
+    current = connection.execute(_RESERVATION, {"key": key}).one().state
     if current != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
     return False

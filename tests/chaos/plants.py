@@ -91,7 +91,7 @@ NO_UNIQUE_KEY = Plant(
     (
         Change(
             "order_system/simulation/payment.py",
-            "            stored = await _find_charge(call, key)\n",
+            "            stored = _find_charge(call, key)\n",
             "            stored = None\n",
         ),
     ),
@@ -187,7 +187,7 @@ REFUND_WITHOUT_VERDICT = Plant(
         ),
         Change(
             "order_system/book.py",
-            "            if needs_verdict and not _may_be_given_back(journal):\n",
+            "        if needs_verdict and not _may_be_given_back(journal):\n",
             "            if False:\n",
         ),
     ),
