@@ -78,7 +78,7 @@ NO_FENCE = Plant(
         ),
         Change(
             "order_system/book_journal.py",
-            "    if status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:",
+            "    if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:",
             "    if False:",
         ),
     ),
@@ -188,7 +188,7 @@ REFUND_WITHOUT_VERDICT = Plant(
         Change(
             "order_system/book.py",
             "        if needs_verdict and not _may_be_given_back(journal):\n",
-            "            if False:\n",
+            "        if False:\n",
         ),
     ),
     (Fault("after dispatch", (Blow.ERROR,) * attempts_at("dispatch")),),
