@@ -127,3 +127,7 @@ class SearchAttributesMissing(OrderSystemError):
 
 class DatabaseUnready(OrderSystemError):
     """The database cannot be opened, or its tables are missing or outdated."""
+
+
+class WorkerRefused(OrderSystemError):
+    """A worker process will not start, and told its supervisor why; starting it again does not help."""

@@ -185,6 +185,21 @@ RECONCILE_CATCH_UP = timedelta(minutes=1)
 WORKER_DRAIN = timedelta(seconds=15)
 """On SIGTERM: longer than EFFECT_ATTEMPT, so that no effect is interrupted between claim and record."""
 
+PROCESSES_LIMIT = 64
+"""Worker processes under one supervisor: a slip of the finger must not bring the machine down."""
+
+PROCESS_SETTLED = timedelta(seconds=30)
+"""A worker process that lived shorter than this died at once. One that lived longer is replaced at once."""
+
+PROCESS_AGAIN = timedelta(milliseconds=500)
+PROCESS_AGAIN_LIMIT = timedelta(seconds=30)
+"""The pause before a process that died at once is started again; doubled each time it does so in a row, up to
+the limit. Nothing gives up: whatever is wrong may be mended while we wait."""
+
+PROCESS_ENDS = timedelta(seconds=25)
+"""How long a worker process that was told to end may take before it is killed. Longer than WORKER_DRAIN, as
+it takes leave of server and database, too; shorter than what docker-compose.yml grants the container."""
+
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 
