@@ -6,15 +6,16 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import structlog
 from temporalio.client import Client
 
 from order_system import policy
-from order_system.bootstrap import open_order_system
+from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.connection import connect
-from order_system.errors import OrderSystemError, ServerUnreachable
+from order_system.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
 from order_system.logs import configure_logging
 from order_system.registration import register_search_attributes
 from order_system.settings import Settings, load_settings
@@ -22,17 +23,23 @@ from order_system.stop_signal import stop_signal
 from order_system.supervised import REFUSED, Supervised
 from order_system.supervisor import supervise
 
+T = TypeVar("T")
+
 log = structlog.stdlib.get_logger("worker")
 
 
 async def run_worker(settings: Settings) -> None:
     """Serve until told to stop; then take nothing new, finish what runs, and return."""
     with stop_signal() as stop:
-        async with open_order_system(settings) as system:
-            temporal = await _connect_when_up(stop)
-            if temporal is None:
+        async with contextlib.AsyncExitStack() as opened:
+
+            async def open_system() -> OrderSystem:
+                return await opened.enter_async_context(open_order_system(settings))
+
+            system = await _when_up("database", open_system, stop)
+            temporal = await _when_up("server", _connect, stop)
+            if system is None or temporal is None:
                 return
-            await register_search_attributes(temporal)
             async with system.serving(temporal):
                 log.info(
                     "worker ready",
@@ -47,13 +54,22 @@ async def run_worker(settings: Settings) -> None:
         log.info("worker stopped")
 
 
-async def _connect_when_up(stop: asyncio.Event) -> Client | None:
-    """A worker outlives its server, so it waits for one. None if it is told to stop meanwhile."""
+async def _connect() -> Client:
+    temporal = await connect()
+    await register_search_attributes(temporal)
+    return temporal
+
+
+async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
+    """A worker outlives its server and its database, so it waits for them.
+
+    None if it is told to stop meanwhile. Raises what waiting does not cure.
+    """
     while not stop.is_set():
         try:
-            return await connect()
-        except ServerUnreachable as unreachable:
-            log.warning(f"waiting for the server: {unreachable}")
+            return await attempt()
+        except (ServerUnreachable, DatabaseUnreachable) as unreachable:
+            log.warning(f"waiting for the {what}: {unreachable}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), policy.CONNECT_AGAIN.total_seconds())
     return None

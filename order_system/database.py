@@ -24,9 +24,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.types import TypeDecorator
 
 from order_system import policy
-from order_system.errors import DatabaseUnready
+from order_system.errors import DatabaseUnreachable, DatabaseUnready
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_MAY_PASS = (
+    "Connection refused",
+    "connection timeout expired",
+    "failed to resolve host",
+    "No route to host",
+    "Network is unreachable",
+    "Connection reset by peer",
+    "server closed the connection unexpectedly",
+    "the database system is",  # starting up, shutting down, in recovery
+    "too many clients already",
+    "remaining connection slots",
+    "database is locked",
+)
+"""Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
+password, say, which no waiting cures."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -83,7 +99,8 @@ class Database:
 
     async def prepare(self) -> None:
         """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
-        may be shared and large, only on command. Raises DatabaseUnready."""
+        may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
+        if waiting may help."""
         try:
             async with self.reading() as connection:
                 up_to_date = await connection.run_sync(_is_up_to_date)
@@ -93,6 +110,8 @@ class Database:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())
+            if any(sign in reason for sign in _MAY_PASS):
+                raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
             raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
         except CommandError as failure:
             raise DatabaseUnready(
@@ -115,7 +134,13 @@ def _make_folder(folder: Path) -> None:
 
 def _create_engine(database: Database) -> AsyncEngine:
     if not database.is_sqlite:
-        return create_async_engine(database.url, pool_pre_ping=True, hide_parameters=True)
+        waits = {"connect_timeout": int(policy.DATABASE_CONNECT.total_seconds())}
+        return create_async_engine(
+            database.url,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={name: value for name, value in waits.items() if name not in database.url.query},
+        )
 
     engine = create_async_engine(database.url, hide_parameters=True)
 

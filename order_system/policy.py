@@ -204,7 +204,11 @@ CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 
 CONNECT_AGAIN = timedelta(seconds=2)
-"""The pause of a worker that waits for its server."""
+"""The pause of a worker that waits for its server or its database."""
+
+DATABASE_CONNECT = timedelta(seconds=5)
+"""How long PostgreSQL may take to accept a connection: shorter than EFFECT_ATTEMPT. The URL's own
+`connect_timeout` wins. The driver takes two seconds at least."""
 
 SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
 """How long a worker waits until the server has taken up search attributes that it has just registered."""
