@@ -5,9 +5,11 @@
 
 import asyncio
 import contextlib
+import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import structlog
 from temporalio.client import Client
@@ -113,5 +115,15 @@ def main(arguments: Sequence[str] = ()) -> int:
         return REFUSED
 
 
+def _leave(exit_code: int) -> NoReturn:
+    """Without taking the interpreter down first: the SDK's own threads may still be letting go of Python
+    objects, and would abort the process then (`PyGILState_Release`, SIGABRT), one drain in ten; measured."""
+    logging.shutdown()
+    with contextlib.suppress(OSError):  # whoever read our output has left
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(exit_code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _leave(main(sys.argv[1:]))
