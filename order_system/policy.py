@@ -127,6 +127,14 @@ PAGE_ATTEMPT = timedelta(seconds=30)
 FILE_ATTEMPT = timedelta(minutes=10)
 """One page; and one pass over a whole file, for its checksum."""
 
+PAGE_HEARTBEAT = timedelta(seconds=10)
+FILE_HEARTBEAT = timedelta(seconds=20)
+"""So soon a worker that died while it read is missed. Longer than what lies between two beats: a piece of the
+file from a slow store, or a call to a busy book."""
+
+HEARTBEAT_EVERY = timedelta(seconds=1)
+"""A thread that reads beats no more often than this: the loop that carries its beats has other work."""
+
 PAGE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     maximum_interval=timedelta(seconds=30),
