@@ -15,8 +15,8 @@ _ONE_A_CORE = "auto"
 _INTRODUCTION = (
     "Host all workflows and activities of the order system, until SIGTERM or SIGINT.\n\n"
     "Then it drains: it takes nothing new, finishes what runs, and exits. It waits for a Temporal server "
-    "that is not there yet. Start it on as many machines as you like; kill one, and its orders go on "
-    "elsewhere, or when it is back."
+    "or a PostgreSQL that is not there yet. Start it on as many machines as you like; kill one, and its "
+    "orders go on elsewhere, or when it is back."
 )
 
 _GUIDANCE = """\
@@ -33,9 +33,9 @@ Several processes
   supervisor itself is killed, none of them is left behind. Each line of the
   log has the number of its process.
 
-  SQLite has one writer at a time: with more than two or three processes they
-  wait for each other more than they work. Use PostgreSQL then, and always for
-  more than one machine (ORDER_DATABASE_URL).
+  SQLite takes one writer at a time, so there all processes wait for each
+  other at every effect. Use PostgreSQL (ORDER_DATABASE_URL) where throughput
+  is why you want several, and always for more than one machine.
 
 Exit codes
   0    drained

@@ -26,7 +26,7 @@ from tests.fixtures.worker_process import worker_process
 
 PROCESSES = 3
 SEVERAL = ("--processes", str(PROCESSES))
-ORDERS = 16
+ORDERS = 24
 SECONDS = 120
 AGAIN_SECONDS = 0.1
 
