@@ -116,7 +116,8 @@ class OrderSystem:
 async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     """SQLite is brought up to date here; PostgreSQL is refused until `starter.py migrate` has done it.
 
-    Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated.
+    Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated,
+    DatabaseUnreachable where waiting may help.
     """
     try:
         faults = load_faults(settings.faults)

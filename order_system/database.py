@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
 from order_system import policy
-from order_system.errors import DatabaseUnready
+from order_system.errors import DatabaseUnreachable, DatabaseUnready
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -42,6 +42,22 @@ POSTGRES_CONNECTIONS = 15
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
+
+_MAY_PASS = (
+    "Connection refused",
+    "connection timeout expired",
+    "failed to resolve host",
+    "No route to host",
+    "Network is unreachable",
+    "Connection reset by peer",
+    "server closed the connection unexpectedly",
+    "the database system is",  # starting up, shutting down, in recovery
+    "too many clients already",
+    "remaining connection slots",
+    "database is locked",
+)
+"""Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
+password, say, which no waiting cures."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -112,7 +128,8 @@ class Database:
 
     async def prepare(self) -> None:
         """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
-        may be shared and large, only on command. Raises DatabaseUnready."""
+        may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
+        if waiting may help."""
         try:
             up_to_date = await self.read(_is_up_to_date)
             if not up_to_date and self.is_sqlite:
@@ -121,6 +138,8 @@ class Database:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())
+            if any(sign in reason for sign in _MAY_PASS):
+                raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
             raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
         except CommandError as failure:
             raise DatabaseUnready(
@@ -189,12 +208,14 @@ def _make_folder(folder: Path) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
+    waits = {"connect_timeout": int(policy.DATABASE_CONNECT.total_seconds())}
     return create_engine(
         url,
         pool_pre_ping=True,
         hide_parameters=True,
         pool_size=POSTGRES_CONNECTIONS,
         max_overflow=POSTGRES_CONNECTIONS,
+        connect_args={name: value for name, value in waits.items() if name not in url.query},
     )
 
 

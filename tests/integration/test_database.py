@@ -1,17 +1,23 @@
-"""Transactions end, and give their locks back, however they end."""
+"""Transactions end, and give their locks back, however they end; and what a database cannot be used for."""
 
 import asyncio
+import contextlib
+import socket
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import Connection
 
+from order_system import policy
 from order_system.database import Database
-from order_system.errors import DatabaseUnready
+from order_system.errors import DatabaseUnreachable, DatabaseUnready
 from order_system.simulation.tables import calls
+from tests.fixtures.postgresql import SUPERUSER, PostgresServer
 
 PATIENCE_SECONDS = 10
 
@@ -114,3 +120,67 @@ async def test_a_database_of_a_newer_version_is_refused_in_one_line(database: Da
         await database.prepare()
     assert "newer version" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+# --- what waiting may cure, and what not ----------------------------------------------------------
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Takes connections, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+async def refused_by(url: str) -> DatabaseUnready:
+    database = Database(url)
+    try:
+        with pytest.raises(DatabaseUnready) as refused:
+            await database.prepare()
+    finally:
+        await database.dispose()
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+    return refused.value
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:1", "nowhere.invalid:5432"])
+async def test_a_database_that_cannot_be_reached_is_told_apart(place: str) -> None:
+    assert isinstance(
+        await refused_by(f"postgresql+psycopg://orders:secret@{place}/orders"), DatabaseUnreachable
+    )
+
+
+async def test_a_database_that_does_not_answer_is_given_up_soon(
+    silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "DATABASE_CONNECT", timedelta(seconds=2))  # the least that the driver takes
+    url = f"postgresql+psycopg://orders:secret@127.0.0.1:{silent_port}/orders"
+    assert isinstance(await refused_by(url), DatabaseUnreachable)
+
+
+async def test_a_database_that_somebody_has_locked_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "DATABASE_BUSY", timedelta(milliseconds=50))
+    file = tmp_path / "orders.db"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as somebody:
+        somebody.execute("BEGIN EXCLUSIVE")
+        assert isinstance(await refused_by(f"sqlite:///{file}"), DatabaseUnreachable)
+
+
+@pytest.mark.parametrize("wrong", ["nobody", "nothing"])
+async def test_a_database_that_refuses_us_is_not_waited_for(
+    postgres_server: PostgresServer, wrong: str
+) -> None:
+    user, name = ("nobody", "postgres") if wrong == "nobody" else (SUPERUSER, "nothing")
+    url = f"postgresql+psycopg://{user}:secret@127.0.0.1:{postgres_server.port}/{name}"
+    refusal = await refused_by(url)
+    assert not isinstance(refusal, DatabaseUnreachable)
+    assert f'"{wrong}" does not exist' in str(refusal)
+
+
+async def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "orders.db").mkdir()
+    refusal = await refused_by(f"sqlite:///{tmp_path / 'orders.db'}")
+    assert not isinstance(refusal, DatabaseUnreachable)
