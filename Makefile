@@ -45,7 +45,7 @@ bench-long: $(VENV)/.dev ## The same at the sizes for which the bounds are state
 
 lock: $(VENV)/.created ## Pin the newest dependencies that pyproject.toml allows
 	$(PIP) install '$(UV)'
-	$(call compile,requirements.lock,--extra embedded --extra postgres --extra web)
+	$(call compile,requirements.lock,--extra embedded --extra postgres --extra web --extra fast)
 	$(call compile,requirements-dev.lock,--extra dev --constraint requirements.lock)
 
 clean: ## Remove the environment and every cache (orders and history in .data stay)

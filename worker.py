@@ -18,6 +18,7 @@ from order_system import policy
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.connection import connect
 from order_system.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
+from order_system.event_loop import event_loop_factory
 from order_system.logs import configure_logging
 from order_system.registration import register_search_attributes
 from order_system.settings import Settings, load_settings
@@ -92,7 +93,8 @@ def serve(processes: int = 1, *, number: int | None = None) -> int:
     configure_logging(settings, process=number)
     if processes > 1:
         return 0 if asyncio.run(run_workers(processes)) else 1
-    asyncio.run(run_worker(settings))
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+        runner.run(run_worker(settings))
     return 0
 
 

@@ -90,6 +90,8 @@ class OrderSystem:
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
             "workflow_runner": UnsandboxedWorkflowRunner(),
             "graceful_shutdown_timeout": policy.WORKER_DRAIN,
+            # No payload of ours is stored elsewhere; with more, the SDK makes a task for each payload to see.
+            "max_workflow_task_external_storage_concurrency": 1,
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
             "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
         }
