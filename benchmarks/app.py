@@ -12,10 +12,11 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
-from benchmarks import batches, plan, report
+from benchmarks import batches, orders, plan, report
 from benchmarks.batch_figures import Scale as BatchScale
 from benchmarks.figures import BenchmarkFailed, Result
 from benchmarks.machine import machine
+from benchmarks.order_figures import Scale as OrderScale
 from benchmarks.plan import Scale as PlanScale
 from order_system import policy
 from order_system.errors import InvalidUsage, OrderSystemError
@@ -23,8 +24,10 @@ from order_system.errors import InvalidUsage, OrderSystemError
 HOLDS, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
 PLAIN_WIDTH = 160
 
+QUICK_ORDERS = OrderScale(alone=20, turns=5, crowd=60)
 QUICK_BATCHES = BatchScale(short=50, long=250, shorts=4, longs=1)
 QUICK_PLAN = PlanScale(rows=100_000, rounds=1)
+LONG_ORDERS = OrderScale(alone=50, turns=7, crowd=150)
 LONG_BATCHES = BatchScale(short=200, long=2_000, shorts=6, longs=1)
 LONG_PLAN = PlanScale(rows=1_000_000, rounds=2)
 
@@ -101,12 +104,38 @@ async def everything(
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """All benchmarks, one after another."""
+    of_orders = LONG_ORDERS if long else QUICK_ORDERS
     of_batches = LONG_BATCHES if long else QUICK_BATCHES
     of_plan = LONG_PLAN if long else QUICK_PLAN
     return await _run(
-        {"batches": lambda: batches.measure(of_batches, _say), "plan": lambda: plan.measure(of_plan, _say)},
+        {
+            "orders": lambda: orders.measure(of_orders, _say),
+            "batches": lambda: batches.measure(of_batches, _say),
+            "plan": lambda: plan.measure(of_plan, _say),
+        },
         output,
     )
+
+
+@app.command(name="orders")
+async def run_orders(
+    *,
+    alone: Annotated[Pair, Parameter(help="Orders alone, of each contestant.")] = QUICK_ORDERS.alone,
+    turns: Annotated[Count, Parameter(help="Crowds of each contestant.")] = QUICK_ORDERS.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = QUICK_ORDERS.crowd,
+    in_flight: Annotated[Count, Parameter(help="Of these, under way at once.")] = QUICK_ORDERS.in_flight,
+    warm_up: Annotated[
+        Count, Parameter(help="Orders of each before anything is timed.")
+    ] = QUICK_ORDERS.warm_up,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What does an order cost, against the least that Temporal can do and against a plain solution?
+
+    Three contestants in turns: the floor, five activities that do nothing, and ours, on one embedded server;
+    and a plain program on a stock one. Figures count only if the audit of ours is clean.
+    """
+    scale = OrderScale(alone, turns, crowd, in_flight, warm_up)
+    return await _run({"orders": lambda: orders.measure(scale, _say)}, output)
 
 
 @app.command(name="batches")
