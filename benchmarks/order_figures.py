@@ -111,8 +111,8 @@ def result_of(
     return Result(
         "orders",
         f"{scale.alone} orders of two lines alone, and {scale.turns} times {scale.crowd} with "
-        f"{scale.in_flight} in flight, of each contestant in turns; no faults, no latency; the audit of ours is "
-        "clean afterwards",
+        f"{scale.in_flight} in flight, of each contestant in turns; no faults, no latency; the audit of ours "
+        "is clean afterwards",
         figures,
         {
             "The three, by medians": [_row(meter, name, alone, crowds, footprints[name]) for name in NAMES],

@@ -7,21 +7,18 @@ the one before, so that whoever is compared are neighbours, and a machine that s
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
-from temporalio.client import WorkflowFailureError
-
 from benchmarks.contestants.contest import NAMES, Contest, Contestant, open_contest
-from benchmarks.figures import BenchmarkFailed, Result
+from benchmarks.crowds import run_crowd
+from benchmarks.figures import Result
 from benchmarks.footprint import footprint_of
 from benchmarks.order_figures import Alone, Crowd, Scale, result_of
 from benchmarks.turns import back_and_forth
 
 REST_SECONDS = 1.0
 """Before a crowd: what the server still does for the one before is not the next one's."""
-SECONDS_PER_ORDER = 10
-"""An order that takes longer, on the average, means that something is stuck."""
 
 
 async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
@@ -56,29 +53,13 @@ def _orders(prefix: str, name: str, count: int) -> list[str]:
 
 async def _alone(contestant: Contestant, order_id: str, turn: int) -> Alone:
     began = time.perf_counter()
-    await _in_time(contestant.run(order_id), 1, contestant.name)
+    await run_crowd(contestant.run, [order_id], 1)
     return Alone(turn, contestant.name, time.perf_counter() - began)
 
 
 async def _crowd(contest: Contest, name: str, order_ids: list[str], in_flight: int, turn: int = 0) -> Crowd:
-    """Whenever one of those in flight has ended, the next one starts."""
-    contestant, places = contest.contestants[name], asyncio.Semaphore(in_flight)
-
-    async def one(order_id: str) -> None:
-        async with places:
-            await contestant.run(order_id)
-
-    began, began_client = contest.meter.read(), time.process_time()
-    await _in_time(asyncio.gather(*map(one, order_ids)), len(order_ids), name)
+    contestant, meter = contest.contestants[name], contest.meter
+    began, began_client = meter.read(), time.process_time()
+    await run_crowd(contestant.run, order_ids, in_flight)
     client = time.process_time() - began_client
-    return Crowd(turn, name, contestant.server, len(order_ids), began, contest.meter.read(), client)
-
-
-async def _in_time(work: Awaitable[object], orders: int, name: str) -> None:
-    """Raises BenchmarkFailed if it is not done in time, or an order fails."""
-    try:
-        await asyncio.wait_for(work, orders * SECONDS_PER_ORDER + 30)
-    except TimeoutError:
-        raise BenchmarkFailed(f"{name}: {orders} orders do not end") from None
-    except WorkflowFailureError as failure:
-        raise BenchmarkFailed(f"{name}: an order failed: {failure.cause}") from failure
+    return Crowd(turn, name, contestant.server, len(order_ids), began, meter.read(), client)

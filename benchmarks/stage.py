@@ -29,12 +29,17 @@ class Stage:
     """The PIDs of `server` and `worker`."""
 
     async def check(self) -> None:
-        """No figure counts unless book and world agree. Raises BenchmarkFailed."""
-        report = await audit_now(self.system.book, self.system.world)
-        broken = [line for check in report.checks for line in check.violations]
-        left = len(report.open_submissions) + len(report.in_doubt)
-        if broken or left:
-            raise BenchmarkFailed(f"the audit is not clean: {[*broken, f'{left} left open or in doubt'][0]}")
+        """Raises BenchmarkFailed unless the audit is clean."""
+        await check_audit(self.system)
+
+
+async def check_audit(system: OrderSystem) -> None:
+    """No figure counts unless book and world agree. Raises BenchmarkFailed."""
+    report = await audit_now(system.book, system.world)
+    broken = [line for check in report.checks for line in check.violations]
+    left = len(report.open_submissions) + len(report.in_doubt)
+    if broken or left:
+        raise BenchmarkFailed(f"the audit is not clean: {[*broken, f'{left} left open or in doubt'][0]}")
 
 
 @asynccontextmanager
@@ -58,7 +63,7 @@ def settings_for(folder: Path, *, files: Path | None = None) -> Settings:
     return load_settings(database_url=None, **{**_settings(folder), "file_roots": str(files or folder)})
 
 
-def environment_of_worker(folder: Path, address: str) -> Mapping[str, str]:
+def environment_of_worker(folder: Path, address: str) -> dict[str, str]:
     """The same settings for `worker.py`, and the server that it is to work for."""
     ours = {f"{PREFIX}{name.upper()}": value for name, value in _settings(folder).items()}
     return {**ours, "TEMPORAL_ADDRESS": address}

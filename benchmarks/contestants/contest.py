@@ -59,7 +59,7 @@ async def open_contest(folder: Path) -> AsyncGenerator[Contest]:
         stock = await stack.enter_async_context(stock_server(folder))
         contestants = [
             await _floor(stack, stage, folder),
-            _ours(stage),
+            ours(stage),
             await _plain(stack, stock.address, folder),
         ]
         processes = {each.name: each.worker for each in contestants}
@@ -81,7 +81,8 @@ async def _floor(stack: AsyncExitStack, stage: Stage, folder: Path) -> Contestan
     return Contestant(FLOOR, temporal, worker, start, "embedded")
 
 
-def _ours(stage: Stage) -> Contestant:
+def ours(stage: Stage) -> Contestant:
+    """The real thing, from the strict door to the order's end."""
     client = stage.system.client(stage.temporal)
 
     async def start(order_id: str) -> Handle:
