@@ -31,7 +31,7 @@ def ratios(result: Result) -> Any:
     for row in rows:
         row["end"] = max(row["ratio"], row["bound"] or 0)
     base = _bars_of(rows)
-    y = alt.Y("figure:N", sort=None, title=None, axis=alt.Axis(labelLimit=460, ticks=False))
+    y = alt.Y("figure:N", sort=None, title=None, axis=alt.Axis(labelLimit=460, labelPadding=8, ticks=False))
     bars = base.mark_bar(height=15).encode(
         y=y,
         x=_from_zero("ratio:Q", "ratio", [row["end"] for row in rows]),
@@ -43,7 +43,7 @@ def ratios(result: Result) -> Any:
         ),
     )
     bounds = base.mark_tick(color=TEXT, thickness=2, size=24).encode(y=y, x="bound:Q")
-    return _dressed(alt.layer(bars, bounds, _written(base, "end", y)))
+    return _dressed(alt.layer(bars, bounds, _written(base, "end", y)), height=alt.Step(26))
 
 
 def processor_time(result: Result) -> Any:
@@ -67,11 +67,11 @@ def processor_time(result: Result) -> Any:
         }
         for row in medians
     ]
-    y = alt.Y("contestant:N", sort=None, title=None, axis=alt.Axis(ticks=False))
+    y = alt.Y("contestant:N", sort=None, title=None, axis=alt.Axis(labelPadding=8, ticks=False))
     x = _from_zero("ms:Q", "processor milliseconds an order", [row["ms"] for row in totals])
     bars = (
         _bars_of(rows)
-        .mark_bar(height=26)
+        .mark_bar(height=22)
         .encode(
             y=y,
             x=x,
@@ -84,14 +84,15 @@ def processor_time(result: Result) -> Any:
             ),
         )
     )
-    return _dressed(alt.layer(bars, _written(_bars_of(totals), "ms", y)))
+    return _dressed(alt.layer(bars, _written(_bars_of(totals), "ms", y)), height=alt.Step(34))
 
 
 def memory(result: Result) -> Any:
-    line = _bars_of(next(iter(result.samples.values()))).mark_line(color=WORKER, point=True)
-    return _dressed(
-        alt.layer(line.encode(x=alt.X("orders:Q", title="orders run"), y=alt.Y("MB:Q", title="MB resident")))
+    line = _bars_of(next(iter(result.samples.values()))).mark_line(
+        color=WORKER, point=alt.OverlayMarkDef(color=WORKER)
     )
+    x, y = alt.X("orders:Q", title="orders run"), alt.Y("MB:Q", title="MB resident")
+    return _dressed(alt.layer(line.encode(x=x, y=y)), height=200)
 
 
 def _bars_of(rows: Sequence[Row]) -> alt.Chart:
@@ -107,10 +108,10 @@ def _written(base: alt.Chart, end: str, y: alt.Y) -> alt.Chart:
     return base.mark_text(align="left", dx=6, color=TEXT).encode(y=y, x=f"{end}:Q", text="text:N")
 
 
-def _dressed(chart: Any) -> Any:
+def _dressed(chart: Any, **size: Any) -> Any:
     """On white, so that a dark theme shows it as well."""
     return (
-        chart.properties(width=WIDTH, background="white", padding=12)
+        chart.properties(width=WIDTH, background="white", padding=12, **size)
         .configure(font=FONT)
         .configure_axis(
             labelFontSize=12,
