@@ -4,12 +4,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from benchmarks import batches, calls, memory, orders, plan, sizes, start_up
+from benchmarks import batches, calls, capacity, memory, orders, plan, sizes, start_up
 from benchmarks.figures import BenchmarkFailed
 from benchmarks.help import EPILOGUE, HELP
 from benchmarks.session import (
@@ -20,6 +21,7 @@ from benchmarks.session import (
     TERMINAL_ALONE,
     Measurement,
     Output,
+    publish,
     run,
     say,
 )
@@ -168,6 +170,18 @@ async def run_plan(
     """
     scale = sizes.PlanScale(rows, rounds)
     return await run({"plan": lambda: plan.measure(scale, say)}, output)
+
+
+@app.command(name="capacity")
+def plan_capacity(
+    figures: Annotated[Path, Parameter(help="What a run has written with --json.")],
+    /,
+    *,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What do 10, 1,000 and 100,000 orders a second take, by what a run has measured? Measures nothing."""
+    on, cost = capacity.read_cost(figures)
+    return publish(on, capacity.plan(cost), output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,8 +16,6 @@ from benchmarks.stage import open_stage
 
 CONTRACT = (500, 2_000)
 """Orders for which the bound is stated."""
-NEIGHBOURS = 25
-"""So many orders before and after count for what a worker takes after an order."""
 ROW_EVERY = 100
 
 
@@ -28,6 +26,8 @@ class Scale:
     in_flight: int = 30
     cached: int = 30
     """Workflows in the cache; an order under way has two, or three for a moment."""
+    neighbours: int = 25
+    """So many orders before and after an order count for what a worker takes by then."""
 
 
 async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
@@ -44,7 +44,7 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
                     say(f"  {len(memory) - 1:,} orders: {memory[-1]:.0f} MB")
 
             # Still as many under way when the last one that counts has ended.
-            orders = scale.late + NEIGHBOURS + scale.in_flight
+            orders = scale.late + scale.neighbours + scale.in_flight
             await run_crowd(run, [f"MEMORY-{number:05}" for number in range(orders)], scale.in_flight)
             await stage.check()
             return result_of(scale, memory)
@@ -52,7 +52,7 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
 
 def result_of(scale: Scale, memory: Sequence[float]) -> Result:
     """`memory`: MB at the start, and after each order."""
-    early, late = _after(scale.early, memory), _after(scale.late, memory)
+    early, late = _after(scale, scale.early, memory), _after(scale, scale.late, memory)
     name = f"worker memory after {scale.late:,} orders over after {scale.early:,}, cache full in both"
     ratio = Figure(name, late / early, at_most=1.15)
     return Result(
@@ -69,11 +69,12 @@ def result_of(scale: Scale, memory: Sequence[float]) -> Result:
     )
 
 
-def _after(orders: int, memory: Sequence[float]) -> float:
-    return median(memory[max(orders - NEIGHBOURS, 0) : orders + NEIGHBOURS + 1])
+def _after(scale: Scale, orders: int, memory: Sequence[float]) -> float:
+    return median(memory[max(orders - scale.neighbours, 0) : orders + scale.neighbours + 1])
 
 
 def _table(scale: Scale, memory: Sequence[float]) -> list[Row]:
     return [
-        {"orders": orders, "MB": _after(orders, memory)} for orders in range(0, scale.late + 1, ROW_EVERY)
+        {"orders": orders, "MB": _after(scale, orders, memory)}
+        for orders in range(0, scale.late + 1, ROW_EVERY)
     ]
