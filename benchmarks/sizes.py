@@ -8,9 +8,9 @@ from benchmarks.plan import Scale as PlanScale
 from benchmarks.start_up import Scale as StartScale
 
 QUICK_ORDERS = OrderScale(alone=20, turns=5, crowd=60)
-QUICK_CALLS = CallScale(orders=60)
+QUICK_CALLS = CallScale(orders=40)
 QUICK_STARTS = StartScale(rounds=5)
-QUICK_BATCHES = BatchScale(short=50, long=250, shorts=4, longs=1)
+QUICK_BATCHES = BatchScale(short=40, long=120, shorts=2, longs=1)
 QUICK_PLAN = PlanScale(rows=100_000, rounds=1)
 LONG_ORDERS = OrderScale(alone=50, turns=7, crowd=150)
 LONG_CALLS = CallScale(orders=300)
