@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.contestants.contest import OURS
 from benchmarks.figures import Figure, Result, Row
+from benchmarks.order_figures import LEFT, TIMES
 from order_system.errors import InvalidUsage
 
 RATES = (10, 1_000, 100_000)
@@ -58,12 +59,12 @@ def read_cost(path: Path) -> tuple[Row, OrderCost]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         results = {result["benchmark"]: result for result in document["results"]}
-        medians = next(iter(results["orders"]["samples"].values()))
-        ours = next(row for row in medians if row["contestant"] == OURS)
-        return document["machine"], _cost_of(ours, results.get("calls"))
+        samples = results["orders"]["samples"]
+        ours = [row for title in (TIMES, LEFT) for row in samples[title] if row["contestant"] == OURS]
+        return document["machine"], _cost_of(ours[0] | ours[1], results.get("calls"))
     except OSError as failure:
         raise InvalidUsage(f"{path} cannot be read: {failure.strerror}") from None
-    except (ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, KeyError, TypeError, IndexError, StopIteration):
         raise InvalidUsage(
             f"{path} holds no orders that were measured: write it with python -m benchmarks --json {path}"
         ) from None

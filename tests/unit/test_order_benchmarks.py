@@ -76,7 +76,7 @@ def test_the_three_are_compared_by_latency_rate_and_processor_time() -> None:
     }
     assert {name: figure.value for name, figure in figures.items()} == pytest.approx(expected)
     assert all(figure.holds for figure in figures.values())
-    medians, ran = a_result().samples.values()
+    medians, _left, ran = a_result().samples.values()
     assert [row["contestant"] for row in medians] == ["floor", "ours", "plain"]
     assert [row["worker ms/order"] for row in medians] == pytest.approx([60, 90, 150])
     assert [row["orders/s"] for row in medians] == [1.0, 1.0, 0.5]
