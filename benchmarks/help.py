@@ -26,7 +26,8 @@ Examples
   python -m benchmarks orders --turns 10 --crowd 120
   python -m benchmarks batches --shorts 10 --longs 2
   python -m benchmarks plan --rows 200_000 --rounds 3
-  python -m benchmarks --long --markdown docs/performance.md
+  python -m benchmarks --long --markdown docs/performance.md --json figures.json
+  python -m benchmarks capacity figures.json --markdown docs/scaling.md
 
 Exit codes
   0    every bound that is stated for this size holds
