@@ -87,6 +87,13 @@ def result_of(
     def rate(other: str) -> float:
         return ratio_in_turns([(each.turn, each.name, each.rate) for each in crowds], OURS, other)
 
+    def rate_of_free_cores(other: str) -> float:
+        """Where others take a core from one and not from the next, this tells what the rate does not."""
+        rates = [
+            (each.turn, each.name, each.rate / meter.free_cores(each.began, each.ended)) for each in crowds
+        ]
+        return ratio_in_turns(rates, OURS, other)
+
     def cost(part: Callable[[Cost], float], other: str) -> float:
         costs = [(each.turn, each.name, part(cost_of(meter, each))) for each in crowds]
         return ratio_in_turns(costs, OURS, other)
@@ -103,6 +110,8 @@ def result_of(
         Figure("latency of one order alone, ours over floor", latency(FLOOR), at_most=1.3),
         Figure(f"{many}, ours over floor", rate(FLOOR), at_least=0.85),
         Figure(f"{many}, ours over plain on a stock server", rate(PLAIN), at_least=1.1),
+        Figure(f"{many} and core that others left free, ours over floor", rate_of_free_cores(FLOOR)),
+        Figure(f"{many} and core that others left free, ours over plain", rate_of_free_cores(PLAIN)),
         Figure("worker processor time an order, ours over floor", cost(worker, FLOOR), at_most=1.5),
         Figure("worker processor time an order, ours over plain", cost(worker, PLAIN), at_most=0.75),
         Figure("server processor time an order, ours over floor", cost(server, FLOOR)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import charts, memory, plots
+from benchmarks import charts, machine, memory, plots
 from benchmarks.app import main
 from benchmarks.capacity import Assumptions, OrderCost, plan, read_cost
 from benchmarks.figures import Figure, Result
@@ -68,6 +68,8 @@ def test_the_three_are_compared_by_latency_rate_and_processor_time() -> None:
         "latency of one order alone, ours over floor": 1.2,
         "orders/s at 30 in flight, ours over floor": 1.0,
         "orders/s at 30 in flight, ours over plain on a stock server": 2.0,
+        "orders/s at 30 in flight and core that others left free, ours over floor": 1.0,
+        "orders/s at 30 in flight and core that others left free, ours over plain": 2.0,
         "worker processor time an order, ours over floor": 1.5,
         "worker processor time an order, ours over plain": 0.6,
         "server processor time an order, ours over floor": 1.0,
@@ -81,6 +83,12 @@ def test_the_three_are_compared_by_latency_rate_and_processor_time() -> None:
     assert [row["worker ms/order"] for row in medians] == pytest.approx([60, 90, 150])
     assert [row["orders/s"] for row in medians] == [1.0, 1.0, 0.5]
     assert [row["contestant"] for row in ran] == ["floor", "ours", "plain"]
+
+
+def test_a_rate_is_also_told_for_the_cores_that_others_left_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    busy_with_others = Meter({}, [0.0, 10.0], [{"others": 0.0}, {"others": 15.0}], [9.0] * 2)
+    assert busy_with_others.free_cores(0.0, 10.0) == pytest.approx(0.5)
 
 
 def test_bounds_are_stated_for_five_turns_and_more_and_smaller_runs_tell_the_figures_alone() -> None:
