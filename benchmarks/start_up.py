@@ -46,9 +46,9 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
         async with EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server:
             variables = environment_of_worker(folder, server.address)
             # A new database and a new server: its tables, its search attributes.
-            first = await _start(WORKER, variables)
+            first = await seconds_to_start(WORKER, variables)
             starts = [
-                (turn, what, await _start(what, variables))
+                (turn, what, await seconds_to_start(what, variables))
                 for turn, what in back_and_forth((BARE, WORKER), scale.rounds)
             ]
         say(f"  {len(starts)} interpreters and workers")
@@ -62,7 +62,7 @@ async def _server(folder: Path) -> float:
         return time.perf_counter() - began
 
 
-async def _start(what: str, variables: dict[str, str]) -> float:
+async def seconds_to_start(what: str, variables: dict[str, str]) -> float:
     """Seconds from the start of the process until it has said that it is ready; then it is stopped."""
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
