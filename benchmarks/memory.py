@@ -70,7 +70,8 @@ def result_of(scale: Scale, memory: Sequence[float]) -> Result:
 
 
 def _after(scale: Scale, orders: int, memory: Sequence[float]) -> float:
-    return median(memory[max(orders - scale.neighbours, 0) : orders + scale.neighbours + 1])
+    neighbours = min(scale.neighbours, orders)
+    return median(memory[orders - neighbours : orders + neighbours + 1])
 
 
 def _table(scale: Scale, memory: Sequence[float]) -> list[Row]:
