@@ -13,9 +13,9 @@ How to read it
   million steps of a Python loop a core did in a second of its time. Processor
   time at that speed says what work costs, whatever else goes on.
 
-  An order is compared with two other programs of the same shape: the floor, whose
-  activities do nothing, on the same server; and a plain one, as one would write it
-  first, on a stock server.
+  An order is compared with two other programs of the same shape: the floor,
+  whose activities do nothing, on the same server; and a plain one, as one would
+  write it first, on a stock server.
 
   Each run makes a folder, Temporal servers, a database and workers of its own,
   and removes them. No ORDER_ or TEMPORAL_ variable changes it. Linux only.
@@ -26,8 +26,8 @@ Examples
   python -m benchmarks orders --turns 10 --crowd 120
   python -m benchmarks batches --shorts 10 --longs 2
   python -m benchmarks plan --rows 200_000 --rounds 3
-  python -m benchmarks --long --markdown docs/performance.md --json figures.json
-  python -m benchmarks capacity figures.json --markdown docs/scaling.md
+  python -m benchmarks --long --markdown docs/performance.md --json all.json
+  python -m benchmarks capacity all.json --markdown docs/scaling.md
 
 Exit codes
   0    every bound that is stated for this size holds
