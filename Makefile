@@ -37,10 +37,10 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.dev ## Measure in a few minutes; OPTIONS=--help tells what else it can
+bench: $(VENV)/.dev ## Measure in less than ten minutes; OPTIONS=--help tells what else it can
 	$(BIN)/python -m benchmarks $(OPTIONS)
 
-bench-long: $(VENV)/.dev ## The same at the sizes for which the bounds are stated: some twenty minutes
+bench-long: $(VENV)/.dev ## The same at the sizes for which all bounds are stated, and memory: an hour
 	$(BIN)/python -m benchmarks --long $(OPTIONS)
 
 lock: $(VENV)/.created ## Pin the newest dependencies that pyproject.toml allows
