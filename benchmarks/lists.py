@@ -8,7 +8,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Any
 
 from httpx import ASGITransport, AsyncClient
 from rich.console import Console
-from sqlalchemy import insert
+from sqlalchemy import Connection, Table, insert
 from temporalio.client import Client
 
 from benchmarks import report
@@ -132,8 +132,11 @@ async def _fill(system: OrderSystem, orders: int) -> None:
         (batch_orders, noted),
     ):
         for start in range(0, len(its_rows), INSERTED_AT_ONCE):
-            async with system.database.writing() as tx:
-                await tx.execute(insert(table), its_rows[start : start + INSERTED_AT_ONCE])
+            await system.database.write(_insert, table, its_rows[start : start + INSERTED_AT_ONCE])
+
+
+def _insert(tx: Connection, table: Table, rows: Sequence[Row]) -> None:
+    tx.execute(insert(table), rows)
 
 
 def _submission(number: int, run: int, status: SubmissionStatus, opened: datetime) -> Row:
