@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from benchmarks import batches, calls, capacity, memory, orders, plan, sizes, start_up
+from benchmarks import batches, calls, capacity, lists, memory, orders, plan, sizes, start_up
 from benchmarks.figures import BenchmarkFailed
 from benchmarks.help import EPILOGUE, HELP
 from benchmarks.session import (
@@ -170,6 +170,18 @@ async def run_plan(
     """
     scale = sizes.PlanScale(rows, rounds)
     return await run({"plan": lambda: plan.measure(scale, say)}, output)
+
+
+@app.command(name="lists")
+async def run_lists(
+    *,
+    orders: Annotated[Count, Parameter(help="Closed orders in the book.")] = sizes.LONG_LISTS.orders,
+    rounds: Annotated[Count, Parameter(help="Requests for each list.")] = sizes.LONG_LISTS.rounds,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How long do pages and API take for a list, when the book holds many orders? Needs the extra `web`."""
+    scale = sizes.ListScale(orders, rounds)
+    return await run({"lists": lambda: lists.measure(scale, say)}, output)
 
 
 @app.command(name="capacity")

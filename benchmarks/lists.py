@@ -1,11 +1,9 @@
-"""How long lists of orders take to answer, when the book holds many: `python -m benchmarks.lists`.
+"""How long lists of orders take to answer, when the book holds many: `python -m benchmarks lists`.
 
 Over HTTP as a browser asks, but for the network; SQLite, in a folder of its own. All orders are closed, so no
 Temporal server is asked, and none has to run.
 """
 
-import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -17,11 +15,9 @@ from statistics import median
 from typing import Any
 
 from httpx import ASGITransport, AsyncClient
-from rich.console import Console
 from sqlalchemy import Connection, Table, insert
 from temporalio.client import Client
 
-from benchmarks import report
 from benchmarks.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.stage import settings_for
 from order_system import policy
@@ -183,14 +179,3 @@ async def _milliseconds(asking: Awaitable[object]) -> float:
     began = time.perf_counter()
     await asking
     return 1_000 * (time.perf_counter() - began)
-
-
-def main() -> int:
-    console = Console(highlight=False)
-    result = asyncio.run(measure(Scale(), lambda message: console.print(message, style="dim")))
-    console.print(report.view(result))
-    return 0 if result.holds else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

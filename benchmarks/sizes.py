@@ -2,6 +2,7 @@
 
 from benchmarks.batch_figures import Scale as BatchScale
 from benchmarks.calls import Scale as CallScale
+from benchmarks.lists import Scale as ListScale
 from benchmarks.memory import Scale as MemoryScale
 from benchmarks.order_figures import Scale as OrderScale
 from benchmarks.plan import Scale as PlanScale
@@ -15,6 +16,7 @@ QUICK_PLAN = PlanScale(rows=100_000, rounds=1)
 LONG_ORDERS = OrderScale(alone=50, turns=7, crowd=150)
 LONG_CALLS = CallScale(orders=300)
 LONG_STARTS = StartScale(rounds=9)
+LONG_LISTS = ListScale()
 LONG_MEMORY = MemoryScale()
 LONG_BATCHES = BatchScale(short=200, long=2_000, shorts=6, longs=1)
 LONG_PLAN = PlanScale(rows=1_000_000, rounds=2)
