@@ -37,15 +37,15 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.dev ## Measure in a few minutes; OPTIONS=--help tells what else it can
+bench: $(VENV)/.dev ## Measure in less than ten minutes; OPTIONS=--help tells what else it can
 	$(BIN)/python -m benchmarks $(OPTIONS)
 
-bench-long: $(VENV)/.dev ## The same at the sizes for which the bounds are stated: some twenty minutes
+bench-long: $(VENV)/.dev ## The same at the sizes for which all bounds are stated, and memory: an hour
 	$(BIN)/python -m benchmarks --long $(OPTIONS)
 
 lock: $(VENV)/.created ## Pin the newest dependencies that pyproject.toml allows
 	$(PIP) install '$(UV)'
-	$(call compile,requirements.lock,--extra embedded --extra postgres --extra web)
+	$(call compile,requirements.lock,--extra embedded --extra postgres --extra web --extra fast)
 	$(call compile,requirements-dev.lock,--extra dev --constraint requirements.lock)
 
 clean: ## Remove the environment and every cache (orders and history in .data stay)

@@ -1,76 +1,131 @@
-"""Hosts every workflow and activity: `python worker.py`. SIGTERM or SIGINT drains it, exit code 0."""
+"""Hosts every workflow and activity: `python worker.py`. SIGTERM or SIGINT drains it, exit code 0.
+
+`--processes N` runs N of these under a supervisor; `--help` tells when.
+"""
 
 import asyncio
 import contextlib
-import signal
+import logging
+import os
 import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn, TypeVar
 
 import structlog
 from temporalio.client import Client
 
 from order_system import policy
-from order_system.bootstrap import open_order_system
+from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.connection import connect
-from order_system.errors import OrderSystemError, ServerUnreachable
+from order_system.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
+from order_system.event_loop import event_loop_factory
 from order_system.logs import configure_logging
 from order_system.registration import register_search_attributes
 from order_system.settings import Settings, load_settings
+from order_system.stop_signal import stop_signal
+from order_system.supervised import REFUSED, Supervised
+from order_system.supervisor import supervise
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger("worker")
 
 
 async def run_worker(settings: Settings) -> None:
     """Serve until told to stop; then take nothing new, finish what runs, and return."""
-    stop = _stop_signal()
-    async with open_order_system(settings) as system:
-        temporal = await _connect_when_up(stop)
-        if temporal is None:
-            return
-        await register_search_attributes(temporal)
-        async with system.serving(temporal):
-            log.info(
-                "worker ready",
-                task_queue=settings.task_queue,
-                server=temporal.service_client.config.target_host,
-                namespace=temporal.namespace,
-                faults=settings.faults,
-                reconcile_every=settings.reconcile_every,
-            )
-            await stop.wait()
-            log.info("draining: finishing what runs, taking nothing new")
-    log.info("worker stopped")
+    with stop_signal() as stop:
+        async with contextlib.AsyncExitStack() as opened:
+
+            async def open_system() -> OrderSystem:
+                return await opened.enter_async_context(open_order_system(settings))
+
+            system = await _when_up("database", open_system, stop)
+            temporal = await _when_up("server", _connect, stop)
+            if system is None or temporal is None:
+                return
+            async with system.serving(temporal):
+                log.info(
+                    "worker ready",
+                    task_queue=settings.task_queue,
+                    server=temporal.service_client.config.target_host,
+                    namespace=temporal.namespace,
+                    faults=settings.faults,
+                    reconcile_every=settings.reconcile_every,
+                )
+                await stop.wait()
+                log.info("draining: finishing what runs, taking nothing new")
+        log.info("worker stopped")
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop.set)
-    return stop
+async def _connect() -> Client:
+    temporal = await connect()
+    await register_search_attributes(temporal)
+    return temporal
 
 
-async def _connect_when_up(stop: asyncio.Event) -> Client | None:
-    """A worker outlives its server, so it waits for one. None if it is told to stop meanwhile."""
+async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
+    """A worker outlives its server and its database, so it waits for them.
+
+    None if it is told to stop meanwhile. Raises what waiting does not cure.
+    """
     while not stop.is_set():
         try:
-            return await connect()
-        except ServerUnreachable as unreachable:
-            log.warning(f"waiting for the server: {unreachable}")
+            return await attempt()
+        except (ServerUnreachable, DatabaseUnreachable) as unreachable:
+            log.warning(f"waiting for the {what}: {unreachable}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), policy.CONNECT_AGAIN.total_seconds())
     return None
 
 
-def main() -> int:
-    try:
-        settings = load_settings()
-        configure_logging(settings)
-        asyncio.run(run_worker(settings))
-    except OrderSystemError as error:
-        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log
-        return 2
+async def run_workers(processes: int) -> bool:
+    """Serve in so many processes until told to stop. Returns whether each of them drained as it should.
+
+    Raises WorkerRefused.
+    """
+    with stop_signal() as stop:
+        return await supervise([sys.executable, __file__], processes, stop)
+
+
+def serve(processes: int = 1, *, number: int | None = None) -> int:
+    """Serve until told to stop; `number` is ours among several. Returns the exit code."""
+    settings = load_settings()
+    configure_logging(settings, process=number)
+    if processes > 1:
+        return 0 if asyncio.run(run_workers(processes)) else 1
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+        runner.run(run_worker(settings))
     return 0
 
 
+def main(arguments: Sequence[str] = ()) -> int:
+    supervised = Supervised.read(arguments)
+    try:
+        if supervised:
+            return serve(number=supervised.number)
+        if not arguments:
+            return serve()
+        # Imported only here, so that what is started often, and has to be there soon, does without it.
+        from order_system.cli.worker import run_command  # noqa: PLC0415
+
+        return run_command(arguments, serve)
+    except OrderSystemError as error:
+        if supervised:
+            supervised.refuse(str(error))
+        else:
+            print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log
+        return REFUSED
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """Without taking the interpreter down first: the SDK's own threads may still be letting go of Python
+    objects, and would abort the process then (`PyGILState_Release`, SIGABRT), one drain in ten; measured."""
+    logging.shutdown()
+    with contextlib.suppress(OSError):  # whoever read our output has left
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(exit_code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.heartbeats import heartbeats_from_a_thread
 from order_system import policy
 from order_system.batch_files.pages import Page
 from order_system.batch_ports import BatchBook, NotedOrder, OrderContents, RowSource
@@ -34,7 +35,7 @@ class BatchActivities:
 
         Idempotent. Raises FileChanged or FileRefused, never to be retried."""
         await self._book.open_batch(opening.batch, opening.run, opening.request)
-        await self._rows.verify(opening.request.file)
+        await self._rows.verify(opening.request.file, heartbeats_from_a_thread())
 
     @activity.defn
     async def read_page(self, request: PageRequest) -> PagePlan:
@@ -49,7 +50,9 @@ class BatchActivities:
             request.run,
             [NotedOrder(each.order_id, each.first_line, each.last_line) for each in page.orders],
         )
+        activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])
+        activity.heartbeat()
 
         start: list[Order] = []
         fates: dict[str, Fate] = {}
@@ -87,11 +90,11 @@ class BatchActivities:
 
     async def _page_that_fits(self, request: PageRequest) -> Page:
         """Rows may be short: so many bytes could hold more orders than one message and one history bear."""
-        wanted = request.page_bytes
-        page = await self._rows.read_page(request.file, request.position, wanted)
+        wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
+        page = await self._rows.read_page(request.file, request.position, wanted, got_on)
         while len(page.orders) > policy.BATCH_PAGE_ORDERS and not request.start_none and wanted > 1:
             wanted = min(wanted, page.bytes_read) // 2
-            page = await self._rows.read_page(request.file, request.position, max(1, wanted))
+            page = await self._rows.read_page(request.file, request.position, max(1, wanted), got_on)
         return page
 
     @activity.defn

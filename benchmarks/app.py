@@ -3,78 +3,30 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
-from benchmarks import batches, plan, report
-from benchmarks.batch_figures import Scale as BatchScale
-from benchmarks.figures import BenchmarkFailed, Result
-from benchmarks.machine import machine
-from benchmarks.plan import Scale as PlanScale
+from benchmarks import batches, calls, capacity, lists, memory, orders, plan, sizes, start_up
+from benchmarks.figures import BenchmarkFailed
+from benchmarks.help import EPILOGUE, HELP
+from benchmarks.session import (
+    BROKEN,
+    HOLDS,
+    INTERRUPTED,
+    MISUSED,
+    TERMINAL_ALONE,
+    Measurement,
+    Output,
+    publish,
+    run,
+    say,
+)
 from order_system import policy
 from order_system.errors import InvalidUsage, OrderSystemError
-
-HOLDS, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
-PLAIN_WIDTH = 160
-
-QUICK_BATCHES = BatchScale(short=50, long=250, shorts=4, longs=1)
-QUICK_PLAN = PlanScale(rows=100_000, rounds=1)
-LONG_BATCHES = BatchScale(short=200, long=2_000, shorts=6, longs=1)
-LONG_PLAN = PlanScale(rows=1_000_000, rounds=2)
-
-HELP = (
-    "Measure how fast orders and batches are, and what they take.\n\n"
-    "Without a command all benchmarks run, small enough for a few minutes; with --long at the sizes for "
-    "which their bounds are stated."
-)
-EPILOGUE = """\
-How to read it
-  What can be a ratio inside one run is one. Its halves are measured in turns
-  (A B A B) and compared by medians, since the machine may be slow, or busy with
-  something else: columns say how many cores others kept busy, and how many
-  million steps of a Python loop a core did in a second of its time. Processor
-  time at that speed says what work costs, whatever else goes on.
-
-  Each run makes a folder, a Temporal server, a database and a worker of its
-  own, and removes them. No ORDER_ or TEMPORAL_ variable changes it. Linux only.
-
-Examples
-  python -m benchmarks
-  python -m benchmarks --long --json figures.json
-  python -m benchmarks batches --shorts 10 --longs 2
-  python -m benchmarks plan --rows 200_000 --rounds 3
-  python -m benchmarks --long --markdown docs/performance.md
-
-Exit codes
-  0    every bound that is stated for this size holds
-  1    one does not, or nothing was measured that may count: an audit was not
-       clean, a plan was wrong, a batch did not end
-  2    invalid usage
-  130  stopped by Ctrl-C
-"""
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Output:
-    """Where the results go besides the terminal."""
-
-    as_json: Annotated[
-        Path | None, Parameter(name="--json", help="A file for figures and samples, for programs.")
-    ] = None
-    markdown: Annotated[
-        Path | None,
-        Parameter(help="A document to write them into, at the place that it has marked for each benchmark."),
-    ] = None
-
-
-TERMINAL_ALONE = Output()
 
 app = App(
     name="python -m benchmarks",
@@ -91,7 +43,6 @@ Pair = Annotated[int, Parameter(validator=Number(gte=2))]
 """One before and one after."""
 Continue = Annotated[int, Parameter(validator=Number(gte=40))]
 """With fewer events a run of a batch would continue as new before it has done anything."""
-Measurement = Callable[[], Awaitable[Result]]
 
 
 @app.default
@@ -101,21 +52,96 @@ async def everything(
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """All benchmarks, one after another."""
-    of_batches = LONG_BATCHES if long else QUICK_BATCHES
-    of_plan = LONG_PLAN if long else QUICK_PLAN
-    return await _run(
-        {"batches": lambda: batches.measure(of_batches, _say), "plan": lambda: plan.measure(of_plan, _say)},
-        output,
-    )
+    of_orders = sizes.LONG_ORDERS if long else sizes.QUICK_ORDERS
+    of_calls = sizes.LONG_CALLS if long else sizes.QUICK_CALLS
+    of_starts = sizes.LONG_STARTS if long else sizes.QUICK_STARTS
+    of_batches = sizes.LONG_BATCHES if long else sizes.QUICK_BATCHES
+    of_plan = sizes.LONG_PLAN if long else sizes.QUICK_PLAN
+    measurements: dict[str, Measurement] = {
+        "orders": lambda: orders.measure(of_orders, say),
+        "calls": lambda: calls.measure(of_calls, say),
+        "start": lambda: start_up.measure(of_starts, say),
+        "batches": lambda: batches.measure(of_batches, say),
+        "plan": lambda: plan.measure(of_plan, say),
+    }
+    if long:
+        measurements["memory"] = lambda: memory.measure(sizes.LONG_MEMORY, say)
+    return await run(measurements, output)
+
+
+@app.command(name="orders")
+async def run_orders(
+    *,
+    alone: Annotated[Pair, Parameter(help="Orders alone, of each contestant.")] = sizes.QUICK_ORDERS.alone,
+    turns: Annotated[Count, Parameter(help="Crowds of each contestant.")] = sizes.QUICK_ORDERS.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = sizes.QUICK_ORDERS.crowd,
+    in_flight: Annotated[
+        Count, Parameter(help="Of these, under way at once.")
+    ] = sizes.QUICK_ORDERS.in_flight,
+    warm_up: Annotated[
+        Count, Parameter(help="Orders of each before anything is timed.")
+    ] = sizes.QUICK_ORDERS.warm_up,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What does an order cost, against the least that Temporal can do and against a plain solution?
+
+    Three contestants in turns: the floor, five activities that do nothing, and ours, on one embedded server;
+    and a plain program on a stock one. Figures count only if the audit of ours is clean.
+    """
+    scale = sizes.OrderScale(alone, turns, crowd, in_flight, warm_up)
+    return await run({"orders": lambda: orders.measure(scale, say)}, output)
+
+
+@app.command(name="calls")
+async def run_calls(
+    *,
+    orders: Annotated[Count, Parameter(help="Orders of a round.")] = sizes.LONG_CALLS.orders,
+    rounds: Annotated[
+        Count, Parameter(help="Rounds one after another, and many at once.")
+    ] = sizes.LONG_CALLS.rounds,
+    at_once: Annotated[
+        Count, Parameter(help="Orders at once, in every other round.")
+    ] = sizes.LONG_CALLS.at_once,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What do book and world take by themselves, without Temporal?"""
+    scale = sizes.CallScale(orders, rounds, at_once)
+    return await run({"calls": lambda: calls.measure(scale, say)}, output)
+
+
+@app.command(name="start")
+async def run_start(
+    *,
+    rounds: Annotated[Count, Parameter(help="Starts of each.")] = sizes.LONG_STARTS.rounds,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How soon is a worker ready, and the embedded server?"""
+    return await run({"start": lambda: start_up.measure(sizes.StartScale(rounds), say)}, output)
+
+
+@app.command(name="memory")
+async def run_memory(
+    *,
+    early: Annotated[Count, Parameter(help="Orders before the first look.")] = sizes.LONG_MEMORY.early,
+    late: Annotated[Count, Parameter(help="Orders before the second look.")] = sizes.LONG_MEMORY.late,
+    in_flight: Annotated[Count, Parameter(help="Orders under way at once.")] = sizes.LONG_MEMORY.in_flight,
+    cached: Annotated[Count, Parameter(help="Workflows in the worker's cache.")] = sizes.LONG_MEMORY.cached,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """Does a worker grow with the orders that it has run?"""
+    scale = sizes.MemoryScale(early, late, in_flight, cached)
+    return await run({"memory": lambda: memory.measure(scale, say)}, output)
 
 
 @app.command(name="batches")
 async def run_batches(
     *,
-    short: Annotated[Count, Parameter(help="Orders of a short batch.")] = LONG_BATCHES.short,
-    long: Annotated[Count, Parameter(help="Orders of a long batch.")] = LONG_BATCHES.long,
-    shorts: Annotated[Pair, Parameter(help="How many short batches.")] = LONG_BATCHES.shorts,
-    longs: Annotated[Count, Parameter(help="How many long ones, spread among them.")] = LONG_BATCHES.longs,
+    short: Annotated[Count, Parameter(help="Orders of a short batch.")] = sizes.LONG_BATCHES.short,
+    long: Annotated[Count, Parameter(help="Orders of a long batch.")] = sizes.LONG_BATCHES.long,
+    shorts: Annotated[Pair, Parameter(help="How many short batches.")] = sizes.LONG_BATCHES.shorts,
+    longs: Annotated[
+        Count, Parameter(help="How many long ones, spread among them.")
+    ] = sizes.LONG_BATCHES.longs,
     window: Annotated[Count, Parameter(help="Orders under way at once.")] = policy.BATCH_WINDOW,
     continue_after: Annotated[
         Continue, Parameter(help="Events after which a batch continues as new.")
@@ -127,53 +153,47 @@ async def run_batches(
 
     One server, SQLite, a worker of its own; no faults, no latency. Figures count only if the audit is clean.
     """
-    scale = BatchScale(short, long, shorts, longs, window, continue_after, page_bytes)
-    return await _run({"batches": lambda: batches.measure(scale, _say)}, output)
+    scale = sizes.BatchScale(short, long, shorts, longs, window, continue_after, page_bytes)
+    return await run({"batches": lambda: batches.measure(scale, say)}, output)
 
 
 @app.command(name="plan")
 async def run_plan(
     *,
-    rows: Annotated[Count, Parameter(help="Of the file, three an order.")] = LONG_PLAN.rows,
-    rounds: Annotated[Count, Parameter(help="Plans against each of the two books.")] = LONG_PLAN.rounds,
+    rows: Annotated[Count, Parameter(help="Of the file, three an order.")] = sizes.LONG_PLAN.rows,
+    rounds: Annotated[Count, Parameter(help="Plans against each of the two books.")] = sizes.LONG_PLAN.rounds,
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """How fast is `batch plan`, and how much memory does it take?
 
     Against an empty book and against one that knows most of the orders, each plan in a process of its own.
     """
-    scale = PlanScale(rows, rounds)
-    return await _run({"plan": lambda: plan.measure(scale, _say)}, output)
+    scale = sizes.PlanScale(rows, rounds)
+    return await run({"plan": lambda: plan.measure(scale, say)}, output)
 
 
-async def _run(measurements: dict[str, Measurement], output: Output) -> int:
-    """Each result is shown as soon as it is there. Raises BenchmarkFailed, InvalidUsage."""
-    if output.markdown is not None:
-        report.check_markdown(output.markdown, list(measurements))
-    if output.as_json is not None:
-        report.check_json(output.as_json)
-    on, results = machine(), list[Result]()
-    for name, measure in measurements.items():
-        _say(f"{name}: measuring")
-        results.append(await measure())
-        _console(stderr=False).print(report.view(results[-1]))
-        # At once, in case that the next one fails.
-        if output.as_json is not None:
-            report.write_json(output.as_json, on, results)
-        if output.markdown is not None:
-            report.write_markdown(output.markdown, on, results[-1])
-    return HOLDS if all(result.holds for result in results) else BROKEN
+@app.command(name="lists")
+async def run_lists(
+    *,
+    orders: Annotated[Count, Parameter(help="Closed orders in the book.")] = sizes.LONG_LISTS.orders,
+    rounds: Annotated[Count, Parameter(help="Requests for each list.")] = sizes.LONG_LISTS.rounds,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How long do pages and API take for a list, when the book holds many orders? Needs the extra `web`."""
+    scale = sizes.ListScale(orders, rounds)
+    return await run({"lists": lambda: lists.measure(scale, say)}, output)
 
 
-def _say(message: str) -> None:
-    _console(stderr=True).print(message, style="dim", soft_wrap=True)
-
-
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
-    return console
+@app.command(name="capacity")
+def plan_capacity(
+    figures: Annotated[Path, Parameter(help="What a run has written with --json.")],
+    /,
+    *,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What do 10, 1,000 and 100,000 orders a second take, by what a run has measured? Measures nothing."""
+    on, cost = capacity.read_cost(figures)
+    return publish(on, capacity.plan(cost), output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

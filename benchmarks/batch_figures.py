@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.figures import Figure, Result, Row
 from benchmarks.histories import Run
-from benchmarks.machine import Meter, cores
+from benchmarks.machine import Meter
 from benchmarks.turns import ratio_of_few
 from order_system import policy
 
@@ -89,7 +89,12 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
         ),
         Figure(
             "the same for the time of the cores that others left free",
-            ratio_of_few([(batch.is_long, batch.rate / _free_cores(meter, batch)) for batch in batches]),
+            ratio_of_few(
+                [
+                    (batch.is_long, batch.rate / meter.free_cores(batch.began, batch.ended))
+                    for batch in batches
+                ]
+            ),
         ),
         Figure(
             "the same by work: processor time at the speed of a core meanwhile",
@@ -127,11 +132,6 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
 
 def _median_percent(batches: Sequence[Batch]) -> float:
     return 100 * median(batch.lost() / (batch.ended - batch.began) for batch in batches)
-
-
-def _free_cores(meter: Meter, batch: Batch) -> float:
-    others = meter.used(batch.began, batch.ended)["others"] / (batch.ended - batch.began)
-    return max(cores() - others, 0.01)
 
 
 def _work(meter: Meter, batch: Batch) -> float:

@@ -11,6 +11,7 @@ from temporalio.client import WorkflowFailureError
 from benchmarks.batch_figures import Batch, Scale, result_of
 from benchmarks.figures import BenchmarkFailed, Result
 from benchmarks.histories import runs_of
+from benchmarks.machine import Meter, metering
 from benchmarks.order_files import order_id, write_orders
 from benchmarks.stage import Stage, open_stage
 from benchmarks.turns import in_turns
@@ -26,18 +27,18 @@ SECONDS_PER_ORDER = 3
 async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
     """Raises BenchmarkFailed."""
     with tempfile.TemporaryDirectory(prefix="order-benchmark-") as folder:
-        async with open_stage(Path(folder)) as stage:
-            await _run(stage, "warm-up", scale, is_long=False)
+        async with open_stage(Path(folder)) as stage, metering(stage.processes) as meter:
+            await _run(stage, meter, "warm-up", scale, is_long=False)
             batches: list[Batch] = []
             for number, is_long in enumerate(in_turns(scale.shorts, scale.longs)):
-                batch = await _run(stage, f"batch-{number:02}", scale, is_long=is_long)
+                batch = await _run(stage, meter, f"batch-{number:02}", scale, is_long=is_long)
                 say(f"  {batch.orders:,} orders: {batch.rate:.1f} a second")
                 batches.append(batch)
             await stage.check()
-            return result_of(stage.meter, scale, batches)
+            return result_of(meter, scale, batches)
 
 
-async def _run(stage: Stage, name: str, scale: Scale, *, is_long: bool) -> Batch:
+async def _run(stage: Stage, meter: Meter, name: str, scale: Scale, *, is_long: bool) -> Batch:
     orders = scale.long if is_long else scale.short
     path = write_orders(
         stage.folder / f"{name}.csv", name, orders * ROWS_PER_ORDER, rows_per_order=ROWS_PER_ORDER
@@ -51,7 +52,7 @@ async def _run(stage: Stage, name: str, scale: Scale, *, is_long: bool) -> Batch
     )
     workflow_id = batch_workflow_id(name)
     handle = stage.temporal.get_workflow_handle_for(BatchFulfillmentWorkflow.run, workflow_id)
-    began = stage.meter.read()
+    began = meter.read()
     await stage.system.batch_client(stage.temporal).start(request)
     first_run_id = (await handle.describe()).run_id
     # The result, and not the progress again and again: queries would be work for server and worker.
@@ -61,7 +62,7 @@ async def _run(stage: Stage, name: str, scale: Scale, *, is_long: bool) -> Batch
         raise BenchmarkFailed(f"{name}, of {orders} orders, does not end") from None
     except WorkflowFailureError as failure:
         raise BenchmarkFailed(f"{name} failed: {failure.cause}") from failure
-    ended = stage.meter.read()
+    ended = meter.read()
     if progress.counts.fulfilled != orders:
         raise BenchmarkFailed(f"{name}: {progress.counts.fulfilled} of {orders} orders were fulfilled")
     records = await stage.system.book.find([order_id(name, number) for number in range(orders)])

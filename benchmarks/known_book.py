@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import insert
+from sqlalchemy.engine import Connection
 
 from benchmarks.figures import Row
 from benchmarks.order_files import is_bad
@@ -32,8 +33,8 @@ async def fill(data: Path, file: Path) -> None:
             if known is not None:
                 rows.append(_submission(order, known))
         for start in range(0, len(rows), INSERTED_AT_ONCE):
-            async with system.database.writing() as tx:
-                await tx.execute(insert(submissions), rows[start : start + INSERTED_AT_ONCE])
+            some = rows[start : start + INSERTED_AT_ONCE]
+            await system.database.write(Connection.execute, insert(submissions), some)
 
 
 async def _orders_in(files: OrderFiles, file: Path) -> AsyncGenerator[ParsedOrder]:

@@ -1,14 +1,12 @@
-"""How long lists of orders take to answer, when the book holds many: `python -m benchmarks.lists`.
+"""How long lists of orders take to answer, when the book holds many: `python -m benchmarks lists`.
 
 Over HTTP as a browser asks, but for the network; SQLite, in a folder of its own. All orders are closed, so no
 Temporal server is asked, and none has to run.
 """
 
-import asyncio
-import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +15,9 @@ from statistics import median
 from typing import Any
 
 from httpx import ASGITransport, AsyncClient
-from rich.console import Console
-from sqlalchemy import insert
+from sqlalchemy import Connection, Table, insert
 from temporalio.client import Client
 
-from benchmarks import report
 from benchmarks.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.stage import settings_for
 from order_system import policy
@@ -132,8 +128,11 @@ async def _fill(system: OrderSystem, orders: int) -> None:
         (batch_orders, noted),
     ):
         for start in range(0, len(its_rows), INSERTED_AT_ONCE):
-            async with system.database.writing() as tx:
-                await tx.execute(insert(table), its_rows[start : start + INSERTED_AT_ONCE])
+            await system.database.write(_insert, table, its_rows[start : start + INSERTED_AT_ONCE])
+
+
+def _insert(tx: Connection, table: Table, rows: Sequence[Row]) -> None:
+    tx.execute(insert(table), rows)
 
 
 def _submission(number: int, run: int, status: SubmissionStatus, opened: datetime) -> Row:
@@ -180,14 +179,3 @@ async def _milliseconds(asking: Awaitable[object]) -> float:
     began = time.perf_counter()
     await asking
     return 1_000 * (time.perf_counter() - began)
-
-
-def main() -> int:
-    console = Console(highlight=False)
-    result = asyncio.run(measure(Scale(), lambda message: console.print(message, style="dim")))
-    console.print(report.view(result))
-    return 0 if result.holds else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -99,6 +99,10 @@ class Meter:
         first = max(bisect_right(self._moments, began) - 1, 0)
         return median(self._speeds[first : bisect_left(self._moments, ended) + 1])
 
+    def free_cores(self, began: float, ended: float) -> float:
+        """How many others left to us between two moments, on the average; never none."""
+        return max(cores() - self.used(began, ended)["others"] / (ended - began), 0.01)
+
     def _at(self, moment: float, name: str) -> float:
         """Between two looks it goes on evenly."""
         after = min(max(bisect_right(self._moments, moment), 1), len(self._moments) - 1)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.figures import Figure, Result, Row, number
+from benchmarks.plots import check_plots, draw
 from order_system.errors import InvalidUsage
 
 
@@ -63,7 +64,8 @@ def write_json(path: Path, machine: Row, results: Sequence[Result]) -> None:
 
 
 def check_markdown(path: Path, benchmarks: Sequence[str]) -> None:
-    """Before anything is measured: has the file a place for each? Raises InvalidUsage."""
+    """Before anything is measured: has the file a place for each, and can plots be drawn? Raises
+    InvalidUsage."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     for benchmark in benchmarks:
         if not _place_of(benchmark).search(text):
@@ -71,11 +73,17 @@ def check_markdown(path: Path, benchmarks: Sequence[str]) -> None:
                 f"{path} has no place for {benchmark}: write <!-- {benchmark} --> and "
                 f"<!-- /{benchmark} --> where its figures belong, on lines of their own"
             )
+    check_plots(benchmarks)
 
 
 def write_markdown(path: Path, machine: Row, result: Result) -> None:
-    """The result at its place, instead of what stands there; all else stays."""
-    new = f"<!-- {result.benchmark} -->\n{_markdown(machine, result)}<!-- /{result.benchmark} -->"
+    """The result at its place, instead of what stands there; all else stays. Its plots go into the folder
+    `images` beside the document."""
+    plots = {
+        title: file.relative_to(path.parent).as_posix()
+        for title, file in draw(result, path.parent / "images").items()
+    }
+    new = f"<!-- {result.benchmark} -->\n{_markdown(machine, result, plots)}<!-- /{result.benchmark} -->"
     text = path.read_text(encoding="utf-8")
     path.write_text(_place_of(result.benchmark).sub(lambda _: new, text), encoding="utf-8")
 
@@ -84,7 +92,8 @@ def _place_of(benchmark: str) -> re.Pattern[str]:
     return re.compile(rf"^<!-- {benchmark} -->$.*?^<!-- /{benchmark} -->$", re.M | re.S)
 
 
-def _markdown(machine: Row, result: Result) -> str:
+def _markdown(machine: Row, result: Result, plots: Mapping[str, str]) -> str:
+    """`plots`: title -> file, from the document's folder."""
     lines = [
         "",
         f"{result.what[0].upper()}{result.what[1:]}.",
@@ -103,6 +112,8 @@ def _markdown(machine: Row, result: Result) -> str:
         ),
         "",
     ]
+    for title, file in plots.items():
+        lines += [f"![{title}]({file})", ""]
     for title, rows in result.samples.items():
         lines += [f"{title}:", "", *_markdown_table(rows), ""]
     return "\n".join([*lines, ""])

@@ -29,3 +29,19 @@ def ratio_of_few(measured: Sequence[Measured]) -> float:
             neighbours = [value for _, group in groups[max(0, place - 1) : place + 2 : 2] for value in group]
             ratios += [value / median(neighbours) for value in values]
     return median(ratios)
+
+
+def back_and_forth(names: Sequence[str], turns: int) -> list[tuple[int, str]]:
+    """A B C C B A A B C ...: each name once a turn, its number before it. Neighbours are always the same, and
+    what drifts steadily strikes all alike."""
+    return [(turn, name) for turn in range(turns) for name in (names if turn % 2 == 0 else names[::-1])]
+
+
+def ratio_in_turns(measured: Sequence[tuple[int, str, float]], above: str, below: str) -> float:
+    """Of turn, name and value: the ratio of the two names' values in each turn, and of these the median.
+
+    Raises KeyError if one of them is missing in a turn."""
+    turns: dict[int, dict[str, float]] = {}
+    for turn, name, value in measured:
+        turns.setdefault(turn, {})[name] = value
+    return median(values[above] / values[below] for values in turns.values())

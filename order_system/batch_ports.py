@@ -1,6 +1,6 @@
 """What a batch needs from outside: somewhere to read rows from, and its pages of the order book."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,13 +12,16 @@ from order_system.journal import SubmissionRecord
 
 class RowSource(Protocol):
     """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that
-    is no longer what the reference says."""
+    is no longer what the reference says. `got_on` is called after each piece that was read, from any
+    thread."""
 
-    async def verify(self, file: FileRef, /) -> None:
+    async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
         """One pass over the file: its size and checksum still are the reference's."""
         ...
 
-    async def read_page(self, file: FileRef, position: Position | None, max_bytes: int, /) -> Page:
+    async def read_page(
+        self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
+    ) -> Page:
         """Whole orders from `position` (None: the first row), at most `max_bytes` of the file, but at
         least one order."""
         ...

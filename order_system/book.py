@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import case
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from order_system import book_reading as reading
 from order_system.book_answers import AnswerBook
@@ -34,9 +34,11 @@ from order_system.book_journal import (
     fence_entry,
     insert_submission,
     record_entry,
+    write_claim,
     write_entry,
 )
 from order_system.book_tables import effects
+from order_system.database import writes
 from order_system.errors import Fenced, OpenElsewhere, OrderConflict, VerdictMissing
 from order_system.ids import Effect
 from order_system.journal import (
@@ -67,51 +69,59 @@ class SqlOrderBook(AnswerBook):
             # Another submission of this order was opened between our look and our insert: now we see it.
             return await self._open_and_claim_charge(ref, attempt, opening)
 
-    async def _open_and_claim_charge(
-        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
+    @writes
+    def _open_and_claim_charge(
+        self, tx: Connection, ref: SubmissionRef, attempt: Attempt, opening: Opening
     ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
-        async with self._database.writing() as tx:
-            # In this order: one that opens between the two looks must be found open, not come and gone.
-            overtaken = await reading.any_opened_since(tx, ref.order_id, attempt.started_at)
-            for other in await reading.live_or_fulfilled(tx, ref.order_id):
-                if other.ref.submission != ref.submission:
-                    return await _give_way(tx, ref, other, attempt)
-            submission = await reading.submission_of(tx, ref, lock=True)
-            if submission is None:
-                if overtaken:
-                    # A later submission has come and gone: this attempt is a terminated workflow's.
-                    raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
-                await insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)
-            return await claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
+        # One look at them all: one that opens meanwhile is found open, or refused by the unique index.
+        others = reading.submissions_of(tx, ref.order_id)
+        submission = others.pop(ref.submission, None)
+        for other in others.values():
+            if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
+                return _give_way(tx, ref, other, attempt)
+        if submission is not None:
+            return claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
+        if any(other.opened_at >= attempt.started_at for other in others.values()):
+            # A later submission has come and gone: this attempt is a terminated workflow's.
+            raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
+        insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)
+        return write_claim(tx, ref, Effect.CHARGE, None, attempt)
 
-    async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
-        async with self._database.writing() as tx:
-            submission = await reading.submission_of(tx, ref, lock=True)
-            if submission is None:
-                raise Fenced(f"{effect} of {ref.order_id}: payment never opened this submission")
-            return await claim_entry(tx, ref, effect, attempt, submission)
+    @writes
+    def claim(self, tx: Connection, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
+        submission = reading.locked_submission(tx, ref)
+        if submission is None:
+            raise Fenced(f"{effect} of {ref.order_id}: payment never opened this submission")
+        return claim_entry(tx, ref, effect, attempt, submission)
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
-        async with self._database.writing() as tx:
-            await reading.submission_of(tx, ref, lock=True)
-            fenced = await record_entry(tx, ref, effect, receipt, at)
-        if fenced:
+        if await self._record(ref, effect, receipt, at):
             raise Fenced(f"{effect} of {ref.order_id} landed after its undo had begun")
 
-    async def answered_no(self, ref: SubmissionRef, effect: Effect) -> None:
-        async with self._database.writing() as tx:
-            await reading.submission_of(tx, ref, lock=True)
-            await change_entry(
-                tx,
-                ref,
-                effect,
-                effects.c.unanswered > 0,
-                unanswered=effects.c.unanswered - 1,
-                unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
-            )
+    @writes
+    def _record(
+        self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime
+    ) -> bool:
+        """True if it came too late. The receipt is kept all the same, so this is no error yet."""
+        reading.lock(tx, ref)
+        return record_entry(tx, ref, effect, receipt, at)
 
-    async def fulfil(
+    @writes
+    def answered_no(self, tx: Connection, ref: SubmissionRef, effect: Effect) -> None:
+        reading.lock(tx, ref)
+        change_entry(
+            tx,
+            ref,
+            effect,
+            effects.c.unanswered > 0,
+            unanswered=effects.c.unanswered - 1,
+            unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
+        )
+
+    @writes
+    def fulfil(
         self,
+        tx: Connection,
         ref: SubmissionRef,
         *,
         dispatch: DispatchReceipt,
@@ -119,52 +129,51 @@ class SqlOrderBook(AnswerBook):
         at: datetime,
         from_undo: bool = False,
     ) -> PaymentReceipt:
-        async with self._database.writing() as tx:
-            submission = await reading.submission_of(tx, ref, lock=True)
-            journal = await reading.journal_of(tx, ref)
-            if submission is not None and submission.status is SubmissionStatus.OPEN:
-                if journal[Effect.DISPATCH].fenced_at and not from_undo:
-                    # The undo that owns the key will find the parcel gone, and closes as fulfilled.
-                    raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
-                if shipment_is_voided(journal):
-                    # Stock and money may be on their way back already.
-                    raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
-                for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
-                    if effect is Effect.DISPATCH and parcel_is_gone(journal):
-                        continue  # an undo, or a person, has written it down
-                    await write_entry(
-                        tx,
-                        ref,
-                        journal.get(effect),
-                        effect,
-                        state=EffectState.DONE,
-                        receipt=receipt.model_dump(mode="json"),
-                        done_at=at,
-                        settled_at=at if from_undo else None,
-                    )
-                await close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
-            return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
-
-    async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
-        async with self._database.writing() as tx:
-            submission = await reading.submission_of(tx, ref, lock=True)
-            journal = await reading.journal_of(tx, ref)
-            if (
-                submission is None
-                or submission.status is not SubmissionStatus.OPEN
-                or parcel_is_gone(journal)
-            ):
-                return
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is not None and submission.status is SubmissionStatus.OPEN:
+            if journal[Effect.DISPATCH].fenced_at and not from_undo:
+                # The undo that owns the key will find the parcel gone, and closes as fulfilled.
+                raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
             if shipment_is_voided(journal):
+                # Stock and money may be on their way back already.
                 raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
-            receipt = parcel.model_dump(mode="json")
-            values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "settled_at": at}
-            await write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
+            for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
+                if effect is Effect.DISPATCH and parcel_is_gone(journal):
+                    continue  # an undo, or a person, has written it down
+                write_entry(
+                    tx,
+                    ref,
+                    journal.get(effect),
+                    effect,
+                    state=EffectState.DONE,
+                    receipt=receipt.model_dump(mode="json"),
+                    done_at=at,
+                    settled_at=at if from_undo else None,
+                )
+            close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
+        return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
+
+    @writes
+    def parcel_found_gone(
+        self, tx: Connection, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime
+    ) -> None:
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is None or submission.status is not SubmissionStatus.OPEN or parcel_is_gone(journal):
+            return
+        if shipment_is_voided(journal):
+            raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+        receipt = parcel.model_dump(mode="json")
+        values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "settled_at": at}
+        write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
 
     # --- fence, settle ---------------------------------------------------------------------------
 
-    async def fence(
+    @writes
+    def fence(
         self,
+        tx: Connection,
         ref: SubmissionRef,
         effects_to_undo: Sequence[Effect],
         *,
@@ -172,31 +181,34 @@ class SqlOrderBook(AnswerBook):
         attempt: Attempt,
         needs_verdict: bool,
     ) -> dict[Effect, JournalEntry]:
-        async with self._database.writing() as tx:
-            submission = await reading.submission_of(tx, ref, lock=True)
-            journal = await reading.journal_of(tx, ref)
-            if submission is None:
-                # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
-                closed_as = SubmissionStatus(verdict.status)
-                await insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
-            if needs_verdict and not _may_be_given_back(journal):
-                raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
-            if submission is None or submission.status is not SubmissionStatus.FULFILLED:
-                for effect in effects_to_undo:
-                    await fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
-            journal = await reading.journal_of(tx, ref)
-            return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is None:
+            # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
+            closed_as = SubmissionStatus(verdict.status)
+            insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
+        if needs_verdict and not _may_be_given_back(journal):
+            raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
+        if submission is None or submission.status is not SubmissionStatus.FULFILLED:
+            for effect in effects_to_undo:
+                fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
+        journal = reading.journal_of(tx, ref)
+        return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
 
-    async def settle(
-        self, ref: SubmissionRef, states: Mapping[Effect, EffectState], *, verdict: Verdict, at: datetime
+    @writes
+    def settle(
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        states: Mapping[Effect, EffectState],
+        *,
+        verdict: Verdict,
+        at: datetime,
     ) -> None:
-        async with self._database.writing() as tx:
-            await reading.submission_of(tx, ref, lock=True)
-            for effect, state in states.items():
-                await change_entry(
-                    tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at
-                )
-            await close_when_nothing_is_held(tx, ref, verdict, at)
+        reading.lock(tx, ref)
+        for effect, state in states.items():
+            change_entry(tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at)
+        close_when_nothing_is_held(tx, ref, verdict, at)
 
 
 def _may_be_given_back(journal: Mapping[Effect, JournalEntry]) -> bool:
@@ -204,8 +216,8 @@ def _may_be_given_back(journal: Mapping[Effect, JournalEntry]) -> bool:
     return shipment_is_voided(journal)
 
 
-async def _give_way(
-    tx: AsyncConnection, ref: SubmissionRef, other: SubmissionRecord, attempt: Attempt
+def _give_way(
+    tx: Connection, ref: SubmissionRef, other: SubmissionRecord, attempt: Attempt
 ) -> OlderSubmissionOpen | AlreadyFulfilled:
     """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
     if other.status is SubmissionStatus.OPEN:
@@ -214,4 +226,4 @@ async def _give_way(
         return OlderSubmissionOpen(older=other.ref)
     if other.ref.fingerprint != ref.fingerprint:
         raise OrderConflict(f"{ref.order_id} has been fulfilled with other content")
-    return AlreadyFulfilled(outcome=await reading.outcome_of(tx, other))
+    return AlreadyFulfilled(outcome=reading.outcome_of(tx, other))

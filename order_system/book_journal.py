@@ -3,11 +3,12 @@
 The caller has locked the submission's row, so nobody else writes its entries meanwhile.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, bindparam, insert, update
+from sqlalchemy.engine import Connection
 
 from order_system.attention import AnswerRecord
 from order_system.book_reading import answers_of, journal_of
@@ -25,44 +26,68 @@ from order_system.journal import (
 from order_system.messages import Verdict
 from order_system.models import DispatchReceipt, SubmissionRef, Wire
 
+_NEVER_CLAIMED = JournalEntry(
+    effect=Effect.CHARGE,
+    state=EffectState.CLAIMED,
+    attempts=0,
+    unanswered=0,
+    unanswered_until=None,
+    receipt=None,
+    claimed_at=None,
+    done_at=None,
+    fenced_at=None,
+    settled_at=None,
+)
+# Made once: to put a statement together costs more than to carry it out.
+_NEW_ENTRY = insert(effects)
+_OLD_ENTRY = update(effects).where(
+    effects.c.order_id == bindparam("of_order"),
+    effects.c.submission == bindparam("of_submission"),
+    effects.c.effect == bindparam("of_effect"),
+)
+_NEW_SUBMISSION = insert(submissions)
 
-async def claim_entry(
-    tx: AsyncConnection,
+
+def claim_entry(
+    tx: Connection,
     ref: SubmissionRef,
     effect: Effect,
     attempt: Attempt,
-    submission: SubmissionRecord | None,
+    submission: SubmissionRecord,
 ) -> JournalEntry:
-    """`submission` is None when it has just been opened."""
-    entry = (await journal_of(tx, ref)).get(effect)
+    entry = journal_of(tx, ref).get(effect)
     if entry is not None and entry.state is EffectState.DONE and entry.fenced_at is None:
         return entry
     if entry is not None and entry.fenced_at is not None:
         raise Fenced(f"{effect} of {ref.order_id} is being undone")
-    status = submission.status if submission is not None else SubmissionStatus.OPEN
-    if status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
-        raise Fenced(f"{effect} of {ref.order_id}: the submission is closed as {status}")
-    until = entry.unanswered_until if entry is not None else None
-    await write_entry(
-        tx,
-        ref,
-        entry,
-        effect,
+    if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
+        raise Fenced(f"{effect} of {ref.order_id}: the submission is closed as {submission.status}")
+    return write_claim(tx, ref, effect, entry, attempt)
+
+
+def write_claim(
+    tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, attempt: Attempt
+) -> JournalEntry:
+    """Another attempt, which counts as unanswered from now on."""
+    before = entry or _NEVER_CLAIMED
+    claimed = replace(
+        before,
+        effect=effect,
         state=EffectState.CLAIMED,
-        attempts=(entry.attempts if entry else 0) + 1,
-        unanswered=(entry.unanswered if entry else 0) + 1,
-        unanswered_until=max(attempt.deadline, until) if until else attempt.deadline,
-        claimed_at=(entry.claimed_at if entry else None) or attempt.started_at,
+        attempts=before.attempts + 1,
+        unanswered=before.unanswered + 1,
+        unanswered_until=max(attempt.deadline, before.unanswered_until or attempt.deadline),
+        claimed_at=before.claimed_at or attempt.started_at,
     )
-    return (await journal_of(tx, ref))[effect]
+    changed = ("state", "attempts", "unanswered", "unanswered_until", "claimed_at")
+    write_entry(tx, ref, entry, effect, **{name: getattr(claimed, name) for name in changed})
+    return claimed
 
 
-async def record_entry(
-    tx: AsyncConnection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime
-) -> bool:
+def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> bool:
     """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
     content = receipt.model_dump(mode="json")
-    recorded = await change_entry(
+    recorded = change_entry(
         tx,
         ref,
         effect,
@@ -73,15 +98,15 @@ async def record_entry(
     )
     if recorded:
         return False
-    entry = (await journal_of(tx, ref))[effect]
+    entry = journal_of(tx, ref)[effect]
     if entry.state is EffectState.DONE and entry.fenced_at is None:
         return False  # another attempt recorded the same answer first
-    await change_entry(tx, ref, effect, effects.c.receipt.is_(None), receipt=content)
+    change_entry(tx, ref, effect, effects.c.receipt.is_(None), receipt=content)
     return True
 
 
-async def handle_entry(
-    tx: AsyncConnection,
+def handle_entry(
+    tx: Connection,
     ref: SubmissionRef,
     entry: JournalEntry,
     answer: AnswerRecord,
@@ -93,29 +118,29 @@ async def handle_entry(
     values: dict[str, Any] = {"state": EffectState.HANDLED, "settled_at": at}
     if receipt is not None:
         values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
-    await write_entry(tx, ref, entry, entry.effect, **values, handled_by=answer.who, handled_note=answer.note)
+    write_entry(tx, ref, entry, entry.effect, **values, handled_by=answer.who, handled_note=answer.note)
 
 
-async def handle_dispatch(
-    tx: AsyncConnection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
+def handle_dispatch(
+    tx: Connection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
 ) -> None:
     """The carrier does not bear witness to that parcel: a person does."""
-    journal = await journal_of(tx, ref)
-    await handle_entry(tx, ref, journal[Effect.DISPATCH], answer, at, receipt=parcel)
+    journal = journal_of(tx, ref)
+    handle_entry(tx, ref, journal[Effect.DISPATCH], answer, at, receipt=parcel)
     if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
-        await handle_entry(tx, ref, journal[Effect.LABEL], answer, at)
-    await note_answer(tx, ref, answer)
+        handle_entry(tx, ref, journal[Effect.LABEL], answer, at)
+    note_answer(tx, ref, answer)
 
 
-async def note_answer(tx: AsyncConnection, ref: SubmissionRef, answer: AnswerRecord) -> None:
+def note_answer(tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:
     """Idempotent by the answer's ID."""
-    if answer.answer_id not in {known.answer_id for known in await answers_of(tx, ref)}:
+    if answer.answer_id not in {known.answer_id for known in answers_of(tx, ref)}:
         key = {"order_id": ref.order_id, "submission": ref.submission}
-        await tx.execute(insert(answers).values(**key, **answer.model_dump()))
+        tx.execute(insert(answers).values(**key, **answer.model_dump()))
 
 
-async def fence_entry(
-    tx: AsyncConnection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, at: datetime
+def fence_entry(
+    tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, at: datetime
 ) -> None:
     if entry is not None and entry.fenced_at is not None:
         return
@@ -125,11 +150,11 @@ async def fence_entry(
         state = EffectState.IN_DOUBT
     else:
         state = entry.state
-    await write_entry(tx, ref, entry, effect, state=state, fenced_at=at)
+    write_entry(tx, ref, entry, effect, state=state, fenced_at=at)
 
 
-async def insert_submission(
-    tx: AsyncConnection,
+def insert_submission(
+    tx: Connection,
     ref: SubmissionRef,
     attempt: Attempt,
     status: SubmissionStatus,
@@ -137,29 +162,28 @@ async def insert_submission(
     opening: Opening | None = None,
     verdict: Verdict | None = None,
 ) -> None:
-    await tx.execute(
-        insert(submissions).values(
-            **ref.model_dump(),
-            namespace=attempt.namespace,
-            status=status,
-            failed_step=verdict.failed_step if verdict else None,
-            reason=verdict.reason if verdict else None,
-            total=opening.total if opening else None,
-            currency=opening.currency if opening else None,
-            opened_at=attempt.started_at,
-            closed_at=None if status is SubmissionStatus.OPEN else attempt.started_at,
-        )
-    )
+    row = {
+        **ref.model_dump(),
+        "namespace": attempt.namespace,
+        "status": status,
+        "failed_step": verdict.failed_step if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "total": opening.total if opening else None,
+        "currency": opening.currency if opening else None,
+        "opened_at": attempt.started_at,
+        "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
+    }
+    tx.execute(_NEW_SUBMISSION, row)
 
 
-async def close_submission(
-    tx: AsyncConnection,
+def close_submission(
+    tx: Connection,
     ref: SubmissionRef,
     status: SubmissionStatus,
     at: datetime,
     verdict: Verdict | None = None,
 ) -> None:
-    await tx.execute(
+    tx.execute(
         update(submissions)
         .where(
             submissions.c.order_id == ref.order_id,
@@ -175,36 +199,27 @@ async def close_submission(
     )
 
 
-async def close_when_nothing_is_held(
-    tx: AsyncConnection, ref: SubmissionRef, verdict: Verdict, at: datetime
-) -> None:
-    journal = await journal_of(tx, ref)
+def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, verdict: Verdict, at: datetime) -> None:
+    journal = journal_of(tx, ref)
     if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-        await close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
+        close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
 
 
-async def write_entry(
-    tx: AsyncConnection, ref: SubmissionRef, entry: JournalEntry | None, effect: Effect, **values: Any
+def write_entry(
+    tx: Connection, ref: SubmissionRef, entry: JournalEntry | None, effect: Effect, **values: Any
 ) -> None:
     """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
     if entry is None:
         key = {"order_id": ref.order_id, "submission": ref.submission, "effect": effect}
-        await tx.execute(insert(effects).values(**key, **values))
+        tx.execute(_NEW_ENTRY, key | values)
     else:
-        await change_entry(tx, ref, effect, True, **values)
+        change_entry(tx, ref, effect, **values)
 
 
-async def change_entry(
-    tx: AsyncConnection, ref: SubmissionRef, effect: Effect, condition: Any, **values: Any
+def change_entry(
+    tx: Connection, ref: SubmissionRef, effect: Effect, *conditions: ColumnElement[bool], **values: Any
 ) -> bool:
-    result = await tx.execute(
-        update(effects)
-        .where(
-            effects.c.order_id == ref.order_id,
-            effects.c.submission == ref.submission,
-            effects.c.effect == effect,
-            condition,
-        )
-        .values(**values)
-    )
-    return result.rowcount > 0
+    """Whether there is such an entry, for which the conditions hold."""
+    key = {"of_order": ref.order_id, "of_submission": ref.submission, "of_effect": effect}
+    changed = tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key)
+    return changed.rowcount > 0

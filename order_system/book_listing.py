@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, tuple_
 
 from order_system import listing
 from order_system.batches import Fate
@@ -13,7 +13,7 @@ from order_system.book_listing_rows import STEP_OF, batch_order, batch_summary, 
 from order_system.book_reading import journal_entry
 from order_system.book_tables import batch_orders, batches, effects, submissions
 from order_system.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
-from order_system.database import Database
+from order_system.database import OverDatabase, reads
 from order_system.errors import UnknownBatch
 from order_system.ids import Effect, Step, batch_workflow_id
 from order_system.journal import JournalEntry, SubmissionStatus
@@ -21,42 +21,42 @@ from order_system.journal import JournalEntry, SubmissionStatus
 _LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
 
 
-class SqlOrderListing:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def orders(
+class SqlOrderListing(OverDatabase):
+    @reads
+    def orders(
         self,
+        tx: Connection,
         wanted: listing.OrderFilter = listing.EVERY_ORDER,
         *,
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.OrderSummary]:
         query = orders_query(wanted, after=moment_and_key(cursor) if cursor else None, limit=limit)
-        async with self._database.reading() as tx:
-            rows = (await tx.execute(query)).all()
+        rows = tx.execute(query).all()
         found = tuple(map(order_summary, rows[:limit]))
         more = len(rows) > limit
         return listing.Page(found, cursor_of(found[-1].opened_at, found[-1].order_id) if more else None)
 
-    async def order_counts(self) -> dict[SubmissionStatus, int]:
+    @reads
+    def order_counts(self, tx: Connection) -> dict[SubmissionStatus, int]:
         query = select(submissions.c.status, func.count()).where(_counts()).group_by(submissions.c.status)
-        async with self._database.reading() as tx:
-            found = {SubmissionStatus(status): number for status, number in (await tx.execute(query)).all()}
+        found = {SubmissionStatus(status): number for status, number in tx.execute(query).all()}
         return {status: found.get(status, 0) for status in SubmissionStatus}
 
-    async def batches(
-        self, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
+    @reads
+    def batches(
+        self, tx: Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
     ) -> listing.Page[listing.BatchSummary]:
         query = batches_query(after=moment_and_key(cursor) if cursor else None, limit=limit)
-        async with self._database.reading() as tx:
-            rows = (await tx.execute(query)).all()
+        rows = tx.execute(query).all()
         found = tuple(map(batch_summary, rows[:limit]))
         more = len(rows) > limit
         return listing.Page(found, cursor_of(found[-1].started_at, found[-1].workflow_id) if more else None)
 
-    async def batch_orders(
+    @reads
+    def batch_orders(
         self,
+        tx: Connection,
         name: str,
         status: listing.LineStatus | None = None,
         *,
@@ -66,22 +66,21 @@ class SqlOrderListing:
         after = key_of(cursor) if cursor else ""
         batch = batch_workflow_id(name)
         newest = select(batches.c.run).where(batches.c.batch == batch).order_by(batches.c.started_at.desc())
-        async with self._database.reading() as tx:
-            run = (await tx.execute(newest.limit(1))).scalar_one_or_none()
-            if run is None:
-                raise UnknownBatch(f"the book knows of no batch {name}")
-            rows = (await tx.execute(batch_orders_query(batch, run, status, after=after, limit=limit))).all()
+        run = tx.execute(newest.limit(1)).scalar_one_or_none()
+        if run is None:
+            raise UnknownBatch(f"the book knows of no batch {name}")
+        rows = tx.execute(batch_orders_query(batch, run, status, after=after, limit=limit)).all()
         found = tuple(map(batch_order, rows[:limit]))
         return listing.Page(found, cursor_of_key(found[-1].order_id) if len(rows) > limit else None)
 
-    async def journal(self, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
+    @reads
+    def journal(self, tx: Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
         query = select(effects).where(effects.c.order_id == order_id, effects.c.submission == submission)
-        async with self._database.reading() as tx:
-            return {Effect(row.effect): journal_entry(row) for row in await tx.execute(query)}
+        return {Effect(row.effect): journal_entry(row) for row in tx.execute(query)}
 
-    async def step_runs(self, since: datetime, *, most: int) -> list[listing.StepRun]:
-        async with self._database.reading() as tx:
-            rows = (await tx.execute(step_runs_query(since, most=most))).all()
+    @reads
+    def step_runs(self, tx: Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
+        rows = tx.execute(step_runs_query(since, most=most)).all()
         journals: dict[tuple[str, str, Step], list[Row[Any]]] = {}
         for row in rows:
             journals.setdefault((row.order_id, row.submission, STEP_OF[row.effect]), []).append(row)

@@ -1,16 +1,15 @@
 """Reading the order book: rows of its two tables as records, and the queries over them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import BindParameter, Row, bindparam, select
+from sqlalchemy.engine import Connection
 
 from order_system.attention import AnswerRecord
 from order_system.batches import Fate
 from order_system.book_tables import answers, batch_orders, batches, effects, submissions
-from order_system.database import Database
+from order_system.database import OverDatabase, reads
 from order_system.ids import Effect
 from order_system.journal import BatchRun, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
 from order_system.messages import OrderOutcome
@@ -56,47 +55,50 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
     )
 
 
-async def submission_of(tx: AsyncConnection, ref: SubmissionRef, *, lock: bool) -> SubmissionRecord | None:
-    query = select(submissions).where(
-        submissions.c.order_id == ref.order_id, submissions.c.submission == ref.submission
-    )
-    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+# Made once: to put a statement together costs more than to carry it out.
+_OF_SUBMISSION: dict[str, BindParameter[str]] = {name: bindparam(name) for name in ("order_id", "submission")}
+_LOCKED_SUBMISSION = select(submissions).filter_by(**_OF_SUBMISSION).with_for_update()
+_LOCKED_SUBMISSIONS = select(submissions).filter_by(order_id=bindparam("order_id")).with_for_update()
+_JOURNAL = select(effects).filter_by(**_OF_SUBMISSION)
+
+
+def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | None:
+    row = tx.execute(_LOCKED_SUBMISSION, _key(ref)).one_or_none()
     return submission_record(row) if row else None
 
 
-async def journal_of(tx: AsyncConnection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
-    query = select(effects).where(effects.c.order_id == ref.order_id, effects.c.submission == ref.submission)
-    return {Effect(row.effect): journal_entry(row) for row in await tx.execute(query)}
+def lock(tx: Connection, ref: SubmissionRef) -> None:
+    """For a transaction that need not know the submission. On SQLite it is alone anyhow."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(_LOCKED_SUBMISSION, _key(ref))
 
 
-async def answers_of(tx: AsyncConnection, ref: SubmissionRef) -> list[AnswerRecord]:
+def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]:
+    """Every submission that there is of an order, locked."""
+    rows = tx.execute(_LOCKED_SUBMISSIONS, {"order_id": order_id})
+    return {row.submission: submission_record(row) for row in rows}
+
+
+def journal_of(tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
+    return {Effect(row.effect): journal_entry(row) for row in tx.execute(_JOURNAL, _key(ref))}
+
+
+def _key(ref: SubmissionRef) -> dict[str, str]:
+    return {"order_id": ref.order_id, "submission": ref.submission}
+
+
+def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
     query = select(answers).where(answers.c.order_id == ref.order_id, answers.c.submission == ref.submission)
-    rows = (await tx.execute(query.order_by(answers.c.at))).mappings()
+    rows = tx.execute(query.order_by(answers.c.at)).mappings()
     return [AnswerRecord.model_validate(dict(row)) for row in rows]
 
 
-async def live_or_fulfilled(tx: AsyncConnection, order_id: str) -> list[SubmissionRecord]:
-    """Locked: what stands in the way of opening another submission of this order."""
-    query = select(submissions).where(
-        submissions.c.order_id == order_id,
-        submissions.c.status.in_([SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]),
-    )
-    return [submission_record(row) for row in await tx.execute(query.with_for_update())]
-
-
-async def any_opened_since(tx: AsyncConnection, order_id: str, moment: datetime) -> bool:
-    query = select(submissions.c.order_id).where(
-        submissions.c.order_id == order_id, submissions.c.opened_at >= moment
-    )
-    return (await tx.execute(query.limit(1))).first() is not None
-
-
-async def preferred(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
     """Of each order the submission that counts: fulfilled before open before the newest closed one."""
     found: dict[str, SubmissionRecord] = {}
     for some_ids in batched_ids(order_ids):
         query = select(submissions).where(submissions.c.order_id.in_(some_ids))
-        for row in await tx.execute(query):
+        for row in tx.execute(query):
             record = submission_record(row)
             rival = found.get(record.ref.order_id)
             if rival is None or _weight(record) > _weight(rival):
@@ -117,9 +119,9 @@ def batched_ids(order_ids: Iterable[str]) -> Iterable[list[str]]:
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
 
 
-async def outcome_of(tx: AsyncConnection, record: SubmissionRecord) -> OrderOutcome:
+def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
     """The recorded outcome of a submission that is closed as fulfilled."""
-    journal = await journal_of(tx, record.ref)
+    journal = journal_of(tx, record.ref)
     return OrderOutcome(
         order_id=record.ref.order_id,
         submission=record.ref.submission,
@@ -129,47 +131,45 @@ async def outcome_of(tx: AsyncConnection, record: SubmissionRecord) -> OrderOutc
     )
 
 
-class BookQueries:
+class BookQueries(OverDatabase):
     """The reading half of `ports.OrderBook`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    @reads
+    def find(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        return preferred(tx, order_ids)
 
-    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-        async with self._database.reading() as tx:
-            return await preferred(tx, order_ids)
+    @reads
+    def journal(self, tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
+        return journal_of(tx, ref)
 
-    async def journal(self, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
-        async with self._database.reading() as tx:
-            return await journal_of(tx, ref)
+    @reads
+    def answers(self, tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
+        return answers_of(tx, ref)
 
-    async def answers(self, ref: SubmissionRef) -> list[AnswerRecord]:
-        async with self._database.reading() as tx:
-            return await answers_of(tx, ref)
+    @reads
+    def outcome(self, tx: Connection, order_id: str) -> OrderOutcome | None:
+        record = preferred(tx, [order_id]).get(order_id)
+        if record is None or record.status is not SubmissionStatus.FULFILLED:
+            return None
+        return outcome_of(tx, record)
 
-    async def outcome(self, order_id: str) -> OrderOutcome | None:
-        async with self._database.reading() as tx:
-            record = (await preferred(tx, [order_id])).get(order_id)
-            if record is None or record.status is not SubmissionStatus.FULFILLED:
-                return None
-            return await outcome_of(tx, record)
-
-    async def order_ids(self, prefix: str) -> list[str]:
+    @reads
+    def order_ids(self, tx: Connection, prefix: str) -> list[str]:
         query = select(submissions.c.order_id).where(
             submissions.c.order_id.startswith(prefix, autoescape=True)
         )
-        async with self._database.reading() as tx:
-            return list((await tx.execute(query.distinct())).scalars())
+        return list(tx.execute(query.distinct()).scalars())
 
-    async def batch_run(self, batch: str, run: str | None = None) -> BatchRun | None:
+    @reads
+    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRun | None:
         query = select(batches.c.run, batches.c.started_at).where(batches.c.batch == batch)
         if run is not None:
             query = query.where(batches.c.run == run)
-        async with self._database.reading() as tx:
-            row = (await tx.execute(query.order_by(batches.c.started_at.desc()).limit(1))).first()
+        row = tx.execute(query.order_by(batches.c.started_at.desc()).limit(1)).first()
         return None if row is None else BatchRun(batch, row.run, row.started_at)
 
-    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+    @reads
+    def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
         # By the primary key: each page is found by its index, however many orders there are.
         query = (
             select(batch_orders.c.order_id)
@@ -182,16 +182,15 @@ class BookQueries:
             .order_by(batch_orders.c.order_id)
             .limit(limit)
         )
-        async with self._database.reading() as tx:
-            return list((await tx.execute(query)).scalars())
+        return list(tx.execute(query).scalars())
 
-    async def ledger(self) -> Ledger:
-        async with self._database.reading() as tx:
-            records = [submission_record(row) for row in await tx.execute(select(submissions))]
-            journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = {}
-            for row in await tx.execute(select(effects)):
-                journal = journals.setdefault((row.order_id, row.submission), {})
-                journal[Effect(row.effect)] = journal_entry(row)
+    @reads
+    def ledger(self, tx: Connection) -> Ledger:
+        records = [submission_record(row) for row in tx.execute(select(submissions))]
+        journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = {}
+        for row in tx.execute(select(effects)):
+            journal = journals.setdefault((row.order_id, row.submission), {})
+            journal[Effect(row.effect)] = journal_entry(row)
         entries = (
             (record, journals.get((record.ref.order_id, record.ref.submission), {})) for record in records
         )

@@ -92,6 +92,8 @@ class OrderSystem:
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
             "workflow_runner": UnsandboxedWorkflowRunner(),
             "graceful_shutdown_timeout": policy.WORKER_DRAIN,
+            # No payload of ours is stored elsewhere; with more, the SDK makes a task for each payload to see.
+            "max_workflow_task_external_storage_concurrency": 1,
             "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
             "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
         }
@@ -118,7 +120,8 @@ class OrderSystem:
 async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     """SQLite is brought up to date here; PostgreSQL is refused until `starter.py migrate` has done it.
 
-    Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated.
+    Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated,
+    DatabaseUnreachable where waiting may help.
     """
     try:
         faults = load_faults(settings.faults)

@@ -4,11 +4,11 @@ the profiles of `temporal.toml` mean here what they mean to Temporal's own tools
 import asyncio
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from order_system import policy
 from order_system.errors import InvalidSettings, ServerUnreachable
+from order_system.payloads import data_converter
 
 DEFAULT_ADDRESS = "localhost:7233"
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
@@ -27,7 +27,7 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
     target = profile.setdefault("target_host", DEFAULT_ADDRESS)
     try:
         async with asyncio.timeout(policy.CONNECT.total_seconds()):
-            return await Client.connect(**profile, data_converter=pydantic_data_converter)
+            return await Client.connect(**profile, data_converter=data_converter)
     except ValueError as invalid:
         raise InvalidSettings(
             f"The server's address {target!r} (TEMPORAL_ADDRESS, temporal.toml): {invalid}. Write host:port."

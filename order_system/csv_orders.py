@@ -32,6 +32,7 @@ from order_system.batch_files.formulas import defuse
 from order_system.batch_files.inspection import inspect_file
 from order_system.batch_files.pages import PAGE_BYTES, Page
 from order_system.batch_files.seen import SeenOrders
+from order_system.batch_files.sources import GotOn
 
 __all__ = [
     "COLUMNS",
@@ -80,15 +81,21 @@ class OrderFiles:
             inspect_file, url, self._roots, file_format=file_format, mapping=mapping, encoding=encoding
         )
 
-    async def verify(self, ref: FileRef) -> None:
+    async def verify(self, ref: FileRef, got_on: GotOn | None = None) -> None:
         """Compare the SHA-256 of the whole file. Raises FileChanged, FileUnreachable, and FileRefused
         if it is gone."""
-        await asyncio.to_thread(unchanged.verify, ref, self._roots)
+        await asyncio.to_thread(unchanged.verify, ref, self._roots, got_on)
 
     async def read_page(
-        self, ref: FileRef, position: Position | None = None, max_bytes: int = PAGE_BYTES
+        self,
+        ref: FileRef,
+        position: Position | None = None,
+        max_bytes: int = PAGE_BYTES,
+        got_on: GotOn | None = None,
     ) -> Page:
         """The whole orders in the `max_bytes` from a position (None: the first row), at least one.
 
         Raises FileChanged, FileRefused, FileUnreachable."""
-        return await asyncio.to_thread(pages.read_page, ref, position or ref.start, self._roots, max_bytes)
+        return await asyncio.to_thread(
+            pages.read_page, ref, position or ref.start, self._roots, max_bytes, got_on
+        )

@@ -1,32 +1,63 @@
 """One door to SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
 
-On SQLite a writer takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that began as a reader
-and then writes can be refused half-way. Writers of one process queue on an asyncio lock, since SQLite's own
-waiting polls with growing pauses; other processes are waited for up to `policy.DATABASE_BUSY`.
+A transaction is a plain function: `await database.write(work, ...)` has a thread carry out `work(tx, ...)`
+from BEGIN to COMMIT, and returns its answer. So a transaction takes one trip to a thread, and not one for
+each statement. Once begun it ends whole; a caller who gives up meanwhile does not hear how. A class over a
+database says the same of a method by `@writes` or `@reads`: its callers await it, and leave out `tx`.
+
+SQLite has one writer: one thread of ours, where writers queue in order, since SQLite's own waiting polls with
+growing pauses; other processes are waited for up to `policy.DATABASE_BUSY`. It takes the write lock at once
+(`BEGIN IMMEDIATE`): a transaction that began as a reader and then writes can be refused half-way.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import DateTime, Dialect, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy import DateTime, Dialect, create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
 from order_system import policy
-from order_system.errors import DatabaseUnready
+from order_system.errors import DatabaseUnreachable, DatabaseUnready
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+READERS = 4
+"""Threads for reading from SQLite: as many long reads as may go on beside each other."""
+
+POSTGRES_CONNECTIONS = 15
+"""Of one process, for reading and as many for writing; a transaction that waits for a row keeps its own."""
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+_MAY_PASS = (
+    "Connection refused",
+    "connection timeout expired",
+    "failed to resolve host",
+    "No route to host",
+    "Network is unreachable",
+    "Connection reset by peer",
+    "server closed the connection unexpectedly",
+    "the database system is",  # starting up, shutting down, in recovery
+    "too many clients already",
+    "remaining connection slots",
+    "database is locked",
+)
+"""Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
+password, say, which no waiting cures."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -49,50 +80,66 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Database:
-    """Transactions on one database. `writing` and `reading` commit at the end, and roll back on error."""
+    """Transactions on one database. `write` and `read` commit at the end, and roll back on error."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             _make_folder(Path(self.url.database).parent)
-        self._engine = _create_engine(self)
-        self._reading_engine = self._engine.execution_options(order_read_only=True)
-        self._writer = asyncio.Lock()
+        self._engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+        # A consistent snapshot for the length of a read: SQLite has one anyhow.
+        snapshot = {"order_read_only": True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading_engine = self._engine.execution_options(**snapshot)
+        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else POSTGRES_CONNECTIONS, "database-write")
+        self._readers = ThreadPoolExecutor(
+            READERS if self.is_sqlite else POSTGRES_CONNECTIONS, "database-read"
+        )
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        async with AsyncExitStack() as stack:
-            if self.is_sqlite:
-                await stack.enter_async_context(self._writer)
-            yield await stack.enter_async_context(self._engine.begin())
+    async def write(
+        self,
+        work: Callable[Concatenate[Connection, P], Answer],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> Answer:
+        return await self._on_a_thread(
+            self._writers, partial(_transact, self._engine, work, *arguments, **named)
+        )
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection]:
-        """A consistent snapshot for the length of the block."""
-        async with self._reading_engine.connect() as connection:
-            if not self.is_sqlite:
-                await connection.execution_options(isolation_level="REPEATABLE READ")
-            async with connection.begin():
-                yield connection
+    async def read(
+        self,
+        work: Callable[Concatenate[Connection, P], Answer],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> Answer:
+        """A consistent snapshot for the length of `work`."""
+        return await self._on_a_thread(
+            self._readers, partial(_transact, self._reading_engine, work, *arguments, **named)
+        )
+
+    async def _on_a_thread(self, threads: ThreadPoolExecutor, transaction: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(threads, transaction)
 
     async def migrate(self) -> None:
         """Bring the tables up to date. Idempotent; safe with several processes at once."""
-        async with self.writing() as connection:
-            await connection.run_sync(_upgrade)
+        await self.write(_upgrade)
 
     async def prepare(self) -> None:
         """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
-        may be shared and large, only on command. Raises DatabaseUnready."""
+        may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
+        if waiting may help."""
         try:
-            async with self.reading() as connection:
-                up_to_date = await connection.run_sync(_is_up_to_date)
+            up_to_date = await self.read(_is_up_to_date)
             if not up_to_date and self.is_sqlite:
                 await self.migrate()
         except SQLAlchemyError as failure:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())
+            if any(sign in reason for sign in _MAY_PASS):
+                raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
             raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
         except CommandError as failure:
             raise DatabaseUnready(
@@ -102,8 +149,55 @@ class Database:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
 
     async def dispose(self) -> None:
-        """Close the connections; without it the driver's threads keep the process alive."""
-        await self._engine.dispose()
+        """Wait for what has begun, and close the connections."""
+        for threads in (self._writers, self._readers):
+            await asyncio.to_thread(threads.shutdown)
+        self._engine.dispose()
+
+
+class OverDatabase:
+    """Whose methods may be marked `@writes` and `@reads`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+
+Owner = TypeVar("Owner", bound=OverDatabase)
+
+
+def writes(
+    method: Callable[Concatenate[Owner, Connection, P], Answer],
+) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
+    """The method is one transaction that writes."""
+
+    @wraps(method)
+    async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
+        return await self.database.write(partial(method, self), *arguments, **named)
+
+    return transaction
+
+
+def reads(
+    method: Callable[Concatenate[Owner, Connection, P], Answer],
+) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
+    """The method is one transaction that only reads, and sees one consistent snapshot."""
+
+    @wraps(method)
+    async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
+        return await self.database.read(partial(method, self), *arguments, **named)
+
+    return transaction
+
+
+def _transact(
+    engine: Engine, work: Callable[Concatenate[Connection, P], Answer], *arguments: P.args, **named: P.kwargs
+) -> Answer:
+    with engine.begin() as tx:
+        return work(tx, *arguments, **named)
 
 
 def _make_folder(folder: Path) -> None:
@@ -113,13 +207,22 @@ def _make_folder(folder: Path) -> None:
         raise DatabaseUnready(f"the folder {folder} cannot be made: {failure.strerror}") from failure
 
 
-def _create_engine(database: Database) -> AsyncEngine:
-    if not database.is_sqlite:
-        return create_async_engine(database.url, pool_pre_ping=True, hide_parameters=True)
+def _postgresql(url: URL) -> Engine:
+    waits = {"connect_timeout": int(policy.DATABASE_CONNECT.total_seconds())}
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        pool_size=POSTGRES_CONNECTIONS,
+        max_overflow=POSTGRES_CONNECTIONS,
+        connect_args={name: value for name, value in waits.items() if name not in url.query},
+    )
 
-    engine = create_async_engine(database.url, hide_parameters=True)
 
-    @event.listens_for(engine.sync_engine, "connect")
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
         dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = dbapi_connection.cursor()
@@ -129,14 +232,7 @@ def _create_engine(database: Database) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "invalidate")
-    def _give_up_the_lock(dbapi_connection: Any, *_: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        # A caller was cancelled in mid-statement. SQLite keeps a closed connection, and its write lock, until
-        # the statement is collected, and a traceback may hold that for long: so roll back before closing.
-        with suppress(dbapi_connection.dbapi.Error):
-            dbapi_connection.rollback()
-
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
         read_only = connection.get_execution_options().get("order_read_only", False)
         connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")

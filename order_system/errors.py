@@ -131,3 +131,11 @@ class UploadFailed(OrderSystemError):
 
 class DatabaseUnready(OrderSystemError):
     """The database cannot be opened, or its tables are missing or outdated."""
+
+
+class DatabaseUnreachable(DatabaseUnready):
+    """The database is not there, does not answer, or has no room for us now: that may pass."""
+
+
+class WorkerRefused(OrderSystemError):
+    """A worker process will not start, and told its supervisor why; starting it again does not help."""

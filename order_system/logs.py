@@ -38,11 +38,12 @@ _STEP_OF_UNDO = {
 """Undos are activities of the order's own workflow, or of the reconciler's, whose ID names no step."""
 
 
-def configure_logging(settings: Settings, *, file: Path | None = None) -> None:
+def configure_logging(settings: Settings, *, file: Path | None = None, process: int | None = None) -> None:
     """Log to stderr from now on: JSON, or for people on a terminal. Idempotent.
 
     With `file`, for a process whose terminal shows something else: all lines go there, as JSON, and stderr
-    gets no more than our own warnings.
+    gets no more than our own warnings. With `process`, for one worker process of several that share stderr:
+    each line has this number.
     """
     # Temporal would repeat its details in each message; the record's extras have them already.
     workflow.logger.workflow_info_on_message = False
@@ -55,6 +56,7 @@ def configure_logging(settings: Settings, *, file: Path | None = None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([] if process is None else [_of_process(process)]),
     ]
     structlog.configure(
         processors=[
@@ -94,6 +96,15 @@ def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Form
             renderer,
         ],
     )
+
+
+def _of_process(number: int) -> Processor:
+    """No context variable, as those are not passed on to the threads of libraries."""
+
+    def add_process(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        return {"process": number, **event}
+
+    return add_process
 
 
 def _is_our_warning(record: logging.LogRecord) -> bool:

@@ -127,6 +127,14 @@ PAGE_ATTEMPT = timedelta(seconds=30)
 FILE_ATTEMPT = timedelta(minutes=10)
 """One page; and one pass over a whole file, for its checksum."""
 
+PAGE_HEARTBEAT = timedelta(seconds=10)
+FILE_HEARTBEAT = timedelta(seconds=20)
+"""So soon a worker that died while it read is missed. Longer than what lies between two beats: a piece of the
+file from a slow store, or a call to a busy book."""
+
+HEARTBEAT_EVERY = timedelta(seconds=1)
+"""A thread that reads beats no more often than this: the loop that carries its beats has other work."""
+
 PAGE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     maximum_interval=timedelta(seconds=30),
@@ -185,11 +193,30 @@ RECONCILE_CATCH_UP = timedelta(minutes=1)
 WORKER_DRAIN = timedelta(seconds=15)
 """On SIGTERM: longer than EFFECT_ATTEMPT, so that no effect is interrupted between claim and record."""
 
+PROCESSES_LIMIT = 64
+"""Worker processes under one supervisor: a slip of the finger must not bring the machine down."""
+
+PROCESS_SETTLED = timedelta(seconds=30)
+"""A worker process that lived shorter than this died at once. One that lived longer is replaced at once."""
+
+PROCESS_AGAIN = timedelta(milliseconds=500)
+PROCESS_AGAIN_LIMIT = timedelta(seconds=30)
+"""The pause before a process that died at once is started again; doubled each time it does so in a row, up to
+the limit. Nothing gives up: whatever is wrong may be mended while we wait."""
+
+PROCESS_ENDS = timedelta(seconds=25)
+"""How long a worker process that was told to end may take before it is killed. Longer than WORKER_DRAIN, as
+it takes leave of server and database, too; shorter than what docker-compose.yml grants the container."""
+
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 
 CONNECT_AGAIN = timedelta(seconds=2)
-"""The pause of a worker that waits for its server."""
+"""The pause of a worker that waits for its server or its database."""
+
+DATABASE_CONNECT = timedelta(seconds=5)
+"""How long PostgreSQL may take to accept a connection: shorter than EFFECT_ATTEMPT. The URL's own
+`connect_timeout` wins. The driver takes two seconds at least."""
 
 SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
 """How long a worker waits until the server has taken up search attributes that it has just registered."""

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, text, tuple_, update
+from sqlalchemy.engine import Connection
 
 from order_system.book_reading import BookQueries, submission_record
 from order_system.book_tables import effects, submissions
+from order_system.database import reads, writes
 from order_system.ids import Effect
 from order_system.journal import EffectState, SubmissionStatus
 from order_system.models import SubmissionRef
@@ -24,8 +26,9 @@ IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
 
 
 class SqlReconciliationBook(BookQueries):
-    async def open_submissions(
-        self, namespace: str, *, opened_before: datetime, after_order: str | None, limit: int
+    @reads
+    def open_submissions(
+        self, tx: Connection, namespace: str, *, opened_before: datetime, after_order: str | None, limit: int
     ) -> Sequence[SubmissionRef]:
         query = (
             select(submissions)
@@ -38,11 +41,11 @@ class SqlReconciliationBook(BookQueries):
             .order_by(submissions.c.order_id)
             .limit(limit)
         )
-        async with self._database.reading() as tx:
-            return [submission_record(row).ref for row in await tx.execute(query)]
+        return [submission_record(row).ref for row in tx.execute(query)]
 
-    async def keys_in_doubt(
-        self, namespace: str, *, after: KeyInDoubt | None, limit: int
+    @reads
+    def keys_in_doubt(
+        self, tx: Connection, namespace: str, *, after: KeyInDoubt | None, limit: int
     ) -> Sequence[KeyInDoubt]:
         place = (effects.c.order_id, effects.c.submission, effects.c.effect)
         query = (
@@ -66,28 +69,27 @@ class SqlReconciliationBook(BookQueries):
         if after is not None:
             ref = after.submission
             query = query.where(tuple_(*place) > (ref.order_id, ref.submission, after.effect))
-        async with self._database.reading() as tx:
-            return [
-                KeyInDoubt(
-                    submission=submission_record(row).ref,
-                    effect=Effect(row.effect),
-                    settled_at=row.settled_at,
-                    has_receipt=row.has_receipt,
-                )
-                for row in await tx.execute(query)
-            ]
+        return [
+            KeyInDoubt(
+                submission=submission_record(row).ref,
+                effect=Effect(row.effect),
+                settled_at=row.settled_at,
+                has_receipt=row.has_receipt,
+            )
+            for row in tx.execute(query)
+        ]
 
-    async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
+    @writes
+    def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         ref = key.submission
         ended_before = [EffectState.FENCED] if state is EffectState.UNDONE else []
-        async with self._database.writing() as tx:
-            await tx.execute(
-                update(effects)
-                .where(
-                    effects.c.order_id == ref.order_id,
-                    effects.c.submission == ref.submission,
-                    effects.c.effect == key.effect,
-                    effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]),
-                )
-                .values(state=state, settled_at=at)
+        tx.execute(
+            update(effects)
+            .where(
+                effects.c.order_id == ref.order_id,
+                effects.c.submission == ref.submission,
+                effects.c.effect == key.effect,
+                effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]),
             )
+            .values(state=state, settled_at=at)
+        )

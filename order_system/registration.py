@@ -15,18 +15,26 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy
-from order_system.errors import SearchAttributesMissing
+from order_system.errors import SearchAttributesMissing, ServerUnreachable
 from order_system.search_attributes import INDEXED_AS, KINDS
+
+_GONE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNKNOWN)
+"""The last one is how the SDK tells of a connection that broke."""
 
 
 async def register_search_attributes(temporal: Client) -> None:
-    """Idempotent, and safe to be called by many workers at once. Raises SearchAttributesMissing."""
+    """Idempotent, and safe to be called by many workers at once.
+
+    Raises SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile.
+    """
     try:
         missing = await _missing(temporal)
         if missing:
             await add_search_attributes(temporal, missing)
             await _until_known(temporal)
     except RPCError as refused:
+        if refused.status in _GONE:
+            raise ServerUnreachable(f"The Temporal server has gone away: {refused.message}") from refused
         raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
 
 

@@ -14,7 +14,7 @@ from order_system.ids import TASK_QUEUE
 from order_system.web_keys import WebKey, parse_keys
 
 PREFIX = "ORDER_"
-DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+DRIVERS = ("sqlite", "postgresql+psycopg")
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         """The URL to open, password included: `database_url`, or else a SQLite file in `data_dir`."""
         if self.database_url is not None:
             return self.database_url
-        file = URL.create("sqlite+aiosqlite", database=str(self.data_dir / "orders.db"))
+        file = URL.create("sqlite", database=str(self.data_dir / "orders.db"))
         return file.render_as_string(hide_password=False)
 
 

@@ -35,6 +35,7 @@ class BatchFile:
                 request=self._request,
             ),
             start_to_close_timeout=policy.FILE_ATTEMPT,
+            heartbeat_timeout=policy.FILE_HEARTBEAT,
             retry_policy=policy.PAGE_RETRY,
             summary="compare the file's checksum",
         )
@@ -63,6 +64,7 @@ class BatchFile:
                 start_none=start_none,
             ),
             start_to_close_timeout=policy.PAGE_ATTEMPT,
+            heartbeat_timeout=policy.PAGE_HEARTBEAT,
             retry_policy=policy.PAGE_RETRY,
             summary="read a page and look its orders up",
         )

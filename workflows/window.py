@@ -30,7 +30,6 @@ class _Open:
     since: datetime
     submission: str | None = None
     """None until its workflow has started."""
-    child: OrderHandle | None = None
     awaited: bool = False
     """This run started it, and is told of its end."""
 
@@ -93,9 +92,9 @@ class OrderWindow:
         each = self._in_place[order.order_id]
 
         def started(child: OrderHandle) -> None:
-            each.child, each.submission = child, child.first_execution_run_id
+            each.submission = child.first_execution_run_id
             if self._cancelling:
-                child.cancel()
+                self._cancel(order.order_id, each)
 
         ended_as = await run_order(order, started)
         if ended_as is None:
@@ -115,10 +114,13 @@ class OrderWindow:
             return
         self._cancelling = True
         for order_id, each in self._all():
-            if each.child is not None:
-                each.child.cancel()
-            elif each.submission is not None:
-                self._in_background(cancel_submission(order_id, each.submission))
+            self._cancel(order_id, each)
+
+    def _cancel(self, order_id: str, each: _Open) -> None:
+        """As somebody outside would, and not by its handle: the SDK fails a task for ever in which a child is
+        cancelled that has been terminated, and tells of that only after it has told us to cancel."""
+        if each.submission is not None:
+            self._in_background(cancel_submission(order_id, each.submission))
 
     # --- those that take too long ----------------------------------------------------------------
 

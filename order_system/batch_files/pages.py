@@ -15,7 +15,7 @@ from order_system.batch_files.jsonl import checked_line, rows_of_lines
 from order_system.batch_files.layouts import layout_of
 from order_system.batch_files.lines import line_batches
 from order_system.batch_files.references import FileFormat, FileRef, Position
-from order_system.batch_files.sources import Source, open_source
+from order_system.batch_files.sources import GotOn, Source, open_source
 from order_system.batch_files.unchanged import changed, check_unchanged
 
 PAGE_BYTES = 1_000_000
@@ -58,14 +58,20 @@ class _PageFull(Exception):
     """There is a whole order, and what comes next is beyond the page."""
 
 
-def read_page(ref: FileRef, start: Position, roots: Sequence[str], max_bytes: int = PAGE_BYTES) -> Page:
+def read_page(
+    ref: FileRef,
+    start: Position,
+    roots: Sequence[str],
+    max_bytes: int = PAGE_BYTES,
+    got_on: GotOn | None = None,
+) -> Page:
     """The orders that stand whole in the `max_bytes` from `start`; if there is none, the first one after it.
     Memory is bounded by `max_bytes` and by what one order may have, however large the file. Blocks.
 
     Raises FileRefused, and FileChanged if the file is not, or is no longer, the one of the reference.
     """
     page = Page(start, next_offset=start.offset, next_line=start.line)
-    with open_source(ref.url, roots) as source:
+    with open_source(ref.url, roots, got_on) as source:
         stamp = check_unchanged(ref, source)
         try:
             for findings, offset, line in _findings(ref, start, _chunks(source, page, ref.size, max_bytes)):

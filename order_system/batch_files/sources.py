@@ -9,7 +9,7 @@ is the default root and holds `.env`, `.git` and our own data.
 import os
 import posixpath
 import stat
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ from urllib.parse import unquote
 from order_system.batch_files.references import FileRefused, FileUnreachable
 
 SETTING = "ORDER_FILE_ROOTS"
+
+GotOn = Callable[[], None]
+"""Called after each piece that was read, by the thread that reads."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,33 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(url: str, roots: Sequence[str]) -> Generator[Source]:
+def open_source(url: str, roots: Sequence[str], got_on: GotOn | None = None) -> Generator[Source]:
     """Raises FileRefused: outside of the roots, missing, no regular file, or not to be read by us; and
     FileUnreachable, then and later, if an object store fails."""
+    with _opened(url, roots) as source:
+        yield source if got_on is None else _Watched(source, got_on)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    source: Source
+    got_on: GotOn
+
+    @property
+    def url(self) -> str:
+        return self.source.url
+
+    def stamp(self) -> Stamp:
+        return self.source.stamp()
+
+    def read(self, offset: int, length: int) -> bytes:
+        piece = self.source.read(offset, length)
+        self.got_on()
+        return piece
+
+
+@contextmanager
+def _opened(url: str, roots: Sequence[str]) -> Generator[Source]:
     if "://" in url and not url.lower().startswith(("file://", "local://")):
         yield _open_remote(url, roots)
         return

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from order_system.batch_files.inspection import chunks_from
 from order_system.batch_files.references import FileChanged, FileRef
-from order_system.batch_files.sources import Source, Stamp, open_source
+from order_system.batch_files.sources import GotOn, Source, Stamp, open_source
 
 _REMEMBERED = 100
 
@@ -14,11 +14,11 @@ _checksums: dict[tuple[str, str], str] = {}
 another stamp than the reference's from hashing it again for every page."""
 
 
-def verify(ref: FileRef, roots: Sequence[str]) -> None:
+def verify(ref: FileRef, roots: Sequence[str], got_on: GotOn | None = None) -> None:
     """Read all of the file and compare its SHA-256. Blocks.
 
     Raises FileChanged, and FileRefused if it is not there any more."""
-    with open_source(ref.url, roots) as source:
+    with open_source(ref.url, roots, got_on) as source:
         stamp = source.stamp()
         if stamp.size != ref.size or _checksum(ref, source, stamp) != ref.sha256:
             raise changed(ref)

@@ -42,7 +42,9 @@ Exit codes
   3    the Temporal server cannot be reached
   4    with --strict: an order was not fulfilled
   130  stopped by Ctrl-C; the orders go on
+"""
 
+_ENVIRONMENT = """
 Environment
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS...
       where the server is, as for Temporal's own tools, with the profiles of
@@ -69,5 +71,7 @@ def _shown(default: object) -> str:
     return ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else str(default)
 
 
-EPILOGUE = _EXAMPLES + _settings()
+ENVIRONMENT = _ENVIRONMENT + _settings()
 """Settings are listed from their own definition, so that none is forgotten here."""
+
+EPILOGUE = _EXAMPLES + ENVIRONMENT

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from order_system.errors import ShippingRefused
 from order_system.models import Address, DispatchReceipt, Label, OrderLine
 from order_system.ports import Voided
 from order_system.simulation.faults import Operation
 from order_system.simulation.switchboard import Call, Switchboard, id_from
-from order_system.simulation.tables import insert_into, shipments
+from order_system.simulation.tables import insert_unless_there, shipments
 
 BOUGHT, VOIDED, DISPATCHED = "bought", "voided", "dispatched"
 
@@ -24,23 +24,23 @@ class SimulatedCarrier:
         self._switchboard = switchboard
 
     async def buy_label(self, key: str, *, address: Address, lines: Sequence[OrderLine]) -> Label:
-        async def sell(call: Call) -> Label:
-            shipment = await _find(call, key)
+        def sell(call: Call) -> Label:
+            shipment = _find(call, key)
             refusal = ShippingRefused("the carrier does not deliver there (simulated)")
             call.meet_trouble([address.postal_code], refusal=refusal if shipment is None else None)
             if shipment is None:
-                label = insert_into(call.connection, shipments).values(
-                    label_key=key,
-                    state=BOUGHT,
-                    label_id=id_from("lb", key),
-                    carrier=CARRIER,
-                    tracking_number=id_from("SPS", key).upper(),
-                    postal_code=address.postal_code,
-                )
+                label = {
+                    "label_key": key,
+                    "state": BOUGHT,
+                    "label_id": id_from("lb", key),
+                    "carrier": CARRIER,
+                    "tracking_number": id_from("SPS", key).upper(),
+                    "postal_code": address.postal_code,
+                }
                 # A void of the same key may be in here with us. Whoever inserts first wins, and the
                 # other one waits for that and finds the row.
-                await call.connection.execute(label.on_conflict_do_nothing())
-                shipment = await _get(call, key)
+                call.connection.execute(insert_unless_there(call.connection, shipments), label)
+                shipment = _get(call, key)
             if shipment.state == VOIDED:
                 raise ShippingRefused("the label was voided")
             return Label(
@@ -52,15 +52,15 @@ class SimulatedCarrier:
         return await self._switchboard.put_through(Operation.LABEL, key, sell)
 
     async def dispatch(self, key: str, *, label_key: str) -> DispatchReceipt:
-        async def hand_over(call: Call) -> DispatchReceipt:
-            shipment = await _find(call, label_key)
+        def hand_over(call: Call) -> DispatchReceipt:
+            shipment = _find(call, label_key)
             gone_already = shipment is not None and shipment.dispatch_key == key
             refusal = ShippingRefused("the carrier does not take the parcel (simulated)")
             call.meet_trouble(_tokens(shipment), refusal=None if gone_already else refusal)
             # Atomic against a void: the row is changed from `bought` by one of the two.
-            take = update(shipments).where(shipments.c.label_key == label_key, shipments.c.state == BOUGHT)
-            await call.connection.execute(take.values(state=DISPATCHED, dispatch_key=key))
-            shipment = await _find(call, label_key)
+            taken = {"of_label": label_key, "state": DISPATCHED, "dispatch_key": key}
+            call.connection.execute(_LEAVE_BOUGHT, taken)
+            shipment = _find(call, label_key)
             if shipment is None or shipment.dispatch_key != key:
                 reason = (
                     "the label was never bought" if shipment is None else f"the label is {shipment.state}"
@@ -71,13 +71,12 @@ class SimulatedCarrier:
         return await self._switchboard.put_through(Operation.DISPATCH, key, hand_over)
 
     async def void(self, label_key: str) -> Voided | DispatchReceipt:
-        async def decide(call: Call) -> Voided | DispatchReceipt:
-            call.meet_trouble(_tokens(await _find(call, label_key)))
-            tombstone = insert_into(call.connection, shipments).values(label_key=label_key, state=VOIDED)
-            await call.connection.execute(tombstone.on_conflict_do_nothing())
-            stop = update(shipments).where(shipments.c.label_key == label_key, shipments.c.state == BOUGHT)
-            await call.connection.execute(stop.values(state=VOIDED))
-            shipment = await _get(call, label_key)
+        def decide(call: Call) -> Voided | DispatchReceipt:
+            call.meet_trouble(_tokens(_find(call, label_key)))
+            tombstone = {"label_key": label_key, "state": VOIDED}
+            call.connection.execute(insert_unless_there(call.connection, shipments), tombstone)
+            call.connection.execute(_LEAVE_BOUGHT, {"of_label": label_key, "state": VOIDED})
+            shipment = _get(call, label_key)
             if shipment.state == DISPATCHED:
                 return _receipt(shipment)
             return Voided(label_existed=shipment.label_id is not None)
@@ -85,14 +84,19 @@ class SimulatedCarrier:
         return await self._switchboard.put_through(Operation.VOID, label_key, decide)
 
 
-async def _find(call: Call, label_key: str) -> Row[Any] | None:
-    query = select(shipments).where(shipments.c.label_key == label_key)
-    return (await call.connection.execute(query)).first()
+# Made once: to put a statement together costs more than to carry it out.
+_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
+_LEAVE_BOUGHT = update(shipments).where(
+    shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
+)
 
 
-async def _get(call: Call, label_key: str) -> Row[Any]:
-    query = select(shipments).where(shipments.c.label_key == label_key)
-    return (await call.connection.execute(query)).one()
+def _find(call: Call, label_key: str) -> Row[Any] | None:
+    return call.connection.execute(_SHIPMENT, {"label_key": label_key}).first()
+
+
+def _get(call: Call, label_key: str) -> Row[Any]:
+    return call.connection.execute(_SHIPMENT, {"label_key": label_key}).one()
 
 
 def _tokens(shipment: Row[Any] | None) -> list[str]:

@@ -88,6 +88,7 @@ class FaultRates(BaseModel):
         return rates[ANSWERED_BY[operation]]
 
 
+NEVER = GatewayRates()
 NO_FAULTS = FaultRates()
 DEFAULT_FAULTS = FaultRates(
     payment=GatewayRates(refused=0.10, trouble=0.05),

@@ -1,6 +1,6 @@
 """The simulated mailer."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from order_system.errors import NoticeRefused
 from order_system.messages import NoticeKind
@@ -8,6 +8,9 @@ from order_system.models import Customer, NoticeReceipt
 from order_system.simulation.faults import Operation
 from order_system.simulation.switchboard import Call, Switchboard, id_from
 from order_system.simulation.tables import insert_into, notices
+
+_NOTICE = select(notices).where(notices.c.key == bindparam("key"))
+"""Made once: to put a statement together costs more than to carry it out."""
 
 
 class SimulatedMailer:
@@ -17,16 +20,15 @@ class SimulatedMailer:
         self._switchboard = switchboard
 
     async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
-        async def post(call: Call) -> NoticeReceipt:
-            stored = (await call.connection.execute(select(notices).where(notices.c.key == key))).first()
+        def post(call: Call) -> NoticeReceipt:
+            stored = call.connection.execute(_NOTICE, {"key": key}).first()
             refusal = NoticeRefused("the mailbox does not exist (simulated)") if stored is None else None
             call.meet_trouble([customer.email], refusal=refusal)
             if stored is not None:
                 return NoticeReceipt(message_id=stored.message_id, kind=stored.kind)
             receipt = NoticeReceipt(message_id=id_from("msg", key), kind=kind)
-            await call.connection.execute(
-                insert_into(call.connection, notices).values(key=key, **receipt.model_dump())
-            )
+            row = {"key": key, **receipt.model_dump()}
+            call.connection.execute(insert_into(call.connection, notices), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.NOTIFY, key, post)

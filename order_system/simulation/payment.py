@@ -1,6 +1,6 @@
 """The simulated payment gateway."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from order_system.errors import PaymentDeclined
 from order_system.models import PaymentReceipt, RefundReceipt
@@ -16,18 +16,15 @@ class SimulatedPaymentGateway:
         self._switchboard = switchboard
 
     async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        async def capture(call: Call) -> PaymentReceipt:
-            stored = await _find_charge(call, key)
+        def capture(call: Call) -> PaymentReceipt:
+            stored = _find_charge(call, key)
             refusal = PaymentDeclined("the card was declined (simulated)") if stored is None else None
             call.meet_trouble([payment_method], refusal=refusal)
             if stored is not None:
                 return stored
             receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
-            await call.connection.execute(
-                insert_into(call.connection, charges).values(
-                    key=key, payment_method=payment_method, **receipt.model_dump()
-                )
-            )
+            row = {"key": key, "payment_method": payment_method, **receipt.model_dump()}
+            call.connection.execute(insert_into(call.connection, charges), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
@@ -36,9 +33,9 @@ class SimulatedPaymentGateway:
         """Leaves no trace when there is no such charge: it may still come, and gateways do not remember
         what they were asked to refund in vain."""
 
-        async def give_back(call: Call) -> RefundReceipt | None:
+        def give_back(call: Call) -> RefundReceipt | None:
             with_refund = select(charges, refunds.c.refund_id).outerjoin_from(charges, refunds)
-            charge = (await call.connection.execute(with_refund.where(charges.c.key == charge_key))).first()
+            charge = call.connection.execute(with_refund.where(charges.c.key == charge_key)).first()
             call.meet_trouble([] if charge is None else [charge.payment_method])
             if charge is None:
                 return None
@@ -46,7 +43,7 @@ class SimulatedPaymentGateway:
                 refund_id=id_from("re", charge_key), amount=charge.amount, currency=charge.currency
             )
             if charge.refund_id is None:
-                await call.connection.execute(
+                call.connection.execute(
                     insert_into(call.connection, refunds).values(
                         charge_key=charge_key, refund_id=receipt.refund_id, amount=receipt.amount
                     )
@@ -56,8 +53,12 @@ class SimulatedPaymentGateway:
         return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
 
 
-async def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
-    charge = (await call.connection.execute(select(charges).where(charges.c.key == key))).first()
+# Made once: to put a statement together costs more than to carry it out.
+_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
+
+
+def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
+    charge = call.connection.execute(_CHARGE, {"key": key}).first()
     if charge is None:
         return None
     return PaymentReceipt(charge_id=charge.charge_id, amount=charge.amount, currency=charge.currency)

@@ -5,19 +5,20 @@ first fault again. So a fault is caught, the count committed, and only then the 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from hashlib import blake2b
 from typing import TypeVar
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Executable, bindparam, func, select
+from sqlalchemy.engine import Connection
 
 from order_system.database import Database
 from order_system.errors import AnswerLost, BusinessError, NotReached
 from order_system.ids import split_key
 from order_system.simulation.behaviours import scripted_fault
-from order_system.simulation.faults import FaultKind, FaultRates, Operation, chance, draw_fault
-from order_system.simulation.tables import calls, insert_into, submissions
+from order_system.simulation.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
+from order_system.simulation.tables import calls, insert, insert_unless_there, submissions
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +32,7 @@ class Call:
     """One call under way: what the gateway's transaction needs of it."""
 
     def __init__(
-        self, connection: AsyncConnection, operation: Operation, number: int, random: FaultKind | None
+        self, connection: Connection, operation: Operation, number: int, random: FaultKind | None
     ) -> None:
         self.connection = connection
         self.answer_lost = False
@@ -65,22 +66,25 @@ class Switchboard:
         self._latency = latency
 
     async def put_through(
-        self, operation: Operation, key: str, carry_out: Callable[[Call], Awaitable[Answer]]
+        self, operation: Operation, key: str, carry_out: Callable[[Call], Answer]
     ) -> Answer:
         """Run `carry_out` in one transaction. Raises what it raises, or AnswerLost once it is committed.
 
         Half of the time passes on the way there and half on the way back, so that a caller who dies
         meanwhile leaves either case behind.
         """
-        order_id, submission, _ = split_key(key)
+        order_id, _, _ = split_key(key)
         one_way = self.latency(operation, order_id) / 2
         await _travel(one_way)
-        async with self.database.writing() as connection:
-            call = await self._count(connection, operation, key, order_id, submission)
+
+        def arrive(tx: Connection) -> tuple[Call, Answer | BusinessError | NotReached]:
+            call = self._count(tx, operation, key)
             try:
-                answer = await carry_out(call)
+                return call, carry_out(call)
             except (BusinessError, NotReached) as error:
-                answer = error
+                return call, error
+
+        call, answer = await self.database.write(arrive)
         await _travel(one_way)
         if call.answer_lost:
             raise AnswerLost(f"{operation}: no answer came (simulated)")
@@ -93,40 +97,50 @@ class Switchboard:
         least, most = self._latency
         return least + (most - least) * chance(self._seed, order_id, operation, "latency")
 
-    async def _count(
-        self, connection: AsyncConnection, operation: Operation, key: str, order_id: str, submission: str
-    ) -> Call:
+    def _count(self, tx: Connection, operation: Operation, key: str) -> Call:
         """Count the call. On PostgreSQL the counter's row also makes calls with the same key queue."""
-        number = await _submission_number(connection, order_id, submission)
-        upsert = insert_into(connection, calls).values(key=key, operation=operation, count=1)
-        counted = upsert.on_conflict_do_update(
-            index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
-        )
-        count = (await connection.execute(counted.returning(calls.c.count))).scalar_one()
-        random = draw_fault(
+        count = tx.execute(_counting(tx.dialect.name), {"key": key, "operation": operation}).scalar_one()
+        return Call(tx, operation, count, self._drawn(tx, operation, key, earlier_calls=count - 1))
+
+    def _drawn(
+        self, tx: Connection, operation: Operation, key: str, *, earlier_calls: int
+    ) -> FaultKind | None:
+        if self._faults.of(operation) == NEVER:
+            return None
+        order_id, submission, _ = split_key(key)
+        return draw_fault(
             self._faults,
             operation,
             seed=self._seed,
             order_id=order_id,
-            submission_number=number,
-            earlier_calls=count - 1,
+            submission_number=_submission_number(tx, order_id, submission),
+            earlier_calls=earlier_calls,
         )
-        return Call(connection, operation, count, random)
 
 
-async def _submission_number(connection: AsyncConnection, order_id: str, submission: str) -> int:
+@cache
+def _counting(dialect: str) -> Executable:
+    first = insert(dialect, calls).values(count=1)
+    counted = first.on_conflict_do_update(
+        index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
+    )
+    return counted.returning(calls.c.count)
+
+
+_OF_ORDER = submissions.c.order_id == bindparam("order_id")
+_NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
+_NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER)
+
+
+def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
     """1 for the first submission of an order that the world hears of, and so on. Not guarded by UNIQUE:
     two that came at the same instant would only draw alike."""
-    seen = submissions.c.order_id == order_id
-    known = select(submissions.c.number).where(seen, submissions.c.submission == submission)
-    number = await connection.scalar(known)
+    key = {"order_id": order_id, "submission": submission}
+    number = tx.scalar(_NUMBER, key)
     if number is None:
-        earlier = select(func.count()).select_from(submissions).where(seen).scalar_subquery()
-        arrival = insert_into(connection, submissions).values(
-            order_id=order_id, submission=submission, number=earlier + 1
-        )
-        await connection.execute(arrival.on_conflict_do_nothing())
-        return (await connection.execute(known)).scalar_one()
+        arrival = key | {"number": tx.scalar(_NEXT_NUMBER, {"order_id": order_id})}
+        tx.execute(insert_unless_there(tx, submissions), arrival)
+        return tx.execute(_NUMBER, key).scalar_one()
     return number
 
 

@@ -1,5 +1,7 @@
 """What the simulated outside world keeps. A UNIQUE key guards each effect, as a real gateway's would."""
 
+from functools import cache
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -13,7 +15,9 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
+
+Insert = postgresql.Insert | sqlite.Insert
 
 metadata = MetaData()
 
@@ -99,6 +103,21 @@ submissions = Table(
 """The order's first submission is 1, the next one 2. Faults are drawn by it, since IDs differ every time."""
 
 
-def insert_into(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(connection: Connection, table: Table) -> Insert:
     """An INSERT that knows ON CONFLICT, which SQLAlchemy has for each dialect apart."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert(connection.dialect.name, table)
+
+
+def insert_unless_there(connection: Connection, table: Table) -> Insert:
+    return _insert_unless_there(connection.dialect.name, table)
+
+
+# Made once each: to put a statement together costs more than to carry it out.
+@cache
+def insert(dialect: str, table: Table) -> Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def _insert_unless_there(dialect: str, table: Table) -> Insert:
+    return insert(dialect, table).on_conflict_do_nothing()

@@ -4,15 +4,15 @@ same goods wait for each other instead of deadlocking."""
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy.engine import Connection
 
 from order_system.errors import OutOfStock
 from order_system.models import CommitReceipt, OrderLine, Reservation
 from order_system.simulation.behaviours import OUT_OF_STOCK
 from order_system.simulation.faults import Operation
 from order_system.simulation.switchboard import Call, Switchboard, id_from
-from order_system.simulation.tables import insert_into, reservations, stock
+from order_system.simulation.tables import insert_into, insert_unless_there, reservations, stock
 
 GENEROUS_STOCK = 10_000_000
 """What a SKU that nobody has mentioned before turns out to have on hand."""
@@ -29,34 +29,28 @@ class SimulatedWarehouse:
 
     async def receive(self, sku: str, quantity: int) -> None:
         """Put new goods on the shelf; `quantity` more of them each time."""
-        async with self._switchboard.database.writing() as connection:
-            delivery = insert_into(connection, stock).values(
-                sku=sku, initial=quantity, on_hand=quantity, reserved=0, shipped=0
-            )
-            await connection.execute(
-                delivery.on_conflict_do_update(
-                    index_elements=[stock.c.sku],
-                    set_={"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity},
-                )
-            )
+
+        def shelve(tx: Connection) -> None:
+            more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
+            delivery = insert_into(tx, stock).on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
+            tx.execute(delivery, _shelf(sku, quantity))
+
+        await self._switchboard.database.write(shelve)
 
     async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
-        async def set_aside(call: Call) -> Reservation:
-            stored = await _find(call, key)
+        def set_aside(call: Call) -> Reservation:
+            stored = _find(call, key)
             skus = [line.sku for line in lines]
             refusal = OutOfStock(f"{skus[0]} is out of stock (simulated)") if stored is None else None
             call.meet_trouble(skus, refusal=refusal)
             if stored is not None:
                 return stored
-            async with call.connection.begin_nested():  # every line or none
+            with call.connection.begin_nested():  # every line or none
                 for sku, quantity in _by_sku(lines):
-                    await self._take(call.connection, sku, quantity)
+                    self._take(call.connection, sku, quantity)
             reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
-            await call.connection.execute(
-                insert_into(call.connection, reservations).values(
-                    key=key, state=RESERVED, **reservation.model_dump(mode="json")
-                )
-            )
+            row = {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")}
+            call.connection.execute(insert_into(call.connection, reservations), row)
             return reservation
 
         return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
@@ -64,15 +58,14 @@ class SimulatedWarehouse:
     async def release(self, reserve_key: str) -> Reservation | None:
         """Raises ValueError if the stock is committed: the parcel has left with it."""
 
-        async def put_back(call: Call) -> Reservation | None:
-            reservation = await _find(call, reserve_key)
+        def put_back(call: Call) -> Reservation | None:
+            reservation = _find(call, reserve_key)
             call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
             if reservation is None:
                 return None
-            if await _move(call.connection, reserve_key, RELEASED):
+            if _move(call.connection, reserve_key, RELEASED):
                 for sku, quantity in _by_sku(reservation.lines):
-                    back = {"reserved": stock.c.reserved - quantity, "on_hand": stock.c.on_hand + quantity}
-                    await call.connection.execute(update(stock).where(stock.c.sku == sku).values(back))
+                    call.connection.execute(_PUT_BACK, {"of_sku": sku, "quantity": quantity})
             return reservation
 
         return await self._switchboard.put_through(Operation.RELEASE, reserve_key, put_back)
@@ -80,50 +73,61 @@ class SimulatedWarehouse:
     async def commit(self, reserve_key: str) -> CommitReceipt:
         """Raises ValueError if nothing is reserved under the key."""
 
-        async def ship(call: Call) -> CommitReceipt:
-            reservation = await _find(call, reserve_key)
+        def ship(call: Call) -> CommitReceipt:
+            reservation = _find(call, reserve_key)
             call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
             if reservation is None:
                 raise ValueError(f"nothing was reserved under {reserve_key}")
-            if await _move(call.connection, reserve_key, COMMITTED):
+            if _move(call.connection, reserve_key, COMMITTED):
                 for sku, quantity in _by_sku(reservation.lines):
-                    gone = {"reserved": stock.c.reserved - quantity, "shipped": stock.c.shipped + quantity}
-                    await call.connection.execute(update(stock).where(stock.c.sku == sku).values(gone))
+                    call.connection.execute(_SHIP, {"of_sku": sku, "quantity": quantity})
             return CommitReceipt(reservation_id=reservation.reservation_id)
 
         return await self._switchboard.put_through(Operation.COMMIT, reserve_key, ship)
 
-    async def _take(self, connection: AsyncConnection, sku: str, quantity: int) -> None:
+    def _take(self, connection: Connection, sku: str, quantity: int) -> None:
         """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
-        take = (
-            update(stock)
-            .where(stock.c.sku == sku, stock.c.on_hand >= quantity)
-            .values(on_hand=stock.c.on_hand - quantity, reserved=stock.c.reserved + quantity)
-        )
-        if (await connection.execute(take)).rowcount:
+        taken = {"of_sku": sku, "quantity": quantity}
+        if connection.execute(_TAKE, taken).rowcount:
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
-            shelf = insert_into(connection, stock).values(
-                sku=sku, initial=found, on_hand=found, reserved=0, shipped=0
-            )
-            await connection.execute(shelf.on_conflict_do_nothing())
-            if (await connection.execute(take)).rowcount:
+            connection.execute(insert_unless_there(connection, stock), _shelf(sku, found))
+            if connection.execute(_TAKE, taken).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
 
 
-async def _find(call: Call, key: str) -> Reservation | None:
-    row = (await call.connection.execute(select(reservations).where(reservations.c.key == key))).first()
+# Made once: to put a statement together costs more than to carry it out.
+_QUANTITY = bindparam("quantity", type_=BigInteger)
+_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
+_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
+    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+)
+_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
+_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
+_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
+_LEAVE_RESERVED = (
+    update(reservations)
+    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
+    .values(state=bindparam("new_state"))
+)
+
+
+def _shelf(sku: str, found: int) -> dict[str, str | int]:
+    return {"sku": sku, "initial": found, "on_hand": found, "reserved": 0, "shipped": 0}
+
+
+def _find(call: Call, key: str) -> Reservation | None:
+    row = call.connection.execute(_RESERVATION, {"key": key}).first()
     return None if row is None else Reservation(reservation_id=row.reservation_id, lines=row.lines)
 
 
-async def _move(connection: AsyncConnection, key: str, state: str) -> bool:
+def _move(connection: Connection, key: str, state: str) -> bool:
     """Whether the reservation goes to `state` now. Raises ValueError if it is in the other final state."""
-    leave_reserved = update(reservations).where(reservations.c.key == key, reservations.c.state == RESERVED)
-    if (await connection.execute(leave_reserved.values(state=state))).rowcount:
+    if connection.execute(_LEAVE_RESERVED, {"of_key": key, "new_state": state}).rowcount:
         return True
-    current = await connection.scalar(select(reservations.c.state).where(reservations.c.key == key))
+    current = connection.execute(_RESERVATION, {"key": key}).one().state
     if current != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
     return False

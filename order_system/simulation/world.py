@@ -1,8 +1,9 @@
 """The simulated outside world in one piece, and its statement of accounts."""
 
 from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
 
-from order_system.database import Database
+from order_system.database import Database, OverDatabase, reads
 from order_system.messages import NoticeKind
 from order_system.ports import (
     ChargeEntry,
@@ -21,7 +22,7 @@ from order_system.simulation.tables import charges, notices, refunds, reservatio
 from order_system.simulation.warehouse import SimulatedWarehouse
 
 
-class SimulatedWorld:
+class SimulatedWorld(OverDatabase):
     """A payment gateway, a warehouse, a carrier and a mailer that keep their books in `database`.
 
     `latency` is the least and the most time that a call takes, in seconds. With `strict_stock` only goods
@@ -37,39 +38,31 @@ class SimulatedWorld:
         latency: tuple[float, float] = (0.0, 0.0),
         strict_stock: bool = False,
     ) -> None:
+        super().__init__(database)
         switchboard = Switchboard(database, faults=faults, seed=seed, latency=latency)
         self.payments = SimulatedPaymentGateway(switchboard)
         self.warehouse = SimulatedWarehouse(switchboard, strict_stock=strict_stock)
         self.carrier = SimulatedCarrier(switchboard)
         self.mailer = SimulatedMailer(switchboard)
-        self._database = database
 
-    async def statement(self) -> Statement:
+    @reads
+    def statement(self, tx: Connection) -> Statement:
         """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
         refunded = func.coalesce(refunds.c.amount, 0).label("refunded")
         all_charges = select(charges.c.key, charges.c.amount, refunded).outerjoin_from(charges, refunds)
         labels = select(shipments).where(shipments.c.label_id.is_not(None))
-        async with self._database.reading() as connection:
-            return Statement(
-                charges=tuple(
-                    ChargeEntry(row.key, row.amount, row.refunded)
-                    for row in await connection.execute(all_charges)
-                ),
-                reservations=tuple(
-                    ReservationEntry(
-                        row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)
-                    )
-                    for row in await connection.execute(select(reservations))
-                ),
-                shipments=tuple(
-                    ShipmentEntry(row.label_key, row.state) for row in await connection.execute(labels)
-                ),
-                notices=tuple(
-                    NoticeEntry(row.key, NoticeKind(row.kind))
-                    for row in await connection.execute(select(notices))
-                ),
-                stock=tuple(
-                    StockEntry(row.sku, row.initial, row.on_hand, row.reserved, row.shipped)
-                    for row in await connection.execute(select(stock))
-                ),
-            )
+        return Statement(
+            charges=tuple(ChargeEntry(row.key, row.amount, row.refunded) for row in tx.execute(all_charges)),
+            reservations=tuple(
+                ReservationEntry(
+                    row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)
+                )
+                for row in tx.execute(select(reservations))
+            ),
+            shipments=tuple(ShipmentEntry(row.label_key, row.state) for row in tx.execute(labels)),
+            notices=tuple(NoticeEntry(row.key, NoticeKind(row.kind)) for row in tx.execute(select(notices))),
+            stock=tuple(
+                StockEntry(row.sku, row.initial, row.on_hand, row.reserved, row.shipped)
+                for row in tx.execute(select(stock))
+            ),
+        )

@@ -21,6 +21,8 @@ WAITS = (
     "WORKER_DRAIN",
     "DATABASE_BUSY",
     "PAGE_ATTEMPT",
+    "PAGE_HEARTBEAT",
+    "FILE_HEARTBEAT",
     "KEYS_HEARTBEAT",
 )
 STICKY = timedelta(seconds=10)

@@ -78,7 +78,7 @@ NO_FENCE = Plant(
         ),
         Change(
             "order_system/book_journal.py",
-            "    if status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:",
+            "    if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:",
             "    if False:",
         ),
     ),
@@ -91,7 +91,7 @@ NO_UNIQUE_KEY = Plant(
     (
         Change(
             "order_system/simulation/payment.py",
-            "            stored = await _find_charge(call, key)\n",
+            "            stored = _find_charge(call, key)\n",
             "            stored = None\n",
         ),
     ),
@@ -187,8 +187,8 @@ REFUND_WITHOUT_VERDICT = Plant(
         ),
         Change(
             "order_system/book.py",
-            "            if needs_verdict and not _may_be_given_back(journal):\n",
-            "            if False:\n",
+            "        if needs_verdict and not _may_be_given_back(journal):\n",
+            "        if False:\n",
         ),
     ),
     (Fault("after dispatch", (Blow.ERROR,) * attempts_at("dispatch")),),

@@ -1,12 +1,10 @@
 """Ports, wrapped: each call passes two named points, before it is made and after it has been answered."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from order_system.database import Database
 from order_system.ids import split_key
@@ -94,16 +92,8 @@ def refusing_database(stage: Stage) -> type[Database]:
             raise OperationalError("connect (chaos)", None, Exception("the database refuses connections"))
 
     class RefusingDatabase(Database):
-        @asynccontextmanager
-        async def writing(self) -> AsyncGenerator[AsyncConnection]:
+        async def _on_a_thread(self, threads: Any, transaction: Any) -> Any:
             check()
-            async with super().writing() as connection:
-                yield connection
-
-        @asynccontextmanager
-        async def reading(self) -> AsyncGenerator[AsyncConnection]:
-            check()
-            async with super().reading() as connection:
-                yield connection
+            return await super()._on_a_thread(threads, transaction)
 
     return RefusingDatabase

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from order_system.devserver import EmbeddedServer
 from tests.chaos.arena import open_arena
@@ -28,9 +29,8 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
         async with open_arena(
             folder, pace=plant.pace, task_queue=folder.name, source=source, address=dev_server.address
         ) as arena:
-            async with arena.system.database.writing() as connection:
-                for statement in plant.statements:
-                    await connection.execute(text(statement))
+            for statement in plant.statements:
+                await arena.system.database.write(Connection.execute, text(statement))
             run = await run_plan(plan, arena, workers=1, in_flight=20, patience=PATIENCE_SECONDS)
             assert {entry.order_id for entry in run.fired} == {subject for subject, _ in plan.faults}
             # Workflows with a bug in them: that their histories do not replay with ours proves nothing.

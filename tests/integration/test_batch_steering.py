@@ -2,9 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from order_system import policy
 from order_system.batches import BatchRequest, BatchStatus
@@ -133,6 +135,35 @@ async def test_orders_of_an_earlier_run_are_cancelled_too(
     assert counts.fulfilled >= 1
     assert counts.not_started > 0
     await shop.assert_clean()
+
+
+async def test_orders_are_cancelled_though_one_of_them_is_terminated_at_that_very_moment(
+    shop: BatchShop, tmp_path: Path
+) -> None:
+    """In one task of the batch: to cancel a child that has been terminated would fail that task for ever."""
+    name = f"terminated-{shop.task_queue}"
+    ids = [f"{name}-{number}" for number in range(2)]
+    file = write_orders(tmp_path / "orders.csv", [row(order_id) for order_id in ids])
+    shop.stage.unreachable("reserve")
+    async with asyncio.timeout(SECONDS):
+        async with shop.open():
+            await shop.batches.start(await shop.request(name, file))
+            for order_id in ids:
+                began = shop.temporal.get_workflow_handle(f"inventory-{order_id}")
+
+                async def it_began(began: WorkflowHandle[Any, Any] = began) -> bool:
+                    try:
+                        return bool(await began.describe())
+                    except RPCError:
+                        return False
+
+                await eventually(it_began, SECONDS, f"{order_id} to reserve")
+        await shop.temporal.get_workflow_handle(order_workflow_id(ids[0])).terminate()
+        await shop.batches.cancel(name, orders_too=True)
+        async with shop.open():
+            last = await shop.followed(name)
+    assert (last.status, last.counts.cancelled, last.counts.failed) == (BatchStatus.CANCELLED, 1, 1)
+    assert_adds_up(last)
 
 
 async def open_orders(shop: BatchShop, ids: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,24 @@ async def test_a_file_that_changes_on_the_way_ends_the_batch_after_its_orders(
     assert last.counts.fulfilled >= 1
     assert last.counts.fulfilled + last.counts.not_started == last.counts.valid < 6
     await shop.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("call", "heartbeat"), [("verify", "FILE_HEARTBEAT"), ("read_page", "PAGE_HEARTBEAT")]
+)
+async def test_a_file_whose_reader_has_died_is_read_again_long_before_its_time_is_up(
+    shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, heartbeat: str
+) -> None:
+    monkeypatch.setattr(policy, heartbeat, timedelta(seconds=1))
+    monkeypatch.setattr(policy, "PAGE_ATTEMPT", policy.FILE_ATTEMPT)
+    name = f"died-{call.replace('_', '-')}-{shop.task_queue}"
+    file = write_orders(tmp_path / "orders.csv", [row(f"{name}-1")])
+    silent = shop.stage.hold(f"before {call}")
+    async with shop.open(), asyncio.timeout(SECONDS):
+        progress = await shop.run(await shop.request(name, file))
+        silent.let_go()
+    assert progress.counts.fulfilled == 1
+    assert shop.stage.calls[f"before {call}"] == 2
 
 
 async def test_a_look_up_that_fails_is_retried_and_never_reads_as_new(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from order_system.book import SqlOrderBook
 from order_system.connection import connect
@@ -170,7 +171,7 @@ async def test_a_conflict_stops_the_whole_file_and_the_same_content_is_not_charg
 
 
 async def book_knows(shop: Env, order_id: str) -> bool:
-    database = Database(f"sqlite+aiosqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
+    database = Database(f"sqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
     try:
         return order_id in await SqlOrderBook(database).find([order_id])
     finally:
@@ -292,12 +293,10 @@ async def test_the_audit_needs_no_server_and_finds_what_was_planted(
 ) -> None:
     env = {"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
     clean = starter("audit", env=env)
-    async with sqlite_database.writing() as connection:
-        await connection.execute(
-            charges.insert().values(
-                key="ORDER-1:nobody:charge", charge_id="ch", amount=1, currency="USD", payment_method="pm"
-            )
-        )
+    stray = charges.insert().values(
+        key="ORDER-1:nobody:charge", charge_id="ch", amount=1, currency="USD", payment_method="pm"
+    )
+    await sqlite_database.write(Connection.execute, stray)
     broken = starter("audit", "--json", env=env)
 
     assert clean.code == 0

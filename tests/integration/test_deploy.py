@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from order_system.database import Database
 from tests.fixtures.postgresql import SUPERUSER, PostgresServer, find_programs
@@ -31,12 +32,9 @@ async def test_the_orders_database_belongs_to_a_role_that_may_migrate_it(
     database = Database(f"postgresql+psycopg://orders:any@127.0.0.1:{postgres_server.port}/orders")
     try:
         await database.migrate()
-        async with database.reading() as connection:
-            role = await connection.scalar(
-                text("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")
-            )
-            assert role is False
-            assert await connection.scalar(text("SELECT count(*) FROM book_submissions")) == 0
+        role = text("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")
+        assert await database.read(Connection.scalar, role) is False
+        assert await database.read(Connection.scalar, text("SELECT count(*) FROM book_submissions")) == 0
     finally:
         await database.dispose()
         postgres_server.drop("orders")

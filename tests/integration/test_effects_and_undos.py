@@ -1,6 +1,7 @@
 """Activities, book and world together, in exact orders of events; on SQLite and on PostgreSQL."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -238,22 +239,28 @@ async def test_fifty_submissions_at_once_open_one(parts: Parts) -> None:
     assert len((await parts.world.statement()).charges) == 1
 
 
-async def test_a_sibling_that_opens_between_two_looks_at_the_book_is_found_open(
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Between the look of the next attempt to open, and its insert. On SQLite nothing can."""
+    look, loop = book_reading.submissions_of, asyncio.get_running_loop()
+
+    def look_away(*args: Any) -> Any:
+        monkeypatch.setattr(book_reading, "submissions_of", look)
+        seen = look(*args)
+        asyncio.run_coroutine_threadsafe(happens(), loop).result(PATIENCE_SECONDS)
+        return seen
+
+    monkeypatch.setattr(book_reading, "submissions_of", look_away)
+
+
+async def test_a_sibling_that_opens_between_look_and_insert_is_found_open(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not taken for one that has come and gone. On SQLite writers wait for each other, so it cannot be."""
+    """Not taken for one that has come and gone."""
     database = Database(postgresql_url)
     book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
     attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
     sibling, opening = a_submission(order, "sibling"), Opening(total=order.total, currency=order.currency)
-    look = book_reading.any_opened_since
-
-    async def after_the_sibling_has_opened(*args: Any) -> bool:
-        monkeypatch.setattr(book_reading, "any_opened_since", look)
-        await book.open_and_claim_charge(sibling, attempt, opening)
-        return await look(*args)
-
-    monkeypatch.setattr(book_reading, "any_opened_since", after_the_sibling_has_opened)
+    meanwhile(monkeypatch, lambda: book.open_and_claim_charge(sibling, attempt, opening))
     answer = await book.open_and_claim_charge(a_submission(order, "late"), attempt, opening)
     assert answer == OlderSubmissionOpen(older=sibling)
     await database.dispose()
@@ -262,24 +269,21 @@ async def test_a_sibling_that_opens_between_two_looks_at_the_book_is_found_open(
 async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_successor(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both of its looks came before its successor opened. On SQLite writers wait for each other."""
+    """Its look came before its successor opened."""
     database = Database(postgresql_url)
     book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
     attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
     successor, opening = a_submission(order, "successor"), Opening(total=order.total, currency=order.currency)
-    look = book_reading.submission_of
 
-    async def after_the_successor_is_fulfilled(*args: Any, **options: Any) -> Any:
-        monkeypatch.setattr(book_reading, "submission_of", look)
+    async def the_successor_is_fulfilled() -> None:
         await book.open_and_claim_charge(successor, attempt, opening)
         paid = PaymentReceipt(charge_id="ch_1", amount=order.total, currency=order.currency)
         await book.record(successor, Effect.CHARGE, paid, now)
         await book.claim(successor, Effect.DISPATCH, attempt)
         parcel = DispatchReceipt(carrier="DHL", tracking_number="1")
         await book.fulfil(successor, dispatch=parcel, commit=CommitReceipt(reservation_id="r"), at=now)
-        return await look(*args, **options)
 
-    monkeypatch.setattr(book_reading, "submission_of", after_the_successor_is_fulfilled)
+    meanwhile(monkeypatch, the_successor_is_fulfilled)
     answer = await book.open_and_claim_charge(a_submission(order, "zombie"), attempt, opening)
     assert isinstance(answer, AlreadyFulfilled)
     await database.dispose()

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, text
+from sqlalchemy import Connection, Select, text
 from sqlalchemy.dialects import sqlite
 
 from order_system.batches import Fate
@@ -274,8 +274,11 @@ QUERIES: dict[str, tuple[Select[Any], str]] = {
 async def test_every_list_walks_an_index_and_sorts_nothing(sqlite_database: Database, name: str) -> None:
     query, index = QUERIES[name]
     statement = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-    async with sqlite_database.reading() as tx:
-        plan = [row.detail for row in await tx.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+
+    def explained(tx: Connection) -> list[str]:
+        return [row.detail for row in tx.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+
+    plan = await sqlite_database.read(explained)
 
     assert any(index in step for step in plan), plan
     assert [step for step in plan if step.startswith("SCAN book_") and "USING" not in step] == [], plan

@@ -13,9 +13,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, event, insert, inspect
+from sqlalchemy import Connection, Engine, event, insert, inspect
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from order_system import book_tables
 from order_system.database import MIGRATIONS, Database
@@ -42,7 +41,7 @@ asyncio.run(migrate())
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        return f"sqlite:///{tmp_path / 'empty.db'}"
     return request.getfixturevalue("empty_postgresql_url")
 
 
@@ -94,8 +93,7 @@ async def test_the_migrated_schema_is_what_the_code_knows(database: Database) ->
     def compare(connection: Connection) -> list[Any]:
         return compare_metadata(MigrationContext.configure(connection), METADATA)
 
-    async with database.writing() as connection:
-        assert await connection.run_sync(compare) == []
+    assert await database.write(compare) == []
 
 
 async def test_nothing_is_missing_that_alembic_does_not_compare(empty_database: Database) -> None:
@@ -113,11 +111,10 @@ async def test_nothing_is_missing_that_alembic_does_not_compare(empty_database: 
             metadata.create_all(connection)
         return describe(connection)
 
-    async with empty_database.writing() as connection:
-        by_migration = await connection.run_sync(migrated)
-        assert by_migration == await connection.run_sync(created)
-        indexes = by_migration["book_submissions"]["indexes"]
-        assert "'open'" in str(indexes["book_one_live"])
+    by_migration = await empty_database.write(migrated)
+    assert by_migration == await empty_database.write(created)
+    indexes = by_migration["book_submissions"]["indexes"]
+    assert "'open'" in str(indexes["book_one_live"])
 
 
 async def test_each_revision_can_be_left_and_entered_again(database: Database) -> None:
@@ -128,15 +125,16 @@ async def test_each_revision_can_be_left_and_entered_again(database: Database) -
         command.upgrade(config_for(connection), "head")
         assert before == describe(connection)
 
-    async with database.writing() as connection:
-        await connection.run_sync(down_and_up)
+    await database.write(down_and_up)
 
 
 async def test_a_database_that_is_up_to_date_is_left_alone(database: Database) -> None:
     statements: list[str] = []
 
-    async with database.writing() as connection:
-        engine = connection.sync_connection.engine
+    def engine_of(connection: Connection) -> Engine:
+        return connection.engine
+
+    engine = await database.write(engine_of)
 
     @event.listens_for(engine, "before_cursor_execute")
     def remember(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -182,18 +180,16 @@ def test_several_processes_migrate_the_same_empty_database(empty_url: str) -> No
 
 @pytest.mark.parametrize("status", ["open", "fulfilled"])
 async def test_an_order_has_one_open_and_one_fulfilled_submission(database: Database, status: str) -> None:
-    async def submit(connection: AsyncConnection, submission: str, status: str) -> None:
+    async def submit(submission: str, status: str) -> None:
         row = {"order_id": "ORDER-001", "submission": submission, "status": status, "fingerprint": "f"}
         row |= {"namespace": "default", "opened_at": datetime.now(UTC)}
-        await connection.execute(insert(book_tables.submissions).values(row))
+        await database.write(Connection.execute, insert(book_tables.submissions).values(row))
 
-    async with database.writing() as connection:
-        await submit(connection, "first", status)
-        await submit(connection, "failed", "failed")
-        await submit(connection, "failed again", "failed")
+    await submit("first", status)
+    await submit("failed", "failed")
+    await submit("failed again", "failed")
     with pytest.raises(IntegrityError):
-        async with database.writing() as connection:
-            await submit(connection, "second", status)
+        await submit("second", status)
 
 
 @pytest.mark.parametrize(
@@ -204,5 +200,4 @@ async def test_an_order_has_one_open_and_one_fulfilled_submission(database: Data
 async def test_stock_that_does_not_add_up_is_refused(database: Database, amiss: dict[str, int]) -> None:
     row = {"sku": "LAPTOP-789", "initial": 10, "on_hand": 10, "reserved": 0, "shipped": 0, **amiss}
     with pytest.raises(IntegrityError):
-        async with database.writing() as connection:
-            await connection.execute(insert(world_tables.stock).values(row))
+        await database.write(Connection.execute, insert(world_tables.stock).values(row))

@@ -378,6 +378,26 @@ async def test_a_child_that_is_terminated_alone_fails_the_order(shop: Shop, step
     await shop.assert_clean()
 
 
+async def test_a_cancel_that_arrives_together_with_the_termination_of_a_child_undoes_the_order(
+    shop: Shop,
+) -> None:
+    """In one task: the SDK's core has a child that it knows as terminated be cancelled no more, and a parent
+    that tried would fail that task for ever (found by chaos, seed 4)."""
+    order = an_order()
+    shop.stage.unreachable("buy_label")
+    async with shop.open():
+        await shop.client.submit(order)
+        await eventually(lambda: shop.stage.called("before buy_label"), WAIT_SECONDS, "shipping to begin")
+    shop.stage.mend()
+    await shop.temporal.get_workflow_handle(step_workflow_id(Step.SHIPPING, order.order_id)).terminate()
+    await shop.handle(order).cancel()
+    async with shop.open():
+        progress = await watched(shop, order)
+    assert (progress.status, progress.failed_step) == (OrderStatus.CANCELLED, None)
+    (await shop.accounts(order)).assert_undone()
+    await shop.assert_clean()
+
+
 # --- a bug in workflow code -----------------------------------------------------------------------
 
 

@@ -35,9 +35,9 @@ async def test_no_fence(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A charge is stalled before its claim until after the fence, and claims all the same."""
     real_claim = book_module.claim_entry
 
-    async def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
+    def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
         try:
-            return await real_claim(tx, ref, effect, *args)
+            return real_claim(tx, ref, effect, *args)
         except Fenced:
             return JournalEntry(effect, EffectState.CLAIMED, 1, 1, None, None, None, None, None, None)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.engine import Connection
 
 from activities.batch import BatchActivities
 from order_system.batch_book import SqlBatchBook
@@ -56,18 +57,16 @@ async def test_what_runs_under_the_id_decides(
 ) -> None:
     book = SqlBatchBook(sqlite_database)
     await book.note_orders(BATCH, RUN, [NotedOrder(ORDER, 2, 2)])
-    async with sqlite_database.writing() as tx:
-        for at, (fingerprint, status) in enumerate(in_book):
-            await tx.execute(
-                insert(submissions).values(
-                    order_id=ORDER,
-                    submission=f"submission-{at}",
-                    fingerprint=fingerprint,
-                    namespace="default",
-                    status=status,
-                    opened_at=NOW + timedelta(seconds=at),
-                )
-            )
+    for at, (fingerprint, status) in enumerate(in_book):
+        row = {
+            "order_id": ORDER,
+            "submission": f"submission-{at}",
+            "fingerprint": fingerprint,
+            "namespace": "default",
+            "status": status,
+            "opened_at": NOW + timedelta(seconds=at),
+        }
+        await sqlite_database.write(Connection.execute, insert(submissions).values(row))
     activities = BatchActivities(book, OrderFiles([str(tmp_path)]), OnServer(on_server))
 
     decided = await activities.decide_refused(

@@ -11,13 +11,14 @@ from order_system import policy
 from order_system.connection import connect
 from order_system.database import Database
 from order_system.devserver import EmbeddedServer
-from order_system.errors import OrderSystemError, OutOfStock, SearchAttributesMissing
+from order_system.errors import OrderSystemError, OutOfStock, SearchAttributesMissing, ServerUnreachable
 from order_system.ids import Step, order_workflow_id, step_workflow_id
 from order_system.messages import OrderStatus
 from order_system.models import Order
 from order_system.registration import register_search_attributes
 from order_system.search_attributes import BATCH_NAME, FAILED_STEP, KINDS, ORDER_ID, ORDER_STATUS
 from tests.fixtures.batch_shop import BatchShop, row, write_orders
+from tests.fixtures.forwarding import forwarded, unused_port
 from tests.fixtures.shop import Handle, Shop, an_order
 from tests.fixtures.waiting import eventually
 
@@ -139,3 +140,12 @@ async def test_a_worker_does_not_start_where_one_is_of_another_type(tmp_path: Pa
         client = await connect(server.address)
         with pytest.raises(SearchAttributesMissing, match="OrderId of namespace default is not of type"):
             await register_search_attributes(client)
+
+
+async def test_a_server_that_goes_away_meanwhile_is_no_refusal(dev_server: EmbeddedServer) -> None:
+    port = unused_port()
+    async with forwarded(port, int(dev_server.address.partition(":")[2])):
+        client = await connect(f"127.0.0.1:{port}")
+        await register_search_attributes(client)
+    with pytest.raises(ServerUnreachable, match="has gone away"):
+        await register_search_attributes(client)

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from temporalio.client import Client
 
 from order_system.audit import audit
@@ -14,6 +15,8 @@ from order_system.database import Database
 from order_system.devserver import EmbeddedServer
 from order_system.messages import OrderStatus
 from order_system.simulation.world import SimulatedWorld
+from tests.fixtures.command_line import Running
+from tests.fixtures.forwarding import forwarded, unused_port
 from tests.fixtures.shop import Accounts, an_order
 from tests.fixtures.waiting import eventually
 from tests.fixtures.worker_process import worker_process
@@ -91,7 +94,7 @@ async def test_told_to_stop_it_finishes_what_runs_and_exits_with_0(
 
         await eventually(claimed, SECONDS, "the charge to be under way")
         worker.send_signal(stop)
-        assert await asyncio.wait_for(worker.wait(), SECONDS) == 0
+        assert await asyncio.wait_for(worker.wait(), SECONDS) == 0, log.read_text()[-3000:]
 
     record = (await book.find([order.order_id]))[order.order_id]
     charge = next(iter((await book.journal(record.ref)).values()))
@@ -114,6 +117,40 @@ async def test_it_waits_for_a_server_that_is_down_and_says_so(
     await asyncio.wait([starting])
     assert "127.0.0.1:1" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+async def test_it_waits_for_a_database_that_is_down_until_it_is_there(
+    environment: dict[str, str], postgresql_url: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "worker.log"
+    there = make_url(postgresql_url)
+    port = unused_port()
+    down = there.set(port=port).render_as_string(hide_password=False)
+    starting = asyncio.create_task(_started(log, {**environment, "ORDER_DATABASE_URL": down}))
+
+    async def waiting() -> bool:
+        return log.exists() and "waiting for the database" in log.read_text()
+
+    await eventually(waiting, SECONDS, "the worker to wait")
+    async with forwarded(port, there.port or 0):
+        await asyncio.wait_for(starting, SECONDS)
+    assert f"{port} failed: Connection refused" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+async def test_a_worker_that_waits_for_its_database_can_be_stopped(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    nowhere = {**environment, "ORDER_DATABASE_URL": "postgresql+psycopg://orders@127.0.0.1:1/orders"}
+    worker = await asyncio.to_thread(Running, "worker.py", env=nowhere)
+    await asyncio.to_thread(_reads_until, worker, "waiting for the database")
+    worker.process.send_signal(signal.SIGTERM)
+    assert (await asyncio.to_thread(worker.finished)).code == 0
+
+
+def _reads_until(worker: Running, words: str) -> None:
+    assert worker.process.stderr is not None
+    assert any(words in line for line in worker.process.stderr)
 
 
 async def _started(log: Path, environment: dict[str, str]) -> None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from unittest.mock import patch
 
+from sqlalchemy.engine import Connection
+
 from activities import attempts as activities_attempts
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
@@ -20,9 +22,9 @@ from order_system.ports import Ledger, Statement
 from order_system.reconciliation_book import SqlReconciliationBook
 from order_system.simulation.tables import metadata as world_tables
 from order_system.simulation.world import SimulatedWorld
-from tests.properties import inline_sqlite
 from tests.properties.attempts import Attempt, Fate, LedBook, LedGateways
 from tests.properties.gateways import Gateways, Request
+from tests.properties.inline_sqlite import InlineDatabase
 from tests.properties.model import Model
 from tests.properties.virtual_time import NOON, Clock, VirtualTimeLoop
 
@@ -47,19 +49,13 @@ class Bench:
         self.model = Model(on_hand=dict(stock or {}))
         self.gateways = Gateways(self.world, self.model)
         self.in_flight: list[Request] = []
-        self.run(self._empty_tables())
+        self.run(self.database.write(_empty_tables))
         for sku, quantity in self.model.on_hand.items():
             self.run(self.world.warehouse.receive(sku, quantity))
 
-    async def _empty_tables(self) -> None:
-        async with self.database.writing() as tx:
-            for metadata in (book_tables, world_tables):
-                for table in reversed(metadata.sorted_tables):
-                    await tx.exec_driver_sql(f"DELETE FROM {table.name}")
-
     def execute(self, *statements: str) -> None:
         """Outside of any transaction."""
-        connection = self.database._engine.sync_engine.raw_connection()
+        connection = self.database._engine.raw_connection()
         for statement in statements:
             connection.driver_connection.execute(statement)
         connection.close()
@@ -105,11 +101,17 @@ class Bench:
         return self.run(both())
 
 
+def _empty_tables(tx: Connection) -> None:
+    for metadata in (book_tables, world_tables):
+        for table in reversed(metadata.sorted_tables):
+            tx.exec_driver_sql(f"DELETE FROM {table.name}")
+
+
 @contextmanager
 def a_bench() -> Iterator[Bench]:
     clock = Clock()
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(clock)) as runner:
-        database = Database(inline_sqlite.URL)
+        database = InlineDatabase()
         runner.run(database.migrate())
         with patch.object(activities_attempts, "Attempt", clock.attempt_type()):
             yield Bench(runner.get_loop(), clock, database)

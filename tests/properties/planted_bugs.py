@@ -20,9 +20,9 @@ def no_fence(_: Bench) -> Iterator[None]:
     """A claim is granted all the same."""
     granted = book_module.claim_entry
 
-    async def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
+    def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
         try:
-            return await granted(tx, ref, effect, *args)
+            return granted(tx, ref, effect, *args)
         except Fenced:
             return JournalEntry(effect, EffectState.CLAIMED, 1, 1, None, None, None, None, None, None)
 
@@ -34,7 +34,7 @@ def no_fence(_: Bench) -> Iterator[None]:
 def no_unique_key(bench: Bench) -> Iterator[None]:
     """The payment gateway takes no notice of the key: whoever asks twice pays twice."""
 
-    async def never_seen_before(*_: Any) -> None:
+    def never_seen_before(*_: Any) -> None:
         return None
 
     columns = ", ".join(f"{column.name} {column.type}" for column in charges.columns)

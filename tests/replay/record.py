@@ -263,7 +263,7 @@ def without_machine_details(value: Any) -> Any:
 async def main(names: list[str]) -> None:
     HISTORIES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite+aiosqlite:///{folder}/orders.db")
+        database = Database(f"sqlite:///{folder}/orders.db")
         await database.prepare()
         async with EmbeddedServer(Path(folder), port=0, ui_port=0, headless=True) as server:
             for story in STORIES:

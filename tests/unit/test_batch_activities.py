@@ -1,16 +1,18 @@
 """What a batch's activities decide, over a book of a few lines."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities.batch import BatchActivities
 from order_system import policy
 from order_system.batch_files.columns import parse_mapping
+from order_system.batch_files.inspection import CHUNK_BYTES
 from order_system.batch_ports import NotedOrder
-from order_system.batches import BatchCounts, Fate, LookUpRequest, PageRequest
+from order_system.batches import BatchCounts, BatchOpening, BatchRequest, Fate, LookUpRequest, PageRequest
 from order_system.csv_orders import OrderFiles
 from order_system.journal import SubmissionRecord, SubmissionStatus
 from order_system.models import SubmissionRef
@@ -23,10 +25,13 @@ CONSTANTS = (
 
 
 class FewLines:
-    """What reading a page and looking orders up asks of the book, and no more."""
+    """What opening a batch, reading a page and looking orders up ask of the book, and no more."""
 
     def __init__(self, *known: SubmissionRecord) -> None:
         self.known = {record.ref.order_id: record for record in known}
+
+    async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
+        pass
 
     async def note_orders(self, batch: str, run: str, orders: Sequence[NotedOrder]) -> dict[str, int]:
         return {order.order_id: order.first_line for order in orders}
@@ -85,7 +90,7 @@ async def test_a_page_of_very_short_rows_is_cut_to_what_a_message_bears(tmp_path
             page_bytes=policy.BATCH_PAGE_BYTES,
             only_failed=False,
         )
-        page = await activities.read_page(request)
+        page = await ActivityEnvironment().run(activities.read_page, request)
         assert 0 < len(page.start) <= policy.BATCH_PAGE_ORDERS
         assert len(page.model_dump_json()) < 1_000_000
         starts += [order.order_id for order in page.start]
@@ -94,3 +99,35 @@ async def test_a_page_of_very_short_rows_is_cut_to_what_a_message_bears(tmp_path
             break
     assert starts == [f"A{n}" for n in range(1_000)]
     assert (counts.valid, counts.not_started, counts.bytes_read) == (1_000, 1_000, ref.size)
+
+
+@pytest.mark.parametrize(("every", "told"), [(timedelta(0), 5), (timedelta(hours=1), 1)])
+async def test_a_pass_over_a_file_beats_as_it_gets_on_but_not_too_often(
+    every: timedelta, told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "HEARTBEAT_EVERY", every)
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id,sku,quantity,unit_price\n" + "A1,B,1,1.00\n" * (3 * CHUNK_BYTES // 12))
+    files, beats = OrderFiles([str(tmp_path)]), list[object]()
+    reference = await files.inspect(str(file), mapping=parse_mapping(CONSTANTS))
+    opening = BatchOpening(batch="b", run="r", request=BatchRequest(name="b", file=reference))
+
+    environment = ActivityEnvironment()
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    await environment.run(BatchActivities(FewLines(), files, NothingKnown()).open_batch, opening)
+
+    assert len(beats) == told, "the file is of three pieces and a bit; at its end nothing is read"
+
+
+async def test_reading_a_page_beats(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id,sku,quantity,unit_price\nA1,B,1,1.00\n")
+    files, beats = OrderFiles([str(tmp_path)]), list[object]()
+    reference = await files.inspect(str(file), mapping=parse_mapping(CONSTANTS))
+    request = PageRequest(
+        batch="b", run="r", file=reference, position=None, page_bytes=100, only_failed=False
+    )
+    environment = ActivityEnvironment()
+    environment.on_heartbeat = lambda *details: beats.append(details)
+    await environment.run(BatchActivities(FewLines(), files, NothingKnown()).read_page, request)
+    assert len(beats) == 3, "once it was read, noted, looked up"

@@ -146,7 +146,7 @@ def test_the_exit_code_says_whether_all_bounds_hold(
         (["plan", "--rows", "0"], "--rows"),
         (["batches", "--shorts", "1"], "--shorts"),
         (["plan", "--json", "/nowhere/figures.json"], "/nowhere/figures.json cannot be written"),
-        (["--markdown", "README.md"], "README.md has no place for batches"),
+        (["--markdown", "README.md"], "README.md has no place for orders"),
     ],
 )
 def test_misuse_is_told_in_one_line_before_anything_is_measured(

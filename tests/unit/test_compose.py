@@ -42,7 +42,7 @@ def test_it_is_a_compose_file() -> None:
 def test_a_worker_is_given_longer_than_it_drains(services: dict[str, Any]) -> None:
     grace = re.fullmatch(r"(\d+)s", services["worker"]["stop_grace_period"])
     assert grace is not None
-    assert timedelta(seconds=int(grace[1])) > policy.WORKER_DRAIN
+    assert timedelta(seconds=int(grace[1])) > policy.PROCESS_ENDS > policy.WORKER_DRAIN
 
 
 @pytest.mark.parametrize("name", ["worker", "migrate", "starter"])

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,6 +49,23 @@ def test_away_from_a_terminal_each_line_is_json(lines: Lines) -> None:
     assert theirs["event"] == "poll failed once"
     assert theirs["logger"] == "temporalio.worker"
     assert ours["timestamp"].endswith("Z")
+
+
+def test_each_line_of_one_process_of_several_has_its_number_whoever_writes_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(load_settings(), process=3)
+
+    structlog.get_logger("worker").info("ours")
+    thread = threading.Thread(target=logging.getLogger("theirs").warning, args=("of a library's thread",))
+    thread.start()
+    thread.join()
+
+    written = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["process"], line["event"]) for line in written] == [
+        (3, "ours"),
+        (3, "of a library's thread"),
+    ]
 
 
 def test_configuring_twice_does_not_repeat_lines(lines: Lines) -> None:

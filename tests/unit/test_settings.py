@@ -13,7 +13,7 @@ def test_without_any_variable_everything_is_on_this_machine() -> None:
     settings = load_settings()
 
     assert settings.data_dir == Path(".data")
-    assert settings.database == "sqlite+aiosqlite:///.data/orders.db"
+    assert settings.database == "sqlite:///.data/orders.db"
     assert settings.faults == "default"
 
 
@@ -24,7 +24,7 @@ def test_variables_are_read_and_overrides_win(monkeypatch: pytest.MonkeyPatch, t
 
     settings = load_settings(fault_seed=8)
 
-    assert settings.database == f"sqlite+aiosqlite:///{tmp_path}/orders.db"
+    assert settings.database == f"sqlite:///{tmp_path}/orders.db"
     assert settings.log_level == "DEBUG"
     assert settings.fault_seed == 8
 
