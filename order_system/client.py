@@ -20,7 +20,7 @@ from order_system.ids import FINGERPRINT, is_order_id, order_workflow_id
 from order_system.journal import SubmissionStatus
 from order_system.messages import OrderOutcome, OrderStatus
 from order_system.models import Order
-from order_system.order_status import OrderStatusReader
+from order_system.order_status import OrderStatusReader, closed_in_book
 from order_system.ports import OrderBook
 from order_system.progress import OrderProgress
 from order_system.relatives import Relatives
@@ -122,6 +122,18 @@ class OrderClient:
         check_order_id(order_id)
         async with reaching_server():
             return await self._status.read(order_id)
+
+    async def status_or_record(self, order_id: str) -> OrderProgress:
+        """As `status`; where no server answers, the book's record of an order that is closed.
+
+        Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
+        try:
+            return await self.status(order_id)
+        except ServerUnreachable:
+            recorded = await closed_in_book(self._book, order_id)
+            if recorded is None:
+                raise
+            return recorded
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
         """What a fulfilled order came to; kept for ever in the book."""

@@ -68,7 +68,7 @@ Outcome = OrderOutcome
 
 async def read_order(services: Services, order_id: str) -> OrderDocument:
     """Raises UnknownOrder, ServerUnreachable."""
-    return await document_of(services, await services.orders.status(order_id))
+    return await document_of(services, await services.orders.status_or_record(order_id))
 
 
 async def document_of(services: Services, order: OrderProgress) -> OrderDocument:

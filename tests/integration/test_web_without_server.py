@@ -46,6 +46,18 @@ async def test_lists_come_from_the_book(browser: AsyncClient, sqlite_database: D
     assert waiting == {"rows": [], "next": None}
 
 
+async def test_a_closed_order_comes_from_the_book_and_says_so(
+    browser: AsyncClient, sqlite_database: Database
+) -> None:
+    await fill(sqlite_database, [submission("A"), submission("B", SubmissionStatus.OPEN)])
+
+    closed, still_open = await browser.get("/api/orders/A"), await browser.get("/api/orders/B")
+
+    assert (closed.status_code, closed.json()["status"]) == (200, "fulfilled")
+    assert closed.json()["note"] == "the server does not answer; this is what the book knows"
+    assert still_open.status_code == 503, "the book cannot know whether it still runs"
+
+
 async def test_all_else_says_what_is_missing(browser: AsyncClient) -> None:
     answers = await asyncio.gather(
         browser.post("/api/orders", json=document(an_order())),
