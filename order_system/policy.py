@@ -257,7 +257,8 @@ EMBEDDED_POLL = timedelta(milliseconds=50)
 """How often to look whether the embedded server answers, or whether its other users have left."""
 
 DATABASE_BUSY = timedelta(seconds=5)
-"""How long SQLite waits for another writer before it reports that the database is locked."""
+"""How long a transaction waits for another one before it fails: on SQLite for the one writer, on PostgreSQL
+for a row. Shorter than EFFECT_ATTEMPT: the thread of a caller who has given up is soon free again."""
 
 
 ORDERS_PER_LOOK = 200
