@@ -209,7 +209,15 @@ def _make_folder(folder: Path) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    waits = {"connect_timeout": int(policy.DATABASE_CONNECT.total_seconds())}
+    gone = int(policy.DATABASE_GONE.total_seconds())
+    waits = {
+        "connect_timeout": int(policy.DATABASE_CONNECT.total_seconds()),
+        # Of a server that has gone without a word a thread is told by the system, or it would wait for hours.
+        "keepalives_idle": gone // 3,
+        "keepalives_interval": gone // 3,
+        "keepalives_count": 2,
+        "tcp_user_timeout": gone * 1000,
+    }
     engine = create_engine(
         url,
         pool_pre_ping=True,

@@ -218,6 +218,10 @@ DATABASE_CONNECT = timedelta(seconds=5)
 """How long PostgreSQL may take to accept a connection: shorter than EFFECT_ATTEMPT. The URL's own
 `connect_timeout` wins. The driver takes two seconds at least."""
 
+DATABASE_GONE = timedelta(seconds=15)
+"""A connection to PostgreSQL on which nothing has been acknowledged for so long is taken for dead, and who
+waits on it is told. The URL's own `keepalives_...` and `tcp_user_timeout` win."""
+
 SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
 """How long a worker waits until the server has taken up search attributes that it has just registered."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sqlite3
 import threading
@@ -185,6 +186,28 @@ async def test_a_database_that_does_not_answer_is_given_up_soon(
     monkeypatch.setattr(policy, "DATABASE_CONNECT", timedelta(seconds=2))  # the least that the driver takes
     url = f"postgresql+psycopg://orders:secret@127.0.0.1:{silent_port}/orders"
     assert isinstance(await refused_by(url), DatabaseUnreachable)
+
+
+async def test_a_server_that_has_gone_without_a_word_is_missed(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the system, whose word is the only one that ends a thread's wait for an answer."""
+    monkeypatch.setattr(policy, "DATABASE_GONE", timedelta(seconds=12))
+    database = Database(postgresql_url)
+
+    def watch(tx: Connection) -> tuple[int, int, int, int]:
+        driver = tx.connection.driver_connection
+        assert driver is not None
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            return (
+                line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+            )
+
+    assert await database.read(watch) == (1, 4, 4, 12_000)
+    await database.dispose()
 
 
 async def test_a_database_that_somebody_has_locked_is_waited_for(
