@@ -6,8 +6,9 @@ each statement. Once begun it ends whole; a caller who gives up meanwhile does n
 database says the same of a method by `@writes` or `@reads`: its callers await it, and leave out `tx`.
 
 SQLite has one writer: one thread of ours, where writers queue in order, since SQLite's own waiting polls with
-growing pauses; other processes are waited for up to `policy.DATABASE_BUSY`. It takes the write lock at once
-(`BEGIN IMMEDIATE`): a transaction that began as a reader and then writes can be refused half-way.
+growing pauses; other processes are waited for up to `policy.DATABASE_BUSY`, as a row of PostgreSQL's is. It
+takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that began as a reader and then writes can be
+refused half-way.
 """
 
 import asyncio
@@ -208,8 +209,16 @@ def _make_folder(folder: Path) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    waits = {"connect_timeout": int(policy.DATABASE_CONNECT.total_seconds())}
-    return create_engine(
+    gone = int(policy.DATABASE_GONE.total_seconds())
+    waits = {
+        "connect_timeout": int(policy.DATABASE_CONNECT.total_seconds()),
+        # Of a server that has gone without a word a thread is told by the system, or it would wait for hours.
+        "keepalives_idle": gone // 3,
+        "keepalives_interval": gone // 3,
+        "keepalives_count": 2,
+        "tcp_user_timeout": gone * 1000,
+    }
+    engine = create_engine(
         url,
         pool_pre_ping=True,
         hide_parameters=True,
@@ -217,6 +226,15 @@ def _postgresql(url: URL) -> Engine:
         max_overflow=POSTGRES_CONNECTIONS,
         connect_args={name: value for name, value in waits.items() if name not in url.query},
     )
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        # A caller can give up, its thread cannot: waiting for one row for ever, they would all be taken.
+        busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
+        dbapi_connection.execute(f"SET lock_timeout = {busy}")
+        dbapi_connection.commit()
+
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

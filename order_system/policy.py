@@ -218,6 +218,10 @@ DATABASE_CONNECT = timedelta(seconds=5)
 """How long PostgreSQL may take to accept a connection: shorter than EFFECT_ATTEMPT. The URL's own
 `connect_timeout` wins. The driver takes two seconds at least."""
 
+DATABASE_GONE = timedelta(seconds=15)
+"""A connection to PostgreSQL on which nothing has been acknowledged for so long is taken for dead, and who
+waits on it is told. The URL's own `keepalives_...` and `tcp_user_timeout` win."""
+
 SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
 """How long a worker waits until the server has taken up search attributes that it has just registered."""
 
@@ -257,7 +261,8 @@ EMBEDDED_POLL = timedelta(milliseconds=50)
 """How often to look whether the embedded server answers, or whether its other users have left."""
 
 DATABASE_BUSY = timedelta(seconds=5)
-"""How long SQLite waits for another writer before it reports that the database is locked."""
+"""How long a transaction waits for another one before it fails: on SQLite for the one writer, on PostgreSQL
+for a row. Shorter than EFFECT_ATTEMPT: the thread of a caller who has given up is soon free again."""
 
 
 ORDERS_PER_LOOK = 200

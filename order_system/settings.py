@@ -91,11 +91,13 @@ class Settings(BaseSettings):
         if value is None:
             return None
         try:
-            driver = make_url(value).drivername
+            url = make_url(value)
         except ArgumentError:
             raise ValueError("not a SQLAlchemy URL") from None
-        if driver not in DRIVERS:
-            raise ValueError(f"the driver {driver!r} is neither {' nor '.join(DRIVERS)}")
+        if url.drivername not in DRIVERS:
+            raise ValueError(f"the driver {url.drivername!r} is neither {' nor '.join(DRIVERS)}")
+        if url.drivername == "sqlite" and (not url.database or ":memory:" in url.database):
+            raise ValueError("it names no file, and each thread would have a database in memory of its own")
         return value
 
     @field_validator("file_roots", mode="before")

@@ -1,7 +1,8 @@
 """Starting one child of an order and awaiting its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -49,16 +50,40 @@ async def _end_of(child: ChildWorkflowHandle[Any, Answer]) -> Answer:
     passed on. The SDK fails a task for ever in which a child is cancelled that has been terminated (seen with
     1.35; other ends do no harm)."""
     while not child.done():
-        try:
-            await workflow.wait([child])
-        except asyncio.CancelledError as cancelled:
-            if is_eviction(cancelled):
-                raise
-            for _ in range(TURNS_UNTIL_AN_END_IS_HEARD):
-                await asyncio.sleep(0)
-            if not child.done():
-                child.cancel()
+        if not await _undisturbed(child) and not child.done():
+            child.cancel()
     return await child
+
+
+async def _begin(
+    starting: Coroutine[Any, Any, ChildWorkflowHandle[Any, Answer]],
+) -> ChildWorkflowHandle[Any, Answer]:
+    """As `await starting`, but for a cancel of ours that comes in the same task as the child's start and its
+    end: that is not passed on either."""
+    start = asyncio.create_task(starting)
+    if await _undisturbed(start):
+        return start.result()
+    if not start.done():
+        start.cancel()
+        return await start
+    with suppress(WorkflowAlreadyStartedError):
+        if not (child := start.result()).done():
+            child.cancel()
+    raise asyncio.CancelledError
+
+
+async def _undisturbed(work: asyncio.Task[Any]) -> bool:
+    """Wait for it. False if a cancel of ours came first, which is not passed on; by then `work` is done if
+    its end is told in the same task as the cancel."""
+    try:
+        await workflow.wait([work])
+    except asyncio.CancelledError as cancelled:
+        if is_eviction(cancelled):
+            raise
+        for _ in range(TURNS_UNTIL_AN_END_IS_HEARD):
+            await asyncio.sleep(0)
+        return False
+    return True
 
 
 async def _start(
@@ -70,13 +95,15 @@ async def _start(
     waited = timedelta(0)
     while True:
         try:
-            return await workflow.start_child_workflow(
-                run,
-                request,
-                id=step_workflow_id(step, order_id),
-                parent_close_policy=ParentClosePolicy.TERMINATE,
-                static_summary=f"{step} of {order_id}",
-                search_attributes=search_attributes.of_child(order_id),
+            return await _begin(
+                workflow.start_child_workflow(
+                    run,
+                    request,
+                    id=step_workflow_id(step, order_id),
+                    parent_close_policy=ParentClosePolicy.TERMINATE,
+                    static_summary=f"{step} of {order_id}",
+                    search_attributes=search_attributes.of_child(order_id),
+                )
             )
         except WorkflowAlreadyStartedError:
             if waited >= policy.CHILD_BUSY_LIMIT:

@@ -17,6 +17,7 @@ MIGRATION_LOCK = 0x6F72646572  # "order": any number that nobody else in this da
 connection: Connection = context.config.attributes["connection"]
 
 if connection.dialect.name == "postgresql":
+    connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process's migrations take their time
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
 
 context.configure(

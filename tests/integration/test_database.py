@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sqlite3
 import threading
@@ -9,17 +10,24 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 
 from order_system import policy
-from order_system.database import Database
+from order_system.database import POSTGRES_CONNECTIONS, Database
 from order_system.errors import DatabaseUnreachable, DatabaseUnready
 from order_system.simulation.tables import calls
 from tests.fixtures.postgresql import SUPERUSER, PostgresServer
 
 PATIENCE_SECONDS = 10
+
+
+def plain(url: str) -> str:
+    """As PostgreSQL's own programs take it."""
+    return url.replace("+psycopg", "")
 
 
 def is_locked(database: Database) -> bool:
@@ -114,6 +122,27 @@ async def test_long_reads_hold_up_no_writer(database: Database) -> None:
     assert await noted(database) == 1
 
 
+async def test_callers_who_gave_up_on_a_locked_row_leave_their_threads_to_others(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody keeps a row, say a worker whose machine is gone: each attempt at that order gives up, and is
+    tried again, until every thread would wait for that one row."""
+    monkeypatch.setattr(policy, "DATABASE_BUSY", timedelta(milliseconds=200))
+    database = Database(postgresql_url)
+    await database.write(note, "kept")
+    lock = select(calls).where(calls.c.key == "kept").with_for_update()
+    with psycopg.connect(plain(postgresql_url)) as somebody:
+        somebody.execute("SELECT * FROM world_calls WHERE key = 'kept' FOR UPDATE")
+        attempts = [asyncio.create_task(database.write(Connection.execute, lock)) for _ in range(50)]
+        for begun in attempts[:POSTGRES_CONNECTIONS]:
+            await asyncio.sleep(0)
+            begun.cancel()
+        await asyncio.wait_for(database.write(note, "another"), PATIENCE_SECONDS)
+        waited = await asyncio.gather(*attempts, return_exceptions=True)
+        assert {type(each) for each in waited} == {asyncio.CancelledError, OperationalError}
+        await asyncio.wait_for(database.dispose(), PATIENCE_SECONDS)
+
+
 async def test_a_database_of_a_newer_version_is_refused_in_one_line(database: Database) -> None:
     await database.write(Connection.execute, text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseUnready) as refused:
@@ -157,6 +186,28 @@ async def test_a_database_that_does_not_answer_is_given_up_soon(
     monkeypatch.setattr(policy, "DATABASE_CONNECT", timedelta(seconds=2))  # the least that the driver takes
     url = f"postgresql+psycopg://orders:secret@127.0.0.1:{silent_port}/orders"
     assert isinstance(await refused_by(url), DatabaseUnreachable)
+
+
+async def test_a_server_that_has_gone_without_a_word_is_missed(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the system, whose word is the only one that ends a thread's wait for an answer."""
+    monkeypatch.setattr(policy, "DATABASE_GONE", timedelta(seconds=12))
+    database = Database(postgresql_url)
+
+    def watch(tx: Connection) -> tuple[int, int, int, int]:
+        driver = tx.connection.driver_connection
+        assert driver is not None
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            return (
+                line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+                line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+                line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+            )
+
+    assert await database.read(watch) == (1, 4, 4, 12_000)
+    await database.dispose()
 
 
 async def test_a_database_that_somebody_has_locked_is_waited_for(

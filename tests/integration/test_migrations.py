@@ -1,13 +1,15 @@
 """The migrations make the tables that the code knows, on both back ends, also several processes at once."""
 
+import asyncio
 import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -16,12 +18,16 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, event, insert, inspect
 from sqlalchemy.exc import IntegrityError
 
-from order_system import book_tables
+from order_system import book_tables, policy
 from order_system.database import MIGRATIONS, Database
 from order_system.simulation import tables as world_tables
+from tests.fixtures.waiting import eventually
 
 METADATA = [book_tables.metadata, world_tables.metadata]
 PROCESSES = 4
+PATIENCE_SECONDS = 10
+MIGRATION_LOCK = 0x6F72646572
+"""As in migrations/env.py, which only Alembic can import."""
 
 MIGRATE_WHEN_TOLD = """
 import asyncio, sys
@@ -176,6 +182,30 @@ def test_several_processes_migrate_the_same_empty_database(empty_url: str) -> No
         process.stdin.flush()
     errors = [process.communicate(timeout=60)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES, errors
+
+
+async def test_a_migration_waits_for_another_one_however_long_it_takes(
+    empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a transaction waits for a row."""
+    monkeypatch.setattr(policy, "DATABASE_BUSY", timedelta(milliseconds=50))
+    database = Database(empty_postgresql_url)
+    with psycopg.connect(empty_postgresql_url.replace("+psycopg", ""), autocommit=True) as another:
+        another.execute("BEGIN")
+        another.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        migration = asyncio.create_task(database.migrate())
+
+        async def has_waited_long() -> bool:
+            assert not migration.done(), "it has not waited"
+            long_ago = "clock_timestamp() - interval '0.2 s'"
+            waiting = another.execute(f"SELECT FROM pg_locks WHERE NOT granted AND waitstart < {long_ago}")
+            return waiting.rowcount > 0
+
+        await eventually(has_waited_long, PATIENCE_SECONDS, "the migration to wait")
+        another.execute("COMMIT")
+        await asyncio.wait_for(migration, PATIENCE_SECONDS)
+    await database.prepare()
+    await database.dispose()
 
 
 @pytest.mark.parametrize("status", ["open", "fulfilled"])

@@ -48,6 +48,8 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("ORDER_STRICT_STOCK", "perhaps", "true or false"),
         ("ORDER_DATABASE_URL", "not a url", "a SQLAlchemy URL, e.g."),
         ("ORDER_DATABASE_URL", "postgresql://ada:secret@db/orders", "postgresql+psycopg://"),
+        ("ORDER_DATABASE_URL", "sqlite://", "it names no file"),
+        ("ORDER_DATABASE_URL", "sqlite:///:memory:", "it names no file"),
     ],
 )
 def test_a_bad_value_is_told_in_one_line(
