@@ -233,6 +233,7 @@ async def test_a_file_that_is_none_of_orders_is_refused_and_not_kept(
         ("", "name"),
         ("name=x&map=nonsense", ""),
         ("name=x&encoding=klingon", ""),
+        ("name=x&encoding=utf-8%00", ""),
     ],
 )
 async def test_parameters_that_cannot_be_meant(
