@@ -203,6 +203,17 @@ async def test_no_name_leads_anywhere(shop: WebShop, browser: AsyncClient, name:
     assert left_behind(shop) == []
 
 
+async def test_no_batch_is_named_by_a_card_number(shop: WebShop, browser: AsyncClient) -> None:
+    refused = await browser.post(
+        "/api/batches?name=4111-1111-1111-1111", content=text_of([row("CN-1")]), headers=CSV
+    )
+
+    assert refused.status_code == 422
+    assert "card number" in refused.json()["detail"]
+    assert "1111" not in refused.text
+    assert left_behind(shop) == []
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
