@@ -140,6 +140,19 @@ async def test_the_same_file_twice_is_one_batch_and_another_file_a_conflict(
         assert (await ended(browser, "same"))["counts"]["fulfilled"] == 1
 
 
+async def test_a_file_that_is_gone_is_told_without_its_place(shop: WebShop, browser: AsyncClient) -> None:
+    async with shop.open():
+        await browser.post("/api/batches?name=gone", content=text_of([row("GO-1")]), headers=CSV)
+        await ended(browser, "gone")
+    for file in left_behind(shop):
+        file.unlink()
+    answers = [await browser.get(f"/api/batches/gone/{which}.csv") for which in ("outcome", "rejects")]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert all("batch gone" in answer.json()["detail"] for answer in answers)
+    assert all(str(shop.settings.data_dir) not in answer.text for answer in answers)
+
+
 async def test_a_batch_is_paused_resumed_and_cancelled(shop: WebShop, browser: AsyncClient) -> None:
     held = shop.stage.hold("before charge")
     file = text_of(row(f"PC-{number}") for number in range(4))

@@ -156,7 +156,7 @@ async def list_orders(
 async def outcome(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
     """Each order with its workflow, status, failed step, reason and time, and each rejected line with its
     reason. No cell is run by a spreadsheet. 409 if the file is no longer there as it was."""
-    return _downloaded(await begun(outcome_csv(services, name)), f"{name}-outcome.csv")
+    return _downloaded(await begun(outcome_csv(services, name), name), f"{name}-outcome.csv")
 
 
 @router.get(
@@ -167,7 +167,7 @@ async def outcome(name: BatchName, services: Given, _caller: Viewer) -> Streamin
 )
 async def rejects(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
     """The lines as they were, with a column `reject_reason`; of a file of JSON Lines, its documents."""
-    return _downloaded(await begun(rejects_csv(services, name)), f"{name}-rejects.csv")
+    return _downloaded(await begun(rejects_csv(services, name), name), f"{name}-rejects.csv")
 
 
 def _downloaded(pieces: AsyncIterable[str], file_name: str) -> StreamingResponse:
