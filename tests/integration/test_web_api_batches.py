@@ -12,7 +12,9 @@ from httpx import AsyncClient
 from temporalio.client import Client
 
 from order_system import policy
+from order_system.batches import BatchRequest
 from order_system.database import Database
+from order_system.errors import ServerUnreachable
 from tests.fixtures.batch_shop import HEADER, row
 from tests.fixtures.waiting import eventually
 from tests.fixtures.web import WebShop, text_of
@@ -138,6 +140,24 @@ async def test_the_same_file_twice_is_one_batch_and_another_file_a_conflict(
     assert left_behind(shop) == kept
     async with shop.open():
         assert (await ended(browser, "same"))["counts"]["fulfilled"] == 1
+
+
+async def test_a_batch_that_may_have_been_started_keeps_its_file(
+    shop: WebShop, browser: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = shop.batches.start
+
+    async def started_and_never_heard_of(request: BatchRequest) -> bool:
+        await start(request)
+        raise ServerUnreachable("the Temporal server does not answer")
+
+    monkeypatch.setattr(shop.batches, "start", started_and_never_heard_of)
+    answer = await browser.post("/api/batches?name=unheard", content=text_of([row("UH-1")]), headers=CSV)
+    async with shop.open():
+        progress = await ended(browser, "unheard")
+
+    assert answer.status_code == 503
+    assert (progress["status"], progress["counts"]["fulfilled"]) == ("finished", 1)
 
 
 async def test_a_file_that_is_gone_is_told_without_its_place(shop: WebShop, browser: AsyncClient) -> None:

@@ -12,6 +12,7 @@ from order_system import policy
 from order_system.batch_files import FileFormat
 from order_system.batch_reports import BATCH_NAME
 from order_system.csv_orders import parse_mapping
+from order_system.errors import OrderConflict
 from order_system.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
 from order_system.web import batch_examples, examples
 from order_system.web.access import Operator, Viewer
@@ -90,8 +91,11 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         ref = await inspected(services, file.path, name, reading)
         if dry_run:
             return JSONResponse((await planned(services, name, ref)).model_dump(mode="json"))
+        keep = True  # whatever is answered from here on, the batch may run
         batch = await started(services, name, ref, window=window)
-        keep = True
+    except OrderConflict:
+        keep = False
+        raise
     finally:
         if not keep:
             file.discard()
