@@ -2,10 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 
-from order_system.batch_files import FileChanged, FileRefused
 from order_system.batch_outcome_file import OutcomeFile
 from order_system.batch_rejects import rejects_from
 from order_system.web.services import Services
@@ -42,26 +41,6 @@ async def rejects_csv(services: Services, name: str) -> AsyncGenerator[str]:
                 if text.tell() >= WRITTEN_AT_ONCE:
                     yield _taken(text)
     yield _taken(text)
-
-
-async def begun(pieces: AsyncGenerator[str], name: str) -> AsyncIterable[str]:
-    """The same pieces, the first of which is there: what is wrong from the start is raised from here, while
-    there still is an answer to give. Raises FileChanged for whatever the batch's file is not any more; where
-    it was is nobody's business."""
-    try:
-        first = await anext(pieces)
-    except FileRefused:
-        raise FileChanged(
-            f"the file of batch {name} is no longer there as it was: restore it, or run it as another batch"
-        ) from None
-
-    async def all_of_them() -> AsyncGenerator[str]:
-        async with aclosing(pieces):
-            yield first
-            async for piece in pieces:
-                yield piece
-
-    return all_of_them()
 
 
 def _taken(text: io.StringIO) -> str:
