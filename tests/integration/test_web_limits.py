@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import UploadFile
 from temporalio.client import Client
 
 from order_system import policy
@@ -152,6 +153,29 @@ async def test_more_than_the_length_says_is_not_read_as_part_of_it(shop: WebShop
     assert "SMUGGLED" not in text
     assert text.count("HTTP/1.1 422") == 1
     assert "HTTP/1.1 400" in text
+
+
+async def test_a_form_whose_file_has_no_end_is_told_so_and_not_that_it_is_no_form(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "UPLOAD_BYTES", 100_000)
+
+    async def take(file: UploadFile) -> str | None:
+        return file.filename
+
+    shop.app.add_api_route("/batches", take, methods=["POST"])
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        while True:
+            yield b"x" * 10_000
+
+    async with shop.browsing() as browser:
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        answer = await browser.post("/batches", content=endless(), headers=kind)
+
+    assert answer.status_code == 413
+    assert answer.headers["connection"] == "close"
 
 
 async def test_chunks_without_end_are_refused(shop: WebShop, monkeypatch: pytest.MonkeyPatch) -> None:
