@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from fastapi import UploadFile
+from httpx import AsyncClient
 from temporalio.client import Client
 
 from order_system import policy
 from order_system.database import Database
-from tests.fixtures.web import OPERATOR_KEY, WebShop
+from tests.fixtures.web import AS_OPERATOR, OPERATOR_KEY, WebShop
 
 PATIENCE_SECONDS = 10
 ORDERS, BATCHES = "/api/orders", "/api/batches?name=rude"
@@ -121,6 +122,51 @@ async def test_a_body_that_drips_is_given_up_too(shop: WebShop, monkeypatch: pyt
 
     assert status == 408
     assert left_behind(shop) == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /healthz HTT",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea",
+        b"POST /api/orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n\r\n{",
+    ],
+)
+async def test_nobody_keeps_a_connection_without_a_request(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(policy, "HEAD_WITHIN", timedelta(milliseconds=300))
+    async with shop.on_a_port() as port, asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        dripping = asyncio.create_task(dripped(writer))
+        with suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+        dripping.cancel()
+        writer.close()
+
+
+async def dripped(writer: asyncio.StreamWriter) -> None:
+    """Something, again and again, and never the end of it."""
+    while True:
+        await asyncio.sleep(0.05)  # the rate of a client that is slow, not a wait for anything
+        writer.write(b"x")
+
+
+async def test_an_answer_may_take_longer_than_a_head(shop: WebShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "HEAD_WITHIN", timedelta(milliseconds=100))
+
+    async def slowly() -> str:
+        await asyncio.sleep(0.5)
+        return "at last"
+
+    shop.app.add_api_route("/api/slowly", slowly)
+    async with shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
+        answer = await browser.get(f"http://127.0.0.1:{port}/api/slowly")
+
+    assert answer.json() == "at last"
 
 
 async def test_a_sender_who_leaves_leaves_nothing_behind(shop: WebShop) -> None:
