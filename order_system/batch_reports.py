@@ -11,6 +11,7 @@ from order_system.batch_files.findings import ParsedOrder, ProblemKind, RowProbl
 from order_system.batch_files.seen import SeenOrders
 from order_system.batch_ports import BatchBook
 from order_system.batches import BatchRecord, Fate, fate_of
+from order_system.card_numbers import REFUSAL, holds_card_number
 from order_system.csv_orders import OrderFiles, duplicate
 from order_system.errors import InvalidUsage, UnknownBatch
 from order_system.ids import batch_workflow_id, order_workflow_id
@@ -121,6 +122,9 @@ class BatchReports:
 
 
 def workflow_id_of(name: str) -> str:
+    """Raises InvalidUsage for what is no name for a batch: it stands in IDs, in the book, and in paths."""
+    if holds_card_number(name):
+        raise InvalidUsage(f"the name of a batch {REFUSAL}")
     if BATCH_NAME.fullmatch(name) is None:
         raise InvalidUsage(
             f"{name[:100]!r} is no name for a batch: 1 to 100 letters, digits, '.', '_' or '-', e.g. monday-1"

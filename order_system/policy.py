@@ -283,6 +283,10 @@ JSON_BODY_BYTES = 1_000_000
 JSON_BODY_WITHIN = timedelta(seconds=10)
 """From a request's head to the end of such a body."""
 
+HEAD_WITHIN = timedelta(seconds=10)
+"""From a new connection, or the end of an answer on it, to the end of the next request's head. Without it,
+anybody could keep all the connections that there may be, key or no key, by sending nothing."""
+
 UPLOAD_BYTES = 500_000_000
 """Of a file of orders that is uploaded: some two million orders of one line."""
 

@@ -94,7 +94,7 @@ def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
     """The encoding, and where the text begins."""
     try:
         encoding = _ENCODINGS.get(codecs.lookup(asked_for).name)
-    except LookupError:
+    except (LookupError, ValueError):  # the latter for a name with a NUL
         encoding = None
     if encoding is None:
         raise FileRefused("can be read as utf-8, cp1252 or latin-1, and in no other encoding")

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +19,6 @@ from order_system.web.limits import BodyLimits, BodyRefused
 from order_system.web.openapi import complete_document
 from order_system.web.order_events import Listeners
 from order_system.web.problems import answer_to, answer_with_problems, problem_response
-from order_system.web.queries import only_known_parameters
 from order_system.web.services import Services
 
 PAGES = "order_system.web.pages"
@@ -48,7 +47,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     app.state.services = services
     app.state.access = access or Access(services.settings.web_keys, services.now)
     app.state.listeners = Listeners()
-    app.include_router(api.router, dependencies=[Depends(only_known_parameters)])
+    app.include_router(api.router)
     pages: Any = importlib.import_module(PAGES) if importlib.util.find_spec(PAGES) else None
     if pages is not None:
         app.include_router(pages.router)

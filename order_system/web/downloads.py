@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 
 from order_system.batch_outcome_file import OutcomeFile
@@ -41,20 +41,6 @@ async def rejects_csv(services: Services, name: str) -> AsyncGenerator[str]:
                 if text.tell() >= WRITTEN_AT_ONCE:
                     yield _taken(text)
     yield _taken(text)
-
-
-async def begun(pieces: AsyncGenerator[str]) -> AsyncIterable[str]:
-    """The same pieces, the first of which is there: what is wrong from the start is raised from here, while
-    there still is an answer to give."""
-    first = await anext(pieces)
-
-    async def all_of_them() -> AsyncGenerator[str]:
-        async with aclosing(pieces):
-            yield first
-            async for piece in pieces:
-                yield piece
-
-    return all_of_them()
 
 
 def _taken(text: io.StringIO) -> str:

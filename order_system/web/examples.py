@@ -175,6 +175,9 @@ EVENTS = (
     f'event: order\ndata: {{"order_id":"{ORDER_ID}","status":"running","...":"..."}}\n\n'
     f'event: closed\ndata: {{"order_id":"{ORDER_ID}","status":"fulfilled"}}\n\n'
 )
+ALIVE = {"status": "ok"}
+READY = {"status": "ready", "database": "ok", "temporal": "ok"}
+NOT_READY = {"status": "not ready", "database": "ok", "temporal": "does not answer"}
 
 
 def answer(description: str, example: object, *, headers: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -62,7 +62,13 @@ class BodyLimits:
             raise _too_large(most)
         if upload:
             metered = _Metered(receive, most, idle=policy.UPLOAD_IDLE, within=policy.UPLOAD_WITHIN)
-            await self._app(scope, metered, send)
+
+            async def unless_refused(message: Message) -> None:
+                if metered.refused is not None:  # and who was reading a form made something else of that
+                    raise metered.refused
+                await send(message)
+
+            await self._app(scope, metered, unless_refused)
             return
         body = await _whole_body(
             _Metered(receive, most, idle=policy.JSON_BODY_WITHIN, within=policy.JSON_BODY_WITHIN)
@@ -89,8 +95,16 @@ class _Metered:
         self._deadline = asyncio.get_running_loop().time() + within.total_seconds()
         self._bytes = 0
         self._at_end = False
+        self.refused: BodyRefused | None = None
 
     async def __call__(self) -> Message:
+        try:
+            return await self._next()
+        except BodyRefused as refused:
+            self.refused = refused
+            raise
+
+    async def _next(self) -> Message:
         if self._at_end:
             return await self._receive()  # somebody waits for the client to leave: for as long as it takes
         now = asyncio.get_running_loop().time()

@@ -43,7 +43,9 @@ class Listeners:
 
     async def order_events(self, services: Services, order: OrderProgress) -> AsyncGenerator[str]:
         """`order` with the order document whenever it has changed, and at first; `closed` at the end. A
-        comment when there has been nothing for a while."""
+        comment when there has been nothing for a while. Before its first piece it raises TooManyListeners:
+        others may have come since `check`."""
+        self.check()
         self._there += 1
         try:
             yield ": listening\n\n"

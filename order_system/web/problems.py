@@ -63,7 +63,11 @@ def problem_response(
 ) -> Response:
     if holds_card_number(detail):  # an ID in a path, perhaps
         detail = f"what was sent {REFUSAL}"
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
+    mistakes = [
+        each.model_copy(update={"message": REFUSAL}) if holds_card_number(each.message) else each
+        for each in mistakes
+    ]
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=mistakes)
     return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
 
 

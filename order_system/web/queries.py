@@ -9,7 +9,7 @@ from order_system.web.problems import Invalid, Mistake
 
 
 def only_known_parameters(request: Request) -> None:
-    """A dependency of every route of the API, which knows its parameters by the OpenAPI document. Raises
+    """A dependency of every route below /api, which knows its parameters by the OpenAPI document. Raises
     Invalid; a parameter that is given twice is one too many, as well."""
     operation = _operation(request)
     known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]

@@ -7,8 +7,47 @@ from collections.abc import AsyncGenerator, Generator
 
 from fastapi import FastAPI
 from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from order_system import policy
+
+
+class _PromptProtocol(H11Protocol):
+    """Hangs up where no request comes. Uvicorn waits for the first head without end, and any byte stops its
+    clock: a connection would be had for nothing, and whoever took them all would keep out everybody else."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._answering:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._answering:  # the next request may have been here already
+            self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    @property
+    def _answering(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete  # None before the first request
+
+    def _wait_for_request(self) -> None:
+        self._stop_waiting()
+        self._patience = self.loop.call_later(policy.HEAD_WITHIN.total_seconds(), self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class _OurServer(Server):
@@ -23,6 +62,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
     """`listener` is bound. At the end streams end at once, and other requests within policy.WEB_CLOSE."""
     config = Config(
         app,
+        http=_PromptProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -7,6 +7,7 @@ anywhere else, and the same file sent twice is kept once. It is there only when 
 import asyncio
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterable
@@ -22,6 +23,8 @@ from order_system.errors import InvalidUsage, UploadFailed
 WRITTEN_AT_ONCE = 1_000_000
 UNFINISHED = ".unfinished-"
 """Begins the name of what is not all there yet; a hidden file is never read as orders."""
+FOR_NOW = "for-now-"
+"""Begins the name of a folder that goes when its request does."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Uploads:
         unfinished = await asyncio.to_thread(self._unfinished)
         try:
             sha256, size = await _written(unfinished, chunks)
-            folder = self._folder / (f"{unfinished.name.lstrip('.')}-{sha256}" if for_now else sha256)
+            of_our_own = FOR_NOW + unfinished.name.removeprefix(UNFINISHED)
+            folder = self._folder / (of_our_own if for_now else sha256)
             path = folder / _file_name(name, file_format)
             is_new = await asyncio.to_thread(_put, unfinished, path)
         except OSError as failure:
@@ -78,12 +82,13 @@ class Uploads:
         return path
 
     def sweep(self) -> None:
-        """Away with what a process that was killed has left unfinished: no upload takes as long."""
+        """Away with what a process that was killed has left, unfinished or kept for now: no upload and no
+        plan takes as long."""
         oldest = time.time() - policy.UPLOAD_WITHIN.total_seconds()
-        for path in self._folder.glob(f"{UNFINISHED}*"):
+        for path in (*self._folder.glob(f"{UNFINISHED}*"), *self._folder.glob(f"{FOR_NOW}*")):
             with suppress(FileNotFoundError):  # somebody else sweeps, too
                 if path.stat().st_mtime < oldest:
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _unfinished(self) -> Path:
         try:

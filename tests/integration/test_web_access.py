@@ -15,7 +15,9 @@ from temporalio.client import Client
 
 from order_system import policy
 from order_system.database import Database
+from order_system.errors import InvalidUsage
 from order_system.web.access import PUBLIC, Access, Viewer
+from order_system.web.problems import answer_to
 from order_system.web.sessions import COOKIE, set_cookie
 from order_system.web_keys import parse_keys
 from tests.fixtures.shop import an_order
@@ -305,6 +307,13 @@ async def test_no_stack_trace_gets_out(shop: WebShop) -> None:
     assert "default-src" in answer.headers["content-security-policy"]
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_no_problem_repeats_a_card_number() -> None:
+    answer = answer_to(InvalidUsage("there is no 4111 1111 1111 1111 here\nnor anything else"))
+
+    assert b"1111" not in bytes(answer.body)
+    assert b"card number" in bytes(answer.body)
 
 
 async def test_many_at_once_share_nothing(shop: WebShop) -> None:

@@ -12,7 +12,9 @@ from httpx import AsyncClient
 from temporalio.client import Client
 
 from order_system import policy
+from order_system.batches import BatchRequest
 from order_system.database import Database
+from order_system.errors import ServerUnreachable
 from tests.fixtures.batch_shop import HEADER, row
 from tests.fixtures.waiting import eventually
 from tests.fixtures.web import WebShop, text_of
@@ -140,6 +142,37 @@ async def test_the_same_file_twice_is_one_batch_and_another_file_a_conflict(
         assert (await ended(browser, "same"))["counts"]["fulfilled"] == 1
 
 
+async def test_a_batch_that_may_have_been_started_keeps_its_file(
+    shop: WebShop, browser: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = shop.batches.start
+
+    async def started_and_never_heard_of(request: BatchRequest) -> bool:
+        await start(request)
+        raise ServerUnreachable("the Temporal server does not answer")
+
+    monkeypatch.setattr(shop.batches, "start", started_and_never_heard_of)
+    answer = await browser.post("/api/batches?name=unheard", content=text_of([row("UH-1")]), headers=CSV)
+    async with shop.open():
+        progress = await ended(browser, "unheard")
+
+    assert answer.status_code == 503
+    assert (progress["status"], progress["counts"]["fulfilled"]) == ("finished", 1)
+
+
+async def test_a_file_that_is_gone_is_told_without_its_place(shop: WebShop, browser: AsyncClient) -> None:
+    async with shop.open():
+        await browser.post("/api/batches?name=gone", content=text_of([row("GO-1")]), headers=CSV)
+        await ended(browser, "gone")
+    for file in left_behind(shop):
+        file.unlink()
+    answers = [await browser.get(f"/api/batches/gone/{which}.csv") for which in ("outcome", "rejects")]
+
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert all("batch gone" in answer.json()["detail"] for answer in answers)
+    assert all(str(shop.settings.data_dir) not in answer.text for answer in answers)
+
+
 async def test_a_batch_is_paused_resumed_and_cancelled(shop: WebShop, browser: AsyncClient) -> None:
     held = shop.stage.hold("before charge")
     file = text_of(row(f"PC-{number}") for number in range(4))
@@ -203,6 +236,17 @@ async def test_no_name_leads_anywhere(shop: WebShop, browser: AsyncClient, name:
     assert left_behind(shop) == []
 
 
+async def test_no_batch_is_named_by_a_card_number(shop: WebShop, browser: AsyncClient) -> None:
+    refused = await browser.post(
+        "/api/batches?name=4111-1111-1111-1111", content=text_of([row("CN-1")]), headers=CSV
+    )
+
+    assert refused.status_code == 422
+    assert "card number" in refused.json()["detail"]
+    assert "1111" not in refused.text
+    assert left_behind(shop) == []
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -233,6 +277,7 @@ async def test_a_file_that_is_none_of_orders_is_refused_and_not_kept(
         ("", "name"),
         ("name=x&map=nonsense", ""),
         ("name=x&encoding=klingon", ""),
+        ("name=x&encoding=utf-8%00", ""),
     ],
 )
 async def test_parameters_that_cannot_be_meant(

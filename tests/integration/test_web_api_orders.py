@@ -360,3 +360,22 @@ async def test_there_are_only_so_many_listeners(shop: WebShop, monkeypatch: pyte
 
     assert refused.status_code == 503
     assert "too many listen" in refused.json()["detail"]
+
+
+async def test_listeners_who_come_at_once_are_counted_too(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "EVENTS_AT_ONCE", 2)
+    held, order = shop.stage.hold("before charge"), an_order()
+    async with shop.open(), shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
+        orders = f"http://127.0.0.1:{port}/api/orders"
+        await browser.post(orders, json=document(order))
+        await held.reached()
+        url = f"{orders}/{order.order_id}/events"
+        requests = [browser.build_request("GET", url) for _ in range(6)]
+        answers = await asyncio.gather(*(browser.send(request, stream=True) for request in requests))
+        for answer in answers:
+            await answer.aclose()
+        held.let_go()
+
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503, 503, 503]

@@ -8,11 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import UploadFile
+from httpx import AsyncClient
 from temporalio.client import Client
 
 from order_system import policy
 from order_system.database import Database
-from tests.fixtures.web import OPERATOR_KEY, WebShop
+from tests.fixtures.web import AS_OPERATOR, OPERATOR_KEY, WebShop
 
 PATIENCE_SECONDS = 10
 ORDERS, BATCHES = "/api/orders", "/api/batches?name=rude"
@@ -122,6 +124,51 @@ async def test_a_body_that_drips_is_given_up_too(shop: WebShop, monkeypatch: pyt
     assert left_behind(shop) == []
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /healthz HTT",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea",
+        b"POST /api/orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n\r\n{",
+    ],
+)
+async def test_nobody_keeps_a_connection_without_a_request(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(policy, "HEAD_WITHIN", timedelta(milliseconds=300))
+    async with shop.on_a_port() as port, asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        dripping = asyncio.create_task(dripped(writer))
+        with suppress(ConnectionError):
+            while await reader.read(65_536):
+                pass
+        dripping.cancel()
+        writer.close()
+
+
+async def dripped(writer: asyncio.StreamWriter) -> None:
+    """Something, again and again, and never the end of it."""
+    while True:
+        await asyncio.sleep(0.05)  # the rate of a client that is slow, not a wait for anything
+        writer.write(b"x")
+
+
+async def test_an_answer_may_take_longer_than_a_head(shop: WebShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "HEAD_WITHIN", timedelta(milliseconds=100))
+
+    async def slowly() -> str:
+        await asyncio.sleep(0.5)
+        return "at last"
+
+    shop.app.add_api_route("/api/slowly", slowly)
+    async with shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
+        answer = await browser.get(f"http://127.0.0.1:{port}/api/slowly")
+
+    assert answer.json() == "at last"
+
+
 async def test_a_sender_who_leaves_leaves_nothing_behind(shop: WebShop) -> None:
     stored = asyncio.Event()
     async with shop.on_a_port() as port:
@@ -152,6 +199,29 @@ async def test_more_than_the_length_says_is_not_read_as_part_of_it(shop: WebShop
     assert "SMUGGLED" not in text
     assert text.count("HTTP/1.1 422") == 1
     assert "HTTP/1.1 400" in text
+
+
+async def test_a_form_whose_file_has_no_end_is_told_so_and_not_that_it_is_no_form(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "UPLOAD_BYTES", 100_000)
+
+    async def take(file: UploadFile) -> str | None:
+        return file.filename
+
+    shop.app.add_api_route("/batches", take, methods=["POST"])
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        while True:
+            yield b"x" * 10_000
+
+    async with shop.browsing() as browser:
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        answer = await browser.post("/batches", content=endless(), headers=kind)
+
+    assert answer.status_code == 413
+    assert answer.headers["connection"] == "close"
 
 
 async def test_chunks_without_end_are_refused(shop: WebShop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ def test_every_operation_says_what_it_is_for_with_examples_and_its_problems(
                 assert {"401", "403"} <= set(operation["responses"]), where
             for status, response in operation["responses"].items():
                 for kind, content in response.get("content", {}).items():
-                    if path.startswith("/api/") and kind.startswith("application/"):
+                    if kind.startswith("application/"):
                         assert "example" in content or "examples" in content, f"{where} {status}"
             for kind, content in operation.get("requestBody", {}).get("content", {}).items():
                 assert "example" in content or "examples" in content, f"{where} {kind}"
@@ -154,6 +154,24 @@ def test_references_lead_somewhere(description: dict[str, Any]) -> None:
             pending += part
     assert "#/components/schemas/OrderForm" in found
     assert found <= known
+
+
+async def test_what_comes_of_an_unknown_parameter_is_documented_too(
+    shop: WebShop, description: dict[str, Any]
+) -> None:
+    async with shop.browsing() as browser:
+        for path, operations in description["paths"].items():
+            for method, operation in operations.items():
+                where = path.format(order_id="NO-SUCH-ORDER", name="no-such-batch")
+                answer = await browser.request(method, where, params={"nobody_knows": "1"})
+                assert str(answer.status_code) in operation["responses"], f"{method} {path}"
+
+
+async def test_a_probe_with_a_query_of_its_own_finds_us_alive(shop: WebShop) -> None:
+    async with shop.browsing() as browser:
+        alive = await browser.get("/healthz?probe=7")
+
+    assert alive.status_code == 200
 
 
 async def test_the_example_order_is_one(shop: WebShop) -> None:

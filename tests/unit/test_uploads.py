@@ -142,6 +142,21 @@ async def test_uploads_are_read_though_their_folder_is_hidden_and_what_is_unfini
         await files.inspect(str(unfinished))
 
 
+async def test_what_was_kept_for_now_by_a_killed_process_is_swept_away_too(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path)
+    left = await uploads.store("monday", pieces(CONTENT), for_now=True)
+    going_on = await uploads.store("monday", pieces(CONTENT), for_now=True)
+    lasting = await uploads.store("monday", pieces(CONTENT))
+    old = time.time() - policy.UPLOAD_WITHIN.total_seconds() - 1
+    for path in (left.path.parent, lasting.path.parent, lasting.path):
+        os.utime(path, (old, old))
+
+    uploads.sweep()
+
+    assert sorted(files_in(tmp_path)) == sorted([going_on.path, lasting.path])
+    assert not left.path.parent.exists()
+
+
 def test_what_a_killed_process_left_is_swept_away_and_what_goes_on_is_not(tmp_path: Path) -> None:
     left, going_on = tmp_path / f"{UNFINISHED}old", tmp_path / f"{UNFINISHED}new"
     for path in (left, going_on):

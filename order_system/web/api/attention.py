@@ -26,7 +26,7 @@ class Attention(BaseModel):
     summary="What waits for a person",
     responses={
         200: examples.answer("What waits; empty if all is well.", examples.ATTENTION),
-        **documented(502, 503),
+        **documented(422, 502, 503),
     },
 )
 async def list_attention(services: Given, _caller: Viewer) -> Attention:

@@ -1,6 +1,6 @@
 """`/api/batches`: upload a file of orders, list, read, download."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator
 from typing import Annotated
 from urllib.parse import quote
 
@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from order_system import policy
-from order_system.batch_files import FileFormat
+from order_system.batch_files import FileChanged, FileFormat, FileRefused
 from order_system.batch_reports import BATCH_NAME
 from order_system.csv_orders import parse_mapping
+from order_system.errors import OrderConflict
 from order_system.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
 from order_system.web import batch_examples, examples
 from order_system.web.access import Operator, Viewer
@@ -20,9 +21,10 @@ from order_system.web.batch_documents import BatchDocument, BatchStarted, PlanDo
 from order_system.web.batch_uploads import Reading, inspected, planned, started
 from order_system.web.bodies import media_type
 from order_system.web.documents import Rows
-from order_system.web.downloads import begun, outcome_csv, rejects_csv
+from order_system.web.downloads import outcome_csv, rejects_csv
 from order_system.web.problems import documented
 from order_system.web.services import Given
+from order_system.web.streams import begun
 from order_system.web.uploads import Uploads
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
@@ -90,8 +92,11 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         ref = await inspected(services, file.path, name, reading)
         if dry_run:
             return JSONResponse((await planned(services, name, ref)).model_dump(mode="json"))
+        keep = True  # whatever is answered from here on, the batch may run
         batch = await started(services, name, ref, window=window)
-        keep = True
+    except OrderConflict:
+        keep = False
+        raise
     finally:
         if not keep:
             file.discard()
@@ -156,7 +161,7 @@ async def list_orders(
 async def outcome(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
     """Each order with its workflow, status, failed step, reason and time, and each rejected line with its
     reason. No cell is run by a spreadsheet. 409 if the file is no longer there as it was."""
-    return _downloaded(await begun(outcome_csv(services, name)), f"{name}-outcome.csv")
+    return await _downloaded(outcome_csv(services, name), name, "outcome")
 
 
 @router.get(
@@ -167,9 +172,17 @@ async def outcome(name: BatchName, services: Given, _caller: Viewer) -> Streamin
 )
 async def rejects(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
     """The lines as they were, with a column `reject_reason`; of a file of JSON Lines, its documents."""
-    return _downloaded(await begun(rejects_csv(services, name)), f"{name}-rejects.csv")
+    return await _downloaded(rejects_csv(services, name), name, "rejects")
 
 
-def _downloaded(pieces: AsyncIterable[str], file_name: str) -> StreamingResponse:
-    disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
-    return StreamingResponse(pieces, media_type=CSV, headers={"Content-Disposition": disposition})
+async def _downloaded(pieces: AsyncGenerator[str], name: str, what: str) -> StreamingResponse:
+    """Raises FileChanged for whatever the batch's file is not any more; where it was is nobody's business."""
+    try:
+        written = await begun(pieces)
+    except FileRefused:
+        raise FileChanged(
+            f"the file of batch {name} is no longer there as it was: restore it, or run it as another batch"
+        ) from None
+    file_name = quote(f"{name}-{what}.csv", safe="")
+    disposition = f"attachment; filename*=UTF-8''{file_name}"
+    return StreamingResponse(written, media_type=CSV, headers={"Content-Disposition": disposition})

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
 from order_system import policy
+from order_system.web import examples
 from order_system.web.services import Given, Services
 
 router = APIRouter(tags=["Health"])
@@ -26,7 +27,11 @@ class Readiness(BaseModel):
     temporal: State
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@router.get(
+    "/healthz",
+    summary="Is the process alive?",
+    responses={200: examples.answer("It is.", examples.ALIVE)},
+)
 async def health() -> Health:
     """Always, if it answers at all."""
     return Health()
@@ -36,7 +41,11 @@ async def health() -> Health:
     "/readyz",
     summary="Can it do its work?",
     responses={
-        503: {"model": Readiness, "description": "The order book or the Temporal server does not answer."}
+        200: examples.answer("It can.", examples.READY),
+        503: {
+            **examples.answer("The order book or the Temporal server does not answer.", examples.NOT_READY),
+            "model": Readiness,
+        },
     },
 )
 async def readiness(services: Given, response: Response) -> Readiness:

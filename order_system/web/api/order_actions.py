@@ -17,6 +17,7 @@ from order_system.web.documents import Cancelled, read_order
 from order_system.web.order_events import EVENT, MEDIA_TYPE, Listeners
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
+from order_system.web.streams import begun
 
 router = APIRouter(prefix="/api/orders/{order_id}", tags=["Orders"])
 
@@ -99,6 +100,5 @@ async def events(order_id: OrderId, services: Given, _caller: Viewer, request: R
     listeners: Listeners = request.app.state.listeners
     listeners.check()
     order = await services.orders.status(order_id)
-    return StreamingResponse(
-        listeners.order_events(services, order), media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"}
-    )
+    pieces = await begun(listeners.order_events(services, order))
+    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})

@@ -60,7 +60,11 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     status: Annotated[OrderStatus | None, Query(description="Only those that stand so.")] = None,
     batch: Annotated[
         str | None,
-        Query(pattern=f"^{BATCH_NAME.pattern}$", description="Only those that this batch started."),
+        Query(
+            pattern=f"^{BATCH_NAME.pattern}$",
+            description="Only those that this batch started.",
+            examples=[examples.BATCH],
+        ),
     ] = None,
     opened_since: Moment = None,
     opened_before: Moment = None,
