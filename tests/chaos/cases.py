@@ -54,6 +54,11 @@ class Fault:
     blows: tuple[Blow, ...]
 
 
+def takes_every_attempt(fault: Fault) -> bool:
+    """And its last blow is one of those that need a call on its way."""
+    return len(fault.blows) > 1 and fault.blows[-1] in (Blow.STALL, Blow.LATE)
+
+
 # --- the catalogue -------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from tests.chaos.cases import COSTLY, PAGES, SHORT_PAGES, Blow, Fault, catalogue
+from tests.chaos.cases import COSTLY, PAGES, SHORT_PAGES, Blow, Fault, catalogue, takes_every_attempt
 from tests.chaos.points import before, is_undo
 
 
@@ -100,20 +100,22 @@ BATCHES = ("chaos-a", "chaos-b", "chaos-c")
 
 
 def draw_plan(seed: int, orders: int) -> Plan:
-    """A third of the orders comes in batches; six in ten are struck, some of them twice."""
+    """A third of the orders comes in batches; six in ten are struck, some of them twice. Two orders each try
+    what falls on the last attempt: a kill may take that one before it comes to its point."""
     dice = random.Random(seed)
     struck = orders * 6 // 10
     cases = catalogue()
     dice.shuffle(cases)
     cheap = [case for case in cases if not set(case.blows) & COSTLY]
-    chosen = cases if orders >= SHORT_OF_A_CATALOGUE else _one_of_each_kind(cases)
+    whole_catalogue = orders >= SHORT_OF_A_CATALOGUE
+    chosen = [*cases, *filter(takes_every_attempt, cases)] if whole_catalogue else _one_of_each_kind(cases)
     faults = [*chosen, *(dice.choice(cheap) for _ in range(struck - len(chosen)))]
     planned = [
         *(_struck(dice, f"CHAOS-{seed}-{number:04d}", fault, cheap) for number, fault in enumerate(faults)),
         *(_plain(dice, f"CHAOS-{seed}-{number:04d}") for number in range(len(faults), orders - 2)),
     ]
     dice.shuffle(planned)
-    planned = _with_stuck(planned) if orders >= SHORT_OF_A_CATALOGUE else planned
+    planned = _with_stuck(planned) if whole_catalogue else planned
     size = orders // 9
     return Plan(
         seed,
