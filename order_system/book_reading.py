@@ -58,7 +58,12 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
 # Made once: to put a statement together costs more than to carry it out.
 _OF_SUBMISSION: dict[str, BindParameter[str]] = {name: bindparam(name) for name in ("order_id", "submission")}
 _LOCKED_SUBMISSION = select(submissions).filter_by(**_OF_SUBMISSION).with_for_update()
-_LOCKED_SUBMISSIONS = select(submissions).filter_by(order_id=bindparam("order_id")).with_for_update()
+_LOCKED_SUBMISSIONS = (
+    select(submissions)
+    .filter_by(order_id=bindparam("order_id"))
+    .order_by(submissions.c.submission)  # each takes them in this order, so that none waits in a circle
+    .with_for_update()
+)
 _JOURNAL = select(effects).filter_by(**_OF_SUBMISSION)
 
 

@@ -13,10 +13,11 @@ refused half-way.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
+from threading import Event
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -105,7 +106,7 @@ class Database:
         **named: P.kwargs,
     ) -> Answer:
         return await self._on_a_thread(
-            self._writers, partial(_transact, self._engine, work, *arguments, **named)
+            self._writers, lambda gone: _transact(self._engine, gone, work, *arguments, **named)
         )
 
     async def read(
@@ -117,11 +118,18 @@ class Database:
     ) -> Answer:
         """A consistent snapshot for the length of `work`."""
         return await self._on_a_thread(
-            self._readers, partial(_transact, self._reading_engine, work, *arguments, **named)
+            self._readers, lambda gone: _transact(self._reading_engine, gone, work, *arguments, **named)
         )
 
-    async def _on_a_thread(self, threads: ThreadPoolExecutor, transaction: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(threads, transaction)
+    async def _on_a_thread(
+        self, threads: ThreadPoolExecutor, transaction: Callable[[Event], Answer]
+    ) -> Answer:
+        gone = Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, transaction, gone)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
 
     async def migrate(self) -> None:
         """Bring the tables up to date. Idempotent; safe with several processes at once."""
@@ -195,9 +203,17 @@ def reads(
 
 
 def _transact(
-    engine: Engine, work: Callable[Concatenate[Connection, P], Answer], *arguments: P.args, **named: P.kwargs
+    engine: Engine,
+    gone: Event,
+    work: Callable[Concatenate[Connection, P], Answer],
+    /,
+    *arguments: P.args,
+    **named: P.kwargs,
 ) -> Answer:
+    """`gone` is set when the caller gives up. Before SQLite lets us in, nothing was asked for."""
     with engine.begin() as tx:
+        if gone.is_set():
+            raise CancelledError
         return work(tx, *arguments, **named)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import func, insert, select, text
-from sqlalchemy.engine import Connection
+from sqlalchemy import event, func, insert, select, text
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from order_system import policy
@@ -90,6 +90,29 @@ async def test_a_caller_who_gives_up_in_the_queue_has_asked_for_nothing(sqlite_d
     await asyncio.wait([queued], timeout=PATIENCE_SECONDS)
     go_on.set()
     await asyncio.wait_for(first, PATIENCE_SECONDS)
+    assert await noted(sqlite_database) == 1
+
+
+async def test_a_caller_who_gives_up_while_another_process_writes_has_asked_for_nothing(
+    sqlite_database: Database,
+) -> None:
+    """A call that lands after its caller has gone lands where an undo may have found nothing already."""
+    begins, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell(_connection: Connection) -> None:
+        loop.call_soon_threadsafe(begins.set)
+
+    event.listen(Engine, "begin", tell)
+    try:
+        with contextlib.closing(sqlite3.connect(str(sqlite_database.url.database))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            caller = asyncio.create_task(sqlite_database.write(note, "late"))
+            await asyncio.wait_for(begins.wait(), PATIENCE_SECONDS)
+            caller.cancel()
+            await asyncio.wait([caller], timeout=PATIENCE_SECONDS)
+        await asyncio.wait_for(sqlite_database.write(note, "next"), PATIENCE_SECONDS)
+    finally:
+        event.remove(Engine, "begin", tell)
     assert await noted(sqlite_database) == 1
 
 

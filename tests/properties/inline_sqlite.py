@@ -4,6 +4,7 @@ The real system hands each transaction to a thread. Here it is carried out there
 event loop, and nobody else is on it.
 """
 
+from threading import Event
 from typing import Any
 
 from order_system.database import Database
@@ -14,4 +15,4 @@ class InlineDatabase(Database):
         super().__init__("sqlite:///:memory:")
 
     async def _on_a_thread(self, threads: Any, transaction: Any) -> Any:
-        return transaction()
+        return transaction(Event())
