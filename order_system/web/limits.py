@@ -20,7 +20,7 @@ UPLOADS = frozenset({"/api/batches", "/batches"})
 """Where a file may be posted: by a program, and by the form of the pages."""
 
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""Possessive: what could be tried again would have to be remembered, a hundred bytes for each of the text's."""
+"""Possessive: what could be tried again would have to be remembered, at a hundred bytes a character."""
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
