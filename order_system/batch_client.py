@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from order_system import policy
 from order_system.batch_in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batch_ports import BatchBook
-from order_system.batch_reports import BatchReports, workflow_id_of
+from order_system.batch_reports import BatchReports, workflow_id_of, workflow_id_of_new
 from order_system.batches import ENDED, BatchProgress, BatchRequest, BatchStatus
 from order_system.client import reaching_server
 from order_system.csv_orders import OrderFiles
@@ -50,7 +50,7 @@ class BatchClient(BatchReports):
     async def start(self, request: BatchRequest) -> bool:
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
         running with another file, InvalidUsage for a bad name."""
-        workflow_id = workflow_id_of(request.name)
+        workflow_id = workflow_id_of_new(request.name)
         ours = uuid.uuid4().hex
         async with reaching_server():
             handle = await self._server.start_workflow(

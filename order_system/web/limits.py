@@ -19,7 +19,8 @@ from order_system.web.problems import problem_response
 UPLOADS = frozenset({"/api/batches", "/batches"})
 """Where a file may be posted: by a program, and by the form of the pages."""
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Possessive: what could be tried again would have to be remembered, at a hundred bytes a character."""
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from order_system import policy
 from order_system.batch_files import FileFormat
-from order_system.batch_reports import workflow_id_of
+from order_system.batch_reports import workflow_id_of, workflow_id_of_new
 from order_system.errors import InvalidUsage, UploadFailed
 
 WRITTEN_AT_ONCE = 1_000_000
@@ -58,7 +58,7 @@ class Uploads:
         """Of the batch of this name. `for_now`: in a place of its own, so that it can be discarded although
         the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept, and
         whatever the chunks raise; then nothing is left behind."""
-        workflow_id_of(name)
+        workflow_id_of_new(name)
         unfinished = await asyncio.to_thread(self._unfinished)
         try:
             sha256, size = await _written(unfinished, chunks)

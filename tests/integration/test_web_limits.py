@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -257,6 +258,20 @@ async def test_brackets_in_texts_are_no_nesting(shop: WebShop) -> None:
         )
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("text", ["a" * 900_000, '\\"' * 450_000])
+async def test_a_long_text_is_looked_through_in_little_memory(shop: WebShop, text: str) -> None:
+    """Before anybody has said who they are: `/login` takes a body of anybody."""
+    async with shop.browsing() as browser:
+        tracemalloc.start()
+        try:
+            await browser.post(ORDERS, content=f'["{text}"]'.encode(), headers={"Content-Type": "text/plain"})
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert most < 20_000_000
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "1e9", "x"])
