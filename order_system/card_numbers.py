@@ -54,6 +54,12 @@ def holds_card_number(value: object) -> bool:
     return False
 
 
+def text_holds_card_number(text: str) -> bool:
+    """The same of a whole document, however long: piece by piece, and each of them with half of the next."""
+    step = _SCANNED // 2
+    return any(holds_card_number(text[start : start + _SCANNED]) for start in range(0, len(text), step))
+
+
 def _in_scalar(value: object) -> bool:
     if isinstance(value, int) and 0 < value < 10**LONGEST:
         return _in_text(str(value))

@@ -26,12 +26,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import DateTime, Dialect, create_engine, event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy import DateTime, Dialect
+from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
-from order_system import policy
+from order_system import database_engines
+from order_system.database_engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
 from order_system.errors import DatabaseUnreachable, DatabaseUnready
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -39,27 +40,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 READERS = 4
 """Threads for reading from SQLite: as many long reads as may go on beside each other."""
 
-POSTGRES_CONNECTIONS = 15
-"""Of one process, for reading and as many for writing; a transaction that waits for a row keeps its own."""
-
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
-
-_MAY_PASS = (
-    "Connection refused",
-    "connection timeout expired",
-    "failed to resolve host",
-    "No route to host",
-    "Network is unreachable",
-    "Connection reset by peer",
-    "server closed the connection unexpectedly",
-    "the database system is",  # starting up, shutting down, in recovery
-    "too many clients already",
-    "remaining connection slots",
-    "database is locked",
-)
-"""Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
-password, say, which no waiting cures."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -88,10 +70,11 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            _make_folder(Path(self.url.database).parent)
-        self._engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+            database_engines.make_folder(Path(self.url.database).parent)
+        connect = database_engines.sqlite if self.is_sqlite else database_engines.postgresql
+        self._engine = connect(self.url)
         # A consistent snapshot for the length of a read: SQLite has one anyhow.
-        snapshot = {"order_read_only": True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        snapshot = {READ_ONLY: True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading_engine = self._engine.execution_options(**snapshot)
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else POSTGRES_CONNECTIONS, "database-write")
         self._readers = ThreadPoolExecutor(
@@ -147,7 +130,7 @@ class Database:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())
-            if any(sign in reason for sign in _MAY_PASS):
+            if any(sign in reason for sign in MAY_PASS):
                 raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
             raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
         except CommandError as failure:
@@ -215,63 +198,6 @@ def _transact(
         if gone.is_set():
             raise CancelledError
         return work(tx, *arguments, **named)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise DatabaseUnready(f"the folder {folder} cannot be made: {failure.strerror}") from failure
-
-
-def _postgresql(url: URL) -> Engine:
-    gone = int(policy.DATABASE_GONE.total_seconds())
-    waits = {
-        "connect_timeout": int(policy.DATABASE_CONNECT.total_seconds()),
-        # Of a server that has gone without a word a thread is told by the system, or it would wait for hours.
-        "keepalives_idle": gone // 3,
-        "keepalives_interval": gone // 3,
-        "keepalives_count": 2,
-        "tcp_user_timeout": gone * 1000,
-    }
-    engine = create_engine(
-        url,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        pool_size=POSTGRES_CONNECTIONS,
-        max_overflow=POSTGRES_CONNECTIONS,
-        connect_args={name: value for name, value in waits.items() if name not in url.query},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        # A caller can give up, its thread cannot: waiting for one row for ever, they would all be taken.
-        busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
-        dbapi_connection.execute(f"SET lock_timeout = {busy}")
-        dbapi_connection.commit()
-
-    return engine
-
-
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
-        cursor = dbapi_connection.cursor()
-        busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
-        # synchronous=FULL: what the book has recorded survives a power cut, as Temporal's history does.
-        for pragma in (f"busy_timeout={busy}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
-        read_only = connection.get_execution_options().get("order_read_only", False)
-        connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _alembic(connection: Connection) -> Config:

@@ -43,6 +43,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
         docs_url=None,  # both load their scripts from elsewhere
         redoc_url=None,
         openapi_tags=api.TAGS,
+        redirect_slashes=False,  # its redirects believe the Host header
     )
     app.state.services = services
     app.state.access = access or Access(services.settings.web_keys, services.now)

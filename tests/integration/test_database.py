@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from order_system import policy
-from order_system.database import POSTGRES_CONNECTIONS, Database
+from order_system.database import Database
+from order_system.database_engines import POSTGRES_CONNECTIONS
 from order_system.errors import DatabaseUnreachable, DatabaseUnready
 from order_system.simulation.tables import calls
 from tests.fixtures.postgresql import SUPERUSER, PostgresServer

@@ -93,6 +93,13 @@ async def test_a_viewer_acts_on_no_route(shop: WebShop) -> None:
     assert len(acting) >= 10
 
 
+async def test_refused_lines_are_not_for_viewers(shop: WebShop) -> None:
+    """They may have been refused for a card number."""
+    async with shop.browsing(AS_VIEWER) as viewer:
+        assert (await viewer.get("/api/batches/monday/rejects.csv")).status_code == 403
+        assert (await viewer.get("/api/batches/monday/outcome.csv")).status_code == 404
+
+
 async def test_a_path_that_is_no_route_tells_a_stranger_nothing(stranger: AsyncClient) -> None:
     answers = [await stranger.get("/api/nothing"), await stranger.get("/api//orders")]
 

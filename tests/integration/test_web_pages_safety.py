@@ -124,6 +124,23 @@ async def test_what_is_sent_by_a_form_comes_back_as_text_or_not_at_all(operator:
         assert seen(page).flaws == []
 
 
+@pytest.mark.parametrize(
+    "wanted", ["//[", "//elsewhere.example", "/\\\\elsewhere.example", "https://elsewhere.example"]
+)
+async def test_a_login_leads_to_our_own_pages_alone(shop: WebShop, wanted: str) -> None:
+    async with shop.browsing() as stranger:
+        page = await stranger.get("/login", params={"next": wanted})
+    assert page.status_code == 200
+    assert "elsewhere" not in page.text
+
+
+async def test_a_card_number_far_down_in_a_document_does_not_come_back(operator: AsyncClient) -> None:
+    document = json.dumps({"order_id": "CARD-1", "note": "x" * 5_000, "card": "4111 1111 1111 1111"})
+    page = await operator.post("/orders/new", data={"document": document})
+    assert page.status_code == 422
+    assert "4111" not in page.text
+
+
 async def test_no_page_holds_a_script_a_style_or_a_handler_of_its_own(operator: AsyncClient) -> None:
     for place in ("/", "/batches", "/batches/new", "/attention", "/steps", "/orders/new", "/nowhere"):
         page = await operator.get(place)

@@ -170,8 +170,9 @@ async def outcome(name: BatchName, services: Given, _caller: Viewer) -> Streamin
     response_class=StreamingResponse,
     responses=_DOWNLOAD,
 )
-async def rejects(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
-    """The lines as they were, with a column `reject_reason`; of a file of JSON Lines, its documents."""
+async def rejects(name: BatchName, services: Given, _caller: Operator) -> StreamingResponse:
+    """The lines as they were, with a column `reject_reason`; of a file of JSON Lines, its documents. For
+    operators alone: they hold whatever they were refused for, a card number perhaps."""
     return await _downloaded(rejects_csv(services, name), name, "rejects")
 
 

@@ -49,7 +49,10 @@ async def leave() -> Response:
 
 def ours(address: str) -> str:
     """The address if it is one of our pages, else the first page: a link to us leads to nobody else."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return HOME
     foreign = parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//")
     return HOME if foreign or "\\" in address or not address.isprintable() else address
 

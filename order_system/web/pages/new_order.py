@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from order_system.bootstrap import SCENARIOS, scenario_order
-from order_system.card_numbers import holds_card_number
+from order_system.card_numbers import text_holds_card_number
 from order_system.client import Submitted
 from order_system.errors import InvalidOrder, OrderConflict
 from order_system.intake import order_document, read_orders
@@ -38,7 +38,7 @@ async def submit(visit: Visit, _caller: Operator, document: Annotated[str, Form(
         order = _one_order(document)
         submission = await visit.services.orders.submit(order)
     except (InvalidOrder, OrderConflict) as refused:
-        kept = "" if holds_card_number(document) else document
+        kept = "" if text_holds_card_number(document) else document
         code = HTTPStatus.CONFLICT if isinstance(refused, OrderConflict) else HTTPStatus.UNPROCESSABLE_ENTITY
         return await _form(visit, kept, mistakes=str(refused).splitlines(), code=code)
     started = submission.how is Submitted.STARTED
