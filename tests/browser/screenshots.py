@@ -93,7 +93,7 @@ async def shoot_batch(page: Page, image: Path) -> None:
     """From the form to where a good half is done; then to the end."""
     with tempfile.TemporaryDirectory() as name:
         file = write_orders(Path(name, "monday-orders.csv"), batch_rows())
-        await page.goto("/batches/new")
+        await page.goto("/new-batch")
         await page.get_by_label("File", exact=True).set_input_files(file)
         await page.get_by_role("button", name="Upload and show the plan").click()
     await page.get_by_label("Orders under way at once").fill("12")

@@ -75,7 +75,7 @@ async def test_without_script_all_can_be_read_and_done(
         await expect(page.locator("#zone")).to_have_text("UTC")
         await expect(page.locator(".spread-facts time").first).to_have_text(re.compile(" UTC$"))
         held = stall.shop.stage.hold("before charge")
-        await page.goto("/orders/new")
+        await page.goto("/new-order")
         await page.get_by_role("button", name="Submit the order").click()
         await held.reached()
         await page.get_by_role("button", name="Cancel…").click()
@@ -88,9 +88,9 @@ async def test_no_page_is_wider_than_a_phone(stall: Stall, failed_order: str, ch
         for address in (
             "/",
             failed_order,
-            "/orders/new",
+            "/new-order",
             "/batches",
-            "/batches/new",
+            "/new-batch",
             "/attention",
             "/steps",
         ):

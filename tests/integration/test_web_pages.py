@@ -62,7 +62,7 @@ async def shown(browser: AsyncClient, address: str, words: str) -> SeenPage:
 
 async def submitted(browser: AsyncClient, order: Order) -> str:
     """By the form; the address of its page."""
-    answer = await browser.post("/orders/new", data={"document": json.dumps(order_document(order))})
+    answer = await browser.post("/new-order", data={"document": json.dumps(order_document(order))})
     assert answer.status_code == 303
     address = f"/orders/{order.order_id}"
     assert answer.headers["location"] == f"{address}?said=submitted"
@@ -77,15 +77,15 @@ async def test_where_there_is_nothing_a_page_says_what_to_do_next(
 ) -> None:
     pages = {place: seen(await operator.get(place)) for place in PLACES}
     assert "No orders yet." in pages["/"].text
-    assert pages["/"].links["/orders/new"] == "New order"
-    assert pages["/"].links["/batches/new"] == "Upload a file"
+    assert pages["/"].links["/new-order"] == "New order"
+    assert pages["/"].links["/new-batch"] == "Upload a file"
     assert "No batches yet." in pages["/batches"].text
     assert "All is well: nothing waits for a person." in pages["/attention"].text
     assert "No order was submitted in the last hour." in pages["/steps"].text
     assert pages["/steps"].links["/steps?since=day"] == "Last day"
 
     for place in PLACES:  # to who may only look, nothing is offered that would be refused
-        assert not {"/orders/new", "/batches/new"} & set(seen(await viewer.get(place)).links)
+        assert not {"/new-order", "/new-batch"} & set(seen(await viewer.get(place)).links)
 
 
 async def test_a_fulfilled_order_shows_its_children_its_timeline_and_the_way_into_temporal(

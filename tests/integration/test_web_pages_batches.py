@@ -190,7 +190,7 @@ async def test_a_plan_of_a_file_that_was_never_uploaded_is_refused(
     shop: WebShop, operator: AsyncClient
 ) -> None:
     for sha256 in ("0" * 64, "../../../etc/passwd", "a" * 10):
-        answer = await operator.get("/batches/plan", params={"name": "monday", "sha256": sha256})
+        answer = await operator.get("/new-batch/plan", params={"name": "monday", "sha256": sha256})
         assert answer.status_code == 422
         assert "upload it again" in seen(answer).text
 
@@ -202,8 +202,8 @@ async def test_a_viewer_sees_a_batch_and_no_way_to_touch_it(shop: WebShop, opera
         await ended(operator, "pages-seen")
         page = seen(await viewer.get("/batches/pages-seen"))
         refusals = [
-            await viewer.get("/batches/new"),
-            await viewer.get("/batches/plan", params=form),
+            await viewer.get("/new-batch"),
+            await viewer.get("/new-batch/plan", params=form),
             await uploaded(viewer, text_of([row("PV-2")])),
             await viewer.post("/batches/pages-seen/retry"),
         ]

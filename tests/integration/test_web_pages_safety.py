@@ -70,7 +70,7 @@ async def test_script_that_is_stored_is_shown_as_text(shop: WebShop, operator: A
     shop.stage.fail("before dispatch", lambda: ShippingRefused(f"no {SCRIPT} {BREAKOUT}"))
     address = f"/orders/{order.order_id}"
     async with shop.open():
-        await operator.post("/orders/new", data={"document": json.dumps(order_document(order))})
+        await operator.post("/new-order", data={"document": json.dumps(order_document(order))})
         await says(operator, address, "Held at shipping")
         await operator.post(f"{address}/give-up", data={"note": f"because {SCRIPT} {BREAKOUT}"})
         await says(operator, address, "It failed at shipping")
@@ -93,8 +93,8 @@ async def test_what_is_sent_in_an_address_comes_back_as_text_or_not_at_all(
         *(f"{path}?said={quote(sent)}" for path in ("/batches", "/attention")),
         f"/batches?cursor={quote(sent)}",
         f"/steps?since={quote(sent)}",
-        f"/orders/new?story={quote(sent)}",
-        f"/batches/plan?name={quote(sent)}&sha256={quote(sent)}&mapping={quote(sent)}",
+        f"/new-order?story={quote(sent)}",
+        f"/new-batch/plan?name={quote(sent)}&sha256={quote(sent)}&mapping={quote(sent)}",
         f"/orders/{quote(sent, safe='')}",
         f"/batches/{quote(sent, safe='')}",
         f"/batches/{quote(sent, safe='')}?status=failed",
@@ -110,7 +110,7 @@ async def test_what_is_sent_in_an_address_comes_back_as_text_or_not_at_all(
 
 
 async def test_what_is_sent_by_a_form_comes_back_as_text_or_not_at_all(operator: AsyncClient) -> None:
-    order = await operator.post("/orders/new", data={"document": f"</textarea>{SCRIPT}"})
+    order = await operator.post("/new-order", data={"document": f"</textarea>{SCRIPT}"})
     file = await operator.post(
         "/batches",
         files={"file": (f"{BREAKOUT}.csv", f"{SCRIPT},a\n1,2\n")},
@@ -136,13 +136,13 @@ async def test_a_login_leads_to_our_own_pages_alone(shop: WebShop, wanted: str) 
 
 async def test_a_card_number_far_down_in_a_document_does_not_come_back(operator: AsyncClient) -> None:
     document = json.dumps({"order_id": "CARD-1", "note": "x" * 5_000, "card": "4111 1111 1111 1111"})
-    page = await operator.post("/orders/new", data={"document": document})
+    page = await operator.post("/new-order", data={"document": document})
     assert page.status_code == 422
     assert "4111" not in page.text
 
 
 async def test_no_page_holds_a_script_a_style_or_a_handler_of_its_own(operator: AsyncClient) -> None:
-    for place in ("/", "/batches", "/batches/new", "/attention", "/steps", "/orders/new", "/nowhere"):
+    for place in ("/", "/batches", "/new-batch", "/attention", "/steps", "/new-order", "/nowhere"):
         page = await operator.get(place)
         assert seen(page).flaws == [], place
         assert "default-src 'self'" in page.headers["content-security-policy"]
@@ -151,7 +151,7 @@ async def test_no_page_holds_a_script_a_style_or_a_handler_of_its_own(operator: 
 
 async def test_a_card_number_is_never_shown_again(operator: AsyncClient) -> None:
     document = order_document(an_order(payment_method="pm_ok")) | {"payment_method": CARD}
-    order = await operator.post("/orders/new", data={"document": json.dumps(document)})
+    order = await operator.post("/new-order", data={"document": json.dumps(document)})
     held = await operator.post("/orders/X-1/give-up", data={"note": f"card {CARD}"})
     file = await operator.post("/batches", files={"file": ("a.csv", "a")}, data={"mapping": f"city=={CARD}"})
     for page in (order, held, file):
@@ -292,7 +292,7 @@ async def test_every_no_to_a_person_is_a_page_and_to_a_program_a_problem(
             403: await viewer.post("/orders/X-1/cancel"),
             404: await operator.get("/orders/X-1"),
             405: await operator.put("/steps"),
-            413: await operator.post("/orders/new", content=b"x" * 2_000_000),
+            413: await operator.post("/new-order", content=b"x" * 2_000_000),
             422: await operator.get("/?status=nonsense"),
         }
         program = await viewer.post("/api/orders/X-1/cancel")

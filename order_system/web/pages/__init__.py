@@ -20,7 +20,6 @@ from order_system.web.pages.problem_pages import ProblemPages
 __all__ = ["ProblemPages", "router"]
 
 router = APIRouter(include_in_schema=False)
-# `/orders/new` stands before `/orders/{order_id}`, and `/batches/new` before `/batches/{name}`.
 for module in (
     static,
     login,

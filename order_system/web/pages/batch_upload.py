@@ -1,4 +1,4 @@
-"""`/batches/new` and on: a file is uploaded, its plan is shown, and only then is it run."""
+"""`/new-batch` and on: a file is uploaded, its plan is shown, and only then is it run."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -23,7 +23,7 @@ from order_system.web.pages.visit import Visit, redirect
 from order_system.web.services import Services
 from order_system.web.uploads import WRITTEN_AT_ONCE, Uploads
 
-router = APIRouter(prefix="/batches")
+router = APIRouter()
 
 FORMATS = (
     (FileFormat.CSV, "CSV with a header"),
@@ -63,12 +63,12 @@ class Sent(Asked):
     file: UploadFile
 
 
-@router.get("/new")
+@router.get("/new-batch")
 async def ask(visit: Visit, _caller: Operator) -> Response:
     return await _form(visit, Asked())
 
 
-@router.post("")
+@router.post("/batches")
 async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
     """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
     asked = Asked(
@@ -81,16 +81,16 @@ async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()])
         sha256 = await _stored(visit.services, asked, sent.file)
     except (InvalidOrder, InvalidUsage) as refused:
         return await _form(visit, asked, refused=str(refused))
-    return redirect(address("/batches/plan", {**asked.model_dump(mode="json"), "sha256": sha256}))
+    return redirect(address("/new-batch/plan", {**asked.model_dump(mode="json"), "sha256": sha256}))
 
 
-@router.get("/plan")
+@router.get("/new-batch/plan")
 async def plan(visit: Visit, _caller: Operator, uploaded: Annotated[Uploaded, Query()]) -> Response:
     """What a run would do; starts nothing. Raises InvalidUsage, FileRefused, UploadFailed."""
     return await _plan(visit, uploaded)
 
 
-@router.post("/run")
+@router.post("/batches/run")
 async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()]) -> Response:
     """Raises as `plan`."""
     services, name = visit.services, to_run.name

@@ -1,4 +1,4 @@
-"""`/orders/new`: an order's document, typed or pasted."""
+"""`/new-order`: an order's document, typed or pasted."""
 
 import json
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from order_system.web.access import Operator
 from order_system.web.pages.visit import Visit, redirect
 
 router = APIRouter()
-HERE = "/orders/new"
+HERE = "/new-order"
 
 
 @router.get(HERE)
