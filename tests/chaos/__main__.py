@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--in-flight", type=int, default=80, help="orders under way besides the batches'")
     parser.add_argument("--pace", type=float, default=1.0, help="shortens every wait of the product's policy")
-    parser.add_argument("--report", type=Path, help="write the numbers to this file, if all is well")
+    parser.add_argument("--report", type=Path, help="write the numbers of each run that is well to this file")
     parser.add_argument("--keep", action="store_true", help="keep database, logs and diaries")
     return parser.parse_args()
 
@@ -61,10 +61,10 @@ def main() -> int:
             say(f"replay: python -m tests.chaos --orders {given.orders} --seed {seed} --pace {given.pace}")
             return 1
         runs.append(summary)
+        if given.report:
+            given.report.write_text(as_document(runs, checked))
         if not given.keep:
             shutil.rmtree(folder)
-    if given.report:
-        given.report.write_text(as_document(runs, checked))
     return 0
 
 

@@ -109,10 +109,12 @@ def draw_plan(seed: int, orders: int) -> Plan:
     cheap = [case for case in cases if not set(case.blows) & COSTLY]
     whole_catalogue = orders >= SHORT_OF_A_CATALOGUE
     chosen = [*cases, *filter(takes_every_attempt, cases)] if whole_catalogue else _one_of_each_kind(cases)
-    faults = [*chosen, *(dice.choice(cheap) for _ in range(struck - len(chosen)))]
+    more = [dice.choice(cheap) for _ in range(struck - len(chosen))]
+    ids = (f"CHAOS-{seed}-{number:04d}" for number in range(orders - 2))
     planned = [
-        *(_struck(dice, f"CHAOS-{seed}-{number:04d}", fault, cheap) for number, fault in enumerate(faults)),
-        *(_plain(dice, f"CHAOS-{seed}-{number:04d}") for number in range(len(faults), orders - 2)),
+        *(_struck(dice, next(ids), [fault]) for fault in chosen),
+        *(_struck(dice, next(ids), _perhaps_two(dice, fault, cheap)) for fault in more),
+        *(_plain(dice, order_id) for order_id in ids),
     ]
     dice.shuffle(planned)
     planned = _with_stuck(planned) if whole_catalogue else planned
@@ -135,15 +137,17 @@ def _one_of_each_kind(cases: Sequence[Fault]) -> list[Fault]:
     return list(kinds.values())
 
 
-def _struck(dice: random.Random, order_id: str, fault: Fault, cheap: Sequence[Fault]) -> PlannedOrder:
-    faults = [fault]
-    if not set(fault.blows) & COSTLY and dice.random() < 0.15:
-        second = dice.choice(cheap)
-        if second.point != fault.point and is_undo(second.point) == is_undo(fault.point):
-            faults.append(second)
+def _perhaps_two(dice: random.Random, fault: Fault, cheap: Sequence[Fault]) -> list[Fault]:
+    """Only where the first one need not be met: the second may be the end of the order before it."""
+    second = dice.choice(cheap)
+    fits = second.point != fault.point and is_undo(second.point) == is_undo(fault.point)
+    return [fault, second] if fits and dice.random() < 0.3 else [fault]
+
+
+def _struck(dice: random.Random, order_id: str, faults: Sequence[Fault]) -> PlannedOrder:
     return PlannedOrder(
         order_id,
-        REFUSED_AT_DISPATCH if is_undo(fault.point) else {},
+        REFUSED_AT_DISPATCH if is_undo(faults[0].point) else {},
         tuple(faults),
         submitted_twice=dice.random() < 0.1,
         resubmit=dice.random() < 0.5,

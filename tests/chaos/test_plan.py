@@ -37,6 +37,12 @@ def test_a_long_run_tries_every_case_of_the_catalogue() -> None:
     assert planned >= set(catalogue())
 
 
+def test_each_case_has_an_order_that_meets_nothing_else_before_it() -> None:
+    for orders in (SHORT_OF_A_CATALOGUE, 1_000):
+        alone = {order.faults for order in draw_plan(2, orders).orders}
+        assert {(case,) for case in catalogue()} <= alone
+
+
 def test_the_catalogue_strikes_every_named_point_and_fills_the_matrix() -> None:
     points = {point(call) for call in (*GATEWAY_CALLS, *BOOK_CALLS) for point in (before, after)}
     assert points == {fault.point for fault in catalogue()}
