@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy, search_attributes, visibility
 from order_system.child import Child, Parent, state_called
+from order_system.connection import has_gone
 from order_system.errors import OrderConflict, OrderSystemError, ServerUnreachable, UnknownOrder
 from order_system.ids import FINGERPRINT, is_order_id, order_workflow_id
 from order_system.journal import SubmissionStatus
@@ -272,7 +273,7 @@ async def reaching_server() -> AsyncGenerator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED):
+        if has_gone(error):
             raise ServerUnreachable("the Temporal server does not answer") from error
         # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
         cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""

@@ -5,12 +5,18 @@ import asyncio
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy
 from order_system.errors import InvalidSettings, ServerUnreachable
 from order_system.payloads import data_converter
 
 DEFAULT_ADDRESS = "localhost:7233"
+_NOBODY_THERE = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,  # by the connection, as it closed: we cancel no call
+)
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
 
 
@@ -40,6 +46,13 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
         raise ServerUnreachable(
             f"No Temporal server answers at {target} ({_brief(str(failure))}). {CURE}"
         ) from failure
+
+
+def has_gone(error: RPCError) -> bool:
+    """Whether a call failed because nobody is there, and not because the server said no."""
+    if error.status is RPCStatusCode.UNKNOWN:
+        return "transport error" in error.message  # so the SDK tells of a connection that broke
+    return error.status in _NOBODY_THERE
 
 
 def _profile_from_environment() -> ClientConnectConfig:

@@ -15,11 +15,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy
+from order_system.connection import has_gone
 from order_system.errors import SearchAttributesMissing, ServerUnreachable
 from order_system.search_attributes import INDEXED_AS, KINDS
-
-_GONE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNKNOWN)
-"""The last one is how the SDK tells of a connection that broke."""
 
 
 async def register_search_attributes(temporal: Client) -> None:
@@ -33,7 +31,7 @@ async def register_search_attributes(temporal: Client) -> None:
             await add_search_attributes(temporal, missing)
             await _until_known(temporal)
     except RPCError as refused:
-        if refused.status in _GONE:
+        if has_gone(refused):
             raise ServerUnreachable(f"The Temporal server has gone away: {refused.message}") from refused
         raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
 

@@ -81,7 +81,11 @@ async def test_a_terminated_order_is_made_whole_and_the_next_run_finds_nothing(
     order = an_order()
     async with shop.open():
         await terminated_at(shop, point, order)
-        assert await said_to_be_abandoned(shop) == [order.order_id]
+
+        async def is_listed() -> bool:
+            return await said_to_be_abandoned(shop) == [order.order_id]
+
+        await eventually(is_listed, WAIT_SECONDS, "the server's search to know that it was terminated")
         report = await shop.reconcile()
         assert await said_to_be_abandoned(shop) == []
         assert named(report, "settled") == [order.order_id]

@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
 from order_system import policy
-from order_system.connection import connect
+from order_system.connection import connect, has_gone
 from order_system.errors import InvalidSettings, ServerUnreachable
 
 
@@ -65,3 +66,21 @@ async def test_the_profile_of_temporal_toml_is_used(tmp_path: Path) -> None:
 
     with pytest.raises(ServerUnreachable, match=r"127\.0\.0\.1:2"):
         await connect()
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "gone"),
+    [
+        ("operation was canceled", RPCStatusCode.CANCELLED, True),
+        ("transport error", RPCStatusCode.UNKNOWN, True),
+        ("tcp connect error", RPCStatusCode.UNAVAILABLE, True),
+        ("Timeout expired", RPCStatusCode.DEADLINE_EXCEEDED, True),
+        ("something the server does not know either", RPCStatusCode.UNKNOWN, False),
+        ("no such workflow", RPCStatusCode.NOT_FOUND, False),
+        ("not for you", RPCStatusCode.PERMISSION_DENIED, False),
+    ],
+)
+def test_a_server_that_has_gone_is_told_apart_from_its_no(
+    message: str, status: RPCStatusCode, gone: bool
+) -> None:
+    assert has_gone(RPCError(message, status, b"")) is gone
