@@ -15,17 +15,16 @@ from typing import NoReturn, TypeVar
 import structlog
 from temporalio.client import Client
 
-from order_system import policy
 from order_system.bootstrap import OrderSystem, open_order_system
-from order_system.connection import connect
-from order_system.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
-from order_system.event_loop import event_loop_factory
-from order_system.logs import configure_logging
-from order_system.registration import register_search_attributes
-from order_system.settings import Settings, load_settings
-from order_system.stop_signal import stop_signal
-from order_system.supervised import REFUSED, Supervised
-from order_system.supervisor import supervise
+from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
+from order_system.infra import policy
+from order_system.infra.logs import configure_logging
+from order_system.infra.process import event_loop_factory, stop_signal
+from order_system.infra.settings import Settings, load_settings
+from order_system.infra.supervised import REFUSED, Supervised
+from order_system.infra.supervisor import supervise
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.registration import register_search_attributes
 
 T = TypeVar("T")
 

@@ -10,9 +10,11 @@ from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
-from order_system.batch_ports import BatchBook, OrderContents, RowSource
-from order_system.ports import Carrier, Mailer, OrderBook, PaymentGateway, Warehouse
-from order_system.reconciliation import OrderRuns, ReconciliationBook
+from order_system.domain.batch import BatchBook, OrderContents
+from order_system.domain.book import OrderBook
+from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
+from order_system.domain.order_file import RowSource
+from order_system.domain.reconciliation import OrderRuns, ReconciliationBook
 
 
 def order_activities(

@@ -1,4 +1,5 @@
-"""How every effect and every undo is carried out. `order_system/book.py` explains the book's side."""
+"""How every effect and every undo is carried out. `order_system/book/order_book.py` explains the book's
+side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,13 +9,12 @@ from typing import TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from order_system import policy
-from order_system.errors import BusinessError, NotReached, StillInDoubt
-from order_system.ids import Effect
-from order_system.journal import Attempt, EffectState, JournalEntry
-from order_system.messages import UndoAnswer, UndoRequest, UndoResult
-from order_system.models import SubmissionRef, Wire
-from order_system.ports import OrderBook
+from order_system.domain import policy
+from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
+from order_system.domain.errors import BusinessError, NotReached, StillInDoubt
+from order_system.domain.ids import Effect
+from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult
+from order_system.domain.order import SubmissionRef, Wire
 
 Receipt = TypeVar("Receipt", bound=Wire)
 

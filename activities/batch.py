@@ -3,15 +3,16 @@
 from temporalio import activity
 
 from activities.heartbeats import heartbeats_from_a_thread
-from order_system import policy
-from order_system.batch_files.pages import Page
-from order_system.batch_ports import BatchBook, NotedOrder, OrderContents, RowSource
-from order_system.batches import (
+from order_system.domain import policy
+from order_system.domain.batch import (
+    BatchBook,
     BatchCounts,
     BatchOpening,
     Fate,
     LookedUp,
     LookUpRequest,
+    NotedOrder,
+    OrderContents,
     PagePlan,
     PageRequest,
     RefusedFate,
@@ -19,8 +20,9 @@ from order_system.batches import (
     fate_of,
     fate_of_refused,
 )
-from order_system.journal import SubmissionStatus
-from order_system.models import Order
+from order_system.domain.book import SubmissionStatus
+from order_system.domain.order import Order
+from order_system.domain.order_file import PageOfOrders, RowSource
 
 
 class BatchActivities:
@@ -88,7 +90,7 @@ class BatchActivities:
         )
         return PagePlan(start=tuple(start), counts=counts, position=page.next, at_end=page.at_end)
 
-    async def _page_that_fits(self, request: PageRequest) -> Page:
+    async def _page_that_fits(self, request: PageRequest) -> PageOfOrders:
         """Rows may be short: so many bytes could hold more orders than one message and one history bear."""
         wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
         page = await self._rows.read_page(request.file, request.position, wanted, got_on)

@@ -8,12 +8,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities.attempts import this_attempt, time_left, undo_answer
 from activities.shipping import already_dispatched
-from order_system.attention import UPDATE_REFUSED, AnsweredAs
-from order_system.ids import Effect, Step
-from order_system.journal import Attempt, EffectState, JournalEntry, parcel_is_gone
-from order_system.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer
-from order_system.models import DispatchReceipt, Label
-from order_system.ports import OrderBook, Warehouse
+from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
+from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook, parcel_is_gone
+from order_system.domain.gateways import Warehouse
+from order_system.domain.ids import Effect, Step
+from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer
+from order_system.domain.order import DispatchReceipt, Label
 
 _EFFECTS_OF_UNDO = {
     Step.PAYMENT: (Effect.CHARGE,),

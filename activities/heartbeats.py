@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from temporalio import activity
 
-from order_system import policy
+from order_system.domain import policy
 
 
 def heartbeats_from_a_thread() -> Callable[[], None]:

@@ -3,10 +3,11 @@
 from temporalio import activity
 
 from activities.attempts import carry_out, this_attempt, undo, undo_answer
-from order_system.ids import Effect
-from order_system.messages import InventoryRequest, UndoAnswer, UndoRequest
-from order_system.models import Reservation
-from order_system.ports import OrderBook, Warehouse
+from order_system.domain.book import OrderBook
+from order_system.domain.gateways import Warehouse
+from order_system.domain.ids import Effect
+from order_system.domain.messages import InventoryRequest, UndoAnswer, UndoRequest
+from order_system.domain.order import Reservation
 
 
 class InventoryActivities:

@@ -3,10 +3,11 @@
 from temporalio import activity
 
 from activities.attempts import carry_out, this_attempt
-from order_system.ids import Effect
-from order_system.messages import NotificationRequest
-from order_system.models import NoticeReceipt
-from order_system.ports import Mailer, OrderBook
+from order_system.domain.book import OrderBook
+from order_system.domain.gateways import Mailer
+from order_system.domain.ids import Effect
+from order_system.domain.messages import NotificationRequest
+from order_system.domain.order import NoticeReceipt
 
 
 class NotificationActivities:

@@ -3,12 +3,12 @@
 from temporalio import activity
 
 from activities.attempts import carry_out, this_attempt, undo, undo_answer
-from order_system.ids import Effect
-from order_system.journal import JournalEntry, Opening
-from order_system.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
-from order_system.models import PaymentReceipt, RefundReceipt
-from order_system.money import format_amount
-from order_system.ports import OrderBook, PaymentGateway
+from order_system.domain.book import JournalEntry, Opening, OrderBook
+from order_system.domain.gateways import PaymentGateway
+from order_system.domain.ids import Effect
+from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
+from order_system.domain.money import format_amount
+from order_system.domain.order import PaymentReceipt, RefundReceipt
 
 
 class PaymentActivities:

@@ -7,14 +7,14 @@ from temporalio import activity
 
 from activities.attempts import this_attempt
 from activities.shipping import ShippingActivities
-from order_system import policy
-from order_system.ids import Effect
-from order_system.journal import EffectState
-from order_system.messages import UndoAnswer, UndoRequest
-from order_system.models import RefundReceipt, Reservation, SubmissionRef
-from order_system.money import format_amount
-from order_system.ports import PaymentGateway, Warehouse
-from order_system.reconciliation import (
+from order_system.domain import policy
+from order_system.domain.book import EffectState
+from order_system.domain.gateways import PaymentGateway, Warehouse
+from order_system.domain.ids import Effect
+from order_system.domain.messages import UndoAnswer, UndoRequest
+from order_system.domain.money import format_amount
+from order_system.domain.order import RefundReceipt, Reservation, SubmissionRef
+from order_system.domain.reconciliation import (
     CurrentRun,
     Finding,
     KeyAnswer,

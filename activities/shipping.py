@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from temporalio import activity
 
 from activities.attempts import ask, carry_out, this_attempt, time_left, undo_answer
-from order_system.ids import Effect
-from order_system.journal import Attempt, EffectState, JournalEntry, parcel_is_gone, shipment_is_voided
-from order_system.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
-from order_system.models import CommitReceipt, DispatchReceipt, Label, SubmissionRef
-from order_system.ports import Carrier, OrderBook, Voided, Warehouse
+from order_system.domain.book import (
+    Attempt,
+    EffectState,
+    JournalEntry,
+    OrderBook,
+    parcel_is_gone,
+    shipment_is_voided,
+)
+from order_system.domain.gateways import Carrier, Voided, Warehouse
+from order_system.domain.ids import Effect
+from order_system.domain.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.domain.order import CommitReceipt, DispatchReceipt, Label, SubmissionRef
 
 
 class ShippingActivities:

@@ -10,9 +10,13 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from benchmarks import batches, calls, capacity, lists, memory, orders, plan, sizes, start_up
-from benchmarks.figures import BenchmarkFailed
+from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
+from benchmarks.measurements import calls, lists, memory, start_up
+from benchmarks.measurements.batches import run as batches
+from benchmarks.measurements.orders import capacity
+from benchmarks.measurements.orders import run as orders
+from benchmarks.measurements.plan import run as plan
 from benchmarks.session import (
     BROKEN,
     HOLDS,
@@ -25,8 +29,10 @@ from benchmarks.session import (
     run,
     say,
 )
-from order_system import policy
-from order_system.errors import InvalidUsage, OrderSystemError
+from benchmarks.tools.figures import BenchmarkFailed
+from order_system.domain import policy
+from order_system.domain.errors import InvalidUsage, OrderSystemError
+from order_system.infra import policy as infra_policy
 
 app = App(
     name="python -m benchmarks",
@@ -223,4 +229,4 @@ async def _until_told_to_stop(arguments: Sequence[str] | None) -> int:
         )
         return HOLDS if code is None else int(code)  # --help returns nothing
     finally:
-        await asyncio.sleep(policy.LAST_BREATH.total_seconds())  # as every short client program does
+        await asyncio.sleep(infra_policy.LAST_BREATH.total_seconds())  # as every short client program does

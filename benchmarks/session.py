@@ -8,9 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from benchmarks import report
-from benchmarks.figures import Result, Row
-from benchmarks.machine import machine
+from benchmarks.output import report
+from benchmarks.tools.figures import Result, Row
+from benchmarks.tools.machine import machine
 
 HOLDS, BROKEN, MISUSED, INTERRUPTED = 0, 1, 2, 130
 PLAIN_WIDTH = 160

@@ -1,12 +1,12 @@
 """How much is measured: in a few minutes, and at the sizes for which all bounds are stated."""
 
-from benchmarks.batch_figures import Scale as BatchScale
-from benchmarks.calls import Scale as CallScale
-from benchmarks.lists import Scale as ListScale
-from benchmarks.memory import Scale as MemoryScale
-from benchmarks.order_figures import Scale as OrderScale
-from benchmarks.plan import Scale as PlanScale
-from benchmarks.start_up import Scale as StartScale
+from benchmarks.measurements.batches.figures import Scale as BatchScale
+from benchmarks.measurements.calls import Scale as CallScale
+from benchmarks.measurements.lists import Scale as ListScale
+from benchmarks.measurements.memory import Scale as MemoryScale
+from benchmarks.measurements.orders.figures import Scale as OrderScale
+from benchmarks.measurements.plan.run import Scale as PlanScale
+from benchmarks.measurements.start_up import Scale as StartScale
 
 QUICK_ORDERS = OrderScale(alone=20, turns=5, crowd=60)
 QUICK_CALLS = CallScale(orders=40)

@@ -12,10 +12,10 @@ Trying again from the top would charge again. `workflows/order.py` does the same
 of these; `python starter.py compare` runs both against the same faults and counts what each leaves behind.
 """
 
-from order_system.ids import Effect
-from order_system.messages import NoticeKind
-from order_system.models import DispatchReceipt, Order, SubmissionRef
-from order_system.ports import Carrier, Mailer, PaymentGateway, Warehouse
+from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
+from order_system.domain.ids import Effect
+from order_system.domain.messages import NoticeKind
+from order_system.domain.order import DispatchReceipt, Order, SubmissionRef
 
 
 async def fulfil_order(

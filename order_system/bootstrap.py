@@ -16,26 +16,25 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities import batch_activities, order_activities, reconciliation_activities
-from order_system import policy
-from order_system.abandoned import AbandonedFinder
-from order_system.batch_book import SqlBatchBook
-from order_system.batch_client import BatchClient
-from order_system.book import SqlOrderBook
-from order_system.book_listing import SqlOrderListing
-from order_system.client import OrderClient
-from order_system.csv_orders import OrderFiles
-from order_system.database import Database
-from order_system.desk_client import DeskClient
-from order_system.errors import DatabaseUnready, InvalidSettings, OrderSystemError
-from order_system.logs import ActivityLogContext
-from order_system.order_contents import ContentsOnServer
-from order_system.order_runs import TemporalOrderRuns
-from order_system.reconciliation_book import SqlReconciliationBook
-from order_system.reconciliation_client import ReconciliationClient
-from order_system.settings import Settings
-from order_system.simulation.faults import load_faults
-from order_system.simulation.scenarios import SCENARIOS, Scenario, scenario_order
-from order_system.simulation.world import SimulatedWorld
+from order_system.attention.client import DeskClient
+from order_system.batches.client import BatchClient
+from order_system.batches.files import OrderFiles
+from order_system.book.batches import SqlBatchBook
+from order_system.book.listing import SqlOrderListing
+from order_system.book.order_book import SqlOrderBook
+from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
+from order_system.gateways.simulated.faults import load_faults
+from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
+from order_system.gateways.simulated.world import SimulatedWorld
+from order_system.infra import policy
+from order_system.infra.database import Database
+from order_system.infra.logs import ActivityLogContext
+from order_system.infra.settings import Settings
+from order_system.orders.client import OrderClient
+from order_system.orders.on_server import ContentsOnServer, TemporalOrderRuns
+from order_system.reconciliation.abandoned import AbandonedFinder
+from order_system.reconciliation.client import ReconciliationClient
 from workflows.registry import WORKFLOWS
 
 log = structlog.stdlib.get_logger(__name__)

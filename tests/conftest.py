@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.postgresql import SKIPPED
+from tests.fixtures.databases.postgresql import SKIPPED
 
-pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.parts", "tests.fixtures.servers"]
+pytest_plugins = [
+    "tests.fixtures.databases.databases",
+    "tests.fixtures.shops.parts",
+    "tests.fixtures.processes.servers",
+]
 
 
 @pytest.fixture(autouse=True)

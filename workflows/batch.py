@@ -19,15 +19,9 @@ from workflows.failures import is_eviction, raise_if_cancelled, uninterrupted
 from workflows.window import OrderWindow
 
 with workflow.unsafe.imports_passed_through():
-    from order_system import policy
-    from order_system.batch_tally import Tally
-    from order_system.batches import (
-        ENDED,
-        BatchProgress,
-        BatchRequest,
-        BatchState,
-        BatchStatus,
-    )
+    from order_system.domain import policy
+    from order_system.domain.batch import ENDED, BatchProgress, BatchRequest, BatchState, BatchStatus
+    from workflows.tally import Tally
 
 
 @workflow.defn

@@ -6,9 +6,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.batch import BatchActivities
-    from order_system import policy
-    from order_system.batch_tally import Tally
-    from order_system.batches import BatchOpening, BatchRequest, PageRequest
+    from order_system.domain import policy
+    from order_system.domain.batch import BatchOpening, BatchRequest, PageRequest
+    from workflows.tally import Tally
 
 
 class BatchFile:

@@ -20,13 +20,13 @@ from workflows.failures import state_after
 
 with workflow.unsafe.imports_passed_through():
     from activities.batch import BatchActivities
-    from order_system import policy, search_attributes
-    from order_system.batches import Fate, LookUpRequest, RefusedStart
-    from order_system.ids import FINGERPRINT, batch_name, order_workflow_id
-    from order_system.journal import SubmissionStatus
-    from order_system.messages import OrderOutcome
-    from order_system.models import Order
-    from order_system.progress import StepState
+    from order_system.domain import policy, search_attributes
+    from order_system.domain.batch import Fate, LookUpRequest, RefusedStart
+    from order_system.domain.book import SubmissionStatus
+    from order_system.domain.ids import FINGERPRINT, batch_name, order_workflow_id
+    from order_system.domain.messages import OrderOutcome
+    from order_system.domain.order import Order
+    from order_system.domain.progress import StepState
     from workflows.order import OrderFulfillmentWorkflow
 
 OrderHandle = ChildWorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]

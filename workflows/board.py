@@ -8,11 +8,11 @@ from temporalio import workflow
 from workflows.failures import in_words, state_after
 
 with workflow.unsafe.imports_passed_through():
-    from order_system import search_attributes
-    from order_system.attention import AnswerRecord
-    from order_system.ids import Step, step_workflow_id
-    from order_system.messages import OrderStatus, UndoAnswer, UndoResult, Verdict
-    from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+    from order_system.domain import search_attributes
+    from order_system.domain.answers import AnswerRecord
+    from order_system.domain.ids import Step, step_workflow_id
+    from order_system.domain.messages import OrderStatus, UndoAnswer, UndoResult, Verdict
+    from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 
 _MARKS = {
     StepState.PENDING: "▫️",

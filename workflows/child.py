@@ -14,9 +14,9 @@ from workflows.board import OrderBoard
 from workflows.failures import is_eviction
 
 with workflow.unsafe.imports_passed_through():
-    from order_system import policy, search_attributes
-    from order_system.ids import Step, step_workflow_id
-    from order_system.messages import StepRequest
+    from order_system.domain import policy, search_attributes
+    from order_system.domain.ids import Step, step_workflow_id
+    from order_system.domain.messages import StepRequest
 
 TURNS_UNTIL_AN_END_IS_HEARD = 10
 """From the server's word that a child has ended until its handle is done it takes three or four."""

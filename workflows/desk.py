@@ -16,8 +16,8 @@ from workflows.undo import Undo
 
 with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
-    from order_system import policy
-    from order_system.attention import (
+    from order_system.domain import policy
+    from order_system.domain.answers import (
         MOST_CHARACTERS_OF_ID,
         Answer,
         AnsweredAs,
@@ -31,9 +31,9 @@ with workflow.unsafe.imports_passed_through():
         StepRetry,
         flaw_in,
     )
-    from order_system.ids import Step
-    from order_system.messages import AnswerToNote
-    from order_system.models import SubmissionRef
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import AnswerToNote
+    from order_system.domain.order import SubmissionRef
 
 
 class Desk:

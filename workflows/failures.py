@@ -8,10 +8,10 @@ from temporalio import exceptions, workflow
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TerminatedError
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.attention import UPDATE_REFUSED
-    from order_system.ids import Step
-    from order_system.messages import OrderStatus, Verdict
-    from order_system.progress import StepState
+    from order_system.domain.answers import UPDATE_REFUSED
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import OrderStatus, Verdict
+    from order_system.domain.progress import StepState
 
 T = TypeVar("T")
 

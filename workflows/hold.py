@@ -15,10 +15,10 @@ from workflows.board import OrderBoard
 from workflows.failures import answer_refused, in_words, root_cause
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.attention import AnsweredAs, AnswerRecord
-    from order_system.errors import OpenElsewhere, OrderConflict
-    from order_system.ids import Step
-    from order_system.models import Order
+    from order_system.domain.answers import AnsweredAs, AnswerRecord
+    from order_system.domain.errors import OpenElsewhere, OrderConflict
+    from order_system.domain.ids import Step
+    from order_system.domain.order import Order
 
 T = TypeVar("T")
 

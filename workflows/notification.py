@@ -6,11 +6,11 @@ from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.notification import NotificationActivities
-    from order_system import policy
-    from order_system.ids import Step
-    from order_system.messages import NotificationRequest
-    from order_system.models import NoticeReceipt
-    from order_system.progress import StepStatus
+    from order_system.domain import policy
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import NotificationRequest
+    from order_system.domain.order import NoticeReceipt
+    from order_system.domain.progress import StepStatus
 
 
 @workflow.defn

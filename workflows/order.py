@@ -22,9 +22,9 @@ from workflows.hold import Hold, nothing_was_opened
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.attention import AnswerReceipt, GiveUp, Resolution, StepRetry
-    from order_system.ids import Step
-    from order_system.messages import (
+    from order_system.domain.answers import AnswerReceipt, GiveUp, Resolution, StepRetry
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import (
         ABANDONED,
         AlreadyFulfilled,
         Charged,
@@ -39,8 +39,8 @@ with workflow.unsafe.imports_passed_through():
         UndoResult,
         Verdict,
     )
-    from order_system.models import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
-    from order_system.progress import OrderProgress
+    from order_system.domain.order import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
+    from order_system.domain.progress import OrderProgress
     from workflows.inventory import InventoryWorkflow
     from workflows.notification import NotificationWorkflow
     from workflows.payment import PaymentWorkflow

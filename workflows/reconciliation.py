@@ -19,10 +19,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.payment import PaymentActivities
     from activities.reconciliation import ReconciliationActivities
-    from order_system import policy
-    from order_system.messages import ABANDONED, UndoAnswer, UndoRequest, UndoResult
-    from order_system.models import SubmissionRef
-    from order_system.reconciliation import (
+    from order_system.domain import policy
+    from order_system.domain.messages import ABANDONED, UndoAnswer, UndoRequest, UndoResult
+    from order_system.domain.order import SubmissionRef
+    from order_system.domain.reconciliation import (
         Finding,
         KeyPageRequest,
         ReconciliationReport,

@@ -1,4 +1,5 @@
-"""The undo stack of an order. One of the two intricate places; the other is `order_system/book.py`.
+"""The undo stack of an order. One of the two intricate places; the other is
+`order_system/book/order_book.py`.
 
 **Every undo is armed before the first effect.** A step that failed without an answer may have happened all
 the same, and after a reset by hand this run may not know what an earlier one did. So unwinding does not ask
@@ -24,9 +25,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.payment import PaymentActivities
     from activities.shipping import ShippingActivities
-    from order_system.ids import Step
-    from order_system.messages import UndoAnswer, UndoRequest, UndoResult, Verdict
-    from order_system.models import SubmissionRef
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult, Verdict
+    from order_system.domain.order import SubmissionRef
 
 
 class Saga:

@@ -7,10 +7,10 @@ from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.shipping import ShippingActivities
-    from order_system.ids import Step
-    from order_system.messages import ShippingRequest
-    from order_system.models import DispatchReceipt
-    from order_system.progress import StepStatus
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import ShippingRequest
+    from order_system.domain.order import DispatchReceipt
+    from order_system.domain.progress import StepStatus
 
 
 @workflow.defn

@@ -13,10 +13,10 @@ from temporalio.workflow import ActivityCancellationType
 from workflows.failures import in_words, state_after
 
 with workflow.unsafe.imports_passed_through():
-    from order_system import policy
-    from order_system.ids import Step
-    from order_system.models import Wire
-    from order_system.progress import StepState, StepStatus
+    from order_system.domain import policy
+    from order_system.domain.ids import Step
+    from order_system.domain.order import Wire
+    from order_system.domain.progress import StepState, StepStatus
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")

@@ -22,11 +22,11 @@ from workflows.failures import answer_refused, in_words, root_cause
 
 with workflow.unsafe.imports_passed_through():
     from activities.desk import DeskActivities
-    from order_system import policy
-    from order_system.attention import AnswerRecord
-    from order_system.ids import Step
-    from order_system.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
-    from order_system.models import SubmissionRef
+    from order_system.domain import policy
+    from order_system.domain.answers import AnswerRecord
+    from order_system.domain.ids import Step
+    from order_system.domain.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
+    from order_system.domain.order import SubmissionRef
 
 UndoActivity = Callable[[Any, UndoRequest], Awaitable[UndoAnswer]]
 

@@ -17,10 +17,10 @@ from temporalio import workflow
 from workflows.batch_orders import OrderHandle, cancel_submission, look_up, run_order
 
 with workflow.unsafe.imports_passed_through():
-    from order_system import policy
-    from order_system.batch_tally import Tally
-    from order_system.batches import BatchState, OrderUnderWay
-    from order_system.models import Order
+    from order_system.domain import policy
+    from order_system.domain.batch import BatchState, OrderUnderWay
+    from order_system.domain.order import Order
+    from workflows.tally import Tally
 
 
 @dataclass

@@ -13,11 +13,11 @@ from benchmarks.contestants import floor
 from benchmarks.contestants.orders import a_document, floor_order, plain_order
 from benchmarks.contestants.plain.workflows import OrderWorkflow as PlainOrder
 from benchmarks.contestants.stock_server import stock_server
-from benchmarks.machine import Meter, metering
-from benchmarks.processes import python, running, until_it_polls
-from benchmarks.stage import Stage, open_stage
-from order_system.ids import order_workflow_id
-from order_system.intake import order_from_document
+from benchmarks.tools.machine import Meter, metering
+from benchmarks.tools.processes import python, running, until_it_polls
+from benchmarks.tools.stage import Stage, open_stage
+from order_system.domain.ids import order_workflow_id
+from order_system.intake.reader import order_from_document
 from workflows.order import OrderFulfillmentWorkflow
 
 FLOOR, OURS, PLAIN = "floor", "ours", "plain"

@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.contestants import floor
 from benchmarks.contestants.plain import models as plain
-from order_system.intake import order_from_document
+from order_system.intake.reader import order_from_document
 
 
 def a_document(order_id: str) -> dict[str, Any]:

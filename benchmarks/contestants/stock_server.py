@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.figures import BenchmarkFailed
-from benchmarks.processes import running
-from order_system import policy
-from order_system.devserver_process import LOOPBACK, answers, find_programs
+from benchmarks.tools.figures import BenchmarkFailed
+from benchmarks.tools.processes import running
+from order_system.infra import policy
+from order_system.infra.temporal.embedded_process import LOOPBACK, answers, find_programs
 
 
 @dataclass(frozen=True)

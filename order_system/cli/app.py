@@ -5,28 +5,27 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from order_system.audit import audit_now
+from order_system.audit.report import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
-from order_system.cli.answers import give_up, resolve, retry
-from order_system.cli.attention import attention
-from order_system.cli.batch import batch
-from order_system.cli.children import children
+from order_system.cli.attention.answers import give_up, resolve, retry
+from order_system.cli.attention.listing import attention
+from order_system.cli.batches.commands import batch
 from order_system.cli.ending import run_to_exit_code, until_interrupted
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
-from order_system.cli.options import Embedded, Json
+from order_system.cli.orders.children import children
+from order_system.cli.orders.samples import sample_orders
+from order_system.cli.orders.status import read_status, show_status
+from order_system.cli.orders.submit import follow, read_file, submit_all, submit_under_free_numbers
 from order_system.cli.reconcile import reconcile
 from order_system.cli.reports import audit_view, scenarios_table
 from order_system.cli.screen import Screen
 from order_system.cli.serve import serve
-from order_system.cli.session import ATTENTION, CLEAN, configured, exit_code, open_session
-from order_system.cli.status import read_status, show_status
-from order_system.cli.submit import follow, read_file, submit_all, submit_under_free_numbers
-from order_system.client import Submitted
-from order_system.errors import InvalidUsage
-from order_system.intake import order_schema
-from order_system.models import Order
-from order_system.samples import sample_orders
-from order_system.settings import load_settings
+from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, exit_code, open_session
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.order import Order
+from order_system.infra.settings import load_settings
+from order_system.intake.reader import order_schema
+from order_system.orders.client import Submitted
 
 app = App(
     name="starter.py",

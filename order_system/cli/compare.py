@@ -15,18 +15,18 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import WorkflowFailureError
 
-from order_system.aftermath import Aftermath, aftermath
-from order_system.audit import AuditReport, audit_now
+from order_system.audit.aftermath import Aftermath, aftermath
+from order_system.audit.report import AuditReport, audit_now
 from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.cli.orders.samples import sample_id, sample_orders
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, embedded_session
-from order_system.devserver import EmbeddedServer
-from order_system.errors import InvalidUsage, OrderSystemError
-from order_system.ids import order_workflow_id
-from order_system.models import Order
-from order_system.money import format_amount
-from order_system.samples import sample_id, sample_orders
-from order_system.settings import Settings, load_settings
+from order_system.domain.errors import InvalidUsage, OrderSystemError
+from order_system.domain.ids import order_workflow_id
+from order_system.domain.money import format_amount
+from order_system.domain.order import Order
+from order_system.infra.settings import Settings, load_settings
+from order_system.infra.temporal.embedded import EmbeddedServer
 
 AT_ONCE = 20
 CURRENCY = "USD"

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
-from order_system import policy
-from order_system.batch_files import FileRefused
 from order_system.cli.session import ATTENTION, INVALID, UNREACHABLE
-from order_system.errors import InvalidOrder, OrderSystemError, ServerUnreachable
+from order_system.domain.errors import InvalidOrder, OrderSystemError, ServerUnreachable
+from order_system.domain.order_file import FileRefused
+from order_system.infra import policy
 
 SIGNALLED = 128
 """Plus the number of the signal: the exit code of a program that was stopped by it."""

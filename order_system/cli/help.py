@@ -5,7 +5,7 @@ from typing import cast
 
 from pydantic_core import PydanticUndefined
 
-from order_system.settings import PREFIX, Settings
+from order_system.infra.settings import PREFIX, Settings
 
 INTRODUCTION = (
     "Fulfil orders on Temporal: submit them, watch them, cancel them, audit what became of them.\n\n"

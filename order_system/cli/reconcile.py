@@ -7,13 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_system import policy
-from order_system.cli.options import Embedded, Json
+from order_system.cli import policy
 from order_system.cli.screen import Screen
-from order_system.cli.session import ATTENTION, CLEAN, configured, open_session
-from order_system.errors import ReconciliationFailed
-from order_system.reconciliation import ReconciliationReport, Tally
-from order_system.reconciliation_client import ReconciliationClient
+from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, open_session
+from order_system.domain.errors import ReconciliationFailed
+from order_system.domain.reconciliation import ReconciliationReport, Tally
+from order_system.reconciliation.client import ReconciliationClient
 
 
 async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:

@@ -8,12 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_system.audit import AuditReport, HandledEffect, UnsettledEffect
+from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect
 from order_system.bootstrap import Scenario
 from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken, status_words
-from order_system.durations import in_time
-from order_system.messages import OrderStatus
-from order_system.progress import OrderProgress, UndoState
+from order_system.domain.durations import in_time
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, UndoState
 
 MAX_VIOLATIONS = 10
 """Shown of each check; `--json` has them all."""

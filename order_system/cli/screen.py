@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
-from order_system.progress import OrderProgress
+from order_system.domain.progress import OrderProgress
 
 PLAIN_WIDTH = 160
 """Columns of a table where there is no terminal to say how many there are."""

@@ -10,11 +10,10 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.cli.ending import until_interrupted
-from order_system.cli.options import Embedded
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, Session, configured, open_session
-from order_system.errors import InvalidSettings, InvalidUsage
-from order_system.settings import Settings
+from order_system.cli.session import CLEAN, Embedded, Session, configured, open_session
+from order_system.domain.errors import InvalidSettings, InvalidUsage
+from order_system.infra.settings import Settings
 
 EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
 
@@ -71,7 +70,7 @@ def _check_extra() -> None:
 
 
 def _check_address(host: str, settings: Settings) -> None:
-    from order_system.web.access import is_loopback  # noqa: PLC0415 - of the extra
+    from order_system.web.guards.access import is_loopback  # noqa: PLC0415 - of the extra
 
     if settings.web_keys is None and not is_loopback(host):
         raise InvalidSettings(
@@ -103,7 +102,7 @@ async def _serve(session: Session, screen: Screen, listener: socket.socket) -> N
     from order_system.web.app import create_app  # noqa: PLC0415 - of the extra
     from order_system.web.services import services_of  # noqa: PLC0415
     from order_system.web.serving import serving  # noqa: PLC0415
-    from order_system.web.uploads import Uploads  # noqa: PLC0415
+    from order_system.web.transfers.uploads import Uploads  # noqa: PLC0415
 
     services = services_of(session.system, session.temporal, session.ui_url)
     Uploads(services.settings.uploads).sweep()

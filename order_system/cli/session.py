@@ -1,23 +1,26 @@
-"""What a command works with: settings, the order system, a server; and what its end means to a shell."""
+"""What a command works with: settings, the order system, a server, options that several share; and what its
+end means to a shell."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from temporalio.client import Client
 
+from order_system.attention.client import DeskClient
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.screen import Screen
-from order_system.client import OrderClient
-from order_system.connection import connect
-from order_system.desk_client import DeskClient
-from order_system.devserver import EmbeddedServer
-from order_system.logs import configure_logging
-from order_system.messages import OrderStatus
-from order_system.progress import OrderProgress
-from order_system.settings import Settings, load_settings
-from order_system.ui_links import UiLinks
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress
+from order_system.infra.logs import configure_logging
+from order_system.infra.settings import Settings, load_settings
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.ui_links import UiLinks
+from order_system.orders.client import OrderClient
 
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""
@@ -100,3 +103,9 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
 
 def worker_log(settings: Settings) -> Path:
     return settings.data_dir / "worker.log"
+
+
+Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
+Embedded = Annotated[
+    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
+]

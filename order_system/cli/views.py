@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from order_system.durations import in_time, milliseconds_between, time_between
-from order_system.messages import OrderStatus
-from order_system.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.durations import in_time, milliseconds_between, time_between
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 
 STATUS_STYLE = {
     OrderStatus.RUNNING: "cyan",

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from order_system import policy
 from order_system.cli.help import ENVIRONMENT
-from order_system.errors import InvalidUsage
+from order_system.domain.errors import InvalidUsage
+from order_system.infra import policy
 
 _ONE_A_CORE = "auto"
 

@@ -13,11 +13,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_system.web import api
-from order_system.web.access import Access, AccessGuard
-from order_system.web.headers import SecurityHeaders
-from order_system.web.limits import BodyLimits, BodyRefused
-from order_system.web.openapi import complete_document
-from order_system.web.order_events import Listeners
+from order_system.web.documents.events import Listeners
+from order_system.web.guards.access import Access, AccessGuard
+from order_system.web.guards.headers import SecurityHeaders
+from order_system.web.guards.limits import BodyLimits, BodyRefused
+from order_system.web.openapi.document import complete_document
 from order_system.web.problems import answer_to, answer_with_problems, problem_response
 from order_system.web.services import Services
 

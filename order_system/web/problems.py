@@ -14,10 +14,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from order_system import errors, policy
-from order_system.batch_files import FileChanged, FileUnreachable
-from order_system.card_numbers import REFUSAL, holds_card_number
-from order_system.json_documents import Place, spell
+from order_system.domain import errors
+from order_system.domain.card_numbers import REFUSAL, holds_card_number
+from order_system.domain.order_file import FileChanged, FileUnreachable
+from order_system.intake.documents import Place, spell
+from order_system.web import policy
 
 log = structlog.stdlib.get_logger(__name__)
 

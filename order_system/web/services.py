@@ -9,15 +9,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
-from order_system.batch_client import BatchClient
+from order_system.attention.client import DeskClient
+from order_system.batches.client import BatchClient
+from order_system.batches.files import OrderFiles
 from order_system.bootstrap import OrderSystem
-from order_system.client import OrderClient
-from order_system.csv_orders import OrderFiles
-from order_system.desk_client import DeskClient
-from order_system.listing import OrderListing
-from order_system.order_lists import OrderLists
-from order_system.settings import Settings
-from order_system.ui_links import UiLinks
+from order_system.domain.listing import OrderListing
+from order_system.infra.settings import Settings
+from order_system.infra.temporal.ui_links import UiLinks
+from order_system.orders.client import OrderClient
+from order_system.orders.lists import OrderLists
 
 
 def _now() -> datetime:

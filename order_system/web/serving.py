@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from order_system import policy
+from order_system.web import policy
 
 
 class _PromptProtocol(H11Protocol):

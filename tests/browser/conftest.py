@@ -7,11 +7,11 @@ from playwright.async_api import Browser, Page
 from playwright.async_api import expect as expect_that
 from temporalio.client import Client
 
-from order_system import policy
-from order_system.database import Database
+from order_system.infra.database import Database
+from order_system.web import policy
 from tests.browser.stall import Stall
-from tests.fixtures.browsers import PATIENCE_MS, running_browser, visiting
-from tests.fixtures.web import WebShop
+from tests.fixtures.web.browsers import PATIENCE_MS, running_browser, visiting
+from tests.fixtures.web.web import WebShop
 
 expect_that.set_options(timeout=PATIENCE_MS)
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from order_system import policy
-from order_system.connection import connect
-from order_system.database import Database
-from order_system.devserver import EmbeddedServer
-from order_system.models import Order
-from order_system.samples import sample_orders
-from order_system.simulation.scenarios import scenario_order
-from order_system.simulation.world import SimulatedWorld
-from tests.fixtures.batch_shop import Row, row, write_orders
-from tests.fixtures.browsers import running_browser, visiting
-from tests.fixtures.web import WebShop
+from order_system.cli.orders.samples import sample_orders
+from order_system.domain import policy
+from order_system.domain.order import Order
+from order_system.gateways.simulated.scenarios import scenario_order
+from order_system.gateways.simulated.world import SimulatedWorld
+from order_system.infra.database import Database
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
+from tests.fixtures.shops.batch_shop import Row, row, write_orders
+from tests.fixtures.web.browsers import running_browser, visiting
+from tests.fixtures.web.web import WebShop
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 SIZE = {"width": 1280, "height": 800}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.fixtures.web import WebShop
+from tests.fixtures.web.web import WebShop
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from temporalio.client import Client
 
-from order_system.database import Database
-from order_system.errors import ShippingRefused
+from order_system.domain.errors import ShippingRefused
+from order_system.infra.database import Database
 from tests.browser.stall import Stall
-from tests.fixtures.browsers import visiting
-from tests.fixtures.shop import an_order
-from tests.fixtures.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
+from tests.fixtures.shops.shop import an_order
+from tests.fixtures.web.browsers import visiting
+from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
 
 PHONE = {"width": 390, "height": 844}
 

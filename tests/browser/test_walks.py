@@ -8,11 +8,11 @@ import pytest
 from playwright.async_api import Page, expect
 from temporalio.common import RetryPolicy
 
-from order_system import policy
-from order_system.errors import ShippingRefused
+from order_system.domain import policy
+from order_system.domain.errors import ShippingRefused
 from tests.browser.stall import Stall
-from tests.fixtures.batch_shop import row, write_orders
-from tests.fixtures.shop import an_order
+from tests.fixtures.shops.batch_shop import row, write_orders
+from tests.fixtures.shops.shop import an_order
 
 HOUR = timedelta(hours=1)
 

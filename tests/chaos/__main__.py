@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from order_system.logs import configure_logging
-from order_system.settings import Settings
+from order_system.infra.logs import configure_logging
+from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import judge
 from tests.chaos.director import run_plan

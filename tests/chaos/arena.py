@@ -16,10 +16,10 @@ from typing import Any
 from temporalio.client import Client
 
 from order_system.bootstrap import OrderSystem, open_order_system
-from order_system.child_process import dies_with_parent
-from order_system.connection import connect
-from order_system.devserver import EmbeddedServer
-from order_system.settings import Settings
+from order_system.infra.process import dies_with_parent
+from order_system.infra.settings import Settings
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.chaos.diary import Diary, DiaryReader
 from tests.chaos.stage import Stage
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from order_system import policy
+from order_system.domain import policy
 from tests.chaos.points import BOOK_CALLS, EFFECTS, GATEWAY_CALLS, UNDOS, after, before
 
 

@@ -11,11 +11,11 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, Workfl
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from order_system.audit import AuditReport, audit_now
-from order_system.batch_client import BatchClient
-from order_system.ids import order_workflow_id
-from order_system.journal import SubmissionStatus
-from order_system.messages import OrderStatus
+from order_system.audit.report import AuditReport, audit_now
+from order_system.batches.client import BatchClient
+from order_system.domain.book import SubmissionStatus
+from order_system.domain.ids import order_workflow_id
+from order_system.domain.messages import OrderStatus
 from tests.chaos.cases import Blow
 from tests.chaos.diary import IN_TIME
 from tests.chaos.points import is_undo

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from order_system import policy
-from order_system.batches import BatchRequest
-from order_system.errors import OrderSystemError
-from order_system.ids import RECONCILIATION, batch_workflow_id, order_workflow_id
-from order_system.journal import SubmissionStatus
+from order_system.domain import policy
+from order_system.domain.batch import BatchRequest
+from order_system.domain.book import SubmissionStatus
+from order_system.domain.errors import OrderSystemError
+from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id
+from order_system.infra import policy as infra_policy
 from tests.chaos.arena import Arena
 from tests.chaos.listener import Listener
 from tests.chaos.orders import order_of, write_file
@@ -133,7 +134,7 @@ class Director:
         batch = self._run.temporal.get_workflow_handle(batch_workflow_id(name))
         while True:
             with contextlib.suppress(RPCError):
-                status = (await batch.describe(rpc_timeout=policy.RPC)).status
+                status = (await batch.describe(rpc_timeout=infra_policy.RPC)).status
                 if status is not WorkflowExecutionStatus.RUNNING:
                     return status
             await asyncio.sleep(LOOK_SECONDS)

@@ -17,10 +17,10 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from order_system import policy
-from order_system.errors import AnswerLost, NotReached
-from order_system.ids import batch_workflow_id, order_workflow_id
-from order_system.simulation.faults import chance
+from order_system.domain import policy
+from order_system.domain.errors import AnswerLost, NotReached
+from order_system.domain.ids import batch_workflow_id, order_workflow_id
+from order_system.gateways.simulated.faults import chance
 from tests.chaos.cases import Blow, Fault, attempts_at
 from tests.chaos.diary import IN_TIME, Diary, Entry
 from tests.chaos.points import after, before, child_at, is_gateway

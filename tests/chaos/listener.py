@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from order_system import policy
+from order_system.domain import policy
 from tests.chaos.cases import Blow
 from tests.chaos.diary import Entry
 from tests.chaos.plan import PlannedOrder
 from tests.chaos.run import Run
-from tests.fixtures.waiting import eventually
+from tests.fixtures.steering.waiting import eventually
 
 LISTEN_SECONDS = 0.05
 DOWN_SECONDS = 6.0

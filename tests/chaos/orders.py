@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from order_system.models import Address, Customer, Order, OrderLine
+from order_system.domain.order import Address, Customer, Order, OrderLine
 from tests.chaos.plan import PlannedOrder
 
 UNIT_PRICE = 2999

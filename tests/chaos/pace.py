@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
-from order_system import policy
+from order_system.domain import policy
+from order_system.infra import policy as infra_policy
 
 WAITS = (
     "EFFECT_ATTEMPT",
@@ -33,7 +34,8 @@ def shorten(factor: float) -> None:
     """Before anything of the product runs in this process. Retry policies are changed in place, since
     functions hold them as defaults."""
     for name in WAITS:
-        setattr(policy, name, getattr(policy, name) * factor)
+        module = policy if hasattr(policy, name) else infra_policy
+        setattr(module, name, getattr(module, name) * factor)
     for value in vars(policy).values():
         if isinstance(value, RetryPolicy):
             value.initial_interval *= factor

@@ -72,12 +72,12 @@ NO_FENCE = Plant(
     "no fence",
     (
         Change(
-            "order_system/book_journal.py",
+            "order_system/book/entries.py",
             '    if entry is not None and entry.fenced_at is not None:\n        raise Fenced(f"{effect} of',
             '    if False:\n        raise Fenced(f"{effect} of',
         ),
         Change(
-            "order_system/book_journal.py",
+            "order_system/book/entries.py",
             "    if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:",
             "    if False:",
         ),
@@ -90,7 +90,7 @@ NO_UNIQUE_KEY = Plant(
     "no unique key",
     (
         Change(
-            "order_system/simulation/payment.py",
+            "order_system/gateways/simulated/payment.py",
             "            stored = _find_charge(call, key)\n",
             "            stored = None\n",
         ),
@@ -186,7 +186,7 @@ REFUND_WITHOUT_VERDICT = Plant(
             "        inventory, _ = await asyncio.gather(\n",
         ),
         Change(
-            "order_system/book.py",
+            "order_system/book/order_book.py",
             "        if needs_verdict and not _may_be_given_back(journal):\n",
             "        if False:\n",
         ),

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from order_system.database import Database
-from order_system.ids import split_key
+from order_system.domain.ids import split_key
+from order_system.infra.database import Database
 from tests.chaos.faults import FaultLayer
 from tests.chaos.stage import Stage
 

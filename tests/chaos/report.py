@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from order_system.reconciliation import ReconciliationReport
+from order_system.domain.reconciliation import ReconciliationReport
 from tests.chaos.cases import Blow
 from tests.chaos.checks import Judgement
 from tests.chaos.points import Row, row_of

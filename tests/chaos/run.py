@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from temporalio.client import Client
 
-from order_system.client import OrderClient
-from order_system.journal import SubmissionRecord
+from order_system.domain.book import SubmissionRecord
+from order_system.orders.client import OrderClient
 from tests.chaos.arena import Arena
 from tests.chaos.diary import Entry
 from tests.chaos.plan import Plan

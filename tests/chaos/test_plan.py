@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from order_system import policy
+from order_system.domain import policy
 from tests.chaos.cases import Fault, catalogue
 from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
 from tests.chaos.plants import PLANTS

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from order_system.devserver import EmbeddedServer
+from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import Judgement, judge
 from tests.chaos.director import run_plan

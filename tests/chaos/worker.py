@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 import worker as product
 from order_system import bootstrap
 from order_system.bootstrap import OrderSystem
-from order_system.settings import Settings
+from order_system.infra.settings import Settings
 from tests.chaos import pace
 from tests.chaos.diary import Diary
 from tests.chaos.faults import FaultLayer

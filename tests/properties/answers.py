@@ -4,7 +4,7 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from order_system.errors import (
+from order_system.domain.errors import (
     AnswerLost,
     Fenced,
     NoticeRefused,
@@ -16,8 +16,14 @@ from order_system.errors import (
     StillInDoubt,
     VerdictMissing,
 )
-from order_system.ids import Effect, idempotency_key
-from order_system.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, UndoAnswer, UndoResult
+from order_system.domain.ids import Effect, idempotency_key
+from order_system.domain.messages import (
+    AlreadyFulfilled,
+    Charged,
+    OlderSubmissionOpen,
+    UndoAnswer,
+    UndoResult,
+)
 from tests.properties.attempts import Attempt
 from tests.properties.bench import Bench
 from tests.properties.model import Model

@@ -13,8 +13,8 @@ from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
-from order_system import policy
-from order_system.errors import AnswerLost, NotReached
+from order_system.domain import policy
+from order_system.domain.errors import AnswerLost, NotReached
 from tests.properties.gateways import REFUSALS, Gateways, Request
 from tests.properties.virtual_time import Clock
 

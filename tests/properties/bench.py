@@ -15,13 +15,14 @@ from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
-from order_system.book import SqlOrderBook
-from order_system.book_tables import metadata as book_tables
-from order_system.database import Database
-from order_system.ports import Ledger, Statement
-from order_system.reconciliation_book import SqlReconciliationBook
-from order_system.simulation.tables import metadata as world_tables
-from order_system.simulation.world import SimulatedWorld
+from order_system.book.order_book import SqlOrderBook
+from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.book.tables import metadata as book_tables
+from order_system.domain.book import Ledger
+from order_system.domain.gateways import Statement
+from order_system.gateways.simulated.tables import metadata as world_tables
+from order_system.gateways.simulated.world import SimulatedWorld
+from order_system.infra.database import Database
 from tests.properties.attempts import Attempt, Fate, LedBook, LedGateways
 from tests.properties.gateways import Gateways, Request
 from tests.properties.inline_sqlite import InlineDatabase

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from order_system.errors import (
+from order_system.domain.errors import (
     BusinessError,
     NoticeRefused,
     OutOfStock,
     PaymentDeclined,
     ShippingRefused,
 )
-from order_system.models import OrderLine
-from order_system.ports import Voided
-from order_system.simulation.world import SimulatedWorld
+from order_system.domain.gateways import Voided
+from order_system.domain.order import OrderLine
+from order_system.gateways.simulated.world import SimulatedWorld
 from tests.properties.model import Lines, Model
 
 REFUSALS: dict[str, Callable[[str], BusinessError]] = {

@@ -7,7 +7,7 @@ event loop, and nobody else is on it.
 from threading import Event
 from typing import Any
 
-from order_system.database import Database
+from order_system.infra.database import Database
 
 
 class InlineDatabase(Database):

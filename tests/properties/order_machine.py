@@ -24,9 +24,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from order_system import policy
-from order_system.journal import SubmissionStatus
-from order_system.messages import (
+from order_system.domain import policy
+from order_system.domain.book import SubmissionStatus
+from order_system.domain.messages import (
     InventoryRequest,
     NoticeKind,
     NotificationRequest,
@@ -37,9 +37,9 @@ from order_system.messages import (
     UndoRequest,
     Verdict,
 )
-from order_system.models import Order, OrderLine, SubmissionRef
-from order_system.reconciliation import KeyPageRequest
-from tests.fixtures.shop import an_order
+from order_system.domain.order import Order, OrderLine, SubmissionRef
+from order_system.domain.reconciliation import KeyPageRequest
+from tests.fixtures.shops.shop import an_order
 from tests.properties.answers import check_answer
 from tests.properties.attempts import Attempt, Fate, Trouble
 from tests.properties.bench import Bench

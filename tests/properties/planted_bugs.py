@@ -6,12 +6,12 @@ from typing import Any
 from unittest.mock import patch
 
 from activities import attempts as activities_attempts
-from order_system import book as book_module
-from order_system.errors import Fenced
-from order_system.ids import Effect
-from order_system.journal import EffectState, JournalEntry
-from order_system.simulation import payment as payment_gateway
-from order_system.simulation.tables import charges
+from order_system.book import order_book as book_module
+from order_system.domain.book import EffectState, JournalEntry
+from order_system.domain.errors import Fenced
+from order_system.domain.ids import Effect
+from order_system.gateways.simulated import payment as payment_gateway
+from order_system.gateways.simulated.tables import charges
 from tests.properties.bench import Bench
 
 

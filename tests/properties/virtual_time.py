@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from order_system.journal import Attempt
+from order_system.domain.book import Attempt
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

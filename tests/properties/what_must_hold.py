@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from order_system.audit import audit
-from order_system.ids import Effect
-from order_system.journal import EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
-from order_system.ports import Ledger, Statement
+from order_system.audit.report import audit
+from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
+from order_system.domain.gateways import Statement
+from order_system.domain.ids import Effect
 from tests.properties.bench import Bench
 from tests.properties.model import Model
 

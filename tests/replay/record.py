@@ -16,17 +16,23 @@ from typing import Any
 
 from temporalio.client import Client
 
-from order_system.attention import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
-from order_system.batches import BatchRequest
-from order_system.connection import connect
-from order_system.database import Database
-from order_system.devserver import EmbeddedServer
-from order_system.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.ids import RECONCILIATION, Step, batch_workflow_id, order_workflow_id, step_workflow_id
-from order_system.models import Order
-from tests.fixtures.batch_shop import BatchShop, row, write_orders
-from tests.fixtures.shop import Shop, an_order
-from tests.fixtures.waiting import eventually
+from order_system.domain.answers import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
+from order_system.domain.batch import BatchRequest
+from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.domain.ids import (
+    RECONCILIATION,
+    Step,
+    batch_workflow_id,
+    order_workflow_id,
+    step_workflow_id,
+)
+from order_system.domain.order import Order
+from order_system.infra.database import Database
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
+from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from order_system.database import Database
-from tests.fixtures.shop import Shop
+from order_system.infra.database import Database
+from tests.fixtures.shops.shop import Shop
 
 CACHES: dict[str, dict[str, Any]] = {"cached": {}, "replayed": {"max_cached_workflows": 0}}
 

@@ -4,11 +4,11 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from order_system.errors import PaymentDeclined, ShippingRefused
-from order_system.ids import Step
-from order_system.messages import OrderOutcome, OrderStatus
-from tests.fixtures.cancels import the_child_hears_of_it
-from tests.fixtures.shop import Shop, an_order
+from order_system.domain.errors import PaymentDeclined, ShippingRefused
+from order_system.domain.ids import Step
+from order_system.domain.messages import OrderOutcome, OrderStatus
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.steering.cancels import the_child_hears_of_it
 from workflows.order import OrderFulfillmentWorkflow
 
 Handle = WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]

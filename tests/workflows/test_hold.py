@@ -7,15 +7,15 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
-from order_system import policy
-from order_system.attention import AnsweredAs, AnswerResult, GiveUp, StepRetry
-from order_system.errors import OutOfStock, PaymentDeclined
-from order_system.ids import Step
-from order_system.messages import OrderStatus
-from order_system.models import Order
-from order_system.progress import OrderProgress
-from tests.fixtures.shop import Handle, Shop, an_order
-from tests.fixtures.waiting import eventually
+from order_system.domain import policy
+from order_system.domain.answers import AnsweredAs, AnswerResult, GiveUp, StepRetry
+from order_system.domain.errors import OutOfStock, PaymentDeclined
+from order_system.domain.ids import Step
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
+from order_system.domain.progress import OrderProgress
+from tests.fixtures.shops.shop import Handle, Shop, an_order
+from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
 ADA = StepRetry(who="ada@desk-1", note="the shelf was filled")

@@ -3,12 +3,12 @@
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from order_system import policy
-from order_system.errors import NoticeRefused, OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.ids import Step
-from order_system.messages import OrderStatus
-from order_system.progress import OrderProgress, StepState, UndoState
-from tests.fixtures.shop import Shop, an_order
+from order_system.domain import policy
+from order_system.domain.errors import NoticeRefused, OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.domain.ids import Step
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, StepState, UndoState
+from tests.fixtures.shops.shop import Shop, an_order
 
 BEFORE_THE_PIVOT = {
     "charge": (Step.PAYMENT, PaymentDeclined),

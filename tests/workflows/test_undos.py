@@ -6,11 +6,11 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
-from order_system.errors import ShippingRefused
-from order_system.ids import Step
-from order_system.messages import OrderStatus
-from order_system.progress import UndoState
-from tests.fixtures.shop import Shop, an_order
+from order_system.domain.errors import ShippingRefused
+from order_system.domain.ids import Step
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import UndoState
+from tests.fixtures.shops.shop import Shop, an_order
 from workflows.order import OrderFulfillmentWorkflow
 
 WAIT_SECONDS = 30

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from order_system.web.api import attention, batch_actions, batches, health, order_actions, orders
-from order_system.web.queries import only_known_parameters
+from order_system.web.requests import only_known_parameters
 
 TAGS: list[dict[str, Any]] = [
     {"name": "Orders", "description": "Submit an order, see where it stands, and answer what it waits for."},

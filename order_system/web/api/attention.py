@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from order_system.concerns import Concern
-from order_system.web import examples
-from order_system.web.access import Viewer
+from order_system.attention.concerns import Concern
+from order_system.web.guards.access import Viewer
+from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from order_system.errors import AnswerRefused, UnknownBatch
-from order_system.web import batch_examples, examples
-from order_system.web.access import Operator
+from order_system.domain.errors import AnswerRefused, UnknownBatch
 from order_system.web.api.parameters import BatchName
-from order_system.web.batch_documents import BatchDocument, BatchStarted, read_batch
-from order_system.web.batch_uploads import batch_started
+from order_system.web.documents.batches import BatchDocument, BatchStarted, read_batch
+from order_system.web.guards.access import Operator
+from order_system.web.openapi import batch_examples, examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
+from order_system.web.transfers.plans import batch_started
 
 router = APIRouter(prefix="/api/batches/{name}", tags=["Batches"])
 

@@ -8,24 +8,24 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from order_system import policy
-from order_system.batch_files import FileChanged, FileFormat, FileRefused
-from order_system.batch_reports import BATCH_NAME
-from order_system.csv_orders import parse_mapping
-from order_system.errors import OrderConflict
-from order_system.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
-from order_system.web import batch_examples, examples
-from order_system.web.access import Operator, Viewer
+from order_system.batches.files import parse_mapping
+from order_system.batches.names import BATCH_NAME
+from order_system.domain import policy
+from order_system.domain.errors import OrderConflict
+from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
+from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.web.api.parameters import BatchName, Cursor, Limit
-from order_system.web.batch_documents import BatchDocument, BatchStarted, PlanDocument, read_batch
-from order_system.web.batch_uploads import Reading, inspected, planned, started
-from order_system.web.bodies import media_type
-from order_system.web.documents import Rows
-from order_system.web.downloads import outcome_csv, rejects_csv
+from order_system.web.documents.batches import BatchDocument, BatchStarted, PlanDocument, read_batch
+from order_system.web.documents.orders import Rows
+from order_system.web.guards.access import Operator, Viewer
+from order_system.web.openapi import batch_examples, examples
 from order_system.web.problems import documented
+from order_system.web.requests import media_type
 from order_system.web.services import Given
 from order_system.web.streams import begun
-from order_system.web.uploads import Uploads
+from order_system.web.transfers.downloads import outcome_csv, rejects_csv
+from order_system.web.transfers.plans import Reading, inspected, planned, started
+from order_system.web.transfers.uploads import Uploads
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
-from order_system import policy
-from order_system.web import examples
+from order_system.web import policy
+from order_system.web.openapi import examples
 from order_system.web.services import Given, Services
 
 router = APIRouter(tags=["Health"])

@@ -6,15 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import StreamingResponse
 
-from order_system import policy
-from order_system.attention import AnswerReceipt
-from order_system.client import CancelVerdict
-from order_system.web import examples
-from order_system.web.access import Operator, Viewer
-from order_system.web.answers import AnswerBody, Answered, ResolutionBody
+from order_system.domain.answers import AnswerReceipt
+from order_system.infra import policy
+from order_system.orders.client import CancelVerdict
 from order_system.web.api.parameters import OrderId
-from order_system.web.documents import Cancelled, read_order
-from order_system.web.order_events import EVENT, MEDIA_TYPE, Listeners
+from order_system.web.documents.answers import AnswerBody, Answered, ResolutionBody
+from order_system.web.documents.events import EVENT, MEDIA_TYPE, Listeners
+from order_system.web.documents.orders import Cancelled, read_order
+from order_system.web.guards.access import Operator, Viewer
+from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 from order_system.web.streams import begun

@@ -6,16 +6,16 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from order_system.batch_reports import BATCH_NAME
-from order_system.client import Submitted as How
-from order_system.listing import PAGE_ROWS, OrderSummary
-from order_system.messages import OrderOutcome, OrderStatus
-from order_system.web import examples
-from order_system.web.access import Operator, Viewer
+from order_system.batches.names import BATCH_NAME
+from order_system.domain.listing import PAGE_ROWS, OrderSummary
+from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.orders.client import Submitted as How
 from order_system.web.api.parameters import Cursor, Limit, Moment, OrderId
-from order_system.web.bodies import PostedOrder
-from order_system.web.documents import OrderDocument, Rows, Submitted, read_order
+from order_system.web.documents.orders import OrderDocument, Rows, Submitted, read_order
+from order_system.web.guards.access import Operator, Viewer
+from order_system.web.openapi import examples
 from order_system.web.problems import documented
+from order_system.web.requests import PostedOrder
 from order_system.web.services import Given
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])

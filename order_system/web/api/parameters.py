@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime
 
-from order_system.batch_reports import BATCH_NAME
-from order_system.ids import ORDER_ID
-from order_system.listing import PAGE_ROWS_LIMIT
-from order_system.web import examples
+from order_system.batches.names import BATCH_NAME
+from order_system.domain.ids import ORDER_ID
+from order_system.domain.listing import PAGE_ROWS_LIMIT
+from order_system.web.openapi import examples
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -2,19 +2,14 @@
 
 from fastapi import APIRouter
 
-from order_system.web.pages import (
-    attention,
-    batch,
-    batch_upload,
-    batches,
-    login,
-    new_order,
-    order,
-    order_answers,
-    orders,
-    static,
-    steps,
-)
+from order_system.web.pages import attention, login, static, steps
+from order_system.web.pages.batches import batch
+from order_system.web.pages.batches import overview as batches
+from order_system.web.pages.batches import upload as batch_upload
+from order_system.web.pages.orders import answers as order_answers
+from order_system.web.pages.orders import new as new_order
+from order_system.web.pages.orders import order
+from order_system.web.pages.orders import overview as orders
 from order_system.web.pages.problem_pages import ProblemPages
 
 __all__ = ["ProblemPages", "router"]

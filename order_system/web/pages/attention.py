@@ -8,10 +8,10 @@ from itertools import count
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from order_system.concerns import Concern, ConcernKind
-from order_system.durations import time_between
-from order_system.ids import Step
-from order_system.web.pages.order import May
+from order_system.attention.concerns import Concern, ConcernKind
+from order_system.domain.durations import time_between
+from order_system.domain.ids import Step
+from order_system.web.pages.orders.order import May
 from order_system.web.pages.visit import Visit
 from order_system.web.pages.words import counted, plain
 from order_system.web.services import Services

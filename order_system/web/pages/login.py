@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from order_system.web.access import Access
+from order_system.web.guards.access import Access
+from order_system.web.guards.sessions import clear_cookie, set_cookie
 from order_system.web.pages.visit import bare_page, redirect
-from order_system.web.sessions import clear_cookie, set_cookie
 
 router = APIRouter()
 HOME = "/"

@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from order_system.durations import in_time
-from order_system.ids import Step
-from order_system.step_statistics import BOUNDS_MS, StepStatistics
+from order_system.domain.durations import in_time
+from order_system.domain.ids import Step
+from order_system.orders.step_statistics import BOUNDS_MS, StepStatistics
 from order_system.web.pages.words import counted, share
 
 LEAST_CLASSES = 18

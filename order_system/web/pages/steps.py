@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.step_statistics import report_steps
-from order_system.web.pages.order_rows import address
+from order_system.orders.step_statistics import report_steps
+from order_system.web.pages.orders.rows import address
 from order_system.web.pages.step_figures import figures_of
 from order_system.web.pages.visit import Visit
 

@@ -13,8 +13,8 @@ from fastapi import Depends, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from order_system import policy
-from order_system.web.access import Caller, Viewer
+from order_system.web import policy
+from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words
 from order_system.web.services import Given, Services
 

@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from order_system.messages import OrderStatus
-from order_system.progress import OrderProgress, UndoProgress, UndoState
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, UndoProgress, UndoState
 
 
 def in_words(state: str) -> str:

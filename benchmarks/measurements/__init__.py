@@ -1,0 +1,1 @@
+"""What is measured, one module or folder for each question."""

@@ -1,0 +1,1 @@
+"""Speed and histories of batches."""

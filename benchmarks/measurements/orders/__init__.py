@@ -1,0 +1,1 @@
+"""Latency, throughput, cost and memory of orders."""

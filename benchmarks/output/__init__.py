@@ -1,0 +1,1 @@
+"""What is made of figures: report, charts, plots."""

@@ -1,0 +1,1 @@
+"""What it takes to measure: machines, processes, turns, crowds, files."""

@@ -1,0 +1,57 @@
+"""Files of believable orders, the same ones every time."""
+
+from pathlib import Path
+
+from order_system.batches.files import COLUMNS
+
+CITIES = (("Portland", "OR", "97201"), ("New York", "NY", "10118"), ("Austin", "TX", "78701"))
+SKUS = 5_000
+MISTAKES = ({"quantity": "0"}, {"currency": "XYZ"}, {"customer_email": "nobody"})
+
+
+def order_id(prefix: str, number: int) -> str:
+    return f"{prefix}-{number:07d}"
+
+
+def is_bad(number: int, bad_every: int) -> bool:
+    """Whether the order has a mistake in it; with 0 none has."""
+    return bad_every > 0 and number % bad_every == bad_every - 1
+
+
+def write_orders(path: Path, prefix: str, rows: int, *, rows_per_order: int, bad_every: int = 0) -> Path:
+    """Rows in our own columns, the orders' IDs from `<prefix>-0000000` on."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        for row in range(rows):
+            number, line = divmod(row, rows_per_order)
+            cells = _row(prefix, number, line, lone=rows_per_order == 1)
+            if is_bad(number, bad_every):
+                cells |= MISTAKES[number // bad_every % len(MISTAKES)]
+            file.write(",".join(cells[column] for column in COLUMNS) + "\n")
+    return path
+
+
+def _row(prefix: str, number: int, line: int, *, lone: bool) -> dict[str, str]:
+    city, region, postal_code = CITIES[number % len(CITIES)]
+    quantity, cents = number % 9 + 1, number % 2_000 + 99
+    total = quantity * cents + 500
+    return {
+        "order_id": order_id(prefix, number),
+        "currency": "USD",
+        "customer_name": "Zoë Ångström" if number % 10 == 0 else f"Ada Lovelace {number}",
+        "customer_email": f"customer{number}@example.com",
+        "payment_method": "pm_card_ok",
+        "street": f"{number % 900 + 1} Main St",
+        "city": city,
+        "region": region,
+        "postal_code": postal_code,
+        "country": "US",
+        "sku": f"SKU-{number % SKUS}-{line}",
+        "quantity": str(quantity),
+        "unit_price": f"{cents // 100}.{cents % 100:02d}",
+        "shipping_fee": "5.00",
+        "tax": "0.00",
+        "discount": "",
+        "total": f"{total // 100}.{total % 100:02d}" if lone else "",
+        "hold_on_failure": "",
+    }

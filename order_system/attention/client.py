@@ -1,0 +1,155 @@
+"""A person's answers, as a program gives them: `resolve`, `retry` and `give_up`, over Updates of an order.
+
+An answer is checked before anything is sent. It has one ID however often the call is repeated on its way, so
+it is heard once. What is refused changes nothing.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.attention.concerns import Concern, abandoned_submission, status_command
+from order_system.attention.finder import AttentionFinder
+from order_system.domain import policy
+from order_system.domain.answers import (
+    UPDATE_REFUSED,
+    Answer,
+    AnswerReceipt,
+    GiveUp,
+    Resolution,
+    StepRetry,
+    flaw_in,
+)
+from order_system.domain.book import OrderBook
+from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
+from order_system.domain.ids import check_order_id, order_workflow_id
+from order_system.infra import policy as infra_policy
+from order_system.infra.temporal.connection import reaching_server
+from order_system.orders.status import OrderStatusReader
+from order_system.reconciliation.abandoned import AbandonedFinder
+from workflows.order import OrderFulfillmentWorkflow
+
+
+class DeskClient:
+    """Beside OrderClient. Every method raises ServerUnreachable if the server cannot be reached.
+
+    What answers: InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
+    take it or is closed, UnknownOrder, and NoWorkerAnswers if it was not heard in time.
+    """
+
+    def __init__(
+        self, temporal: Client, book: OrderBook, abandoned: AbandonedFinder, *, task_queue: str
+    ) -> None:
+        self._temporal = temporal
+        self._abandoned = abandoned
+        self._status = OrderStatusReader(temporal, book)
+        self._task_queue = task_queue
+
+    async def attention(
+        self,
+        *,
+        slow_after: timedelta = policy.ORDER_TAKES_AT_MOST,
+        abandoned_after: timedelta = policy.RECONCILE_MIN_AGE,
+    ) -> AsyncGenerator[Concern]:
+        """What waits for a person, one after another, and nothing if all is well: orders that have not moved
+        for `slow_after`, too, and submissions that are open in the book for `abandoned_after` without a
+        workflow. Visibility is eventually consistent: an order that has just begun or ceased to wait may
+        show a second late."""
+        finder = AttentionFinder(
+            self._temporal, self._status, task_queue=self._task_queue, slow_after=slow_after
+        )
+        async with reaching_server():
+            async for concern in finder.concerns():
+                yield concern
+            async for ref in self._abandoned.found(older_than=abandoned_after):
+                yield abandoned_submission(ref)
+
+    async def resolve(self, order_id: str, resolution: Resolution) -> AnswerReceipt:
+        """About the undo of one step that is stuck."""
+        return await self._answer(order_id, OrderFulfillmentWorkflow.resolve, resolution)
+
+    async def retry(self, order_id: str, retry: StepRetry) -> AnswerReceipt:
+        """Run the step that the order is held at once more."""
+        return await self._answer(order_id, OrderFulfillmentWorkflow.retry_step, retry)
+
+    async def give_up(self, order_id: str, give_up: GiveUp) -> AnswerReceipt:
+        """Undo the order now instead of holding it any longer."""
+        return await self._answer(order_id, OrderFulfillmentWorkflow.give_up, give_up)
+
+    async def _answer(self, order_id: str, update: Any, answer: Answer) -> AnswerReceipt:
+        check_order_id(order_id)
+        if flaw := flaw_in(answer):
+            raise InvalidUsage(flaw)
+        answer_id = str(uuid.uuid4())
+        async with reaching_server():
+            try:
+                heard = await self._sent(order_id, update, answer, answer_id)
+                return await self._carried_out(order_id, heard)
+            except WorkflowUpdateFailedError as refused:
+                raise AnswerRefused(f"{_why(refused)}. See {status_command(order_id)}") from None
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+            return await self._nothing_to_answer(order_id)
+
+    async def _sent(
+        self, order_id: str, update: Any, answer: Answer, answer_id: str
+    ) -> WorkflowUpdateHandle[AnswerReceipt]:
+        order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
+        try:
+            return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
+                update,
+                answer,
+                id=answer_id,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                rpc_timeout=infra_policy.ANSWER,
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            _raise_if_interrupted()
+            raise NoWorkerAnswers(
+                f"no worker has heard the answer within {infra_policy.ANSWER.total_seconds():g} seconds: "
+                f"start one with `python worker.py`, then see {status_command(order_id)}"
+            ) from None
+
+    async def _carried_out(self, order_id: str, heard: WorkflowUpdateHandle[AnswerReceipt]) -> AnswerReceipt:
+        try:
+            return await heard.result(rpc_timeout=infra_policy.ANSWER)
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            _raise_if_interrupted()
+            raise NoWorkerAnswers(
+                f"{order_id} has taken the answer, which is still being carried out: "
+                f"see {status_command(order_id)}"
+            ) from None
+
+    async def _nothing_to_answer(self, order_id: str) -> AnswerReceipt:
+        """Raises UnknownOrder or AnswerRefused."""
+        order = await self._status.read(order_id)
+        raise AnswerRefused(
+            f"{order_id} has ended as {order.status.replace('_', ' ')}, and waits for nobody: "
+            f"see {status_command(order_id)}"
+        )
+
+
+def _raise_if_interrupted() -> None:
+    """The SDK has one error for a call that took too long and for a caller who was cancelled."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _why(refused: WorkflowUpdateFailedError) -> str:
+    cause = refused.cause
+    if getattr(cause, "type", None) == UPDATE_REFUSED:
+        return getattr(cause, "message", str(cause))
+    return f"the answer was not carried out ({cause})"

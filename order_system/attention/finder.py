@@ -1,0 +1,204 @@
+"""Finding what waits for a person, by searches on the server, with a look at each workflow that they find.
+
+An order tells by itself what it waits for, if a worker answers for it; where none does, the server's view of
+its pending activities must do. What a workflow cannot tell, because it is stuck on a bug, on a file, or for
+want of a worker, the server knows. So no workflow is open and without progress and yet not listed.
+
+The cost: five searches, and two or three calls for each workflow that they find, a few at a time.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.attention.concerns import Concern, WaitingOrder, concerns_of
+from order_system.attention.stuck import (
+    failed_batch,
+    no_worker,
+    order_by_server,
+    order_id_of,
+    retried_batch,
+    stuck_on_bug,
+    what_fails,
+    with_waiting_orders,
+    workers_poll,
+)
+from order_system.domain.ids import Step, step_workflow_id
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, StepState
+from order_system.domain.search_attributes import BATCH_NAME
+from order_system.infra import policy
+from order_system.infra.temporal import visibility
+from order_system.orders.status import OrderStatusReader
+from workflows.batch import BatchFulfillmentWorkflow
+from workflows.order import OrderFulfillmentWorkflow
+
+_RUNNING = "ExecutionStatus = 'Running'"
+_ORDERS = f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"
+_BATCHES = f"WorkflowType = '{BatchFulfillmentWorkflow.__name__}'"
+_NEEDS_ATTENTION = f"OrderStatus = '{OrderStatus.NEEDS_ATTENTION}'"
+_SAYS_NOTHING = f"(OrderStatus IS NULL OR OrderStatus != '{OrderStatus.NEEDS_ATTENTION}')"
+_BUGS = "TemporalReportedProblems IS NOT NULL"
+_FAILED = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
+
+Look = Callable[[WorkflowExecution], Awaitable[Sequence[Concern]]]
+
+
+class AttentionFinder:
+    """For one look at everything. Raises the SDK's RPCError when the server fails."""
+
+    def __init__(
+        self, temporal: Client, status: OrderStatusReader, *, task_queue: str, slow_after: timedelta
+    ) -> None:
+        self._temporal = temporal
+        self._status = status
+        self._task_queue = task_queue
+        self._slow_after = slow_after
+        self._now = datetime.now(UTC)
+        self._workers = True
+        self._unanswered = 0
+        self._told: set[str] = set()
+        """IDs of orders that are listed already."""
+        self._orders_of_batches: Counter[str] = Counter()
+
+    async def concerns(self) -> AsyncGenerator[Concern]:
+        open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
+        if open_ones.count:
+            self._workers = await self._workers_are_there()
+            if not self._workers:
+                yield no_worker(self._task_queue, open_ones.count)
+        slow = visibility.started_before(self._now - self._slow_after)
+        for query, look in (
+            (self._where(_ORDERS, _RUNNING, _NEEDS_ATTENTION), self._order),
+            (self._where(_RUNNING, _BUGS), self._bug),
+            (self._where(_ORDERS, _RUNNING, _SAYS_NOTHING, slow), self._slow_order),
+            (self._where(_BATCHES, _RUNNING), self._running_batch),
+            (self._where(_BATCHES, _FAILED), self._failed_batch),
+        ):
+            async for concern in self._looked_at(query, look):
+                yield concern
+        for name, orders in sorted(self._orders_of_batches.items()):
+            yield with_waiting_orders(name, orders)
+
+    async def _workers_are_there(self) -> bool:
+        """Looking twice, since one may have started just now."""
+        if await workers_poll(self._temporal, self._task_queue):
+            return True
+        await asyncio.sleep(policy.WORKER_SEEN.total_seconds())
+        return await workers_poll(self._temporal, self._task_queue)
+
+    def _where(self, *conditions: str) -> str:
+        return visibility.all_of(f"TaskQueue = {visibility.quoted(self._task_queue)}", *conditions)
+
+    async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
+        """In the order in which they were found, so many at once."""
+        found: list[WorkflowExecution] = []
+        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
+            found.append(execution)
+            if len(found) == policy.WATCH_AT_ONCE:
+                for concerns in await asyncio.gather(*map(look, found)):
+                    for concern in concerns:
+                        yield concern
+                found = []
+        for concerns in await asyncio.gather(*map(look, found)):
+            for concern in concerns:
+                yield concern
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    async def _order(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        described = await self._described_if_open(execution)
+        if described is None:
+            return ()
+        batch = execution.typed_search_attributes.get(BATCH_NAME)
+        progress = await self._ask(described)
+        concerns = list(concerns_of(progress, batch=batch) if progress else order_by_server(described, batch))
+        if concerns:  # else the server's word of its status is older than the order's own
+            self._told.add(order_id_of(described))
+            self._orders_of_batches.update([batch] if batch else [])
+        return concerns
+
+    async def _slow_order(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        order_id, batch = order_id_of(execution), execution.typed_search_attributes.get(BATCH_NAME)
+        if order_id in self._told:
+            return ()
+        waiting = WaitingOrder(order_id, execution.run_id, batch, execution.start_time)
+        if not self._workers:
+            return [waiting.without_progress(None, "no worker takes its tasks")]
+        described = await self._described_if_open(execution)
+        if described is None:
+            return ()
+        progress = await self._ask(described)
+        if progress is None:
+            return [waiting.without_progress(None, what_fails(described) or "no worker answers for it")]
+        return await self._slow_by_its_word(waiting, described, progress)
+
+    async def _slow_by_its_word(
+        self, waiting: WaitingOrder, described: WorkflowExecutionDescription, progress: OrderProgress
+    ) -> Sequence[Concern]:
+        if progress.status is OrderStatus.NEEDS_ATTENTION:
+            return list(concerns_of(progress, batch=waiting.batch))  # of which the server does not know yet
+        moved = _last_moved(progress) or described.start_time
+        if progress.closed or self._now - moved < self._slow_after:
+            return ()
+        step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
+        keeps = await self._what_keeps(described, step)
+        return [replace(waiting, since=moved).without_progress(step, keeps)]
+
+    async def _what_keeps(self, order: WorkflowExecutionDescription, step: Step | None) -> str:
+        child = None
+        if step is not None:
+            child = await self._describe(step_workflow_id(step, order_id_of(order)))
+        return what_fails(child or order) or what_fails(order) or "nothing has moved since"
+
+    async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
+        """A first round of queries in vain is enough to know that no worker answers."""
+        if not self._workers or self._unanswered >= policy.WATCH_AT_ONCE:
+            return None
+        progress = await self._status.ask(described)
+        self._unanswered = self._unanswered + 1 if progress is None else 0
+        return progress
+
+    # --- bugs and batches ------------------------------------------------------------------------
+
+    async def _bug(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        described = await self._described_if_open(execution)
+        if described is None:
+            return ()
+        self._told.add(order_id_of(described))
+        return [await stuck_on_bug(self._temporal, described)]
+
+    async def _running_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        described = await self._described_if_open(execution)
+        concern = described and retried_batch(described)
+        return [concern] if concern else ()
+
+    async def _failed_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        newest = await self._describe(execution.id)
+        if newest is None or newest.run_id != execution.run_id:
+            return ()  # deleted, or run again
+        return [await failed_batch(self._temporal, execution)]
+
+    async def _described_if_open(self, execution: WorkflowExecution) -> WorkflowExecutionDescription | None:
+        described = await self._describe(execution.id)
+        is_open = described is not None and described.status is WorkflowExecutionStatus.RUNNING
+        return described if is_open else None
+
+    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
+        """Its newest run; None if the server has none any more."""
+        try:
+            return await self._temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=policy.RPC)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+
+def _last_moved(order: OrderProgress) -> datetime | None:
+    moments = (moment for step in order.children for moment in (step.started_at, step.closed_at))
+    return max((moment for moment in moments if moment), default=None)

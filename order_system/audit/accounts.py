@@ -1,0 +1,162 @@
+"""One submission's account: what the book says of it, beside what the outside world says."""
+
+from dataclasses import dataclass, field
+
+from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
+from order_system.domain.gateways import (
+    ChargeEntry,
+    NoticeEntry,
+    ReservationEntry,
+    ShipmentEntry,
+    Statement,
+    StockEntry,
+)
+from order_system.domain.ids import Effect, split_key
+from order_system.domain.money import format_amount
+
+
+@dataclass
+class Account:
+    record: SubmissionRecord
+    journal: dict[Effect, JournalEntry]
+    charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
+    reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
+    shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
+    notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
+
+    def __str__(self) -> str:
+        return f"{self.record.ref.order_id} (submission {self.record.ref.submission}, {self.record.status})"
+
+    def at(self, effect: Effect) -> str:
+        """Whose effect, and under which key to look for it at the gateway. For people."""
+        return f"{self}, key {self.record.ref.key(effect)}"
+
+    @property
+    def undone(self) -> bool:
+        return self.record.status not in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
+
+    @property
+    def fulfilled(self) -> bool:
+        return self.record.status is SubmissionStatus.FULFILLED
+
+    @property
+    def captured(self) -> int:
+        """Minor units."""
+        return sum(charge.amount for charge in self.charges)
+
+    @property
+    def refunded(self) -> int:
+        """Minor units."""
+        return sum(charge.refunded for charge in self.charges)
+
+    @property
+    def money(self) -> str:
+        """For people."""
+        return f"captured {self._amount(self.captured)}, refunded {self._amount(self.refunded)}"
+
+    @property
+    def total(self) -> str:
+        """For people."""
+        return "unknown" if self.record.total is None else self._amount(self.record.total)
+
+    def _amount(self, minor_units: int) -> str:
+        currency = self.record.currency
+        return f"{minor_units} minor units" if currency is None else format_amount(minor_units, currency)
+
+    def stock(self, state: str) -> bool:
+        return any(reservation.state == state for reservation in self.reservations)
+
+    def parcel(self, state: str) -> bool:
+        return any(shipment.state == state for shipment in self.shipments)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return _key_of(self.record)
+
+    def handled(self, *effects: Effect) -> bool:
+        """A person settled one of these by hand, out of sight of the gateways: they cannot bear witness."""
+        return any(
+            effect in self.journal and self.journal[effect].state is EffectState.HANDLED for effect in effects
+        )
+
+    def happened(self, effect: Effect) -> int:
+        """How often the world says so, reversed or not."""
+        happened = {
+            Effect.CHARGE: len(self.charges),
+            Effect.RESERVE: len(self.reservations),
+            Effect.LABEL: len(self.shipments),
+            Effect.DISPATCH: sum(shipment.state == "dispatched" for shipment in self.shipments),
+            Effect.COMMIT: sum(reservation.state == "committed" for reservation in self.reservations),
+            Effect.NOTIFY: len(self.notices),
+        }
+        return happened[effect]
+
+    def reversed(self, effect: Effect) -> bool:
+        """Whether the world says that the effect happened and that nothing of it is left."""
+        if effect is Effect.CHARGE:
+            return self.captured == self.refunded
+        if effect is Effect.RESERVE:
+            return not self.stock("reserved") and not self.stock("committed")
+        if effect is Effect.LABEL:
+            return not self.parcel("bought") and not self.parcel("dispatched")
+        return False
+
+
+@dataclass(frozen=True)
+class Books:
+    """The book and the world, sorted by submission."""
+
+    accounts: list[Account]
+    claims: set[tuple[str, str, Effect]]
+    """Order ID, submission, effect: what any attempt was ever let through to."""
+    strangers: list[str]
+    """Keys that the world knows, of submissions that the book does not."""
+    reservations: tuple[ReservationEntry, ...]
+    stock: tuple[StockEntry, ...]
+
+
+def draw_up(ledger: Ledger, statement: Statement, later: Ledger) -> Books:
+    """`later` is the ledger as it was after the statement; only claims are looked for there."""
+    accounts = {_key_of(record): Account(record, journal) for record, journal in ledger.entries}
+    claims = {
+        (*_key_of(record), effect)
+        for record, journal in (*ledger.entries, *later.entries)
+        for effect, entry in journal.items()
+        if entry.claimed_at is not None
+    }
+    strangers: list[str] = []
+
+    def account_of(key: str, effect: Effect) -> Account | None:
+        """None for a stranger, and for a submission that was opened since the ledger was taken."""
+        owner = _owner_of(key, effect)
+        account = accounts.get(owner) if owner else None
+        if account is None and (owner is None or (*owner, effect) not in claims):
+            strangers.append(key)
+        return account
+
+    for charge in statement.charges:
+        if account := account_of(charge.key, Effect.CHARGE):
+            account.charges.append(charge)
+    for reservation in statement.reservations:
+        if account := account_of(reservation.key, Effect.RESERVE):
+            account.reservations.append(reservation)
+    for shipment in statement.shipments:
+        if account := account_of(shipment.label_key, Effect.LABEL):
+            account.shipments.append(shipment)
+    for notice in statement.notices:
+        if account := account_of(notice.key, Effect.NOTIFY):
+            account.notices.append(notice)
+    return Books(list(accounts.values()), claims, strangers, statement.reservations, statement.stock)
+
+
+def _key_of(record: SubmissionRecord) -> tuple[str, str]:
+    return record.ref.order_id, record.ref.submission
+
+
+def _owner_of(key: str, effect: Effect) -> tuple[str, str] | None:
+    """Order ID and submission, or None if this is no key of such an effect."""
+    try:
+        order_id, submission, kind = split_key(key)
+    except ValueError:
+        return None
+    return (order_id, submission) if kind is effect else None

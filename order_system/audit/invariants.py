@@ -1,0 +1,243 @@
+"""What must hold between the book and the world, whatever died on the way, and what to do where it does not.
+
+Each invariant yields a readable line for every violation: whose it is, under which key, and what is wrong.
+Open submissions are under way, so only what may never happen counts against them. An effect that a person
+handled is left out: the gateways were not told.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+
+from order_system.audit.accounts import Books
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.ids import Effect
+
+MONEY = (Effect.CHARGE,)
+STOCK = (Effect.RESERVE, Effect.COMMIT)
+PARCEL = (Effect.LABEL, Effect.DISPATCH)
+NEEDED = (Effect.CHARGE, Effect.RESERVE, Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
+"""What an order cannot be fulfilled without."""
+
+
+# --- what the world alone must keep ---------------------------------------------------------------
+
+
+def refunds_within_captures(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if any(not 0 <= charge.refunded <= charge.amount for charge in account.charges):
+            yield f"{account.at(Effect.CHARGE)}: {account.money}"
+
+
+def stock_adds_up(books: Books) -> Iterator[str]:
+    for entry in books.stock:
+        parts = f"{entry.on_hand} on hand, {entry.reserved} reserved, {entry.shipped} shipped"
+        if min(entry.on_hand, entry.reserved, entry.shipped) < 0:
+            yield f"SKU {entry.sku}: {parts}"
+        elif entry.on_hand + entry.reserved + entry.shipped != entry.initial:
+            yield f"SKU {entry.sku}: {parts}, of {entry.initial} at first"
+
+
+def stock_agrees_with_reservations(books: Books) -> Iterator[str]:
+    expected: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for reservation in books.reservations:
+        for sku, quantity in reservation.lines:
+            expected[reservation.state][sku] += quantity
+    actual = {entry.sku: (entry.reserved, entry.shipped) for entry in books.stock}
+    for sku in sorted({*actual, *expected["reserved"], *expected["committed"]}):
+        reserved, shipped = actual.get(sku, (0, 0))
+        held, gone = expected["reserved"][sku], expected["committed"][sku]
+        if (reserved, shipped) != (held, gone):
+            yield f"SKU {sku}: {reserved} reserved, {shipped} shipped, but by reservations {held} and {gone}"
+
+
+# --- at most once ---------------------------------------------------------------------------------
+
+
+def no_effect_twice(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        for effect in Effect:
+            times = account.happened(effect)
+            if times > 1:
+                yield f"{account.at(effect)}: {effect} happened {times} times"
+
+
+def one_live_submission(books: Books) -> Iterator[str]:
+    of_order: defaultdict[str, Counter[SubmissionStatus]] = defaultdict(Counter)
+    for account in books.accounts:
+        of_order[account.record.ref.order_id][account.record.status] += 1
+    for order_id, statuses in of_order.items():
+        for status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
+            if statuses[status] > 1:
+                yield f"{order_id}: {statuses[status]} submissions are {status}"
+        if statuses[SubmissionStatus.OPEN] and statuses[SubmissionStatus.FULFILLED]:
+            yield f"{order_id}: a submission is open although another one is fulfilled"
+
+
+# --- all or nothing -------------------------------------------------------------------------------
+
+
+def money_whole_or_not_at_all(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        kept = account.captured - account.refunded
+        if kept not in (0, account.record.total or 0) and not account.handled(*MONEY):
+            yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
+
+
+def fulfilled_is_complete(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if not account.fulfilled:
+            continue
+        paid = account.charges and account.captured == account.record.total and account.refunded == 0
+        if not paid and not account.handled(*MONEY):
+            yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
+        if not account.parcel("dispatched") and not account.handled(*PARCEL):
+            yield f"{account.at(Effect.DISPATCH)}: no parcel was dispatched"
+        if not account.stock("committed") and not account.handled(*STOCK):
+            yield f"{account.at(Effect.RESERVE)}: its stock was not committed"
+
+
+def undone_holds_nothing(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if not account.undone:
+            continue
+        if account.captured != account.refunded and not account.handled(*MONEY):
+            yield f"{account.at(Effect.CHARGE)}: {account.money}"
+        for state in ("reserved", "committed"):
+            if account.stock(state) and not account.handled(*STOCK):
+                yield f"{account.at(Effect.RESERVE)}: its stock is still {state}"
+        for state in ("bought", "dispatched"):
+            if account.parcel(state) and not account.handled(*PARCEL):
+                yield f"{account.at(Effect.LABEL)}: its label is {state}"
+
+
+def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if not account.parcel("dispatched"):
+            continue
+        if account.refunded and not account.handled(*MONEY):
+            yield f"{account.at(Effect.CHARGE)}: the parcel is dispatched, yet {account.money}"
+        if account.stock("released") and not account.handled(*STOCK):
+            yield f"{account.at(Effect.RESERVE)}: the parcel is dispatched, yet its stock was released"
+
+
+# --- the book agrees with itself ------------------------------------------------------------------
+
+
+def status_agrees_with_journal(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        for effect in NEEDED if account.fulfilled else ():
+            entry = account.journal.get(effect)
+            if entry is None or entry.state not in (EffectState.DONE, EffectState.HANDLED):
+                state = "missing" if entry is None else entry.state
+                yield f"{account.at(effect)}: by the book the order is fulfilled, its {effect} {state}"
+        for effect, entry in account.journal.items() if account.undone else ():
+            if entry.held and effect is not Effect.NOTIFY:
+                yield f"{account.at(effect)}: by the book the order is undone, its {effect} {entry.state}"
+
+
+# --- the book and the world agree -----------------------------------------------------------------
+
+
+def undos_waited_for_shipping(books: Books) -> Iterator[str]:
+    """Equal times are fine: they are read off one clock, and it may not have ticked in between."""
+    for account in books.accounts:
+        dispatch = account.journal.get(Effect.DISPATCH)
+        for effect in (Effect.CHARGE, Effect.RESERVE):
+            entry = account.journal.get(effect)
+            if entry is None or entry.fenced_at is None or account.handled(effect, Effect.DISPATCH):
+                continue
+            if dispatch is None or dispatch.settled_at is None:
+                yield f"{account.at(effect)}: the undo of {effect} began without shipping's verdict"
+            elif dispatch.state is EffectState.DONE:
+                yield f"{account.at(effect)}: the undo of {effect} began although the parcel was gone"
+            elif entry.fenced_at < dispatch.settled_at:
+                early = dispatch.settled_at - entry.fenced_at
+                yield f"{account.at(effect)}: the undo of {effect} began {early} before shipping's verdict"
+
+
+def nothing_unclaimed(books: Books) -> Iterator[str]:
+    """A commit is never claimed: it belongs to the dispatch."""
+    for key in books.strangers:
+        yield f"{key}: unknown to the book"
+    for account in books.accounts:
+        for effect in Effect:
+            if effect is Effect.COMMIT or (*account.key, effect) in books.claims:
+                continue
+            if account.happened(effect) and not account.handled(effect):
+                yield f"{account.at(effect)}: {effect} happened, but was never claimed in the book"
+
+
+def book_is_true(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        for effect, entry in account.journal.items():
+            happened = account.happened(effect) > 0
+            if entry.state is EffectState.DONE and not happened:
+                yield f"{account.at(effect)}: {effect} is done in the book, but the world knows nothing of it"
+            if entry.state is EffectState.FENCED and happened:
+                yield f"{account.at(effect)}: by the book, {effect} never happened, but it did"
+            if entry.state is EffectState.UNDONE and not (happened and account.reversed(effect)):
+                found = "is not" if happened else "never was in the world, and so cannot have been"
+                yield f"{account.at(effect)}: {effect} is undone in the book, but {found} reversed"
+
+
+INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
+    "refunds never exceed captures": refunds_within_captures,
+    "money is kept whole or not at all": money_whole_or_not_at_all,
+    "stock adds up and is never negative": stock_adds_up,
+    "stock agrees with its reservations": stock_agrees_with_reservations,
+    "no effect happened twice": no_effect_twice,
+    "one live submission an order, at most": one_live_submission,
+    "fulfilled orders are paid, dispatched and committed": fulfilled_is_complete,
+    "undone orders hold no money, stock or parcel": undone_holds_nothing,
+    "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
+    "a status agrees with its journal": status_agrees_with_journal,
+    "money and stock waited for shipping's verdict": undos_waited_for_shipping,
+    "nothing happened without a claim in the book": nothing_unclaimed,
+    "what the book says was done or undone is so": book_is_true,
+}
+
+
+_LOOK = "look the key up at the gateway"
+
+CURES: dict[str, str] = {
+    "refunds never exceed captures": f"{_LOOK}, and claim back what was given beyond the capture",
+    "money is kept whole or not at all": (
+        f"{_LOOK}, and refund there what was captured if the order is undone; "
+        "if it is fulfilled, capture or give back the difference"
+    ),
+    "stock adds up and is never negative": "count the shelf, and correct the warehouse's figures of that SKU",
+    "stock agrees with its reservations": (
+        "compare the warehouse's figures of that SKU with its list of reservations, and correct the figures"
+    ),
+    "no effect happened twice": (
+        f"{_LOOK}, reverse there what is one too many, and find out why it took one key twice"
+    ),
+    "one live submission an order, at most": (
+        "stop the workers: the database lacks the unique index book_one_live; "
+        "put it back, and undo the younger submission"
+    ),
+    "fulfilled orders are paid, dispatched and committed": (
+        f"{_LOOK}, and do there what is missing: the customer has been told that the order is fulfilled"
+    ),
+    "undone orders hold no money, stock or parcel": (
+        f"{_LOOK}, and give back what is held; if it is listed as in doubt as well, it landed after its undo"
+    ),
+    "nothing is given back for a dispatched parcel": (
+        f"{_LOOK}: the customer has the parcel; charge again, or write the money off, and book the stock out"
+    ),
+    "a status agrees with its journal": (
+        "compare the book with the history of the order's workflow: no code of ours leaves this behind, "
+        "so somebody may have written to the database by hand"
+    ),
+    "money and stock waited for shipping's verdict": (
+        "ask the carrier whether the parcel is gone; if it is, neither money nor stock may be given back"
+    ),
+    "nothing happened without a claim in the book": (
+        f"{_LOOK}: if another system uses the account, give it one of its own; if the book was restored from "
+        "an older backup, reverse at the gateway what the book has forgotten"
+    ),
+    "what the book says was done or undone is so": (
+        f"{_LOOK}: do there by hand what the book says was done or reversed, and find out what changed it"
+    ),
+}
+"""By the invariant's name."""

@@ -1,0 +1,141 @@
+"""The audit: the book held against the outside world, as one reconciles with a bank statement.
+
+Take the ledger before the statement. A closed submission's account is final by then; an open one's may
+move on meanwhile, and nothing that is legal on the way counts as broken.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from order_system.audit.accounts import Books, draw_up
+from order_system.audit.invariants import CURES, INVARIANTS
+from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBook, SubmissionStatus
+from order_system.domain.gateways import Statement, StatementOfAccounts
+from order_system.domain.ids import Effect
+
+
+class Check(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    holds: bool
+    violations: tuple[str, ...]
+    """One line each, for people: whose, under which key, and what is wrong."""
+    cure: str
+    """What to do about a violation, for people."""
+
+
+class OpenSubmission(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    submission: str
+    opened_at: datetime
+
+
+class UnsettledEffect(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    submission: str
+    effect: Effect
+    in_world: bool
+    """Whether the world says that it happened."""
+
+
+class HandledEffect(UnsettledEffect):
+    by: str | None
+    at: datetime | None
+    note: str | None
+
+
+class AuditReport(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    checks: tuple[Check, ...]
+    open_submissions: tuple[OpenSubmission, ...]
+    in_doubt: tuple[UnsettledEffect, ...]
+    """Fenced while an attempt was unanswered: the reconciler looks at them again."""
+    handled: tuple[HandledEffect, ...]
+    """Settled by a person, who says why: the checks leave them out."""
+    submissions: dict[str, int]
+    """How many of each status."""
+    effects: dict[str, int]
+    """How many of each kind the world knows, and how many of these it has reversed."""
+
+    @computed_field
+    @property
+    def clean(self) -> bool:
+        return all(check.holds for check in self.checks)
+
+
+async def audit_now(book: OrderBook, world: StatementOfAccounts) -> AuditReport:
+    """Audit a system that may be running. What happened in the world after the ledger was taken looks
+    unclaimed, so before saying so the book is asked once more."""
+    ledger = await book.ledger()
+    statement = await world.statement()
+    report = audit(ledger, statement)
+    return report if report.clean else audit(ledger, statement, later=await book.ledger())
+
+
+def audit(ledger: Ledger, statement: Statement, *, later: Ledger | None = None) -> AuditReport:
+    """Pure. `later`, a ledger taken after the statement, is where claims are looked for."""
+    books = draw_up(ledger, statement, later or ledger)
+    return AuditReport(
+        checks=tuple(_check(name, find(books)) for name, find in INVARIANTS.items()),
+        open_submissions=tuple(
+            OpenSubmission(
+                order_id=account.record.ref.order_id,
+                submission=account.record.ref.submission,
+                opened_at=account.record.opened_at,
+            )
+            for account in books.accounts
+            if account.record.status is SubmissionStatus.OPEN
+        ),
+        in_doubt=tuple(effect for effect, _ in _effects_in(EffectState.IN_DOUBT, books)),
+        handled=tuple(
+            HandledEffect(
+                **effect.model_dump(), by=entry.handled_by, at=entry.settled_at, note=entry.handled_note
+            )
+            for effect, entry in _effects_in(EffectState.HANDLED, books)
+        ),
+        submissions=dict(Counter(str(account.record.status) for account in books.accounts)),
+        effects=_count_effects(statement),
+    )
+
+
+def _check(name: str, violations: Iterable[str]) -> Check:
+    lines = tuple(violations)
+    return Check(name=name, holds=not lines, violations=lines, cure=CURES[name])
+
+
+def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEffect, JournalEntry]]:
+    for account in books.accounts:
+        for effect, entry in account.journal.items():
+            if entry.state is state:
+                found = UnsettledEffect(
+                    order_id=account.record.ref.order_id,
+                    submission=account.record.ref.submission,
+                    effect=effect,
+                    in_world=account.happened(effect) > 0,
+                )
+                yield found, entry
+
+
+def _count_effects(statement: Statement) -> dict[str, int]:
+    reservations = Counter(reservation.state for reservation in statement.reservations)
+    shipments = Counter(shipment.state for shipment in statement.shipments)
+    return {
+        "charge": len(statement.charges),
+        "refund": sum(charge.refunded > 0 for charge in statement.charges),
+        "reserve": len(statement.reservations),
+        "release": reservations["released"],
+        "commit": reservations["committed"],
+        "label": len(statement.shipments),
+        "void": shipments["voided"],
+        "dispatch": shipments["dispatched"],
+        "notify": len(statement.notices),
+    }

@@ -1,0 +1,189 @@
+"""What a program may ask about batches: run, watch, pause, cancel, retry. The plan of a file and the outcome
+of each line, which need no server, are in `reports.py`."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.batches.files import OrderFiles
+from order_system.batches.in_book import FORGOTTEN, NO_WORKER, progress_in_book
+from order_system.batches.names import workflow_id_of, workflow_id_of_new
+from order_system.batches.reports import BatchReports
+from order_system.domain.batch import ENDED, BatchBook, BatchProgress, BatchRequest, BatchStatus
+from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
+from order_system.infra import policy
+from order_system.infra.temporal.connection import reaching_server
+from workflows.batch import BatchFulfillmentWorkflow
+
+_CHECKSUM = "sha256"
+_STARTED_BY = "started_by"
+_RAN_NO_MORE_CODE = {
+    WorkflowExecutionStatus.FAILED,
+    WorkflowExecutionStatus.TERMINATED,
+    WorkflowExecutionStatus.TIMED_OUT,
+}
+"""What such a workflow last said of itself is no longer so."""
+_NO_WORKER = {
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.FAILED_PRECONDITION,  # no worker has asked for work in a while
+}
+"""What a query ends with that nobody takes."""
+
+
+class BatchClient(BatchReports):
+    def __init__(
+        self, temporal: Client | None, book: BatchBook, files: OrderFiles, *, task_queue: str
+    ) -> None:
+        """`temporal` may be None for what needs no server: `plan` and `outcome`."""
+        super().__init__(book, files)
+        self._temporal = temporal
+        self._task_queue = task_queue
+
+    # --- running ---------------------------------------------------------------------------------
+
+    async def start(self, request: BatchRequest) -> bool:
+        """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
+        running with another file, InvalidUsage for a bad name."""
+        workflow_id = workflow_id_of_new(request.name)
+        ours = uuid.uuid4().hex
+        async with reaching_server():
+            handle = await self._server.start_workflow(
+                BatchFulfillmentWorkflow.run,
+                request,
+                id=workflow_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                memo={_CHECKSUM: request.file.sha256, _STARTED_BY: ours},
+                static_summary=f"batch {request.name}",
+                rpc_timeout=policy.RPC,
+            )
+            memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
+        if memo.get(_CHECKSUM) != request.file.sha256:
+            raise OrderConflict(f"batch {request.name} is running with another file: choose another name")
+        return memo.get(_STARTED_BY) == ours
+
+    async def retry(self, name: str) -> bool:
+        """Run again what failed, was cancelled or was terminated, from the same file. Raises UnknownBatch."""
+        record = await self.record(name)
+        return await self.start(record.request.model_copy(update={"only_failed": True}))
+
+    async def progress(self, name: str) -> BatchProgress:
+        """How far it has come: by its workflow's own word or, where no worker answers or Temporal has
+        forgotten it, by the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it
+        either."""
+        try:
+            return await self._asked(name)
+        except UnknownBatch:
+            record = await self._book.newest_batch(workflow_id_of(name))
+            if record is None:
+                raise
+            return await progress_in_book(self._book, record, BatchStatus.FORGOTTEN, FORGOTTEN)
+        except NoWorkerAnswers:
+            progress = await self._without_worker(name)
+            if progress is None:
+                raise
+            return progress
+
+    async def _asked(self, name: str) -> BatchProgress:
+        """Raises UnknownBatch and NoWorkerAnswers."""
+        async with self._asking(name) as batch:
+            closed = (await batch.describe(rpc_timeout=policy.RPC)).status
+            if closed is WorkflowExecutionStatus.COMPLETED:
+                return await batch.result(rpc_timeout=policy.RPC)  # which needs no worker
+            try:
+                progress = await batch.query(BatchFulfillmentWorkflow.progress, rpc_timeout=policy.QUERY)
+            except RPCError as error:
+                if error.status not in _NO_WORKER:
+                    raise
+                raise NoWorkerAnswers("no worker answers: start one with `python worker.py`") from None
+            if closed in _RAN_NO_MORE_CODE:
+                reason = await _why(batch)
+                return progress.model_copy(update={"status": BatchStatus.FAILED, "reason": reason})
+        return progress
+
+    async def _without_worker(self, name: str) -> BatchProgress | None:
+        """What the server knows of its end, and the book of its orders. None if that run is not in the book
+        (yet)."""
+        async with self._asking(name) as batch:
+            described = await batch.describe(rpc_timeout=policy.RPC)
+            record = await self._book.newest_batch(described.id)
+            run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
+            if record is None or record.run != run:
+                return None
+            if described.status in _RAN_NO_MORE_CODE:
+                return await progress_in_book(self._book, record, BatchStatus.FAILED, await _why(batch))
+        cancelled = described.status is WorkflowExecutionStatus.CANCELED
+        status = BatchStatus.CANCELLED if cancelled else BatchStatus.RUNNING
+        return await progress_in_book(self._book, record, status, NO_WORKER)
+
+    async def watch(self, name: str) -> AsyncGenerator[BatchProgress]:
+        """The progress again and again, until the batch has ended. Outlasts a restart of the worker."""
+        while True:
+            with suppress(NoWorkerAnswers):
+                progress = await self._asked(name)
+                yield progress
+                if progress.status in ENDED:
+                    return
+            await asyncio.sleep(policy.WATCH_POLL.total_seconds())
+
+    async def pause(self, name: str) -> None:
+        """Start no more orders; those under way go on. Idempotent."""
+        async with self._asking(name) as batch:
+            await batch.signal(BatchFulfillmentWorkflow.pause, rpc_timeout=policy.RPC)
+
+    async def resume(self, name: str) -> None:
+        async with self._asking(name) as batch:
+            await batch.signal(BatchFulfillmentWorkflow.resume, rpc_timeout=policy.RPC)
+
+    async def set_window(self, name: str, window: int) -> None:
+        """How many orders may be under way at once, from now on."""
+        async with self._asking(name) as batch:
+            await batch.signal(BatchFulfillmentWorkflow.set_window, window, rpc_timeout=policy.RPC)
+
+    async def cancel(self, name: str, *, orders_too: bool = False) -> None:
+        """Start no more orders. Those under way finish, unless they are to be cancelled too. Raises
+        UnknownBatch if it has ended."""
+        async with self._asking(name) as batch:
+            # The server would thank for the cancel of a closed workflow, and forget it.
+            if (await batch.describe(rpc_timeout=policy.RPC)).status is not WorkflowExecutionStatus.RUNNING:
+                raise UnknownBatch(f"batch {name} has ended: there is nothing left to cancel")
+            if orders_too:
+                await batch.signal(BatchFulfillmentWorkflow.cancel_orders, rpc_timeout=policy.RPC)
+            await batch.cancel(rpc_timeout=policy.RPC)
+
+    @property
+    def _server(self) -> Client:
+        if self._temporal is None:
+            raise RuntimeError("this BatchClient was made without a server")
+        return self._temporal
+
+    @asynccontextmanager
+    async def _asking(
+        self, name: str
+    ) -> AsyncGenerator[WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]]:
+        handle = self._server.get_workflow_handle_for(BatchFulfillmentWorkflow.run, workflow_id_of(name))
+        async with reaching_server():
+            try:
+                yield handle
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                raise UnknownBatch(f"no batch {name} is running, or the server has forgotten it") from None
+
+
+async def _why(batch: WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]) -> str:
+    try:
+        await batch.result()
+    except WorkflowFailureError as failure:
+        cause: BaseException = failure
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        return str(cause)
+    return "unknown"

@@ -1,0 +1,35 @@
+"""Files of orders, read page by page: CSV in our columns or any others, Shopify's export, JSON Lines.
+
+    files = OrderFiles(settings.file_roots)
+    ref = await files.inspect("orders.csv", mapping=parse_mapping("order_id=orderID,currency==USD"))
+    page = await files.read_page(ref)
+    ...
+    page = await files.read_page(ref, page.next)       until page.at_end
+
+`sources` opens what may be opened; `lines` and `csv_rows` make rows of bytes, whatever is wrong with them;
+`columns`, `layouts` and `shopify` say what the cells mean; `blocks` finds the rows of one order; `checking`
+makes it an order, by `quick_check` or by the strict reader of `intake`. Other packages import the names below
+and no module of this package."""
+
+from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
+from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem, duplicate
+from order_system.batches.files.formulas import defuse
+from order_system.batches.files.inspection import inspect_file
+from order_system.batches.files.pages import Page
+from order_system.batches.files.reader import OrderFiles
+from order_system.batches.files.seen import SeenOrders
+
+__all__ = [
+    "COLUMNS",
+    "REJECT_REASON",
+    "OrderFiles",
+    "Page",
+    "ParsedOrder",
+    "ProblemKind",
+    "RowProblem",
+    "SeenOrders",
+    "defuse",
+    "duplicate",
+    "inspect_file",
+    "parse_mapping",
+]

@@ -1,0 +1,172 @@
+"""Lines to CSV rows, each with its place, going on after a row that is broken.
+
+A quote that is never closed would swallow the rest of the file. So where lines that a quote has joined do
+not make up a proper row, only the first of them is given up, and reading goes on with the second.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from typing import NamedTuple
+
+from order_system.batches.files.lines import MAX_LINE_BYTES, LongLine
+from order_system.domain.order_file import Position
+
+MAX_ROW_BYTES = MAX_LINE_BYTES
+MAX_ROW_LINES = 500
+"""Line breaks inside quoted cells, such as a note of the customer's."""
+
+TOO_LONG = f"is longer than {MAX_ROW_BYTES:,} bytes, which no row of an order needs"
+NUL = "holds a NUL character, which no text has"
+
+
+class Row(NamedTuple):
+    line: int
+    """Its first line in the file, from 1."""
+    last_line: int
+    offset: int
+    end: int
+    """Where it begins and ends in the file, in bytes."""
+    text: str
+    """As it stands in the file, with its line end; of a row that is too long, the beginning."""
+    cells: list[str]
+    """Of a broken row as far as they can be told."""
+    broken: str | None
+    """Why this is no row."""
+
+
+@dataclass(frozen=True)
+class PlainRows:
+    """Rows of one line each, none of them blank or broken. Most are; so they become `Row`s only as needed."""
+
+    line: int
+    """Of the first."""
+    offsets: list[int]
+    """Where each begins, and where the last one ends."""
+    texts: list[str]
+    cells: list[list[str]]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __getitem__(self, index: int) -> Row:
+        line = self.line + index
+        place = (line, line, self.offsets[index], self.offsets[index + 1])
+        return Row(*place, self.texts[index], self.cells[index], None)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self.__getitem__, range(len(self)))
+
+
+RowBatch = list[Row] | PlainRows
+
+
+def csv_rows(
+    batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str, width: int | None = None
+) -> Iterator[RowBatch]:
+    """The rows but for blank ones, some at a time. A row of several lines must have `width` cells to pass
+    for one. Raises UnicodeDecodeError."""
+    waiting: list[bytes] = []  # a row whose end has not been read yet
+    line, offset = start.line, start.offset
+    for batch in batches:
+        is_long = isinstance(batch, LongLine)
+        lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding)
+        rows, taken = lines.rows(width, final=is_long)
+        yield rows
+        waiting = lines.raw[taken:]
+        line, offset = line + taken, lines.offsets[taken]
+        if is_long:
+            head = batch.head.decode(encoding, "ignore")  # it may end within a character
+            end = offset + batch.size
+            yield [Row(line, line, offset, end, head, salvaged_cells(head), TOO_LONG)]
+            line, offset = line + 1, end
+    yield _Lines(waiting, line, offset, encoding).rows(width, final=True)[0]
+
+
+def salvaged_cells(text: str) -> list[str]:
+    """The cells of a row that is none, as far as they can be told: by them a person finds its order."""
+    try:
+        return next(csv.reader([text]), list[str]())
+    except csv.Error:  # a cell that is too long even for csv
+        return []
+
+
+class _Lines:
+    def __init__(self, raw: list[bytes], line: int, offset: int, encoding: str) -> None:
+        self.raw = raw
+        self.texts = [each.decode(encoding) for each in raw]
+        self.offsets = list(accumulate(map(len, raw), initial=offset))
+        """Where each begins, and where the last one ends."""
+        self.line = line
+
+    def rows(self, width: int | None, *, final: bool) -> tuple[RowBatch, int]:
+        """The rows, and how many lines they take: all if `final`."""
+        plain = self._plain_rows()
+        if plain is not None:
+            return plain, len(self.raw)
+        rows: list[Row] = []
+        first = 0  # the line that the next row begins on
+        while first < len(self.raw):
+            first, reached = self._take_proper_rows(rows, first, width)
+            if first == len(self.raw):
+                break
+            if reached == len(self.raw) and not final and self._fits(first, reached):
+                break  # perhaps it is a proper row as soon as its other lines are here
+            text = self.texts[first]
+            rows.append(self._row(first, first + 1, text, salvaged_cells(text), _syntax_error(text)))
+            first += 1
+        return rows, first
+
+    def _plain_rows(self) -> PlainRows | None:
+        together = "".join(self.texts)
+        if "\0" in together:
+            return None
+        if '"' not in together:
+            # Without quotes CSV is as simple as it looks, and csv takes twice as long.
+            cells = [text.rstrip("\r\n").split(",") for text in self.texts]
+        else:
+            try:
+                cells = list(csv.reader(self.texts, strict=True))
+            except csv.Error:
+                return None
+        one_on_each_line = len(cells) == len(self.texts)
+        # A row of one cell may be nothing but blanks.
+        none_blank = all(map(any, cells)) and min(map(len, cells), default=0) > 1
+        if one_on_each_line and none_blank:
+            return PlainRows(self.line, self.offsets, self.texts, cells)
+        return None
+
+    def _take_proper_rows(self, rows: list[Row], first: int, width: int | None) -> tuple[int, int]:
+        """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one
+        begins, and how many lines were looked at."""
+        begin = first
+        reader = csv.reader(islice(self.texts, begin, None), strict=True)
+        try:
+            for cells in reader:
+                after = begin + reader.line_num
+                if after - first > 1 and (
+                    (width is not None and len(cells) != width) or not self._fits(first, after)
+                ):
+                    break
+                text = "".join(self.texts[first:after])
+                if any(cells) and not text.isspace():
+                    rows.append(self._row(first, after, text, cells, NUL if "\0" in text else None))
+                first = after
+        except csv.Error:
+            pass  # told by what is returned
+        return first, begin + reader.line_num
+
+    def _row(self, first: int, after: int, text: str, cells: list[str], broken: str | None) -> Row:
+        lines, place = (self.line + first, self.line + after - 1), (self.offsets[first], self.offsets[after])
+        return Row(*lines, *place, text, cells, broken)
+
+    def _fits(self, first: int, after: int) -> bool:
+        size = self.offsets[after] - self.offsets[first]
+        return after - first <= MAX_ROW_LINES and size <= MAX_ROW_BYTES
+
+
+def _syntax_error(text: str) -> str:
+    if text.count('"') % 2:
+        return "has a quote that opens a cell and is never closed; is a quote missing, or the file cut off?"
+    return "has text outside of a cell's quotes; a quote inside a quoted cell is written twice"

@@ -1,0 +1,224 @@
+"""The one look at a whole file before any of it counts: what it is, whether it is text, and its SHA-256."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import chain
+
+from order_system.batches.files.csv_rows import csv_rows
+from order_system.batches.files.jsonl import rows_of_lines
+from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
+from order_system.batches.files.lines import line_batches
+from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
+from order_system.domain.order_file import (
+    ColumnMapping,
+    FileChanged,
+    FileFormat,
+    FileRef,
+    FileRefused,
+    InvalidMapping,
+    Position,
+)
+from order_system.intake.documents import document_on_line
+
+CHUNK_BYTES = 1_000_000
+
+_NO_TEXT = {
+    b"\x1f\x8b": "is compressed; gunzip it first",
+    b"BZh": "is compressed; bunzip2 it first",
+    b"\xfd7zXZ": "is compressed; unxz it first",
+    b"\x28\xb5\x2f\xfd": "is compressed; unzstd it first",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; save it as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV UTF-8",
+    b"\xff\xfe": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
+}
+_ENCODINGS = {"utf-8": "utf-8", "cp1252": "cp1252", "iso8859-1": "latin-1"}
+
+
+def inspect_file(
+    url: str,
+    roots: Sequence[str],
+    *,
+    file_format: FileFormat | None = None,
+    mapping: ColumnMapping | None = None,
+    encoding: str = "utf-8",
+) -> FileRef:
+    """The reference to a file that can be read as orders, whatever its rows are worth. Without a format it
+    is told by the name. Memory is constant, however large the file. Blocks.
+
+    Raises FileRefused: what is wrong, on which line, and the cure; InvalidMapping for JSON Lines."""
+    file_format = file_format or _format_by_name(url)
+    if mapping and file_format is FileFormat.JSONL:
+        raise InvalidMapping("--map is for CSV files; JSON Lines hold order documents as they are")
+    with open_source(url, roots) as source:
+        try:
+            stamp = source.stamp()
+            encoding, start = _encoding(source, encoding)
+            digest = _checksum_of_text(source, stamp.size, encoding)
+            if file_format is FileFormat.JSONL:
+                _check_json_lines(source, start, encoding)
+                columns: tuple[str, ...] = ()
+            else:
+                columns, start = _header(source, start, encoding)
+                fitted_layout(columns, file_format, mapping or ColumnMapping())
+            if source.stamp() != stamp:
+                raise FileRefused("is being written to; try again when it is complete")
+        except FileRefused as refused:
+            reason = str(refused)
+        else:
+            return FileRef(
+                url=source.url,
+                size=stamp.size,
+                sha256=digest,
+                stamp=stamp.mark,
+                format=file_format,
+                mapping=mapping or ColumnMapping(),
+                encoding=encoding,
+                columns=columns,
+                start=start,
+            )
+    raise FileRefused(f"{url}: {reason}")
+
+
+def _format_by_name(url: str) -> FileFormat:
+    return FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
+
+
+def chunks_from(source: Source, offset: int) -> Iterator[bytes]:
+    while chunk := source.read(offset, CHUNK_BYTES):
+        yield chunk
+        offset += len(chunk)
+
+
+def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
+    """The encoding, and where the text begins."""
+    try:
+        encoding = _ENCODINGS.get(codecs.lookup(asked_for).name)
+    except (LookupError, ValueError):  # the latter for a name with a NUL
+        encoding = None
+    if encoding is None:
+        raise FileRefused("can be read as utf-8, cp1252 or latin-1, and in no other encoding")
+    head = source.read(0, 1_000)
+    for sign, reason in _NO_TEXT.items():
+        if head.startswith(sign):
+            raise FileRefused(reason)
+    if head.count(0) > len(head) // 5:
+        raise FileRefused("is no text, or UTF-16 without a mark; save it as UTF-8")
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8", Position(offset=len(codecs.BOM_UTF8), line=1)
+    return encoding, Position(offset=0, line=1)
+
+
+def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
+    """The SHA-256. Raises FileRefused at the first byte that is no text."""
+    digest, decoder = sha256(), codecs.getincrementaldecoder(encoding)()
+    offset = 0
+    for chunk in chunks_from(source, 0):
+        digest.update(chunk)
+        pending = len(decoder.getstate()[0])  # the beginning of a character, at the end of the last chunk
+        wrong_at = None
+        try:
+            decoder.decode(chunk, final=offset + len(chunk) >= size)
+        except UnicodeDecodeError as error:
+            wrong_at = offset - pending + error.start
+        if wrong_at is not None:
+            raise FileRefused(_not_in(encoding, _line_at(source, wrong_at)))
+        offset += len(chunk)
+    return digest.hexdigest()
+
+
+def _line_at(source: Source, offset: int) -> int:
+    lines, read, after_cr = 1, 0, False
+    for chunk in chunks_from(source, 0):
+        before = chunk[: offset - read]
+        lines += before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
+        lines -= after_cr and before.startswith(b"\n")
+        if len(before) < len(chunk):
+            break
+        read, after_cr = read + len(chunk), chunk.endswith(b"\r")
+    return lines
+
+
+def _not_in(encoding: str, line: int) -> str:
+    if encoding != "utf-8":
+        return f"line {line} is not {encoding} text; look for another --encoding, or save it as UTF-8"
+    return (
+        f"line {line} is not UTF-8 text; save it as UTF-8 (Excel: CSV UTF-8), or say what it is: "
+        "--encoding cp1252 (Windows) or latin-1"
+    )
+
+
+def _header(source: Source, start: Position, encoding: str) -> tuple[tuple[str, ...], Position]:
+    """The header, and where the rows begin. Raises FileRefused."""
+    rows = chain.from_iterable(csv_rows(line_batches(chunks_from(source, start.offset)), start, encoding))
+    header = next(rows, None)
+    if header is None:
+        raise FileRefused("is empty")
+    if header.broken:
+        raise FileRefused(f"line {header.line}, the header, {header.broken}")
+    if len(header.cells) == 1 and any(sign in header.cells[0] for sign in ";\t|"):
+        raise FileRefused(f"line {header.line}: columns must be separated by commas")
+    if len(header.cells) > MAX_COLUMNS:
+        raise FileRefused(f"line {header.line}: has more than {MAX_COLUMNS} columns")
+    if next(rows, None) is None:
+        raise FileRefused("has a header, and no orders below it")
+    return tuple(header.cells), Position(offset=header.end, line=header.last_line + 1)
+
+
+def _check_json_lines(source: Source, start: Position, encoding: str) -> None:
+    batches = line_batches(chunks_from(source, start.offset))
+    first = next(chain.from_iterable(rows_of_lines(batches, start, encoding)), None)
+    if first is None:
+        raise FileRefused("is empty")
+    text = first.cells[0]
+    if text.startswith("[") or (text.startswith("{") and document_on_line(1, text).broken and len(text) < 3):
+        raise FileRefused(
+            f"line {first.line}: each line must hold one order document; jq -c '.[]' turns an array into that"
+        )
+
+
+_REMEMBERED = 100
+
+_checksums: dict[tuple[str, str], str] = {}
+"""URL and stamp -> SHA-256 of what this process has hashed. It spares a worker whose copy of the file has
+another stamp than the reference's from hashing it again for every page."""
+
+
+def verify(ref: FileRef, roots: Sequence[str], got_on: GotOn | None = None) -> None:
+    """Read all of the file and compare its SHA-256. Blocks.
+
+    Raises FileChanged, and FileRefused if it is not there any more."""
+    with open_source(ref.url, roots, got_on) as source:
+        stamp = source.stamp()
+        if stamp.size != ref.size or _checksum(ref, source, stamp) != ref.sha256:
+            raise changed(ref)
+
+
+def check_unchanged(ref: FileRef, source: Source) -> Stamp:
+    """The same as cheaply as can be: a file that nobody has written to is not hashed again."""
+    stamp = source.stamp()
+    if stamp.mark != ref.stamp:
+        known = _checksums.get((ref.url, stamp.mark))
+        if stamp.size != ref.size or (known or _checksum(ref, source, stamp)) != ref.sha256:
+            raise changed(ref)
+    return stamp
+
+
+def changed(ref: FileRef) -> FileChanged:
+    return FileChanged(
+        f"{ref.url}: has changed since it was checked (its SHA-256 was {ref.sha256[:12]}...); "
+        "nothing further of it is run. Restore it, or run it as another batch"
+    )
+
+
+def _checksum(ref: FileRef, source: Source, stamp: Stamp) -> str:
+    digest = sha256()
+    for chunk in chunks_from(source, 0):
+        digest.update(chunk)
+    if source.stamp() != stamp:
+        raise changed(ref)
+    while len(_checksums) >= _REMEMBERED:
+        _checksums.pop(next(iter(_checksums)), None)
+    _checksums[ref.url, stamp.mark] = digest.hexdigest()
+    return digest.hexdigest()

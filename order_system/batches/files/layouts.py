@@ -1,0 +1,127 @@
+"""From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from order_system.batches.files import shopify
+from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
+from order_system.batches.files.formulas import undefused
+from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, FileRefused
+
+MAX_COLUMNS = 500
+
+
+@dataclass(frozen=True)
+class Layout:
+    width: int
+    """Cells of a proper row."""
+    names: dict[str, str]
+    """Field -> what messages call it: the file's own name for the column."""
+    pick: Callable[[list[str]], Fields]
+    """For a row of `width` cells."""
+    pick_order_id: Callable[[Sequence[str]], str]
+    """For a broken row, too; blank if it cannot be told."""
+    is_shopify: bool = False
+
+
+def layout_of(ref: FileRef) -> Layout:
+    return fitted_layout(ref.columns, ref.format, ref.mapping)
+
+
+def fitted_layout(header: Sequence[str], file_format: FileFormat, mapping: ColumnMapping) -> Layout:
+    """Raises FileRefused, naming every column that is missing, unknown or repeated, and the cure."""
+    is_shopify = file_format is FileFormat.SHOPIFY
+    if is_shopify:
+        mapping = shopify.preset(mapping, header)
+    index = _Header(header)
+    problems = [*index.repeated_columns(), *index.missing_columns(mapping)]
+    if not mapping.columns and not mapping.constants:
+        problems = [*index.unknown_columns(), *problems]
+    if problems:
+        raise FileRefused("; ".join(problems))
+
+    names: dict[str, str] = {}
+    sources: list[int] = []  # for each field an index into the cells followed by `fillers`
+    fillers = [""]
+    for field in (*FIELDS, *(shopify.FURTHER_COLUMNS if is_shopify else ())):
+        column = index.find(mapping.columns.get(field, field))
+        names[field] = shown(header[column].strip()) if column is not None else field
+        if field in mapping.constants:
+            names[field] = f"{field} (a constant)"
+            column = len(header) + len(fillers)
+            fillers.append(mapping.constants[field])
+        sources.append(len(header) if column is None else column)
+
+    pick = _picker(sources, fillers, len(header))
+    id_column = sources[0]
+
+    def pick_order_id(cells: Sequence[str]) -> str:
+        return cells[id_column].strip() if id_column < len(cells) else ""
+
+    if is_shopify:
+        return Layout(
+            len(header),
+            names,
+            lambda cells: shopify.tidied(pick(cells)),
+            lambda cells: shopify.tidied_id(pick_order_id(cells)),
+            is_shopify=True,
+        )
+    return Layout(len(header), names, pick, pick_order_id)
+
+
+def _picker(sources: list[int], fillers: list[str], width: int) -> Callable[[list[str]], Fields]:
+    if sources == list(range(width)):
+        return tuple  # the file is just like ours: ten times as fast
+    if sources == list(range(width + 1)):
+        return lambda cells: (*cells, fillers[0])  # all of ours but the last
+    take = itemgetter(*sources)
+    if max(sources) < width:
+        return take
+    return lambda cells: take(cells + fillers)
+
+
+class _Header:
+    """Columns by name, as people mean them: capitals and blanks around do not count. A column without a
+    name is nobody's (spreadsheets leave such behind), and the reasons of a rejects file are ours."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header = header
+        self._places: dict[str, list[int]] = {}
+        for place, name in enumerate(header):
+            if _key(name) not in ("", REJECT_REASON):
+                self._places.setdefault(_key(name), []).append(place)
+
+    def find(self, name: str) -> int | None:
+        return self._places.get(_key(name), [None])[0]
+
+    def repeated_columns(self) -> list[str]:
+        return [
+            f"the column {shown(self._header[places[0]].strip())} stands there {len(places)} times; keep one"
+            for places in self._places.values()
+            if len(places) > 1
+        ]
+
+    def missing_columns(self, mapping: ColumnMapping) -> list[str]:
+        problems: list[str] = []
+        for field, (_, required, _) in COLUMNS.items():
+            wanted = mapping.columns.get(field)
+            if wanted is not None and self.find(wanted) is None:
+                problems.append(
+                    f"there is no column {shown(wanted)} for {field}{hint_at(wanted, self._header)}"
+                )
+            elif required and wanted is None and field not in mapping.constants and self.find(field) is None:
+                problems.append(f"the column {field} is missing{hint_at(field, self._header)}")
+        return problems
+
+    def unknown_columns(self) -> list[str]:
+        """Refused as long as nothing is mapped: a misspelt `dicount` must not pass for no discount."""
+        return [
+            f"the column {shown(self._header[places[0]].strip())} is unknown{hint_at(name, FIELDS)}"
+            for name, places in self._places.items()
+            if name not in FIELDS
+        ]
+
+
+def _key(name: str) -> str:
+    return undefused(name.strip()).strip().casefold()

@@ -1,0 +1,131 @@
+"""One page of a file: the whole orders that stand in some bytes of it.
+
+A page never splits an order. Where one ends is known only when another begins, so the next page starts at
+the first row of the order that this one could not see the end of.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from order_system.batches.files.blocks import blocks
+from order_system.batches.files.checking import checked
+from order_system.batches.files.csv_rows import RowBatch, csv_rows
+from order_system.batches.files.findings import ParsedOrder, RowProblem
+from order_system.batches.files.inspection import changed, check_unchanged
+from order_system.batches.files.jsonl import checked_line, rows_of_lines
+from order_system.batches.files.layouts import layout_of
+from order_system.batches.files.lines import line_batches
+from order_system.batches.files.sources import GotOn, Source, open_source
+from order_system.domain.order_file import FileFormat, FileRef, Position
+
+PAGE_BYTES = 1_000_000
+CHUNK_BYTES = 262_144
+"""What is read further when a page ends within its first order."""
+
+
+@dataclass
+class Page:
+    start: Position
+    next_offset: int
+    next_line: int
+    """Where the next page starts."""
+    at_end: bool = False
+    rows: int = 0
+    """Of its orders and problems together; blank rows are none."""
+    orders: list[ParsedOrder] = field(default_factory=list[ParsedOrder])
+    """One ID may come twice: who reads the whole file tells duplicates (`SeenOrders`)."""
+    problems: list[RowProblem] = field(default_factory=list[RowProblem])
+
+    @property
+    def next(self) -> Position:
+        return Position(offset=self.next_offset, line=self.next_line)
+
+    @property
+    def bytes_read(self) -> int:
+        return self.next_offset - self.start.offset
+
+    def take(self, findings: Sequence[ParsedOrder | RowProblem], next_offset: int, next_line: int) -> None:
+        for found in findings:
+            if isinstance(found, ParsedOrder):
+                self.orders.append(found)
+            else:
+                self.problems.append(found)
+            self.rows += found.rows
+        self.next_offset, self.next_line = next_offset, next_line
+
+
+class _PageFull(Exception):
+    """There is a whole order, and what comes next is beyond the page."""
+
+
+def read_page(
+    ref: FileRef,
+    start: Position,
+    roots: Sequence[str],
+    max_bytes: int = PAGE_BYTES,
+    got_on: GotOn | None = None,
+) -> Page:
+    """The orders that stand whole in the `max_bytes` from `start`; if there is none, the first one after it.
+    Memory is bounded by `max_bytes` and by what one order may have, however large the file. Blocks.
+
+    Raises FileRefused, and FileChanged if the file is not, or is no longer, the one of the reference.
+    """
+    page = Page(start, next_offset=start.offset, next_line=start.line)
+    with open_source(ref.url, roots, got_on) as source:
+        stamp = check_unchanged(ref, source)
+        try:
+            for findings, offset, line in _findings(ref, start, _chunks(source, page, ref.size, max_bytes)):
+                page.take(findings, offset, line)
+                if page.rows and page.bytes_read >= max_bytes:
+                    break
+        except _PageFull:
+            pass
+        except UnicodeDecodeError:
+            raise changed(ref) from None
+        if source.stamp() != stamp:
+            raise changed(ref)
+    page.at_end = page.next_offset >= ref.size
+    return page
+
+
+def _chunks(source: Source, page: Page, size: int, max_bytes: int) -> Iterator[bytes]:
+    """The bytes of the page; then, if no order has ended in them, more until one has."""
+    offset, wanted = page.start.offset, max_bytes
+    while offset < size:
+        if offset > page.start.offset and page.rows:
+            raise _PageFull
+        chunk = source.read(offset, min(wanted, size - offset))
+        if not chunk:
+            return  # shorter than it was; that is told when the file is looked at again
+        yield chunk
+        offset, wanted = offset + len(chunk), CHUNK_BYTES
+
+
+def _findings(
+    ref: FileRef, start: Position, chunks: Iterable[bytes]
+) -> Iterator[tuple[list[ParsedOrder | RowProblem], int, int]]:
+    """Some at a time, with the offset and the line of what comes next."""
+    batches = rows_of(ref, start, chunks)
+    line = start.line
+    if ref.format is FileFormat.JSONL:
+        for rows in filter(len, batches):
+            line = rows[-1].last_line + 1
+            yield [checked_line(row) for row in rows], rows[-1].end, line
+    else:
+        layout = layout_of(ref)
+        for complete in blocks(batches, layout):
+            findings = checked(complete, layout)
+            if complete.rest is not None:
+                yield findings, complete.rest.offset, complete.rest.first_line
+            elif findings:
+                line = findings[-1].last_line + 1
+                yield findings, ref.size, line
+    yield [], ref.size, line
+
+
+def rows_of(ref: FileRef, start: Position, chunks: Iterable[bytes]) -> Iterator[RowBatch]:
+    """The rows in the file's bytes from `start` on. Raises UnicodeDecodeError."""
+    batches = line_batches(chunks)
+    if ref.format is FileFormat.JSONL:
+        return rows_of_lines(batches, start, ref.encoding)
+    return csv_rows(batches, start, ref.encoding, len(ref.columns))

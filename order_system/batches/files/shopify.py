@@ -1,0 +1,162 @@
+"""What a Shopify orders export does in its own way.
+
+Order fields stand on an order's first row only, names begin with `#`, postal codes may begin with an
+apostrophe, an item may have no SKU, and one SKU may stand there twice. Shops whose prices hold the tax
+already report it all the same. What the customer owes is `Total`, and the bill must add up to it.
+
+An export names no payment token, so that DEFAULT_PAYMENT_METHOD stands in for it unless the mapping gives a
+`payment_method`. Orders that were cancelled in the shop stand there like the others; here they are refused.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from order_system.batches.files.columns import FIELDS, Fields, NumberedRow
+from order_system.domain import money
+from order_system.domain.order_file import ColumnMapping
+
+DEFAULT_PAYMENT_METHOD = "pm_shopify"
+
+COLUMNS_OF_EXPORT = {
+    "order_id": "Name",
+    "currency": "Currency",
+    "customer_name": "Shipping Name",
+    "customer_email": "Email",
+    "city": "Shipping City",
+    "region": "Shipping Province",
+    "postal_code": "Shipping Zip",
+    "country": "Shipping Country",
+    "sku": "Lineitem sku",
+    "quantity": "Lineitem quantity",
+    "unit_price": "Lineitem price",
+    "shipping_fee": "Shipping",
+    "tax": "Taxes",
+    "discount": "Discount Amount",
+    "total": "Total",
+}
+FURTHER_COLUMNS = {
+    "item_name": "Lineitem name",
+    "second_address_line": "Shipping Address2",
+    "subtotal": "Subtotal",
+    "cancelled_at": "Cancelled at",
+}
+"""Used to work out the others, and kept behind them; an export need not have them."""
+
+_PLACE = {field: place for place, field in enumerate((*FIELDS, *FURTHER_COLUMNS))}
+_OPTIONAL = ("region", "postal_code", "shipping_fee", "tax", "discount", "total", *FURTHER_COLUMNS)
+
+
+def preset(mapping: ColumnMapping, header: Sequence[str]) -> ColumnMapping:
+    """The mapping of an export with this header; what the given mapping says comes first."""
+    present = {name.strip().casefold() for name in header}
+    columns = {
+        field: column
+        for field, column in (COLUMNS_OF_EXPORT | FURTHER_COLUMNS).items()
+        if field not in _OPTIONAL or column.casefold() in present
+    }
+    if "shipping address1" in present:
+        columns["street"] = "Shipping Address1"
+    else:  # both lines in one
+        columns["street"] = "Shipping Street"
+        columns.pop("second_address_line", None)
+    constants = {"payment_method": DEFAULT_PAYMENT_METHOD} | mapping.constants
+    if "payment_method" in mapping.columns:
+        del constants["payment_method"]
+    return ColumnMapping(columns=columns | mapping.columns, constants=constants)
+
+
+def tidied_id(name: str) -> str:
+    return name.strip().removeprefix("#").lstrip()
+
+
+def tidied(fields: Fields) -> Fields:
+    """One row without the export's habits, and without blanks around its cells: whether the rows add up must
+    not hang on them."""
+    tidy = [cell.strip() for cell in fields]
+    tidy[_PLACE["order_id"]] = tidied_id(tidy[_PLACE["order_id"]])
+    tidy[_PLACE["postal_code"]] = tidy[_PLACE["postal_code"]].removeprefix("'")
+    second_line = tidy[_PLACE["second_address_line"]]
+    if second_line:
+        tidy[_PLACE["street"]] = f"{tidy[_PLACE['street']]}, {second_line}"
+    if not tidy[_PLACE["sku"]]:
+        tidy[_PLACE["sku"]] = sku_of_name(tidy[_PLACE["item_name"]])
+    return tuple(tidy)
+
+
+def sku_of_name(name: str) -> str:
+    """`Leather Bag - Brown / L` as LEATHER-BAG-BROWN-L: for one name always the same, and for another name
+    as good as always another. Blank if the name is."""
+    plain = unicodedata.normalize("NFKD", name.strip()).encode("ascii", "ignore").decode()
+    slug = "-".join(re.findall(r"[A-Z0-9]+", plain.upper()))
+    if name.strip() and (not slug or len(slug) > 50 or not name.isascii()):
+        # The letters that fell away told it from others.
+        slug = "-".join(
+            filter(None, (slug[:50], hashlib.sha256(name.strip().encode()).hexdigest()[:8].upper()))
+        )
+    return slug
+
+
+def cancelled_line(rows: Sequence[NumberedRow]) -> int | None:
+    """The line that says that the order was cancelled."""
+    return next((line for line, fields in rows if fields[_PLACE["cancelled_at"]].strip()), None)
+
+
+def readings(rows: Sequence[NumberedRow]) -> Iterator[list[NumberedRow]]:
+    """What the rows of an order may mean, likeliest first: the first that adds up to `Total` counts. The
+    order's fields must all stand on its first row. An order that was cancelled means nothing, and one without
+    a `Total` nothing but what stands there."""
+    if not rows or cancelled_line(rows) is not None:
+        return
+    rows = _merged(rows)
+    yield rows
+    if not rows[0][1][_PLACE["total"]].strip():
+        return
+    without_tax = _without(rows, "tax")
+    yield without_tax  # the prices hold it already
+    if _discount_is_on_shipping(rows):
+        yield _without(rows, "discount")  # and `Shipping` is what was left of it
+        yield _without(without_tax, "discount")
+
+
+def _merged(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
+    """One line for each SKU. The same SKU at another price stays, to be refused."""
+    merged: dict[tuple[str, str], NumberedRow] = {}
+    for line, fields in rows:
+        key = (fields[_PLACE["sku"]].strip(), fields[_PLACE["unit_price"]].strip())
+        first_line, first = merged.setdefault(key, (line, fields))
+        if first_line == line:
+            continue
+        quantities = [each[_PLACE["quantity"]].strip() for each in (first, fields)]
+        if not all(re.fullmatch(r"[1-9][0-9]{0,4}", quantity) for quantity in quantities):
+            return list(rows)
+        quantity = str(sum(map(int, quantities)))
+        merged[key] = (first_line, _replaced(first, "quantity", quantity))
+    return list(merged.values())
+
+
+def _without(rows: Sequence[NumberedRow], field: str) -> list[NumberedRow]:
+    return [(line, _replaced(fields, field, "")) for line, fields in rows]
+
+
+def _replaced(fields: Fields, field: str, value: str) -> Fields:
+    place = _PLACE[field]
+    return (*fields[:place], value, *fields[place + 1 :])
+
+
+def _discount_is_on_shipping(rows: Sequence[NumberedRow]) -> bool:
+    """A discount on goods would make `Subtotal` less than the lines."""
+    first = rows[0][1]
+    currency = first[_PLACE["currency"]].strip()
+
+    def minor(fields: Fields, field: str) -> int:
+        return money.parse_amount(fields[_PLACE[field]].strip(), currency)
+
+    try:
+        lines = sum(
+            int(fields[_PLACE["quantity"]].strip()) * minor(fields, "unit_price") for _, fields in rows
+        )
+        return minor(first, "discount") > 0 and lines == minor(first, "subtotal")
+    except ValueError:  # InvalidAmount is one; whatever is wrong is told elsewhere
+        return False

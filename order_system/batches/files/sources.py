@@ -1,0 +1,242 @@
+"""Opening files of orders, and none but these.
+
+Whoever can start a batch names a file that a worker then reads. So a file counts only under the folders or
+object store addresses of ORDER_FILE_ROOTS: nobody has a worker read a system file, or fetch an address of
+theirs. Paths are judged after symlinks, and hidden files stay closed, since the folder where a worker runs
+is the default root and holds `.env`, `.git` and our own data.
+"""
+
+import os
+import posixpath
+import stat
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+from urllib.parse import unquote
+
+from order_system.domain.order_file import FileRefused, FileUnreachable
+
+SETTING = "ORDER_FILE_ROOTS"
+
+GotOn = Callable[[], None]
+"""Called after each piece that was read, by the thread that reads."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    size: int
+    mark: str
+    """Another one after every write or replacement."""
+
+
+class Source(Protocol):
+    """An open file. All of it blocks: call it in a thread."""
+
+    @property
+    def url(self) -> str: ...
+
+    def stamp(self) -> Stamp: ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Fewer than `length` bytes only at the end of the file."""
+        ...
+
+
+@contextmanager
+def open_source(url: str, roots: Sequence[str], got_on: GotOn | None = None) -> Generator[Source]:
+    """Raises FileRefused: outside of the roots, missing, no regular file, or not to be read by us; and
+    FileUnreachable, then and later, if an object store fails."""
+    with _opened(url, roots) as source:
+        yield source if got_on is None else _Watched(source, got_on)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    source: Source
+    got_on: GotOn
+
+    @property
+    def url(self) -> str:
+        return self.source.url
+
+    def stamp(self) -> Stamp:
+        return self.source.stamp()
+
+    def read(self, offset: int, length: int) -> bytes:
+        piece = self.source.read(offset, length)
+        self.got_on()
+        return piece
+
+
+@contextmanager
+def _opened(url: str, roots: Sequence[str]) -> Generator[Source]:
+    if "://" in url and not url.lower().startswith(("file://", "local://")):
+        yield _open_remote(url, roots)
+        return
+    path = _allowed_path(url, roots)
+    descriptor = _open_regular_file(path, url)
+    try:
+        yield _LocalFile(str(path), descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- files of this machine ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _LocalFile:
+    url: str
+    descriptor: int
+
+    def stamp(self) -> Stamp:
+        status = os.fstat(self.descriptor)
+        # The time of the last change of status too: unlike the modification time nobody can set it back.
+        parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return Stamp(status.st_size, "-".join(map(str, parts)))
+
+    def read(self, offset: int, length: int) -> bytes:
+        parts: list[bytes] = []
+        while length > 0 and (part := os.pread(self.descriptor, length, offset)):
+            parts.append(part)
+            offset, length = offset + len(part), length - len(part)
+        return b"".join(parts)
+
+
+def _allowed_path(url: str, roots: Sequence[str]) -> Path:
+    """The file without symlinks. Whether it exists is not told of files outside the roots."""
+    try:
+        path = _local_path(url).resolve()
+        folders = [_local_path(root).resolve() for root in roots if not _is_remote(root)]
+    except (OSError, RuntimeError, ValueError):  # a loop of symlinks, a NUL in the name
+        folders, path = [], Path()
+    for folder in folders:
+        if path.is_relative_to(folder):
+            if any(part.startswith(".") for part in path.relative_to(folder).parts):
+                raise FileRefused(f"{url}: hidden files, and files in hidden folders, are not read")
+            return path
+    raise _outside(url, roots)
+
+
+def _local_path(url: str) -> Path:
+    """Of a path or a file:// URL."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return Path(url)
+    host, slash, path = rest.partition("/")
+    if scheme.lower() not in ("file", "local") or host not in ("", "localhost"):
+        raise ValueError("not a file of this machine")
+    return Path(slash + unquote(path))
+
+
+def _open_regular_file(path: Path, url: str) -> int:
+    refusal: str
+    try:
+        # Neither waiting for the writer of a pipe, nor following a symlink that was put there just now.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        refusal = "there is no such file"
+    except PermissionError:
+        refusal = "cannot be read: permission denied"
+    except OSError as failure:
+        refusal = f"cannot be read: {failure.strerror}"
+    else:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return descriptor
+        os.close(descriptor)
+        refusal = "is a folder; name a file" if stat.S_ISDIR(mode) else "is not a regular file"
+    raise FileRefused(f"{url}: {refusal}")
+
+
+# --- object stores, through fsspec ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _RemoteFile:
+    url: str
+    store: Any
+    path: str
+    size: int
+    """When it was opened."""
+
+    def stamp(self) -> Stamp:
+        with _reaching(self.url):
+            self.store.invalidate_cache()
+            return Stamp(int(self.store.size(self.path)), str(self.store.ukey(self.path)))
+
+    def read(self, offset: int, length: int) -> bytes:
+        end = min(offset + length, self.size)
+        if end <= offset:
+            return b""  # S3 and HTTP refuse a range that begins at the end
+        with _reaching(self.url):
+            return bytes(self.store.cat_file(self.path, start=offset, end=end))
+
+
+@contextmanager
+def _reaching(url: str) -> Generator[None]:
+    """Stores have errors of their own, with no common root. Raises FileUnreachable."""
+    try:
+        yield
+    except Exception as failure:
+        raise _unreachable(url, failure) from None
+
+
+def _unreachable(url: str, failure: Exception) -> FileUnreachable:
+    what = f"{type(failure).__name__}: {failure}".partition("\n")[0][:200]
+    return FileUnreachable(f"{url}: the object store does not give it out just now ({what})")
+
+
+def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
+    if not any(_is_below(url, root) for root in roots if _is_remote(root)):
+        raise _outside(url, roots)
+    # Imported here: most workers read no object store, and the import takes a while.
+    import fsspec.core  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
+
+    refusal: str
+    try:
+        store, path = fsspec.core.url_to_fs(url, use_listings_cache=False)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        # Not `isfile`, to which a store that cannot be reached has no such file.
+        info = cast("dict[str, Any]", store.info(path))
+        if info["type"] == "file":
+            return _RemoteFile(url, store, cast("str", path), int(info["size"]))
+        refusal = "is a folder; name a file"
+    except FileNotFoundError:
+        refusal = "there is no such file"
+    except ImportError as missing:
+        refusal = f"cannot be read: {missing}"
+    except ValueError:
+        refusal = "cannot be read: no object store is known by that address"
+    except PermissionError:
+        refusal = "cannot be read: permission denied"
+    except Exception as failure:
+        raise _unreachable(url, failure) from None
+    raise FileRefused(f"{url}: {refusal}")
+
+
+def _is_remote(root: str) -> bool:
+    return "://" in root and not root.lower().startswith(("file://", "local://"))
+
+
+def _is_below(url: str, root: str) -> bool:
+    """By the text alone, as object stores have no symlinks; whatever could mean another place is refused."""
+    scheme, _, path = url.partition("://")
+    root_scheme, _, root_path = root.partition("://")
+    # `::` chains file systems in fsspec; `@` would put a host behind what looks like one.
+    suspicious = any(sign in url for sign in ("::", "\\", "@", "%", "?", "#")) or path.startswith("/")
+    straight = posixpath.normpath(path) == path.rstrip("/")
+    return (
+        not suspicious
+        and straight
+        and scheme.lower() == root_scheme.lower()
+        and path.startswith(root_path.rstrip("/") + "/")
+    )
+
+
+def _outside(url: str, roots: Sequence[str]) -> FileRefused:
+    return FileRefused(
+        f"{url}: is not under the folders that order files are read from ({', '.join(roots) or 'none'}); "
+        f"move it there, or name its folder in {SETTING}"
+    )

@@ -1,0 +1,58 @@
+"""How far a batch has come, as far as the order book knows: for when its workflow cannot be asked."""
+
+from order_system.domain.batch import BatchBook, BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
+from order_system.domain.book import SubmissionStatus
+from order_system.infra import policy
+
+FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"
+NO_WORKER = "no worker answers: start one with `python worker.py`; this is what the book knows"
+
+_COUNTED_AS = {
+    SubmissionStatus.FULFILLED: "fulfilled",
+    SubmissionStatus.FAILED: "failed",
+    SubmissionStatus.TERMINATED: "failed",
+    SubmissionStatus.CANCELLED: "cancelled",
+}
+
+
+async def progress_in_book(
+    book: BatchBook, record: BatchRecord, status: BatchStatus, reason: str
+) -> BatchProgress:
+    """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
+    what was rejected or there twice."""
+    fates = await book.fates_counted(record.batch, record.run)
+    stand = await _orders_by_stand(book, record, still_open=_stand_of_open(status))
+    stand["not_started"] = stand.get("not_started", 0) + fates.get(Fate.NOT_ASKED_FOR, 0)
+    request = record.request
+    return BatchProgress(
+        name=request.name,
+        workflow_id=record.batch,
+        status=status,
+        window=request.window,
+        bytes_total=request.file.size,
+        counts=BatchCounts(valid=sum(fates.values()), conflicting=fates.get(Fate.CONFLICT, 0), **stand),
+        started_at=record.started_at,
+        orders_expected=sum(fates.values()),
+        reason=reason,
+    )
+
+
+def _stand_of_open(status: BatchStatus) -> str:
+    """An order that the book has open runs as far as anybody knows; once Temporal has forgotten its batch, it
+    waits for somebody to submit it again."""
+    return "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
+
+
+async def _orders_by_stand(book: BatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:
+    stand: dict[str, int] = {}
+    after = ""
+    while order_ids := await book.orders_of(
+        record.batch, record.run, after=after, limit=policy.ORDERS_PER_COUNT
+    ):
+        known = await book.find(order_ids)
+        for order_id in order_ids:
+            order = known.get(order_id)
+            name = "not_started" if order is None else _COUNTED_AS.get(order.status, still_open)
+            stand[name] = stand.get(name, 0) + 1
+        after = order_ids[-1]
+    return stand

@@ -1,0 +1,138 @@
+"""The two files that come out of a batch: what became of each line, as a table; and the refused rows as they
+were, each with its reason, to be mended and run."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import IO, Any, cast
+
+from order_system.batches.files import REJECT_REASON, defuse
+from order_system.batches.files.csv_rows import Row
+from order_system.batches.files.inspection import chunks_from
+from order_system.batches.files.pages import rows_of
+from order_system.batches.files.sources import Source, open_source
+from order_system.batches.reports import LineOutcome
+from order_system.domain.order_file import FileFormat, FileRef, FileRefused
+
+MAX_RAW_BYTES = 10_000_000
+"""Of one row; a longer one is written as far as it was looked at."""
+
+_OLD_REASON = re.compile(r"line \d+[ ,]")
+_MAY_BEGIN_A_FORMULA = re.compile(r'(?:^|(?<=[,"\r\n]))(?= *[=+\-@\t\uff1d\uff0b\uff0d\uff20])')
+"""Where in a broken row a spreadsheet may see a cell begin, whatever it makes of the quotes."""
+
+
+class RejectsFile:
+    """The refused rows as they were, with the reason, so that the mended file can be run as it is.
+
+    It is mended in a spreadsheet, so each cell that looks like a formula has an apostrophe before it. Reading
+    takes it away again: to us the rows mean what they meant."""
+
+    def __init__(self, file: IO[str], ref: FileRef, source: Source) -> None:
+        self._file = file
+        self._ref = ref
+        self._source = source
+        self._ours = [
+            place for place, name in enumerate(ref.columns) if name.strip().lower() == REJECT_REASON
+        ]
+        """Columns of reasons, if the file is one of rejects itself: replaced."""
+        self._rows = self._all_rows()
+        self._next = next(self._rows, None)
+        if ref.format is not FileFormat.JSONL:
+            self._file.write(self._csv(map(defuse, [*self._without_reasons(ref.columns), REJECT_REASON])))
+
+    def add(self, line: LineOutcome) -> None:
+        """Lines come in the order of the file."""
+        while self._next is not None and self._next.line <= line.last_line:
+            if self._next.line >= line.first_line:
+                self._file.write(self._with_reason(self._next, line.reason or ""))
+            self._next = next(self._rows, None)
+
+    def _all_rows(self) -> Iterator[Row]:
+        start = self._ref.start
+        return chain.from_iterable(rows_of(self._ref, start, chunks_from(self._source, start.offset)))
+
+    def _with_reason(self, row: Row, reason: str) -> str:
+        if self._ref.format is FileFormat.JSONL:
+            return _json_line(self._raw(row), reason)
+        if row.broken is None:
+            return self._csv(map(defuse, [*self._without_reasons(row.cells), reason]))
+        raw = _MAY_BEGIN_A_FORMULA.sub("'", self._raw(row))
+        return f"{raw},{self._csv([defuse(reason)])}"
+
+    def _raw(self, row: Row) -> str:
+        size = row.end - row.offset
+        if row.broken is None or size > MAX_RAW_BYTES:
+            return row.text.rstrip("\r\n")
+        # Of a row that is too long `text` is only the beginning.
+        return self._source.read(row.offset, size).decode(self._ref.encoding, "replace").rstrip("\r\n")
+
+    def _without_reasons(self, cells: Sequence[str]) -> list[str]:
+        if self._ours and len(cells) != len(self._ref.columns):
+            # A ragged row has its old reason at the end. Left there, it could fill the cell that is missing.
+            return list(cells[:-1] if _OLD_REASON.match(cells[-1]) else cells)
+        return [cell for place, cell in enumerate(cells) if place not in self._ours]
+
+    def _csv(self, cells: Iterable[str]) -> str:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerow(cells)
+        return text.getvalue()
+
+
+def _json_line(text: str, reason: str) -> str:
+    """The reason stands in the document, if it is one."""
+    try:
+        document: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return f"{text}\n"
+    document = cast("dict[str, Any]", document)
+    if REJECT_REASON in document:
+        return json.dumps({**document, REJECT_REASON: reason}, ensure_ascii=False) + "\n"
+    comma = ", " if document else ""
+    return f"{text.rstrip()[:-1]}{comma}{json.dumps(REJECT_REASON)}: {json.dumps(reason)}}}\n"
+
+
+@contextmanager
+def rejects_from(ref: FileRef, roots: Sequence[str], file: IO[str]) -> Generator[RejectsFile]:
+    """Raises FileRefused."""
+    with open_source(ref.url, roots) as source:
+        try:
+            yield RejectsFile(file, ref, source)
+        except UnicodeDecodeError:
+            raise FileRefused(f"{ref.url}: has changed since it was checked") from None
+
+
+OUTCOME_COLUMNS = (
+    "first_line",
+    "last_line",
+    "rows",
+    "order_id",
+    "workflow_id",
+    "status",
+    "failed_step",
+    "reason",
+    "closed_at",
+)
+
+
+def outcome_document(line: LineOutcome) -> dict[str, Any]:
+    closed = line.closed_at.isoformat(timespec="milliseconds") if line.closed_at else None
+    return {**{name: getattr(line, name) for name in OUTCOME_COLUMNS}, "closed_at": closed}
+
+
+class OutcomeFile:
+    """CSV, no cell of which is run by a spreadsheet."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._rows = csv.writer(file)
+        self._rows.writerow(OUTCOME_COLUMNS)
+
+    def add(self, line: LineOutcome) -> None:
+        values = outcome_document(line).values()
+        self._rows.writerow(["" if value is None else defuse(str(value)) for value in values])

@@ -1,0 +1,167 @@
+"""What is told of a batch's file without a server: what a run would do, and what became of each line."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from order_system.batches.files import OrderFiles, duplicate
+from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem
+from order_system.batches.files.seen import SeenOrders
+from order_system.batches.names import workflow_id_of
+from order_system.domain.batch import BatchBook, BatchRecord, Fate, fate_of
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
+from order_system.domain.errors import UnknownBatch
+from order_system.domain.ids import order_workflow_id
+from order_system.domain.order_file import FileRef, Position
+
+MAX_EXAMPLES = 50
+
+
+@dataclass
+class Plan:
+    """What a run of a file would do."""
+
+    file: FileRef
+    rows: int = 0
+    orders: int = 0
+    fates: dict[str, int] = field(default_factory=dict[str, int])
+    """How many orders are new, and how many known as what."""
+    conflicts: list[str] = field(default_factory=list[str])
+    problems: int = 0
+    duplicates: int = 0
+    examples: list[RowProblem] = field(default_factory=list[RowProblem])
+    """The first problems and duplicates, up to MAX_EXAMPLES."""
+
+
+@dataclass(frozen=True)
+class LineOutcome:
+    """The fate of an order's rows, or of rows that are none. Every line of the file is in exactly one."""
+
+    first_line: int
+    last_line: int
+    rows: int
+    order_id: str | None
+    workflow_id: str | None
+    status: str
+    """An order's status, or `rejected`, `duplicate`, `conflict`, `not started`."""
+    failed_step: str | None
+    reason: str | None
+    closed_at: datetime | None
+
+
+class BatchReports:
+    """The half of `BatchClient` that needs the book and the file alone."""
+
+    def __init__(self, book: BatchBook, files: OrderFiles) -> None:
+        self._book = book
+        self._files = files
+
+    async def plan(self, file: FileRef) -> AsyncGenerator[tuple[int, Plan]]:
+        """A dry run: bytes read so far and the plan so far, page by page. Starts and writes nothing."""
+        plan = Plan(file)
+        async for offset, orders, problems in self._pages(file):
+            known = await self._book.find([order.order_id for order in orders])
+            for order in orders:
+                name = _planned(order, known.get(order.order_id))
+                plan.fates[name] = plan.fates.get(name, 0) + 1
+                plan.orders += 1
+                plan.rows += order.rows
+                if name == Fate.CONFLICT and len(plan.conflicts) < MAX_EXAMPLES:
+                    plan.conflicts.append(order.order_id)
+            for problem in problems:
+                plan.rows += problem.rows
+                plan.duplicates += problem.kind is ProblemKind.DUPLICATE
+                plan.problems += problem.kind is ProblemKind.INVALID
+            plan.examples += problems[: MAX_EXAMPLES - len(plan.examples)]
+            yield offset, plan
+
+    async def outcome(self, name: str) -> AsyncGenerator[LineOutcome]:
+        """Every line of the file of the newest run, joined with the book. Raises UnknownBatch, and
+        FileChanged if the file is no longer there as it was."""
+        record = await self.record(name)
+        await self._files.verify(record.request.file)
+        async for _, orders, problems in self._pages(record.request.file):
+            known = await self._book.find([order.order_id for order in orders])
+            fates = await self._book.fates(record.batch, record.run, [order.order_id for order in orders])
+            lines = [
+                *(_line_of(order, known.get(order.order_id), fates.get(order.order_id)) for order in orders),
+                *map(_line_of_problem, problems),
+            ]
+            for line in sorted(lines, key=lambda line: line.first_line):
+                yield line
+
+    async def _pages(self, file: FileRef) -> AsyncGenerator[tuple[int, list[ParsedOrder], list[RowProblem]]]:
+        """Pages of the whole file, with further blocks under one order ID among the problems."""
+        seen = SeenOrders()
+        position: Position | None = None
+        while True:
+            page = await self._files.read_page(file, position)
+            orders: list[ParsedOrder] = []
+            problems = list(page.problems)
+            for order in page.orders:
+                first_line = seen.first_line(order.order_id, order.first_line)
+                if first_line == order.first_line:
+                    orders.append(order)
+                else:
+                    problems.append(duplicate(order, first_line))
+            yield page.next_offset, orders, problems
+            if page.at_end:
+                return
+            position = page.next
+
+    async def record(self, name: str) -> BatchRecord:
+        """Of the newest run. Raises UnknownBatch, and InvalidUsage for a bad name."""
+        record = await self._book.newest_batch(workflow_id_of(name))
+        if record is None:
+            raise UnknownBatch(f"the book knows of no batch {name}")
+        return record
+
+
+def _planned(order: ParsedOrder, known: SubmissionRecord | None) -> str:
+    """How the plan counts an order: `new`, its status if it is known, or `conflict`."""
+    if known is None:
+        return "new"
+    if fate_of(order.fingerprint, known, only_failed=False) is Fate.CONFLICT:
+        return Fate.CONFLICT
+    if known.status is SubmissionStatus.OPEN and known.ref.fingerprint != order.fingerprint:
+        return Fate.CONFLICT
+    return known.status
+
+
+def _line_of(
+    order: ParsedOrder, known: SubmissionRecord | None, noted: tuple[int, Fate | None] | None
+) -> LineOutcome:
+    fate = noted[1] if noted else None
+    if fate is Fate.CONFLICT:
+        status, reason = "conflict", "the ID is in use for an order with other content"
+    elif known is None:
+        status, reason = "not started", None
+    else:
+        status, reason = known.status, known.reason
+    ended = known if known is not None and fate is not Fate.CONFLICT else None
+    return LineOutcome(
+        first_line=order.first_line,
+        last_line=order.last_line,
+        rows=order.rows,
+        order_id=order.order_id,
+        workflow_id=order_workflow_id(order.order_id),
+        status=status,
+        failed_step=ended.failed_step if ended else None,
+        reason=reason,
+        closed_at=ended.closed_at if ended else None,
+    )
+
+
+def _line_of_problem(problem: RowProblem) -> LineOutcome:
+    duplicate_block = problem.kind is ProblemKind.DUPLICATE
+    return LineOutcome(
+        first_line=problem.first_line,
+        last_line=problem.last_line,
+        rows=problem.rows,
+        order_id=problem.order_id,
+        workflow_id=None,
+        status="duplicate" if duplicate_block else "rejected",
+        failed_step=None,
+        reason=problem.reason,
+        closed_at=None,
+    )

@@ -1,0 +1,98 @@
+"""The batches' pages of the order book: `domain.batch.BatchBook` over SQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from order_system.book import reading
+from order_system.book.tables import batch_orders, batches
+from order_system.domain.batch import BatchRecord, BatchRequest, Fate, NotedOrder
+from order_system.infra.database import reads, writes
+
+
+class SqlBatchBook(reading.BookQueries):
+    @writes
+    def open_batch(self, tx: Connection, batch: str, run: str, request: BatchRequest) -> None:
+        ours = (batches.c.batch == batch) & (batches.c.run == run)
+        if tx.execute(select(batches.c.run).where(ours)).first() is None:
+            content = request.model_dump(mode="json")
+            row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
+            tx.execute(insert(batches).values(**row))
+
+    @reads
+    def newest_batch(self, tx: Connection, batch: str) -> BatchRecord | None:
+        query = select(batches).where(batches.c.batch == batch).order_by(batches.c.started_at.desc())
+        row = tx.execute(query.limit(1)).first()
+        if row is None:
+            return None
+        request = BatchRequest.model_validate(row.request)
+        return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)
+
+    @writes
+    def note_orders(
+        self, tx: Connection, batch: str, run: str, orders: Sequence[NotedOrder]
+    ) -> dict[str, int]:
+        noted: dict[str, int] = {}
+        for some_ids in reading.batched_ids(order.order_id for order in orders):
+            query = select(batch_orders.c.order_id, batch_orders.c.first_line).where(
+                batch_orders.c.batch == batch,
+                batch_orders.c.run == run,
+                batch_orders.c.order_id.in_(some_ids),
+            )
+            noted.update({row.order_id: row.first_line for row in tx.execute(query)})
+        new: list[dict[str, Any]] = []
+        for order in orders:
+            if order.order_id not in noted:
+                noted[order.order_id] = order.first_line
+                new.append(
+                    {
+                        "batch": batch,
+                        "run": run,
+                        "order_id": order.order_id,
+                        "first_line": order.first_line,
+                        "last_line": order.last_line,
+                    }
+                )
+        if new:
+            tx.execute(insert(batch_orders), new)
+        return noted
+
+    @writes
+    def note_fates(self, tx: Connection, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
+        if not fates:
+            return
+        statement = (
+            update(batch_orders)
+            .where(
+                batch_orders.c.batch == batch,
+                batch_orders.c.run == run,
+                batch_orders.c.order_id == bindparam("of_order"),
+            )
+            .values(fate=bindparam("new_fate"))
+        )
+        rows = [{"of_order": order_id, "new_fate": fate} for order_id, fate in fates.items()]
+        tx.execute(statement, rows)
+
+    @reads
+    def fates(
+        self, tx: Connection, batch: str, run: str, order_ids: Sequence[str]
+    ) -> dict[str, tuple[int, Fate | None]]:
+        found: dict[str, tuple[int, Fate | None]] = {}
+        for some_ids in reading.batched_ids(order_ids):
+            query = select(batch_orders).where(
+                batch_orders.c.batch == batch,
+                batch_orders.c.run == run,
+                batch_orders.c.order_id.in_(some_ids),
+            )
+            for row in tx.execute(query):
+                found[row.order_id] = (row.first_line, Fate(row.fate) if row.fate else None)
+        return found
+
+    @reads
+    def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
+        ours = (batch_orders.c.batch == batch) & (batch_orders.c.run == run)
+        query = select(batch_orders.c.fate, func.count()).where(ours).group_by(batch_orders.c.fate)
+        return {Fate(fate) if fate else None: number for fate, number in tx.execute(query)}

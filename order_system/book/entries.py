@@ -1,0 +1,225 @@
+"""The rules of the book, one journal entry at a time, inside the caller's transaction.
+
+The caller has locked the submission's row, so nobody else writes its entries meanwhile.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, insert, update
+from sqlalchemy.engine import Connection
+
+from order_system.book.reading import answers_of, journal_of
+from order_system.book.tables import answers, effects, submissions
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.book import (
+    Attempt,
+    EffectState,
+    JournalEntry,
+    Opening,
+    SubmissionRecord,
+    SubmissionStatus,
+)
+from order_system.domain.errors import Fenced
+from order_system.domain.ids import Effect
+from order_system.domain.messages import Verdict
+from order_system.domain.order import DispatchReceipt, SubmissionRef, Wire
+
+_NEVER_CLAIMED = JournalEntry(
+    effect=Effect.CHARGE,
+    state=EffectState.CLAIMED,
+    attempts=0,
+    unanswered=0,
+    unanswered_until=None,
+    receipt=None,
+    claimed_at=None,
+    done_at=None,
+    fenced_at=None,
+    settled_at=None,
+)
+# Made once: to put a statement together costs more than to carry it out.
+_NEW_ENTRY = insert(effects)
+_OLD_ENTRY = update(effects).where(
+    effects.c.order_id == bindparam("of_order"),
+    effects.c.submission == bindparam("of_submission"),
+    effects.c.effect == bindparam("of_effect"),
+)
+_NEW_SUBMISSION = insert(submissions)
+
+
+def claim_entry(
+    tx: Connection,
+    ref: SubmissionRef,
+    effect: Effect,
+    attempt: Attempt,
+    submission: SubmissionRecord,
+) -> JournalEntry:
+    entry = journal_of(tx, ref).get(effect)
+    if entry is not None and entry.state is EffectState.DONE and entry.fenced_at is None:
+        return entry
+    if entry is not None and entry.fenced_at is not None:
+        raise Fenced(f"{effect} of {ref.order_id} is being undone")
+    if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
+        raise Fenced(f"{effect} of {ref.order_id}: the submission is closed as {submission.status}")
+    return write_claim(tx, ref, effect, entry, attempt)
+
+
+def write_claim(
+    tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, attempt: Attempt
+) -> JournalEntry:
+    """Another attempt, which counts as unanswered from now on."""
+    before = entry or _NEVER_CLAIMED
+    claimed = replace(
+        before,
+        effect=effect,
+        state=EffectState.CLAIMED,
+        attempts=before.attempts + 1,
+        unanswered=before.unanswered + 1,
+        unanswered_until=max(attempt.deadline, before.unanswered_until or attempt.deadline),
+        claimed_at=before.claimed_at or attempt.started_at,
+    )
+    changed = ("state", "attempts", "unanswered", "unanswered_until", "claimed_at")
+    write_entry(tx, ref, entry, effect, **{name: getattr(claimed, name) for name in changed})
+    return claimed
+
+
+def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> bool:
+    """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
+    content = receipt.model_dump(mode="json")
+    recorded = change_entry(
+        tx,
+        ref,
+        effect,
+        (effects.c.state == EffectState.CLAIMED) & effects.c.fenced_at.is_(None),
+        state=EffectState.DONE,
+        receipt=content,
+        done_at=at,
+    )
+    if recorded:
+        return False
+    entry = journal_of(tx, ref)[effect]
+    if entry.state is EffectState.DONE and entry.fenced_at is None:
+        return False  # another attempt recorded the same answer first
+    change_entry(tx, ref, effect, effects.c.receipt.is_(None), receipt=content)
+    return True
+
+
+def handle_entry(
+    tx: Connection,
+    ref: SubmissionRef,
+    entry: JournalEntry,
+    answer: AnswerRecord,
+    at: datetime,
+    *,
+    receipt: Wire | None = None,
+) -> None:
+    """A person settled it by hand. With a receipt, that it has happened; else that nothing is left of it."""
+    values: dict[str, Any] = {"state": EffectState.HANDLED, "settled_at": at}
+    if receipt is not None:
+        values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
+    write_entry(tx, ref, entry, entry.effect, **values, handled_by=answer.who, handled_note=answer.note)
+
+
+def handle_dispatch(
+    tx: Connection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
+) -> None:
+    """The carrier does not bear witness to that parcel: a person does."""
+    journal = journal_of(tx, ref)
+    handle_entry(tx, ref, journal[Effect.DISPATCH], answer, at, receipt=parcel)
+    if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
+        handle_entry(tx, ref, journal[Effect.LABEL], answer, at)
+    note_answer(tx, ref, answer)
+
+
+def note_answer(tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:
+    """Idempotent by the answer's ID."""
+    if answer.answer_id not in {known.answer_id for known in answers_of(tx, ref)}:
+        key = {"order_id": ref.order_id, "submission": ref.submission}
+        tx.execute(insert(answers).values(**key, **answer.model_dump()))
+
+
+def fence_entry(
+    tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, at: datetime
+) -> None:
+    if entry is not None and entry.fenced_at is not None:
+        return
+    if entry is None or (entry.state is EffectState.CLAIMED and entry.unanswered == 0):
+        state = EffectState.FENCED
+    elif entry.state is EffectState.CLAIMED:
+        state = EffectState.IN_DOUBT
+    else:
+        state = entry.state
+    write_entry(tx, ref, entry, effect, state=state, fenced_at=at)
+
+
+def insert_submission(
+    tx: Connection,
+    ref: SubmissionRef,
+    attempt: Attempt,
+    status: SubmissionStatus,
+    *,
+    opening: Opening | None = None,
+    verdict: Verdict | None = None,
+) -> None:
+    row = {
+        **ref.model_dump(),
+        "namespace": attempt.namespace,
+        "status": status,
+        "failed_step": verdict.failed_step if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "total": opening.total if opening else None,
+        "currency": opening.currency if opening else None,
+        "opened_at": attempt.started_at,
+        "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
+    }
+    tx.execute(_NEW_SUBMISSION, row)
+
+
+def close_submission(
+    tx: Connection,
+    ref: SubmissionRef,
+    status: SubmissionStatus,
+    at: datetime,
+    verdict: Verdict | None = None,
+) -> None:
+    tx.execute(
+        update(submissions)
+        .where(
+            submissions.c.order_id == ref.order_id,
+            submissions.c.submission == ref.submission,
+            submissions.c.status == SubmissionStatus.OPEN,
+        )
+        .values(
+            status=status,
+            failed_step=verdict.failed_step if verdict else None,
+            reason=verdict.reason if verdict else None,
+            closed_at=at,
+        )
+    )
+
+
+def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, verdict: Verdict, at: datetime) -> None:
+    journal = journal_of(tx, ref)
+    if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
+        close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
+
+
+def write_entry(
+    tx: Connection, ref: SubmissionRef, entry: JournalEntry | None, effect: Effect, **values: Any
+) -> None:
+    """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
+    if entry is None:
+        key = {"order_id": ref.order_id, "submission": ref.submission, "effect": effect}
+        tx.execute(_NEW_ENTRY, key | values)
+    else:
+        change_entry(tx, ref, effect, **values)
+
+
+def change_entry(
+    tx: Connection, ref: SubmissionRef, effect: Effect, *conditions: ColumnElement[bool], **values: Any
+) -> bool:
+    """Whether there is such an entry, for which the conditions hold."""
+    key = {"of_order": ref.order_id, "of_submission": ref.submission, "of_effect": effect}
+    changed = tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key)
+    return changed.rowcount > 0

@@ -1,0 +1,197 @@
+"""Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list
+walks an index to its page, however many orders there are."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, tuple_
+
+from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
+from order_system.book.listing_rows import STEP_OF, batch_order, batch_summary, order_summary, step_run
+from order_system.book.reading import journal_entry
+from order_system.book.tables import batch_orders, batches, effects, submissions
+from order_system.domain import listing
+from order_system.domain.batch import Fate
+from order_system.domain.book import JournalEntry, SubmissionStatus
+from order_system.domain.errors import UnknownBatch
+from order_system.domain.ids import Effect, Step, batch_workflow_id
+from order_system.infra.database import OverDatabase, reads
+
+_LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
+
+
+class SqlOrderListing(OverDatabase):
+    @reads
+    def orders(
+        self,
+        tx: Connection,
+        wanted: listing.OrderFilter = listing.EVERY_ORDER,
+        *,
+        cursor: str | None = None,
+        limit: int = listing.PAGE_ROWS,
+    ) -> listing.Page[listing.OrderSummary]:
+        query = orders_query(wanted, after=moment_and_key(cursor) if cursor else None, limit=limit)
+        rows = tx.execute(query).all()
+        found = tuple(map(order_summary, rows[:limit]))
+        more = len(rows) > limit
+        return listing.Page(found, cursor_of(found[-1].opened_at, found[-1].order_id) if more else None)
+
+    @reads
+    def order_counts(self, tx: Connection) -> dict[SubmissionStatus, int]:
+        query = select(submissions.c.status, func.count()).where(_counts()).group_by(submissions.c.status)
+        found = {SubmissionStatus(status): number for status, number in tx.execute(query).all()}
+        return {status: found.get(status, 0) for status in SubmissionStatus}
+
+    @reads
+    def batches(
+        self, tx: Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
+    ) -> listing.Page[listing.BatchSummary]:
+        query = batches_query(after=moment_and_key(cursor) if cursor else None, limit=limit)
+        rows = tx.execute(query).all()
+        found = tuple(map(batch_summary, rows[:limit]))
+        more = len(rows) > limit
+        return listing.Page(found, cursor_of(found[-1].started_at, found[-1].workflow_id) if more else None)
+
+    @reads
+    def batch_orders(
+        self,
+        tx: Connection,
+        name: str,
+        status: listing.LineStatus | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = listing.PAGE_ROWS,
+    ) -> listing.Page[listing.BatchOrder]:
+        after = key_of(cursor) if cursor else ""
+        batch = batch_workflow_id(name)
+        newest = select(batches.c.run).where(batches.c.batch == batch).order_by(batches.c.started_at.desc())
+        run = tx.execute(newest.limit(1)).scalar_one_or_none()
+        if run is None:
+            raise UnknownBatch(f"the book knows of no batch {name}")
+        rows = tx.execute(batch_orders_query(batch, run, status, after=after, limit=limit)).all()
+        found = tuple(map(batch_order, rows[:limit]))
+        return listing.Page(found, cursor_of_key(found[-1].order_id) if len(rows) > limit else None)
+
+    @reads
+    def journal(self, tx: Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
+        query = select(effects).where(effects.c.order_id == order_id, effects.c.submission == submission)
+        return {Effect(row.effect): journal_entry(row) for row in tx.execute(query)}
+
+    @reads
+    def step_runs(self, tx: Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
+        rows = tx.execute(step_runs_query(since, most=most)).all()
+        journals: dict[tuple[str, str, Step], list[Row[Any]]] = {}
+        for row in rows:
+            journals.setdefault((row.order_id, row.submission, STEP_OF[row.effect]), []).append(row)
+        return [step_run(step, entries) for (_, _, step), entries in journals.items()]
+
+
+# --- queries --------------------------------------------------------------------------------------
+
+
+def orders_query(
+    wanted: listing.OrderFilter, *, after: tuple[datetime, str] | None, limit: int
+) -> Select[Any]:
+    """One row more than `limit`, if there is one: then there is another page."""
+    conditions: list[ColumnElement[bool]] = [_counts()]
+    if wanted.status is not None:
+        conditions.append(submissions.c.status == wanted.status)
+    if wanted.id_prefix is not None:
+        begins = func.substr(submissions.c.order_id, 1, len(wanted.id_prefix))
+        conditions.append(func.lower(begins) == wanted.id_prefix.lower())
+    if wanted.batch is not None:
+        conditions.append(submissions.c.batch == batch_workflow_id(wanted.batch))
+    if wanted.opened_since is not None:
+        conditions.append(submissions.c.opened_at >= wanted.opened_since)
+    if wanted.opened_before is not None:
+        conditions.append(submissions.c.opened_at < wanted.opened_before)
+    if wanted.order_ids is not None:
+        conditions.append(submissions.c.order_id.in_(wanted.order_ids))
+    place = (submissions.c.opened_at, submissions.c.order_id)
+    if after is not None:
+        conditions.append(_before(place, after))
+    newest_first = (column.desc() for column in place)
+    return select(submissions).where(*conditions).order_by(*newest_first).limit(limit + 1)
+
+
+def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> Select[Any]:
+    later = batches.alias("later")
+    superseded = exists().where(
+        later.c.batch == batches.c.batch,
+        tuple_(later.c.started_at, later.c.run) > tuple_(batches.c.started_at, batches.c.run),
+    )
+    place = (batches.c.started_at, batches.c.batch)
+    query = select(batches).where(~superseded)
+    if after is not None:
+        query = query.where(_before(place, after))
+    return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
+
+
+def batch_orders_query(
+    batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
+) -> Select[Any]:
+    """By the primary key of the file's orders, each with the submission that counts."""
+    joined = batch_orders.outerjoin(
+        submissions, (submissions.c.order_id == batch_orders.c.order_id) & _counts()
+    )
+    query = select(
+        batch_orders,
+        *(submissions.c[name] for name in ("status", "failed_step", "reason", "opened_at", "closed_at")),
+    ).select_from(joined)
+    query = query.where(
+        batch_orders.c.batch == batch, batch_orders.c.run == run, batch_orders.c.order_id > after
+    )
+    if status is not None:
+        query = query.where(_stands_as(status))
+    return query.order_by(batch_orders.c.order_id).limit(limit + 1)
+
+
+def step_runs_query(since: datetime, *, most: int) -> Select[Any]:
+    newest = (
+        select(submissions.c.order_id, submissions.c.submission, submissions.c.status.label("ended_as"))
+        .where(submissions.c.opened_at >= since)
+        .order_by(submissions.c.opened_at.desc())
+        .limit(most)
+        .subquery("newest")
+    )
+    columns = ("order_id", "submission", "effect", "state", "attempts", "claimed_at", "done_at", "fenced_at")
+    ours = (effects.c.order_id == newest.c.order_id) & (effects.c.submission == newest.c.submission)
+    return select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
+        newest.join(effects, ours)
+    )
+
+
+def _counts() -> ColumnElement[bool]:
+    """Of an order's submissions the one that counts, as in `book_reading.preferred`: it is open or fulfilled,
+    of which there is one at most, or else the newest."""
+    other = submissions.alias("other")
+    newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
+        submissions.c.opened_at, submissions.c.submission
+    )
+    better = exists().where(
+        other.c.order_id == submissions.c.order_id,
+        other.c.submission != submissions.c.submission,
+        or_(other.c.status.in_(_LIVE), newer),
+    )
+    return or_(submissions.c.status.in_(_LIVE), ~better)
+
+
+def _before(place: Sequence[ColumnElement[Any]], after: tuple[datetime, str]) -> ColumnElement[bool]:
+    """Behind the row where the last page ended. The first condition is for the index."""
+    moment, key = after
+    return and_(place[0] <= moment, or_(place[0] < moment, place[1] < key))
+
+
+def _stands_as(status: listing.LineStatus) -> ColumnElement[bool]:
+    conflict = batch_orders.c.fate == Fate.CONFLICT
+    no_conflict = or_(batch_orders.c.fate.is_(None), ~conflict)
+    match status:
+        case listing.LineStatus.CONFLICT:
+            return conflict
+        case listing.LineStatus.NOT_STARTED:
+            return no_conflict & submissions.c.status.is_(None)
+        case listing.LineStatus.RUNNING | listing.LineStatus.NEEDS_ATTENTION:
+            return no_conflict & (submissions.c.status == SubmissionStatus.OPEN)
+        case _:
+            return no_conflict & (submissions.c.status == SubmissionStatus(status.value))

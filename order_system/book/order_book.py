@@ -1,0 +1,229 @@
+"""The order book: what makes an effect single, and an undo final. One of the two intricate places.
+
+**Claim, call, record.** An activity claims the effect's key, calls the gateway with that key, and records
+the receipt. Killed in between, it is retried: the claim is counted again, and the gateway, asked with the
+same key, answers what it answered before. A recorded effect is never asked for again.
+
+**Fence, reverse, settle.** An undo first fences the key: from then on no attempt, however late, can claim
+it. Then it reverses at the gateway whatever happened, and settles the entry. The hard case is an attempt
+that claimed before the fence and has not answered: it may still land. Such a key is *in doubt*, and
+"nothing found" is final only once the deadline of that attempt has passed.
+
+**Closing.** The submission closes in the transaction after which nothing is held any more: fulfilled
+together with the dispatch, failed or cancelled with the last undo. A closed status never changes, and a
+closed submission refuses every claim but the notice's.
+
+Every method is one transaction that locks the submission's row first, so two of them on one submission
+never interleave. Unique indexes (`tables.py`) are the guard behind the checks made here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import case
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from order_system.book import reading
+from order_system.book.answers import AnswerBook
+from order_system.book.entries import (
+    change_entry,
+    claim_entry,
+    close_submission,
+    close_when_nothing_is_held,
+    fence_entry,
+    insert_submission,
+    record_entry,
+    write_claim,
+    write_entry,
+)
+from order_system.book.tables import effects
+from order_system.domain.book import (
+    Attempt,
+    EffectState,
+    JournalEntry,
+    Opening,
+    SubmissionRecord,
+    SubmissionStatus,
+    parcel_is_gone,
+    shipment_is_voided,
+)
+from order_system.domain.errors import Fenced, OpenElsewhere, OrderConflict, VerdictMissing
+from order_system.domain.ids import Effect
+from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, Verdict
+from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.infra.database import writes
+
+
+class SqlOrderBook(AnswerBook):
+    """`domain.book.OrderBook` over SQLite or PostgreSQL."""
+
+    # --- claim, record ---------------------------------------------------------------------------
+
+    async def open_and_claim_charge(
+        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        try:
+            return await self._open_and_claim_charge(ref, attempt, opening)
+        except IntegrityError:
+            # Another submission of this order was opened between our look and our insert: now we see it.
+            return await self._open_and_claim_charge(ref, attempt, opening)
+
+    @writes
+    def _open_and_claim_charge(
+        self, tx: Connection, ref: SubmissionRef, attempt: Attempt, opening: Opening
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        # One look at them all: one that opens meanwhile is found open, or refused by the unique index.
+        others = reading.submissions_of(tx, ref.order_id)
+        submission = others.pop(ref.submission, None)
+        for other in others.values():
+            if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
+                return _give_way(tx, ref, other, attempt)
+        if submission is not None:
+            return claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
+        if any(other.opened_at >= attempt.started_at for other in others.values()):
+            # A later submission has come and gone: this attempt is a terminated workflow's.
+            raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
+        insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)
+        return write_claim(tx, ref, Effect.CHARGE, None, attempt)
+
+    @writes
+    def claim(self, tx: Connection, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
+        submission = reading.locked_submission(tx, ref)
+        if submission is None:
+            raise Fenced(f"{effect} of {ref.order_id}: payment never opened this submission")
+        return claim_entry(tx, ref, effect, attempt, submission)
+
+    async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
+        if await self._record(ref, effect, receipt, at):
+            raise Fenced(f"{effect} of {ref.order_id} landed after its undo had begun")
+
+    @writes
+    def _record(
+        self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime
+    ) -> bool:
+        """True if it came too late. The receipt is kept all the same, so this is no error yet."""
+        reading.lock(tx, ref)
+        return record_entry(tx, ref, effect, receipt, at)
+
+    @writes
+    def answered_no(self, tx: Connection, ref: SubmissionRef, effect: Effect) -> None:
+        reading.lock(tx, ref)
+        change_entry(
+            tx,
+            ref,
+            effect,
+            effects.c.unanswered > 0,
+            unanswered=effects.c.unanswered - 1,
+            unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
+        )
+
+    @writes
+    def fulfil(
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        *,
+        dispatch: DispatchReceipt,
+        commit: CommitReceipt,
+        at: datetime,
+        from_undo: bool = False,
+    ) -> PaymentReceipt:
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is not None and submission.status is SubmissionStatus.OPEN:
+            if journal[Effect.DISPATCH].fenced_at and not from_undo:
+                # The undo that owns the key will find the parcel gone, and closes as fulfilled.
+                raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
+            if shipment_is_voided(journal):
+                # Stock and money may be on their way back already.
+                raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+            for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
+                if effect is Effect.DISPATCH and parcel_is_gone(journal):
+                    continue  # an undo, or a person, has written it down
+                write_entry(
+                    tx,
+                    ref,
+                    journal.get(effect),
+                    effect,
+                    state=EffectState.DONE,
+                    receipt=receipt.model_dump(mode="json"),
+                    done_at=at,
+                    settled_at=at if from_undo else None,
+                )
+            close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
+        return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
+
+    @writes
+    def parcel_found_gone(
+        self, tx: Connection, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime
+    ) -> None:
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is None or submission.status is not SubmissionStatus.OPEN or parcel_is_gone(journal):
+            return
+        if shipment_is_voided(journal):
+            raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+        receipt = parcel.model_dump(mode="json")
+        values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "settled_at": at}
+        write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
+
+    # --- fence, settle ---------------------------------------------------------------------------
+
+    @writes
+    def fence(
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        effects_to_undo: Sequence[Effect],
+        *,
+        verdict: Verdict,
+        attempt: Attempt,
+        needs_verdict: bool,
+    ) -> dict[Effect, JournalEntry]:
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is None:
+            # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
+            closed_as = SubmissionStatus(verdict.status)
+            insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
+        if needs_verdict and not _may_be_given_back(journal):
+            raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
+        if submission is None or submission.status is not SubmissionStatus.FULFILLED:
+            for effect in effects_to_undo:
+                fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
+        journal = reading.journal_of(tx, ref)
+        return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
+
+    @writes
+    def settle(
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        states: Mapping[Effect, EffectState],
+        *,
+        verdict: Verdict,
+        at: datetime,
+    ) -> None:
+        reading.lock(tx, ref)
+        for effect, state in states.items():
+            change_entry(tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at)
+        close_when_nothing_is_held(tx, ref, verdict, at)
+
+
+def _may_be_given_back(journal: Mapping[Effect, JournalEntry]) -> bool:
+    """Stock and money wait for shipping's verdict."""
+    return shipment_is_voided(journal)
+
+
+def _give_way(
+    tx: Connection, ref: SubmissionRef, other: SubmissionRecord, attempt: Attempt
+) -> OlderSubmissionOpen | AlreadyFulfilled:
+    """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
+    if other.status is SubmissionStatus.OPEN:
+        if other.namespace != attempt.namespace:
+            raise OpenElsewhere(f"{ref.order_id} is open in namespace {other.namespace}: settle it there")
+        return OlderSubmissionOpen(older=other.ref)
+    if other.ref.fingerprint != ref.fingerprint:
+        raise OrderConflict(f"{ref.order_id} has been fulfilled with other content")
+    return AlreadyFulfilled(outcome=reading.outcome_of(tx, other))

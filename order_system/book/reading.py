@@ -1,0 +1,208 @@
+"""Reading the order book: rows of its two tables as records, and the queries over them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Row, bindparam, select
+from sqlalchemy.engine import Connection
+
+from order_system.book.tables import answers, batch_orders, batches, effects, submissions
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.batch import Fate
+from order_system.domain.book import (
+    BatchRun,
+    EffectState,
+    JournalEntry,
+    Ledger,
+    SubmissionRecord,
+    SubmissionStatus,
+)
+from order_system.domain.ids import Effect
+from order_system.domain.messages import OrderOutcome
+from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
+from order_system.infra.database import OverDatabase, reads
+
+IDS_PER_QUERY = 10_000
+"""Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
+
+_NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
+
+
+def submission_record(row: Row[Any]) -> SubmissionRecord:
+    return SubmissionRecord(
+        ref=SubmissionRef(
+            order_id=row.order_id, submission=row.submission, fingerprint=row.fingerprint, batch=row.batch
+        ),
+        namespace=row.namespace,
+        status=SubmissionStatus(row.status),
+        failed_step=row.failed_step,
+        reason=row.reason,
+        total=row.total,
+        currency=row.currency,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+    )
+
+
+def journal_entry(row: Row[Any]) -> JournalEntry:
+    return JournalEntry(
+        effect=Effect(row.effect),
+        state=EffectState(row.state),
+        attempts=row.attempts,
+        unanswered=row.unanswered,
+        unanswered_until=row.unanswered_until,
+        receipt=row.receipt,
+        claimed_at=row.claimed_at,
+        done_at=row.done_at,
+        fenced_at=row.fenced_at,
+        settled_at=row.settled_at,
+        handled_by=row.handled_by,
+        handled_note=row.handled_note,
+    )
+
+
+# Made once: to put a statement together costs more than to carry it out.
+_OF_SUBMISSION: dict[str, BindParameter[str]] = {name: bindparam(name) for name in ("order_id", "submission")}
+_LOCKED_SUBMISSION = select(submissions).filter_by(**_OF_SUBMISSION).with_for_update()
+_LOCKED_SUBMISSIONS = (
+    select(submissions)
+    .filter_by(order_id=bindparam("order_id"))
+    .order_by(submissions.c.submission)  # each takes them in this order, so that none waits in a circle
+    .with_for_update()
+)
+_JOURNAL = select(effects).filter_by(**_OF_SUBMISSION)
+
+
+def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | None:
+    row = tx.execute(_LOCKED_SUBMISSION, _key(ref)).one_or_none()
+    return submission_record(row) if row else None
+
+
+def lock(tx: Connection, ref: SubmissionRef) -> None:
+    """For a transaction that need not know the submission. On SQLite it is alone anyhow."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(_LOCKED_SUBMISSION, _key(ref))
+
+
+def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]:
+    """Every submission that there is of an order, locked."""
+    rows = tx.execute(_LOCKED_SUBMISSIONS, {"order_id": order_id})
+    return {row.submission: submission_record(row) for row in rows}
+
+
+def journal_of(tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
+    return {Effect(row.effect): journal_entry(row) for row in tx.execute(_JOURNAL, _key(ref))}
+
+
+def _key(ref: SubmissionRef) -> dict[str, str]:
+    return {"order_id": ref.order_id, "submission": ref.submission}
+
+
+def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
+    query = select(answers).where(answers.c.order_id == ref.order_id, answers.c.submission == ref.submission)
+    rows = tx.execute(query.order_by(answers.c.at)).mappings()
+    return [AnswerRecord.model_validate(dict(row)) for row in rows]
+
+
+def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+    """Of each order the submission that counts: fulfilled before open before the newest closed one."""
+    found: dict[str, SubmissionRecord] = {}
+    for some_ids in batched_ids(order_ids):
+        query = select(submissions).where(submissions.c.order_id.in_(some_ids))
+        for row in tx.execute(query):
+            record = submission_record(row)
+            rival = found.get(record.ref.order_id)
+            if rival is None or _weight(record) > _weight(rival):
+                found[record.ref.order_id] = record
+    return found
+
+
+def _weight(record: SubmissionRecord) -> tuple[bool, bool, float]:
+    return (
+        record.status is SubmissionStatus.FULFILLED,
+        record.status is SubmissionStatus.OPEN,
+        record.opened_at.timestamp(),
+    )
+
+
+def batched_ids(order_ids: Iterable[str]) -> Iterable[list[str]]:
+    ids = list(order_ids)
+    return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
+
+
+def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
+    """The recorded outcome of a submission that is closed as fulfilled."""
+    journal = journal_of(tx, record.ref)
+    return OrderOutcome(
+        order_id=record.ref.order_id,
+        submission=record.ref.submission,
+        fingerprint=record.ref.fingerprint,
+        payment=PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt),
+        parcel=DispatchReceipt.model_validate(journal[Effect.DISPATCH].receipt),
+    )
+
+
+class BookQueries(OverDatabase):
+    """The reading half of `domain.book.OrderBook`."""
+
+    @reads
+    def find(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        return preferred(tx, order_ids)
+
+    @reads
+    def journal(self, tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
+        return journal_of(tx, ref)
+
+    @reads
+    def answers(self, tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
+        return answers_of(tx, ref)
+
+    @reads
+    def outcome(self, tx: Connection, order_id: str) -> OrderOutcome | None:
+        record = preferred(tx, [order_id]).get(order_id)
+        if record is None or record.status is not SubmissionStatus.FULFILLED:
+            return None
+        return outcome_of(tx, record)
+
+    @reads
+    def order_ids(self, tx: Connection, prefix: str) -> list[str]:
+        query = select(submissions.c.order_id).where(
+            submissions.c.order_id.startswith(prefix, autoescape=True)
+        )
+        return list(tx.execute(query.distinct()).scalars())
+
+    @reads
+    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRun | None:
+        query = select(batches.c.run, batches.c.started_at).where(batches.c.batch == batch)
+        if run is not None:
+            query = query.where(batches.c.run == run)
+        row = tx.execute(query.order_by(batches.c.started_at.desc()).limit(1)).first()
+        return None if row is None else BatchRun(batch, row.run, row.started_at)
+
+    @reads
+    def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        # By the primary key: each page is found by its index, however many orders there are.
+        query = (
+            select(batch_orders.c.order_id)
+            .where(
+                batch_orders.c.batch == batch,
+                batch_orders.c.run == run,
+                batch_orders.c.order_id > after,
+                batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in(_NOT_ITS_OWN),
+            )
+            .order_by(batch_orders.c.order_id)
+            .limit(limit)
+        )
+        return list(tx.execute(query).scalars())
+
+    @reads
+    def ledger(self, tx: Connection) -> Ledger:
+        records = [submission_record(row) for row in tx.execute(select(submissions))]
+        journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = {}
+        for row in tx.execute(select(effects)):
+            journal = journals.setdefault((row.order_id, row.submission), {})
+            journal[Effect(row.effect)] = journal_entry(row)
+        entries = (
+            (record, journals.get((record.ref.order_id, record.ref.submission), {})) for record in records
+        )
+        return Ledger(entries=tuple(entries))

@@ -1,0 +1,95 @@
+"""The reconciler's pages of the order book: `reconciliation.ReconciliationBook` over SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, text, tuple_, update
+from sqlalchemy.engine import Connection
+
+from order_system.book.reading import BookQueries, submission_record
+from order_system.book.tables import effects, submissions
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.ids import Effect
+from order_system.domain.order import SubmissionRef
+from order_system.domain.reconciliation import KeyInDoubt
+from order_system.infra.database import reads, writes
+
+NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
+"""Said this way round, SQLite begins with the few keys in doubt, not with all submissions that failed."""
+
+GIVEN_BACK = [Effect.CHARGE, Effect.RESERVE]
+"""The carrier's void binds whatever comes later, so a label is never left in doubt."""
+
+# Spelled out, not bound: a partial index serves only a query that says the same.
+IS_OPEN = text("book_submissions.status = 'open'")
+IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
+
+
+class SqlReconciliationBook(BookQueries):
+    @reads
+    def open_submissions(
+        self, tx: Connection, namespace: str, *, opened_before: datetime, after_order: str | None, limit: int
+    ) -> Sequence[SubmissionRef]:
+        query = (
+            select(submissions)
+            .where(
+                IS_OPEN,
+                submissions.c.namespace == namespace,
+                submissions.c.opened_at <= opened_before,
+                submissions.c.order_id > (after_order or ""),
+            )
+            .order_by(submissions.c.order_id)
+            .limit(limit)
+        )
+        return [submission_record(row).ref for row in tx.execute(query)]
+
+    @reads
+    def keys_in_doubt(
+        self, tx: Connection, namespace: str, *, after: KeyInDoubt | None, limit: int
+    ) -> Sequence[KeyInDoubt]:
+        place = (effects.c.order_id, effects.c.submission, effects.c.effect)
+        query = (
+            select(
+                submissions,
+                effects.c.effect,
+                effects.c.settled_at,
+                effects.c.receipt.is_not(None).label("has_receipt"),
+            )
+            .join_from(effects, submissions)
+            .where(
+                IS_IN_DOUBT,
+                effects.c.settled_at.is_not(None),
+                effects.c.effect.in_(GIVEN_BACK),
+                submissions.c.namespace == namespace,
+                submissions.c.status.not_in(NOT_UNDONE),
+            )
+            .order_by(*place)
+            .limit(limit)
+        )
+        if after is not None:
+            ref = after.submission
+            query = query.where(tuple_(*place) > (ref.order_id, ref.submission, after.effect))
+        return [
+            KeyInDoubt(
+                submission=submission_record(row).ref,
+                effect=Effect(row.effect),
+                settled_at=row.settled_at,
+                has_receipt=row.has_receipt,
+            )
+            for row in tx.execute(query)
+        ]
+
+    @writes
+    def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
+        ref = key.submission
+        ended_before = [EffectState.FENCED] if state is EffectState.UNDONE else []
+        tx.execute(
+            update(effects)
+            .where(
+                effects.c.order_id == ref.order_id,
+                effects.c.submission == ref.submission,
+                effects.c.effect == key.effect,
+                effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]),
+            )
+            .values(state=state, settled_at=at)
+        )

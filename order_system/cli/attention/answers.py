@@ -1,0 +1,201 @@
+"""`starter.py resolve`, `retry` and `give-up`: what a person answers to an order that needs attention."""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from order_system.attention.client import DeskClient
+from order_system.attention.concerns import status_command
+from order_system.cli import policy
+from order_system.cli.orders.status import show_commands
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import Embedded, Json, Session, configured, exit_code, open_session
+from order_system.cli.views import order_tree
+from order_system.domain.answers import (
+    MOST_CHARACTERS_OF_WHO,
+    AnswerReceipt,
+    GiveUp,
+    ParcelFate,
+    Remedy,
+    Resolution,
+    StepRetry,
+    flaw_in,
+)
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.ids import Step
+from order_system.domain.progress import OrderProgress
+
+_WHO_AND_WHY = """\
+Who answers (--who; user@host by default), when and why is kept in the
+workflow's history and in the order book. Give no card number in a note.
+
+Exit codes
+  0 the answer was taken, and the order waits for nobody now; 1 it was taken,
+  and the order still needs attention; 2 it was refused, and nothing has
+  changed, or no worker heard it; else as in starter.py --help"""
+
+_RESOLVE_HELP = f"""\
+Examples
+  python starter.py resolve ORDER-001 payment --retry
+  python starter.py resolve ORDER-001 payment --handled \\
+      --note "refunded by hand, ticket 123"
+  python starter.py resolve ORDER-001 shipping --handled --voided \\
+      --note "the carrier has cancelled the label, ticket 124"
+
+What each says
+  --retry       try the undo again now, instead of after its pause
+  --handled     I have done it by hand. It is not tried again, and an attempt
+                that comes late is kept from doing it after all. The audit
+                lists it apart.
+  Of shipping also which: --voided, no parcel has gone and none can go any
+  more: stock and money are given back; --dispatched, the parcel is with the
+  carrier: the order is fulfilled.
+
+{_WHO_AND_WHY}"""
+
+_RETRY_HELP = f"""\
+Examples
+  python starter.py retry ORDER-001
+  python starter.py retry ORDER-001 --note "the gateway is back"
+
+Only an order that is held can be answered so: a step of it has failed for
+good, and it says hold_on_failure. Just that step runs again. If it fails
+again, the order is held again, for as long.
+
+{_WHO_AND_WHY}"""
+
+_GIVE_UP_HELP = f"""\
+Examples
+  python starter.py give-up ORDER-001 --note "the customer has left"
+
+Only an order that is held can be answered so. It is undone now: money and
+stock are given back.
+
+{_WHO_AND_WHY}"""
+
+OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
+Note = Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")]
+Who = Annotated[str | None, Parameter(help="Who answers, instead of user@host.")]
+Answering = Callable[[DeskClient], Awaitable[AnswerReceipt]]
+
+resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
+retry = App(name="retry", help_epilogue=_RETRY_HELP)
+give_up = App(name="give-up", help_epilogue=_GIVE_UP_HELP)
+
+
+@resolve.default
+async def resolve_undo(
+    order_id: OrderId,
+    step: Annotated[Step, Parameter(help="Whose undo is stuck: payment, inventory or shipping.")],
+    /,
+    *,
+    retry: Annotated[bool, Parameter(help="Try it again now.")] = False,
+    handled: Annotated[bool, Parameter(help="It was done by hand; --note must say what.")] = False,
+    voided: Annotated[bool, Parameter(help="Of shipping: no parcel has gone, and none can.")] = False,
+    dispatched: Annotated[bool, Parameter(help="Of shipping: the parcel is with the carrier.")] = False,
+    note: Note = "",
+    who: Who = None,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    """Answer an undo that is stuck: try it again now, or say that it was handled by hand."""
+    if retry == handled:
+        raise InvalidUsage("say either --retry or --handled")
+    if voided and dispatched:
+        raise InvalidUsage("a parcel is either --voided or --dispatched")
+    parcel = ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None
+    resolution = Resolution(
+        who=_who(who),
+        note=note,
+        step=step,
+        remedy=Remedy.RETRY if retry else Remedy.HANDLED,
+        parcel=parcel,
+    )
+    if flaw := flaw_in(resolution):
+        raise InvalidUsage(flaw)
+    return await _answered(
+        order_id, lambda desk: desk.resolve(order_id, resolution), embedded=embedded, as_json=as_json
+    )
+
+
+@retry.default
+async def retry_step(
+    order_id: OrderId,
+    /,
+    *,
+    note: Note = "",
+    who: Who = None,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    """Run the step that an order is held at once more, and just that step."""
+    answer = StepRetry(who=_who(who), note=note)
+    if flaw := flaw_in(answer):
+        raise InvalidUsage(flaw)
+    return await _answered(
+        order_id, lambda desk: desk.retry(order_id, answer), embedded=embedded, as_json=as_json
+    )
+
+
+@give_up.default
+async def give_order_up(
+    order_id: OrderId,
+    /,
+    *,
+    note: Note = "",
+    who: Who = None,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    """Undo an order that is held now, instead of when its hold has run out."""
+    answer = GiveUp(who=_who(who), note=note)
+    if flaw := flaw_in(answer):
+        raise InvalidUsage(flaw)
+    return await _answered(
+        order_id, lambda desk: desk.give_up(order_id, answer), embedded=embedded, as_json=as_json
+    )
+
+
+async def _answered(order_id: str, answering: Answering, *, embedded: bool, as_json: bool) -> int:
+    """Send it, and show what comes of it within a moment."""
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        with screen.waiting(f"{order_id} is told"):
+            receipt = await answering(session.desk)
+            order = await _after_a_moment(session, order_id)
+    screen.answer(
+        {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},
+        f"{order_id}: {receipt.detail}",
+        order_tree(order, now()),
+    )
+    show_commands(screen, order)
+    if not order.closed and not as_json:
+        screen.say(f"To follow it: {status_command(order_id)}")
+    return exit_code([order])
+
+
+async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
+    """Once it is closed or waits for a person again; else as it is by then."""
+    order = await session.client.status(order_id)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
+            async for documents in session.client.watch([order_id]):
+                order = documents[order_id]
+    return order
+
+
+def _who(named: str | None) -> str:
+    return named if named is not None else f"{_user()}@{socket.gethostname()}"[:MOST_CHARACTERS_OF_WHO]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run us as somebody who has no name
+        return f"uid-{os.getuid()}"

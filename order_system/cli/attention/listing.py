@@ -1,0 +1,123 @@
+"""`starter.py attention`: what waits for a person, since when and why, and the commands that answer it."""
+
+from collections.abc import Iterator, Sequence
+
+from cyclopts import App
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from order_system.attention.concerns import Concern, ConcernKind
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, open_session
+from order_system.cli.views import hold_words
+from order_system.domain.durations import time_between
+
+MAX_SHOWN = 100
+"""Concerns in the table for people; `--json` has them all."""
+
+ALL_IS_WELL = "All is well: nothing waits for a person."
+
+HELP = """\
+Examples
+  python starter.py attention
+  python starter.py attention --json | jq -r '.[].commands[0]'
+  python starter.py attention > /dev/null || echo "somebody has to look"
+
+What is listed
+  undo is stuck   money, stock or a label could not be given back for 30
+                  seconds; it goes on being retried. Answer with `resolve`.
+  held            a step has failed for good, and the order says
+                  hold_on_failure. Answer with `retry` or `give-up`; without
+                  an answer it is undone when the hold has run out.
+  stuck on a bug  our code fails, or times out, in the same place again and
+                  again (TemporalReportedProblems). No money moves meanwhile.
+  no progress     an order has not moved for ten minutes.
+  retried again and again, batch failed, orders need attention
+                  a batch cannot read its file; was ended; has such orders.
+  no worker       workflows are open, and nobody takes work.
+  What has changed within the last second may not show yet.
+
+Exit codes
+  0 if nothing waits, 1 if something does; else as in starter.py --help"""
+
+attention = App(name="attention", help_epilogue=HELP)
+
+_STYLE = {
+    ConcernKind.BUG: "bold red",
+    ConcernKind.ABANDONED: "bold red",
+    ConcernKind.BATCH_FAILED: "bold red",
+    ConcernKind.NO_WORKER: "bold red",
+}
+
+
+@attention.default
+async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -> int:
+    """List what waits for a person, with the commands that answer it."""
+    screen = Screen(as_json=as_json)
+    total = 0
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        if as_json:
+            with screen.array() as add:
+                async for concern in session.desk.attention():
+                    total += 1
+                    add(concern.model_dump(mode="json"))
+            return ATTENTION if total else CLEAN
+        shown: list[Concern] = []
+        with screen.waiting("looking for what waits for a person"):
+            async for concern in session.desk.attention():
+                total += 1
+                if total <= MAX_SHOWN:
+                    shown.append(concern)
+    screen.answer(None, concerns_view(shown, total))
+    return ATTENTION if total else CLEAN
+
+
+def concerns_view(shown: Sequence[Concern], total: int) -> RenderableType:
+    if not total:
+        return Text(ALL_IS_WELL, style="green")
+    return Group(*_blocks(shown, total))
+
+
+def _blocks(shown: Sequence[Concern], total: int) -> Iterator[RenderableType]:
+    """A block each, since a command that a table's cell breaks into lines cannot be copied."""
+    for concern in shown:
+        yield _headline(concern)
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(style="dim", no_wrap=True)
+        facts.add_column(overflow="fold")
+        for name, text in _facts(concern):
+            facts.add_row(name, Text(text))
+        yield Padding(facts, (0, 0, 0, 2))
+        for command in concern.commands:
+            yield Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")
+        yield Text()
+    if total > len(shown):
+        yield Text(f"... and {total - len(shown):,} more; --json lists them all")
+    yield Text("1 thing waits for a person" if total == 1 else f"{total:,} things wait for a person")
+
+
+def _headline(concern: Concern) -> Text:
+    line = Text(concern.order_id or concern.workflow_id or "worker.py", style="bold")
+    step = f" of {concern.step}" if concern.step and concern.kind is ConcernKind.STUCK_UNDO else ""
+    kind = f"undo{step} is stuck" if concern.kind is ConcernKind.STUCK_UNDO else concern.kind.value
+    if concern.kind is ConcernKind.HELD and concern.step:
+        kind = f"held at {concern.step}"
+    line.append(f"  {kind}", style=_STYLE.get(concern.kind, "bold magenta"))
+    if concern.since:
+        line.append(f"  for {time_between(concern.since, now())}", style="dim")
+    return line
+
+
+def _facts(concern: Concern) -> Iterator[tuple[str, str]]:
+    if concern.reason:
+        yield "why", concern.reason
+    if concern.held_until:
+        yield "until", hold_words(concern.held_until, now())
+    if concern.batch and concern.order_id:
+        yield "batch", concern.batch
+    if concern.kind is ConcernKind.BUG:
+        yield "workflow", concern.workflow_id
+    if concern.cure:
+        yield "cure", concern.cure

@@ -1,0 +1,1 @@
+"""Commands about files of orders: plan, run, steer, outcome."""

@@ -1,0 +1,177 @@
+"""`starter.py batch`: a file of orders as one workflow. Thin over BatchClient; each returns its exit code."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from order_system.batches.client import BatchClient
+from order_system.batches.names import name_of
+from order_system.bootstrap import open_order_system
+from order_system.cli.batches.outcome import write_outcome
+from order_system.cli.batches.plan import has_problems, plan_document, plan_in_words, plan_view, read_plan
+from order_system.cli.batches.run import AS_ITS_NAME_SAYS, FileReading, ended_with, inspected, started
+from order_system.cli.batches.views import outcome_view, progress_table
+from order_system.cli.help import MORE_HELP
+from order_system.cli.screen import Screen
+from order_system.cli.session import CLEAN, INVALID, Embedded, Json, configured, open_session
+from order_system.domain import policy
+from order_system.domain.batch import BatchRequest
+from order_system.domain.errors import InvalidUsage
+
+batch = App(
+    name="batch",
+    help="Fulfil a whole file of orders. Safe to run again: what is done is skipped, what failed runs again.",
+    help_epilogue=MORE_HELP,
+)
+
+File = Annotated[str, Parameter(help="CSV, JSON Lines or a Shopify export, below ORDER_FILE_ROOTS.")]
+Name = Annotated[str, Parameter(help="The batch's name; its workflow is batch-NAME.")]
+Wait = Annotated[bool, Parameter(help="Show the progress until the batch has ended.")]
+Window = Annotated[int, Parameter(validator=Number(gte=1, lte=policy.BATCH_WINDOW_LIMIT))]
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def plan(
+    file: File,
+    /,
+    *,
+    reading: FileReading = AS_ITS_NAME_SAYS,
+    strict: Annotated[bool, Parameter(help="Exit with 2 if anything is wrong with the file.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Tell what a run of the file would do. Starts nothing, needs no Temporal server."""
+    settings, screen = configured(), Screen(as_json=as_json)
+    ref = await inspected(file, reading, settings, screen)
+    async with open_order_system(settings) as system:
+        found = await read_plan(system, screen, ref)
+    screen.answer(plan_document(found), plan_view(found))
+    return INVALID if strict and has_problems(found) else CLEAN
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def run(
+    file: File,
+    /,
+    *,
+    name: Annotated[str | None, Parameter(help="The batch's name; by default the file's.")] = None,
+    window: Annotated[Window, Parameter(help="Orders under way at once.")] = policy.BATCH_WINDOW,
+    wait: Wait = False,
+    strict: Annotated[bool, Parameter(help="Start nothing if anything is wrong with the file.")] = False,
+    reading: FileReading = AS_ITS_NAME_SAYS,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    """Start a batch workflow over the file: one order workflow for each order that is new or has failed."""
+    settings, screen = configured(), Screen(as_json=as_json)
+    ref = await inspected(file, reading, settings, screen)
+    if strict:
+        async with open_order_system(settings) as system:
+            found = await read_plan(system, screen, ref)
+        if has_problems(found):
+            raise InvalidUsage(
+                f"nothing was started: {plan_in_words(found)}; see starter.py batch plan {file}"
+            )
+    request = BatchRequest(name=name_of(file) if name is None else name, file=ref, window=window)
+    async with open_session(settings, screen, embedded=embedded) as session:
+        new = await session.system.batch_client(session.temporal).start(request)
+        return await started(session, screen, request.name, new=new, wait=wait or embedded)
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def retry(
+    name: Name, /, *, wait: Wait = False, embedded: Embedded = False, as_json: Json = False
+) -> int:
+    """Run again those orders of the same file that failed, were cancelled or terminated."""
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        new = await session.system.batch_client(session.temporal).retry(name)
+        return await started(session, screen, name, new=new, wait=wait or embedded)
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def status(name: Name, /, *, as_json: Json = False) -> int:
+    """Show how far the batch is."""
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen) as session:
+        progress = await session.system.batch_client(session.temporal).progress(name)
+    screen.answer(progress.model_dump(mode="json"), progress_table(progress))
+    return ended_with(screen, progress)
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def pause(name: Name, /, *, as_json: Json = False) -> int:
+    """Start no more orders for now; those under way go on."""
+    async with _asking(name, "pauses; orders under way go on", as_json=as_json) as client:
+        await client.pause(name)
+    return CLEAN
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def resume(name: Name, /, *, as_json: Json = False) -> int:
+    """Go on after a pause."""
+    async with _asking(name, "goes on", as_json=as_json) as client:
+        await client.resume(name)
+    return CLEAN
+
+
+@batch.command(name="window", help_epilogue=MORE_HELP)
+async def set_window(
+    name: Name,
+    orders: Annotated[Window, Parameter(help="Orders under way at once, from now on.")],
+    /,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Change how many orders of a running batch are under way at once."""
+    async with _asking(name, f"has up to {orders} orders under way from now on", as_json=as_json) as client:
+        await client.set_window(name, orders)
+    return CLEAN
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def cancel(
+    name: Name,
+    /,
+    *,
+    orders: Annotated[bool, Parameter(help="Cancel the orders under way, too.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Start no more orders. Those under way finish."""
+    rest = "are being cancelled" if orders else "finish"
+    said = f"starts no more orders; those under way {rest}"
+    async with _asking(name, said, as_json=as_json) as client:
+        await client.cancel(name, orders_too=orders)
+    return CLEAN
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def outcome(
+    name: Name,
+    /,
+    *,
+    output: Annotated[
+        str | None, Parameter(name=("-o", "--output"), help="A CSV file for the fate of every line.")
+    ] = None,
+    rejects: Annotated[
+        str | None, Parameter(help="A file for the invalid lines with the reason, to be mended and run.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Tell what became of every line of the file. Needs no Temporal server."""
+    screen = Screen(as_json=as_json)
+    async with open_order_system(configured()) as system:
+        document = await write_outcome(system, screen, name, output=output, rejects=rejects)
+    screen.answer(document, outcome_view(document))
+    return CLEAN
+
+
+@asynccontextmanager
+async def _asking(name: str, said: str, *, as_json: bool) -> AsyncGenerator[BatchClient]:
+    """For what a batch is only told: `said` is what it does then."""
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen) as session:
+        yield session.system.batch_client(session.temporal)
+    screen.answer({"name": name, "said": said}, f"{name} {said}")

@@ -1,0 +1,101 @@
+"""Reading, starting and following a batch."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from order_system.batches.files import OrderFiles, parse_mapping
+from order_system.cli.batches.views import progress_picture, progress_table, progress_words
+from order_system.cli.screen import Screen
+from order_system.cli.session import ATTENTION, CLEAN, INVALID, Session
+from order_system.domain.batch import BatchProgress, BatchStatus
+from order_system.domain.errors import ServerUnreachable
+from order_system.domain.ids import batch_workflow_id
+from order_system.domain.order_file import FileFormat, FileRef
+from order_system.infra import policy
+from order_system.infra.settings import Settings
+from order_system.infra.temporal.connection import reaching_server
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FileReading:
+    """Options that say how a file is to be read."""
+
+    file_format: Annotated[
+        FileFormat | None,
+        Parameter(name="--format", help="By default .jsonl and .ndjson are jsonl, all else csv."),
+    ] = None
+    mapping: Annotated[
+        str | None,
+        Parameter(name="--map", help="Columns and constants: order_id=orderID,sku=productID,currency==USD"),
+    ] = None
+    encoding: Annotated[str, Parameter(name="--encoding", help="utf-8 (the default), cp1252 or latin-1.")] = (
+        "utf-8"
+    )
+
+
+AS_ITS_NAME_SAYS = FileReading()
+
+
+async def inspected(file: str, reading: FileReading, settings: Settings, screen: Screen) -> FileRef:
+    """Raises FileRefused, InvalidMapping."""
+    mapping = None if reading.mapping is None else parse_mapping(reading.mapping)
+    with screen.waiting(f"checking {file}"):
+        return await OrderFiles(settings.file_roots).inspect(
+            file, file_format=reading.file_format, mapping=mapping, encoding=reading.encoding
+        )
+
+
+async def started(session: Session, screen: Screen, name: str, *, new: bool, wait: bool) -> int:
+    """Say where the batch is; with `wait` follow it to its end."""
+    workflow_id = batch_workflow_id(name)
+    link = await _link(session, workflow_id)
+    if not new:
+        screen.say(f"batch {name} is running already, with the same file; it is not started again")
+    if not wait:
+        document = {"name": name, "workflow_id": workflow_id, "started": new, "link": link}
+        people = f"{workflow_id} {'started' if new else 'is running'}"
+        screen.answer(document, *[people, *([link] if link else [])])
+        return CLEAN
+    screen.say(f"{workflow_id}  {link or ''}".rstrip())
+    progress = await _follow(session, screen, name)
+    screen.answer(progress.model_dump(mode="json"), progress_table(progress))
+    return ended_with(screen, progress)
+
+
+def ended_with(screen: Screen, progress: BatchProgress) -> int:
+    """The exit code, with a word about a batch that could not be run."""
+    if progress.status is BatchStatus.FAILED:
+        screen.say(f"batch {progress.name} failed: {progress.reason}")
+        return INVALID
+    if progress.reason:
+        screen.say(progress.reason)
+    return ATTENTION if progress.counts.needing_attention else CLEAN
+
+
+async def _link(session: Session, workflow_id: str) -> str | None:
+    async with reaching_server():
+        batch = session.temporal.get_workflow_handle(workflow_id)
+        return session.page(workflow_id, (await batch.describe(rpc_timeout=policy.RPC)).run_id)
+
+
+async def _follow(session: Session, screen: Screen, name: str) -> BatchProgress:
+    progress = None
+    try:
+        with screen.updating() as show:
+            async for progress in session.system.batch_client(session.temporal).watch(name):
+                show(progress_picture(progress), progress_words(progress))
+    except asyncio.CancelledError:
+        when = "when --embedded is used again" if session.embedded else "without us"
+        screen.say(f"the batch goes on {when}: starter.py batch status {name}")
+        raise
+    except ServerUnreachable as lost:
+        raise ServerUnreachable(
+            f"{lost}. The batch goes on when it is back: starter.py batch status {name}"
+        ) from None
+    if progress is None:
+        raise RuntimeError("a watched batch has some progress")
+    return progress

@@ -1,0 +1,116 @@
+"""Batches as people see them: the plan, the running counts, the end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from order_system.cli.views import STATUS_STYLE
+from order_system.domain.batch import BatchCounts, BatchProgress
+from order_system.domain.durations import in_time
+from order_system.domain.messages import OrderStatus
+
+MAX_SHOWN = 20
+"""Orders named in one list."""
+
+_STYLES = {
+    "fulfilled": STATUS_STYLE[OrderStatus.FULFILLED],
+    "failed": STATUS_STYLE[OrderStatus.FAILED],
+    "cancelled": STATUS_STYLE[OrderStatus.CANCELLED],
+    "needing_attention": STATUS_STYLE[OrderStatus.NEEDS_ATTENTION],
+    "running": STATUS_STYLE[OrderStatus.RUNNING],
+    "conflicting": "yellow",
+    "rejected": "red",
+    "duplicate": "yellow",
+}
+_ORDERS = (
+    "fulfilled",
+    "failed",
+    "cancelled",
+    "needing_attention",
+    "skipped",
+    "conflicting",
+    "running",
+    "not_started",
+)
+
+
+def number_of(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}" if number else ""
+
+
+def named(status: str) -> Text:
+    return Text(status.replace("_", " "), style=_STYLES.get(status, ""))
+
+
+# --- while it runs --------------------------------------------------------------------------------
+
+
+def progress_picture(progress: BatchProgress) -> RenderableType:
+    expected, done = max(1, progress.orders_expected), progress.counts.ended
+    line = Table.grid(padding=(0, 2))
+    bar = ProgressBar(expected, done, width=30)
+    line.add_row(progress.status, f"{done:,}/{expected:,}", bar, _pace(progress))
+    return Group(line, _counts_line(progress.counts))
+
+
+def progress_words(progress: BatchProgress) -> str:
+    parts = [f"{progress.name} {progress.status}: {_counts_line(progress.counts)}", _pace(progress)]
+    return " · ".join(part for part in parts if part)
+
+
+def _pace(progress: BatchProgress) -> str:
+    parts: list[str] = []
+    if progress.orders_a_second:
+        parts.append(f"{progress.orders_a_second:.1f} orders/s")
+    if progress.seconds_left:
+        parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
+    return ", ".join(parts)
+
+
+def _counts_line(counts: BatchCounts) -> Text:
+    names: Sequence[str] = (*_ORDERS, "rejected", "duplicate")
+    parts = [
+        Text(f"{number:,} {name.replace('_', ' ')}", style=_STYLES.get(name, ""))
+        for name in names
+        if (number := getattr(counts, name))
+    ]
+    return Text(" · ").join(parts) if parts else Text("nothing read yet")
+
+
+def progress_table(progress: BatchProgress) -> RenderableType:
+    counts = progress.counts
+    table = Table(title=f"batch {progress.name}: {progress.status}", title_style="bold", header_style="bold")
+    table.add_column("Orders")
+    table.add_column("Number", justify="right")
+    for name in _ORDERS:
+        if number := getattr(counts, name):
+            table.add_row(named(name), f"{number:,}")
+    table.add_row("all of them", f"{counts.valid:,}", style="bold")
+    table.add_section()
+    for name, rows in (("rejected", counts.rows_rejected), ("duplicate", counts.rows_duplicate)):
+        if rows:
+            table.add_row(named(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}")
+    if counts.rows:
+        table.add_row("rows read", f"{counts.rows:,}")
+    table.caption = _pace(progress)
+    waiting = ", ".join(progress.handed_on[:MAX_SHOWN])
+    return Group(table, *([Text(f"these take long: {waiting}", style="bold magenta")] if waiting else []))
+
+
+# --- the end --------------------------------------------------------------------------------------
+
+
+def outcome_view(document: Mapping[str, Any]) -> RenderableType:
+    table = Table(title=f"batch {document['name']}", title_style="bold", header_style="bold")
+    table.add_column("Orders")
+    table.add_column("Number", justify="right")
+    for status, number in sorted(document["by_status"].items()):
+        table.add_row(named(status), f"{number:,}")
+    remarks = [f"every line: {document['output']}"] if document["output"] else []
+    if document["rejects"]:
+        remarks.append(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")
+    return Group(table, *map(Text, remarks))

@@ -1,0 +1,1 @@
+"""Commands about orders: submit, status, children; and the sample orders."""

@@ -1,0 +1,113 @@
+"""`starter.py children`: what a batch or an order has started, and how each of it stands."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import CLEAN, Embedded, Json, configured, open_session
+from order_system.domain.durations import in_time
+from order_system.orders.child import Child, StartedBy, WorkflowState
+
+MAX_SHOWN = 200
+"""Children in the table for people; `--json` has them all."""
+
+HELP = """\
+Examples
+  python starter.py children order-ORDER-001
+  python starter.py children batch-monday --status failed
+  python starter.py children batch-monday --json | jq -r '.[].workflow_id'
+
+What is listed
+  Of an order: the workflows of its four steps, as far as it has come.
+  Of a batch: the orders of its file as they stand now. Among them those that
+  it left alone, since another start runs them or has fulfilled them.
+  Only what goes back to the parent's newest start, through a reset and
+  through continuing as new; --earlier adds what older starts have left.
+  Temporal forgets; the order book does not, and answers then.
+  What has changed within the last second may not show yet.
+
+States
+  running, completed (of an order: fulfilled), failed, cancelled, terminated,
+  timed_out
+
+Exit codes: starter.py --help"""
+
+children = App(name="children", help_epilogue=HELP)
+_STYLES = {
+    WorkflowState.RUNNING: "cyan",
+    WorkflowState.COMPLETED: "green",
+    WorkflowState.CANCELLED: "yellow",
+    WorkflowState.TERMINATED: "bold magenta",
+}
+
+
+@children.default
+async def list_children(
+    parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-monday.")],
+    /,
+    *,
+    status: Annotated[
+        str | None, Parameter(help="Only those in this state, e.g. failed, running, fulfilled.")
+    ] = None,
+    earlier: Annotated[bool, Parameter(help="Those of the parent's older starts too, marked.")] = False,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    """List the child workflows of a batch or an order."""
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        found = session.client.children(parent, status, earlier=earlier)
+        if as_json:
+            with screen.array() as add:
+                async for child in found:
+                    add(child.model_dump(mode="json"))
+            return CLEAN
+        shown: list[Child] = []
+        total = 0
+        async for child in found:
+            total += 1
+            if total <= MAX_SHOWN:
+                shown.append(child)
+    screen.answer(None, _view(parent, status, shown, total))
+    return CLEAN
+
+
+def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -> RenderableType:
+    if not total:
+        return Text(f"{parent} has no {'children' if status is None else f'{status} children'}")
+    table = Table(title=f"children of {parent}", title_style="bold", header_style="bold")
+    for column in ("Workflow", "Type", "State", "Started"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("Took", justify="right", no_wrap=True)
+    table.add_column("Run")
+    for child in sorted(shown, key=lambda child: (child.started_at is None, child.started_at)):
+        table.add_row(
+            child.workflow_id,
+            child.type.removesuffix("Workflow"),
+            Text(child.state.replace("_", " "), style=_STYLES.get(child.state, "red")),
+            child.started_at.strftime("%Y-%m-%d %H:%M:%S") if child.started_at else "",
+            _took(child),
+            _run(child),
+        )
+    rest = f"... and {total - len(shown):,} more; --json lists them all"
+    return Group(table, *([Text(rest)] if total > len(shown) else []))
+
+
+def _took(child: Child) -> str:
+    if child.started_at is None or (child.closed_at is None and child.state is not WorkflowState.RUNNING):
+        return ""
+    taken = (child.closed_at or now()) - child.started_at
+    return in_time(max(0, round(taken.total_seconds() * 1000)))
+
+
+def _run(child: Child) -> Text:
+    """Its ID, and what is unusual about it."""
+    marks = [] if child.started_by is StartedBy.THIS_START else [f"started by: {child.started_by}"]
+    marks += ["from the book"] if child.forgotten else []
+    run = Text(child.run_id or "")
+    return run.append(f"{' ' if child.run_id else ''}({', '.join(marks)})", style="yellow") if marks else run

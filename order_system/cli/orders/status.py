@@ -1,0 +1,61 @@
+"""One order in full: from its workflow, or from the book when no server answers."""
+
+from rich.text import Text
+
+from order_system.attention.concerns import concerns_of
+from order_system.bootstrap import open_order_system
+from order_system.cli.reports import OrderResult, result_lines
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import open_session
+from order_system.cli.views import order_tree
+from order_system.domain.errors import ServerUnreachable
+from order_system.domain.messages import OrderOutcome
+from order_system.domain.money import format_amount
+from order_system.domain.progress import OrderProgress
+from order_system.infra.settings import Settings
+from order_system.orders.status import closed_in_book
+
+
+async def read_status(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:
+    """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
+    try:
+        async with open_session(settings, screen, embedded=embedded) as session:
+            order = await session.client.status(order_id)
+            return _result(order, await session.client.outcome(order_id), session.link(order))
+    except ServerUnreachable:
+        async with open_order_system(settings) as system:
+            order = await closed_in_book(system.book, order_id)
+            if order is None:
+                raise
+            return _result(order, await system.book.outcome(order_id), None)
+
+
+def _result(order: OrderProgress, outcome: OrderOutcome | None, link: str | None) -> OrderResult:
+    if outcome is None:
+        return OrderResult(order, link=link)
+    return OrderResult(
+        order,
+        total=format_amount(outcome.payment.amount, outcome.payment.currency),
+        tracking=outcome.parcel.tracking_number,
+        link=link,
+    )
+
+
+def show_status(screen: Screen, result: OrderResult) -> None:
+    details = [*result_lines(result), *([f"charged {result.total}"] if result.total else [])]
+    tree = order_tree(result.order, now())
+    screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))
+    show_commands(screen, result.order)
+    if result.link and not screen.as_json:
+        screen.say(result.link)
+
+
+def show_commands(screen: Screen, order: OrderProgress) -> None:
+    """If it waits for a person: what that person may type, ready to be copied."""
+    concerns = list(concerns_of(order))
+    if screen.as_json or not concerns:
+        return
+    screen.say("It waits for a person; answer with one of these:")
+    for concern in concerns:
+        for command in concern.commands:
+            screen.say(f"  {command}")

@@ -1,0 +1,155 @@
+"""Submitting orders and following them to their end."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from order_system.attention.concerns import STARTER
+from order_system.cli.ending import dying_at_once
+from order_system.cli.orders.samples import SAMPLE_PREFIX, next_sample_number, sample_id
+from order_system.cli.reports import OrderResult, results_table
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import Session
+from order_system.cli.views import counts
+from order_system.domain.errors import InvalidOrder, OrderConflict, ServerUnreachable
+from order_system.domain.messages import OrderStatus
+from order_system.domain.money import format_amount
+from order_system.domain.order import Order
+from order_system.domain.progress import OrderProgress
+from order_system.intake.documents import MAX_BYTES
+from order_system.intake.reader import read_orders
+from order_system.orders.client import OrderClient, Submission, Submitted
+
+AT_ONCE = 20
+"""Requests under way at a time: enough to keep a server busy, not enough to drown it."""
+
+
+def read_file(name: str) -> list[Order]:
+    """The orders in a file, or in stdin if `name` is `-`. Raises InvalidOrder."""
+    # A byte more than is allowed, so that too much is refused, and an endless pipe not read for ever.
+    if name == "-":
+        with dying_at_once():
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        return read_orders(content, "stdin")
+    try:
+        with Path(name).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as failure:
+        raise InvalidOrder(f"{name} cannot be read: {failure.strerror}") from None
+    return read_orders(content, name)
+
+
+async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submission]:
+    """All or nothing, as far as can be known beforehand: an order that is in conflict stops the others.
+
+    Raises OrderConflict, with a line for each, and ServerUnreachable.
+    """
+    submissions: list[Submission] = []
+    conflicts: list[str] = []
+
+    async def check(order: Order) -> None:
+        try:
+            await client.check_conflict(order)
+        except OrderConflict as conflict:
+            conflicts.append(str(conflict))
+
+    async def submit(order: Order) -> None:
+        try:
+            submissions.append(await client.submit(order))
+        except OrderConflict as conflict:
+            conflicts.append(str(conflict))
+
+    await _for_each(orders, check)
+    if conflicts:
+        raise OrderConflict("\n".join(["nothing was submitted.", *conflicts]))
+    try:
+        await _for_each(orders, submit)
+    except ServerUnreachable as lost:
+        raise ServerUnreachable(
+            f"{lost}; {len(submissions)} of {len(orders)} orders were submitted. Submit all of them again "
+            "when it is back: those that run are found, and nobody is charged twice."
+        ) from None
+    if conflicts:  # somebody else submitted at the same moment
+        raise OrderConflict("\n".join([f"the other {len(submissions)} orders were submitted.", *conflicts]))
+    return submissions
+
+
+async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Order]) -> list[Order]:
+    """Under the numbers that follow the highest one in use. Another starter may look at the same moment:
+    whoever finds a number taken goes on to the next one."""
+    number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
+    submitted: list[Order] = []
+    for template in templates:
+        while not await _is_new(client, order := _numbered(template, number)):
+            number += 1
+        number += 1
+        submitted.append(order)
+    return submitted
+
+
+def _numbered(template: Order, number: int) -> Order:
+    return template.model_copy(update={"order_id": sample_id(number)})
+
+
+async def _is_new(client: OrderClient, order: Order) -> bool:
+    try:
+        return (await client.submit(order)).how is Submitted.STARTED
+    except OrderConflict:
+        return False
+
+
+async def follow(session: Session, screen: Screen, orders: Sequence[Order]) -> list[OrderProgress]:
+    """Watch until each order is closed or waits for a person; then say what became of them."""
+    latest = await _watch(session, screen, [order.order_id for order in orders])
+    results = [await _result(session, order, latest[order.order_id]) for order in orders]
+    documents = [result.order.model_dump(mode="json") for result in results]
+    screen.answer(documents, results_table(results, now()))
+    if not screen.as_json:
+        for result in results:
+            if result.link:
+                screen.say(f"{result.order.order_id}  {result.link}")
+        if any(result.order.status is OrderStatus.NEEDS_ATTENTION for result in results):
+            screen.say(f"What waits for a person, and how to answer: {STARTER} attention")
+        if len(results) > 1:
+            screen.say(f"{len(results)} orders: {counts([result.order for result in results])}")
+    return [result.order for result in results]
+
+
+async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
+    latest: dict[str, OrderProgress] = {}
+    try:
+        with screen.watching(order_ids) as view:
+            async for latest in session.client.watch(order_ids):
+                view.show(latest)
+    except asyncio.CancelledError:
+        running = [name for name in order_ids if name not in latest or not latest[name].closed]
+        if running:
+            who = "1 order goes on" if len(running) == 1 else f"{len(running)} orders go on"
+            when = "when --embedded is used again" if session.embedded else "without us"
+            screen.say(f"{who} {when}: starter.py status {running[0]}")
+        raise
+    except ServerUnreachable as lost:
+        raise ServerUnreachable(f"{lost}. The orders go on when it is back: starter.py status") from None
+    return latest
+
+
+async def _result(session: Session, order: Order, progress: OrderProgress) -> OrderResult:
+    fulfilled = progress.status is OrderStatus.FULFILLED
+    outcome = await session.client.outcome(order.order_id) if fulfilled else None
+    return OrderResult(
+        order=progress,
+        total=format_amount(order.total, order.currency),
+        tracking=outcome.parcel.tracking_number if outcome else None,
+        link=session.link(progress),
+    )
+
+
+async def _for_each(orders: Sequence[Order], do: Callable[[Order], Awaitable[None]]) -> None:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(order: Order) -> None:
+        async with places:
+            await do(order)
+
+    await asyncio.gather(*(one(order) for order in orders))

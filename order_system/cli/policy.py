@@ -1,0 +1,9 @@
+"""Every time-out of the command line."""
+
+from datetime import timedelta
+
+ANSWER_SHOWN = timedelta(seconds=5)
+"""How long a command that answered goes on looking at what comes of it."""
+
+WORD_ABOUT_WAITING = timedelta(seconds=10)
+"""A command that has waited this long for a workflow says so: perhaps no worker runs."""

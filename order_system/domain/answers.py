@@ -1,0 +1,155 @@
+"""What a person may answer when an order needs attention, and what comes of each answer.
+
+Two things make an order wait for a person. An *undo is stuck*: it goes on being retried, and a person may
+have it tried again at once, or say that it was handled by hand. Or a step has failed for good and the order
+is *held*, since it says `hold_on_failure`: a person may have just that step retried, or give the order up.
+
+Who answers, when and why is kept in the workflow's history and in the order book, so no answer may hold
+what neither should: control characters, a novel, a card number.
+"""
+
+import unicodedata
+from datetime import datetime
+from enum import StrEnum
+
+from order_system.domain.card_numbers import REFUSAL, holds_card_number
+from order_system.domain.ids import Step
+from order_system.domain.order import Wire
+
+MOST_CHARACTERS_OF_WHO = 100
+MOST_CHARACTERS_OF_NOTE = 500
+MOST_CHARACTERS_OF_ID = 255
+"""Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
+
+UNDOABLE = (Step.PAYMENT, Step.INVENTORY, Step.SHIPPING)
+"""The steps that have an undo, and that may be held. A notice that fails harms no order."""
+
+
+class Remedy(StrEnum):
+    """What to do about an undo that is stuck."""
+
+    RETRY = "retry"
+    """Try it again now, instead of after its pause."""
+    HANDLED = "handled"
+    """A person has done it by hand: stop trying, and keep the order from doing it after all."""
+
+
+class ParcelFate(StrEnum):
+    """What a person who handled shipping's undo has made sure of."""
+
+    VOIDED = "voided"
+    """No parcel has gone, and none can go any more: stock and money are given back."""
+    DISPATCHED = "dispatched"
+    """The parcel is with the carrier: its stock is committed, and the order is fulfilled."""
+
+
+class Answer(Wire):
+    """What every answer of a person says. `flaw_in` tells what is wrong with one."""
+
+    who: str
+    """`user@host`, or whatever name the client gives; not empty, at most 100 characters."""
+    note: str = ""
+    """Why; at most 500 characters."""
+
+
+class Resolution(Answer):
+    """To the Update `resolve`: about the undo of `step`, which must be stuck."""
+
+    step: Step
+    remedy: Remedy
+    parcel: ParcelFate | None = None
+    """With `handled` for shipping, and only then."""
+
+
+class StepRetry(Answer):
+    """To the Update `retry_step`: run the step that the order is held at once more."""
+
+
+class GiveUp(Answer):
+    """To the Update `give_up`: do not wait until the hold has run out; undo the order now."""
+
+
+class AnsweredAs(StrEnum):
+    """What an answer in the book was about, one word for each that a person may give."""
+
+    RETRY_UNDO = "retry undo"
+    HANDLED = "handled"
+    VOIDED = "handled: voided"
+    DISPATCHED = "handled: dispatched"
+    RETRY_STEP = "retry step"
+    GIVE_UP = "give up"
+
+
+class AnswerRecord(Wire):
+    """An answer as the order book keeps it: who, when and why."""
+
+    answer_id: str
+    """The ID of the Update, so that an answer that is recorded again is recorded once."""
+    at: datetime
+    """When the order accepted it."""
+    who: str
+    note: str
+    step: Step
+    answer: AnsweredAs
+
+    def __str__(self) -> str:
+        return f"{self.answer} {self.step}, by {self.who}" + (f": {self.note}" if self.note else "")
+
+
+class AnswerResult(StrEnum):
+    """What came of an answer that was accepted."""
+
+    RETRIED = "retried"
+    """The undo or the step is being tried again; how that ends shows in the order's progress."""
+    HANDLED = "handled"
+    """Recorded; the undo is not tried again."""
+    OVERTAKEN = "overtaken"
+    """The undo succeeded by itself just then, so nothing was recorded."""
+    GIVEN_UP = "given up"
+    """The order is being undone."""
+
+
+class AnswerReceipt(Wire):
+    """What all three Updates return."""
+
+    order_id: str
+    step: Step
+    result: AnswerResult
+    detail: str
+    """One line for people."""
+
+
+UPDATE_REFUSED = "AnswerRefused"
+"""Type of the ApplicationError that an Update fails with, whose message is one line for people: there is
+nothing to answer, or the answer does not fit. Nothing has changed then."""
+
+
+def flaw_in(answer: Answer) -> str | None:
+    """What is wrong with an answer in itself, in one line; None if nothing is. For clients, too."""
+    texts = {"who": (answer.who, MOST_CHARACTERS_OF_WHO), "note": (answer.note, MOST_CHARACTERS_OF_NOTE)}
+    for name, (text, most) in texts.items():
+        if len(text) > most:
+            return f"{name} must be at most {most} characters"
+        if any(unicodedata.category(char) in _HIDDEN for char in text):
+            return f"{name} must not hold line breaks, control characters or invisible ones"
+        if holds_card_number(text):
+            return f"{name} {REFUSAL}"
+    if not answer.who.strip():
+        return "who must say who answers, e.g. ada@desk-1"
+    return _flaw_in_resolution(answer) if isinstance(answer, Resolution) else None
+
+
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _flaw_in_resolution(resolution: Resolution) -> str | None:
+    if resolution.step not in UNDOABLE:
+        return f"{resolution.step} has no undo; the steps that have one are {', '.join(UNDOABLE)}"
+    if resolution.remedy is Remedy.HANDLED and not resolution.note.strip():
+        return "note must say what was done by hand, e.g. refunded by hand, ticket 123"
+    about_the_parcel = resolution.remedy is Remedy.HANDLED and resolution.step is Step.SHIPPING
+    if about_the_parcel and resolution.parcel is None:
+        return "shipping was handled how? Either voided (no parcel can go) or dispatched (it is gone)"
+    if not about_the_parcel and resolution.parcel is not None:
+        return f"{resolution.parcel} is an answer about shipping that was handled, and nothing else"
+    return None

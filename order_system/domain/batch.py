@@ -1,0 +1,289 @@
+"""A batch: a file of orders, run as one workflow. Its request, its counts, what to do with an order that is
+already known, and its pages of the order book."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import Field
+
+from order_system.domain import policy
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
+from order_system.domain.order import Order, Wire
+from order_system.domain.order_file import FileRef, Position
+
+
+class Fate(StrEnum):
+    """What a batch decides about one order of its file."""
+
+    START = "start"
+    SKIP_FULFILLED = "already fulfilled"
+    SKIP_RUNNING = "already running"
+    CONFLICT = "conflict"
+    DUPLICATE = "duplicate"
+    NOT_ASKED_FOR = "not asked for"
+    """`batch retry` runs only what failed."""
+
+
+RUNS_AGAIN = {SubmissionStatus.FAILED, SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED}
+
+
+def fate_of(fingerprint: str, known: SubmissionRecord | None, *, only_failed: bool) -> Fate:
+    """Whether an order runs. An open one is tried too: perhaps only the book believes that it runs, and
+    the server's refusal of a second start is the guard behind this look."""
+    if known is None:
+        return Fate.NOT_ASKED_FOR if only_failed else Fate.START
+    if known.status is SubmissionStatus.FULFILLED:
+        same = known.ref.fingerprint == fingerprint
+        return Fate.SKIP_FULFILLED if same else Fate.CONFLICT
+    return Fate.START
+
+
+def fate_of_refused(fingerprint: str, known: SubmissionRecord | None, on_server: str | None) -> Fate:
+    """The server refused the start, since the order runs or is fulfilled. `on_server` is the fingerprint of
+    what it has under this ID (None: nothing any more).
+
+    Unless it is fulfilled, the server's word counts and not the book's: the submission that runs may not
+    have opened in the book yet, and what the book has there is then an older one, with content of its own.
+    """
+    if known is not None and known.status is SubmissionStatus.FULFILLED:
+        return Fate.SKIP_FULFILLED if known.ref.fingerprint == fingerprint else Fate.CONFLICT
+    return Fate.SKIP_RUNNING if on_server in (None, fingerprint) else Fate.CONFLICT
+
+
+class BatchCounts(Wire):
+    """Orders of the file = valid = fulfilled + failed + cancelled + needing attention + skipped +
+    conflicting + not started + running. Rows = rows of those + rejected rows + duplicate rows."""
+
+    bytes_read: int = 0
+    rows: int = 0
+    rows_rejected: int = 0
+    rows_duplicate: int = 0
+    rows_valid: int = 0
+    rejected: int = 0
+    """Rows or blocks of rows with something wrong, each reported once."""
+    duplicate: int = 0
+    """Further blocks under an order ID that the file has had before."""
+    valid: int = 0
+    skipped: int = 0
+    conflicting: int = 0
+    not_started: int = 0
+    running: int = 0
+    fulfilled: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    needing_attention: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Orders whose fate is decided: they have come to their end, or are not run."""
+        return self.valid - self.running - self.not_started
+
+    def plus(self, other: "BatchCounts") -> "BatchCounts":
+        return BatchCounts.model_validate(
+            {name: getattr(self, name) + getattr(other, name) for name in BatchCounts.model_fields}
+        )
+
+
+class PaceMark(Wire):
+    """How many orders had ended by then: the pace is measured from one of these."""
+
+    at: datetime
+    ended: int
+
+
+class OrderUnderWay(Wire):
+    """An order that an earlier run of the batch's workflow started."""
+
+    submission: str
+    since: datetime
+
+
+class BatchState(Wire):
+    """What one run of the batch's workflow hands on to the next."""
+
+    position: Position | None = None
+    """Where the next page begins; None before the first."""
+    at_end: bool = False
+    """The whole file has been read."""
+    to_start: tuple[Order, ...] = ()
+    """Of the last page, at most BATCH_PAGE_ORDERS."""
+    counts: BatchCounts = BatchCounts()
+    under_way: dict[str, OrderUnderWay] = Field(default_factory=dict[str, OrderUnderWay])
+    """Orders that outlasted their run. They keep their places in the window, and are looked up."""
+    handed_on: dict[str, str | None] = Field(default_factory=dict[str, str | None])
+    """Orders that took too long to keep a place, with the submission that was started (None: not known);
+    looked up at the end."""
+    paused: bool = False
+    started_at: datetime | None = None
+    pace: tuple[PaceMark, ...] = ()
+
+
+class BatchRequest(Wire):
+    """The input of BatchFulfillmentWorkflow: where the rows are, never the rows."""
+
+    name: str
+    file: FileRef
+    window: int = Field(policy.BATCH_WINDOW, ge=1, le=policy.BATCH_WINDOW_LIMIT)
+    """Orders under way at once."""
+    only_failed: bool = False
+    page_bytes: int = policy.BATCH_PAGE_BYTES
+    continue_after_events: int = Field(
+        default=policy.BATCH_HISTORY_EVENTS, ge=policy.BATCH_HISTORY_EVENTS_LEAST
+    )
+    """Of history, in one run of the workflow; then it continues as new."""
+    state: BatchState = BatchState()
+
+
+class BatchStatus(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    """It could not be run: its file is gone or was changed. Terminated counts too."""
+    FORGOTTEN = "forgotten"
+    """Temporal has forgotten the run; the book still knows what became of its orders."""
+
+
+ENDED = {BatchStatus.FINISHED, BatchStatus.CANCELLED, BatchStatus.FAILED, BatchStatus.FORGOTTEN}
+
+
+class BatchProgress(Wire):
+    name: str
+    workflow_id: str
+    status: BatchStatus
+    window: int
+    """Orders that may be under way at once."""
+    bytes_total: int
+    """Size of the file; `counts.bytes_read` of them have been read."""
+    counts: BatchCounts
+    started_at: datetime
+    """Of the batch, also after it has continued as new."""
+    updated_at: datetime | None = None
+    """When the counts last changed. None if only the book could tell the counts."""
+    orders_expected: int = 0
+    """In the whole file, going by the bytes that have been read of it."""
+    orders_a_second: float | None = None
+    """Orders that ended, were skipped or were found in conflict, over about the last minute before
+    `updated_at`; of an ended batch, over the whole of it. None as long as no time has gone by."""
+    seconds_left: float | None = None
+    """From `updated_at` on, at this pace, for the orders that are expected. None while the batch is paused or
+    nothing has ended lately; 0 when it has ended."""
+    reason: str | None = None
+    """Why it failed, or why the book answers in its place."""
+    handed_on: tuple[str, ...] = ()
+    """IDs of orders that take long; at the end of the batch those that need attention."""
+
+
+class BatchOpening(Wire):
+    batch: str
+    run: str
+    request: BatchRequest
+
+
+class BatchRecord(Wire):
+    """What the book keeps of one run of a batch."""
+
+    batch: str
+    run: str
+    request: BatchRequest
+    started_at: datetime
+
+
+class PageRequest(Wire):
+    batch: str
+    """The batch's workflow ID."""
+    run: str
+    """`first_execution_run_id` of the batch: the same through continue-as-new."""
+    file: FileRef
+    position: Position | None
+    page_bytes: int
+    only_failed: bool
+    start_none: bool = False
+
+
+class PagePlan(Wire):
+    start: tuple[Order, ...]
+    counts: BatchCounts
+    """Of this page alone; `not_started` holds the orders to start."""
+    position: Position
+    at_end: bool
+
+
+class RefusedStart(Wire):
+    batch: str
+    run: str
+    order_id: str
+    fingerprint: str
+
+
+class RefusedFate(Wire):
+    fate: Fate
+
+
+class LookUpRequest(Wire):
+    submissions: dict[str, str | None]
+    """Order ID -> the submission that is asked about. None if it is not known: then only a fulfilled one
+    tells how the order ended, since others may be of an earlier day."""
+
+
+class LookedUp(Wire):
+    statuses: dict[str, SubmissionStatus]
+    """Of those submissions that have closed."""
+
+
+class OrderContents(Protocol):
+    """What the server knows of orders that the book may not have heard of yet."""
+
+    async def fingerprint(self, order_id: str, /) -> str | None:
+        """Of the content under the order's workflow ID, running or closed; empty if its starter did not say,
+        None if the server has no such workflow."""
+        ...
+
+
+@dataclass(frozen=True)
+class NotedOrder:
+    order_id: str
+    first_line: int
+    last_line: int
+
+
+class BatchBook(Protocol):
+    """`batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
+
+    async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
+        """Remember which file a run reads. Idempotent."""
+        ...
+
+    async def newest_batch(self, batch: str) -> BatchRecord | None: ...
+
+    async def note_orders(self, batch: str, run: str, orders: Sequence[NotedOrder]) -> dict[str, int]:
+        """The first line under which each of these orders stands in the file. Idempotent: a page read
+        again finds its own lines; a duplicate finds another."""
+        ...
+
+    async def note_fates(self, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
+        """What the batch decided about orders that it has noted. Idempotent."""
+        ...
+
+    async def fates(
+        self, batch: str, run: str, order_ids: Sequence[str]
+    ) -> dict[str, tuple[int, Fate | None]]:
+        """First line and fate of those that this run has noted."""
+        ...
+
+    async def fates_counted(self, batch: str, run: str) -> dict[Fate | None, int]:
+        """How many orders have each fate; None for those that nothing was decided about."""
+        ...
+
+    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """As `domain.book.OrderBook.orders_of`."""
+        ...
+
+    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        """As `domain.book.OrderBook.find`."""
+        ...

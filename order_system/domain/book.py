@@ -1,0 +1,272 @@
+"""What the order book keeps: submissions, and a journal of their effects."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.ids import Effect
+from order_system.domain.messages import (
+    AlreadyFulfilled,
+    OlderSubmissionOpen,
+    OrderOutcome,
+    Verdict,
+)
+from order_system.domain.order import (
+    CommitReceipt,
+    DispatchReceipt,
+    PaymentReceipt,
+    SubmissionRef,
+    Wire,
+)
+
+
+class EffectState(StrEnum):
+    CLAIMED = "claimed"
+    """An attempt may be at the gateway, or was answered with a definite no."""
+    DONE = "done"
+    """It happened, and its receipt is here."""
+    UNDONE = "undone"
+    """It happened and was reversed."""
+    FENCED = "fenced"
+    """It never happened and no longer can."""
+    IN_DOUBT = "in doubt"
+    """Fenced while an attempt was unanswered: what that attempt did is not known yet, or not for sure."""
+    HANDLED = "handled"
+    """A person settled it by hand: it is undone, or, for a dispatch with a receipt, it has happened."""
+
+
+class SubmissionStatus(StrEnum):
+    OPEN = "open"
+    FULFILLED = "fulfilled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of an activity, on the Temporal server's clock: workers need not agree on theirs."""
+
+    started_at: datetime
+    deadline: datetime
+    """When the server gives the attempt up; until then its effect may still land."""
+    namespace: str
+    _began: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """The server's clock, carried on from the moment the attempt began."""
+        return self.started_at + timedelta(seconds=time.monotonic() - self._began)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What charging writes into the book when it opens a submission."""
+
+    total: int
+    """Minor units."""
+    currency: str
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    effect: Effect
+    state: EffectState
+    attempts: int
+    unanswered: int
+    """Attempts that neither returned nor failed with a definite answer."""
+    unanswered_until: datetime | None
+    receipt: dict[str, Any] | None
+    claimed_at: datetime | None
+    done_at: datetime | None
+    fenced_at: datetime | None
+    """When an undo began: from then on no attempt may claim the key."""
+    settled_at: datetime | None
+    """When that undo ended."""
+    handled_by: str | None = None
+    handled_note: str | None = None
+    """Only of a HANDLED effect: who settled it by hand, and why. When is `settled_at`."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the effect stands in the way of closing the submission as undone."""
+        return self.state in (EffectState.CLAIMED, EffectState.DONE) or (
+            self.state is EffectState.IN_DOUBT and self.settled_at is None
+        )
+
+
+def parcel_is_gone(journal: Mapping[Effect, JournalEntry]) -> bool:
+    """The carrier says so, or a person who has made sure of it."""
+    dispatch = journal.get(Effect.DISPATCH)
+    if dispatch is None:
+        return False
+    by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
+    return dispatch.state is EffectState.DONE or by_hand
+
+
+def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:
+    """Shipping's undo has answered, or a person for it: no parcel has gone, and none can."""
+    dispatch = journal.get(Effect.DISPATCH)
+    return dispatch is not None and dispatch.settled_at is not None and not parcel_is_gone(journal)
+
+
+@dataclass(frozen=True)
+class BatchRun:
+    """One start of a batch, through all its continuing as new."""
+
+    batch: str
+    """The batch's workflow ID."""
+    run: str
+    """Its `first_execution_run_id`."""
+    started_at: datetime
+    """When it was opened in the book: before it started its first order."""
+
+
+@dataclass(frozen=True)
+class SubmissionRecord:
+    ref: SubmissionRef
+    namespace: str
+    status: SubmissionStatus
+    failed_step: str | None
+    reason: str | None
+    total: int | None
+    """Minor units; None if payment never opened the submission."""
+    currency: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+class OrderBook(Protocol):
+    """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
+
+    async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
+        """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
+        attempt has recorded it: then do not call. Raises Fenced."""
+        ...
+
+    async def open_and_claim_charge(
+        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        """Open the submission and claim its charge, unless an older submission is open or fulfilled.
+
+        Raises Fenced, and OpenElsewhere if the older one belongs to another namespace."""
+        ...
+
+    async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
+        """The effect happened. Raises Fenced if an undo has fenced the key meanwhile; the receipt is
+        kept all the same, so that what landed behind the fence is known."""
+        ...
+
+    async def answered_no(self, ref: SubmissionRef, effect: Effect) -> None:
+        """One attempt was definitely not carried out, and may no longer land."""
+        ...
+
+    async def fulfil(
+        self,
+        ref: SubmissionRef,
+        *,
+        dispatch: DispatchReceipt,
+        commit: CommitReceipt,
+        at: datetime,
+        from_undo: bool = False,
+    ) -> PaymentReceipt:
+        """The parcel is gone and the stock committed: record both and close the submission as
+        fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and
+        always if the shipment has been settled as voided. Returns the receipt of the charge. A dispatch
+        that a person has settled stays HANDLED."""
+        ...
+
+    async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
+        """An undo has learned it from the carrier: from now on nobody can settle the shipment as voided, and
+        `fulfil` is to follow. Idempotent. Raises Fenced if it has been settled as voided."""
+        ...
+
+    async def fence(
+        self,
+        ref: SubmissionRef,
+        effects_to_undo: Sequence[Effect],
+        *,
+        verdict: Verdict,
+        attempt: Attempt,
+        needs_verdict: bool,
+    ) -> dict[Effect, JournalEntry]:
+        """Begin an undo: from now on nobody can claim these keys. Inserts the submission, closed, if it
+        is missing. Raises VerdictMissing if `needs_verdict` and dispatch is not settled as voided.
+        Idempotent."""
+        ...
+
+    async def settle(
+        self, ref: SubmissionRef, states: Mapping[Effect, EffectState], *, verdict: Verdict, at: datetime
+    ) -> None:
+        """End an undo: UNDONE for an effect that was found and reversed, FENCED for one that never
+        happened, IN_DOUBT for one that was not found although an attempt was never answered. Closes the
+        submission with `verdict` when nothing is held any more. Idempotent; a closed status stays."""
+        ...
+
+    async def settle_by_hand(
+        self,
+        ref: SubmissionRef,
+        effects_of_undo: Sequence[Effect],
+        answer: AnswerRecord,
+        *,
+        verdict: Verdict,
+        at: datetime,
+    ) -> bool:
+        """A person ends an undo whose effects are fenced: HANDLED, unless the effect never happened.
+        Notes the answer, and closes the submission as `settle` does. False, and nothing changed, if the
+        undo had ended before. Idempotent by the answer's ID."""
+        ...
+
+    async def dispatched_by_hand(
+        self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
+    ) -> bool:
+        """A person says that the parcel is gone: from now on no undo voids it, and `fulfil` is to follow.
+        Its fence is there already. False, and nothing changed, if shipping's undo had ended before.
+        Idempotent by the answer's ID."""
+        ...
+
+    async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:
+        """Who answered what, when and why. Idempotent by the answer's ID."""
+        ...
+
+    async def answers(self, ref: SubmissionRef) -> list[AnswerRecord]:
+        """What people have answered about this submission, oldest first."""
+        ...
+
+    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        """Of each order that the book knows, the submission that counts: the fulfilled one, else the
+        open one, else the newest. One query, any number of IDs."""
+        ...
+
+    async def journal(self, ref: SubmissionRef) -> dict[Effect, JournalEntry]: ...
+
+    async def outcome(self, order_id: str) -> OrderOutcome | None:
+        """The recorded outcome of a fulfilled order."""
+        ...
+
+    async def order_ids(self, prefix: str) -> list[str]:
+        """The IDs in the book that start with `prefix`, for finding the next free number."""
+        ...
+
+    async def batch_run(self, batch: str, run: str | None = None) -> BatchRun | None:
+        """That run of the batch with this workflow ID, or the newest one."""
+        ...
+
+    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
+        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
+        ...
+
+    async def ledger(self) -> "Ledger":
+        """Everything, for the audit; taken in one transaction."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The book's side of the audit: every submission with its journal."""
+
+    entries: tuple[tuple[SubmissionRecord, dict[Effect, JournalEntry]], ...]

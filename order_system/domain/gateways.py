@@ -1,0 +1,148 @@
+"""What the order system needs from outside, as Protocols. Implement the first four for your own gateways.
+
+**The one rule for a gateway** (rule 10 of the design): a call is idempotent by its key, or the key can be
+looked up. Then a retry returns the first answer instead of doing the thing twice. `key` is
+`<order id>:<submission>:<effect>`; hand it on as your gateway's idempotency key or reference.
+
+**What a call may raise.** A `BusinessError` when the gateway said no and did nothing; `NotReached` when the
+request certainly was not carried out; anything else means "it may have happened" and is retried with the
+same key. A definite no is not stored: asked again, the gateway decides again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from order_system.domain.messages import NoticeKind
+from order_system.domain.order import (
+    Address,
+    CommitReceipt,
+    Customer,
+    DispatchReceipt,
+    Label,
+    NoticeReceipt,
+    OrderLine,
+    PaymentReceipt,
+    RefundReceipt,
+    Reservation,
+)
+
+
+class PaymentGateway(Protocol):
+    async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
+        """Authorise and capture `amount` minor units at once. Idempotent by `key`.
+
+        Raises PaymentDeclined.
+        """
+        ...
+
+    async def refund(self, charge_key: str) -> RefundReceipt | None:
+        """Give back all that was captured under `charge_key`. Idempotent: the second call returns the
+        first refund. None if the gateway knows of no charge under that key (yet)."""
+        ...
+
+
+class Warehouse(Protocol):
+    async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
+        """Set aside every line or none, atomically. Idempotent by `key`. Raises OutOfStock."""
+        ...
+
+    async def release(self, reserve_key: str) -> Reservation | None:
+        """Put back what was reserved under `reserve_key`. Idempotent. None if there is no such
+        reservation (yet). Never called after `commit`."""
+        ...
+
+    async def commit(self, reserve_key: str) -> CommitReceipt:
+        """The parcel is gone: turn reserved into shipped. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True)
+class Voided:
+    """The label is void, or was never bought; either way it can no longer be bought or dispatched."""
+
+    label_existed: bool
+
+
+class Carrier(Protocol):
+    async def buy_label(self, key: str, *, address: Address, lines: Sequence[OrderLine]) -> Label:
+        """Buy a label. Idempotent by `key`. Raises ShippingRefused, also once `key` has been voided."""
+        ...
+
+    async def dispatch(self, key: str, *, label_key: str) -> DispatchReceipt:
+        """Hand the parcel over: the pivot, it cannot come back. Idempotent by `key`. Raises
+        ShippingRefused, also once `label_key` has been voided."""
+        ...
+
+    async def void(self, label_key: str) -> Voided | DispatchReceipt:
+        """Atomically: void the label, or answer that the parcel is gone already. Binding on any later
+        `buy_label` or `dispatch` with that label, even if the label did not exist yet. Idempotent."""
+        ...
+
+
+class Mailer(Protocol):
+    async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
+        """Send one notice. Idempotent by `key`. Raises NoticeRefused."""
+        ...
+
+
+# --- the order book: ours, and permanent ----------------------------------------------------------
+
+
+# --- the audit's view of the outside world --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ChargeEntry:
+    key: str
+    amount: int
+    refunded: int
+
+
+@dataclass(frozen=True)
+class ReservationEntry:
+    key: str
+    state: str
+    """reserved, released or committed."""
+    lines: tuple[tuple[str, int], ...]
+    """SKU and quantity."""
+
+
+@dataclass(frozen=True)
+class ShipmentEntry:
+    label_key: str
+    state: str
+    """bought, voided or dispatched. A void without a label is no entry."""
+
+
+@dataclass(frozen=True)
+class NoticeEntry:
+    key: str
+    kind: NoticeKind
+
+
+@dataclass(frozen=True)
+class StockEntry:
+    sku: str
+    initial: int
+    on_hand: int
+    """Available: neither reserved nor shipped."""
+    reserved: int
+    shipped: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the outside world says happened, as a bank statement does."""
+
+    charges: tuple[ChargeEntry, ...]
+    reservations: tuple[ReservationEntry, ...]
+    shipments: tuple[ShipmentEntry, ...]
+    notices: tuple[NoticeEntry, ...]
+    stock: tuple[StockEntry, ...]
+
+
+class StatementOfAccounts(Protocol):
+    async def statement(self) -> Statement:
+        """One consistent snapshot."""
+        ...

@@ -1,0 +1,89 @@
+"""Names of things: workflow IDs, idempotency keys, the task queue. Pure functions.
+
+Everything is derived from the order's ID, so that a person who knows the order can type the ID of
+each workflow, and a retry finds what an earlier attempt did.
+"""
+
+import re
+from enum import StrEnum
+
+from order_system.domain.errors import UnknownOrder
+
+TASK_QUEUE = "order-fulfillment"
+
+RECONCILIATION = "reconciliation"
+"""The reconciler's schedule; the IDs of its runs begin with it."""
+
+FINGERPRINT = "fingerprint"
+"""Key in the memo of an order's workflow: which content runs under this ID."""
+
+ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+"""1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
+
+
+class Step(StrEnum):
+    """One child workflow of an order each, in the order in which they run."""
+
+    PAYMENT = "payment"
+    INVENTORY = "inventory"
+    SHIPPING = "shipping"
+    NOTIFICATION = "notification"
+
+
+class Effect(StrEnum):
+    """What a step does to the outside world. An idempotency key ends in one of these."""
+
+    CHARGE = "charge"
+    RESERVE = "reserve"
+    LABEL = "label"
+    DISPATCH = "dispatch"
+    COMMIT = "commit"
+    NOTIFY = "notify"
+
+
+EFFECTS_OF: dict[Step, tuple[Effect, ...]] = {
+    Step.PAYMENT: (Effect.CHARGE,),
+    Step.INVENTORY: (Effect.RESERVE,),
+    Step.SHIPPING: (Effect.LABEL, Effect.DISPATCH, Effect.COMMIT),
+    Step.NOTIFICATION: (Effect.NOTIFY,),
+}
+
+
+def is_order_id(text: str) -> bool:
+    return ORDER_ID.fullmatch(text) is not None
+
+
+def order_workflow_id(order_id: str) -> str:
+    return f"order-{order_id}"
+
+
+def batch_workflow_id(name: str) -> str:
+    return f"batch-{name}"
+
+
+def batch_name(workflow_id: str) -> str:
+    """Reverses `batch_workflow_id`."""
+    return workflow_id.removeprefix(batch_workflow_id(""))
+
+
+def step_workflow_id(step: Step, order_id: str) -> str:
+    return f"{step}-{order_id}"
+
+
+def idempotency_key(order_id: str, submission: str, effect: Effect) -> str:
+    """`<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission."""
+    return f"{order_id}:{submission}:{effect}"
+
+
+def split_key(key: str) -> tuple[str, str, Effect]:
+    """The order ID, submission and effect of a key. Raises ValueError if it is not one of ours."""
+    order_id, submission, effect = key.split(":")
+    return order_id, submission, Effect(effect)
+
+
+def check_order_id(order_id: str) -> None:
+    """Raises UnknownOrder for what can be none."""
+    if not is_order_id(order_id):
+        raise UnknownOrder(
+            f"{order_id[:80]!r} is no order ID: 1 to 64 letters, digits, '.', '_' or '-', e.g. ORDER-001"
+        )

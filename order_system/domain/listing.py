@@ -1,0 +1,160 @@
+"""Lists over the order book, for whoever looks at many orders at once: their shapes, and the port.
+
+A list is read a page at a time. A page's `next` is a cursor: plain data about its last row, opaque to whoever
+hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by the order's
+own time and ID, and not by a number of rows.
+
+An order is in the book once its payment has begun; until then only its workflow knows of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from order_system.domain.batch import Fate
+from order_system.domain.book import JournalEntry, SubmissionStatus
+from order_system.domain.ids import Effect, Step
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Wire
+from order_system.domain.progress import Timestamp
+
+PAGE_ROWS = 50
+PAGE_ROWS_LIMIT = 200
+"""Rows of one page: by default, and at most."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    rows: tuple[Row, ...]
+    next: str | None
+    """Cursor of the page that follows; None if this is the last one."""
+
+
+class OrderSummary(Wire):
+    """An order in a list: the one of its submissions that counts."""
+
+    order_id: str
+    submission: str
+    status: OrderStatus
+    """`running` as far as the book knows: an open order may wait for a person."""
+    failed_step: Step | None = None
+    reason: str | None = None
+    batch: str | None = None
+    """Name of the batch that started it."""
+    total: str | None = None
+    """Decimal text in `currency`."""
+    currency: str | None = None
+    opened_at: Timestamp
+    closed_at: Timestamp | None = None
+
+
+class LineStatus(StrEnum):
+    """Where an order of a batch's file stands: how the order does, or why the batch has none."""
+
+    RUNNING = OrderStatus.RUNNING
+    FULFILLED = OrderStatus.FULFILLED
+    FAILED = OrderStatus.FAILED
+    CANCELLED = OrderStatus.CANCELLED
+    NEEDS_ATTENTION = OrderStatus.NEEDS_ATTENTION
+    TERMINATED = OrderStatus.TERMINATED
+    CONFLICT = "conflict"
+    """The ID is in use for an order with other content."""
+    NOT_STARTED = "not_started"
+
+
+class BatchOrder(Wire):
+    """One order of a batch's file, as it stands now, whoever has run it."""
+
+    order_id: str
+    first_line: int
+    last_line: int
+    status: LineStatus
+    fate: Fate | None = None
+    """What the batch decided about it; None if nothing yet."""
+    failed_step: Step | None = None
+    reason: str | None = None
+    opened_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
+
+
+class BatchSummary(Wire):
+    """The newest run of a batch."""
+
+    name: str
+    workflow_id: str
+    started_at: Timestamp
+    file: str
+    """The file's name, without its folder."""
+    bytes_total: int
+    window: int
+    only_failed: bool
+    """A retry: of the file, only what had failed."""
+
+
+@dataclass(frozen=True)
+class OrderFilter:
+    status: SubmissionStatus | None = None
+    batch: str | None = None
+    """Name of the batch that started them."""
+    opened_since: datetime | None = None
+    opened_before: datetime | None = None
+    order_ids: Sequence[str] | None = None
+    """None of the others; at most a few hundred."""
+    id_prefix: str | None = None
+    """How their IDs begin, in capitals or not."""
+
+
+EVERY_ORDER = OrderFilter()
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """What the journal has of one step of one submission. Durations are in milliseconds."""
+
+    step: Step
+    duration_ms: int | None
+    """From the first claim to the last record; None unless the step is completed."""
+    attempts: int
+    undone: bool
+    failed: bool
+
+
+class OrderListing(Protocol):
+    """Each method is one transaction that only reads. Raises InvalidCursor for a cursor that is none."""
+
+    async def orders(
+        self, wanted: OrderFilter = EVERY_ORDER, *, cursor: str | None = None, limit: int = PAGE_ROWS
+    ) -> Page[OrderSummary]:
+        """Newest first, by when payment opened them."""
+        ...
+
+    async def order_counts(self) -> dict[SubmissionStatus, int]:
+        """Orders by how they stand; each order once, and none left out that is 0."""
+        ...
+
+    async def batches(self, *, cursor: str | None = None, limit: int = PAGE_ROWS) -> Page[BatchSummary]:
+        """Newest first; each batch once, by its newest run."""
+        ...
+
+    async def batch_orders(
+        self,
+        name: str,
+        status: LineStatus | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> Page[BatchOrder]:
+        """Of its newest run, by order ID. Raises UnknownBatch."""
+        ...
+
+    async def journal(self, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
+        """What the book has about one submission's effects; empty if nothing."""
+        ...
+
+    async def step_runs(self, since: datetime, *, most: int) -> list[StepRun]:
+        """Steps of submissions that were opened since then: of the newest, at most so many submissions."""
+        ...

@@ -1,0 +1,171 @@
+"""What workflows and activities say to each other: one model in and one model out, each step told only
+what it needs (the warehouse never sees a card token)."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.ids import Step
+from order_system.domain.order import (
+    Address,
+    Customer,
+    DispatchReceipt,
+    OrderLine,
+    PaymentReceipt,
+    SubmissionRef,
+    Wire,
+)
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. `needs_attention` is the one word for waiting for a person."""
+
+    RUNNING = "running"
+    FULFILLED = "fulfilled"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NEEDS_ATTENTION = "needs_attention"
+    TERMINATED = "terminated"
+
+
+class OrderOutcome(Wire):
+    """How a fulfilled order ended; also what a later submission of the same order gets back."""
+
+    order_id: str
+    status: Literal[OrderStatus.FULFILLED] = OrderStatus.FULFILLED
+    submission: str
+    fingerprint: str
+    payment: PaymentReceipt
+    parcel: DispatchReceipt
+    note: str | None = None
+    """What a person should know although the order is fulfilled, e.g. that its notice failed."""
+
+
+class StepRequest(Wire):
+    """What every child workflow is told at least."""
+
+    submission: SubmissionRef
+
+
+# --- payment --------------------------------------------------------------------------------------
+
+
+class PaymentRequest(StepRequest):
+    amount: int
+    """Minor units."""
+    currency: str
+    payment_method: str
+
+
+class Charged(Wire):
+    kind: Literal["charged"] = "charged"
+    receipt: PaymentReceipt
+
+
+class OlderSubmissionOpen(Wire):
+    """Nothing was opened or charged: an earlier submission was never closed and must be settled first."""
+
+    kind: Literal["older_submission_open"] = "older_submission_open"
+    older: SubmissionRef
+
+
+class AlreadyFulfilled(Wire):
+    """Nothing was opened or charged: the order has been fulfilled before."""
+
+    kind: Literal["already_fulfilled"] = "already_fulfilled"
+    outcome: OrderOutcome
+
+
+PaymentAnswer = Annotated[Charged | OlderSubmissionOpen | AlreadyFulfilled, Field(discriminator="kind")]
+
+
+# --- inventory, shipping, notification ------------------------------------------------------------
+
+
+class InventoryRequest(StepRequest):
+    lines: tuple[OrderLine, ...]
+
+
+class ShippingRequest(StepRequest):
+    address: Address
+    lines: tuple[OrderLine, ...]
+
+
+class NoticeKind(StrEnum):
+    CONFIRMATION = "confirmation"
+    CANCELLATION = "cancellation"
+
+
+class NotificationRequest(StepRequest):
+    kind: NoticeKind
+    customer: Customer
+
+
+# --- undos ----------------------------------------------------------------------------------------
+
+
+MOST_CHARACTERS_OF_REASON = 1_000
+
+
+def _one_line(text: str) -> str:
+    """Without what a database may refuse to keep (PostgreSQL: NUL) or a screen to show, and not endless."""
+    return "".join(char if char.isprintable() else " " for char in text)[:MOST_CHARACTERS_OF_REASON]
+
+
+class Verdict(Wire):
+    """Why an order is undone. Every undo carries it, since the last one closes the submission with it."""
+
+    status: Literal[OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]
+    failed_step: Step | None = None
+    reason: Annotated[str, AfterValidator(_one_line)]
+    """One line; what a gateway or a person said may hold anything, and the book must be able to keep it."""
+
+
+ABANDONED = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
+"""Of a submission that no workflow is at work on any more; also of one that is found fulfilled then."""
+
+
+class UndoRequest(Wire):
+    submission: SubmissionRef
+    verdict: Verdict
+
+
+class UndoResult(StrEnum):
+    """`ALREADY_DISPATCHED` is shipping's alone: the parcel is gone, and the order is fulfilled."""
+
+    UNDONE = "undone"
+    NOTHING_TO_UNDO = "nothing to undo"
+    ALREADY_DISPATCHED = "already dispatched"
+    HANDLED = "handled"
+    """By a person, so the gateways were not told."""
+
+
+class UndoAnswer(Wire):
+    result: UndoResult
+    detail: str
+    """For people: `refunded 1059.97 USD`."""
+    parcel: DispatchReceipt | None = None
+    payment: PaymentReceipt | None = None
+    """Both only with ALREADY_DISPATCHED: what the outcome is made of."""
+
+
+class HandledUndo(UndoRequest):
+    """A person says that the undo of `answer.step` was handled by hand."""
+
+    answer: AnswerRecord
+
+
+class HandledUndoAnswer(Wire):
+    undo: UndoAnswer
+    """How the undo has ended now."""
+    recorded: bool
+    """False: it had ended by itself before, and the person's answer was not needed."""
+
+
+class AnswerToNote(Wire):
+    """For the order book alone: an answer about a retry, or to a held order."""
+
+    submission: SubmissionRef
+    answer: AnswerRecord

@@ -1,0 +1,122 @@
+"""An order, and what comes back from the outside world. Money is integer minor units throughout.
+
+These models travel between workflows and activities, so they are lenient: a field that an older worker
+does not know is ignored. Input from people is checked by `intake/`, which is strict.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from order_system.domain.ids import Effect, idempotency_key
+
+
+class Wire(BaseModel):
+    """Base of everything that is stored or sent: immutable, and tolerant of newer senders."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Customer(Wire):
+    name: str
+    email: str
+
+
+class Address(Wire):
+    street: str
+    city: str
+    region: str
+    postal_code: str
+    country: str
+    """ISO 3166-1 alpha-2."""
+
+
+class OrderLine(Wire):
+    sku: str
+    quantity: int
+    unit_price: int
+    """Minor units of the order's currency."""
+
+
+class Order(Wire):
+    order_id: str
+    currency: str
+    """ISO 4217."""
+    customer: Customer
+    payment_method: str
+    """A token of the payment gateway, never a card number."""
+    shipping_address: Address
+    lines: tuple[OrderLine, ...]
+    shipping_fee: int = 0
+    tax: int = 0
+    discount: int = 0
+    hold_on_failure: timedelta | None = None
+    """How long to wait for a person when a step has failed for good, before the order is undone."""
+
+    @property
+    def total(self) -> int:
+        """What the customer is charged, in minor units."""
+        lines = sum(line.quantity * line.unit_price for line in self.lines)
+        return lines + self.shipping_fee + self.tax - self.discount
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the content: what is ordered, and not how its failure is met. Defaults are left out,
+        so that a field added later with a default does not make an old order look changed."""
+        content = self.model_dump(mode="json", exclude_defaults=True, exclude={"hold_on_failure"})
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class SubmissionRef(Wire):
+    """Which attempt at which order. A submission is one start of the order's workflow, however often
+    it is reset afterwards; running a failed order again is another submission with other keys."""
+
+    order_id: str
+    submission: str
+    """`first_execution_run_id` of the order's workflow: a reset keeps it, a fresh start does not."""
+    fingerprint: str
+    batch: str | None = None
+    """Workflow ID of the batch that started the order, if one did."""
+
+    def key(self, effect: Effect) -> str:
+        return idempotency_key(self.order_id, self.submission, effect)
+
+
+class PaymentReceipt(Wire):
+    charge_id: str
+    amount: int
+    """Captured, in minor units."""
+    currency: str
+
+
+class RefundReceipt(Wire):
+    refund_id: str
+    amount: int
+    currency: str
+
+
+class Reservation(Wire):
+    reservation_id: str
+    lines: tuple[OrderLine, ...] = ()
+
+
+class Label(Wire):
+    label_id: str
+    carrier: str
+    tracking_number: str
+
+
+class DispatchReceipt(Wire):
+    carrier: str
+    tracking_number: str
+
+
+class CommitReceipt(Wire):
+    reservation_id: str
+
+
+class NoticeReceipt(Wire):
+    message_id: str
+    kind: str

@@ -1,0 +1,140 @@
+"""A file of orders, as workflows and activities see it: which file, how to read it, a place in it, a page of
+it.
+
+A batch's workflow holds a reference, never rows. Only activities read pages, through `RowSource`.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import Field
+
+from order_system.domain.errors import InvalidOrder, InvalidUsage, TransientError
+from order_system.domain.order import Order, Wire
+
+
+class FileRefused(InvalidOrder):
+    """The file as a whole cannot be read as orders; the message says why, where, and the cure."""
+
+
+class FileChanged(FileRefused):
+    """The file is no longer the one that the reference was made of."""
+
+
+class FileUnreachable(TransientError):
+    """An object store does not answer, or says no for now. Worth another try."""
+
+
+class InvalidMapping(InvalidUsage):
+    """`--map` cannot be understood, or does not fit the file's header."""
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    """One row a line of an order; our own columns, or others by a mapping."""
+    JSONL = "jsonl"
+    """One order document on each line."""
+    SHOPIFY = "shopify"
+    """A Shopify orders export as it comes."""
+
+
+class ColumnMapping(Wire):
+    """Where a CSV file keeps the fields of an order, as far as its columns are not named like ours."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Field to the file's column."""
+    constants: dict[str, str] = Field(default_factory=dict)
+    """Field to the value that it has on every row."""
+
+
+class Position(Wire):
+    """Where a page begins: always at the first row of an order."""
+
+    offset: int
+    """In bytes, from 0."""
+    line: int
+    """The line number that people see, from 1."""
+
+
+class FileRef(Wire):
+    """One file with one content. Made by `inspect_file`, which has read and checked all of it."""
+
+    url: str
+    """An absolute path without symlinks, or an fsspec URL."""
+    size: int
+    """Bytes."""
+    sha256: str
+    stamp: str
+    """Changes whenever the file is written or replaced. Another stamp alone proves nothing (the worker may
+    read its own copy), but as long as it is the same nobody needs to hash the file again."""
+    format: FileFormat
+    mapping: ColumnMapping = ColumnMapping()
+    encoding: str
+    """Decided once for the whole file, all of which is known to be text in it."""
+    columns: tuple[str, ...] = ()
+    """The header as it stands there; none for JSON Lines."""
+    start: Position
+    """Where the first row is: behind the byte order mark and the header."""
+
+
+class RowsOnPage(Protocol):
+    """Rows that belong together: those of one order, or of one mistake."""
+
+    @property
+    def rows(self) -> int: ...
+
+
+class OrderOnPage(RowsOnPage, Protocol):
+    """A valid order, with the lines that it stands on."""
+
+    @property
+    def order_id(self) -> str: ...
+    @property
+    def first_line(self) -> int: ...
+    @property
+    def last_line(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def order(self) -> Order: ...
+
+
+class PageOfOrders(Protocol):
+    """The whole orders in some bytes of the file. One ID may come twice."""
+
+    @property
+    def orders(self) -> Sequence[OrderOnPage]: ...
+    @property
+    def problems(self) -> Sequence[RowsOnPage]: ...
+    @property
+    def rows(self) -> int:
+        """Of its orders and problems together; blank rows are none."""
+        ...
+
+    @property
+    def bytes_read(self) -> int: ...
+    @property
+    def next(self) -> Position:
+        """Where the next page begins."""
+        ...
+
+    @property
+    def at_end(self) -> bool: ...
+
+
+class RowSource(Protocol):
+    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that
+    is no longer what the reference says. `got_on` is called after each piece that was read, from any
+    thread."""
+
+    async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
+        """One pass over the file: its size and checksum still are the reference's."""
+        ...
+
+    async def read_page(
+        self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
+    ) -> PageOfOrders:
+        """Whole orders from `position` (None: the first row), at most `max_bytes` of the file, but at
+        least one order."""
+        ...

@@ -1,0 +1,93 @@
+"""The order document: what `progress` answers, `status` prints and the Web UI shows."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer
+
+from order_system.domain.ids import Step
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Wire
+
+
+def _iso_milliseconds(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(_iso_milliseconds, when_used="json")]
+
+
+class StepState(StrEnum):
+    PENDING = "pending"
+    SKIPPED = "skipped"
+    """The order ended before this step."""
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed_out"
+
+
+class UndoState(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    STUCK = "stuck"
+    """Longer than policy.ATTENTION_AFTER under way; it goes on being retried."""
+    HANDLED = "handled"
+    """By a person, who says so in `reason`."""
+
+
+class StepProgress(Wire):
+    step: Step
+    workflow_id: str
+    run_id: str | None = None
+    status: StepState = StepState.PENDING
+    started_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
+    duration_ms: int | None = None
+    attempts: int | None = None
+    """The most that any effect of this step took, from the book; None if nothing was claimed."""
+    reason: str | None = None
+
+
+class UndoProgress(Wire):
+    step: Step
+    status: UndoState = UndoState.PENDING
+    reason: str | None = None
+    """What the undo did, or what keeps it."""
+
+
+class OrderProgress(Wire):
+    order_id: str
+    workflow_id: str
+    run_id: str | None
+    submission: str | None = None
+    status: OrderStatus
+    failed_step: Step | None = None
+    reason: str | None = None
+    held_until: Timestamp | None = None
+    """Set while a step has failed for good and the order waits for a person before it is undone."""
+    note: str | None = None
+    children: tuple[StepProgress, ...]
+    compensations: tuple[UndoProgress, ...] = ()
+    answers: tuple[str, ...] = ()
+    """What people have answered when the order needed attention, one line each."""
+
+    @property
+    def closed(self) -> bool:
+        return self.status not in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+
+
+class StepStatus(Wire):
+    """What the `status` query of one child workflow answers, while it runs and after it has closed."""
+
+    step: Step
+    state: StepState
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    milestones: tuple[str, ...] = ()
+    """What has been reached so far, e.g. `label bought`, `dispatched`."""
+    receipt: dict[str, Any] | None = None
+    failure: str | None = None

@@ -1,0 +1,182 @@
+"""Reconciliation: what a run of the reconciler is told, what it answers, and what it needs from outside.
+
+It makes whole what no workflow is at work on any more. A submission that is open in the book while its
+workflow has ended (terminated, timed out, deleted) is settled by its own keys. A key that a closed
+submission has left in doubt is asked for again, since the attempt that was never answered may have landed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from order_system.domain import policy
+from order_system.domain.book import EffectState
+from order_system.domain.ids import Effect
+from order_system.domain.order import SubmissionRef, Wire
+
+# --- the report -----------------------------------------------------------------------------------
+
+
+class Finding(Wire):
+    order_id: str
+    submission: str
+    detail: str
+    """For people: `refunded 1059.97 USD`, or why it could not be done yet."""
+
+
+class Tally(Wire):
+    """How many, and which: the first `policy.RECONCILE_NAMED` of them."""
+
+    count: int = 0
+    orders: tuple[Finding, ...] = ()
+
+    def plus(self, finding: Finding) -> "Tally":
+        named = (*self.orders, finding)[: policy.RECONCILE_NAMED]
+        return Tally(count=self.count + 1, orders=named)
+
+
+class ReconciliationReport(Wire):
+    """What a run did. Submissions looked at = left alone + settled + closed as fulfilled + not yet; keys
+    asked for = in doubt undone + never happened + still in doubt + unanswered."""
+
+    submissions_looked_at: int = 0
+    """Open in the book of this namespace, and old enough."""
+    left_alone: Tally = Tally()
+    """Their workflow is open."""
+    settled: Tally = Tally()
+    """Undone, and closed as terminated."""
+    fulfilled: Tally = Tally()
+    """Closed as fulfilled: the parcel was gone."""
+    not_yet: Tally = Tally()
+    """An undo failed until the run gave it up: the next run goes on with it."""
+    keys_asked: int = 0
+    """In doubt, of closed submissions."""
+    doubts_undone: Tally = Tally()
+    """It had happened after all, and was given back now."""
+    doubts_ended: Tally = Tally()
+    """Nothing was found until the horizon: it counts as never happened."""
+    doubts_left: Tally = Tally()
+    """Nothing was found so far: asked again until the horizon."""
+    doubts_unanswered: Tally = Tally()
+    """The gateway could not tell: asked again by the next run."""
+
+    @property
+    def unsettled(self) -> int:
+        """How much a person may have to look at, if it stays so."""
+        return self.not_yet.count + self.doubts_unanswered.count
+
+    def with_one_more(self, name: "TallyName", finding: Finding) -> "ReconciliationReport":
+        tally: Tally = getattr(self, name)
+        return self.model_copy(update={name: tally.plus(finding)})
+
+
+TallyName = Literal[
+    "left_alone",
+    "settled",
+    "fulfilled",
+    "not_yet",
+    "doubts_undone",
+    "doubts_ended",
+    "doubts_left",
+    "doubts_unanswered",
+]
+"""The report's fields, for whatever one thing came to."""
+
+# --- what workflow and activities say to each other -----------------------------------------------
+
+
+class KeyInDoubt(Wire):
+    """A key of a closed submission. Also a place in the list of all of them, which is sorted by it."""
+
+    submission: SubmissionRef
+    effect: Effect
+    settled_at: datetime
+    """When its undo ended without having found anything."""
+    has_receipt: bool
+    """The attempt did answer, once its undo had begun: so it did happen."""
+
+
+class ReconciliationRequest(Wire):
+    min_age_seconds: float = 0
+    """Open submissions that are younger are left out: nearly all of them are simply under way."""
+    submissions_done: bool = False
+    after_order: str | None = None
+    after_key: KeyInDoubt | None = None
+    report: ReconciliationReport = ReconciliationReport()
+    """All but the first field are how far a run has come that continues as new."""
+
+
+class SubmissionPageRequest(Wire):
+    min_age_seconds: float
+    after_order: str | None
+
+
+class SubmissionPage(Wire):
+    looked_at: int
+    left_alone: tuple[Finding, ...]
+    abandoned: tuple[SubmissionRef, ...]
+    next: str | None
+    """The last order ID of this page; None if there are no more."""
+
+
+class KeyPageRequest(Wire):
+    after_key: KeyInDoubt | None
+
+
+class KeyAnswer(Wire):
+    key: KeyInDoubt
+    tally: TallyName
+    detail: str
+
+
+class KeyPage(Wire):
+    answers: tuple[KeyAnswer, ...]
+    next: KeyInDoubt | None
+
+
+# --- what it needs from outside -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CurrentRun:
+    """The newest run under the ID of an order's workflow."""
+
+    submission: str
+    """Its first run's ID: a reset keeps it, a fresh start does not."""
+    is_open: bool
+
+
+def is_abandoned(ref: SubmissionRef, current: CurrentRun | None) -> bool:
+    """Whether no workflow is at work on this submission; None is what the server answers for an ID that it
+    has never seen, or has forgotten. Another submission of the order that is open settles this one before
+    it charges, and a person may be answering there: two must not undo it at once."""
+    return current is None or not current.is_open
+
+
+class OrderRuns(Protocol):
+    """The orders' workflows, as the server has them."""
+
+    async def current_run(self, order_id: str) -> CurrentRun | None:
+        """None only if the server says that there is no such workflow. Raises for every other trouble:
+        "unknown" must never read as "forgotten"."""
+        ...
+
+
+class ReconciliationBook(Protocol):
+    async def open_submissions(
+        self, namespace: str, *, opened_before: datetime, after_order: str | None, limit: int
+    ) -> Sequence[SubmissionRef]:
+        """Sorted by order ID, of which each has one open submission at most."""
+        ...
+
+    async def keys_in_doubt(
+        self, namespace: str, *, after: KeyInDoubt | None, limit: int
+    ) -> Sequence[KeyInDoubt]:
+        """Charges and reservations of submissions that are closed as undone."""
+        ...
+
+    async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
+        """UNDONE: it had happened and was reversed; FENCED: it never happened. Idempotent; of two that
+        disagree, the one that found something is right."""
+        ...

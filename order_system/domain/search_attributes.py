@@ -1,0 +1,56 @@
+"""What orders can be searched by on the Temporal server. No personal data: the server's visibility store is
+read by many, and no payload codec hides what is in it.
+
+`OrderStatus` and `OrderId` are there from the start, and on an order's children `OrderId`; `BatchName` if a
+batch started the order; `FailedStep` while the order needs attention and once it has failed.
+"""
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+)
+
+from order_system.domain.ids import Step
+from order_system.domain.messages import OrderStatus
+
+ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+ORDER_ID = SearchAttributeKey.for_keyword("OrderId")
+FAILED_STEP = SearchAttributeKey.for_keyword("FailedStep")
+BATCH_NAME = SearchAttributeKey.for_keyword("BatchName")
+
+KINDS = {key.name: "Keyword" for key in (ORDER_STATUS, ORDER_ID, FAILED_STEP, BATCH_NAME)}
+"""Name -> type, as Temporal's own tools write it. Register these before the first order is started."""
+
+INDEXED_AS = dict.fromkeys(KINDS, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+
+
+def of_new_order(order_id: str, batch_name: str | None = None) -> TypedSearchAttributes:
+    """For whoever starts an order's workflow."""
+    pairs = [
+        SearchAttributePair(ORDER_STATUS, OrderStatus.RUNNING.value),
+        SearchAttributePair(ORDER_ID, order_id),
+    ]
+    if batch_name is not None:
+        pairs.append(SearchAttributePair(BATCH_NAME, batch_name))
+    return TypedSearchAttributes(pairs)
+
+
+def of_child(order_id: str) -> TypedSearchAttributes:
+    """Children do not inherit their parent's."""
+    return TypedSearchAttributes([SearchAttributePair(ORDER_ID, order_id)])
+
+
+def changes(
+    before: TypedSearchAttributes, order_id: str, status: OrderStatus, failed_step: Step | None
+) -> list[SearchAttributeUpdate[str]]:
+    """What to upsert when an order's status has changed. An order that somebody started by hand gets its
+    ID here, too."""
+    updates: list[SearchAttributeUpdate[str]] = [ORDER_STATUS.value_set(status.value)]
+    if before.get(ORDER_ID) is None:
+        updates.append(ORDER_ID.value_set(order_id))
+    if before.get(FAILED_STEP) != (failed_step.value if failed_step else None):
+        updates.append(FAILED_STEP.value_set(failed_step.value) if failed_step else FAILED_STEP.value_unset())
+    return updates

@@ -1,0 +1,1 @@
+"""What implements the Protocols of `domain/gateways.py`. So far that is the simulated outside world alone."""

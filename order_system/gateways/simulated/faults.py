@@ -1,0 +1,150 @@
+"""Random faults, which the same seed replays.
+
+Each call draws one number, a hash of (seed, order ID, operation, submission number, how often this key was
+called before). A retry and a resubmission so draw anew, and neither the clock nor chance has a say.
+"""
+
+import tomllib
+from enum import StrEnum
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from order_system.domain.ids import Step
+
+
+class Operation(StrEnum):
+    """A call that a gateway offers. The first six are effects, the last three undo one."""
+
+    CHARGE = "charge"
+    RESERVE = "reserve"
+    LABEL = "label"
+    DISPATCH = "dispatch"
+    COMMIT = "commit"
+    NOTIFY = "notify"
+    REFUND = "refund"
+    RELEASE = "release"
+    VOID = "void"
+
+
+class FaultKind(StrEnum):
+    REFUSED = "refused"
+    """A definite no: declined, out of stock, refused."""
+    NOT_REACHED = "not reached"
+    """Trouble before the effect: nothing happened."""
+    ANSWER_LOST = "answer lost"
+    """Trouble after the effect: it happened, and the caller does not know."""
+
+
+ANSWERED_BY: dict[Operation, Step] = {
+    Operation.CHARGE: Step.PAYMENT,
+    Operation.REFUND: Step.PAYMENT,
+    Operation.RESERVE: Step.INVENTORY,
+    Operation.RELEASE: Step.INVENTORY,
+    Operation.COMMIT: Step.INVENTORY,  # a step of shipping's, but it is the warehouse that answers
+    Operation.LABEL: Step.SHIPPING,
+    Operation.DISPATCH: Step.SHIPPING,
+    Operation.VOID: Step.SHIPPING,
+    Operation.NOTIFY: Step.NOTIFICATION,
+}
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class GatewayRates(BaseModel):
+    """Shares of calls, 0 to 1. Trouble strikes evenly before the effect and after it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    refused: Share = 0.0
+    trouble: Share = 0.0
+
+    @model_validator(mode="after")
+    def _leave_room(self) -> "GatewayRates":
+        if self.refused + self.trouble > 1:
+            raise ValueError("refused and trouble together are more than 1")
+        return self
+
+
+class FaultRates(BaseModel):
+    """How often each gateway fails a call. What is left out never fails."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    payment: GatewayRates = GatewayRates()
+    inventory: GatewayRates = GatewayRates()
+    shipping: GatewayRates = GatewayRates()
+    notification: GatewayRates = GatewayRates()
+
+    def of(self, operation: Operation) -> GatewayRates:
+        rates: dict[Step, GatewayRates] = {
+            Step.PAYMENT: self.payment,
+            Step.INVENTORY: self.inventory,
+            Step.SHIPPING: self.shipping,
+            Step.NOTIFICATION: self.notification,
+        }
+        return rates[ANSWERED_BY[operation]]
+
+
+NEVER = GatewayRates()
+NO_FAULTS = FaultRates()
+DEFAULT_FAULTS = FaultRates(
+    payment=GatewayRates(refused=0.10, trouble=0.05),
+    inventory=GatewayRates(refused=0.10, trouble=0.10),
+    shipping=GatewayRates(refused=0.05, trouble=0.05),
+    notification=GatewayRates(trouble=0.05),
+)
+
+
+def chance(*of: str | int) -> float:
+    """A number in [0, 1), the same for the same parts."""
+    digest = blake2b("\x1f".join(map(str, of)).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest) >> 11) / 2**53  # as many bits as a float holds: never rounded up to 1
+
+
+def draw_fault(
+    rates: FaultRates,
+    operation: Operation,
+    *,
+    seed: int,
+    order_id: str,
+    submission_number: int,
+    earlier_calls: int,
+) -> FaultKind | None:
+    """What befalls this call, if anything. To a call that cannot be refused, `REFUSED` is no fault."""
+    rate = rates.of(operation)
+    drawn = chance(seed, order_id, operation, submission_number, earlier_calls)
+    if drawn < rate.refused:
+        return FaultKind.REFUSED
+    if drawn < rate.refused + rate.trouble / 2:
+        return FaultKind.NOT_REACHED
+    if drawn < rate.refused + rate.trouble:
+        return FaultKind.ANSWER_LOST
+    return None
+
+
+def load_faults(source: str) -> FaultRates:
+    """`none`, `default`, or the path of a TOML file such as
+
+        [payment]
+        refused = 0.10
+        trouble = 0.05
+
+    for payment, inventory, shipping, notification. Raises ValueError in one line that names file and field.
+    """
+    if source == "none":
+        return NO_FAULTS
+    if source == "default":
+        return DEFAULT_FAULTS
+    try:
+        return FaultRates.model_validate(tomllib.loads(Path(source).read_text(encoding="utf-8")))
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror}); give `none`, `default` or a TOML file"
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except ValueError as error:  # not TOML, or not UTF-8
+        problem = f"is not TOML: {error}"
+    raise ValueError(f"faults file {source}: {problem}")

@@ -1,0 +1,149 @@
+"""Every call to the simulated world passes here: it is delayed, counted, and may be struck by a fault.
+
+A call is one transaction, which counts the call even when it fails; otherwise each retry would draw the
+first fault again. So a fault is caught, the count committed, and only then the fault raised.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import cache
+from hashlib import blake2b
+from typing import TypeVar
+
+from sqlalchemy import Executable, bindparam, func, select
+from sqlalchemy.engine import Connection
+
+from order_system.domain.errors import AnswerLost, BusinessError, NotReached
+from order_system.domain.ids import split_key
+from order_system.gateways.simulated.behaviours import scripted_fault
+from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
+from order_system.gateways.simulated.tables import calls, insert, insert_unless_there, submissions
+from order_system.infra.database import Database
+
+Answer = TypeVar("Answer")
+
+
+def id_from(prefix: str, key: str) -> str:
+    """The gateway's own ID for what `key` made: derived, so that a replay with the same keys is the same."""
+    return f"{prefix}_{blake2b(key.encode(), digest_size=8).hexdigest()}"
+
+
+class Call:
+    """One call under way: what the gateway's transaction needs of it."""
+
+    def __init__(
+        self, connection: Connection, operation: Operation, number: int, random: FaultKind | None
+    ) -> None:
+        self.connection = connection
+        self.answer_lost = False
+        self._operation = operation
+        self._number = number
+        self._random = random
+
+    def meet_trouble(self, tokens: Iterable[str], *, refusal: BusinessError | None = None) -> None:
+        """Let the fault strike that a token prescribes, or else the one that was drawn.
+
+        `refusal` is the no that the gateway would say; None where it cannot say no, as to an effect that
+        exists already. Call it before writing: what it raises ends the call, and the rest is committed.
+        """
+        fault = scripted_fault(self._operation, tokens, self._number) or self._random
+        if fault is FaultKind.NOT_REACHED:
+            raise NotReached(f"{self._operation}: the gateway could not be reached (simulated)")
+        if fault is FaultKind.REFUSED and refusal is not None:
+            raise refusal
+        self.answer_lost = fault is FaultKind.ANSWER_LOST
+
+
+class Switchboard:
+    """`latency`: the least and the most time that a call takes, in seconds; 0 and 0 never sleep."""
+
+    def __init__(
+        self, database: Database, *, faults: FaultRates, seed: int, latency: tuple[float, float]
+    ) -> None:
+        self.database = database
+        self._faults = faults
+        self._seed = seed
+        self._latency = latency
+
+    async def put_through(
+        self, operation: Operation, key: str, carry_out: Callable[[Call], Answer]
+    ) -> Answer:
+        """Run `carry_out` in one transaction. Raises what it raises, or AnswerLost once it is committed.
+
+        Half of the time passes on the way there and half on the way back, so that a caller who dies
+        meanwhile leaves either case behind.
+        """
+        order_id, _, _ = split_key(key)
+        one_way = self.latency(operation, order_id) / 2
+        await _travel(one_way)
+
+        def arrive(tx: Connection) -> tuple[Call, Answer | BusinessError | NotReached]:
+            call = self._count(tx, operation, key)
+            try:
+                return call, carry_out(call)
+            except (BusinessError, NotReached) as error:
+                return call, error
+
+        call, answer = await self.database.write(arrive)
+        await _travel(one_way)
+        if call.answer_lost:
+            raise AnswerLost(f"{operation}: no answer came (simulated)")
+        if isinstance(answer, BusinessError | NotReached):
+            raise answer
+        return answer
+
+    def latency(self, operation: Operation, order_id: str) -> float:
+        """Seconds that this call takes: the same for each retry, since the seed decides."""
+        least, most = self._latency
+        return least + (most - least) * chance(self._seed, order_id, operation, "latency")
+
+    def _count(self, tx: Connection, operation: Operation, key: str) -> Call:
+        """Count the call. On PostgreSQL the counter's row also makes calls with the same key queue."""
+        count = tx.execute(_counting(tx.dialect.name), {"key": key, "operation": operation}).scalar_one()
+        return Call(tx, operation, count, self._drawn(tx, operation, key, earlier_calls=count - 1))
+
+    def _drawn(
+        self, tx: Connection, operation: Operation, key: str, *, earlier_calls: int
+    ) -> FaultKind | None:
+        if self._faults.of(operation) == NEVER:
+            return None
+        order_id, submission, _ = split_key(key)
+        return draw_fault(
+            self._faults,
+            operation,
+            seed=self._seed,
+            order_id=order_id,
+            submission_number=_submission_number(tx, order_id, submission),
+            earlier_calls=earlier_calls,
+        )
+
+
+@cache
+def _counting(dialect: str) -> Executable:
+    first = insert(dialect, calls).values(count=1)
+    counted = first.on_conflict_do_update(
+        index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
+    )
+    return counted.returning(calls.c.count)
+
+
+_OF_ORDER = submissions.c.order_id == bindparam("order_id")
+_NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
+_NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER)
+
+
+def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
+    """1 for the first submission of an order that the world hears of, and so on. Not guarded by UNIQUE:
+    two that came at the same instant would only draw alike."""
+    key = {"order_id": order_id, "submission": submission}
+    number = tx.scalar(_NUMBER, key)
+    if number is None:
+        arrival = key | {"number": tx.scalar(_NEXT_NUMBER, {"order_id": order_id})}
+        tx.execute(insert_unless_there(tx, submissions), arrival)
+        return tx.execute(_NUMBER, key).scalar_one()
+    return number
+
+
+async def _travel(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,140 @@
+"""The simulated warehouse. Stock rows are taken in the order of their SKUs, so that two orders with the
+same goods wait for each other instead of deadlocking."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from order_system.domain.errors import OutOfStock
+from order_system.domain.order import CommitReceipt, OrderLine, Reservation
+from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
+from order_system.gateways.simulated.faults import Operation
+from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
+from order_system.gateways.simulated.tables import insert_into, insert_unless_there, reservations, stock
+
+GENEROUS_STOCK = 10_000_000
+"""What a SKU that nobody has mentioned before turns out to have on hand."""
+
+RESERVED, RELEASED, COMMITTED = "reserved", "released", "committed"
+
+
+class SimulatedWarehouse:
+    """Implements `domain.gateways.Warehouse`. With `strict_stock`, only what was received can be reserved."""
+
+    def __init__(self, switchboard: Switchboard, *, strict_stock: bool) -> None:
+        self._switchboard = switchboard
+        self._strict_stock = strict_stock
+
+    async def receive(self, sku: str, quantity: int) -> None:
+        """Put new goods on the shelf; `quantity` more of them each time."""
+
+        def shelve(tx: Connection) -> None:
+            more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
+            delivery = insert_into(tx, stock).on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
+            tx.execute(delivery, _shelf(sku, quantity))
+
+        await self._switchboard.database.write(shelve)
+
+    async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
+        def set_aside(call: Call) -> Reservation:
+            stored = _find(call, key)
+            skus = [line.sku for line in lines]
+            refusal = OutOfStock(f"{skus[0]} is out of stock (simulated)") if stored is None else None
+            call.meet_trouble(skus, refusal=refusal)
+            if stored is not None:
+                return stored
+            with call.connection.begin_nested():  # every line or none
+                for sku, quantity in _by_sku(lines):
+                    self._take(call.connection, sku, quantity)
+            reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
+            row = {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")}
+            call.connection.execute(insert_into(call.connection, reservations), row)
+            return reservation
+
+        return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
+
+    async def release(self, reserve_key: str) -> Reservation | None:
+        """Raises ValueError if the stock is committed: the parcel has left with it."""
+
+        def put_back(call: Call) -> Reservation | None:
+            reservation = _find(call, reserve_key)
+            call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
+            if reservation is None:
+                return None
+            if _move(call.connection, reserve_key, RELEASED):
+                for sku, quantity in _by_sku(reservation.lines):
+                    call.connection.execute(_PUT_BACK, {"of_sku": sku, "quantity": quantity})
+            return reservation
+
+        return await self._switchboard.put_through(Operation.RELEASE, reserve_key, put_back)
+
+    async def commit(self, reserve_key: str) -> CommitReceipt:
+        """Raises ValueError if nothing is reserved under the key."""
+
+        def ship(call: Call) -> CommitReceipt:
+            reservation = _find(call, reserve_key)
+            call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
+            if reservation is None:
+                raise ValueError(f"nothing was reserved under {reserve_key}")
+            if _move(call.connection, reserve_key, COMMITTED):
+                for sku, quantity in _by_sku(reservation.lines):
+                    call.connection.execute(_SHIP, {"of_sku": sku, "quantity": quantity})
+            return CommitReceipt(reservation_id=reservation.reservation_id)
+
+        return await self._switchboard.put_through(Operation.COMMIT, reserve_key, ship)
+
+    def _take(self, connection: Connection, sku: str, quantity: int) -> None:
+        """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
+        taken = {"of_sku": sku, "quantity": quantity}
+        if connection.execute(_TAKE, taken).rowcount:
+            return
+        if not self._strict_stock:
+            found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
+            connection.execute(insert_unless_there(connection, stock), _shelf(sku, found))
+            if connection.execute(_TAKE, taken).rowcount:
+                return
+        raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
+
+
+# Made once: to put a statement together costs more than to carry it out.
+_QUANTITY = bindparam("quantity", type_=BigInteger)
+_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
+_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
+    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+)
+_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
+_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
+_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
+_LEAVE_RESERVED = (
+    update(reservations)
+    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
+    .values(state=bindparam("new_state"))
+)
+
+
+def _shelf(sku: str, found: int) -> dict[str, str | int]:
+    return {"sku": sku, "initial": found, "on_hand": found, "reserved": 0, "shipped": 0}
+
+
+def _find(call: Call, key: str) -> Reservation | None:
+    row = call.connection.execute(_RESERVATION, {"key": key}).first()
+    return None if row is None else Reservation(reservation_id=row.reservation_id, lines=row.lines)
+
+
+def _move(connection: Connection, key: str, state: str) -> bool:
+    """Whether the reservation goes to `state` now. Raises ValueError if it is in the other final state."""
+    if connection.execute(_LEAVE_RESERVED, {"of_key": key, "new_state": state}).rowcount:
+        return True
+    current = connection.execute(_RESERVATION, {"key": key}).one().state
+    if current != state:
+        raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
+    return False
+
+
+def _by_sku(lines: Iterable[OrderLine]) -> list[tuple[str, int]]:
+    quantities: Counter[str] = Counter()
+    for line in lines:
+        quantities[line.sku] += line.quantity
+    return sorted(quantities.items())

@@ -1,0 +1,68 @@
+"""The simulated outside world in one piece, and its statement of accounts."""
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from order_system.domain.gateways import (
+    ChargeEntry,
+    NoticeEntry,
+    ReservationEntry,
+    ShipmentEntry,
+    Statement,
+    StockEntry,
+)
+from order_system.domain.messages import NoticeKind
+from order_system.gateways.simulated.carrier import SimulatedCarrier
+from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates
+from order_system.gateways.simulated.mailer import SimulatedMailer
+from order_system.gateways.simulated.payment import SimulatedPaymentGateway
+from order_system.gateways.simulated.switchboard import Switchboard
+from order_system.gateways.simulated.tables import charges, notices, refunds, reservations, shipments, stock
+from order_system.gateways.simulated.warehouse import SimulatedWarehouse
+from order_system.infra.database import Database, OverDatabase, reads
+
+
+class SimulatedWorld(OverDatabase):
+    """A payment gateway, a warehouse, a carrier and a mailer that keep their books in `database`.
+
+    `latency` is the least and the most time that a call takes, in seconds. With `strict_stock` only goods
+    that `warehouse.receive` has taken in exist; otherwise unknown SKUs are in plentiful stock.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        faults: FaultRates = NO_FAULTS,
+        seed: int = 0,
+        latency: tuple[float, float] = (0.0, 0.0),
+        strict_stock: bool = False,
+    ) -> None:
+        super().__init__(database)
+        switchboard = Switchboard(database, faults=faults, seed=seed, latency=latency)
+        self.payments = SimulatedPaymentGateway(switchboard)
+        self.warehouse = SimulatedWarehouse(switchboard, strict_stock=strict_stock)
+        self.carrier = SimulatedCarrier(switchboard)
+        self.mailer = SimulatedMailer(switchboard)
+
+    @reads
+    def statement(self, tx: Connection) -> Statement:
+        """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
+        refunded = func.coalesce(refunds.c.amount, 0).label("refunded")
+        all_charges = select(charges.c.key, charges.c.amount, refunded).outerjoin_from(charges, refunds)
+        labels = select(shipments).where(shipments.c.label_id.is_not(None))
+        return Statement(
+            charges=tuple(ChargeEntry(row.key, row.amount, row.refunded) for row in tx.execute(all_charges)),
+            reservations=tuple(
+                ReservationEntry(
+                    row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)
+                )
+                for row in tx.execute(select(reservations))
+            ),
+            shipments=tuple(ShipmentEntry(row.label_key, row.state) for row in tx.execute(labels)),
+            notices=tuple(NoticeEntry(row.key, NoticeKind(row.kind)) for row in tx.execute(select(notices))),
+            stock=tuple(
+                StockEntry(row.sku, row.initial, row.on_hand, row.reserved, row.shipped)
+                for row in tx.execute(select(stock))
+            ),
+        )

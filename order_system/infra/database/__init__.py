@@ -1,0 +1,5 @@
+"""Transactions over SQLite or PostgreSQL, and the migrations of our tables."""
+
+from order_system.infra.database.transactions import Database, OverDatabase, UtcDateTime, reads, writes
+
+__all__ = ["Database", "OverDatabase", "UtcDateTime", "reads", "writes"]

@@ -1,0 +1,89 @@
+"""How we connect to SQLite and to PostgreSQL, and what waiting may cure where that fails."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine
+
+from order_system.domain.errors import DatabaseUnready
+from order_system.infra import policy
+
+READ_ONLY = "order_read_only"
+"""The execution option of SQLite's transactions that do not write."""
+
+POSTGRES_CONNECTIONS = 15
+"""Of one process, for reading and as many for writing; a transaction that waits for a row keeps its own."""
+
+MAY_PASS = (
+    "Connection refused",
+    "connection timeout expired",
+    "failed to resolve host",
+    "No route to host",
+    "Network is unreachable",
+    "Connection reset by peer",
+    "server closed the connection unexpectedly",
+    "the database system is",  # starting up, shutting down, in recovery
+    "too many clients already",
+    "remaining connection slots",
+    "database is locked",
+)
+"""Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
+password, say, which no waiting cures."""
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise DatabaseUnready(f"the folder {folder} cannot be made: {failure.strerror}") from failure
+
+
+def postgresql(url: URL) -> Engine:
+    gone = int(policy.DATABASE_GONE.total_seconds())
+    waits = {
+        "connect_timeout": int(policy.DATABASE_CONNECT.total_seconds()),
+        # Of a server that has gone without a word a thread is told by the system, or it would wait for hours.
+        "keepalives_idle": gone // 3,
+        "keepalives_interval": gone // 3,
+        "keepalives_count": 2,
+        "tcp_user_timeout": gone * 1000,
+    }
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        pool_size=POSTGRES_CONNECTIONS,
+        max_overflow=POSTGRES_CONNECTIONS,
+        connect_args={name: value for name, value in waits.items() if name not in url.query},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        # A caller can give up, its thread cannot: waiting for one row for ever, they would all be taken.
+        busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
+        dbapi_connection.execute(f"SET lock_timeout = {busy}")
+        dbapi_connection.commit()
+
+    return engine
+
+
+def sqlite(url: URL) -> Engine:
+    engine = create_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = dbapi_connection.cursor()
+        busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
+        # synchronous=FULL: what the book has recorded survives a power cut, as Temporal's history does.
+        for pragma in (f"busy_timeout={busy}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        read_only = connection.get_execution_options().get(READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,218 @@
+"""One door to SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
+
+A transaction is a plain function: `await database.write(work, ...)` has a thread carry out `work(tx, ...)`
+from BEGIN to COMMIT, and returns its answer. So a transaction takes one trip to a thread, and not one for
+each statement. Once begun it ends whole; a caller who gives up meanwhile does not hear how. A class over a
+database says the same of a method by `@writes` or `@reads`: its callers await it, and leave out `tx`.
+
+SQLite has one writer: one thread of ours, where writers queue in order, since SQLite's own waiting polls with
+growing pauses; other processes are waited for up to `policy.DATABASE_BUSY`, as a row of PostgreSQL's is. It
+takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that began as a reader and then writes can be
+refused half-way.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial, wraps
+from pathlib import Path
+from threading import Event
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import DateTime, Dialect
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import TypeDecorator
+
+from order_system.domain.errors import DatabaseUnreachable, DatabaseUnready
+from order_system.infra.database import engines as database_engines
+from order_system.infra.database.engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+READERS = 4
+"""Threads for reading from SQLite: as many long reads as may go on beside each other."""
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC on every back end; SQLite itself would drop the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """Transactions on one database. `write` and `read` commit at the end, and roll back on error."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and self.url.database:
+            database_engines.make_folder(Path(self.url.database).parent)
+        connect = database_engines.sqlite if self.is_sqlite else database_engines.postgresql
+        self._engine = connect(self.url)
+        # A consistent snapshot for the length of a read: SQLite has one anyhow.
+        snapshot = {READ_ONLY: True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading_engine = self._engine.execution_options(**snapshot)
+        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else POSTGRES_CONNECTIONS, "database-write")
+        self._readers = ThreadPoolExecutor(
+            READERS if self.is_sqlite else POSTGRES_CONNECTIONS, "database-read"
+        )
+
+    async def write(
+        self,
+        work: Callable[Concatenate[Connection, P], Answer],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> Answer:
+        return await self._on_a_thread(
+            self._writers, lambda gone: _transact(self._engine, gone, work, *arguments, **named)
+        )
+
+    async def read(
+        self,
+        work: Callable[Concatenate[Connection, P], Answer],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> Answer:
+        """A consistent snapshot for the length of `work`."""
+        return await self._on_a_thread(
+            self._readers, lambda gone: _transact(self._reading_engine, gone, work, *arguments, **named)
+        )
+
+    async def _on_a_thread(
+        self, threads: ThreadPoolExecutor, transaction: Callable[[Event], Answer]
+    ) -> Answer:
+        gone = Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, transaction, gone)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date. Idempotent; safe with several processes at once."""
+        await self.write(_upgrade)
+
+    async def prepare(self) -> None:
+        """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
+        may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
+        if waiting may help."""
+        try:
+            up_to_date = await self.read(_is_up_to_date)
+            if not up_to_date and self.is_sqlite:
+                await self.migrate()
+        except SQLAlchemyError as failure:
+            cause = getattr(failure, "orig", None) or failure
+            shown = self.url.render_as_string(hide_password=True)
+            reason = " ".join(str(cause).split())
+            if any(sign in reason for sign in MAY_PASS):
+                raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
+            raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
+        except CommandError as failure:
+            raise DatabaseUnready(
+                f"the database is of a newer version than this program: {failure}"
+            ) from failure
+        if not up_to_date and not self.is_sqlite:
+            raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
+
+    async def dispose(self) -> None:
+        """Wait for what has begun, and close the connections."""
+        for threads in (self._writers, self._readers):
+            await asyncio.to_thread(threads.shutdown)
+        self._engine.dispose()
+
+
+class OverDatabase:
+    """Whose methods may be marked `@writes` and `@reads`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+
+Owner = TypeVar("Owner", bound=OverDatabase)
+
+
+def writes(
+    method: Callable[Concatenate[Owner, Connection, P], Answer],
+) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
+    """The method is one transaction that writes."""
+
+    @wraps(method)
+    async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
+        return await self.database.write(partial(method, self), *arguments, **named)
+
+    return transaction
+
+
+def reads(
+    method: Callable[Concatenate[Owner, Connection, P], Answer],
+) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
+    """The method is one transaction that only reads, and sees one consistent snapshot."""
+
+    @wraps(method)
+    async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
+        return await self.database.read(partial(method, self), *arguments, **named)
+
+    return transaction
+
+
+def _transact(
+    engine: Engine,
+    gone: Event,
+    work: Callable[Concatenate[Connection, P], Answer],
+    /,
+    *arguments: P.args,
+    **named: P.kwargs,
+) -> Answer:
+    """`gone` is set when the caller gives up. Before SQLite lets us in, nothing was asked for."""
+    with engine.begin() as tx:
+        if gone.is_set():
+            raise CancelledError
+        return work(tx, *arguments, **named)
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(_alembic(connection), "head")
+
+
+def _is_up_to_date(connection: Connection) -> bool:
+    scripts = ScriptDirectory.from_config(_alembic(connection))
+    current = MigrationContext.configure(connection).get_current_heads()
+    scripts.get_revisions(current)  # raises CommandError for one that only a newer program knows
+    return set(current) == set(scripts.get_heads())

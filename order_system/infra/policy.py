@@ -1,0 +1,91 @@
+"""Every time-out and limit of processes, of the database, and of calls to the server. Those of workflows and
+activities are in `domain/policy.py`."""
+
+from datetime import timedelta
+
+WORKER_DRAIN = timedelta(seconds=15)
+"""On SIGTERM: longer than EFFECT_ATTEMPT, so that no effect is interrupted between claim and record."""
+
+PROCESSES_LIMIT = 64
+"""Worker processes under one supervisor: a slip of the finger must not bring the machine down."""
+
+PROCESS_SETTLED = timedelta(seconds=30)
+"""A worker process that lived shorter than this died at once. One that lived longer is replaced at once."""
+
+PROCESS_AGAIN = timedelta(milliseconds=500)
+
+PROCESS_AGAIN_LIMIT = timedelta(seconds=30)
+"""The pause before a process that died at once is started again; doubled each time it does so in a row, up to
+the limit. Nothing gives up: whatever is wrong may be mended while we wait."""
+
+PROCESS_ENDS = timedelta(seconds=25)
+"""How long a worker process that was told to end may take before it is killed. Longer than WORKER_DRAIN, as
+it takes leave of server and database, too; shorter than what docker-compose.yml grants the container."""
+
+CONNECT = timedelta(seconds=5)
+"""How long a command waits for the Temporal server before it says that there is none."""
+
+CONNECT_AGAIN = timedelta(seconds=2)
+"""The pause of a worker that waits for its server or its database."""
+
+DATABASE_CONNECT = timedelta(seconds=5)
+"""How long PostgreSQL may take to accept a connection: shorter than EFFECT_ATTEMPT. The URL's own
+`connect_timeout` wins. The driver takes two seconds at least."""
+
+DATABASE_GONE = timedelta(seconds=15)
+"""A connection to PostgreSQL on which nothing has been acknowledged for so long is taken for dead, and who
+waits on it is told. The URL's own `keepalives_...` and `tcp_user_timeout` win."""
+
+SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
+"""How long a worker waits until the server has taken up search attributes that it has just registered."""
+
+RPC = timedelta(seconds=10)
+"""One call from a client to the server."""
+
+QUERY = timedelta(seconds=5)
+"""A query needs a worker; without one the answer comes from server and book alone."""
+
+ANSWER = timedelta(seconds=15)
+"""How long a person's answer may wait to be heard, and again to be carried out: that includes an attempt
+under way, which is not interrupted. Without a worker it is not heard."""
+
+WORKER_SEEN = timedelta(seconds=1)
+"""How long after its first request for work the server tells of a worker, at most."""
+
+POLLED_WITHIN = timedelta(minutes=2)
+"""A worker that has asked for work so lately is there: its long poll takes a minute."""
+
+WAITING_ASKED = timedelta(seconds=2)
+"""How long a list of orders waits for the server's word about which of them wait for a person."""
+
+WATCH_POLL = timedelta(milliseconds=250)
+"""How often a live view asks for the progress of what it shows."""
+
+LAST_BREATH = timedelta(milliseconds=100)
+"""What a short client program waits before it ends: the SDK's threads must be done with Python by then."""
+
+EMBEDDED_START = timedelta(seconds=30)
+
+EMBEDDED_STOP = timedelta(seconds=10)
+"""How long the embedded server may take to answer, and to stop before it is killed."""
+
+EMBEDDED_POLL = timedelta(milliseconds=50)
+"""How often to look whether the embedded server answers, or whether its other users have left."""
+
+DATABASE_BUSY = timedelta(seconds=5)
+"""How long a transaction waits for another one before it fails: on SQLite for the one writer, on PostgreSQL
+for a row. Shorter than EFFECT_ATTEMPT: the thread of a caller who has given up is soon free again."""
+
+ORDERS_PER_LOOK = 200
+"""Orders of a batch that are looked up on the server and in the book by one query each."""
+
+ORDERS_PER_COUNT = 5_000
+"""Orders of a batch that are counted by one query to the book."""
+
+WATCH_AT_ONCE = 20
+"""Orders that a live view asks about at once, of however many it shows."""
+
+
+def watch_pause(orders: int) -> float:
+    """Seconds between two looks at this many orders: a live view must not load the server it watches."""
+    return max(WATCH_POLL.total_seconds(), orders * 0.02)

@@ -1,0 +1,174 @@
+"""What can be set from outside, all of it `ORDER_...`. The environment is read here and nowhere else, but
+for the connection to Temporal, which the SDK reads in the ecosystem's own way (`connection.py`)."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from order_system.domain.errors import InvalidSettings
+from order_system.domain.ids import TASK_QUEUE
+from order_system.infra.web_keys import WebKey, parse_keys
+
+PREFIX = "ORDER_"
+DRIVERS = ("sqlite", "postgresql+psycopg")
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """One field a variable: `data_dir` is ORDER_DATA_DIR. Descriptions are the cure in error messages."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        Path(".data"), description="a folder for the SQLite files and the embedded Temporal server"
+    )
+    database_url: str | None = Field(
+        None, repr=False, description="a SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/orders"
+    )
+    task_queue: str = Field(
+        TASK_QUEUE,
+        min_length=1,
+        max_length=1000,
+        description="the name of the task queue that workers and clients share",
+    )
+    faults: str = Field("default", description="`none`, `default`, or the path of a file with fault rates")
+    fault_seed: int = Field(3, description="a whole number (the same one replays the same faults)")
+    latency_min: Seconds = Field(
+        0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"
+    )
+    latency_max: Seconds = Field(0.3, description="the seconds that a simulated call lasts at most, e.g. 0.3")
+    strict_stock: bool = Field(
+        False,
+        description="true or false (whether the simulated warehouse refuses SKUs that it was not given)",
+    )
+    file_roots: Annotated[tuple[str, ...], NoDecode] = Field(
+        (".",),
+        description="folders and object store URLs, separated by commas, below which order files are read",
+    )
+    reconcile_every: int = Field(
+        60,
+        ge=0,
+        le=86_400,
+        description="the seconds between two runs of the reconciler; 0 for none on schedule",
+    )
+    ui_url: str = Field(
+        "http://localhost:8233",
+        pattern="^https?://",
+        description="where Temporal's Web UI is, for links, e.g. http://localhost:8233",
+    )
+    web_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="the address that `serve` binds to; without ORDER_WEB_KEYS a loopback one",
+    )
+    web_port: int = Field(8080, ge=0, le=65_535, description="the port of `serve`; 0 for any that is free")
+    web_keys: Annotated[tuple[WebKey, ...] | None, NoDecode] = Field(
+        None,
+        repr=False,
+        description="keys for pages and API, separated by commas: viewer:SECRET, operator:SECRET or "
+        "operator@NAME:SECRET; without any, `serve` answers on loopback alone, and to everybody there",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="json, console or auto (console on a terminal, else json)"
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level_in_capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_driver(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("not a SQLAlchemy URL") from None
+        if url.drivername not in DRIVERS:
+            raise ValueError(f"the driver {url.drivername!r} is neither {' nor '.join(DRIVERS)}")
+        if url.drivername == "sqlite" and (not url.database or ":memory:" in url.database):
+            raise ValueError("it names no file, and each thread would have a database in memory of its own")
+        return value
+
+    @field_validator("file_roots", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        roots = tuple(root for part in value.split(",") if (root := part.strip()))
+        if not roots:
+            raise ValueError("names no folder")
+        return roots
+
+    @field_validator("web_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        return parse_keys(value) if isinstance(value, str) else value
+
+    @field_validator("faults")
+    @classmethod
+    def _known_faults(cls, value: str) -> str:
+        if value not in ("none", "default") and not Path(value).is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @model_validator(mode="after")
+    def _latencies_in_order(self) -> "Settings":
+        if self.latency_min > self.latency_max:
+            raise ValueError(
+                f"{PREFIX}LATENCY_MIN={self.latency_min} is above {PREFIX}LATENCY_MAX={self.latency_max}: "
+                "set both, or neither for the defaults"
+            )
+        return self
+
+    @property
+    def uploads(self) -> Path:
+        """Where `serve` puts the files that are uploaded to it."""
+        return self.data_dir / "uploads"
+
+    @property
+    def readable_roots(self) -> tuple[str, ...]:
+        """Below which batches read their files: first the uploads, whose folder may well be a hidden one."""
+        return (str(self.uploads), *self.file_roots)
+
+    @property
+    def database(self) -> str:
+        """The URL to open, password included: `database_url`, or else a SQLite file in `data_dir`."""
+        if self.database_url is not None:
+            return self.database_url
+        file = URL.create("sqlite", database=str(self.data_dir / "orders.db"))
+        return file.render_as_string(hide_password=False)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The environment's settings; `overrides` (field names) win, as command line options do.
+
+    Raises InvalidSettings: one line that names the variable, what is wrong with it, and the cure.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as invalid:
+        raise InvalidSettings("; ".join(_explain(problem) for problem in invalid.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return reason
+    name = str(problem["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"there is no setting named {name}"
+    # A database URL may hold a password, and a key is one, so their values are not repeated.
+    given = "" if name in ("database_url", "web_keys") else f"={problem['input']}"
+    return f"{PREFIX}{name.upper()}{given}: {reason}. It takes {field.description}; unset it for the default."

@@ -1,0 +1,126 @@
+"""Keeps several worker processes running, since one Python process keeps one core busy at most.
+
+A process that ends is started again; one that dies at once again and again, after growing pauses. Told to
+stop, the supervisor has all of them drain. A process that refuses its settings ends the whole: the others
+have the same ones.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from order_system.domain.errors import WorkerRefused
+from order_system.infra import policy
+from order_system.infra.supervised import SupervisedProcess
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
+    """Run `command` in so many processes until `stop` is set; then end them all.
+
+    Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
+    refused, once all have ended.
+    """
+    return await _Supervisor(command, stop).run(processes)
+
+
+class Pauses:
+    """How long to wait before one process is started again: depends on how long it and its predecessors
+    lived."""
+
+    def __init__(self) -> None:
+        self._next = policy.PROCESS_AGAIN
+
+    def after(self, lived: timedelta) -> timedelta:
+        if lived >= policy.PROCESS_SETTLED:
+            self._next = policy.PROCESS_AGAIN
+            return timedelta(0)
+        pause = self._next
+        self._next = min(2 * pause, policy.PROCESS_AGAIN_LIMIT)
+        return pause
+
+
+class _Supervisor:
+    def __init__(self, command: Sequence[str], stop: asyncio.Event) -> None:
+        self._command = command
+        self._stop = stop
+        self._refusals: list[str] = []
+        self._clean = True
+
+    async def run(self, processes: int) -> bool:
+        log.info("supervisor started", processes=processes)
+        async with asyncio.TaskGroup() as group:
+            for number in range(1, processes + 1):
+                group.create_task(self._keep_running(number))
+            await self._stop.wait()
+            log.info("draining: each process finishes what it runs, and takes nothing new")
+        if self._refusals:
+            raise WorkerRefused(self._refusals[0])
+        log.info("supervisor stopped", clean=self._clean)
+        return self._clean
+
+    async def _keep_running(self, number: int) -> None:
+        pauses = Pauses()
+        while not self._stop.is_set():
+            born = time.monotonic()
+            end = await self._live(number)
+            if self._stop.is_set():
+                return
+            lived = timedelta(seconds=time.monotonic() - born)
+            pause = pauses.after(lived)
+            log.warning(
+                "worker process ended unasked; starting it again",
+                process=number,
+                **end,
+                lived_seconds=round(lived.total_seconds(), 1),
+                again_in_seconds=pause.total_seconds(),
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause.total_seconds())
+
+    async def _live(self, number: int) -> dict[str, Any]:
+        """From the start of a process to its end, of which this tells for a log line."""
+        try:
+            process = await SupervisedProcess.start(self._command, number)
+        except OSError as failure:
+            return {"reason": f"it cannot be started: {failure.strerror}"}
+        log.info("worker process started", process=number, pid=process.pid)
+        killed = not await self._ended_by_itself(process) and not await self._ends(process)
+        end = await process.end()
+        if end.refusal is not None:
+            self._refusals.append(end.refusal)
+            self._stop.set()
+        # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
+        elif self._stop.is_set() and end.exit_code not in (0, -signal.SIGTERM):
+            what = "did not end when told to, and was killed" if killed else "died while it drained"
+            log.error(f"worker process {what}", process=number, pid=process.pid, **end.told)
+            self._clean = False
+        return {"pid": process.pid, **end.told}
+
+    async def _ended_by_itself(self, process: SupervisedProcess) -> bool:
+        """False as soon as we are told to stop, if that is earlier."""
+        ended = asyncio.create_task(process.ended())
+        told = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+            return ended.done()
+        finally:
+            for waiting in (ended, told):
+                waiting.cancel()
+
+    async def _ends(self, process: SupervisedProcess) -> bool:
+        """Tell it to. False if it does not, and has to be killed."""
+        process.send(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.ended(), policy.PROCESS_ENDS.total_seconds())
+        except TimeoutError:
+            process.send(signal.SIGKILL)
+            return False
+        return True

@@ -1,0 +1,116 @@
+"""To a Temporal server, in the ecosystem's own way: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API keys and
+the profiles of `temporal.toml` mean here what they mean to Temporal's own tools."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain.errors import (
+    InvalidSettings,
+    OrderSystemError,
+    ServerUnreachable,
+)
+from order_system.infra import policy
+
+DEFAULT_ADDRESS = "localhost:7233"
+_NOBODY_THERE = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,  # by the connection, as it closed: we cancel no call
+)
+CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
+
+
+async def connect(address: str | None = None, namespace: str = "default") -> Client:
+    """A client for the server that the environment names; or for `address`, if there is one, which then
+    is a server of our own on this machine and needs neither TLS nor a key.
+
+    Raises InvalidSettings, and ServerUnreachable within policy.CONNECT.
+    """
+    if address is not None:
+        profile = ClientConnectConfig(target_host=address, namespace=namespace)
+    else:
+        profile = _profile_from_environment()
+    target = profile.setdefault("target_host", DEFAULT_ADDRESS)
+    try:
+        async with asyncio.timeout(policy.CONNECT.total_seconds()):
+            return await Client.connect(**profile, data_converter=data_converter)
+    except ValueError as invalid:
+        raise InvalidSettings(
+            f"The server's address {target!r} (TEMPORAL_ADDRESS, temporal.toml): {invalid}. Write host:port."
+        ) from None
+    except TimeoutError:
+        waited = f"{policy.CONNECT.total_seconds():g} seconds"
+        raise ServerUnreachable(f"No Temporal server answers at {target} within {waited}. {CURE}") from None
+    except RuntimeError as failure:
+        # The SDK has no narrower type for this; the message is all there is to tell the causes apart.
+        raise ServerUnreachable(
+            f"No Temporal server answers at {target} ({_brief(str(failure))}). {CURE}"
+        ) from failure
+
+
+def has_gone(error: RPCError) -> bool:
+    """Whether a call failed because nobody is there, and not because the server said no."""
+    if error.status is RPCStatusCode.UNKNOWN:
+        return "transport error" in error.message  # so the SDK tells of a connection that broke
+    return error.status in _NOBODY_THERE
+
+
+def _profile_from_environment() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, OSError, UnicodeDecodeError) as invalid:
+        # A syntax error is drawn over several lines, with the place in the first and the cause in the last.
+        told = ", ".join(line for line in str(invalid).splitlines() if line and "|" not in line)
+        raise InvalidSettings(
+            f"Temporal's configuration: {told}. Mend temporal.toml (or the file that TEMPORAL_CONFIG_FILE "
+            "names) or the TEMPORAL_... variables."
+        ) from None
+
+
+def _brief(failure: str) -> str:
+    """The SDK prints Rust structures; people need the one part of them that says what happened."""
+    for sign, meaning in (
+        ("Connection refused", "connection refused"),
+        ("dns error", "no such host"),
+        ("Unauthenticated", "it refuses our credentials"),
+        ("PermissionDenied", "it refuses our credentials"),
+        ("certificate", "TLS: the certificate is not accepted"),
+    ):
+        if sign in failure:
+            return meaning
+    return failure.removeprefix("Failed client connect: ")[:200]
+
+
+_SHARED = PydanticPayloadConverter()
+
+
+class ModelPayloadConverter(CompositePayloadConverter):
+    """Models travel as JSON, by pydantic: what the SDK's `pydantic_data_converter` does, for less. The SDK
+    makes a converter anew for each workflow; this one shares what those have in common."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.converters = _SHARED.converters
+
+
+data_converter = DataConverter(payload_converter_class=ModelPayloadConverter)
+
+
+@asynccontextmanager
+async def reaching_server() -> AsyncGenerator[None]:
+    """No caller sees a gRPC error."""
+    try:
+        yield
+    except RPCError as error:
+        if has_gone(error):
+            raise ServerUnreachable("the Temporal server does not answer") from error
+        # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
+        cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""
+        raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error

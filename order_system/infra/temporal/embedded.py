@@ -1,0 +1,208 @@
+"""The embedded Temporal server: a real server for one machine, shared by all commands on one data folder.
+
+Whoever comes first starts it and owns it; whoever comes later becomes a client of it. Two lock files say who
+is who, since the kernel drops a lock with the process that held it, however that ended:
+
+- `temporal.lock`, exclusive: a server runs on this folder. Its owner holds it, and the server inherits it.
+- `temporal.users`, shared: somebody uses a server that another process owns. The owner waits until it can
+  take this one exclusively before it stops the server.
+
+`temporal.json` tells clients the address. It counts only while the lock is held and the server answers, so
+one that a crash has left behind misleads nobody.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
+from order_system.domain.search_attributes import KINDS
+from order_system.infra import policy
+from order_system.infra.temporal.embedded_process import (
+    NAMESPACE,
+    ServerOptions,
+    ServerProcess,
+    answers,
+    log_file,
+    start_server,
+)
+
+DEFAULT_PORT = 7233
+DEFAULT_UI_PORT = 8233
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class ServerState(BaseModel):
+    address: str
+    ui_url: str | None
+
+
+class EmbeddedServer:
+    """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`.
+
+    Entering raises InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server
+    within policy.EMBEDDED_START. Leaving stops the server if we own it and nobody else uses it any more.
+    """
+
+    namespace = NAMESPACE
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = DEFAULT_PORT,
+        ui_port: int = DEFAULT_UI_PORT,
+        headless: bool = False,
+        search_attributes: Mapping[str, str] = KINDS,
+    ) -> None:
+        """`port` and `ui_port` are wishes: another port if it is taken, and with 0 any free one.
+
+        `search_attributes` (name: `Keyword`, `Int`...), by default those of our orders, are known from the
+        first moment in a new folder; registering them later, or in a folder with history, takes the server
+        some seconds.
+        """
+        self._data_dir = data_dir.absolute()
+        self._options = ServerOptions(self._data_dir, port, ui_port, headless, search_attributes)
+        self._state_file = self._data_dir / "temporal.json"
+        self._lock: int | None = None
+        self._users: int | None = None
+        self._process: ServerProcess | None = None
+        self._state: ServerState | None = None
+
+    @property
+    def address(self) -> str:
+        return self._running.address
+
+    @property
+    def ui_url(self) -> str | None:
+        """None if the server was started without its Web UI."""
+        return self._running.ui_url
+
+    @property
+    def owned(self) -> bool:
+        """Whether this process started the server, and will stop it."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the server, if we own it."""
+        return self._process.process.pid if self._process else None
+
+    @property
+    def _running(self) -> ServerState:
+        if self._state is None:
+            raise RuntimeError("the embedded server is used outside of its `async with` block")
+        return self._state
+
+    async def __aenter__(self) -> Self:
+        self._make_folder()
+        deadline = asyncio.get_running_loop().time() + policy.EMBEDDED_START.total_seconds()
+        try:
+            while not (await self._own() or await self._join()):
+                if asyncio.get_running_loop().time() > deadline:
+                    raise EmbeddedServerFailed(
+                        f"Another process runs an embedded Temporal server in {self._data_dir}, "
+                        f"but it does not answer. See {log_file(self._data_dir)}."
+                    )
+                await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
+        except BaseException:
+            if self._process is not None:
+                await self._process.stop()
+            self._unlock()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._process is not None:
+                await self._stop(self._process)
+        finally:
+            self._unlock()
+
+    def _make_folder(self) -> None:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            os.close(self._open("temporal.lock"))
+        except OSError as refused:
+            raise InvalidSettings(
+                f"ORDER_DATA_DIR={self._data_dir}: {refused.strerror}. Name a folder that you may write to."
+            ) from None
+
+    async def _own(self) -> bool:
+        """Start the server, unless one runs on this folder."""
+        self._lock = self._try_lock("temporal.lock", fcntl.LOCK_EX)
+        if self._lock is None:
+            return False
+        self._state_file.unlink(missing_ok=True)
+        self._process = await start_server(self._options, self._lock)
+        self._state = ServerState(address=self._process.address, ui_url=self._process.ui_url)
+        complete = self._state_file.with_suffix(".new")
+        complete.write_text(self._state.model_dump_json())
+        complete.replace(self._state_file)
+        return True
+
+    async def _join(self) -> bool:
+        """Become a client, unless the owner is still starting the server or already stopping it."""
+        self._users = self._try_lock("temporal.users", fcntl.LOCK_SH)
+        if self._users is None:
+            return False
+        try:
+            state = ServerState.model_validate_json(self._state_file.read_text())
+        except (OSError, ValidationError):
+            state = None
+        if state is not None and await answers(state.address):
+            self._state = state
+            return True
+        os.close(self._users)
+        self._users = None
+        return False
+
+    async def _stop(self, process: ServerProcess) -> None:
+        try:
+            await self._until_nobody_else_uses_it()
+        finally:  # a Ctrl-C ends the wait
+            self._state_file.unlink(missing_ok=True)
+            await process.stop()
+
+    async def _until_nobody_else_uses_it(self) -> None:
+        """Holds `temporal.users` afterwards, so that nobody joins a server that is being stopped."""
+        told = False
+        while (users := self._try_lock("temporal.users", fcntl.LOCK_EX)) is None:
+            if not told:
+                log.warning(
+                    "waiting: other commands still use this embedded server, which stops with us; "
+                    "Ctrl-C stops it now",
+                    server=self.address,
+                )
+                told = True
+            await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
+        self._users = users
+
+    def _try_lock(self, name: str, kind: int) -> int | None:
+        """A file descriptor that holds the lock until it is closed; None if somebody else is in the way."""
+        descriptor = self._open(name)
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _open(self, name: str) -> int:
+        return os.open(self._data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _unlock(self) -> None:
+        for descriptor in (self._users, self._lock):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._users = self._lock = None

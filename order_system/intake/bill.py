@@ -1,0 +1,116 @@
+"""What an order costs: the part of the order document that money depends on, and whether it adds up."""
+
+from collections.abc import Iterator
+from typing import Annotated, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from order_system.domain import money
+from order_system.domain.card_numbers import REFUSAL, holds_card_number
+from order_system.intake.documents import Place
+from order_system.intake.fields import Amount, Currency, Quantity, Sku
+
+MAX_LINES = 200
+
+
+class Form(BaseModel):
+    """Strict: no field is unknown, and none is converted."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_card_number_as_key(cls, document: object) -> object:
+        """Checked before all else, since pydantic names unknown fields in its errors."""
+        keys = list(cast("dict[object, object]", document)) if isinstance(document, dict) else []
+        if holds_card_number(keys):
+            raise ValueError(REFUSAL)
+        return cast("object", document)
+
+
+class LineForm(Form):
+    sku: Annotated[Sku, Field(description="Each SKU once in an order.", examples=["LAPTOP-789"])]
+    quantity: Annotated[Quantity, Field(examples=[1])]
+    unit_price: Annotated[Amount, Field(description="In quotes; 0 for a gift.", examples=["999.99"])]
+
+
+class Bill(Form):
+    """The part of an order that money depends on. On its own it overlooks the rest of the document, so
+    that sums can be checked, and told, although an e-mail address is wrong."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    currency: Annotated[Currency, Field(description="ISO 4217, in circulation.", examples=["USD"])]
+    lines: Annotated[list[LineForm], Field(min_length=1, max_length=MAX_LINES)]
+    shipping_fee: Annotated[Amount | None, Field(examples=["0.00"])] = None
+    tax: Annotated[Amount | None, Field(examples=["0.00"])] = None
+    discount: Annotated[Amount | None, Field(description="Subtracted.", examples=["0.00"])] = None
+    total: Annotated[
+        Amount | None,
+        Field(
+            description="lines + shipping_fee + tax - discount; checked when given.",
+            examples=["1059.97"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        problems = [*self._repeated_skus(), *self._unfit_amounts()] or [*self._wrong_sums()]
+        if problems:
+            raise ValidationError.from_exception_data(
+                type(self).__name__,
+                [
+                    InitErrorDetails(
+                        type="value_error", loc=place, input=None, ctx={"error": ValueError(message)}
+                    )
+                    for place, message in problems
+                ],
+            )
+        return self
+
+    def _repeated_skus(self) -> Iterator[tuple[Place, str]]:
+        first: dict[str, int] = {}
+        for index, line in enumerate(self.lines):
+            if first.setdefault(line.sku, index) != index:
+                cure = f"merge it into lines[{first[line.sku]}], which has the same SKU"
+                yield ("lines", index, "sku"), cure
+
+    def _unfit_amounts(self) -> Iterator[tuple[Place, str]]:
+        amounts: list[tuple[Place, str | None]] = [
+            *((("lines", index, "unit_price"), line.unit_price) for index, line in enumerate(self.lines)),
+            (("shipping_fee",), self.shipping_fee),
+            (("tax",), self.tax),
+            (("discount",), self.discount),
+            (("total",), self.total),
+        ]
+        for place, amount in amounts:
+            try:
+                self.minor(amount)
+            except money.InvalidAmount as error:
+                yield place, str(error)
+
+    def _wrong_sums(self) -> Iterator[tuple[Place, str]]:
+        lines = sum(line.quantity * self.minor(line.unit_price) for line in self.lines)
+        fee, tax, discount = self.minor(self.shipping_fee), self.minor(self.tax), self.minor(self.discount)
+        total = lines + fee + tax - discount
+        if total < 0:
+            yield ("discount",), f"must not exceed the rest of the order, {self._show(lines + fee + tax)}"
+        elif total == 0:
+            # Every order begins with a charge, and payment gateways refuse one of nothing.
+            yield ("total",), "must be more than zero: there is nothing to charge"
+        elif total > money.MAX_AMOUNT:
+            yield ("total",), f"must not exceed {self._show(money.MAX_AMOUNT)}"
+        elif self.total is not None and self.minor(self.total) != total:
+            parts = f"lines {self._show(lines)} + shipping_fee {self._show(fee)} + tax {self._show(tax)}"
+            yield (
+                ("total",),
+                f"must be {self._show(total)}: {parts} - discount {self._show(discount)}",
+            )
+
+    def minor(self, amount: str | None) -> int:
+        """An amount of this bill in minor units; one that was left out is 0."""
+        return 0 if amount is None else money.parse_amount(amount, self.currency)
+
+    def _show(self, minor: int) -> str:
+        return money.format_amount(minor, self.currency)

@@ -1,0 +1,114 @@
+"""The kinds of field that an order document is made of, each with its rule. `form.py` puts them
+together; messages name the rule and never repeat what was given."""
+
+import re
+import unicodedata
+from functools import cache
+from typing import Annotated
+
+from babel.core import Locale
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from order_system.domain import durations, ids, money, policy
+from order_system.domain.card_numbers import REFUSAL, holds_card_number
+
+MAX_QUANTITY = 10_000
+
+ORDER_ID_PATTERN = f"^{ids.ORDER_ID.pattern}$"
+PRINTABLE_PATTERN = "^[!-~]+$"
+EMAIL_PATTERN = r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$"
+CURRENCY_PATTERN = "^[A-Z]{3}$"
+COUNTRY_PATTERN = "^[A-Z]{2}$"
+HOLD_PATTERN = f"^{durations.DURATION_PATTERN}$"
+
+RULES = {
+    ORDER_ID_PATTERN: "must be 1 to 64 ASCII letters, digits, '.', '_', '-', the first a letter or digit",
+    PRINTABLE_PATTERN: "must be printable ASCII without spaces, and not empty",
+    EMAIL_PATTERN: "must be an e-mail address such as ada@example.com",
+    CURRENCY_PATTERN: "must be an ISO 4217 code of three capital letters, such as USD",
+    HOLD_PATTERN: "must be a whole number and one of s, m, h, d, such as 15m or 2h",
+    COUNTRY_PATTERN: "must be an ISO 3166-1 code of two capital letters, such as US",
+}
+"""What a text that does not match a pattern is told."""
+
+# Names that CLDR has for what is no country, and codes that ISO 3166-1 only reserves.
+_NO_COUNTRIES = frozenset(
+    ("AC", "CP", "CQ", "DG", "EA", "IC", "TA", "EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
+)
+_JOINERS = "\u200c\u200d"  # invisible, yet part of how Persian and Indian names are spelt
+
+
+@cache
+def countries() -> frozenset[str]:
+    """ISO 3166-1 alpha-2, and XK, by which carriers know Kosovo."""
+    codes = (str(code) for code in Locale("en").territories)
+    return frozenset(code for code in codes if re.fullmatch(r"[A-Z]{2}", code)) - _NO_COUNTRIES
+
+
+def _without_card_number(text: str) -> str:
+    if holds_card_number(text):
+        raise ValueError(REFUSAL)
+    return text
+
+
+def _readable(text: str) -> str:
+    """A terminal and a log line show what is stored: nothing that hides, breaks lines or turns text round."""
+    for char in text:
+        kind = unicodedata.category(char)
+        if kind in ("Cc", "Cs", "Co", "Zl", "Zp") or (kind == "Cf" and char not in _JOINERS):
+            raise ValueError("must not hold line breaks, control characters or invisible ones")
+    return text
+
+
+def _known_country(code: str) -> str:
+    if code not in countries():
+        raise ValueError("is not the code of a country")
+    return code
+
+
+def _circulating(code: str) -> str:
+    if code not in money.circulating_currencies():
+        raise ValueError("is not the code of a currency in circulation")
+    return code
+
+
+def _not_a_number(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError('must be decimal text in quotes, such as "29.99": numbers lose digits on the way')
+    return value
+
+
+def _short_enough(text: str) -> str:
+    if durations.parse_duration(text) > policy.HOLD_LIMIT:
+        raise ValueError(f"must be at most {durations.duration_text(policy.HOLD_LIMIT)}")
+    return text
+
+
+CARD_FREE = AfterValidator(_without_card_number)
+READABLE = AfterValidator(_readable)
+
+OrderId = Annotated[str, StringConstraints(pattern=ORDER_ID_PATTERN), CARD_FREE]
+Sku = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=64), CARD_FREE]
+PaymentToken = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=255), CARD_FREE]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254), READABLE, CARD_FREE
+]
+LabelLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), READABLE, CARD_FREE
+]
+"""One line of an address label."""
+OptionalLabelLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=100), READABLE, CARD_FREE
+]
+"""May be empty, since some countries have no regions and some no postal codes; but it must be said."""
+Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), AfterValidator(_known_country)]
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_circulating)]
+Hold = Annotated[str, StringConstraints(pattern=HOLD_PATTERN), AfterValidator(_short_enough)]
+Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+Amount = Annotated[
+    str,
+    BeforeValidator(_not_a_number),
+    AfterValidator(money.check_decimal_text),
+    Field(json_schema_extra={"pattern": f"^{money.AMOUNT_PATTERN}$"}),
+]
+"""Decimal text. Whether it suits the currency is seen where both are known."""

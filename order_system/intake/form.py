@@ -1,0 +1,112 @@
+"""The order document that people and shops hand in: the strict door in front of `domain.order.Order`.
+
+Amounts are decimal text in quotes; no JSON number is taken for one, since `30` may mean dollars or cents,
+and `29.99` is no longer exact once read. Unknown fields are refused at every level, so that a misspelt
+`dicount` cannot pass for an order without one.
+
+`reader.py` is the way in. Whoever validates these models directly must not show pydantic's errors to
+anybody: their `input` holds what was refused, and that may be a card number.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from order_system.domain import money
+from order_system.domain.durations import duration_text, parse_duration
+from order_system.domain.order import Address, Customer, Order, OrderLine
+from order_system.intake.bill import Bill, Form
+from order_system.intake.fields import (
+    Country,
+    Email,
+    Hold,
+    LabelLine,
+    OptionalLabelLine,
+    OrderId,
+    PaymentToken,
+)
+
+
+class CustomerForm(Form):
+    name: Annotated[LabelLine, Field(examples=["Ada"])]
+    email: Annotated[Email, Field(examples=["ada@example.com"])]
+
+
+class AddressForm(Form):
+    street: Annotated[LabelLine, Field(examples=["1 Main St"])]
+    city: Annotated[LabelLine, Field(examples=["Portland"])]
+    region: Annotated[OptionalLabelLine, Field(description='State or province; "" if none.', examples=["OR"])]
+    postal_code: Annotated[
+        OptionalLabelLine, Field(description='"" if the country has none.', examples=["97201"])
+    ]
+    country: Annotated[Country, Field(description="ISO 3166-1 alpha-2, capitals.", examples=["US"])]
+
+
+class OrderForm(Bill):
+    """An order as it is handed in. It is right in itself once it exists: shapes, sums and all."""
+
+    model_config = ConfigDict(extra="forbid", title="Order")
+
+    order_id: Annotated[OrderId, Field(description="Yours; one order for ever.", examples=["ORDER-001"])]
+    customer: CustomerForm
+    payment_method: Annotated[
+        PaymentToken,
+        Field(description="A token of the payment gateway, never a card number.", examples=["pm_card_ok"]),
+    ]
+    shipping_address: AddressForm
+    hold_on_failure: Annotated[
+        Hold | None,
+        Field(
+            description="How long to wait for a person when a step has failed for good, before the order is "
+            "undone: 90s, 15m, 2h, 3d; at most 30d. Undone at once if left out.",
+            examples=["2h"],
+        ),
+    ] = None
+
+    def to_order(self) -> Order:
+        return Order(
+            order_id=self.order_id,
+            currency=self.currency,
+            customer=Customer(**self.customer.model_dump()),
+            payment_method=self.payment_method,
+            shipping_address=Address(**self.shipping_address.model_dump()),
+            lines=tuple(
+                OrderLine(sku=line.sku, quantity=line.quantity, unit_price=self.minor(line.unit_price))
+                for line in self.lines
+            ),
+            shipping_fee=self.minor(self.shipping_fee),
+            tax=self.minor(self.tax),
+            discount=self.minor(self.discount),
+            hold_on_failure=parse_duration(self.hold_on_failure) if self.hold_on_failure else None,
+        )
+
+
+def order_document(order: Order) -> dict[str, Any]:
+    """The document of an order, complete and in one spelling. Reverses `OrderForm.to_order`."""
+
+    def text(minor: int) -> str:
+        return money.decimal_text(minor, order.currency)
+
+    hold = order.hold_on_failure
+    return {
+        "order_id": order.order_id,
+        "currency": order.currency,
+        "customer": order.customer.model_dump(),
+        "payment_method": order.payment_method,
+        "shipping_address": order.shipping_address.model_dump(),
+        "lines": [{**line.model_dump(), "unit_price": text(line.unit_price)} for line in order.lines],
+        "shipping_fee": text(order.shipping_fee),
+        "tax": text(order.tax),
+        "discount": text(order.discount),
+        "total": text(order.total),
+        **({"hold_on_failure": duration_text(hold)} if hold else {}),
+    }
+
+
+def order_schema() -> dict[str, Any]:
+    """JSON Schema of what a file may hold: one order, or an array of them. It says all that a schema
+    can; sums, repeated SKUs and card numbers are left to `reader.py`."""
+    schema: dict[str, Any] = TypeAdapter[Any](
+        OrderForm | Annotated[list[OrderForm], Field(min_length=1)]
+    ).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Orders", **schema}

@@ -1,0 +1,259 @@
+"""What a program may ask of the order system: submit, status, watch, cancel. The command line and the
+pages are thin over this."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain import search_attributes
+from order_system.domain.book import OrderBook, SubmissionStatus
+from order_system.domain.errors import OrderConflict, ServerUnreachable
+from order_system.domain.ids import FINGERPRINT, check_order_id, order_workflow_id
+from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.domain.order import Order
+from order_system.domain.progress import OrderProgress
+from order_system.infra import policy
+from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import reaching_server
+from order_system.orders.child import Child, Parent, state_called
+from order_system.orders.relatives import Relatives
+from order_system.orders.status import OrderStatusReader, closed_in_book
+from workflows.order import OrderFulfillmentWorkflow
+
+_STARTED_BY = "started_by"
+
+
+class Submitted(StrEnum):
+    STARTED = "started"
+    RUNNING = "already running"
+    FULFILLED = "already fulfilled"
+
+
+@dataclass(frozen=True)
+class Submission:
+    order_id: str
+    how: Submitted
+
+
+class CancelVerdict(StrEnum):
+    UNDONE = "undone"
+    TOO_LATE = "too late"
+    ALREADY_CLOSED = "already closed"
+    FIRST_FAILED = "it was failing already"
+    STILL_UNDOING = "still being undone"
+
+
+_VERDICTS = {
+    OrderStatus.FULFILLED: CancelVerdict.TOO_LATE,
+    OrderStatus.FAILED: CancelVerdict.FIRST_FAILED,
+    OrderStatus.NEEDS_ATTENTION: CancelVerdict.STILL_UNDOING,
+    OrderStatus.TERMINATED: CancelVerdict.ALREADY_CLOSED,
+}
+"""What a cancel came to, by how the order ended; else it was undone."""
+
+
+class OrderClient:
+    """Over a Temporal client and the order book. Every method raises ServerUnreachable if the server
+    cannot be reached."""
+
+    def __init__(self, temporal: Client, book: OrderBook, *, task_queue: str) -> None:
+        self._temporal = temporal
+        self._book = book
+        self._task_queue = task_queue
+        self._status = OrderStatusReader(temporal, book)
+        self._relatives = Relatives(temporal, book)
+
+    async def submit(self, order: Order) -> Submission:
+        """Start the order, or find it. Safe to repeat: never a second charge.
+
+        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated:
+        it runs again, as a new submission. Raises OrderConflict for other content under a live or
+        fulfilled ID.
+        """
+        if await self._fulfilled_before(order):
+            return Submission(order.order_id, Submitted.FULFILLED)
+        ours = uuid.uuid4().hex
+        async with reaching_server():
+            try:
+                handle = await self._temporal.start_workflow(
+                    OrderFulfillmentWorkflow.run,
+                    order,
+                    id=order_workflow_id(order.order_id),
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    memo={FINGERPRINT: order.fingerprint(), _STARTED_BY: ours},
+                    static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
+                    search_attributes=search_attributes.of_new_order(order.order_id),
+                    rpc_timeout=policy.RPC,
+                )
+            except WorkflowAlreadyStartedError:
+                return await self._completed_meanwhile(order)
+            memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
+        _refuse_other_content(order, memo)
+        started = memo.get(_STARTED_BY) == ours
+        return Submission(order.order_id, Submitted.STARTED if started else Submitted.RUNNING)
+
+    async def check_conflict(self, order: Order) -> None:
+        """Raises the OrderConflict that `submit` would raise as things stand now. Starts nothing."""
+        if await self._fulfilled_before(order):
+            return
+        async with reaching_server():
+            try:
+                running = await self._order(order.order_id).describe(rpc_timeout=policy.RPC)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return
+            if running.status is WorkflowExecutionStatus.RUNNING:
+                _refuse_other_content(order, await running.memo())
+
+    async def status(self, order_id: str) -> OrderProgress:
+        """The order document, from the workflow while Temporal has it, else from the book.
+
+        Raises UnknownOrder.
+        """
+        check_order_id(order_id)
+        async with reaching_server():
+            return await self._status.read(order_id)
+
+    async def status_or_record(self, order_id: str) -> OrderProgress:
+        """As `status`; where no server answers, the book's record of an order that is closed.
+
+        Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
+        try:
+            return await self.status(order_id)
+        except ServerUnreachable:
+            recorded = await closed_in_book(self._book, order_id)
+            if recorded is None:
+                raise
+            return recorded
+
+    async def outcome(self, order_id: str) -> OrderOutcome | None:
+        """What a fulfilled order came to; kept for ever in the book."""
+        return await self._book.outcome(order_id)
+
+    async def watch(self, order_ids: Sequence[str]) -> AsyncGenerator[dict[str, OrderProgress]]:
+        """Documents of all these orders, again and again, until each is closed or waits for a person."""
+        seen: dict[str, OrderProgress] = {}
+        pending = list(order_ids)
+        places = asyncio.Semaphore(policy.WATCH_AT_ONCE)
+
+        async def one(order_id: str) -> OrderProgress:
+            async with places:
+                return await self.status(order_id)
+
+        while True:
+            for progress in await asyncio.gather(*map(one, pending)):
+                seen[progress.order_id] = progress
+            pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
+            yield {order_id: seen[order_id] for order_id in order_ids}
+            if not pending:
+                return
+            await asyncio.sleep(policy.watch_pause(len(pending)))
+
+    async def cancel(self, order_id: str) -> tuple[CancelVerdict, OrderProgress]:
+        """Ask for a cancel and wait for the verdict. A stuck undo is not waited for. Raises UnknownOrder."""
+        before = await self.status(order_id)
+        if before.closed:
+            return CancelVerdict.ALREADY_CLOSED, before
+        async with reaching_server():
+            if not await _request_cancel(self._order(order_id)):
+                return CancelVerdict.ALREADY_CLOSED, await self.status(order_id)
+        after = await self._watch_undone(order_id)
+        return _VERDICTS.get(after.status, CancelVerdict.UNDONE), after
+
+    async def _watch_undone(self, order_id: str) -> OrderProgress:
+        """Until it is closed or an undo is stuck. An order that is still held has not heard of the cancel."""
+        while True:
+            seen = [documents[order_id] async for documents in self.watch([order_id])]
+            if seen[-1].held_until is None:
+                return seen[-1]
+            await asyncio.sleep(policy.watch_pause(1))
+
+    async def known_order_ids(self, prefix: str) -> set[str]:
+        """Of the orders in the book or on the server, those whose ID starts with `prefix`."""
+        known = set(await self._book.order_ids(prefix))
+        start = visibility.quoted(order_workflow_id(prefix))
+        async with reaching_server():
+            async for execution in self._temporal.list_workflows(
+                f"WorkflowId STARTS_WITH {start}", rpc_timeout=policy.RPC
+            ):
+                known.add(execution.id.removeprefix(order_workflow_id("")))
+        return known
+
+    # --- finding ---------------------------------------------------------------------------------
+
+    async def children(
+        self, parent_id: str, status: str | None = None, *, earlier: bool = False
+    ) -> AsyncGenerator[Child]:
+        """What the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
+
+        `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
+        terminated, timed_out. Only the children of the parent's newest start, unless those of its `earlier`
+        ones are asked for too. Of a batch: its orders as they stand now, skipped ones among them. Visibility
+        is eventually consistent: what has changed within the last moments may not show yet.
+
+        Raises UnknownWorkflow, and InvalidUsage for a status that is none.
+        """
+        state = None if status is None else state_called(status)
+        async with reaching_server():
+            async for child in self._relatives.children(parent_id, state, earlier=earlier):
+                yield child
+
+    async def parent(self, name: str) -> Parent | None:
+        """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None
+        if nobody's child. Raises UnknownWorkflow."""
+        async with reaching_server():
+            return await self._relatives.parent(name)
+
+    async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:
+        """Those of the orders that the book knows, and as what: one query for them all. A look-up that fails
+        raises what the database raises; it never reads as "nothing exists"."""
+        return {order_id: known.status for order_id, known in (await self._book.find(order_ids)).items()}
+
+    def _order(self, order_id: str) -> WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]:
+        return self._temporal.get_workflow_handle_for(
+            OrderFulfillmentWorkflow.run, order_workflow_id(order_id)
+        )
+
+    async def _fulfilled_before(self, order: Order) -> bool:
+        known = (await self._book.find([order.order_id])).get(order.order_id)
+        if known is None or known.status is not SubmissionStatus.FULFILLED:
+            return False
+        if known.ref.fingerprint != order.fingerprint():
+            raise OrderConflict(f"{order.order_id} has been fulfilled with other content")
+        return True
+
+    async def _completed_meanwhile(self, order: Order) -> Submission:
+        """The server has it as completed: the book must say so too by now."""
+        if await self._fulfilled_before(order):
+            return Submission(order.order_id, Submitted.FULFILLED)
+        raise OrderConflict(
+            f"{order.order_id} is completed on the server but not in this order book: "
+            "is ORDER_DATABASE_URL or ORDER_DATA_DIR the one that its worker used?"
+        )
+
+
+async def _request_cancel(order: WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]) -> bool:
+    """False if it closed before the request came."""
+    try:
+        await order.cancel(rpc_timeout=policy.RPC)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    description = await order.describe(rpc_timeout=policy.RPC)
+    return description.status is not WorkflowExecutionStatus.TERMINATED
+
+
+def _refuse_other_content(order: Order, memo: Mapping[str, object]) -> None:
+    if memo.get(FINGERPRINT) != order.fingerprint():
+        raise OrderConflict(f"{order.order_id} is running with other content; it was left as it is")

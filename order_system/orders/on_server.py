@@ -1,0 +1,60 @@
+"""An order's workflow as the server knows it: whether it is open, and with what content."""
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain.ids import FINGERPRINT, order_workflow_id
+from order_system.domain.reconciliation import CurrentRun
+from order_system.infra import policy
+
+
+class TemporalOrderRuns:
+    """`domain.reconciliation.OrderRuns` over a Temporal client."""
+
+    def __init__(self, temporal: Client) -> None:
+        self._temporal = temporal
+
+    async def current_run(self, order_id: str) -> CurrentRun | None:
+        # The bare call: the SDK's own model refuses a workflow whose state is newer than itself.
+        request = DescribeWorkflowExecutionRequest(
+            namespace=self._temporal.namespace,
+            execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
+        )
+        try:
+            answer = await self._temporal.workflow_service.describe_workflow_execution(
+                request, timeout=policy.RPC
+            )
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error):
+                return None
+            raise
+        info = answer.workflow_execution_info
+        return CurrentRun(
+            submission=info.first_run_id or info.execution.run_id, is_open=not info.HasField("close_time")
+        )
+
+
+def _is_about_the_namespace(error: RPCError) -> bool:
+    """A namespace that is not there is no word about any order in it."""
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+
+
+class ContentsOnServer:
+    """`domain.batch.OrderContents`, by the memo of the workflow, which is there at once: the book hears of a
+    submission only when its payment opens it. Raises the SDK's RPCError when the server fails."""
+
+    def __init__(self, temporal: Client) -> None:
+        self._temporal = temporal
+
+    async def fingerprint(self, order_id: str) -> str | None:
+        handle = self._temporal.get_workflow_handle(order_workflow_id(order_id))
+        try:
+            newest = await handle.describe(rpc_timeout=policy.RPC)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return str((await newest.memo()).get(FINGERPRINT, ""))

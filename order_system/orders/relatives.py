@@ -1,0 +1,290 @@
+"""Who started which workflow: the children of a batch or an order, and the parent of an order or a step.
+
+The server finds children by `ParentWorkflowId`, which holds for every run of a parent's ID. What people mean
+are those of its newest start; so only these are listed, through continuing as new and through a reset, and
+older ones on request, marked as such. The orders of a batch come from the book, page by page: it knows also
+those that the batch skipped, since another start runs them or has fulfilled them, and those that Temporal
+has forgotten. How they stand, the server is asked, and the book where the server has nothing more.
+
+Nothing is held in memory but a page.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.domain.errors import UnknownWorkflow
+from order_system.domain.ids import Step, is_order_id, order_workflow_id, step_workflow_id
+from order_system.domain.progress import StepState
+from order_system.infra import policy
+from order_system.infra.temporal import visibility
+from order_system.orders.child import Child, Parent, StartedBy, WorkflowState
+from order_system.orders.status import steps_in_book
+from workflows.inventory import InventoryWorkflow
+from workflows.notification import NotificationWorkflow
+from workflows.order import OrderFulfillmentWorkflow
+from workflows.payment import PaymentWorkflow
+from workflows.shipping import ShippingWorkflow
+
+_STEP_TYPES = {
+    Step.PAYMENT: PaymentWorkflow,
+    Step.INVENTORY: InventoryWorkflow,
+    Step.SHIPPING: ShippingWorkflow,
+    Step.NOTIFICATION: NotificationWorkflow,
+}
+
+
+_ON_SERVER = {
+    WorkflowState.RUNNING: WorkflowExecutionStatus.RUNNING,
+    WorkflowState.COMPLETED: WorkflowExecutionStatus.COMPLETED,
+    WorkflowState.FAILED: WorkflowExecutionStatus.FAILED,
+    WorkflowState.CANCELLED: WorkflowExecutionStatus.CANCELED,
+    WorkflowState.TERMINATED: WorkflowExecutionStatus.TERMINATED,
+    WorkflowState.TIMED_OUT: WorkflowExecutionStatus.TIMED_OUT,
+}
+_STATE = {status: state for state, status in _ON_SERVER.items()}
+_IN_QUERIES = {WorkflowState.CANCELLED: "Canceled", WorkflowState.TIMED_OUT: "TimedOut"}
+_IN_BOOK = {
+    SubmissionStatus.FULFILLED: WorkflowState.COMPLETED,
+    SubmissionStatus.FAILED: WorkflowState.FAILED,
+    SubmissionStatus.CANCELLED: WorkflowState.CANCELLED,
+    SubmissionStatus.TERMINATED: WorkflowState.TERMINATED,
+    # Of an order that the server no longer has: its workflow is gone before it closed.
+    SubmissionStatus.OPEN: WorkflowState.TERMINATED,
+}
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The newest start of a parent."""
+
+    workflow_id: str
+    run: str
+    """`first_execution_run_id`."""
+    since: datetime | None
+    """When; None if server and book have forgotten it, so that no child is told apart by its age."""
+
+    def of(self, parent_id: str | None, started_at: datetime) -> StartedBy:
+        if parent_id != self.workflow_id:
+            return StartedBy.ELSEWHERE
+        if self.since is not None and started_at < self.since:
+            return StartedBy.EARLIER_START
+        return StartedBy.THIS_START
+
+
+class Relatives:
+    """Raises UnknownWorkflow, and the SDK's RPCError when the server fails."""
+
+    def __init__(self, temporal: Client, book: OrderBook) -> None:
+        self._temporal = temporal
+        self._book = book
+
+    # --- downwards -------------------------------------------------------------------------------
+
+    async def children(
+        self, parent_id: str, state: WorkflowState | None, *, earlier: bool
+    ) -> AsyncGenerator[Child]:
+        described = await self._describe(parent_id)
+        start = await self._newest_start(parent_id, described)
+        if start is None:
+            async for child in self._steps_in_book(parent_id):
+                if state in (None, child.state):
+                    yield child
+            return
+        is_batch = False
+        async for child in self._orders_of_batch(start):
+            is_batch = True
+            if state in (None, child.state):
+                yield child
+        if not is_batch:
+            since = visibility.started_since(start.since) if start.since else None
+            async for child in self._visible(start, state, since):
+                yield child
+        if earlier and start.since is not None:
+            async for child in self._visible(start, state, visibility.started_before(start.since)):
+                yield child
+
+    async def _newest_start(
+        self, parent_id: str, described: WorkflowExecutionDescription | None
+    ) -> _Start | None:
+        """None if the server has no such workflow and the book no such batch."""
+        if described is None:
+            in_book = await self._book.batch_run(parent_id)
+            return in_book and _Start(parent_id, in_book.run, in_book.started_at)
+        run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
+        first = described if run == described.run_id else await self._describe(parent_id, run)
+        if first is not None:
+            return _Start(parent_id, run, first.start_time)
+        # A batch that has continued as new for longer than the server remembers.
+        in_book = await self._book.batch_run(parent_id, run)
+        return _Start(parent_id, run, in_book.started_at if in_book else None)
+
+    async def _visible(
+        self, start: _Start, state: WorkflowState | None, when: str | None
+    ) -> AsyncGenerator[Child]:
+        wanted = f"ExecutionStatus = '{_IN_QUERIES.get(state, state.capitalize())}'" if state else None
+        query = visibility.all_of(
+            visibility.children_of(start.workflow_id), visibility.NEWEST_RUNS, wanted, when
+        )
+        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
+            yield _as_child(execution, start)
+
+    # --- the orders of a batch -------------------------------------------------------------------
+
+    async def _orders_of_batch(self, start: _Start) -> AsyncGenerator[Child]:
+        """Nothing if it is no batch, or not in this book."""
+        after = ""
+        while True:
+            order_ids = await self._book.orders_of(
+                start.workflow_id, start.run, after=after, limit=policy.ORDERS_PER_LOOK
+            )
+            if not order_ids:
+                return
+            # The server first: what it does not have any more, the book has by then.
+            on_server = await self._newest_on_server(order_ids)
+            in_book = await self._book.find(order_ids)
+            unseen = [
+                order_id
+                for order_id, record in in_book.items()
+                if record.status is SubmissionStatus.OPEN and order_workflow_id(order_id) not in on_server
+            ]
+            on_server |= await self._not_visible_yet(unseen)
+            for order_id in order_ids:
+                execution = on_server.get(order_workflow_id(order_id))
+                record = in_book.get(order_id)
+                if execution is not None:
+                    yield _as_order(execution, record, start)
+                elif record is not None:
+                    yield _order_in_book(record, start)
+            after = order_ids[-1]
+
+    async def _newest_on_server(self, order_ids: Sequence[str]) -> dict[str, WorkflowExecution]:
+        query = visibility.all_of(
+            visibility.with_ids(map(order_workflow_id, order_ids)), visibility.NEWEST_RUNS
+        )
+        newest: dict[str, WorkflowExecution] = {}
+        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
+            rival = newest.get(execution.id)
+            if rival is None or _age(execution) > _age(rival):
+                newest[execution.id] = execution
+        return newest
+
+    async def _not_visible_yet(self, order_ids: Sequence[str]) -> dict[str, WorkflowExecution]:
+        """Open in the book and unseen: just started, or gone. Only a description tells for sure."""
+        places = asyncio.Semaphore(policy.WATCH_AT_ONCE)
+
+        async def look(order_id: str) -> WorkflowExecutionDescription | None:
+            async with places:
+                return await self._describe(order_workflow_id(order_id))
+
+        found = await asyncio.gather(*map(look, order_ids))
+        return {execution.id: execution for execution in found if execution is not None}
+
+    # --- when only the book remembers ------------------------------------------------------------
+
+    async def _steps_in_book(self, parent_id: str) -> AsyncGenerator[Child]:
+        order_id = parent_id.removeprefix(order_workflow_id(""))
+        record = None
+        if order_id != parent_id and is_order_id(order_id):
+            record = (await self._book.find([order_id])).get(order_id)
+        if record is None:
+            raise _unknown(parent_id)
+        for step in steps_in_book(order_id, await self._book.journal(record.ref)):
+            if step.status is not StepState.SKIPPED:
+                yield Child(
+                    workflow_id=step.workflow_id,
+                    run_id=None,
+                    type=_STEP_TYPES[step.step].__name__,
+                    state=WorkflowState(step.status),
+                    started_at=step.started_at,
+                    closed_at=step.closed_at,
+                    started_by=StartedBy.THIS_START,
+                    forgotten=True,
+                )
+
+    # --- upwards ---------------------------------------------------------------------------------
+
+    async def parent(self, name: str) -> Parent | None:
+        """`name` is a workflow ID or, if there is no such workflow, an order ID."""
+        for workflow_id in (name, order_workflow_id(name)):
+            described = await self._describe(workflow_id)
+            if described is not None:
+                if described.parent_id is None:
+                    return None
+                return Parent(described.parent_id, described.parent_run_id)
+        return await self._parent_in_book(name)
+
+    async def _parent_in_book(self, name: str) -> Parent | None:
+        children = {order_workflow_id(name): name, name: name.removeprefix(order_workflow_id(""))}
+        orders = {order_id for order_id in children.values() if is_order_id(order_id)}
+        for record in (await self._book.find(sorted(orders))).values():
+            return None if record.ref.batch is None else Parent(record.ref.batch, None)
+        for step in Step:
+            order_id = name.removeprefix(step_workflow_id(step, ""))
+            if order_id != name and is_order_id(order_id):
+                record = (await self._book.find([order_id])).get(order_id)
+                if record is not None:
+                    return Parent(order_workflow_id(order_id), record.ref.submission)
+        raise _unknown(name)
+
+    async def _describe(
+        self, workflow_id: str, run_id: str | None = None
+    ) -> WorkflowExecutionDescription | None:
+        handle = self._temporal.get_workflow_handle(workflow_id, run_id=run_id)
+        try:
+            return await handle.describe(rpc_timeout=policy.RPC)
+        except RPCError as error:
+            # The server takes no empty ID and no very long one: then there is no such workflow either.
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+                return None
+            raise
+
+
+def _unknown(name: str) -> UnknownWorkflow:
+    return UnknownWorkflow(
+        f"there is no workflow {name[:100]!r}, neither on the server nor in the book; "
+        "an order's is order-<ORDER_ID>, a batch's batch-<NAME>"
+    )
+
+
+def _age(execution: WorkflowExecution) -> tuple[datetime, bool]:
+    return execution.start_time, execution.close_time is None
+
+
+def _as_child(execution: WorkflowExecution, start: _Start) -> Child:
+    return Child(
+        workflow_id=execution.id,
+        run_id=execution.run_id,
+        type=execution.workflow_type,
+        state=_STATE.get(execution.status or WorkflowExecutionStatus.RUNNING, WorkflowState.RUNNING),
+        started_at=execution.start_time,
+        closed_at=execution.close_time,
+        started_by=start.of(execution.parent_id, execution.start_time),
+    )
+
+
+def _as_order(execution: WorkflowExecution, record: SubmissionRecord | None, start: _Start) -> Child:
+    """As `status` has it: of one ended from outside the book knows whether the parcel went."""
+    child = _as_child(execution, start)
+    fulfilled = record is not None and record.status is SubmissionStatus.FULFILLED
+    if fulfilled and child.state is not WorkflowState.RUNNING:
+        return child.model_copy(update={"state": WorkflowState.COMPLETED})
+    return child
+
+
+def _order_in_book(record: SubmissionRecord, start: _Start) -> Child:
+    return Child(
+        workflow_id=order_workflow_id(record.ref.order_id),
+        run_id=record.ref.submission,
+        type=OrderFulfillmentWorkflow.__name__,
+        state=_IN_BOOK[record.status],
+        started_at=record.opened_at,
+        closed_at=record.closed_at,
+        started_by=start.of(record.ref.batch, record.opened_at),
+        forgotten=True,
+    )

@@ -1,0 +1,82 @@
+"""How long each step takes, and how often it is retried, fails and is undone, from the order book."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import datetime
+
+from order_system.domain.ids import Step
+from order_system.domain.listing import OrderListing, StepRun
+from order_system.domain.order import Wire
+from order_system.domain.progress import Timestamp
+
+SUBMISSIONS_LOOKED_AT = 5_000
+"""The newest: enough for any distribution, and few enough for a page that renews itself."""
+
+_E12 = (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
+"""IEC 60063: round numbers, each some fifth more than the one before."""
+
+BOUNDS_MS = tuple(digits * 10**power for power in range(5) for digits in _E12)
+"""Upper bounds of the classes that durations are counted in, 10 ms to 820 s; the last class has none."""
+
+
+class StepStatistics(Wire):
+    step: Step
+    runs: int
+    """Of the step, in the submissions that were looked at."""
+    completed: int
+    failed: int
+    retried: int
+    """Runs with an effect that took more than one attempt."""
+    undone: int
+    """Runs with an effect that was reversed, or handled by hand."""
+    median_ms: int | None = None
+    """Of completed runs, from the first claim to the last record; so are the others. None without any."""
+    p90_ms: int | None = None
+    p99_ms: int | None = None
+    longest_ms: int | None = None
+    classes: tuple[int, ...] = ()
+    """Completed runs by duration: up to each of BOUNDS_MS, and above the last."""
+
+
+class StepReport(Wire):
+    since: Timestamp
+    submissions_limit: int = SUBMISSIONS_LOOKED_AT
+    """Only so many submissions, the newest, are looked at."""
+    steps: tuple[StepStatistics, ...]
+    """Each of the four, also those that did not run."""
+
+
+async def report_steps(listing: OrderListing, since: datetime) -> StepReport:
+    """Of orders whose payment began since then."""
+    runs = await listing.step_runs(since, most=SUBMISSIONS_LOOKED_AT)
+    return StepReport(since=since, steps=statistics_of(runs))
+
+
+def statistics_of(runs: Sequence[StepRun]) -> tuple[StepStatistics, ...]:
+    return tuple(_of_step(step, [run for run in runs if run.step is step]) for step in Step)
+
+
+def _of_step(step: Step, runs: Sequence[StepRun]) -> StepStatistics:
+    durations = sorted(run.duration_ms for run in runs if run.duration_ms is not None)
+    classes = [0] * (len(BOUNDS_MS) + 1)
+    for duration in durations:
+        classes[bisect_left(BOUNDS_MS, duration)] += 1
+    return StepStatistics(
+        step=step,
+        runs=len(runs),
+        completed=len(durations),
+        failed=sum(run.failed for run in runs),
+        retried=sum(run.attempts > 1 for run in runs),
+        undone=sum(run.undone for run in runs),
+        median_ms=_quantile(durations, 0.5),
+        p90_ms=_quantile(durations, 0.9),
+        p99_ms=_quantile(durations, 0.99),
+        longest_ms=durations[-1] if durations else None,
+        classes=tuple(classes),
+    )
+
+
+def _quantile(ascending: Sequence[int], part: float) -> int | None:
+    """The smallest value that so large a part does not exceed."""
+    return ascending[max(0, math.ceil(part * len(ascending)) - 1)] if ascending else None

@@ -1,0 +1,67 @@
+"""Submissions that are open in the order book although no workflow is at work on them any more.
+
+Their money and stock are held for nobody. The reconciler settles them; it may be off, or not get through.
+
+The cost: one search on the server for each page of open submissions, and one call for each that it misses.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+
+from order_system.domain import policy
+from order_system.domain.ids import order_workflow_id
+from order_system.domain.order import SubmissionRef
+from order_system.domain.reconciliation import OrderRuns, ReconciliationBook, is_abandoned
+from order_system.infra import policy as infra_policy
+from order_system.infra.temporal import visibility
+
+
+class AbandonedFinder:
+    def __init__(self, temporal: Client, book: ReconciliationBook, runs: OrderRuns) -> None:
+        self._temporal = temporal
+        self._book = book
+        self._runs = runs
+
+    async def found(self, *, older_than: timedelta) -> AsyncGenerator[SubmissionRef]:
+        """In the order of their IDs. Raises the SDK's RPCError when the server fails."""
+        opened_before = datetime.now(UTC) - older_than
+        after: str | None = None
+        while True:
+            page = await self._book.open_submissions(
+                self._temporal.namespace,
+                opened_before=opened_before,
+                after_order=after,
+                limit=policy.RECONCILE_PAGE,
+            )
+            for ref in await self._abandoned(page):
+                yield ref
+            if len(page) < policy.RECONCILE_PAGE:
+                return
+            after = page[-1].order_id
+
+    async def _abandoned(self, page: Sequence[SubmissionRef]) -> list[SubmissionRef]:
+        """A search may be a moment late, so what it does not show is asked for by itself."""
+        running = await self._seen_running(page)
+        unseen = [ref for ref in page if order_workflow_id(ref.order_id) not in running]
+        found: list[SubmissionRef] = []
+        for start in range(0, len(unseen), infra_policy.WATCH_AT_ONCE):
+            some = unseen[start : start + infra_policy.WATCH_AT_ONCE]
+            current = await asyncio.gather(*(self._runs.current_run(ref.order_id) for ref in some))
+            found += [ref for ref, run in zip(some, current, strict=True) if is_abandoned(ref, run)]
+        return found
+
+    async def _seen_running(self, page: Sequence[SubmissionRef]) -> set[str]:
+        if not page:
+            return set()
+        ids = visibility.with_ids(order_workflow_id(ref.order_id) for ref in page)
+        query = visibility.all_of("ExecutionStatus = 'Running'", ids)
+        listed = self._temporal.list_workflows(query, rpc_timeout=infra_policy.RPC)
+        submissions = {(ref.order_id, ref.submission) for ref in page}
+        return {
+            execution.id
+            async for execution in listed
+            if (execution.id.removeprefix(order_workflow_id("")), execution.run_id) in submissions
+        }

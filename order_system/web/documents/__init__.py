@@ -1,0 +1,1 @@
+"""What is answered and drawn: documents of orders, batches, answers and events."""

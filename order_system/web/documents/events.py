@@ -1,0 +1,91 @@
+"""Server-sent events of one order, until it is closed."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from order_system.domain.errors import ServerUnreachable
+from order_system.domain.progress import OrderProgress
+from order_system.web import policy
+from order_system.web.documents.orders import document_of
+from order_system.web.services import Services
+
+MEDIA_TYPE = "text/event-stream"
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {
+        "event": {"enum": ["order", "closed"]},
+        "data": {
+            "type": "string",
+            "description": "JSON: the order document; of `closed`, its ID and status.",
+        },
+    },
+    "required": ["event", "data"],
+}
+
+
+class TooManyListeners(ServerUnreachable):
+    """More would only slow down those that are there."""
+
+
+class Listeners:
+    """How many there are. One for the process."""
+
+    def __init__(self) -> None:
+        self._there = 0
+
+    def check(self) -> None:
+        """Raises TooManyListeners."""
+        if self._there >= policy.EVENTS_AT_ONCE:
+            raise TooManyListeners("too many listen to events just now: read the order now and then instead")
+
+    async def order_events(self, services: Services, order: OrderProgress) -> AsyncGenerator[str]:
+        """`order` with the order document whenever it has changed, and at first; `closed` at the end. A
+        comment when there has been nothing for a while. Before its first piece it raises TooManyListeners:
+        others may have come since `check`."""
+        self.check()
+        self._there += 1
+        try:
+            yield ": listening\n\n"
+            async for event in _events(services, order):
+                yield event
+        finally:
+            self._there -= 1
+
+
+async def _events(services: Services, order: OrderProgress) -> AsyncGenerator[str]:
+    loop = asyncio.get_running_loop()
+    told: str | None = None
+    quiet_since = loop.time()
+    while not services.closing.is_set():
+        content = (await document_of(services, order)).model_dump_json()
+        if content != told:
+            told, quiet_since = content, loop.time()
+            yield _event("order", content)
+        if order.closed:
+            yield _event("closed", json.dumps({"order_id": order.order_id, "status": order.status}))
+            return
+        if loop.time() - quiet_since >= policy.EVENTS_HEARTBEAT.total_seconds():
+            quiet_since = loop.time()
+            yield ": still here\n\n"
+        order = await _next_look(services, order)
+
+
+async def _next_look(services: Services, order: OrderProgress) -> OrderProgress:
+    """After a pause, or at once when the process is told to stop. What cannot be read now may be later."""
+    try:
+        async with asyncio.timeout(policy.EVENTS_POLL.total_seconds()):
+            await services.closing.wait()
+    except TimeoutError:
+        try:
+            return await services.orders.status(order.order_id)
+        except ServerUnreachable:
+            return order
+    return order
+
+
+def _event(name: str, content: str) -> str:
+    """JSON has no line breaks outside of its texts, where they are escaped."""
+    return f"event: {name}\ndata: {content}\n\n"

@@ -1,0 +1,1 @@
+"""What every request passes: who may, how much, how slowly, and which headers the answer gets."""

@@ -1,0 +1,194 @@
+"""Who may. Everything is closed unless it is named in PUBLIC: a route that forgets to ask is closed, too.
+
+A viewer reads; whatever is not read takes an operator. Programs give their key as `Authorization: Bearer`;
+a browser gives it once and has a cookie from then on. Without keys everybody on this machine is an operator,
+and nobody else reaches us; then the Host header is checked, too, since a page from elsewhere can make its
+own name point at this machine.
+
+A browser adds cookies, and the way to this machine, to what any page makes it send. So what acts must come
+from our own pages, unless it brings a key with it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import quote
+
+import structlog
+from fastapi import Depends, HTTPException, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from order_system.infra.web_keys import Role, WebKey, holder_of
+from order_system.web.guards.sessions import COOKIE, Sessions
+from order_system.web.problems import problem_response
+
+log = structlog.stdlib.get_logger(__name__)
+
+PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
+PUBLIC_BELOW = "/static/"
+LOGIN = "/login"
+NO_KEY = "a key is needed: Authorization: Bearer ..."
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Proof(StrEnum):
+    """By what we know who it is."""
+
+    KEY = "key"
+    COOKIE = "cookie"
+    LOOPBACK = "loopback"
+
+
+@dataclass(frozen=True)
+class Caller:
+    role: Role
+    name: str
+    """What is recorded as `who` of an answer that names nobody else."""
+    proof: Proof
+
+    @property
+    def may_act(self) -> bool:
+        return self.role is Role.OPERATOR
+
+
+class Access:
+    def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
+        self._keys = tuple(keys or ())
+        self.sessions = Sessions(self._keys, now)
+
+    @property
+    def is_open(self) -> bool:
+        """There are no keys, and only this machine can reach us."""
+        return not self._keys
+
+    def caller(self, request: HTTPConnection) -> Caller | None:
+        if self.is_open:
+            return Caller(Role.OPERATOR, "operator@localhost", Proof.LOOPBACK)
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            key = holder_of(secret.strip(), self._keys) if scheme.lower() == "bearer" else None
+            return key and Caller(key.role, key.name, Proof.KEY)
+        key = self.sessions.holder(request.cookies.get(COOKIE, ""))
+        return key and Caller(key.role, key.name, Proof.COOKIE)
+
+
+class AccessGuard:
+    """ASGI middleware, in front of every route."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = HTTPConnection(scope)
+        caller = self._access.caller(request)
+        refusal = self._refusal(request, caller)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        if caller is not None and scope["method"] not in SAFE_METHODS:
+            log.info("somebody acts", who=caller.name, method=scope["method"], path=scope["path"])
+        await self._app(scope, receive, send)
+
+    def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
+        # Of the scope, as routes are found: a URL made up with the Host header may have another path.
+        path, method = str(request.scope["path"]), str(request.scope["method"])
+        if self._access.is_open and not is_loopback(_host_named(request)):
+            return problem_response(
+                403, "without keys this answers to the names of this machine alone, such as localhost"
+            )
+        public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
+        if caller is None and not public:
+            return _who_are_you(request)
+        acts = method not in SAFE_METHODS
+        if acts and not came_from_us(request, caller):
+            return problem_response(403, "this request came from another site's page, or may have")
+        if acts and not public and caller is not None and not caller.may_act:
+            return problem_response(403, f"{caller.name} may look, and not act: that takes an operator's key")
+        return None
+
+
+def _who_are_you(request: HTTPConnection) -> Response:
+    path, query = str(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    # A part of a page that renews itself must not be swapped for a login.
+    if path.startswith("/api/") or "hx-request" in request.headers:
+        return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
+    wanted = f"{path}?{query}" if query else path
+    return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", status_code=303)
+
+
+def came_from_us(request: HTTPConnection, caller: Caller | None) -> bool:
+    """Whether a request that acts was made by our own page, or by a program.
+
+    A program brings its key, or on a machine without keys says nothing of where it comes from; a browser
+    always does, and with a cookie it has to."""
+    if caller is not None and caller.proof is Proof.KEY:
+        return True
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return origin == f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+    return caller is not None and caller.proof is Proof.LOOPBACK
+
+
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?")
+
+
+def _host_named(request: HTTPConnection) -> str:
+    """In the Host header, without the port; empty if that is no name of a host."""
+    found = _HOST.fullmatch(request.headers.get("host", ""))
+    return found["name"] if found else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Of a name without its port."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+# --- for routes -----------------------------------------------------------------------------------
+
+bearer = HTTPBearer(
+    auto_error=False, description="A key of ORDER_WEB_KEYS. Where there are none, only loopback is served."
+)
+
+
+def viewer(
+    request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+) -> Caller:
+    """Whoever it is; the guard has made sure that it is somebody. Raises HTTPException for a route that was
+    put where the guard lets everybody through."""
+    caller: Caller | None = request.state.caller
+    if caller is None:
+        raise HTTPException(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+    return caller
+
+
+def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
+    """Raises HTTPException. The guard refuses whatever acts; this is for what reads, and yet is not for
+    viewers."""
+    if not caller.may_act:
+        raise HTTPException(403, f"{caller.name} may look, and not act: that takes an operator's key")
+    return caller
+
+
+Viewer = Annotated[Caller, Depends(viewer)]
+Operator = Annotated[Caller, Depends(operator)]
+"""A route's parameter: `caller: Operator`."""

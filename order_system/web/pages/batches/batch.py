@@ -1,0 +1,154 @@
+"""`/batches/{name}`: one batch, its orders, and what may be done about it."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from order_system.domain.batch import ENDED, BatchCounts
+from order_system.domain.errors import UnknownBatch
+from order_system.domain.listing import BatchOrder, LineStatus, Page
+from order_system.web.api.batch_actions import only_running
+from order_system.web.documents.batches import BatchAction, BatchDocument, read_batch
+from order_system.web.guards.access import Operator
+from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
+from order_system.web.pages.orders.rows import address, chips, row_of_batch
+from order_system.web.pages.visit import Visit, redirect
+from order_system.web.pages.words import counted
+from order_system.web.services import Given, Services
+
+router = APIRouter(prefix="/batches/{name}")
+
+
+@dataclass(frozen=True)
+class May:
+    """What may be done about a batch as it stands."""
+
+    pause: bool
+    resume: bool
+    cancel: bool
+    retry: bool
+
+
+@router.get("")
+async def show(
+    visit: Visit,
+    name: str,
+    status: Annotated[LineStatus | None, Query()] = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    """Raises UnknownBatch, InvalidUsage for what can be no name, ServerUnreachable, InvalidCursor."""
+    services = visit.services
+    progress = await read_batch(services, name)
+    here = f"/batches/{progress.name}"
+    page = await _orders(services, progress, status, cursor)
+    return await visit.page(
+        "batch.html",
+        place="/batches",
+        calm=progress.status in ENDED,
+        batch=progress,
+        link=progress.link,
+        parts=parts_of(progress),
+        headline=headline(progress),
+        pace_words=pace_words(progress),
+        rows_words=rows_words(progress.counts),
+        chips=list(
+            chips(_numbers(progress.counts), progress.counts.valid, path=here, kept={}, chosen=status or "")
+        ),
+        rows=[row_of_batch(order, visit.now) for order in page.rows],
+        chosen_status=status,
+        older=address(here, {"status": status, "cursor": page.next}) if page.next else None,
+        newest=address(here, {"status": status}) if cursor else None,
+        facts=await _facts(services, progress),
+        may=_may(progress),
+    )
+
+
+def _numbers(counts: BatchCounts) -> dict[LineStatus, int]:
+    """By the statuses of its list, which shows each order as it stands now, whoever has run it."""
+    return {
+        LineStatus.RUNNING: counts.running,
+        LineStatus.NEEDS_ATTENTION: counts.needing_attention,
+        LineStatus.FULFILLED: counts.fulfilled + counts.skipped,
+        LineStatus.FAILED: counts.failed,
+        LineStatus.CANCELLED: counts.cancelled,
+        LineStatus.CONFLICT: counts.conflicting,
+        LineStatus.NOT_STARTED: counts.not_started,
+    }
+
+
+def _may(progress: BatchDocument) -> May:
+    actions, counts = progress.actions, progress.counts
+    return May(
+        pause=BatchAction.PAUSE in actions,
+        resume=BatchAction.RESUME in actions,
+        cancel=BatchAction.CANCEL in actions,
+        retry=BatchAction.RETRY in actions and bool(counts.failed or counts.cancelled),
+    )
+
+
+async def _facts(services: Services, progress: BatchDocument) -> list[tuple[str, Any]]:
+    """Names and texts; a moment is given as it is, for the template to tell."""
+    facts: list[tuple[str, Any]] = []
+    with suppress(UnknownBatch):  # one that has just been started is not in the book yet
+        request = (await services.batches.record(progress.name)).request
+        facts.append(("File", PurePosixPath(request.file.url).name))
+        if request.only_failed:
+            facts.append(("Runs", "only what had failed before"))
+    return [
+        *facts,
+        ("Size", f"{progress.bytes_total:,} bytes"),
+        ("Started", progress.started_at),
+        ("Under way at once", f"at most {counted(progress.window, 'order')}"),
+        ("Workflow", progress.workflow_id),
+    ]
+
+
+async def _orders(
+    services: Services, progress: BatchDocument, status: LineStatus | None, cursor: str | None
+) -> Page[BatchOrder]:
+    """Nothing as long as a batch that has just been started is not in the book. Raises InvalidCursor."""
+    try:
+        return await services.lists.batch_orders(progress.name, status, cursor=cursor)
+    except UnknownBatch:
+        return Page((), None)
+
+
+# --- what may be done -----------------------------------------------------------------------------
+
+
+@router.post("/pause")
+async def pause(name: str, services: Given, _caller: Operator) -> Response:
+    async with only_running(services, name):
+        await services.batches.pause(name)
+    return _back(name)
+
+
+@router.post("/resume")
+async def resume(name: str, services: Given, _caller: Operator) -> Response:
+    async with only_running(services, name):
+        await services.batches.resume(name)
+    return _back(name)
+
+
+@router.post("/cancel")
+async def cancel(
+    name: str, services: Given, _caller: Operator, orders_too: Annotated[str, Form()] = ""
+) -> Response:
+    async with only_running(services, name):
+        await services.batches.cancel(name, orders_too=bool(orders_too))
+    return _back(name)
+
+
+@router.post("/retry")
+async def retry(name: str, services: Given, _caller: Operator) -> Response:
+    """What failed, was cancelled or was terminated. Raises UnknownBatch, OrderConflict."""
+    started = await services.batches.retry(name)
+    return _back(name, "batch-started" if started else "batch-running")
+
+
+def _back(name: str, said: str = "batch-told") -> Response:
+    return redirect(f"/batches/{name}", said)

@@ -1,0 +1,63 @@
+"""How far a batch has come, as a bar and in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
+from order_system.domain.durations import in_time
+from order_system.web.pages.words import counted, in_words
+
+_PARTS = ("fulfilled", "skipped", "failed", "cancelled", "needing_attention", "conflicting", "running")
+"""In the order in which they stand in the bar; what is left of it has not been started."""
+_NAMES = {"needing_attention": "need attention", "conflicting": "in conflict", "skipped": "skipped"}
+
+
+@dataclass(frozen=True)
+class Part:
+    look: str
+    x: float
+    """Percent, as the width."""
+    width: float
+    title: str
+
+
+def parts_of(progress: BatchProgress) -> list[Part]:
+    whole = max(1, progress.orders_expected, progress.counts.valid)
+    parts: list[Part] = []
+    x = 0.0
+    for name in _PARTS:
+        number: int = getattr(progress.counts, name)
+        if number:
+            width = 100 * number / whole
+            title = f"{number:,} {_NAMES.get(name, in_words(name))}"
+            parts.append(Part(name, round(x, 3), round(width, 3), title))
+            x += width
+    return parts
+
+
+def headline(progress: BatchProgress) -> str:
+    done, expected = progress.counts.ended, max(progress.orders_expected, progress.counts.valid)
+    about = "" if progress.counts.bytes_read >= progress.bytes_total or progress.status in ENDED else "about "
+    return f"{done:,} of {about}{counted(expected, 'order')} done"
+
+
+def pace_words(progress: BatchProgress) -> str:
+    parts: list[str] = []
+    if progress.orders_a_second:
+        parts.append(f"{progress.orders_a_second:.1f} orders a second")
+    if progress.seconds_left:
+        parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
+    return ", ".join(parts)
+
+
+def rows_words(counts: BatchCounts) -> str:
+    return "; ".join(_rows(counts))
+
+
+def _rows(counts: BatchCounts) -> Iterator[str]:
+    if counts.rows:
+        yield f"{counted(counts.rows, 'row')} read"
+    if counts.rows_rejected:
+        yield f"{counted(counts.rows_rejected, 'row')} rejected"
+    if counts.rows_duplicate:
+        yield f"{counted(counts.rows_duplicate, 'row')} there twice"

@@ -1,0 +1,163 @@
+"""`/new-batch` and on: a file is uploaded, its plan is shown, and only then is it run."""
+
+import re
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from order_system.batches.files import COLUMNS, parse_mapping
+from order_system.domain import policy as domain_policy
+from order_system.domain.card_numbers import holds_card_number
+from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
+from order_system.domain.order_file import FileFormat
+from order_system.web import policy
+from order_system.web.guards.access import Operator
+from order_system.web.pages.batches.plan import plan_context
+from order_system.web.pages.orders.rows import address
+from order_system.web.pages.visit import Visit, redirect
+from order_system.web.services import Services
+from order_system.web.transfers.plans import Reading, inspected, planned, started
+from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads
+
+router = APIRouter()
+
+FORMATS = (
+    (FileFormat.CSV, "CSV with a header"),
+    (FileFormat.JSONL, "JSON Lines"),
+    (FileFormat.SHOPIFY, "Shopify's export of orders"),
+)
+ENCODINGS = ("utf-8", "cp1252", "latin-1")
+
+
+class Asked(BaseModel):
+    """Which batch a file is for, and how it is to be read."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: str = Field(default="", max_length=200)
+    format: FileFormat = FileFormat.CSV
+    mapping: str = Field(default="", max_length=2_000)
+    encoding: str = Field(default="utf-8", max_length=40)
+
+    @property
+    def reading(self) -> Reading:
+        """Raises InvalidMapping."""
+        return Reading(self.format, parse_mapping(self.mapping) if self.mapping else None, self.encoding)
+
+
+class Uploaded(Asked):
+    """A file that is here."""
+
+    sha256: str = Field(max_length=64)
+
+
+class ToRun(Uploaded):
+    window: int = Field(default=domain_policy.BATCH_WINDOW, ge=1, le=domain_policy.BATCH_WINDOW_LIMIT)
+
+
+class Sent(Asked):
+    file: UploadFile
+
+
+@router.get("/new-batch")
+async def ask(visit: Visit, _caller: Operator) -> Response:
+    return await _form(visit, Asked())
+
+
+@router.post("/batches")
+async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
+    """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
+    asked = Asked(
+        name=sent.name.strip() or _name_of(sent.file),
+        format=sent.format,
+        mapping=sent.mapping,
+        encoding=sent.encoding,
+    )
+    try:
+        sha256 = await _stored(visit.services, asked, sent.file)
+    except (InvalidOrder, InvalidUsage) as refused:
+        return await _form(visit, asked, refused=str(refused))
+    return redirect(address("/new-batch/plan", {**asked.model_dump(mode="json"), "sha256": sha256}))
+
+
+@router.get("/new-batch/plan")
+async def plan(visit: Visit, _caller: Operator, uploaded: Annotated[Uploaded, Query()]) -> Response:
+    """What a run would do; starts nothing. Raises InvalidUsage, FileRefused, UploadFailed."""
+    return await _plan(visit, uploaded)
+
+
+@router.post("/batches/run")
+async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()]) -> Response:
+    """Raises as `plan`."""
+    services, name = visit.services, to_run.name
+    path = _uploads(services).path_of(name, to_run.sha256, to_run.format)
+    ref = await inspected(services, path, name, to_run.reading)
+    try:
+        batch = await started(services, name, ref, window=to_run.window)
+    except OrderConflict as refused:
+        return await _plan(visit, to_run, refused=str(refused))
+    return redirect(f"/batches/{name}", "batch-started" if batch.started else "batch-running")
+
+
+async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
+    """Its SHA-256. Raises InvalidUsage, FileRefused, UploadFailed; then nothing is kept."""
+    reading = asked.reading
+    file = await _uploads(services).store(asked.name, _chunks(sent), asked.format)
+    try:
+        await inspected(services, file.path, asked.name, reading)
+    except OrderSystemError:
+        file.discard()
+        raise
+    return file.sha256
+
+
+async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None) -> Response:
+    path = _uploads(visit.services).path_of(uploaded.name, uploaded.sha256, uploaded.format)
+    ref = await inspected(visit.services, path, uploaded.name, uploaded.reading)
+    found = await planned(visit.services, uploaded.name, ref)
+    return await visit.page(
+        "batch_plan.html",
+        place="/batches",
+        code=HTTPStatus.CONFLICT if refused else HTTPStatus.OK,
+        uploaded=uploaded,
+        refused=refused,
+        window=domain_policy.BATCH_WINDOW,
+        window_limit=domain_policy.BATCH_WINDOW_LIMIT,
+        **plan_context(found),
+    )
+
+
+async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Response:
+    # A constant of a mapping may be anything, and a name may be typed into the wrong field.
+    shown = {name: "" if holds_card_number(text) else text for name, text in asked.model_dump().items()}
+    return await visit.page(
+        "batch_new.html",
+        place="/batches",
+        code=HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK,
+        asked=shown,
+        refused=refused,
+        formats=FORMATS,
+        encodings=ENCODINGS,
+        columns=[(name, required) for name, (_, required, _) in COLUMNS.items()],
+        size_limit=f"{policy.UPLOAD_BYTES // 1_000_000} MB",
+    )
+
+
+def _uploads(services: Services) -> Uploads:
+    return Uploads(services.settings.uploads)
+
+
+def _name_of(file: UploadFile) -> str:
+    """A name for the batch: the file's own, made valid, as the command line does it."""
+    stem = PurePosixPath((file.filename or "").replace("\\", "/")).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"
+
+
+async def _chunks(file: UploadFile) -> AsyncGenerator[bytes]:
+    while chunk := await file.read(WRITTEN_AT_ONCE):
+        yield chunk

@@ -1,0 +1,72 @@
+"""`/new-order`: an order's document, typed or pasted."""
+
+import json
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from order_system.bootstrap import SCENARIOS, scenario_order
+from order_system.domain.card_numbers import text_holds_card_number
+from order_system.domain.errors import InvalidOrder, OrderConflict
+from order_system.domain.order import Order
+from order_system.intake.reader import order_document, read_orders
+from order_system.orders.client import Submitted
+from order_system.web.guards.access import Operator
+from order_system.web.pages.visit import Visit, redirect
+
+router = APIRouter()
+HERE = "/new-order"
+
+
+@router.get(HERE)
+async def ask(
+    visit: Visit, _caller: Operator, story: Annotated[str, Query(max_length=100)] = "ok"
+) -> Response:
+    """With a sample to begin with; each of the stories has its own."""
+    story = story if story in SCENARIOS else "ok"
+    sample = order_document(scenario_order(story, f"WEB-{visit.now:%y%m%d-%H%M%S}"))
+    text = json.dumps({name: value for name, value in sample.items() if value is not None}, indent=2)
+    return await _form(visit, text, story=story)
+
+
+@router.post(HERE)
+async def submit(visit: Visit, _caller: Operator, document: Annotated[str, Form()]) -> Response:
+    """Safe to repeat, as every submission."""
+    try:
+        order = _one_order(document)
+        submission = await visit.services.orders.submit(order)
+    except (InvalidOrder, OrderConflict) as refused:
+        kept = "" if text_holds_card_number(document) else document
+        code = HTTPStatus.CONFLICT if isinstance(refused, OrderConflict) else HTTPStatus.UNPROCESSABLE_ENTITY
+        return await _form(visit, kept, mistakes=str(refused).splitlines(), code=code)
+    started = submission.how is Submitted.STARTED
+    return redirect(f"/orders/{order.order_id}", "submitted" if started else "submitted-before")
+
+
+def _one_order(text: str) -> Order:
+    """Raises InvalidOrder."""
+    orders = read_orders(text, "the document")
+    if len(orders) != 1:
+        raise InvalidOrder("This takes one order; a file of many is a batch: upload it.")
+    return orders[0]
+
+
+async def _form(
+    visit: Visit,
+    text: str,
+    *,
+    mistakes: list[str] | None = None,
+    story: str = "",
+    code: int = HTTPStatus.OK,
+) -> Response:
+    return await visit.page(
+        "order_new.html",
+        place="/",
+        code=code,
+        document=text,
+        mistakes=mistakes or [],
+        story=story,
+        stories=[(each.name, each.story) for each in SCENARIOS.values()],
+    )

@@ -1,0 +1,95 @@
+"""`/`: the orders, newest first, with counts by status and filters."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from order_system.batches.names import BATCH_NAME
+from order_system.domain.ids import is_order_id
+from order_system.domain.listing import OrderSummary, Page
+from order_system.domain.messages import OrderStatus
+from order_system.web.pages.orders.rows import address, chips, row_of
+from order_system.web.pages.visit import Visit
+from order_system.web.services import Services
+
+router = APIRouter()
+HERE = "/"
+SPANS = {
+    "": ("any time", None),
+    "hour": ("in the last hour", timedelta(hours=1)),
+    "day": ("in the last day", timedelta(days=1)),
+    "week": ("in the last week", timedelta(weeks=1)),
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What somebody wants to see. None of it is more than a value that rows are compared with."""
+
+    status: OrderStatus | None
+    find: str
+    batch: str
+    since: str
+
+    @property
+    def besides_status(self) -> dict[str, str]:
+        return {"find": self.find, "batch": self.batch, "since": self.since if self.since in SPANS else ""}
+
+    @property
+    def any(self) -> bool:
+        return bool(self.status or any(self.besides_status.values()))
+
+    @property
+    def possible(self) -> bool:
+        """Whether there can be such orders at all."""
+        id_is_fine = not self.find or is_order_id(self.find)
+        return id_is_fine and (not self.batch or BATCH_NAME.fullmatch(self.batch) is not None)
+
+    def since_when(self, now: datetime) -> datetime | None:
+        _, span = SPANS.get(self.since, SPANS[""])
+        return now - span if span else None
+
+
+@router.get(HERE)
+async def list_orders(
+    *,
+    visit: Visit,
+    status: Annotated[OrderStatus | None, Query()] = None,
+    find: Annotated[str, Query(max_length=200)] = "",
+    batch: Annotated[str, Query(max_length=200)] = "",
+    since: Annotated[str, Query(max_length=20)] = "",
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    chosen = Chosen(status, find.strip(), batch.strip(), since)
+    counts = await visit.services.lists.counts()
+    page = await _found(visit.services, chosen, cursor, visit.now)
+    kept, now_chosen = chosen.besides_status, chosen.status or ""
+    ours = {"status": now_chosen, **kept}
+    return await visit.page(
+        "orders.html",
+        place=HERE,
+        chips=list(chips(counts, sum(counts.values()), path=HERE, kept=kept, chosen=now_chosen)),
+        rows=[row_of(order, visit.now) for order in page.rows],
+        chosen=chosen,
+        filtered=chosen.any,
+        spans=[(value, words) for value, (words, _) in SPANS.items()],
+        older=address(HERE, {**ours, "cursor": page.next}) if page.next else None,
+        newest=address(HERE, ours) if cursor else None,
+        of_batch=False,
+    )
+
+
+async def _found(services: Services, chosen: Chosen, cursor: str | None, now: datetime) -> Page[OrderSummary]:
+    """Raises InvalidCursor."""
+    if not chosen.possible:
+        return Page((), None)
+    return await services.lists.orders(
+        chosen.status,
+        id_prefix=chosen.find or None,
+        batch=chosen.batch or None,
+        opened_since=chosen.since_when(now),
+        cursor=cursor,
+    )

@@ -1,0 +1,51 @@
+"""Every time-out and limit of pages and API."""
+
+from datetime import timedelta
+
+JSON_BODY_BYTES = 1_000_000
+"""Of a request that is one JSON document: the largest order that the door lets in is well below it."""
+
+JSON_BODY_WITHIN = timedelta(seconds=10)
+"""From a request's head to the end of such a body."""
+
+HEAD_WITHIN = timedelta(seconds=10)
+"""From a new connection, or the end of an answer on it, to the end of the next request's head. Without it,
+anybody could keep all the connections that there may be, key or no key, by sending nothing."""
+
+UPLOAD_BYTES = 500_000_000
+"""Of a file of orders that is uploaded: some two million orders of one line."""
+
+UPLOAD_IDLE = timedelta(seconds=10)
+
+UPLOAD_WITHIN = timedelta(minutes=30)
+"""An upload that sends nothing for the first, or is not done within the second, is given up."""
+
+WEB_SESSION = timedelta(hours=12)
+"""How long a browser stays logged in; a restart of `serve` ends it sooner."""
+
+EVENTS_POLL = timedelta(seconds=1)
+"""How often an order is looked at for those who listen to its events."""
+
+ASK_AGAIN = timedelta(seconds=5)
+"""What a caller is told to wait when server, worker or database does not answer."""
+
+CONNECTIONS_AT_ONCE = 500
+"""Of one process; whoever comes then is told 503."""
+
+EVENTS_HEARTBEAT = timedelta(seconds=15)
+"""A listener hears something this often, so that neither it nor a proxy takes the stream for dead."""
+
+EVENTS_AT_ONCE = 100
+"""Listeners of one process; each of them asks the server about its order once a second."""
+
+PAGE_RENEWED = timedelta(seconds=2)
+
+PAGE_RENEWED_SELDOM = timedelta(seconds=10)
+"""How often a page that is open renews itself; and one on which nothing is under way, or that asks a lot."""
+
+
+READY_WITHIN = timedelta(seconds=2)
+"""What database and server may take to answer before the process calls itself not ready."""
+
+WEB_CLOSE = timedelta(seconds=5)
+"""How long requests under way may take when `serve` is told to stop."""

@@ -1,0 +1,58 @@
+"""From an upload to a plan or a batch. What the API and the pages' form have in common."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from order_system.batches.reports import Plan
+from order_system.domain import policy
+from order_system.domain.batch import BatchRequest
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.ids import batch_workflow_id
+from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, FileRefused, FileUnreachable
+from order_system.web.documents.batches import BatchStarted, PlanDocument, plan_document
+from order_system.web.services import Services
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is to be read."""
+
+    file_format: FileFormat = FileFormat.CSV
+    mapping: ColumnMapping | None = None
+    encoding: str = "utf-8"
+
+
+async def inspected(services: Services, path: Path, name: str, reading: Reading) -> FileRef:
+    """Raises FileRefused, InvalidMapping. Where we keep the file is nobody's business."""
+    refusal: str
+    try:
+        return await services.files.inspect(
+            str(path), file_format=reading.file_format, mapping=reading.mapping, encoding=reading.encoding
+        )
+    except (FileRefused, InvalidUsage) as refused:
+        kind, refusal = type(refused), str(refused).replace(str(path), name)
+    except FileUnreachable as unreachable:
+        kind, refusal = type(unreachable), "the file cannot be read just now"
+    raise kind(refusal)
+
+
+async def planned(services: Services, name: str, file: FileRef) -> PlanDocument:
+    """What a run would do. Starts nothing."""
+    plan = Plan(file)
+    async for _, so_far in services.batches.plan(file):
+        plan = so_far
+    return plan_document(name, plan)
+
+
+async def started(
+    services: Services, name: str, file: FileRef, *, window: int = policy.BATCH_WINDOW
+) -> BatchStarted:
+    """Start the batch, or find it. Raises OrderConflict, InvalidUsage."""
+    request = BatchRequest(name=name, file=file, window=window)
+    return batch_started(name, new=await services.batches.start(request))
+
+
+def batch_started(name: str, *, new: bool) -> BatchStarted:
+    return BatchStarted(
+        name=name, workflow_id=batch_workflow_id(name), started=new, location=f"/api/batches/{name}"
+    )

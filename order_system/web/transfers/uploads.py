@@ -1,0 +1,140 @@
+"""Files of orders that are uploaded: kept below ORDER_DATA_DIR, where workers read them.
+
+A file is named by its content and its batch's name, and by nothing else of what was sent; so no name leads
+anywhere else, and the same file sent twice is kept once. It is there only when all of it is.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from order_system.batches.names import workflow_id_of, workflow_id_of_new
+from order_system.domain.errors import InvalidUsage, UploadFailed
+from order_system.domain.order_file import FileFormat
+from order_system.web import policy
+
+WRITTEN_AT_ONCE = 1_000_000
+UNFINISHED = ".unfinished-"
+"""Begins the name of what is not all there yet; a hidden file is never read as orders."""
+FOR_NOW = "for-now-"
+"""Begins the name of a folder that goes when its request does."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    path: Path
+    sha256: str
+    size: int
+    is_new: bool
+    """False if the same file was here before: then it may be some batch's."""
+
+    def discard(self) -> None:
+        """If nobody else may be reading it."""
+        if self.is_new:
+            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # another batch has the same file
+                self.path.parent.rmdir()
+
+
+class Uploads:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    async def store(
+        self,
+        name: str,
+        chunks: AsyncIterable[bytes],
+        file_format: FileFormat = FileFormat.CSV,
+        *,
+        for_now: bool = False,
+    ) -> Upload:
+        """Of the batch of this name. `for_now`: in a place of its own, so that it can be discarded although
+        the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept, and
+        whatever the chunks raise; then nothing is left behind."""
+        workflow_id_of_new(name)
+        unfinished = await asyncio.to_thread(self._unfinished)
+        try:
+            sha256, size = await _written(unfinished, chunks)
+            of_our_own = FOR_NOW + unfinished.name.removeprefix(UNFINISHED)
+            folder = self._folder / (of_our_own if for_now else sha256)
+            path = folder / _file_name(name, file_format)
+            is_new = await asyncio.to_thread(_put, unfinished, path)
+        except OSError as failure:
+            raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return Upload(path, sha256, size, is_new)
+
+    def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
+        """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
+        InvalidUsage for a bad name, and if there is no such file."""
+        workflow_id_of(name)
+        path = self._folder / sha256 / _file_name(name, file_format)
+        if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
+            raise InvalidUsage("that file is not here any more: upload it again")
+        return path
+
+    def sweep(self) -> None:
+        """Away with what a process that was killed has left, unfinished or kept for now: no upload and no
+        plan takes as long."""
+        oldest = time.time() - policy.UPLOAD_WITHIN.total_seconds()
+        for path in (*self._folder.glob(f"{UNFINISHED}*"), *self._folder.glob(f"{FOR_NOW}*")):
+            with suppress(FileNotFoundError):  # somebody else sweeps, too
+                if path.stat().st_mtime < oldest:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _unfinished(self) -> Path:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle, path = tempfile.mkstemp(prefix=UNFINISHED, dir=self._folder)
+        except OSError as failure:
+            raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
+        os.close(handle)
+        return Path(path)
+
+
+def _file_name(name: str, file_format: FileFormat) -> str:
+    return f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
+
+
+async def _written(path: Path, chunks: AsyncIterable[bytes]) -> tuple[str, int]:
+    """SHA-256 and size of what came. Disk and hash are kept off the event loop."""
+    digest, size, waiting = hashlib.sha256(), 0, bytearray()
+
+    def write(content: bytes) -> None:
+        digest.update(content)
+        with path.open("ab") as file:
+            file.write(content)
+
+    async for chunk in chunks:
+        size += len(chunk)
+        waiting += chunk
+        if len(waiting) >= WRITTEN_AT_ONCE:
+            await asyncio.to_thread(write, bytes(waiting))
+            waiting.clear()
+    await asyncio.to_thread(write, bytes(waiting))
+    return digest.hexdigest(), size
+
+
+def _put(unfinished: Path, path: Path) -> bool:
+    """Whether it was not there before. All of it is on disk before it has its name."""
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    while True:
+        path.parent.mkdir(exist_ok=True)
+        try:
+            path.hardlink_to(unfinished)  # which, unlike a rename, replaces nothing
+        except FileExistsError:
+            return False
+        except FileNotFoundError:  # somebody has just discarded the same file, and its folder
+            if not unfinished.exists():
+                raise
+            continue
+        return True

@@ -1,0 +1,323 @@
+"""Activities, book and world together, in exact orders of events; on SQLite and on PostgreSQL."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from order_system.book import reading as book_reading
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain import policy
+from order_system.domain.book import Attempt, EffectState, Opening, SubmissionStatus
+from order_system.domain.errors import (
+    AnswerLost,
+    Fenced,
+    NotReached,
+    OrderConflict,
+    PaymentDeclined,
+    VerdictMissing,
+)
+from order_system.domain.ids import Effect
+from order_system.domain.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, UndoResult
+from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt
+from order_system.infra.database import Database
+from tests.fixtures.shops.activity_calls import (
+    a_submission,
+    inventory_request,
+    payment_request,
+    run_activity,
+    shipping_request,
+    undo_request,
+)
+from tests.fixtures.shops.parts import Parts
+from tests.fixtures.shops.shop import Accounts, an_order
+from tests.fixtures.shops.stage import PATIENCE_SECONDS
+
+A_LATER_MOMENT = policy.EFFECT_ATTEMPT + timedelta(seconds=1)
+
+
+async def test_a_charge_asked_for_twice_is_made_once(parts: Parts) -> None:
+    order = an_order()
+    first = await run_activity(parts.payment.charge, payment_request(order))
+    second = await run_activity(parts.payment.charge, payment_request(order))
+    assert isinstance(first, Charged)
+    assert first == second
+    assert parts.stage.calls["before charge"] == 1, "a recorded effect is never asked for again"
+
+
+async def test_two_attempts_at_once_charge_once(parts: Parts) -> None:
+    order = an_order()
+    answers = await asyncio.gather(
+        *(run_activity(parts.payment.charge, payment_request(order)) for _ in range(5))
+    )
+    assert len({answer.receipt.charge_id for answer in answers}) == 1
+    assert len((await parts.world.statement()).charges) == 1
+
+
+async def test_a_charge_that_claims_after_the_fence_is_refused(parts: Parts) -> None:
+    """The zombie: stalled before its claim until everything has been undone."""
+    order = an_order()
+    stalled = parts.stage.hold("before open_charge")
+    charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
+    await stalled.reached()
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order))
+    stalled.let_go()
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(charge, PATIENCE_SECONDS)
+    assert Accounts(await parts.world.statement(), order).charges == 0
+    assert (await parts.audit()).clean
+
+
+async def test_nothing_found_is_not_final_while_an_attempt_is_unanswered(parts: Parts) -> None:
+    """The charge is at the gateway when the undo looks for it, and lands afterwards."""
+    order = an_order()
+    on_its_way = parts.stage.hold("before charge")
+    charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
+    await on_its_way.reached()
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    await run_activity(parts.inventory.release, undo_request(order))
+    with pytest.raises(ApplicationError, match="may still land") as too_early:
+        await run_activity(parts.payment.refund, undo_request(order))
+    assert too_early.value.next_retry_delay is not None
+    assert timedelta(0) < too_early.value.next_retry_delay <= policy.EFFECT_ATTEMPT
+
+    on_its_way.let_go()
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(charge, PATIENCE_SECONDS)
+    answer = await run_activity(parts.payment.refund, undo_request(order))
+    assert answer.result == UndoResult.UNDONE
+    assert order.total == Accounts(await parts.world.statement(), order).refunded
+    assert (await parts.audit()).clean
+
+
+async def test_after_its_deadline_an_unanswered_attempt_stays_in_doubt(parts: Parts) -> None:
+    order = an_order()
+    parts.stage.fail("before charge", lambda: AnswerLost("a time-out"))
+    with pytest.raises(AnswerLost):
+        await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    await run_activity(parts.inventory.release, undo_request(order))
+    answer = await run_activity(parts.payment.refund, undo_request(order), after=A_LATER_MOMENT)
+    assert answer.result == UndoResult.NOTHING_TO_UNDO
+    journal = await parts.book.journal(a_submission(order))
+    assert journal[Effect.CHARGE].state == EffectState.IN_DOUBT
+    record = (await parts.book.find([order.order_id]))[order.order_id]
+    assert record.status == SubmissionStatus.FAILED
+    report = await parts.audit()
+    assert report.clean
+    assert report.in_doubt, "what is in doubt is listed"
+
+
+async def test_a_definite_no_is_not_stored_and_leaves_no_doubt(parts: Parts) -> None:
+    order = an_order()
+    parts.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
+    with pytest.raises(PaymentDeclined):
+        await run_activity(parts.payment.charge, payment_request(order))
+    assert (await parts.book.journal(a_submission(order)))[Effect.CHARGE].unanswered == 0
+    assert isinstance(await run_activity(parts.payment.charge, payment_request(order)), Charged)
+
+
+@pytest.mark.parametrize("undo", ["refund", "release"])
+async def test_stock_and_money_are_refused_before_shippings_verdict(parts: Parts, undo: str) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    activity = parts.payment.refund if undo == "refund" else parts.inventory.release
+    with pytest.raises(VerdictMissing):
+        await run_activity(activity, undo_request(order))
+    accounts = Accounts(await parts.world.statement(), order)
+    assert (accounts.refunded, accounts.reservations) == (0, ["reserved"])
+
+
+async def test_an_undo_begins_when_it_fences_not_when_its_attempt_was_started(parts: Parts) -> None:
+    """An attempt that waits for the database while shipping answers did not overtake the verdict."""
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    waiting = parts.stage.hold("before fence")
+    refund = asyncio.create_task(run_activity(parts.payment.refund, undo_request(order)))
+    await waiting.reached()
+    for undo in (parts.shipping.void_shipment, parts.inventory.release):
+        await run_activity(undo, undo_request(order))
+    waiting.let_go()
+    await asyncio.wait_for(refund, PATIENCE_SECONDS)
+    assert (await parts.audit()).clean
+
+
+async def test_the_last_undo_closes_the_submission_whichever_it_is(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+
+    async def status() -> SubmissionStatus:
+        return (await parts.book.find([order.order_id]))[order.order_id].status
+
+    await run_activity(parts.payment.refund, undo_request(order))
+    assert await status() == SubmissionStatus.OPEN
+    await run_activity(parts.inventory.release, undo_request(order))
+    assert await status() == SubmissionStatus.FAILED
+    assert (await parts.audit()).clean
+
+
+@pytest.mark.parametrize("lost", ["dispatch", "commit", "fulfil"])
+async def test_the_undo_of_a_dispatched_parcel_finishes_the_order(parts: Parts, lost: str) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    parts.stage.answer_lost(lost, times=1)
+    with pytest.raises(AnswerLost):
+        await run_activity(parts.shipping.dispatch, shipping_request(order))
+
+    answer = await run_activity(parts.shipping.void_shipment, undo_request(order))
+    assert answer.result == UndoResult.ALREADY_DISPATCHED
+    assert order.total == answer.payment.amount
+    Accounts(await parts.world.statement(), order).assert_fulfilled(order)
+    assert (await parts.book.outcome(order.order_id)) is not None
+    assert (await parts.audit()).clean
+
+
+async def test_a_void_that_overtakes_the_label_binds_it(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    on_its_way = parts.stage.hold("before buy_label")
+    label = asyncio.create_task(run_activity(parts.shipping.buy_label, shipping_request(order)))
+    await on_its_way.reached()
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order))
+    on_its_way.let_go()
+    with pytest.raises(Exception, match=r"void|undone"):
+        await asyncio.wait_for(label, PATIENCE_SECONDS)
+    assert set(Accounts(await parts.world.statement(), order).shipments) <= {"voided"}
+    assert (await parts.audit()).clean
+
+
+@pytest.mark.parametrize("undo", ["void_shipment", "release", "refund"])
+async def test_an_undo_done_twice_gives_the_same_result(parts: Parts, undo: str) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    activities = [parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund]
+    first = [await run_activity(activity, undo_request(order)) for activity in activities]
+    again = await run_activity(next(a for a in activities if a.__name__ == undo), undo_request(order))
+    assert again.result == {"void_shipment": first[0], "release": first[1], "refund": first[2]}[undo].result
+    assert order.total == Accounts(await parts.world.statement(), order).refunded
+
+
+async def test_a_second_submission_waits_until_the_first_is_settled(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order, "first"))
+    answer = await run_activity(parts.payment.charge, payment_request(order, "second"))
+    assert isinstance(answer, OlderSubmissionOpen)
+    assert answer.older.submission == "first"
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, "first"))
+    assert isinstance(await run_activity(parts.payment.charge, payment_request(order, "second")), Charged)
+    accounts = Accounts(await parts.world.statement(), order)
+    assert (2, order.total) == (accounts.charges, accounts.refunded)
+
+
+async def test_a_fulfilled_order_answers_its_outcome_and_refuses_other_content(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    await run_activity(parts.shipping.dispatch, shipping_request(order))
+    answer = await run_activity(parts.payment.charge, payment_request(order, "second"))
+    assert isinstance(answer, AlreadyFulfilled)
+    assert answer.outcome.submission == "first"
+    other = order.model_copy(update={"payment_method": "pm_other"})
+    with pytest.raises(OrderConflict):
+        await run_activity(parts.payment.charge, payment_request(other, "third"))
+    assert Accounts(await parts.world.statement(), order).charges == 1
+
+
+async def test_fifty_submissions_at_once_open_one(parts: Parts) -> None:
+    order = an_order()
+    answers = await asyncio.gather(
+        *(run_activity(parts.payment.charge, payment_request(order, f"s{n}")) for n in range(50))
+    )
+    assert sum(isinstance(answer, Charged) for answer in answers) == 1
+    assert len((await parts.world.statement()).charges) == 1
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Between the look of the next attempt to open, and its insert. On SQLite nothing can."""
+    look, loop = book_reading.submissions_of, asyncio.get_running_loop()
+
+    def look_away(*args: Any) -> Any:
+        monkeypatch.setattr(book_reading, "submissions_of", look)
+        seen = look(*args)
+        asyncio.run_coroutine_threadsafe(happens(), loop).result(PATIENCE_SECONDS)
+        return seen
+
+    monkeypatch.setattr(book_reading, "submissions_of", look_away)
+
+
+async def test_a_sibling_that_opens_between_look_and_insert_is_found_open(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not taken for one that has come and gone."""
+    database = Database(postgresql_url)
+    book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    sibling, opening = a_submission(order, "sibling"), Opening(total=order.total, currency=order.currency)
+    meanwhile(monkeypatch, lambda: book.open_and_claim_charge(sibling, attempt, opening))
+    answer = await book.open_and_claim_charge(a_submission(order, "late"), attempt, opening)
+    assert answer == OlderSubmissionOpen(older=sibling)
+    await database.dispose()
+
+
+async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_successor(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its look came before its successor opened."""
+    database = Database(postgresql_url)
+    book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    successor, opening = a_submission(order, "successor"), Opening(total=order.total, currency=order.currency)
+
+    async def the_successor_is_fulfilled() -> None:
+        await book.open_and_claim_charge(successor, attempt, opening)
+        paid = PaymentReceipt(charge_id="ch_1", amount=order.total, currency=order.currency)
+        await book.record(successor, Effect.CHARGE, paid, now)
+        await book.claim(successor, Effect.DISPATCH, attempt)
+        parcel = DispatchReceipt(carrier="DHL", tracking_number="1")
+        await book.fulfil(successor, dispatch=parcel, commit=CommitReceipt(reservation_id="r"), at=now)
+
+    meanwhile(monkeypatch, the_successor_is_fulfilled)
+    answer = await book.open_and_claim_charge(a_submission(order, "zombie"), attempt, opening)
+    assert isinstance(answer, AlreadyFulfilled)
+    await database.dispose()
+
+
+async def test_a_call_is_not_begun_after_its_attempt_has_run_out(parts: Parts) -> None:
+    """The claim was granted late, by a locked database: an undo may already have found nothing."""
+    order = an_order()
+    with pytest.raises(NotReached):
+        await run_activity(parts.payment.charge, payment_request(order), limit=timedelta(microseconds=1))
+    assert not parts.stage.calls["before charge"]
+    assert not (await parts.book.journal(a_submission(order)))[Effect.CHARGE].unanswered
+
+
+async def test_a_zombie_of_a_terminated_submission_does_not_open_after_its_successor(parts: Parts) -> None:
+    order = an_order()
+    stalled = parts.stage.hold("before open_charge")
+    zombie = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order, "first")))
+    await stalled.reached()
+    parts.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
+    with pytest.raises(PaymentDeclined):
+        await run_activity(parts.payment.charge, payment_request(order, "second"))
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, "second"))
+    stalled.let_go()
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(zombie, PATIENCE_SECONDS)
+    assert not Accounts(await parts.world.statement(), order).charges
+    assert (await parts.audit()).clean

@@ -1,0 +1,250 @@
+"""What waits for a person is found on the real server, and answered. Each shop has a task queue of its own,
+so that it sees only what is its own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.common import RetryPolicy
+
+from order_system.attention.concerns import Concern, ConcernKind
+from order_system.domain import policy
+from order_system.domain.answers import AnswerResult, GiveUp, Remedy, Resolution, StepRetry
+from order_system.domain.errors import (
+    AnswerRefused,
+    InvalidUsage,
+    NoWorkerAnswers,
+    ShippingRefused,
+    UnknownOrder,
+)
+from order_system.domain.ids import Effect, Step
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
+from order_system.infra import policy as infra_policy
+from order_system.infra.database import Database
+from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
+from tests.fixtures.shops.buggy import BuggyPaymentWorkflow
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.steering.waiting import eventually
+from workflows.payment import PaymentWorkflow
+from workflows.registry import WORKFLOWS
+
+WAIT_SECONDS = 20
+HOUR = timedelta(hours=1)
+REFUNDED = "refunded by hand, ticket 123"
+
+
+@pytest.fixture(autouse=True)
+def stuck_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+    monkeypatch.setattr(infra_policy, "WORKER_SEEN", timedelta(milliseconds=200))
+
+
+@pytest.fixture
+def no_worker_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has left is believed to be there for two minutes more."""
+    monkeypatch.setattr(infra_policy, "POLLED_WITHIN", timedelta(0))
+
+
+@pytest.fixture
+def shop(client: Client, sqlite_database: Database) -> Shop:
+    return Shop(sqlite_database, client)
+
+
+async def listed(
+    shop: Shop, enough: Callable[[Sequence[Concern]], bool], slow_after: timedelta = HOUR
+) -> list[Concern]:
+    """As soon as visibility has caught up."""
+    found: list[Concern] = []
+
+    async def is_enough() -> bool:
+        found[:] = [concern async for concern in shop.desk.attention(slow_after=slow_after)]
+        return enough(found)
+
+    try:
+        await eventually(is_enough, WAIT_SECONDS, "what waits for a person")
+    except TimeoutError as late:
+        raise AssertionError(f"{late}; at last there was {found}") from None
+    return found
+
+
+def kinds(concerns: Sequence[Concern]) -> set[ConcernKind]:
+    return {concern.kind for concern in concerns}
+
+
+async def closed(shop: Shop, order: Order) -> OrderStatus:
+    async with asyncio.timeout(WAIT_SECONDS):
+        await shop.ended(shop.handle(order))
+    return (await shop.client.status(order.order_id)).status
+
+
+# --- a stuck undo ---------------------------------------------------------------------------------
+
+
+async def test_a_stuck_undo_is_listed_and_resolved_and_the_audit_tells_by_whom(shop: Shop) -> None:
+    order = an_order()
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.unreachable("refund")
+    handled = Resolution(who="ada@desk-1", note=REFUNDED, step=Step.PAYMENT, remedy=Remedy.HANDLED)
+    async with shop.open():
+        assert await listed(shop, lambda found: not found) == []
+        await shop.client.submit(order)
+        (stuck,) = await listed(shop, bool)
+        with pytest.raises(AnswerRefused, match="inventory has ended: stock released") as refused:
+            await shop.desk.resolve(order.order_id, handled.model_copy(update={"step": Step.INVENTORY}))
+        receipt = await shop.desk.resolve(order.order_id, handled)
+        assert await closed(shop, order) == OrderStatus.FAILED
+        assert await listed(shop, lambda found: not found) == []
+        with pytest.raises(AnswerRefused, match="has ended as failed, and waits for nobody"):
+            await shop.desk.resolve(order.order_id, handled)
+
+    assert (stuck.kind, stuck.order_id, stuck.step) == (ConcernKind.STUCK_UNDO, order.order_id, Step.PAYMENT)
+    assert "refund: connection refused" in stuck.reason
+    assert stuck.since is not None
+    assert abs(datetime.now(UTC) - stuck.since) < timedelta(minutes=1)
+    assert stuck.commands == (
+        f"python starter.py resolve {order.order_id} payment --retry",
+        f'python starter.py resolve {order.order_id} payment --handled --note "..."',
+    )
+    assert "\n" not in str(refused.value)
+    assert receipt.result == AnswerResult.HANDLED
+    (by_hand,) = (await shop.audit()).handled
+    assert (by_hand.effect, by_hand.by, by_hand.note) == (Effect.CHARGE, "ada@desk-1", REFUNDED)
+    assert by_hand.at is not None
+
+
+async def test_where_no_worker_answers_the_server_still_knows_which_undo_is_stuck(
+    shop: Shop, no_worker_asks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = an_order()
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.unreachable("release")
+    async with shop.open():
+        await shop.client.submit(order)
+        found = await listed(shop, lambda found: ConcernKind.STUCK_UNDO in kinds(found))
+    monkeypatch.setattr(infra_policy, "ANSWER", timedelta(milliseconds=500))
+    retry = Resolution(who="ada", step=Step.INVENTORY, remedy=Remedy.RETRY)
+    with pytest.raises(NoWorkerAnswers, match=r"within 0.5 seconds: start one with `python worker.py`"):
+        await shop.desk.resolve(order.order_id, retry)
+
+    assert kinds(found) == {ConcernKind.NO_WORKER, ConcernKind.STUCK_UNDO}
+    (stuck,) = [concern for concern in found if concern.kind is ConcernKind.STUCK_UNDO]
+    assert (stuck.order_id, stuck.step) == (order.order_id, Step.INVENTORY)
+    assert "release: connection refused" in stuck.reason
+
+
+# --- an order that is held ------------------------------------------------------------------------
+
+
+async def test_a_held_order_is_listed_with_its_time_retried_and_given_up(shop: Shop) -> None:
+    order = an_order(hold_on_failure=2 * HOUR)
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
+    async with shop.open():
+        await shop.client.submit(order)
+        (held,) = await listed(shop, bool)
+        retried = await shop.desk.retry(order.order_id, StepRetry(who="ada@desk-1"))
+        (again,) = await listed(shop, lambda found: bool(found) and found[0].held_until != held.held_until)
+        given_up = await shop.desk.give_up(order.order_id, GiveUp(who="ada@desk-1", note="they left"))
+        assert await closed(shop, order) == OrderStatus.FAILED
+
+    assert (held.kind, held.step) == (ConcernKind.HELD, Step.SHIPPING)
+    assert "on strike" in held.reason
+    assert held.held_until is not None
+    assert HOUR < held.held_until - datetime.now(UTC) < 2 * HOUR
+    assert [command.split()[2] for command in held.commands] == ["retry", "give-up"]
+    assert (retried.result, given_up.result) == (AnswerResult.RETRIED, AnswerResult.GIVEN_UP)
+    assert again.kind == ConcernKind.HELD
+    await shop.assert_clean()
+
+
+async def test_what_is_wrong_with_an_answer_is_told_before_it_is_sent(shop: Shop) -> None:
+    with pytest.raises(InvalidUsage, match="who must say who answers"):
+        await shop.desk.retry("ORDER-1", StepRetry(who=" "))
+    with pytest.raises(UnknownOrder, match="there is no order NOBODY-1"):
+        await shop.desk.retry("NOBODY-1", StepRetry(who="ada"))
+    with pytest.raises(UnknownOrder, match="is no order ID"):
+        await shop.desk.retry("no id", StepRetry(who="ada"))
+
+
+# --- what cannot speak for itself -----------------------------------------------------------------
+
+
+async def test_a_workflow_that_is_stuck_on_a_bug_is_listed_with_the_bug(shop: Shop) -> None:
+    order = an_order()
+    buggy = [BuggyPaymentWorkflow if found is PaymentWorkflow else found for found in WORKFLOWS]
+    async with shop.open(workflows=buggy):
+        await shop.client.submit(order)
+        (stuck,) = await listed(shop, lambda found: ConcernKind.BUG in kinds(found))
+    await shop.handle(order).terminate()  # that it goes on with a mended worker is tested elsewhere
+
+    assert (stuck.kind, stuck.order_id) == (ConcernKind.BUG, order.order_id)
+    assert stuck.workflow_id == f"payment-{order.order_id}"
+    assert "a typing error in workflow code" in stuck.reason
+
+
+async def test_an_order_that_does_not_move_is_listed_with_what_keeps_it(shop: Shop) -> None:
+    order = an_order()
+    shop.stage.unreachable("reserve")
+    async with shop.open():
+        await shop.client.submit(order)
+        (slow,) = await listed(
+            shop, lambda found: bool(found and "attempt" in found[0].reason), slow_after=timedelta(0)
+        )
+        assert await listed(shop, lambda found: not found) == []
+        await shop.client.cancel(order.order_id)
+
+    assert (slow.kind, slow.order_id, slow.step) == (ConcernKind.NO_PROGRESS, order.order_id, Step.INVENTORY)
+    assert "reserve: connection refused" in slow.reason
+
+
+async def test_without_a_worker_every_open_order_is_listed_and_that_there_is_none(shop: Shop) -> None:
+    order = an_order()
+    await shop.client.submit(order)
+
+    found = await listed(shop, lambda found: len(found) == 2, slow_after=timedelta(0))
+
+    none, waiting = found
+    assert (none.kind, none.commands) == (ConcernKind.NO_WORKER, ("python worker.py",))
+    assert "1 workflow is open" in none.reason
+    assert (waiting.kind, waiting.order_id) == (ConcernKind.NO_PROGRESS, order.order_id)
+    await shop.handle(order).terminate()
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+
+async def test_a_batch_is_listed_while_it_cannot_read_while_its_orders_wait_and_when_it_has_failed(
+    client: Client, sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "RETRIED_AGAIN_AND_AGAIN", 2)
+    shop = BatchShop(sqlite_database, client, tmp_path)
+    name, order_id = f"listed-{shop.task_queue}", f"{shop.task_queue}-1"
+    request = await shop.request(name, write_orders(tmp_path / "orders.csv", [row(order_id)]))
+    shop.stage.fail("before read_page", lambda: OSError("the share is away"), times=1)
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    shop.stage.unreachable("refund")
+    async with shop.open():
+        await shop.batches.start(request)
+        (retried,) = await listed(shop, bool)
+        waiting = await listed(shop, lambda found: ConcernKind.BATCH_ORDERS in kinds(found))
+        await shop.temporal.get_workflow_handle(f"batch-{name}").terminate("by mistake")
+        ended = await listed(shop, lambda found: ConcernKind.BATCH_FAILED in kinds(found))
+        handled = Resolution(who="ada", note=REFUNDED, step=Step.PAYMENT, remedy=Remedy.HANDLED)
+        await shop.desk.resolve(order_id, handled)
+        shop.stage.mend()
+        await shop.run(request)
+        assert await listed(shop, lambda found: not found) == []
+
+    assert (retried.kind, retried.batch) == (ConcernKind.RETRIED, name)
+    assert "the share is away" in retried.reason
+    stuck, of_batch = waiting
+    assert (stuck.kind, stuck.order_id, stuck.batch) == (ConcernKind.STUCK_UNDO, order_id, name)
+    assert (of_batch.batch, of_batch.reason) == (name, "1 order of it")
+    (failed,) = [concern for concern in ended if concern.kind is ConcernKind.BATCH_FAILED]
+    assert failed.batch == name
+    assert "terminated" in failed.reason.lower()
+    assert f"batch run FILE --name {name}" in (failed.cure or "")

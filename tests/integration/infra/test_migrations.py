@@ -1,0 +1,235 @@
+"""The migrations make the tables that the code knows, on both back ends, also several processes at once."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, event, insert, inspect
+from sqlalchemy.exc import IntegrityError
+
+from order_system.book import tables as book_tables
+from order_system.gateways.simulated import tables as world_tables
+from order_system.infra import policy
+from order_system.infra.database import Database
+from order_system.infra.database.transactions import MIGRATIONS
+from tests.fixtures.steering.waiting import eventually
+
+METADATA = [book_tables.metadata, world_tables.metadata]
+PROCESSES = 4
+PATIENCE_SECONDS = 10
+MIGRATION_LOCK = 0x6F72646572
+"""As in migrations/env.py, which only Alembic can import."""
+
+MIGRATE_WHEN_TOLD = """
+import asyncio, sys
+from order_system.database import Database
+
+async def migrate():
+    database = Database(sys.argv[1])
+    await database.migrate()
+    await database.dispose()
+
+print("ready", flush=True)
+sys.stdin.readline()
+asyncio.run(migrate())
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return request.getfixturevalue("empty_postgresql_url")
+
+
+@pytest.fixture
+async def empty_database(empty_url: str) -> AsyncIterator[Database]:
+    opened = Database(empty_url)
+    yield opened
+    await opened.dispose()
+
+
+def config_for(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def describe(connection: Connection) -> dict[str, Any]:
+    """All that a database knows of our tables, without the order in which it tells."""
+    inspector = inspect(connection)
+    return {
+        table: {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"], column["default"])
+                for column in inspector.get_columns(table)
+            },
+            "primary key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "foreign keys": [
+                (key["constrained_columns"], key["referred_table"], key["referred_columns"])
+                for key in inspector.get_foreign_keys(table)
+            ],
+            "unique": [unique["column_names"] for unique in inspector.get_unique_constraints(table)],
+            "checks": {check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table)},
+            "indexes": {
+                index["name"]: (
+                    index["column_names"],
+                    bool(index["unique"]),
+                    {key: str(value) for key, value in index.get("dialect_options", {}).items()},
+                )
+                for index in inspector.get_indexes(table)
+            },
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+async def test_the_migrated_schema_is_what_the_code_knows(database: Database) -> None:
+    def compare(connection: Connection) -> list[Any]:
+        return compare_metadata(MigrationContext.configure(connection), METADATA)
+
+    assert await database.write(compare) == []
+
+
+async def test_nothing_is_missing_that_alembic_does_not_compare(empty_database: Database) -> None:
+    """Such as CHECK constraints, and the conditions of partial indexes."""
+
+    def migrated(connection: Connection) -> dict[str, Any]:
+        command.upgrade(config_for(connection), "head")
+        description = describe(connection)
+        command.downgrade(config_for(connection), "base")
+        assert describe(connection) == {}
+        return description
+
+    def created(connection: Connection) -> dict[str, Any]:
+        for metadata in METADATA:
+            metadata.create_all(connection)
+        return describe(connection)
+
+    by_migration = await empty_database.write(migrated)
+    assert by_migration == await empty_database.write(created)
+    indexes = by_migration["book_submissions"]["indexes"]
+    assert "'open'" in str(indexes["book_one_live"])
+
+
+async def test_each_revision_can_be_left_and_entered_again(database: Database) -> None:
+    def down_and_up(connection: Connection) -> None:
+        before = describe(connection)
+        command.downgrade(config_for(connection), "0001")
+        assert {"book_submissions", "book_effects"} == set(describe(connection))
+        command.upgrade(config_for(connection), "head")
+        assert before == describe(connection)
+
+    await database.write(down_and_up)
+
+
+async def test_a_database_that_is_up_to_date_is_left_alone(database: Database) -> None:
+    statements: list[str] = []
+
+    def engine_of(connection: Connection) -> Engine:
+        return connection.engine
+
+    engine = await database.write(engine_of)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def remember(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    await database.migrate()
+    writing = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE")
+    assert [statement for statement in statements if statement.lstrip().upper().startswith(writing)] == []
+
+
+async def test_migrating_leaves_logging_alone(empty_database: Database) -> None:
+    def state() -> list[tuple[Any, ...]]:
+        loggers = [logging.getLogger(name) for name in (None, "sqlalchemy.engine", "mine")]
+        return [(logger.level, logger.disabled, tuple(logger.handlers)) for logger in loggers]
+
+    before = state()
+    await empty_database.migrate()
+    assert before == state()
+
+
+def test_several_processes_migrate_the_same_empty_database(empty_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE_WHEN_TOLD, empty_url],
+            cwd=MIGRATIONS.parents[3],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * PROCESSES, errors
+
+
+async def test_a_migration_waits_for_another_one_however_long_it_takes(
+    empty_postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a transaction waits for a row."""
+    monkeypatch.setattr(policy, "DATABASE_BUSY", timedelta(milliseconds=50))
+    database = Database(empty_postgresql_url)
+    with psycopg.connect(empty_postgresql_url.replace("+psycopg", ""), autocommit=True) as another:
+        another.execute("BEGIN")
+        another.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        migration = asyncio.create_task(database.migrate())
+
+        async def has_waited_long() -> bool:
+            assert not migration.done(), "it has not waited"
+            long_ago = "clock_timestamp() - interval '0.2 s'"
+            waiting = another.execute(f"SELECT FROM pg_locks WHERE NOT granted AND waitstart < {long_ago}")
+            return waiting.rowcount > 0
+
+        await eventually(has_waited_long, PATIENCE_SECONDS, "the migration to wait")
+        another.execute("COMMIT")
+        await asyncio.wait_for(migration, PATIENCE_SECONDS)
+    await database.prepare()
+    await database.dispose()
+
+
+@pytest.mark.parametrize("status", ["open", "fulfilled"])
+async def test_an_order_has_one_open_and_one_fulfilled_submission(database: Database, status: str) -> None:
+    async def submit(submission: str, status: str) -> None:
+        row = {"order_id": "ORDER-001", "submission": submission, "status": status, "fingerprint": "f"}
+        row |= {"namespace": "default", "opened_at": datetime.now(UTC)}
+        await database.write(Connection.execute, insert(book_tables.submissions).values(row))
+
+    await submit("first", status)
+    await submit("failed", "failed")
+    await submit("failed again", "failed")
+    with pytest.raises(IntegrityError):
+        await submit("second", status)
+
+
+@pytest.mark.parametrize(
+    "amiss",
+    [{"on_hand": -1, "reserved": 11}, {"on_hand": 9}, {"reserved": 1}],
+    ids=["negative", "too few", "too many"],
+)
+async def test_stock_that_does_not_add_up_is_refused(database: Database, amiss: dict[str, int]) -> None:
+    row = {"sku": "LAPTOP-789", "initial": 10, "on_hand": 10, "reserved": 0, "shipped": 0, **amiss}
+    with pytest.raises(IntegrityError):
+        await database.write(Connection.execute, insert(world_tables.stock).values(row))

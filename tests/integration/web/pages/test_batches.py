@@ -1,0 +1,213 @@
+"""A file of orders through the pages: upload, plan, run, progress, retry."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from httpx import AsyncClient, Response
+from temporalio.client import Client
+
+from order_system.infra.database import Database
+from tests.fixtures.shops.batch_shop import HEADER, Row, row
+from tests.fixtures.steering.waiting import eventually
+from tests.fixtures.web.seen_pages import SeenPage, seen
+from tests.fixtures.web.web import AS_VIEWER, WebShop
+
+WAIT_SECONDS = 30
+# Orders and batches have names of their own in here, since tests share a server.
+
+
+@pytest.fixture
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
+    return WebShop(sqlite_database, client, tmp_path)
+
+
+@pytest.fixture
+async def operator(shop: WebShop) -> AsyncIterator[AsyncClient]:
+    async with shop.browsing() as browser:
+        yield browser
+
+
+def text_of(rows: Iterable[Row]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([HEADER, *rows])
+    return text.getvalue()
+
+
+async def uploaded(browser: AsyncClient, text: str, file_name: str = "monday.csv", **form: str) -> Response:
+    return await browser.post("/batches", files={"file": (file_name, text)}, data=form)
+
+
+async def planned(browser: AsyncClient, text: str, **form: str) -> tuple[SeenPage, dict[str, str]]:
+    """The plan's page, and what its form sends."""
+    answer = await uploaded(browser, text, **form)
+    assert answer.status_code == 303, answer.text
+    address = answer.headers["location"]
+    return seen(await browser.get(address)), dict(parse_qsl(urlsplit(address).query))
+
+
+async def ended(browser: AsyncClient, name: str) -> SeenPage:
+    page = seen(await browser.get(f"/batches/{name}"))
+
+    async def has_ended() -> bool:
+        nonlocal page
+        page = seen(await browser.get(f"/batches/{name}"))
+        return f"{name} finished" in page.text
+
+    await eventually(has_ended, WAIT_SECONDS, f"the end of {name}")
+    return page
+
+
+def left_behind(shop: WebShop) -> list[Path]:
+    return [path for path in shop.settings.uploads.rglob("*") if path.is_file()]
+
+
+async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    rows = [
+        row("PB-1"),
+        row("PB-2", card="pm_card_declined"),
+        row("PB-3"),
+        row("PB-4", quantity="0"),
+        row("PB-1"),
+    ]
+    async with shop.open():
+        plan, form = await planned(operator, text_of(rows), name="pages-run")
+        nothing_yet = seen(await operator.get("/batches"))
+        run = await operator.post("/batches/run", data={**form, "window": "5"})
+        page = await ended(operator, "pages-run")
+        failed = seen(await operator.get("/batches/pages-run", params={"status": "failed"}))
+        batches = seen(await operator.get("/batches"))
+        again = await operator.post("/batches/pages-run/retry")
+        retried = await ended(operator, "pages-run")
+
+    assert plan.flaws == page.flaws == batches.flaws == failed.flaws == []
+    assert "It holds 3 orders on 5 rows." in plan.text
+    assert "new 3 start them" in plan.text
+    assert "quantity: must be between 1 and 10,000" in plan.text
+    assert "duplicate 1" in plan.text
+    assert "Run 3 orders" in plan.buttons
+    assert "No batches yet." in nothing_yet.text
+    assert run.headers["location"] == "/batches/pages-run?said=batch-started"
+
+    assert "3 of 3 orders done" in page.text
+    assert "2 fulfilled" in page.text
+    assert "1 failed" in page.text
+    assert "1 row rejected; 1 row there twice" in page.text
+    assert "/batches/pages-run/retry" in page.sends
+    assert {"/api/batches/pages-run/outcome.csv", "/api/batches/pages-run/rejects.csv"} <= set(page.links)
+    shown_orders = {link for link in failed.links if link.startswith("/orders/")}
+    assert shown_orders == {"/orders/PB-2"}
+    assert "payment: the card was declined" in failed.text
+    assert batches.links["/batches/pages-run"] == "pages-run"
+    assert again.headers["location"] == "/batches/pages-run?said=batch-started"
+    assert "only what had failed before" in retried.text
+
+
+async def test_a_batch_is_paused_resumed_and_cancelled(shop: WebShop, operator: AsyncClient) -> None:
+    held = shop.stage.hold("before charge")
+    async with shop.open():
+        _, form = await planned(operator, text_of([row(f"PP-{n}") for n in range(3)]), name="pages-steered")
+        await operator.post("/batches/run", data={**form, "window": "1"})
+        await held.reached()
+        running = seen(await operator.get("/batches/pages-steered"))
+        await operator.post("/batches/pages-steered/pause")
+        paused = seen(await operator.get("/batches/pages-steered"))
+        await operator.post("/batches/pages-steered/resume")
+        resumed = seen(await operator.get("/batches/pages-steered"))
+        await operator.post("/batches/pages-steered/cancel")
+        held.let_go()
+
+        async def is_cancelled() -> bool:
+            return "pages-steered cancelled" in seen(await operator.get("/batches/pages-steered")).text
+
+        await eventually(is_cancelled, WAIT_SECONDS, "the batch to be cancelled")
+        late = await operator.post("/batches/pages-steered/pause")
+
+    assert {"/batches/pages-steered/pause", "/batches/pages-steered/cancel"} == set(running.sends)
+    assert {"/batches/pages-steered/resume", "/batches/pages-steered/cancel"} == set(paused.sends)
+    assert "/batches/pages-steered/pause" in resumed.sends
+    assert late.status_code == 409
+    assert "has ended" in seen(late).text
+
+
+async def test_the_same_file_under_a_running_name_is_found_and_another_is_refused(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    held = shop.stage.hold("before charge")
+    async with shop.open():
+        _, form = await planned(operator, text_of([row("PS-1")]), name="pages-same")
+        await operator.post("/batches/run", data={**form, "window": "1"})
+        await held.reached()
+        same = await operator.post("/batches/run", data={**form, "window": "1"})
+        _, other = await planned(operator, text_of([row("PS-2")]), name="pages-same")
+        refused = await operator.post("/batches/run", data={**other, "window": "1"})
+        held.let_go()
+        await ended(operator, "pages-same")
+
+    assert same.headers["location"] == "/batches/pages-same?said=batch-running"
+    assert refused.status_code == 409
+    assert "batch pages-same is running with another file: choose another name" in seen(refused).text
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "words"),
+    [
+        ("order_id,currency\n1,USD\n", {}, "the column customer_name is missing"),
+        ("", {}, "empty"),
+        ("\x00\x01", {}, "not"),
+        (text_of([row("B-1")]), {"name": "../../etc/passwd"}, "is no name for a batch"),
+        (text_of([row("B-1")]), {"mapping": "nonsense"}, "--map"),
+        (text_of([row("B-1")]), {"encoding": "ebcdic"}, "encoding"),
+    ],
+)
+async def test_what_cannot_be_read_as_orders_is_refused_on_the_form_and_not_kept(
+    shop: WebShop, operator: AsyncClient, text: str, form: dict[str, str], words: str
+) -> None:
+    answer = await uploaded(operator, text, **form)
+    page = seen(answer)
+    assert answer.status_code == 422
+    assert "The file was not taken" in page.text
+    assert words in page.text
+    assert str(shop.settings.uploads) not in answer.text
+    assert left_behind(shop) == []
+
+
+async def test_a_file_name_leads_nowhere_and_names_the_batch_only(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    for file_name in ("../../monday.csv", "..\\..\\monday.csv", "/etc/monday.csv"):
+        answer = await uploaded(operator, text_of([row("B-1")]), file_name)
+        assert dict(parse_qsl(urlsplit(answer.headers["location"]).query))["name"] == "monday"
+    assert len(left_behind(shop)) == 1
+
+
+async def test_a_plan_of_a_file_that_was_never_uploaded_is_refused(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    for sha256 in ("0" * 64, "../../../etc/passwd", "a" * 10):
+        answer = await operator.get("/new-batch/plan", params={"name": "monday", "sha256": sha256})
+        assert answer.status_code == 422
+        assert "upload it again" in seen(answer).text
+
+
+async def test_a_viewer_sees_a_batch_and_no_way_to_touch_it(shop: WebShop, operator: AsyncClient) -> None:
+    async with shop.open(), shop.browsing(AS_VIEWER) as viewer:
+        _, form = await planned(operator, text_of([row("PV-1", card="pm_card_declined")]), name="pages-seen")
+        await operator.post("/batches/run", data={**form, "window": "1"})
+        await ended(operator, "pages-seen")
+        page = seen(await viewer.get("/batches/pages-seen"))
+        refusals = [
+            await viewer.get("/new-batch"),
+            await viewer.get("/new-batch/plan", params=form),
+            await uploaded(viewer, text_of([row("PV-2")])),
+            await viewer.post("/batches/pages-seen/retry"),
+        ]
+
+    assert page.sends == []
+    assert "1 failed" in page.text
+    assert [answer.status_code for answer in refusals] == [403, 403, 403, 403]

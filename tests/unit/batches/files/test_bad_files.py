@@ -1,0 +1,198 @@
+"""Files as they should not be: each is told in one line with its cure, and what is good in them goes on."""
+
+import codecs
+import gzip
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from order_system.batches.files import OrderFiles
+from order_system.batches.files.pages import read_page
+from order_system.domain.order_file import FileChanged, FileRefused
+from order_system.intake.bill import MAX_LINES
+from tests.fixtures.documents.order_files import (
+    HEADER,
+    csv_text,
+    further_row,
+    inspect,
+    read,
+    read_whole,
+    refusal,
+    row,
+    write,
+)
+
+GOOD = csv_text(row())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"\n\r\n\n", "is empty"),
+        (HEADER.encode(), "has a header, and no orders below it"),
+        (f"{HEADER}\n\n  \n".encode(), "has a header, and no orders below it"),
+        (csv_text(row(), header="a,b"), "the column order_id is missing"),
+        (GOOD.replace("discount", "dicount"), "the column dicount is unknown (did you mean discount?)"),
+        (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; keep one"),
+        (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),
+        ('"' + GOOD, "line 1, the header, has a quote that opens a cell and is never closed"),
+        (GOOD.replace("region", "reg\0ion"), "line 1, the header, holds a NUL"),
+        (
+            csv_text(*[row()] * 3, header="\n" + HEADER).encode() + b"A-2,J\xe9r\xf4me\n",
+            "line 6 is not UTF-8",
+        ),
+        (GOOD.encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        (codecs.BOM_UTF16_BE + GOOD.encode("utf-16-be"), "is UTF-16; save it as UTF-8"),
+        (GOOD.encode("utf-16-le"), "UTF-16 without a mark; save it as UTF-8"),
+        (GOOD.encode("utf-8") + b"A-2,\xe2\x82", "line 3 is not UTF-8"),
+        (b"PK\x03\x04" + bytes(30), "Excel workbook; save it as CSV UTF-8"),
+    ],
+)
+def test_a_file_that_is_refused(tmp_path: Path, content: str | bytes, told: str) -> None:
+    message = refusal(write(tmp_path, content))
+    assert told in message
+    assert "\n" not in message
+
+
+def test_an_encoding_is_taken_by_its_name_and_others_are_refused(tmp_path: Path) -> None:
+    content = csv_text(row(customer_name="Jérôme")).encode("latin-1")
+    found = read(tmp_path, content, encoding="ISO-8859-1")
+    assert found.order("A-1").customer.name == "Jérôme"
+    file = write(tmp_path, content)
+    assert "--encoding cp1252" in refusal(file)
+    assert "in no other encoding" in refusal(file, encoding="utf-7")
+    undefined = write(tmp_path, content + b"\x81")
+    assert "line 3 is not cp1252 text" in refusal(undefined, encoding="cp1252")
+
+
+def test_a_gzip_bomb_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
+    file = write(tmp_path, gzip.compress(bytes(50_000_000), 9), "orders.csv")
+    tracemalloc.start()
+    try:
+        assert refusal(file).endswith("is compressed; gunzip it first")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("max_bytes", [1, 1_000_000])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("B-1,USD", "line 3 has 2 cells, and the header has 18"),
+        (",".join([*row("B-1"), "more"]), "line 3 has 19 cells, and the header has 18"),
+        ('B-1,USD,"Ada', "line 3 has a quote that opens a cell and is never closed"),
+        ('B-1,"USD"x,Ada', "line 3 has text outside of a cell's quotes"),
+        (",".join(row("B-1", city="Port\0land")), "line 3 holds a NUL character"),
+        (",".join(row("B-1", city="x" * 200_000)), "line 3 is longer than 131,072 bytes"),
+        (",".join(row("B-1", city="x" * 201)), "line 3, city: must be at most 200 characters"),
+        (",".join(row("=cmd|calc")), "line 3, order_id: must be 1 to 64 ASCII letters"),
+    ],
+)
+def test_a_bad_row_is_told_with_its_line_and_stops_no_other(
+    tmp_path: Path, bad: str, told: str, end: str, max_bytes: int
+) -> None:
+    lines = [HEADER, ",".join(row("A-1")), bad, ",".join(row("C-1")), ""]
+    found = read(tmp_path, end.join(lines), max_bytes)
+    assert (found.ids, found.rows) == (["A-1", "C-1"], 3)
+    (problem,) = found.problems
+    assert (problem.first_line, problem.last_line, problem.rows) == (3, 3, 1)
+    assert problem.reason.startswith(told)
+
+
+def test_a_file_that_is_cut_off_in_its_last_row(tmp_path: Path) -> None:
+    whole = csv_text(row("A-1"), row("A-2"), further_row("A-2"))
+    found = read(tmp_path, whole[:-30])
+    assert found.ids == ["A-1"]
+    (problem,) = found.problems
+    assert (problem.order_id, problem.first_line, problem.rows) == ("A-2", 3, 2)
+    assert problem.reason.endswith("is the file cut off here?")
+
+
+@pytest.mark.parametrize("max_bytes", [1, 1_000_000])
+def test_an_order_of_ten_thousand_lines_is_refused_as_one(tmp_path: Path, max_bytes: int) -> None:
+    further = (further_row("B-1", sku=f"SKU-{number}") for number in range(9_999))
+    found = read(tmp_path, csv_text(row("A-1"), row("B-1"), *further, row("C-1")), max_bytes)
+    assert (found.ids, found.rows) == (["A-1", "C-1"], 10_002)
+    (problem,) = found.problems
+    assert (problem.first_line, problem.last_line, problem.rows) == (3, 10_002, 10_000)
+    assert f"10,000 rows; an order may have at most {MAX_LINES}" in problem.reason
+
+
+def test_as_many_lines_as_an_order_may_have(tmp_path: Path) -> None:
+    further = [further_row(sku=f"SKU-{number}") for number in range(MAX_LINES)]
+    assert len(read(tmp_path, csv_text(row(), *further[:-1])).order("A-1").lines) == MAX_LINES
+    assert read(tmp_path, csv_text(row(), *further)).ids == []
+
+
+# --- files that change ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["other bytes", "cut off", "longer", "replaced", "old times"])
+async def test_a_file_that_changes_after_it_was_checked(tmp_path: Path, change: str) -> None:
+    file = write(tmp_path, csv_text(row("A-1"), row("A-2")))
+    files, before = OrderFiles([str(tmp_path)]), file.stat()
+    ref = await files.inspect(str(file))
+    page = await files.read_page(ref, max_bytes=1)
+    content = file.read_bytes()
+    other = content.replace(b"A-2", b"A-9")
+    if change == "replaced":
+        write(tmp_path, other, "new.csv").replace(file)
+    else:
+        file.write_bytes({"cut off": content[:-9], "longer": content + content}.get(change, other))
+    if change == "old times":
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(FileChanged, match="has changed since it was checked"):
+        await files.read_page(ref, page.next)
+    with pytest.raises(FileChanged, match="Restore it, or run it as another batch"):
+        await files.verify(ref)
+
+
+def test_the_same_bytes_under_another_date_are_the_same_file(tmp_path: Path) -> None:
+    file = write(tmp_path, csv_text(row("A-1"), row("A-2")))
+    ref = inspect(file)
+    write(tmp_path, file.read_bytes(), "copy.csv").replace(file)
+    assert read_whole(ref).ids == ["A-1", "A-2"]
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    ref = inspect(file)
+    file.unlink()
+    with pytest.raises(FileRefused, match="there is no such file"):
+        read_page(ref, ref.start, [str(tmp_path)])
+
+
+def test_only_regular_files_below_the_roots_are_read(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    (inside / ".git").mkdir(parents=True)
+    outside = write(tmp_path, GOOD, "outside.csv")
+    write(inside, GOOD, ".hidden.csv")
+    write(inside / ".git", GOOD)
+    (inside / "link.csv").symlink_to(outside)
+    (inside / "folder").symlink_to(tmp_path)
+    (inside / "loop.csv").symlink_to(inside / "loop.csv")
+    os.mkfifo(inside / "pipe.csv")
+    told = {
+        "../outside.csv": "is not under the folders",
+        "link.csv": "is not under the folders",
+        "folder/outside.csv": "is not under the folders",
+        "loop.csv": "is not under the folders",
+        ".hidden.csv": "hidden files",
+        ".git/orders.csv": "hidden files",
+        "pipe.csv": "is not a regular file",
+        "missing.csv": "there is no such file",
+        "": "is a folder",
+    }
+    for name, words in told.items():
+        assert words in refusal(f"{inside}/{name}", roots=[str(inside)])
+    for url in (
+        f"file://{outside}",
+        f"file://{inside}/%2e%2e/outside.csv",
+        f"file://evil.example{inside}/a.csv",
+    ):
+        assert "is not under the folders" in refusal(url, roots=[str(inside)])

@@ -1,0 +1,122 @@
+"""Command lines that need no server, and such as cannot be meant."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from order_system.cli.app import run_command
+from order_system.cli.session import exit_code
+from order_system.domain.errors import InvalidOrder, InvalidUsage
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--nope"], "Unknown option: --nope. See starter.py --help."),
+        (["submit"], "requires an argument"),
+        (["status"], "requires an argument"),
+        (["--keep"], "--keep is for --embedded"),
+        (["--scenario", "nonsense"], "no scenario 'nonsense'; there are: ok, card-declined"),
+        (["compare", "--orders", "0"], "Must be >= 1"),
+        (["resolve", "A-1"], "requires an argument"),
+        (["resolve", "A-1", "payment"], "say either --retry or --handled"),
+        (["resolve", "A-1", "payment", "--retry", "--handled"], "say either --retry or --handled"),
+        (["resolve", "A-1", "postage", "--retry"], 'Choose from: "payment", "inventory"'),
+        (["resolve", "A-1", "notification", "--retry"], "notification has no undo"),
+        (["resolve", "A-1", "payment", "--handled"], "note must say what was done by hand"),
+        (["resolve", "A-1", "shipping", "--handled", "--note", "x"], "Either voided (no parcel can go)"),
+        (
+            ["resolve", "A-1", "shipping", "--handled", "--voided", "--dispatched", "--note", "x"],
+            "either --voided or --dispatched",
+        ),
+        (
+            ["resolve", "A-1", "payment", "--handled", "--voided", "--note", "x"],
+            "voided is an answer about shipping",
+        ),
+        (["retry", "A-1", "--note", "two\nlines"], "note must not hold line breaks"),
+        (["retry", "A-1", "--who", ""], "who must say who answers"),
+        (["give-up", "A-1", "--note", "n" * 501], "note must be at most 500 characters"),
+    ],
+)
+async def test_what_cannot_be_meant_is_told_in_one_line(arguments: list[str], told: str) -> None:
+    with pytest.raises(InvalidUsage) as refused:
+        await run_command(arguments)
+
+    assert told in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    for name, why in ((tmp_path / "missing.json", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(InvalidOrder, match=f"{name} cannot be read: {why}"):
+            await run_command(["submit", str(name)])
+
+
+async def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run_command(["schema"]) == 0
+
+    assert "order_id" in json.loads(capsys.readouterr().out)["$defs"]["OrderForm"]["properties"]
+
+
+@pytest.mark.parametrize("arguments", [["scenarios", "--json"], ["--scenario", "list", "--json"]])
+async def test_the_scenarios_are_listed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run_command(arguments) == 0
+
+    listed = {scenario["name"]: scenario for scenario in json.loads(capsys.readouterr().out)}
+    assert (listed["card-declined"]["status"], listed["card-declined"]["failed_step"]) == (
+        "failed",
+        "payment",
+    )
+
+
+async def test_migrate_makes_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORDER_DATA_DIR", str(tmp_path))
+
+    assert await run_command(["migrate"]) == 0
+
+    assert (tmp_path / "orders.db").exists()
+    assert f"{tmp_path}/orders.db is up to date" in capsys.readouterr().out.replace("\n", "")
+
+
+async def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run_command(["--help"]) == 0
+
+    shown = capsys.readouterr().out
+    for word in ("--embedded", "Exit codes", "ORDER_DATA_DIR", "TEMPORAL_ADDRESS", "compare", "audit"):
+        assert word in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["attention", "resolve", "retry", "give-up", "serve"])
+async def test_the_help_of_commands_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run_command([command, "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    for words in ("Examples", f"python starter.py {command}", "Exit codes"):
+        assert words in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code", "strict_code"),
+    [
+        ([OrderStatus.FULFILLED, OrderStatus.FULFILLED], 0, 0),
+        ([OrderStatus.FULFILLED, OrderStatus.FAILED], 0, 4),
+        ([OrderStatus.CANCELLED], 0, 4),
+        ([OrderStatus.FAILED, OrderStatus.NEEDS_ATTENTION], 1, 1),
+        ([OrderStatus.TERMINATED], 1, 1),
+    ],
+)
+def test_exit_codes(statuses: list[OrderStatus], code: int, strict_code: int) -> None:
+    orders = [
+        OrderProgress(order_id="A", workflow_id="order-A", run_id=None, status=status, children=())
+        for status in statuses
+    ]
+
+    assert exit_code(orders) == code
+    assert exit_code(orders, strict=True) == strict_code

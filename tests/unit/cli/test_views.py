@@ -1,0 +1,189 @@
+"""What people see of an order, without a server and without a terminal."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console, Group, RenderableType
+
+from order_system.cli.reports import OrderResult, results_table
+from order_system.cli.views import changes, live_orders, order_tree, progress_line
+from order_system.domain.durations import in_time
+from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REASON = "ShippingRefused: the carrier does not deliver there"
+
+
+def step(kind: Step, status: StepState, **details: Any) -> StepProgress:
+    return StepProgress(step=kind, workflow_id=step_workflow_id(kind, "A-1"), status=status, **details)
+
+
+def done(kind: Step, milliseconds: int, **details: Any) -> StepProgress:
+    return step(
+        kind,
+        StepState.COMPLETED,
+        started_at=NOON,
+        closed_at=NOON + timedelta(milliseconds=milliseconds),
+        duration_ms=milliseconds,
+        **details,
+    )
+
+
+def an_order(status: OrderStatus, *children: StepProgress, **details: Any) -> OrderProgress:
+    order_id = details.pop("order_id", "A-1")
+    given = {child.step: child for child in children}
+    return OrderProgress(
+        order_id=order_id,
+        workflow_id=order_workflow_id(order_id),
+        run_id="run",
+        status=status,
+        children=tuple(given.get(kind, step(kind, StepState.PENDING)) for kind in Step),
+        **details,
+    )
+
+
+def undone_order(**details: Any) -> OrderProgress:
+    return an_order(
+        OrderStatus.FAILED,
+        done(Step.PAYMENT, 312),
+        done(Step.INVENTORY, 1234, attempts=2),
+        step(Step.SHIPPING, StepState.FAILED, duration_ms=90, reason=REASON),
+        failed_step=Step.SHIPPING,
+        reason=REASON,
+        compensations=(
+            UndoProgress(step=Step.SHIPPING, status=UndoState.DONE, reason="nothing was shipped"),
+            UndoProgress(step=Step.PAYMENT, status=UndoState.DONE, reason="refunded 1059.97 USD"),
+        ),
+        **details,
+    )
+
+
+def rendered(picture: RenderableType, width: int = 120) -> list[str]:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(picture)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_the_tree_tells_state_time_attempts_reason_and_undo() -> None:
+    head, payment, inventory, shipping, notification = rendered(order_tree(undone_order(), NOON))
+
+    assert head == "A-1  failed  1.2 s"
+    assert payment.endswith("payment      ✓ completed   312 ms  ↩ refunded 1059.97 USD")
+    assert inventory.endswith("inventory    ✓ completed    1.2 s  2 attempts")
+    assert shipping.endswith(f"shipping     ✗ failed       90 ms  {REASON}  ↩ nothing was shipped")
+    assert notification.endswith("notification · pending")
+
+
+def test_a_running_step_counts_its_time_up() -> None:
+    running = step(Step.PAYMENT, StepState.RUNNING, started_at=NOON, attempts=3)
+    order = an_order(OrderStatus.RUNNING, running)
+
+    lines = rendered(order_tree(order, NOON + timedelta(seconds=65)))
+
+    assert lines[0] == "A-1  running  1 m 05 s"
+    assert "▸ running   1 m 05 s  attempt 3" in lines[1]
+
+
+def test_an_undo_under_way_and_one_that_is_stuck() -> None:
+    pending = UndoProgress(step=Step.PAYMENT, reason="attempt 2: no answer")
+    stuck = UndoProgress(step=Step.PAYMENT, status=UndoState.STUCK, reason="attempt 9: no answer")
+    under_way = an_order(OrderStatus.RUNNING, done(Step.PAYMENT, 5), compensations=(pending,))
+    waiting = an_order(OrderStatus.NEEDS_ATTENTION, done(Step.PAYMENT, 5), compensations=(stuck,))
+
+    assert "A-1  being undone" in rendered(order_tree(under_way, NOON))[0]
+    assert "↩ being undone: attempt 2: no answer" in rendered(order_tree(under_way, NOON))[1]
+    assert "A-1  needs attention" in rendered(order_tree(waiting, NOON))[0]
+    assert "! undo is stuck: attempt 9: no answer" in rendered(order_tree(waiting, NOON))[1]
+
+
+def test_a_hold_and_what_was_answered_are_told() -> None:
+    handled = UndoProgress(step=Step.PAYMENT, status=UndoState.HANDLED, reason="by ada: refunded")
+    held = an_order(
+        OrderStatus.NEEDS_ATTENTION,
+        done(Step.PAYMENT, 5),
+        held_until=NOON + timedelta(hours=2),
+        answers=("retry step shipping, by ada",),
+        compensations=(handled,),
+    )
+
+    text = "\n".join(rendered(order_tree(held, NOON)))
+
+    assert "✓ handled by ada: refunded" in text
+    assert "held until 2026-01-01 14:00 UTC, for another 2 h 00 m; then it is undone" in text
+    assert "answered: retry step shipping, by ada" in text
+    assert "A-1 held until 2026-01-01 14:00 UTC" in list(changes(None, held))
+    assert "A-1 answered: retry step shipping, by ada" in list(changes(None, held))
+
+
+@pytest.mark.parametrize("number", [1, 3, 5, 40, 300])
+@pytest.mark.parametrize("rows", [3, 22, 60])
+def test_a_live_view_is_never_taller_than_the_terminal(number: int, rows: int) -> None:
+    orders = [undone_order(order_id=f"A-{index}", note="so and so") for index in range(number)]
+
+    assert 1 <= len(rendered(Group(*live_orders(orders, NOON, rows=rows)), width=60)) <= rows
+
+
+def test_of_many_orders_those_under_way_are_shown() -> None:
+    closed = [undone_order(order_id=f"A-{index}") for index in range(50)]
+    running = an_order(OrderStatus.RUNNING, order_id="A-99")
+
+    lines = rendered(Group(*live_orders([*closed, running], NOON, rows=10), progress_line(closed, 51)))
+
+    assert "A-99  running" in "\n".join(lines)
+    assert "50/51" in lines[-1]
+    assert "50 failed" in lines[-1]
+
+
+def test_without_a_terminal_each_change_is_one_line() -> None:
+    first = an_order(OrderStatus.RUNNING, step(Step.PAYMENT, StepState.RUNNING, started_at=NOON))
+    claimed = an_order(
+        OrderStatus.RUNNING, step(Step.PAYMENT, StepState.RUNNING, started_at=NOON, attempts=1)
+    )
+
+    assert list(changes(None, first)) == ["A-1 payment running", "A-1 running"]
+    assert list(changes(first, first)) == []
+    assert list(changes(first, claimed)) == []
+    assert list(changes(claimed, undone_order())) == [
+        "A-1 payment completed in 312 ms",
+        "A-1 inventory completed in 1.2 s, attempt 2",
+        f"A-1 shipping failed in 90 ms: {REASON}",
+        "A-1 undo of shipping done: nothing was shipped",
+        "A-1 undo of payment done: refunded 1059.97 USD",
+        f"A-1 failed: shipping: {REASON}",
+    ]
+
+
+def test_the_table_tells_what_came_of_each_order() -> None:
+    fulfilled = an_order(
+        OrderStatus.FULFILLED, done(Step.PAYMENT, 40), order_id="A-0", note="its mail [bounced]"
+    )
+    results = [
+        OrderResult(fulfilled, total="1059.97 USD", tracking="SPS_1"),
+        OrderResult(undone_order(), total="5.00 USD"),
+    ]
+
+    text = "\n".join(rendered(results_table(results, NOON), width=140))
+
+    for words in ("tracking SPS_1", "its mail [bounced]", "1059.97 USD", "40 ms", f"shipping: {REASON}"):
+        assert words in text
+    assert "undone: shipping (nothing was shipped), payment (refunded 1059.97 USD)" in text
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1000, "1.0 s"),
+        (59_940, "59.9 s"),
+        (61_000, "1 m 01 s"),
+        (7_140_000, "1 h 59 m"),
+        (273_600_000, "3 d 04 h"),
+    ],
+)
+def test_times_are_short(milliseconds: int, words: str) -> None:
+    assert in_time(milliseconds) == words

@@ -1,0 +1,65 @@
+"""The table of scenarios, and the behaviour behind each token."""
+
+import pytest
+
+from order_system.domain import policy
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
+from order_system.gateways.simulated import behaviours
+from order_system.gateways.simulated.behaviours import BEHAVIOURS, OUT_OF_STOCK, scripted_fault
+from order_system.gateways.simulated.faults import FaultKind, Operation
+from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
+
+
+def tokens_in(order: Order) -> list[str]:
+    skus = [line.sku for line in order.lines]
+    return [order.payment_method, order.shipping_address.postal_code, order.customer.email, *skus]
+
+
+def test_a_scenario_order_is_the_sample_order_with_its_tokens() -> None:
+    order = scenario_order("refund-never", "ORDER-001")
+    assert order.order_id == "ORDER-001"
+    assert order.payment_method == "pm_refund_never"
+    assert order.shipping_address.postal_code == "00000"
+    assert order.total == 105997
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_each_token_of_a_scenario_stands_in_its_order(name: str) -> None:
+    assert set(SCENARIOS[name].tokens.values()) <= set(tokens_in(scenario_order(name, "ORDER-001")))
+    assert name == SCENARIOS[name].name
+
+
+def test_every_token_has_a_story_and_every_story_its_token() -> None:
+    told = {token for scenario in SCENARIOS.values() for token in scenario.tokens.values()}
+    assert told == {"pm_card_ok", OUT_OF_STOCK, *BEHAVIOURS}
+
+
+def test_the_sample_order_alone_meets_no_fault() -> None:
+    tokens = tokens_in(scenario_order("ok", "ORDER-001"))
+    assert all(scripted_fault(operation, tokens, 1) is None for operation in Operation)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_a_scenario_that_fails_or_waits_says_where(scenario: object) -> None:
+    assert isinstance(scenario, type(SCENARIOS["ok"]))
+    assert (scenario.status is OrderStatus.FULFILLED) == (scenario.failed_step is None)
+    assert "\n" not in scenario.story
+
+
+def test_an_unknown_scenario_is_told_which_there_are() -> None:
+    with pytest.raises(ValueError, match="there is no scenario 'nonsense'; there are: ok, card-declined,"):
+        scenario_order("nonsense", "ORDER-001")
+
+
+def test_a_fault_strikes_on_its_calls_only() -> None:
+    tokens = ["pm_refund_fails_thrice"]
+    strikes = [scripted_fault(Operation.REFUND, tokens, call) for call in range(1, 6)]
+    down = FaultKind.NOT_REACHED
+    assert strikes == [down, down, down, None, None]
+    assert scripted_fault(Operation.CHARGE, tokens, 1) is None
+
+
+def test_for_a_while_is_shorter_than_a_step_and_the_other_longer() -> None:
+    attempts = policy.EFFECT_RETRY.maximum_attempts
+    assert len(behaviours.FOR_A_WHILE) < attempts < len(behaviours.LONGER_THAN_A_STEP)

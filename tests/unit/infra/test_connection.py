@@ -1,0 +1,86 @@
+"""What people see when there is no server, or when Temporal's own configuration is broken."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain.errors import InvalidSettings, ServerUnreachable
+from order_system.infra import policy
+from order_system.infra.temporal.connection import connect, has_gone
+
+
+async def test_a_server_that_is_down_is_told_with_its_address_and_the_cure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+
+    with pytest.raises(ServerUnreachable) as told:
+        await connect()
+
+    assert "127.0.0.1:1 (connection refused)" in str(told.value)
+    assert "temporal server start-dev" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+async def test_a_server_that_accepts_but_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "CONNECT", timedelta(milliseconds=200))
+    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+
+    with pytest.raises(ServerUnreachable, match=r"within 0\.2 seconds"):
+        await connect(f"127.0.0.1:{port}")
+
+    silent.close()
+
+
+async def test_an_address_that_is_none_is_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:99999")
+
+    with pytest.raises(InvalidSettings, match=r"TEMPORAL_ADDRESS.*Write host:port"):
+        await connect()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[profile.default\n",
+        "[profile.default]\naddress = 1\n",
+        "[profile.default.tls]\nclient_cert_path = '/no/such/file'\nclient_key_path = '/no/such/file'\n",
+    ],
+)
+async def test_a_broken_profile_is_told_in_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "temporal.toml").write_text(content)
+
+    with pytest.raises(InvalidSettings) as told:
+        await connect()
+
+    assert "temporal.toml" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+async def test_the_profile_of_temporal_toml_is_used(tmp_path: Path) -> None:
+    (tmp_path / "temporal.toml").write_text("[profile.default]\naddress = '127.0.0.1:2'\n")
+
+    with pytest.raises(ServerUnreachable, match=r"127\.0\.0\.1:2"):
+        await connect()
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "gone"),
+    [
+        ("operation was canceled", RPCStatusCode.CANCELLED, True),
+        ("transport error", RPCStatusCode.UNKNOWN, True),
+        ("tcp connect error", RPCStatusCode.UNAVAILABLE, True),
+        ("Timeout expired", RPCStatusCode.DEADLINE_EXCEEDED, True),
+        ("something the server does not know either", RPCStatusCode.UNKNOWN, False),
+        ("no such workflow", RPCStatusCode.NOT_FOUND, False),
+        ("not for you", RPCStatusCode.PERMISSION_DENIED, False),
+    ],
+)
+def test_a_server_that_has_gone_is_told_apart_from_its_no(
+    message: str, status: RPCStatusCode, gone: bool
+) -> None:
+    assert has_gone(RPCError(message, status, b"")) is gone

@@ -1,0 +1,124 @@
+"""A bad setting is told in one line: which variable, what is wrong, and the cure."""
+
+from pathlib import Path
+
+import pytest
+
+from order_system.domain.errors import InvalidSettings
+from order_system.infra.settings import load_settings
+from order_system.infra.web_keys import holder_of
+
+
+def test_without_any_variable_everything_is_on_this_machine() -> None:
+    settings = load_settings()
+
+    assert settings.data_dir == Path(".data")
+    assert settings.database == "sqlite:///.data/orders.db"
+    assert settings.faults == "default"
+
+
+def test_variables_are_read_and_overrides_win(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ORDER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ORDER_LOG_LEVEL", "debug")
+    monkeypatch.setenv("ORDER_FAULT_SEED", "7")
+
+    settings = load_settings(fault_seed=8)
+
+    assert settings.database == f"sqlite:///{tmp_path}/orders.db"
+    assert settings.log_level == "DEBUG"
+    assert settings.fault_seed == 8
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files and CI systems hand on unset variables as empty ones."""
+    monkeypatch.setenv("ORDER_DATABASE_URL", "")
+
+    assert load_settings().database_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("ORDER_LATENCY_MIN", "soon", "the seconds that a simulated call lasts at least"),
+        ("ORDER_LATENCY_MAX", "-1", "the seconds that a simulated call lasts at most"),
+        ("ORDER_LATENCY_MAX", "nan", "the seconds that a simulated call lasts at most"),
+        ("ORDER_FAULT_SEED", "1.5", "a whole number"),
+        ("ORDER_FAULTS", "no-such-file.toml", "`none`, `default`, or the path of a file"),
+        ("ORDER_LOG_FORMAT", "xml", "json, console or auto"),
+        ("ORDER_STRICT_STOCK", "perhaps", "true or false"),
+        ("ORDER_DATABASE_URL", "not a url", "a SQLAlchemy URL, e.g."),
+        ("ORDER_DATABASE_URL", "postgresql://ada:secret@db/orders", "postgresql+psycopg://"),
+        ("ORDER_DATABASE_URL", "sqlite://", "it names no file"),
+        ("ORDER_DATABASE_URL", "sqlite:///:memory:", "it names no file"),
+    ],
+)
+def test_a_bad_value_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, cure: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(InvalidSettings) as told:
+        load_settings()
+
+    message = str(told.value)
+    assert message.startswith(name)
+    assert cure in message
+    assert "\n" not in message
+    assert "secret" not in message
+
+
+def test_latencies_the_wrong_way_round_name_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_LATENCY_MIN", "2")
+
+    with pytest.raises(InvalidSettings, match=r"ORDER_LATENCY_MIN=2.0 is above ORDER_LATENCY_MAX=0.3"):
+        load_settings()
+
+
+def test_a_password_is_not_in_the_settings_text() -> None:
+    settings = load_settings(database_url="postgresql+psycopg://ada:secret@db/orders")
+
+    assert "secret" not in repr(settings)
+
+
+KEYS = "viewer:a-secret-of-sixteen, operator@ada:another-secret-of-it"
+
+
+def test_keys_are_read_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_WEB_KEYS", KEYS)
+
+    keys = load_settings().web_keys
+
+    assert keys is not None
+    assert [(key.role.value, key.name) for key in keys] == [("viewer", "viewer"), ("operator", "ada")]
+    for shown in (repr(load_settings()), str(keys), load_settings().model_dump_json(exclude={"web_keys"})):
+        assert "secret-of" not in shown
+    assert holder_of("another-secret-of-it", keys) == keys[1]
+    assert [holder_of(secret, keys) for secret in ("", "another", "ANOTHER-SECRET-OF-IT", "\ud800")] == [
+        None
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("viewer", "key 1 is not role:secret"),
+        ("admin:a-secret-of-sixteen", "a role that is viewer or operator"),
+        ("viewer:short-secret", "the secret of key 1 has fewer than 16"),
+        ("viewer:a-secret-of-sixteen,operator:a-secret-of-sixteen", "two keys have the same secret"),
+        ("viewer@a b:a-secret-of-sixteen", "key 1 is not role:secret"),
+        ("viewer:a secret of sixteen", "key 1 is not role:secret"),
+        (" , ", "names no key"),
+    ],
+)
+def test_bad_keys_are_told_without_repeating_them(
+    monkeypatch: pytest.MonkeyPatch, value: str, told: str
+) -> None:
+    monkeypatch.setenv("ORDER_WEB_KEYS", value)
+
+    with pytest.raises(InvalidSettings) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith("ORDER_WEB_KEYS: ")
+    assert told in str(refused.value)
+    assert "secret-of" not in str(refused.value)
+    assert "operator@NAME:SECRET" in str(refused.value)

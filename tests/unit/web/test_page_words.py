@@ -1,0 +1,165 @@
+"""What pages say about orders and batches, without any page."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
+from order_system.domain.ids import Step, step_workflow_id
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, StepProgress, UndoProgress, UndoState
+from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
+from order_system.web.pages.orders.rows import address
+from order_system.web.pages.orders.stories import stories_of
+from order_system.web.pages.words import plain, sentence, share, status_words, undo_words
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+REFUSED = "ShippingRefused: the carrier does not take the parcel"
+
+
+def an_order(status: OrderStatus, **changes: object) -> OrderProgress:
+    children = tuple(StepProgress(step=step, workflow_id=step_workflow_id(step, "O-1")) for step in Step)
+    order = OrderProgress(
+        order_id="O-1", workflow_id="order-O-1", run_id="r", status=status, children=children
+    )
+    return order.model_copy(update=changes)
+
+
+def undos(status: UndoState, reason: str | None = None) -> tuple[UndoProgress, ...]:
+    return (UndoProgress(step=Step.PAYMENT, status=status, reason=reason),)
+
+
+def a_batch(status: BatchStatus = BatchStatus.RUNNING, **changes: object) -> BatchProgress:
+    counts = BatchCounts(bytes_read=50, valid=40, fulfilled=20, failed=5, running=10, not_started=5, rows=41)
+    batch = BatchProgress(
+        name="monday",
+        workflow_id="batch-monday",
+        status=status,
+        window=10,
+        bytes_total=100,
+        counts=counts,
+        started_at=NOW,
+        orders_expected=80,
+    )
+    return batch.model_copy(update=changes)
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+def test_an_order_that_all_goes_well_with_needs_no_story() -> None:
+    for status in (OrderStatus.RUNNING, OrderStatus.FULFILLED):
+        assert stories_of(an_order(status), NOW) == []
+
+
+def test_a_failed_order_says_where_why_and_that_all_was_undone() -> None:
+    failed = an_order(OrderStatus.FAILED, failed_step=Step.SHIPPING, reason=REFUSED)
+    (bare,) = stories_of(failed, NOW)
+    (undone,) = stories_of(failed.model_copy(update={"compensations": undos(UndoState.DONE)}), NOW)
+    (open_,) = stories_of(failed.model_copy(update={"compensations": undos(UndoState.PENDING)}), NOW)
+    assert bare.title == "It failed at shipping"
+    assert bare.text == "The carrier does not take the parcel. Nothing had to be undone."
+    assert undone.text == "The carrier does not take the parcel. Everything that was done has been undone."
+    assert open_.text == "The carrier does not take the parcel."
+
+
+def test_a_held_order_says_until_when_and_what_comes_then() -> None:
+    held = an_order(
+        OrderStatus.NEEDS_ATTENTION,
+        failed_step=Step.SHIPPING,
+        reason=REFUSED,
+        held_until=NOW + timedelta(hours=2),
+    )
+    (story,) = stories_of(held, NOW)
+    assert story.title == "Held at shipping: it waits for a person"
+    assert story.loud
+    assert (story.until, story.left) == (NOW + timedelta(hours=2), "2 h 00 m")
+
+
+def test_a_stuck_undo_is_loud_and_the_first_cause_is_told_beside_it() -> None:
+    stuck = an_order(
+        OrderStatus.NEEDS_ATTENTION,
+        failed_step=Step.SHIPPING,
+        reason=REFUSED,
+        compensations=undos(UndoState.STUCK, "attempt 7: the gateway is down"),
+    )
+    first, second = stories_of(stuck, NOW)
+    assert first.title == "The undo of payment is stuck: it waits for a person"
+    assert first.text == "It goes on being retried; attempt 7: the gateway is down"
+    assert second.title == "It is being undone since shipping failed"
+    assert (first.loud, second.loud) == (True, False)
+
+
+def test_a_note_is_told_of_a_fulfilled_order() -> None:
+    (story,) = stories_of(an_order(OrderStatus.FULFILLED, note="the confirmation could not be sent"), NOW)
+    assert story.text == "the confirmation could not be sent"
+
+
+def test_an_order_that_is_being_undone_is_no_longer_just_running() -> None:
+    assert status_words(an_order(OrderStatus.RUNNING)) == "running"
+    assert status_words(an_order(OrderStatus.RUNNING, compensations=undos(UndoState.DONE))) == "being undone"
+    assert status_words(an_order(OrderStatus.NEEDS_ATTENTION)) == "needs attention"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (UndoState.DONE, "refunded 5.00 USD", "refunded 5.00 USD"),
+        (UndoState.DONE, None, "undone"),
+        (UndoState.HANDLED, "by ada: ticket 1", "handled by ada: ticket 1"),
+        (UndoState.STUCK, None, "undo is stuck: no reason known"),
+        (UndoState.PENDING, "attempt 2: down", "being undone: attempt 2: down"),
+    ],
+)
+def test_undos_in_words(status: UndoState, reason: str | None, words: str) -> None:
+    assert undo_words(undos(status, reason)[0]) == words
+
+
+def test_the_name_of_an_error_is_for_programs() -> None:
+    assert plain(REFUSED) == "the carrier does not take the parcel"
+    assert plain("OUT-OF-STOCK is out of stock: 1 wanted") == "OUT-OF-STOCK is out of stock: 1 wanted"
+    assert plain("no Problem: at all") == "no Problem: at all"
+    assert sentence("") == ""
+    assert sentence("out of stock.") == "Out of stock."
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+
+def test_the_parts_of_a_bar_stand_side_by_side_and_leave_the_rest_free() -> None:
+    parts = parts_of(a_batch())
+    assert [(part.title, part.x, part.width) for part in parts] == [
+        ("20 fulfilled", 0, 25),
+        ("5 failed", 25, 6.25),
+        ("10 running", 31.25, 12.5),
+    ]
+
+
+def test_a_bar_is_never_overfull_even_if_more_orders_come_than_were_expected() -> None:
+    parts = parts_of(a_batch(orders_expected=10))
+    assert parts[-1].x + parts[-1].width <= 100
+
+
+def test_how_far_a_batch_is_in_words() -> None:
+    assert headline(a_batch()) == "25 of about 80 orders done"
+    whole = a_batch(bytes_total=50, orders_expected=40)
+    assert headline(whole) == "25 of 40 orders done"
+    assert (
+        pace_words(a_batch(orders_a_second=2.53, seconds_left=71.2)) == "2.5 orders a second, 1 m 11 s left"
+    )
+    assert pace_words(a_batch()) == ""
+    counts = BatchCounts(rows=9, rows_rejected=1, rows_duplicate=2)
+    assert rows_words(counts) == "9 rows read; 1 row rejected; 2 rows there twice"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [(0, 0, "0 %"), (0, 5, "0 %"), (1, 3, "33 %"), (1, 64, "1.6 %"), (5, 5, "100 %")],
+)
+def test_shares(part: int, whole: int, words: str) -> None:
+    assert share(part, whole) == words
+
+
+def test_an_address_says_nothing_of_what_was_not_chosen() -> None:
+    assert address("/", {"status": "", "batch": None}) == "/"
+    assert address("/", {"find": "a&b=c", "status": "failed"}) == "/?find=a%26b%3Dc&status=failed"

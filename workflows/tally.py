@@ -1,0 +1,71 @@
+"""The counts of a running batch, and how fast they grow. Told the time, so that a workflow may have it."""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+from order_system.domain import policy
+from order_system.domain.batch import BatchCounts, BatchState, PaceMark
+
+
+class Tally:
+    def __init__(self, state: BatchState, now: Callable[[], datetime], run_started_at: datetime) -> None:
+        self._now = now
+        self.counts = state.counts
+        self.started_at = state.started_at or run_started_at
+        self.updated_at = now()
+        self._marks = deque(state.pace or self._mark_now())
+
+    @property
+    def marks(self) -> tuple[PaceMark, ...]:
+        """What the pace of the next run of the workflow goes on from."""
+        return tuple(self._marks)
+
+    def add(self, page: BatchCounts) -> None:
+        """A page was read."""
+        self.counts = self.counts.plus(page)
+        self._has_changed()
+
+    def move(self, leaves: str, joins: str) -> None:
+        """One order is no longer counted as `leaves`, but as `joins`."""
+        change = {leaves: getattr(self.counts, leaves) - 1, joins: getattr(self.counts, joins) + 1}
+        self.counts = self.counts.model_copy(update=change)
+        self._has_changed()
+
+    def measure_anew(self) -> None:
+        """After a pause: its time must not count as slowness."""
+        self._marks = deque(self._mark_now())
+
+    def recent_pace(self) -> float | None:
+        """Orders a second over about the last BATCH_PACE_OVER; None as long as no time has gone by."""
+        oldest = self._marks[0]
+        return _a_second(self.counts.ended - oldest.ended, oldest.at, self.updated_at)
+
+    def whole_pace(self) -> float | None:
+        """Orders a second since the start."""
+        return _a_second(self.counts.ended, self.started_at, self.updated_at)
+
+    def expected(self, bytes_total: int) -> int:
+        """Orders in the whole file, going by what has been read of it."""
+        read = max(1, self.counts.bytes_read)
+        return max(self.counts.valid, round(self.counts.valid * max(read, bytes_total) / read))
+
+    def seconds_left(self, bytes_total: int) -> float | None:
+        """At the recent pace, for what is not decided of the orders that the file may have."""
+        pace = self.recent_pace()
+        return round((self.expected(bytes_total) - self.counts.ended) / pace, 1) if pace else None
+
+    def _has_changed(self) -> None:
+        self.updated_at = self._now()
+        if self.updated_at - self._marks[-1].at >= policy.BATCH_PACE_STEP:
+            self._marks.extend(self._mark_now())
+        while len(self._marks) > 1 and self.updated_at - self._marks[1].at >= policy.BATCH_PACE_OVER:
+            self._marks.popleft()
+
+    def _mark_now(self) -> tuple[PaceMark]:
+        return (PaceMark(at=self._now(), ended=self.counts.ended),)
+
+
+def _a_second(orders: int, since: datetime, until: datetime) -> float | None:
+    seconds = (until - since).total_seconds()
+    return round(orders / seconds, 2) if seconds > 0 else None
