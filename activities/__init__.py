@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from activities.answers import AnswerActivities
+from activities.attempts import Reverse
 from activities.batch import BatchActivities
-from activities.desk import DeskActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
@@ -15,6 +16,7 @@ from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
 from order_system.domain.order_file import RowSource
 from order_system.domain.reconciliation import OrderRuns, ReconciliationBook
+from order_system.domain.steps import Effect
 
 
 def order_activities(
@@ -25,7 +27,7 @@ def order_activities(
     inventory = InventoryActivities(book, warehouse)
     shipping = ShippingActivities(book, carrier, warehouse)
     notification = NotificationActivities(book, mailer)
-    desk = DeskActivities(book, warehouse)
+    answers = AnswerActivities(book, warehouse)
     return [
         payment.charge,
         payment.refund,
@@ -35,8 +37,8 @@ def order_activities(
         shipping.dispatch,
         shipping.void_shipment,
         notification.notify,
-        desk.note_answer,
-        desk.settle_by_hand,
+        answers.note_answer,
+        answers.end_undo_by_hand,
     ]
 
 
@@ -59,5 +61,6 @@ def reconciliation_activities(
 ) -> Sequence[Callable[..., Any]]:
     """What the reconciler needs beside `order_activities`, over the same gateways."""
     shipping = ShippingActivities(book, carrier, warehouse)
-    reconciliation = ReconciliationActivities(pages, runs, shipping, payments, warehouse)
+    reversals: dict[Effect, Reverse] = {Effect.CHARGE: payments.refund, Effect.RESERVE: warehouse.release}
+    reconciliation = ReconciliationActivities(pages, runs, shipping, reversals)
     return [reconciliation.look_over, reconciliation.void_abandoned, reconciliation.ask_again]

@@ -12,11 +12,14 @@ from temporalio.exceptions import ApplicationError
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
 from order_system.domain.errors import BusinessError, NotReached, StillInDoubt
-from order_system.domain.ids import Effect
 from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult
-from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.money import format_amount
+from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
+from order_system.domain.steps import STEP_OF, UNDOS, Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
+Reverse = Callable[[str], Awaitable[Wire | None]]
+"""Gives back at the gateway what was done under a key. None if it knows of nothing there (yet)."""
 
 
 def this_attempt() -> Attempt:
@@ -35,7 +38,7 @@ def time_left(attempt: Attempt) -> float:
     return min(left, policy.GATEWAY_CALL).total_seconds()
 
 
-async def ask(
+async def call_gateway(
     book: OrderBook,
     ref: SubmissionRef,
     effect: Effect,
@@ -68,52 +71,47 @@ async def carry_out(
     """Call and record; or, if an earlier attempt has recorded a receipt, return that and call nothing."""
     if claimed.state is EffectState.DONE:
         return receipt_type.model_validate(claimed.receipt)
-    receipt = await ask(book, ref, claimed.effect, call, attempt)
+    receipt = await call_gateway(book, ref, claimed.effect, call, attempt)
     await book.record(ref, claimed.effect, receipt, attempt.now())
     return receipt
 
 
-async def undo(
-    book: OrderBook,
-    request: UndoRequest,
-    effect: Effect,
-    reverse: Callable[[str], Awaitable[Receipt | None]],
-) -> EffectState:
-    """Fence, reverse, settle: for an effect that may only be undone once shipping's verdict is in.
+async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
+    """Fence the key, reverse at the gateway, end the undo: for an effect that may only be given back once
+    shipping's undo has answered `voided`.
 
-    Returns UNDONE, FENCED (it never happened), IN_DOUBT (nothing found, one attempt never answered), or
-    HANDLED (a person settled it before). `undo_answer` says it in words.
-    Raises VerdictMissing or StillInDoubt, both to be retried. Idempotent.
-    """
+    Nothing to undo means that the effect never happened, or that nothing was found while one attempt was
+    never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried.
+    Idempotent."""
     ref, attempt = request.submission, this_attempt()
-    entries = await book.fence(ref, [effect], verdict=request.verdict, attempt=attempt, needs_verdict=True)
+    entries = await book.fence(ref, [effect], cause=request.cause, attempt=attempt, only_if_voided=True)
     entry = entries[effect]
-    if entry.settled_at is not None:
-        return entry.state
-    state = entry.state
+    if entry.undo_ended_at is not None:
+        return undo_answer(effect, entry.state)
+    state, receipt = entry.state, None
     if state in (EffectState.DONE, EffectState.IN_DOUBT):
         async with asyncio.timeout(time_left(attempt)):
-            reversed_ = await reverse(ref.key(effect))
-        state = EffectState.UNDONE if reversed_ is not None else nothing_found(entry, attempt)
-    await book.settle(ref, {effect: state}, verdict=request.verdict, at=attempt.now())
-    return state
+            receipt = await reverse(ref.key(effect))
+        state = EffectState.UNDONE if receipt is not None else nothing_found(entry, attempt)
+    await book.end_undo(ref, {effect: state}, cause=request.cause, at=attempt.now())
+    return undo_answer(effect, state, receipt)
 
 
-def undo_answer(effect: Effect, state: EffectState) -> UndoAnswer:
+def undo_answer(effect: Effect, state: EffectState, receipt: Wire | None = None) -> UndoAnswer:
     """What an undo answers that has ended with its effect in this state."""
-    undone, nothing = _IN_WORDS[effect]
     if state is EffectState.UNDONE:
-        return UndoAnswer(result=UndoResult.UNDONE, detail=undone)
+        return UndoAnswer(result=UndoResult.UNDONE, detail=given_back(effect, receipt))
     if state is EffectState.HANDLED:
         return UndoAnswer(result=UndoResult.HANDLED, detail="handled by hand")
-    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail=nothing)
+    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail=UNDOS[STEP_OF[effect]].nothing)
 
 
-_IN_WORDS = {
-    Effect.CHARGE: ("refunded", "nothing was charged"),
-    Effect.RESERVE: ("stock released", "nothing was reserved"),
-    Effect.LABEL: ("label voided", "nothing was shipped"),
-}
+def given_back(effect: Effect, receipt: Wire | None) -> str:
+    """For people: `stock released`, `refunded 1059.97 USD`."""
+    done = UNDOS[STEP_OF[effect]].done
+    if isinstance(receipt, RefundReceipt):
+        return f"{done} {format_amount(receipt.amount, receipt.currency)}"
+    return done
 
 
 def nothing_found(entry: JournalEntry, attempt: Attempt) -> EffectState:
@@ -121,7 +119,7 @@ def nothing_found(entry: JournalEntry, attempt: Attempt) -> EffectState:
     if entry.state is EffectState.DONE:
         raise StillInDoubt(f"the book has a receipt for {entry.effect}, but the gateway knows nothing of it")
     if entry.unanswered == 0:
-        return EffectState.FENCED
+        return EffectState.NEVER_HAPPENED
     if entry.unanswered_until is not None and attempt.now() < entry.unanswered_until:
         remaining = entry.unanswered_until - attempt.now()
         raise ApplicationError(

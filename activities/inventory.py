@@ -2,12 +2,12 @@
 
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt, undo, undo_answer
+from activities.attempts import carry_out, this_attempt, undo
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Warehouse
-from order_system.domain.ids import Effect
 from order_system.domain.messages import InventoryRequest, UndoAnswer, UndoRequest
 from order_system.domain.order import Reservation
+from order_system.domain.steps import Effect
 
 
 class InventoryActivities:
@@ -32,5 +32,4 @@ class InventoryActivities:
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:
         """Undo of `reserve`: fence its key and put back whatever it holds. Idempotent."""
-        state = await undo(self._book, request, Effect.RESERVE, self._warehouse.release)
-        return undo_answer(Effect.RESERVE, state)
+        return await undo(self._book, request, Effect.RESERVE, self._warehouse.release)

@@ -5,9 +5,9 @@ from temporalio import activity
 from activities.attempts import carry_out, this_attempt
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Mailer
-from order_system.domain.ids import Effect
 from order_system.domain.messages import NotificationRequest
 from order_system.domain.order import NoticeReceipt
+from order_system.domain.steps import Effect
 
 
 class NotificationActivities:

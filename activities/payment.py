@@ -2,13 +2,12 @@
 
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt, undo, undo_answer
+from activities.attempts import carry_out, this_attempt, undo
 from order_system.domain.book import JournalEntry, Opening, OrderBook
 from order_system.domain.gateways import PaymentGateway
-from order_system.domain.ids import Effect
 from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
-from order_system.domain.money import format_amount
-from order_system.domain.order import PaymentReceipt, RefundReceipt
+from order_system.domain.order import PaymentReceipt
+from order_system.domain.steps import Effect
 
 
 class PaymentActivities:
@@ -43,17 +42,4 @@ class PaymentActivities:
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:
         """Undo of `charge`: fence its key and give back whatever was captured under it. Idempotent."""
-        refunded: RefundReceipt | None = None
-
-        async def reverse(key: str) -> RefundReceipt | None:
-            nonlocal refunded
-            refunded = await self._gateway.refund(key)
-            return refunded
-
-        state = await undo(self._book, request, Effect.CHARGE, reverse)
-        answer = undo_answer(Effect.CHARGE, state)
-        if refunded is None:
-            return answer
-        return answer.model_copy(
-            update={"detail": f"{answer.detail} {format_amount(refunded.amount, refunded.currency)}"}
-        )
+        return await undo(self._book, request, Effect.CHARGE, self._gateway.refund)

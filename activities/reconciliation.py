@@ -1,19 +1,17 @@
 """Finding submissions that no workflow is at work on, and asking again for keys that are in doubt."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from activities.attempts import this_attempt
+from activities.attempts import Reverse, given_back, this_attempt
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.gateways import PaymentGateway, Warehouse
-from order_system.domain.ids import Effect
 from order_system.domain.messages import UndoAnswer, UndoRequest
-from order_system.domain.money import format_amount
-from order_system.domain.order import RefundReceipt, Reservation, SubmissionRef
+from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import (
     CurrentRun,
     Finding,
@@ -28,6 +26,7 @@ from order_system.domain.reconciliation import (
     TallyName,
     is_abandoned,
 )
+from order_system.domain.steps import Effect
 
 
 class ReconciliationActivities:
@@ -36,14 +35,12 @@ class ReconciliationActivities:
         book: ReconciliationBook,
         runs: OrderRuns,
         shipping: ShippingActivities,
-        payments: PaymentGateway,
-        warehouse: Warehouse,
+        reversals: Mapping[Effect, Reverse],
     ) -> None:
         self._book = book
         self._runs = runs
         self._shipping = shipping
-        self._payments = payments
-        self._warehouse = warehouse
+        self._reversals = reversals
 
     @activity.defn
     async def look_over(self, request: SubmissionPageRequest) -> SubmissionPage:
@@ -75,7 +72,7 @@ class ReconciliationActivities:
 
     @activity.defn
     async def void_abandoned(self, request: UndoRequest) -> UndoAnswer | None:
-        """The undo of shipping, as in every unwinding; None, and nothing done, if by now a workflow is at
+        """The undo of shipping, as in every order; None, and nothing done, if by now a workflow is at
         work on this submission (a reset has opened it again). Idempotent.
 
         Asked here, right before the fence, and not by an activity of its own: between two of those may lie
@@ -107,23 +104,22 @@ class ReconciliationActivities:
         )
 
     async def _ask_for(self, key: KeyInDoubt, now: datetime) -> KeyAnswer:
-        reverse = {Effect.CHARGE: self._payments.refund, Effect.RESERVE: self._warehouse.release}[key.effect]
         try:
             async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
-                found = await reverse(key.submission.key(key.effect))
+                found = await self._reversals[key.effect](key.submission.key(key.effect))
         except Exception as trouble:
             activity.logger.warning("%s of %s cannot be asked for", key.effect, key.submission.order_id)
             return _answer(key, "doubts_unanswered", f"{type(trouble).__name__}: {trouble}")
         if found is not None:
             await self._book.end_doubt(key, EffectState.UNDONE, now)
-            return _answer(key, "doubts_undone", _given_back(found))
+            return _answer(key, "doubts_undone", given_back(key.effect, found))
         if key.has_receipt:
             return _answer(
                 key, "doubts_unanswered", "the book has a receipt, the gateway knows nothing of it"
             )
-        if now - key.settled_at < policy.IN_DOUBT_HORIZON:
+        if now - key.undo_ended_at < policy.IN_DOUBT_HORIZON:
             return _answer(key, "doubts_left", "nothing found")
-        await self._book.end_doubt(key, EffectState.FENCED, now)
+        await self._book.end_doubt(key, EffectState.NEVER_HAPPENED, now)
         return _answer(key, "doubts_ended", "never happened")
 
 
@@ -133,9 +129,3 @@ def _finding(ref: SubmissionRef, detail: str) -> Finding:
 
 def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:
     return KeyAnswer(key=key, tally=tally, detail=f"{key.effect}: {detail}")
-
-
-def _given_back(found: RefundReceipt | Reservation) -> str:
-    if isinstance(found, RefundReceipt):
-        return f"refunded {format_amount(found.amount, found.currency)}"
-    return "stock released"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from activities.attempts import ask, carry_out, this_attempt, time_left, undo_answer
+from activities.attempts import call_gateway, carry_out, this_attempt, time_left, undo_answer
 from order_system.domain.book import (
     Attempt,
     EffectState,
@@ -15,9 +15,9 @@ from order_system.domain.book import (
     shipment_is_voided,
 )
 from order_system.domain.gateways import Carrier, Voided, Warehouse
-from order_system.domain.ids import Effect
 from order_system.domain.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.order import CommitReceipt, DispatchReceipt, Label, SubmissionRef
+from order_system.domain.steps import PIVOT, UNDOS, Effect
 
 
 class ShippingActivities:
@@ -52,24 +52,24 @@ class ShippingActivities:
         async def call(key: str) -> DispatchReceipt:
             return await self._carrier.dispatch(key, label_key=ref.key(Effect.LABEL))
 
-        parcel = await ask(self._book, ref, Effect.DISPATCH, call, attempt)
+        parcel = await call_gateway(self._book, ref, Effect.DISPATCH, call, attempt)
         commit = await self._commit_stock(ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
     @activity.defn
     async def void_shipment(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of shipping, and the first of every unwinding: is the parcel gone, or can it never go?
+        """Undo of shipping, which comes before all others: is the parcel gone, or can it never go?
 
         Only after the answer `voided` may stock and money be given back. Idempotent.
         """
         ref, attempt = request.submission, this_attempt()
         entries = await self._book.fence(
             ref,
-            [Effect.LABEL, Effect.DISPATCH],
-            verdict=request.verdict,
+            UNDOS[PIVOT].effects,
+            cause=request.cause,
             attempt=attempt,
-            needs_verdict=False,
+            only_if_voided=False,
         )
         label = entries[Effect.LABEL]
         if parcel_is_gone(entries):
@@ -79,7 +79,7 @@ class ShippingActivities:
         if shipment_is_voided(entries):
             return undo_answer(Effect.LABEL, label.state)
 
-        states = {Effect.LABEL: EffectState.FENCED, Effect.DISPATCH: EffectState.FENCED}
+        states = dict.fromkeys(UNDOS[PIVOT].effects, EffectState.NEVER_HAPPENED)
         if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
             async with asyncio.timeout(time_left(attempt)):
                 answer = await self._carrier.void(ref.key(Effect.LABEL))
@@ -88,7 +88,7 @@ class ShippingActivities:
             # The carrier's void binds whatever comes later, so nothing here stays in doubt.
             if answer.label_existed or label.state is EffectState.DONE:
                 states[Effect.LABEL] = EffectState.UNDONE
-        await self._book.settle(ref, states, verdict=request.verdict, at=attempt.now())
+        await self._book.end_undo(ref, states, cause=request.cause, at=attempt.now())
         return undo_answer(Effect.LABEL, states[Effect.LABEL])
 
     async def _finish_dispatch(

@@ -13,9 +13,9 @@ of these; `python starter.py compare` runs both against the same faults and coun
 """
 
 from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
-from order_system.domain.ids import Effect
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import DispatchReceipt, Order, SubmissionRef
+from order_system.domain.steps import Effect
 
 
 async def fulfil_order(

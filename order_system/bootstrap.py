@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities import batch_activities, order_activities, reconciliation_activities
-from order_system.attention.client import DeskClient
+from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
@@ -104,11 +104,11 @@ class OrderSystem:
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, task_queue=self.settings.task_queue)
 
-    def desk(self, temporal: Client) -> DeskClient:
+    def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
         pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         abandoned = AbandonedFinder(temporal, pages, runs)
-        return DeskClient(temporal, self.book, abandoned, task_queue=self.settings.task_queue)
+        return AttentionClient(temporal, self.book, abandoned, task_queue=self.settings.task_queue)
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""

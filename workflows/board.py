@@ -10,9 +10,10 @@ from workflows.failures import in_words, state_after
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import search_attributes
     from order_system.domain.answers import AnswerRecord
-    from order_system.domain.ids import Step, step_workflow_id
-    from order_system.domain.messages import OrderStatus, UndoAnswer, UndoResult, Verdict
+    from order_system.domain.ids import step_workflow_id
+    from order_system.domain.messages import OrderStatus, UndoAnswer, UndoCause, UndoResult
     from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+    from order_system.domain.steps import Step
 
 _MARKS = {
     StepState.PENDING: "▫️",
@@ -27,8 +28,8 @@ _MARKS = {
 
 
 class OrderBoard:
-    """Written by the parent, its saga and its desk, read by queries. Only a change of the order's status adds
-    an event to the history: the server is told, so that people can search for what needs attention."""
+    """Written by the parent, its saga and its answers, read by queries. Only a change of the order's status
+    adds an event to the history: the server is told, so that people can search for what needs attention."""
 
     def __init__(self, order_id: str) -> None:
         self._order_id = order_id
@@ -37,7 +38,7 @@ class OrderBoard:
         self._held: tuple[Step, str, datetime] | None = None
         """The step that failed, of what, and until when the order waits for a person."""
         self._answers: list[str] = []
-        self._verdict: Verdict | None = None
+        self._cause: UndoCause | None = None
         self._note: str | None = None
         self._undos: dict[Step, UndoProgress] = {}
         self._steps = {
@@ -103,22 +104,22 @@ class OrderBoard:
         self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
         self._publish()
 
-    def unwinding(self, verdict: Verdict) -> None:
+    def undoing(self, cause: UndoCause) -> None:
         """The order will not be fulfilled, unless its parcel turns out to be gone."""
-        self._verdict = verdict
+        self._cause = cause
         self._held = None
         self._skip_pending()
         self._publish()
 
     def fulfilled(self, note: str | None) -> None:
-        self._verdict = None
+        self._cause = None
         self._status = OrderStatus.FULFILLED
         self._note = note
         self._skip_pending()
         self._publish()
 
-    def undone(self, verdict: Verdict) -> None:
-        self._status = verdict.status
+    def undone(self, cause: UndoCause) -> None:
+        self._status = cause.status
         self._publish()
 
     def _skip_pending(self) -> None:
@@ -147,8 +148,8 @@ class OrderBoard:
         stuck = any(undo.status is UndoState.STUCK for undo in self._undos.values())
         waiting = self._status is OrderStatus.RUNNING and (stuck or self._held is not None)
         failed_step, reason, held_until = self._held or (None, None, None)
-        if self._verdict is not None:
-            failed_step, reason = self._verdict.failed_step, self._verdict.reason
+        if self._cause is not None:
+            failed_step, reason = self._cause.failed_step, self._cause.reason
         return OrderProgress(
             order_id=self._order_id,
             workflow_id=info.workflow_id,
@@ -160,7 +161,7 @@ class OrderBoard:
             held_until=held_until,
             note=self._note,
             children=tuple(self._steps.values()),
-            compensations=tuple(self._undos.values()),
+            undos=tuple(self._undos.values()),
             answers=tuple(self._answers),
         )
 
@@ -192,7 +193,7 @@ def _markdown(progress: OrderProgress) -> str:
     lines += [
         f"- {_MARKS[undo.status]} undo of {undo.step}: {undo.status}"
         + (f" ({undo.reason})" if undo.reason else "")
-        for undo in progress.compensations
+        for undo in progress.undos
     ]
     if progress.held_until:
         lines.append(f"\nHeld until {progress.held_until:%Y-%m-%d %H:%M} UTC: retry the step, or give up.")

@@ -15,8 +15,9 @@ from workflows.failures import is_eviction
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy, search_attributes
-    from order_system.domain.ids import Step, step_workflow_id
+    from order_system.domain.ids import step_workflow_id
     from order_system.domain.messages import StepRequest
+    from order_system.domain.steps import Step
 
 TURNS_UNTIL_AN_END_IS_HEARD = 10
 """From the server's word that a child has ended until its handle is done it takes three or four."""

@@ -9,9 +9,9 @@ from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import UPDATE_REFUSED
-    from order_system.domain.ids import Step
-    from order_system.domain.messages import OrderStatus, Verdict
+    from order_system.domain.messages import OrderStatus, UndoCause
     from order_system.domain.progress import StepState
+    from order_system.domain.steps import Step
 
 T = TypeVar("T")
 
@@ -61,13 +61,13 @@ def raise_if_cancelled() -> None:
         raise asyncio.CancelledError
 
 
-def first_cause(failure: BaseException, step: Step | None) -> Verdict:
+def first_cause(failure: BaseException, step: Step | None) -> UndoCause:
     """Why the order is undone, decided once. A cancel that has arrived by now came first; one that
     arrives later finds the order failed."""
     reason = workflow.cancellation_reason()
     if reason is not None:
-        return Verdict(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
-    return Verdict(status=OrderStatus.FAILED, failed_step=step, reason=in_words(failure))
+        return UndoCause(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
+    return UndoCause(status=OrderStatus.FAILED, failed_step=step, reason=in_words(failure))
 
 
 def answer_refused(why: str) -> ApplicationError:

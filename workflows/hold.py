@@ -17,8 +17,8 @@ from workflows.failures import answer_refused, in_words, root_cause
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import AnsweredAs, AnswerRecord
     from order_system.domain.errors import OpenElsewhere, OrderConflict
-    from order_system.domain.ids import Step
     from order_system.domain.order import Order
+    from order_system.domain.steps import Step
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Hold:
         self._board.let_go()
         return self._answer is not None and self._answer.answer is AnsweredAs.RETRY_STEP
 
-    # --- for the desk ----------------------------------------------------------------------------
+    # --- for a person's answer -------------------------------------------------------------------
 
     def step_to_answer_for(self) -> Step:
         """Where the order is held. Raises the ApplicationError that refuses an answer."""

@@ -6,10 +6,10 @@ from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
-    from order_system.domain.ids import Step
     from order_system.domain.messages import InventoryRequest
     from order_system.domain.order import Reservation
     from order_system.domain.progress import StepStatus
+    from order_system.domain.steps import Step
 
 
 @workflow.defn

@@ -7,10 +7,10 @@ from workflows.step import StepRecord, run_effect
 with workflow.unsafe.imports_passed_through():
     from activities.notification import NotificationActivities
     from order_system.domain import policy
-    from order_system.domain.ids import Step
     from order_system.domain.messages import NotificationRequest
     from order_system.domain.order import NoticeReceipt
     from order_system.domain.progress import StepStatus
+    from order_system.domain.steps import Step
 
 
 @workflow.defn

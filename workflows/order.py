@@ -1,9 +1,11 @@
 """An order, from the customer's money to the customer's letterbox. Read this file from top to bottom.
 
 The parent runs four child workflows, one after another. When a step fails for good, or somebody cancels,
-`saga.py` undoes the order: money and stock are given back. An order may say that it wants to be held first
-(`hold.py`), and an undo may get stuck: then a person answers at the desk (`desk.py`). Handing the parcel to
-the carrier is the pivot: before it an order can only be undone as a whole, after it only be fulfilled.
+`saga.py` undoes the order: money and stock are given back. Handing the parcel to the carrier is the pivot:
+before it an order can only be undone as a whole, after it only be fulfilled.
+
+Two things make an order wait for a person, who answers by an Update (`answers.py`): an undo that is stuck,
+and a hold (`hold.py`), for which an order asks with `hold_on_failure`.
 
 Workflow code is replayed from history, so it decides everything from what it is told: no clock but
 `workflow.now()`, no I/O, no settings. What happens outside happens in `activities/`.
@@ -14,16 +16,14 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
+from workflows.answers import TakesAnswers
 from workflows.board import OrderBoard
 from workflows.child import run_child
-from workflows.desk import Desk
 from workflows.failures import first_cause, is_eviction, raise_if_cancelled, root_cause, uninterrupted
 from workflows.hold import Hold, nothing_was_opened
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.domain.answers import AnswerReceipt, GiveUp, Resolution, StepRetry
-    from order_system.domain.ids import Step
     from order_system.domain.messages import (
         ABANDONED,
         AlreadyFulfilled,
@@ -36,11 +36,12 @@ with workflow.unsafe.imports_passed_through():
         OrderStatus,
         PaymentRequest,
         ShippingRequest,
+        UndoCause,
         UndoResult,
-        Verdict,
     )
     from order_system.domain.order import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
     from order_system.domain.progress import OrderProgress
+    from order_system.domain.steps import Step
     from workflows.inventory import InventoryWorkflow
     from workflows.notification import NotificationWorkflow
     from workflows.payment import PaymentWorkflow
@@ -48,13 +49,15 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn
-class OrderFulfillmentWorkflow:
+class OrderFulfillmentWorkflow(TakesAnswers):
     """`order-<ORDER_ID>`: ends fulfilled, or fails or is cancelled with everything undone."""
 
     @workflow.init
     def __init__(self, order: Order) -> None:
         info = workflow.info()
         self._order = order
+        # A submission is one start of this workflow. Its ID stays through a reset, unlike the run's: so the
+        # idempotency keys, `<order>:<submission>:<effect>`, find what was done before the reset.
         self._submission = SubmissionRef(
             order_id=order.order_id,
             submission=info.first_execution_run_id,
@@ -63,26 +66,19 @@ class OrderFulfillmentWorkflow:
         )
         self._board = OrderBoard(order.order_id)
         self._hold = Hold(order, self._board)
-        self._desk = Desk(self._submission, self._board, self._hold)
+        self._saga = Saga(self._board)
 
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
         try:
-            payment = await self._hold.on_failure_of(self._pay)
-            if isinstance(payment, AlreadyFulfilled):
-                await self._desk.close()
-                return self._fulfilled_before(payment)
-            await self._hold.on_failure_of(self._reserve)
-            parcel = await self._hold.on_failure_of(self._ship)
+            ending = await self._one_step_after_another()
         except (FailureError, asyncio.CancelledError) as failure:
             if is_eviction(failure):
                 raise
             ending = await uninterrupted(self._undo(failure))
-        else:
-            ending = await uninterrupted(self._fulfilled(payment.receipt, parcel))
 
-        await self._desk.close()
-        if isinstance(ending, Verdict):
+        await self.everybody_has_an_answer()
+        if isinstance(ending, UndoCause):
             raise _as_failure(ending)
         return ending
 
@@ -91,38 +87,19 @@ class OrderFulfillmentWorkflow:
         """Each step and each undo, with times; answers while the order runs and after it has closed."""
         return self._board.progress()
 
-    # --- what a person may answer when the order needs attention ---------------------------------
-
-    @workflow.update
-    async def resolve(self, resolution: Resolution) -> AnswerReceipt:
-        """About the undo of one step that is stuck. Refused if there is none, in one line."""
-        return await self._desk.resolve(resolution)
-
-    @resolve.validator
-    def _may_resolve(self, resolution: Resolution) -> None:
-        self._desk.check_resolution(resolution)
-
-    @workflow.update
-    async def retry_step(self, retry: StepRetry) -> AnswerReceipt:
-        """Run the step that the order is held at once more. Refused if the order is not held."""
-        return await self._desk.retry_step(retry)
-
-    @retry_step.validator
-    def _may_retry_step(self, retry: StepRetry) -> None:
-        self._desk.check_held(retry)
-
-    @workflow.update
-    async def give_up(self, give_up: GiveUp) -> AnswerReceipt:
-        """Undo the order now instead of holding it any longer. Refused if the order is not held."""
-        return await self._desk.give_up(give_up)
-
-    @give_up.validator
-    def _may_give_up(self, give_up: GiveUp) -> None:
-        self._desk.check_held(give_up)
-
     # --- the four steps --------------------------------------------------------------------------
 
+    async def _one_step_after_another(self) -> OrderOutcome:
+        payment = await self._hold.on_failure_of(self._pay)
+        if isinstance(payment, AlreadyFulfilled):
+            return self._fulfilled_before(payment)
+        await self._hold.on_failure_of(self._reserve)
+        parcel = await self._hold.on_failure_of(self._ship)
+        return await uninterrupted(self._fulfilled(payment.receipt, parcel))
+
     async def _pay(self) -> Charged | AlreadyFulfilled:
+        """Opens the submission in the order book, with the charge. An older one that was never closed goes
+        first: it is settled, then payment is asked again."""
         request = PaymentRequest(
             submission=self._submission,
             amount=self._order.total,
@@ -149,7 +126,7 @@ class OrderFulfillmentWorkflow:
         return await run_child(Step.SHIPPING, ShippingWorkflow.run, request, self._board)
 
     async def _notify(self, kind: NoticeKind) -> str | None:
-        """Best effort. Returns what went wrong, in words."""
+        """Best effort: a notice that fails harms no order. Returns what went wrong, in words."""
         request = NotificationRequest(submission=self._submission, kind=kind, customer=self._order.customer)
         try:
             await run_child(Step.NOTIFICATION, NotificationWorkflow.run, request, self._board)
@@ -179,35 +156,34 @@ class OrderFulfillmentWorkflow:
         self._board.fulfilled(note)
         return earlier.outcome.model_copy(update={"note": note})
 
-    async def _undo(self, failure: BaseException) -> OrderOutcome | Verdict:
-        verdict = first_cause(failure, self._board.current_step)
-        self._board.unwinding(verdict)
+    async def _undo(self, failure: BaseException) -> OrderOutcome | UndoCause:
+        """Gives money and stock back; unless the parcel turns out to be gone, which fulfils the order."""
+        cause = first_cause(failure, self._board.current_step)
+        self._board.undoing(cause)
         if nothing_was_opened(failure):
-            self._board.undone(verdict)
-            return verdict
+            self._board.undone(cause)
+            return cause
 
-        saga = self._desk.attend(Saga(self._submission, self._board))
-        answers = await saga.unwind(verdict)
-        shipping = answers[Step.SHIPPING]
-        if shipping.payment and shipping.parcel:
+        undone = await self._saga.undo(self._submission, cause)
+        if undone[Step.SHIPPING].result is UndoResult.ALREADY_DISPATCHED:
             self._board.step_completed(Step.SHIPPING)
-            return await self._fulfilled(shipping.payment, shipping.parcel)
-        if answers[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
+            return await self._fulfilled(*undone[Step.SHIPPING].receipts())
+        if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
             await self._notify(NoticeKind.CANCELLATION)
-        self._board.undone(verdict)
-        return verdict
+        self._board.undone(cause)
+        return cause
 
     async def _settle(self, older: SubmissionRef) -> None:
-        """An earlier submission of this order was terminated or forgotten before it closed. It is undone,
-        or found fulfilled, with its own keys; then payment asks again."""
-        await self._desk.attend(Saga(older, self._board)).unwind(ABANDONED)
+        """An earlier submission of this order was terminated or forgotten before it closed. It is undone, or
+        found fulfilled, with its own keys."""
+        await self._saga.undo(older, ABANDONED)
         self._board.forget_undos()
 
 
-def _as_failure(verdict: Verdict) -> BaseException:
+def _as_failure(cause: UndoCause) -> BaseException:
     """A failed order fails its workflow, so that the Web UI shows it red and its ID may run again."""
-    if verdict.status is OrderStatus.CANCELLED:
-        return asyncio.CancelledError(verdict.reason)
+    if cause.status is OrderStatus.CANCELLED:
+        return asyncio.CancelledError(cause.reason)
     return ApplicationError(
-        f"{verdict.failed_step or 'order'}: {verdict.reason}", type="OrderFailed", non_retryable=True
+        f"{cause.failed_step or 'order'}: {cause.reason}", type="OrderFailed", non_retryable=True
     )

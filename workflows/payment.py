@@ -6,10 +6,10 @@ from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
-    from order_system.domain.ids import Step
     from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest
     from order_system.domain.money import format_amount
     from order_system.domain.progress import StepStatus
+    from order_system.domain.steps import Step
 
 
 @workflow.defn

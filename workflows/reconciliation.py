@@ -6,8 +6,7 @@ neither the other submissions nor the runs to come. It reads in pages and contin
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -16,8 +15,6 @@ from temporalio.workflow import ActivityCancellationType
 from workflows.failures import in_words
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import InventoryActivities
-    from activities.payment import PaymentActivities
     from activities.reconciliation import ReconciliationActivities
     from order_system.domain import policy
     from order_system.domain.messages import ABANDONED, UndoAnswer, UndoRequest, UndoResult
@@ -30,8 +27,10 @@ with workflow.unsafe.imports_passed_through():
         SubmissionPageRequest,
         TallyName,
     )
+    from order_system.domain.steps import GIVEN_BACK
 
-Answer = TypeVar("Answer")
+_ANSWER: Any = UndoAnswer | None
+"""None: by now a workflow is at work on the submission again."""
 Outcome = tuple[TallyName, str]
 """What it came to, and the detail for people."""
 
@@ -79,9 +78,9 @@ class ReconciliationWorkflow:
 
     async def _settle(self, ref: SubmissionRef) -> Outcome:
         """As the saga does it: shipping answers first, and the book refuses release and refund before."""
-        request = UndoRequest(submission=ref, verdict=ABANDONED)
+        request = UndoRequest(submission=ref, cause=ABANDONED)
         try:
-            shipping = await self._undo(ReconciliationActivities.void_abandoned, request)
+            shipping = await self._undo("void_abandoned", request)
         except ActivityError as failure:
             return "not_yet", f"void: {_gave_up(failure)}"
         if shipping is None:
@@ -90,14 +89,12 @@ class ReconciliationWorkflow:
             return "fulfilled", shipping.detail
 
         answers = await asyncio.gather(
-            self._undo(InventoryActivities.release, request),
-            self._undo(PaymentActivities.refund, request),
-            return_exceptions=True,
+            *(self._undo(undo.activity, request) for undo in GIVEN_BACK.values()), return_exceptions=True
         )
         failures: list[str] = []
-        for name, answer in zip(("release", "refund"), answers, strict=True):
+        for undo, answer in zip(GIVEN_BACK.values(), answers, strict=True):
             if isinstance(answer, ActivityError):
-                failures.append(f"{name}: {_gave_up(answer)}")
+                failures.append(f"{undo.activity}: {_gave_up(answer)}")
             elif isinstance(answer, BaseException):
                 raise answer
         if failures:
@@ -109,12 +106,11 @@ class ReconciliationWorkflow:
         ]
         return "settled", ", ".join(undone) or "it held nothing"
 
-    async def _undo(
-        self, undo: Callable[[Any, UndoRequest], Awaitable[Answer]], request: UndoRequest
-    ) -> Answer:
-        return await workflow.execute_activity_method(
-            undo,
+    async def _undo(self, activity: str, request: UndoRequest) -> UndoAnswer | None:
+        return await workflow.execute_activity(
+            activity,
             request,
+            result_type=_ANSWER,
             start_to_close_timeout=policy.SETTLE_ATTEMPT,
             retry_policy=policy.RECONCILE_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

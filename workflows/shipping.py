@@ -7,10 +7,10 @@ from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.shipping import ShippingActivities
-    from order_system.domain.ids import Step
     from order_system.domain.messages import ShippingRequest
     from order_system.domain.order import DispatchReceipt
     from order_system.domain.progress import StepStatus
+    from order_system.domain.steps import Step
 
 
 @workflow.defn

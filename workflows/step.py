@@ -14,9 +14,9 @@ from workflows.failures import in_words, state_after
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
-    from order_system.domain.ids import Step
     from order_system.domain.order import Wire
     from order_system.domain.progress import StepState, StepStatus
+    from order_system.domain.steps import Step
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")

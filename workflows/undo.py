@@ -5,13 +5,11 @@ a timer, since an activity that is retried for ever gives the workflow no event.
 
 Only a stuck undo may be resolved. Whatever a person answers first ends the activity, by a cancel: one that
 waits for its next attempt ends at once; one that is at the gateway is waited for, and if it succeeds it has
-won. Then the undo is tried again, or what the person has done is settled in the book.
+won. Then the undo is tried again, or what the person has done is recorded in the book.
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -21,14 +19,12 @@ from workflows.board import OrderBoard
 from workflows.failures import answer_refused, in_words, root_cause
 
 with workflow.unsafe.imports_passed_through():
-    from activities.desk import DeskActivities
+    from activities.answers import AnswerActivities
     from order_system.domain import policy
     from order_system.domain.answers import AnswerRecord
-    from order_system.domain.ids import Step
     from order_system.domain.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
     from order_system.domain.order import SubmissionRef
-
-UndoActivity = Callable[[Any, UndoRequest], Awaitable[UndoAnswer]]
+    from order_system.domain.steps import UNDOS, Step
 
 
 @dataclass
@@ -42,9 +38,8 @@ class _Intervention:
 
 
 class Undo:
-    def __init__(self, step: Step, activity: UndoActivity, request: UndoRequest, board: OrderBoard) -> None:
+    def __init__(self, step: Step, request: UndoRequest, board: OrderBoard) -> None:
         self._step = step
-        self._activity = activity
         self._request = request
         self._board = board
         self._attempts: ActivityHandle[UndoAnswer] | None = None
@@ -83,7 +78,7 @@ class Undo:
         self._step_in(_Intervention(answer, handled=False))
 
     async def handle(self, answer: AnswerRecord) -> HandledUndoAnswer:
-        """Settle what a person has done, and do not try again. Raises the ApplicationError that refuses."""
+        """Record what a person has done, and do not try again. Raises the ApplicationError that refuses."""
         intervention = _Intervention(answer, handled=True)
         self._step_in(intervention)
         await workflow.wait_condition(lambda: bool(intervention.outcome or intervention.refusal))
@@ -100,9 +95,10 @@ class Undo:
 
     async def _retried_without_limit(self) -> UndoAnswer | None:
         """None if somebody ended it before it answered."""
-        self._attempts = workflow.start_activity_method(
-            self._activity,
+        self._attempts = workflow.start_activity(
+            UNDOS[self._step].activity,
             self._request,
+            result_type=UndoAnswer,
             start_to_close_timeout=policy.EFFECT_ATTEMPT,
             retry_policy=policy.UNDO_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -140,18 +136,18 @@ class Undo:
         if self._answer is not None:
             intervention.outcome = HandledUndoAnswer(undo=self._answer, recorded=False)
         elif intervention.handled:
-            await self._settle_by_hand(intervention)
+            await self._end_by_hand(intervention)
         else:
             self._stuck = False
             self._board.undo_started(self._step)
 
-    async def _settle_by_hand(self, intervention: _Intervention) -> None:
+    async def _end_by_hand(self, intervention: _Intervention) -> None:
         try:
             outcome = await workflow.execute_activity_method(
-                DeskActivities.settle_by_hand,
+                AnswerActivities.end_undo_by_hand,
                 HandledUndo(
                     submission=self._request.submission,
-                    verdict=self._request.verdict,
+                    cause=self._request.cause,
                     answer=intervention.answer,
                 ),
                 start_to_close_timeout=policy.EFFECT_ATTEMPT,

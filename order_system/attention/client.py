@@ -41,7 +41,7 @@ from order_system.reconciliation.abandoned import AbandonedFinder
 from workflows.order import OrderFulfillmentWorkflow
 
 
-class DeskClient:
+class AttentionClient:
     """Beside OrderClient. Every method raises ServerUnreachable if the server cannot be reached.
 
     What answers: InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from order_system.domain.ids import Step, order_workflow_id
+from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
+from order_system.domain.steps import PIVOT, Step
 
 STARTER = "python starter.py"
 _WHY = '--note "..."'
@@ -101,7 +102,7 @@ def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[C
         return
     since = max((step.closed_at for step in order.children if step.closed_at), default=None)
     waiting = WaitingOrder(order.order_id, order.run_id, batch, since)
-    for undo in order.compensations:
+    for undo in order.undos:
         if undo.status is UndoState.STUCK:
             yield waiting.stuck_at(undo.step, undo.reason or "")
     if order.held_until is not None:
@@ -123,7 +124,7 @@ def abandoned_submission(ref: SubmissionRef) -> Concern:
 def resolve_commands(order_id: str, step: Step) -> Iterator[str]:
     resolve = f"{STARTER} resolve {shlex.quote(order_id)} {step}"
     yield f"{resolve} --retry"
-    if step is Step.SHIPPING:
+    if step is PIVOT:
         yield f"{resolve} --handled --voided {_WHY}"
         yield f"{resolve} --handled --dispatched {_WHY}"
     else:

@@ -28,10 +28,11 @@ from order_system.attention.stuck import (
     with_waiting_orders,
     workers_poll,
 )
-from order_system.domain.ids import Step, step_workflow_id
+from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.search_attributes import BATCH_NAME
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.orders.status import OrderStatusReader

@@ -24,10 +24,10 @@ from order_system.attention.concerns import (
     status_command,
 )
 from order_system.domain import policy
-from order_system.domain.ids import Step, batch_workflow_id, order_workflow_id
+from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.search_attributes import FAILED_STEP, ORDER_ID
+from order_system.domain.steps import STEP_UNDONE_BY, Step
 from order_system.infra import policy as infra_policy
-from order_system.orders.status import UNDO_ACTIVITIES
 from workflows.batch import BatchFulfillmentWorkflow
 
 PROBLEMS = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
@@ -50,10 +50,10 @@ def order_by_server(order: WorkflowExecutionDescription, batch: str | None) -> I
     """Of an order that needs attention while no worker answers for it: its pending undos, or else a hold."""
     waiting = WaitingOrder(order_id_of(order), order.run_id, batch)
     pending = order.raw_description.pending_activities
-    undos = [activity for activity in pending if activity.activity_type.name in UNDO_ACTIVITIES]
+    undos = [activity for activity in pending if activity.activity_type.name in STEP_UNDONE_BY]
     for undo in undos:
         reason = f"attempt {undo.attempt}: {undo.last_failure.message}"
-        yield waiting.stuck_at(UNDO_ACTIVITIES[undo.activity_type.name], reason)
+        yield waiting.stuck_at(STEP_UNDONE_BY[undo.activity_type.name], reason)
     if pending and not undos:
         yield waiting.unknown_need(what_fails(order) or "no worker answers for it")
     if not pending:

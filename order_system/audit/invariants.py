@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from order_system.audit.accounts import Books
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.ids import Effect
+from order_system.domain.steps import Effect
 
 MONEY = (Effect.CHARGE,)
 STOCK = (Effect.RESERVE, Effect.COMMIT)
@@ -146,13 +146,13 @@ def undos_waited_for_shipping(books: Books) -> Iterator[str]:
             entry = account.journal.get(effect)
             if entry is None or entry.fenced_at is None or account.handled(effect, Effect.DISPATCH):
                 continue
-            if dispatch is None or dispatch.settled_at is None:
-                yield f"{account.at(effect)}: the undo of {effect} began without shipping's verdict"
+            if dispatch is None or dispatch.undo_ended_at is None:
+                yield f"{account.at(effect)}: the undo of {effect} began without shipping's answer"
             elif dispatch.state is EffectState.DONE:
                 yield f"{account.at(effect)}: the undo of {effect} began although the parcel was gone"
-            elif entry.fenced_at < dispatch.settled_at:
-                early = dispatch.settled_at - entry.fenced_at
-                yield f"{account.at(effect)}: the undo of {effect} began {early} before shipping's verdict"
+            elif entry.fenced_at < dispatch.undo_ended_at:
+                early = dispatch.undo_ended_at - entry.fenced_at
+                yield f"{account.at(effect)}: the undo of {effect} began {early} before shipping's answer"
 
 
 def nothing_unclaimed(books: Books) -> Iterator[str]:
@@ -173,7 +173,7 @@ def book_is_true(books: Books) -> Iterator[str]:
             happened = account.happened(effect) > 0
             if entry.state is EffectState.DONE and not happened:
                 yield f"{account.at(effect)}: {effect} is done in the book, but the world knows nothing of it"
-            if entry.state is EffectState.FENCED and happened:
+            if entry.state is EffectState.NEVER_HAPPENED and happened:
                 yield f"{account.at(effect)}: by the book, {effect} never happened, but it did"
             if entry.state is EffectState.UNDONE and not (happened and account.reversed(effect)):
                 found = "is not" if happened else "never was in the world, and so cannot have been"
@@ -191,7 +191,7 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "undone orders hold no money, stock or parcel": undone_holds_nothing,
     "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
     "a status agrees with its journal": status_agrees_with_journal,
-    "money and stock waited for shipping's verdict": undos_waited_for_shipping,
+    "money and stock waited for shipping's answer": undos_waited_for_shipping,
     "nothing happened without a claim in the book": nothing_unclaimed,
     "what the book says was done or undone is so": book_is_true,
 }
@@ -229,7 +229,7 @@ CURES: dict[str, str] = {
         "compare the book with the history of the order's workflow: no code of ours leaves this behind, "
         "so somebody may have written to the database by hand"
     ),
-    "money and stock waited for shipping's verdict": (
+    "money and stock waited for shipping's answer": (
         "ask the carrier whether the parcel is gone; if it is, neither money nor stock may be given back"
     ),
     "nothing happened without a claim in the book": (

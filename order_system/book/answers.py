@@ -15,9 +15,9 @@ from order_system.book.entries import (
 )
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState, SubmissionStatus, parcel_is_gone
-from order_system.domain.ids import Effect
-from order_system.domain.messages import Verdict
+from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef
+from order_system.domain.steps import Effect
 from order_system.infra.database import writes
 
 
@@ -25,31 +25,31 @@ class AnswerBook(reading.BookQueries):
     """The part of `domain.book.OrderBook` that the desk writes."""
 
     @writes
-    def settle_by_hand(
+    def end_undo_by_hand(
         self,
         tx: Connection,
         ref: SubmissionRef,
-        effects_of_undo: Sequence[Effect],
+        effects_to_undo: Sequence[Effect],
         answer: AnswerRecord,
         *,
-        verdict: Verdict,
+        cause: UndoCause,
         at: datetime,
     ) -> bool:
         submission = reading.locked_submission(tx, ref)
         fulfilled = submission is not None and submission.status is SubmissionStatus.FULFILLED
         journal = reading.journal_of(tx, ref)
-        open_entries = [journal[effect] for effect in effects_of_undo if not journal[effect].settled_at]
-        gone = Effect.DISPATCH in effects_of_undo and parcel_is_gone(journal)
+        open_entries = [journal[effect] for effect in effects_to_undo if not journal[effect].undo_ended_at]
+        gone = Effect.DISPATCH in effects_to_undo and parcel_is_gone(journal)
         if not open_entries or fulfilled or gone:
             return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
         for entry in open_entries:
-            if entry.state is EffectState.FENCED:
+            if entry.state is EffectState.NEVER_HAPPENED:
                 # It never happened, so there was nothing to handle.
-                write_entry(tx, ref, entry, entry.effect, settled_at=at)
+                write_entry(tx, ref, entry, entry.effect, undo_ended_at=at)
             else:
                 handle_entry(tx, ref, entry, answer, at)
         note_answer(tx, ref, answer)
-        close_when_nothing_is_held(tx, ref, verdict, at)
+        close_when_nothing_is_held(tx, ref, cause, at)
         return True
 
     @writes
@@ -59,7 +59,7 @@ class AnswerBook(reading.BookQueries):
         submission = reading.locked_submission(tx, ref)
         journal = reading.journal_of(tx, ref)
         is_open = submission is not None and submission.status is SubmissionStatus.OPEN
-        if not is_open or journal[Effect.DISPATCH].settled_at:
+        if not is_open or journal[Effect.DISPATCH].undo_ended_at:
             return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
         handle_dispatch(tx, ref, answer, parcel, at)
         return True

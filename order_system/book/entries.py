@@ -22,9 +22,9 @@ from order_system.domain.book import (
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced
-from order_system.domain.ids import Effect
-from order_system.domain.messages import Verdict
+from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef, Wire
+from order_system.domain.steps import Effect
 
 _NEVER_CLAIMED = JournalEntry(
     effect=Effect.CHARGE,
@@ -36,7 +36,7 @@ _NEVER_CLAIMED = JournalEntry(
     claimed_at=None,
     done_at=None,
     fenced_at=None,
-    settled_at=None,
+    undo_ended_at=None,
 )
 # Made once: to put a statement together costs more than to carry it out.
 _NEW_ENTRY = insert(effects)
@@ -115,7 +115,7 @@ def handle_entry(
     receipt: Wire | None = None,
 ) -> None:
     """A person settled it by hand. With a receipt, that it has happened; else that nothing is left of it."""
-    values: dict[str, Any] = {"state": EffectState.HANDLED, "settled_at": at}
+    values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
     if receipt is not None:
         values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
     write_entry(tx, ref, entry, entry.effect, **values, handled_by=answer.who, handled_note=answer.note)
@@ -145,7 +145,7 @@ def fence_entry(
     if entry is not None and entry.fenced_at is not None:
         return
     if entry is None or (entry.state is EffectState.CLAIMED and entry.unanswered == 0):
-        state = EffectState.FENCED
+        state = EffectState.NEVER_HAPPENED
     elif entry.state is EffectState.CLAIMED:
         state = EffectState.IN_DOUBT
     else:
@@ -160,14 +160,14 @@ def insert_submission(
     status: SubmissionStatus,
     *,
     opening: Opening | None = None,
-    verdict: Verdict | None = None,
+    cause: UndoCause | None = None,
 ) -> None:
     row = {
         **ref.model_dump(),
         "namespace": attempt.namespace,
         "status": status,
-        "failed_step": verdict.failed_step if verdict else None,
-        "reason": verdict.reason if verdict else None,
+        "failed_step": cause.failed_step if cause else None,
+        "reason": cause.reason if cause else None,
         "total": opening.total if opening else None,
         "currency": opening.currency if opening else None,
         "opened_at": attempt.started_at,
@@ -181,7 +181,7 @@ def close_submission(
     ref: SubmissionRef,
     status: SubmissionStatus,
     at: datetime,
-    verdict: Verdict | None = None,
+    cause: UndoCause | None = None,
 ) -> None:
     tx.execute(
         update(submissions)
@@ -192,17 +192,17 @@ def close_submission(
         )
         .values(
             status=status,
-            failed_step=verdict.failed_step if verdict else None,
-            reason=verdict.reason if verdict else None,
+            failed_step=cause.failed_step if cause else None,
+            reason=cause.reason if cause else None,
             closed_at=at,
         )
     )
 
 
-def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, verdict: Verdict, at: datetime) -> None:
+def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, cause: UndoCause, at: datetime) -> None:
     journal = journal_of(tx, ref)
     if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-        close_submission(tx, ref, SubmissionStatus(verdict.status), at, verdict)
+        close_submission(tx, ref, SubmissionStatus(cause.status), at, cause)
 
 
 def write_entry(

@@ -8,14 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, tuple_
 
 from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
-from order_system.book.listing_rows import STEP_OF, batch_order, batch_summary, order_summary, step_run
+from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
 from order_system.book.reading import journal_entry
 from order_system.book.tables import batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import JournalEntry, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.ids import Effect, Step, batch_workflow_id
+from order_system.domain.ids import batch_workflow_id
+from order_system.domain.steps import STEP_OF, Effect, Step
 from order_system.infra.database import OverDatabase, reads
 
 _LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)

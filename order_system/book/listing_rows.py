@@ -9,11 +9,10 @@ from sqlalchemy import Row
 from order_system.domain import listing
 from order_system.domain.batch import BatchRequest, Fate
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.ids import EFFECTS_OF, Step, batch_name
+from order_system.domain.ids import batch_name
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import decimal_text
-
-STEP_OF = {effect: step for step, its_effects in EFFECTS_OF.items() for effect in its_effects}
+from order_system.domain.steps import STEPS, Step
 
 
 def order_summary(row: Row[Any]) -> listing.OrderSummary:
@@ -73,7 +72,7 @@ def batch_order(row: Row[Any]) -> listing.BatchOrder:
 def step_run(step: Step, entries: Sequence[Row[Any]]) -> listing.StepRun:
     done = [entry.done_at for entry in entries if entry.done_at is not None]
     claimed = [entry.claimed_at for entry in entries if entry.claimed_at is not None]
-    completed = len(done) == len(EFFECTS_OF[step])
+    completed = len(done) == len(STEPS[step].effects)
     took = max(done) - min(claimed) if completed and claimed else None
     undone = any(entry.state in (EffectState.UNDONE, EffectState.HANDLED) for entry in entries)
     ended = any(entry.ended_as != SubmissionStatus.OPEN or entry.fenced_at for entry in entries)

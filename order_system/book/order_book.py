@@ -4,10 +4,10 @@
 the receipt. Killed in between, it is retried: the claim is counted again, and the gateway, asked with the
 same key, answers what it answered before. A recorded effect is never asked for again.
 
-**Fence, reverse, settle.** An undo first fences the key: from then on no attempt, however late, can claim
-it. Then it reverses at the gateway whatever happened, and settles the entry. The hard case is an attempt
-that claimed before the fence and has not answered: it may still land. Such a key is *in doubt*, and
-"nothing found" is final only once the deadline of that attempt has passed.
+**Fence, reverse, end.** An undo first fences the key: from then on no attempt, however late, can claim it.
+Then it reverses at the gateway whatever happened, and ends with what it found. The hard case is an attempt
+that claimed before the fence and has not answered: it may still land. Such a key is *in doubt*, and "nothing
+found" is final only once the deadline of that attempt has passed.
 
 **Closing.** The submission closes in the transaction after which nothing is held any more: fulfilled
 together with the dispatch, failed or cancelled with the last undo. A closed status never changes, and a
@@ -48,10 +48,10 @@ from order_system.domain.book import (
     parcel_is_gone,
     shipment_is_voided,
 )
-from order_system.domain.errors import Fenced, OpenElsewhere, OrderConflict, VerdictMissing
-from order_system.domain.ids import Effect
-from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, Verdict
+from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
+from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.domain.steps import Effect
 from order_system.infra.database import writes
 
 
@@ -149,7 +149,7 @@ class SqlOrderBook(AnswerBook):
                     state=EffectState.DONE,
                     receipt=receipt.model_dump(mode="json"),
                     done_at=at,
-                    settled_at=at if from_undo else None,
+                    undo_ended_at=at if from_undo else None,
                 )
             close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
         return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
@@ -165,10 +165,10 @@ class SqlOrderBook(AnswerBook):
         if shipment_is_voided(journal):
             raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
         receipt = parcel.model_dump(mode="json")
-        values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "settled_at": at}
+        values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "undo_ended_at": at}
         write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
 
-    # --- fence, settle ---------------------------------------------------------------------------
+    # --- undoing ---------------------------------------------------------------------------------
 
     @writes
     def fence(
@@ -177,18 +177,18 @@ class SqlOrderBook(AnswerBook):
         ref: SubmissionRef,
         effects_to_undo: Sequence[Effect],
         *,
-        verdict: Verdict,
+        cause: UndoCause,
         attempt: Attempt,
-        needs_verdict: bool,
+        only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         submission = reading.locked_submission(tx, ref)
         journal = reading.journal_of(tx, ref)
         if submission is None:
             # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
-            closed_as = SubmissionStatus(verdict.status)
-            insert_submission(tx, ref, attempt, closed_as, verdict=verdict)
-        if needs_verdict and not _may_be_given_back(journal):
-            raise VerdictMissing(f"{ref.order_id}: shipping's undo has not answered yet")
+            closed_as = SubmissionStatus(cause.status)
+            insert_submission(tx, ref, attempt, closed_as, cause=cause)
+        if only_if_voided and not shipment_is_voided(journal):
+            raise NotYetVoided(f"{ref.order_id}: shipping's undo has not answered yet")
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
             for effect in effects_to_undo:
                 fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
@@ -196,24 +196,19 @@ class SqlOrderBook(AnswerBook):
         return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
 
     @writes
-    def settle(
+    def end_undo(
         self,
         tx: Connection,
         ref: SubmissionRef,
         states: Mapping[Effect, EffectState],
         *,
-        verdict: Verdict,
+        cause: UndoCause,
         at: datetime,
     ) -> None:
         reading.lock(tx, ref)
         for effect, state in states.items():
-            change_entry(tx, ref, effect, effects.c.settled_at.is_(None), state=state, settled_at=at)
-        close_when_nothing_is_held(tx, ref, verdict, at)
-
-
-def _may_be_given_back(journal: Mapping[Effect, JournalEntry]) -> bool:
-    """Stock and money wait for shipping's verdict."""
-    return shipment_is_voided(journal)
+            change_entry(tx, ref, effect, effects.c.undo_ended_at.is_(None), state=state, undo_ended_at=at)
+        close_when_nothing_is_held(tx, ref, cause, at)
 
 
 def _give_way(

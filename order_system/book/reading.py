@@ -17,9 +17,9 @@ from order_system.domain.book import (
     SubmissionRecord,
     SubmissionStatus,
 )
-from order_system.domain.ids import Effect
 from order_system.domain.messages import OrderOutcome
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
+from order_system.domain.steps import Effect
 from order_system.infra.database import OverDatabase, reads
 
 IDS_PER_QUERY = 10_000
@@ -55,7 +55,7 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
         claimed_at=row.claimed_at,
         done_at=row.done_at,
         fenced_at=row.fenced_at,
-        settled_at=row.settled_at,
+        undo_ended_at=row.undo_ended_at,
         handled_by=row.handled_by,
         handled_note=row.handled_note,
     )

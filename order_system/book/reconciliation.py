@@ -9,15 +9,15 @@ from sqlalchemy.engine import Connection
 from order_system.book.reading import BookQueries, submission_record
 from order_system.book.tables import effects, submissions
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.ids import Effect
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt
+from order_system.domain.steps import GIVEN_BACK, Effect
 from order_system.infra.database import reads, writes
 
 NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
 """Said this way round, SQLite begins with the few keys in doubt, not with all submissions that failed."""
 
-GIVEN_BACK = [Effect.CHARGE, Effect.RESERVE]
+_MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
 """The carrier's void binds whatever comes later, so a label is never left in doubt."""
 
 # Spelled out, not bound: a partial index serves only a query that says the same.
@@ -52,14 +52,14 @@ class SqlReconciliationBook(BookQueries):
             select(
                 submissions,
                 effects.c.effect,
-                effects.c.settled_at,
+                effects.c.undo_ended_at,
                 effects.c.receipt.is_not(None).label("has_receipt"),
             )
             .join_from(effects, submissions)
             .where(
                 IS_IN_DOUBT,
-                effects.c.settled_at.is_not(None),
-                effects.c.effect.in_(GIVEN_BACK),
+                effects.c.undo_ended_at.is_not(None),
+                effects.c.effect.in_(_MAY_STAY_IN_DOUBT),
                 submissions.c.namespace == namespace,
                 submissions.c.status.not_in(NOT_UNDONE),
             )
@@ -73,7 +73,7 @@ class SqlReconciliationBook(BookQueries):
             KeyInDoubt(
                 submission=submission_record(row).ref,
                 effect=Effect(row.effect),
-                settled_at=row.settled_at,
+                undo_ended_at=row.undo_ended_at,
                 has_receipt=row.has_receipt,
             )
             for row in tx.execute(query)
@@ -82,7 +82,7 @@ class SqlReconciliationBook(BookQueries):
     @writes
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         ref = key.submission
-        ended_before = [EffectState.FENCED] if state is EffectState.UNDONE else []
+        ended_before = [EffectState.NEVER_HAPPENED] if state is EffectState.UNDONE else []
         tx.execute(
             update(effects)
             .where(
@@ -91,5 +91,5 @@ class SqlReconciliationBook(BookQueries):
                 effects.c.effect == key.effect,
                 effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]),
             )
-            .values(state=state, settled_at=at)
+            .values(state=state, undo_ended_at=at)
         )

@@ -62,7 +62,7 @@ effects = Table(
     Column("claimed_at", UtcDateTime),
     Column("done_at", UtcDateTime),
     Column("fenced_at", UtcDateTime),
-    Column("settled_at", UtcDateTime),
+    Column("settled_at", UtcDateTime, key="undo_ended_at"),
     Column("handled_by", String(100)),
     Column("handled_note", Text),
     ForeignKeyConstraint(

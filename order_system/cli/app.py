@@ -112,10 +112,10 @@ async def status(
 
 @app.command(help_epilogue=MORE_HELP)
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
-    """Ask for a cancel and wait for the verdict: undone, too late, or already closed."""
+    """Ask for a cancel and wait for the answer: undone, too late, or already closed."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        with screen.waiting(f"waiting for the verdict on {order_id}"):
+        with screen.waiting(f"waiting for an answer about {order_id}"):
             verdict, order = await session.client.cancel(order_id)
         screen.answer({"verdict": verdict, "order": order.model_dump(mode="json")}, f"{order_id}: {verdict}")
         return exit_code([order])

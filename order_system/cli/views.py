@@ -45,7 +45,7 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
     Unless `whole`, each takes one line, however long its reason is.
     """
     tree = Tree(_name_and_status(order, now), guide_style="dim")
-    undos = {undo.step: undo for undo in order.compensations}
+    undos = {undo.step: undo for undo in order.undos}
     for step in order.children:
         line = _step_line(step, undos.get(step.step), now)
         line.no_wrap, line.overflow = not whole, "fold" if whole else "ellipsis"
@@ -78,7 +78,7 @@ def _name_and_status(order: OrderProgress, now: datetime) -> Text:
 
 
 def status_words(order: OrderProgress) -> str:
-    if order.status is OrderStatus.RUNNING and order.compensations:
+    if order.status is OrderStatus.RUNNING and order.undos:
         return "being undone"
     return order.status.replace("_", " ")
 
@@ -197,8 +197,8 @@ def changes(before: OrderProgress | None, after: OrderProgress) -> Iterator[str]
         time = f" in {in_time(step.duration_ms)}" if step.duration_ms is not None else ""
         why = f": {step.reason}" if step.reason else ""
         yield f"{name} {step.step} {step.status.replace('_', ' ')}{time}{tries}{why}"
-    undos = {undo.step: undo.status for undo in before.compensations} if before else {}
-    for undo in after.compensations:
+    undos = {undo.step: undo.status for undo in before.undos} if before else {}
+    for undo in after.undos:
         if undos.get(undo.step) is not undo.status:
             yield f"{name} undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
     for answer in after.answers[len(before.answers) if before else 0 :]:

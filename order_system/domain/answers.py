@@ -13,15 +13,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from order_system.domain.card_numbers import REFUSAL, holds_card_number
-from order_system.domain.ids import Step
 from order_system.domain.order import Wire
+from order_system.domain.steps import PIVOT, UNDOS, Step
 
 MOST_CHARACTERS_OF_WHO = 100
 MOST_CHARACTERS_OF_NOTE = 500
 MOST_CHARACTERS_OF_ID = 255
 """Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
 
-UNDOABLE = (Step.PAYMENT, Step.INVENTORY, Step.SHIPPING)
+UNDOABLE = tuple(step for step in Step if step in UNDOS)
 """The steps that have an undo, and that may be held. A notice that fails harms no order."""
 
 
@@ -147,7 +147,7 @@ def _flaw_in_resolution(resolution: Resolution) -> str | None:
         return f"{resolution.step} has no undo; the steps that have one are {', '.join(UNDOABLE)}"
     if resolution.remedy is Remedy.HANDLED and not resolution.note.strip():
         return "note must say what was done by hand, e.g. refunded by hand, ticket 123"
-    about_the_parcel = resolution.remedy is Remedy.HANDLED and resolution.step is Step.SHIPPING
+    about_the_parcel = resolution.remedy is Remedy.HANDLED and resolution.step is PIVOT
     if about_the_parcel and resolution.parcel is None:
         return "shipping was handled how? Either voided (no parcel can go) or dispatched (it is gone)"
     if not about_the_parcel and resolution.parcel is not None:

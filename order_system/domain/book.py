@@ -8,12 +8,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.ids import Effect
 from order_system.domain.messages import (
     AlreadyFulfilled,
     OlderSubmissionOpen,
     OrderOutcome,
-    Verdict,
+    UndoCause,
 )
 from order_system.domain.order import (
     CommitReceipt,
@@ -22,6 +21,7 @@ from order_system.domain.order import (
     SubmissionRef,
     Wire,
 )
+from order_system.domain.steps import Effect
 
 
 class EffectState(StrEnum):
@@ -31,8 +31,8 @@ class EffectState(StrEnum):
     """It happened, and its receipt is here."""
     UNDONE = "undone"
     """It happened and was reversed."""
-    FENCED = "fenced"
-    """It never happened and no longer can."""
+    NEVER_HAPPENED = "fenced"
+    """It no longer can, either: its key is fenced. The word in the database is older."""
     IN_DOUBT = "in doubt"
     """Fenced while an attempt was unanswered: what that attempt did is not known yet, or not for sure."""
     HANDLED = "handled"
@@ -84,17 +84,17 @@ class JournalEntry:
     done_at: datetime | None
     fenced_at: datetime | None
     """When an undo began: from then on no attempt may claim the key."""
-    settled_at: datetime | None
+    undo_ended_at: datetime | None
     """When that undo ended."""
     handled_by: str | None = None
     handled_note: str | None = None
-    """Only of a HANDLED effect: who settled it by hand, and why. When is `settled_at`."""
+    """Only of a HANDLED effect: who settled it by hand, and why. When is `undo_ended_at`."""
 
     @property
     def held(self) -> bool:
         """Whether the effect stands in the way of closing the submission as undone."""
         return self.state in (EffectState.CLAIMED, EffectState.DONE) or (
-            self.state is EffectState.IN_DOUBT and self.settled_at is None
+            self.state is EffectState.IN_DOUBT and self.undo_ended_at is None
         )
 
 
@@ -110,7 +110,7 @@ def parcel_is_gone(journal: Mapping[Effect, JournalEntry]) -> bool:
 def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:
     """Shipping's undo has answered, or a person for it: no parcel has gone, and none can."""
     dispatch = journal.get(Effect.DISPATCH)
-    return dispatch is not None and dispatch.settled_at is not None and not parcel_is_gone(journal)
+    return dispatch is not None and dispatch.undo_ended_at is not None and not parcel_is_gone(journal)
 
 
 @dataclass(frozen=True)
@@ -189,34 +189,34 @@ class OrderBook(Protocol):
         ref: SubmissionRef,
         effects_to_undo: Sequence[Effect],
         *,
-        verdict: Verdict,
+        cause: UndoCause,
         attempt: Attempt,
-        needs_verdict: bool,
+        only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         """Begin an undo: from now on nobody can claim these keys. Inserts the submission, closed, if it
-        is missing. Raises VerdictMissing if `needs_verdict` and dispatch is not settled as voided.
+        is missing. Raises NotYetVoided if `only_if_voided` and dispatch is not settled as voided.
         Idempotent."""
         ...
 
-    async def settle(
-        self, ref: SubmissionRef, states: Mapping[Effect, EffectState], *, verdict: Verdict, at: datetime
+    async def end_undo(
+        self, ref: SubmissionRef, states: Mapping[Effect, EffectState], *, cause: UndoCause, at: datetime
     ) -> None:
         """End an undo: UNDONE for an effect that was found and reversed, FENCED for one that never
         happened, IN_DOUBT for one that was not found although an attempt was never answered. Closes the
-        submission with `verdict` when nothing is held any more. Idempotent; a closed status stays."""
+        submission with `cause` when nothing is held any more. Idempotent; a closed status stays."""
         ...
 
-    async def settle_by_hand(
+    async def end_undo_by_hand(
         self,
         ref: SubmissionRef,
-        effects_of_undo: Sequence[Effect],
+        effects_to_undo: Sequence[Effect],
         answer: AnswerRecord,
         *,
-        verdict: Verdict,
+        cause: UndoCause,
         at: datetime,
     ) -> bool:
         """A person ends an undo whose effects are fenced: HANDLED, unless the effect never happened.
-        Notes the answer, and closes the submission as `settle` does. False, and nothing changed, if the
+        Notes the answer, and closes the submission as `end_undo` does. False, and nothing changed, if the
         undo had ended before. Idempotent by the answer's ID."""
         ...
 

@@ -73,7 +73,7 @@ class StillInDoubt(TransientError):
     """An undo found nothing, but an unanswered attempt may still land: ask again later."""
 
 
-class VerdictMissing(TransientError):
+class NotYetVoided(TransientError):
     """Stock or money was to be given back before shipping's undo had answered `voided`."""
 
 

@@ -5,9 +5,9 @@ each workflow, and a retry finds what an earlier attempt did.
 """
 
 import re
-from enum import StrEnum
 
 from order_system.domain.errors import UnknownOrder
+from order_system.domain.steps import Effect, Step
 
 TASK_QUEUE = "order-fulfillment"
 
@@ -19,34 +19,6 @@ FINGERPRINT = "fingerprint"
 
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 """1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
-
-
-class Step(StrEnum):
-    """One child workflow of an order each, in the order in which they run."""
-
-    PAYMENT = "payment"
-    INVENTORY = "inventory"
-    SHIPPING = "shipping"
-    NOTIFICATION = "notification"
-
-
-class Effect(StrEnum):
-    """What a step does to the outside world. An idempotency key ends in one of these."""
-
-    CHARGE = "charge"
-    RESERVE = "reserve"
-    LABEL = "label"
-    DISPATCH = "dispatch"
-    COMMIT = "commit"
-    NOTIFY = "notify"
-
-
-EFFECTS_OF: dict[Step, tuple[Effect, ...]] = {
-    Step.PAYMENT: (Effect.CHARGE,),
-    Step.INVENTORY: (Effect.RESERVE,),
-    Step.SHIPPING: (Effect.LABEL, Effect.DISPATCH, Effect.COMMIT),
-    Step.NOTIFICATION: (Effect.NOTIFY,),
-}
 
 
 def is_order_id(text: str) -> bool:

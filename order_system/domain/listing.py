@@ -15,10 +15,10 @@ from typing import Generic, Protocol, TypeVar
 
 from order_system.domain.batch import Fate
 from order_system.domain.book import JournalEntry, SubmissionStatus
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import Timestamp
+from order_system.domain.steps import Effect, Step
 
 PAGE_ROWS = 50
 PAGE_ROWS_LIMIT = 200

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.ids import Step
 from order_system.domain.order import (
     Address,
     Customer,
@@ -17,6 +16,7 @@ from order_system.domain.order import (
     SubmissionRef,
     Wire,
 )
+from order_system.domain.steps import Step
 
 
 class OrderStatus(StrEnum):
@@ -114,7 +114,7 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)[:MOST_CHARACTERS_OF_REASON]
 
 
-class Verdict(Wire):
+class UndoCause(Wire):
     """Why an order is undone. Every undo carries it, since the last one closes the submission with it."""
 
     status: Literal[OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]
@@ -123,13 +123,13 @@ class Verdict(Wire):
     """One line; what a gateway or a person said may hold anything, and the book must be able to keep it."""
 
 
-ABANDONED = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
+ABANDONED = UndoCause(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
 """Of a submission that no workflow is at work on any more; also of one that is found fulfilled then."""
 
 
 class UndoRequest(Wire):
     submission: SubmissionRef
-    verdict: Verdict
+    cause: UndoCause = Field(validation_alias="verdict", serialization_alias="verdict")
 
 
 class UndoResult(StrEnum):
@@ -149,6 +149,12 @@ class UndoAnswer(Wire):
     parcel: DispatchReceipt | None = None
     payment: PaymentReceipt | None = None
     """Both only with ALREADY_DISPATCHED: what the outcome is made of."""
+
+    def receipts(self) -> tuple[PaymentReceipt, DispatchReceipt]:
+        """Of ALREADY_DISPATCHED alone."""
+        if self.payment is None or self.parcel is None:
+            raise ValueError(f"an undo that answered {self.result!r} has no receipts")
+        return self.payment, self.parcel
 
 
 class HandledUndo(UndoRequest):

@@ -10,13 +10,21 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from order_system.domain.ids import Effect, idempotency_key
+from order_system.domain.ids import idempotency_key
+from order_system.domain.steps import Effect
 
 
 class Wire(BaseModel):
     """Base of everything that is stored or sent: immutable, and tolerant of newer senders."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        # A field may be called otherwise here than on the wire, where names stay.
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
 
 
 class Customer(Wire):

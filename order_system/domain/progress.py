@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer
+from pydantic import Field, PlainSerializer
 
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
+from order_system.domain.steps import Step
 
 
 def _iso_milliseconds(moment: datetime) -> str:
@@ -71,7 +71,9 @@ class OrderProgress(Wire):
     """Set while a step has failed for good and the order waits for a person before it is undone."""
     note: str | None = None
     children: tuple[StepProgress, ...]
-    compensations: tuple[UndoProgress, ...] = ()
+    undos: tuple[UndoProgress, ...] = Field(
+        default=(), validation_alias="compensations", serialization_alias="compensations"
+    )
     answers: tuple[str, ...] = ()
     """What people have answered when the order needed attention, one line each."""
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from pydantic import Field
+
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.ids import Effect
 from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.steps import Effect
 
 # --- the report -----------------------------------------------------------------------------------
 
@@ -91,7 +93,7 @@ class KeyInDoubt(Wire):
 
     submission: SubmissionRef
     effect: Effect
-    settled_at: datetime
+    undo_ended_at: datetime = Field(validation_alias="settled_at", serialization_alias="settled_at")
     """When its undo ended without having found anything."""
     has_receipt: bool
     """The attempt did answer, once its undo had begun: so it did happen."""

@@ -13,8 +13,8 @@ from temporalio.common import (
     TypedSearchAttributes,
 )
 
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
+from order_system.domain.steps import Step
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 ORDER_ID = SearchAttributeKey.for_keyword("OrderId")

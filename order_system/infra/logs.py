@@ -19,8 +19,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from order_system.domain.errors import OrderSystemError
-from order_system.domain.ids import RECONCILIATION, Step
+from order_system.domain.ids import RECONCILIATION
 from order_system.domain.order import SubmissionRef
+from order_system.domain.steps import PIVOT, STEP_UNDONE_BY, Step
 from order_system.infra.redaction import redact
 from order_system.infra.settings import Settings
 
@@ -29,12 +30,7 @@ MAX_FILE_BYTES = 10_000_000
 
 _HANDLER = "order-system"
 
-_STEP_OF_UNDO = {
-    "void_shipment": Step.SHIPPING,
-    "void_abandoned": Step.SHIPPING,
-    "release": Step.INVENTORY,
-    "refund": Step.PAYMENT,
-}
+_STEP_OF_UNDO = {**STEP_UNDONE_BY, "void_abandoned": PIVOT}
 """Undos are activities of the order's own workflow, or of the reconciler's, whose ID names no step."""
 
 

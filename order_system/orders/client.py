@@ -22,7 +22,7 @@ from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
-from order_system.orders.child import Child, Parent, state_called
+from order_system.orders.child_document import Child, Parent, state_called
 from order_system.orders.relatives import Relatives
 from order_system.orders.status import OrderStatusReader, closed_in_book
 from workflows.order import OrderFulfillmentWorkflow
@@ -37,12 +37,12 @@ class Submitted(StrEnum):
 
 
 @dataclass(frozen=True)
-class Submission:
+class SubmitResult:
     order_id: str
     how: Submitted
 
 
-class CancelVerdict(StrEnum):
+class CancelAnswer(StrEnum):
     UNDONE = "undone"
     TOO_LATE = "too late"
     ALREADY_CLOSED = "already closed"
@@ -50,11 +50,11 @@ class CancelVerdict(StrEnum):
     STILL_UNDOING = "still being undone"
 
 
-_VERDICTS = {
-    OrderStatus.FULFILLED: CancelVerdict.TOO_LATE,
-    OrderStatus.FAILED: CancelVerdict.FIRST_FAILED,
-    OrderStatus.NEEDS_ATTENTION: CancelVerdict.STILL_UNDOING,
-    OrderStatus.TERMINATED: CancelVerdict.ALREADY_CLOSED,
+_CANCEL_ANSWERS = {
+    OrderStatus.FULFILLED: CancelAnswer.TOO_LATE,
+    OrderStatus.FAILED: CancelAnswer.FIRST_FAILED,
+    OrderStatus.NEEDS_ATTENTION: CancelAnswer.STILL_UNDOING,
+    OrderStatus.TERMINATED: CancelAnswer.ALREADY_CLOSED,
 }
 """What a cancel came to, by how the order ended; else it was undone."""
 
@@ -70,7 +70,7 @@ class OrderClient:
         self._status = OrderStatusReader(temporal, book)
         self._relatives = Relatives(temporal, book)
 
-    async def submit(self, order: Order) -> Submission:
+    async def submit(self, order: Order) -> SubmitResult:
         """Start the order, or find it. Safe to repeat: never a second charge.
 
         Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated:
@@ -78,7 +78,7 @@ class OrderClient:
         fulfilled ID.
         """
         if await self._fulfilled_before(order):
-            return Submission(order.order_id, Submitted.FULFILLED)
+            return SubmitResult(order.order_id, Submitted.FULFILLED)
         ours = uuid.uuid4().hex
         async with reaching_server():
             try:
@@ -99,7 +99,7 @@ class OrderClient:
             memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
         _refuse_other_content(order, memo)
         started = memo.get(_STARTED_BY) == ours
-        return Submission(order.order_id, Submitted.STARTED if started else Submitted.RUNNING)
+        return SubmitResult(order.order_id, Submitted.STARTED if started else Submitted.RUNNING)
 
     async def check_conflict(self, order: Order) -> None:
         """Raises the OrderConflict that `submit` would raise as things stand now. Starts nothing."""
@@ -159,16 +159,16 @@ class OrderClient:
                 return
             await asyncio.sleep(policy.watch_pause(len(pending)))
 
-    async def cancel(self, order_id: str) -> tuple[CancelVerdict, OrderProgress]:
-        """Ask for a cancel and wait for the verdict. A stuck undo is not waited for. Raises UnknownOrder."""
+    async def cancel(self, order_id: str) -> tuple[CancelAnswer, OrderProgress]:
+        """Ask for a cancel and wait for the answer. A stuck undo is not waited for. Raises UnknownOrder."""
         before = await self.status(order_id)
         if before.closed:
-            return CancelVerdict.ALREADY_CLOSED, before
+            return CancelAnswer.ALREADY_CLOSED, before
         async with reaching_server():
             if not await _request_cancel(self._order(order_id)):
-                return CancelVerdict.ALREADY_CLOSED, await self.status(order_id)
+                return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
         after = await self._watch_undone(order_id)
-        return _VERDICTS.get(after.status, CancelVerdict.UNDONE), after
+        return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
 
     async def _watch_undone(self, order_id: str) -> OrderProgress:
         """Until it is closed or an undo is stuck. An order that is still held has not heard of the cancel."""
@@ -232,10 +232,10 @@ class OrderClient:
             raise OrderConflict(f"{order.order_id} has been fulfilled with other content")
         return True
 
-    async def _completed_meanwhile(self, order: Order) -> Submission:
+    async def _completed_meanwhile(self, order: Order) -> SubmitResult:
         """The server has it as completed: the book must say so too by now."""
         if await self._fulfilled_before(order):
-            return Submission(order.order_id, Submitted.FULFILLED)
+            return SubmitResult(order.order_id, Submitted.FULFILLED)
         raise OrderConflict(
             f"{order.order_id} is completed on the server but not in this order book: "
             "is ORDER_DATABASE_URL or ORDER_DATA_DIR the one that its worker used?"

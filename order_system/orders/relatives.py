@@ -19,11 +19,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownWorkflow
-from order_system.domain.ids import Step, is_order_id, order_workflow_id, step_workflow_id
+from order_system.domain.ids import is_order_id, order_workflow_id, step_workflow_id
 from order_system.domain.progress import StepState
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
-from order_system.orders.child import Child, Parent, StartedBy, WorkflowState
+from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState
 from order_system.orders.status import steps_in_book
 from workflows.inventory import InventoryWorkflow
 from workflows.notification import NotificationWorkflow

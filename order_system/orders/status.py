@@ -18,10 +18,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain.book import EffectState, JournalEntry, OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownOrder
-from order_system.domain.ids import EFFECTS_OF, Effect, Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.search_attributes import ORDER_STATUS
+from order_system.domain.steps import STEP_UNDONE_BY, STEPS, UNDOS, Effect, Step
 from order_system.infra import policy
 
 _WORKFLOW_STATUS = {
@@ -37,11 +38,6 @@ _CHILD_STATE = {
     WorkflowExecutionStatus.CANCELED: StepState.CANCELLED,
     WorkflowExecutionStatus.TERMINATED: StepState.TERMINATED,
     WorkflowExecutionStatus.TIMED_OUT: StepState.TIMED_OUT,
-}
-UNDO_ACTIVITIES = {
-    "refund": Step.PAYMENT,
-    "release": Step.INVENTORY,
-    "void_shipment": Step.SHIPPING,
 }
 
 
@@ -160,25 +156,25 @@ def _settled_by_others(
     if record.ref.submission != progress.submission:
         return progress
     undos = tuple(_booked_undos(journal))
-    return progress.model_copy(update={"reason": record.reason, "compensations": undos})
+    return progress.model_copy(update={"reason": record.reason, "undos": undos})
 
 
 def _with_stuck_reasons(progress: OrderProgress, described: WorkflowExecutionDescription) -> OrderProgress:
     """The workflow does not hear why an undo fails while it is retried; the server does."""
     failing = {
-        UNDO_ACTIVITIES[
+        STEP_UNDONE_BY[
             pending.activity_type.name
         ]: f"attempt {pending.attempt}: {pending.last_failure.message}"
         for pending in described.raw_description.pending_activities
-        if pending.activity_type.name in UNDO_ACTIVITIES and pending.last_failure.message
+        if pending.activity_type.name in STEP_UNDONE_BY and pending.last_failure.message
     }
     undos = tuple(
         undo.model_copy(update={"reason": failing[undo.step]})
         if undo.status in (UndoState.PENDING, UndoState.STUCK) and undo.step in failing
         else undo
-        for undo in progress.compensations
+        for undo in progress.undos
     )
-    return progress.model_copy(update={"compensations": undos})
+    return progress.model_copy(update={"undos": undos})
 
 
 def _with_attempts(progress: OrderProgress, journal: dict[Effect, JournalEntry]) -> OrderProgress:
@@ -190,7 +186,8 @@ def _with_attempts(progress: OrderProgress, journal: dict[Effect, JournalEntry])
 
 def _attempts(step: Step, journal: dict[Effect, JournalEntry]) -> int | None:
     return (
-        max((journal[effect].attempts for effect in EFFECTS_OF[step] if effect in journal), default=0) or None
+        max((journal[effect].attempts for effect in STEPS[step].effects if effect in journal), default=0)
+        or None
     )
 
 
@@ -221,7 +218,7 @@ def _from_book(record: SubmissionRecord, journal: dict[Effect, JournalEntry]) ->
         if is_open
         else record.reason,
         children=tuple(steps_in_book(order_id, journal)),
-        compensations=tuple(_booked_undos(journal)),
+        undos=tuple(_booked_undos(journal)),
         note="Temporal has forgotten this order; this is what the book knows",
     )
 
@@ -232,7 +229,7 @@ def steps_in_book(order_id: str, journal: dict[Effect, JournalEntry]) -> list[St
 
 
 def _booked_step(step: Step, order_id: str, journal: dict[Effect, JournalEntry]) -> StepProgress:
-    entries = [journal[effect] for effect in EFFECTS_OF[step] if effect in journal]
+    entries = [journal[effect] for effect in STEPS[step].effects if effect in journal]
     claimed = [entry.claimed_at for entry in entries if entry.claimed_at]
     done = [entry.done_at for entry in entries if entry.done_at]
     started_at = min(claimed, default=None)
@@ -255,14 +252,10 @@ def _booked_step(step: Step, order_id: str, journal: dict[Effect, JournalEntry])
 
 def _booked_undos(journal: dict[Effect, JournalEntry]) -> list[UndoProgress]:
     undos: list[UndoProgress] = []
-    for step, effect in (
-        (Step.SHIPPING, Effect.LABEL),
-        (Step.INVENTORY, Effect.RESERVE),
-        (Step.PAYMENT, Effect.CHARGE),
-    ):
-        entry = journal.get(effect)
+    for step, undo in UNDOS.items():
+        entry = journal.get(undo.effect)
         if entry is not None and entry.fenced_at is not None and entry.state is not EffectState.DONE:
-            state = UndoState.DONE if entry.settled_at else UndoState.PENDING
+            state = UndoState.DONE if entry.undo_ended_at else UndoState.PENDING
             reason: str = entry.state
             if entry.state is EffectState.HANDLED:
                 state, reason = UndoState.HANDLED, f"by {entry.handled_by}: {entry.handled_note}"

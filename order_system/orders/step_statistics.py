@@ -5,10 +5,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 
-from order_system.domain.ids import Step
 from order_system.domain.listing import OrderListing, StepRun
 from order_system.domain.order import Wire
 from order_system.domain.progress import Timestamp
+from order_system.domain.steps import Step
 
 SUBMISSIONS_LOOKED_AT = 5_000
 """The newest: enough for any distribution, and few enough for a page that renews itself."""

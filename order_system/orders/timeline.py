@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from order_system.domain.book import JournalEntry
-from order_system.domain.ids import EFFECTS_OF, Effect, Step
 from order_system.domain.order import Wire
 from order_system.domain.progress import (
     OrderProgress,
@@ -16,9 +15,7 @@ from order_system.domain.progress import (
     UndoProgress,
     UndoState,
 )
-
-_UNDONE_BY = {Step.PAYMENT: Effect.CHARGE, Step.INVENTORY: Effect.RESERVE, Step.SHIPPING: Effect.LABEL}
-"""The effect whose fence and settlement are the begin and the end of a step's undo."""
+from order_system.domain.steps import STEPS, UNDOS, Effect, Step
 
 
 class BarKind(StrEnum):
@@ -60,7 +57,7 @@ def timeline_of(order: OrderProgress, journal: Mapping[Effect, JournalEntry]) ->
     """`journal` is of the order's submission; without it, undos have no times."""
     bars = (
         *(_step(step, journal) for step in order.children),
-        *(_undo(undo, journal.get(_UNDONE_BY[undo.step])) for undo in order.compensations),
+        *(_undo(undo, journal.get(UNDOS[undo.step].effect)) for undo in order.undos),
     )
     began = [bar.started_at for bar in bars if bar.started_at]
     goes_on = not order.closed or any(bar.state is StepState.RUNNING for bar in bars)
@@ -72,7 +69,7 @@ def timeline_of(order: OrderProgress, journal: Mapping[Effect, JournalEntry]) ->
 
 
 def _step(step: StepProgress, journal: Mapping[Effect, JournalEntry]) -> Bar:
-    done = [(effect, journal[effect].done_at) for effect in EFFECTS_OF[step.step] if effect in journal]
+    done = [(effect, journal[effect].done_at) for effect in STEPS[step.step].effects if effect in journal]
     return Bar(
         kind=BarKind.STEP,
         step=step.step,
@@ -91,7 +88,7 @@ def _undo(undo: UndoProgress, entry: JournalEntry | None) -> Bar:
         step=undo.step,
         state=undo.status,
         started_at=entry.fenced_at if entry else None,
-        ended_at=entry.settled_at if entry else None,
+        ended_at=entry.undo_ended_at if entry else None,
         reason=undo.reason,
     )
 

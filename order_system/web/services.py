@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
-from order_system.attention.client import DeskClient
+from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.bootstrap import OrderSystem
@@ -30,7 +30,7 @@ class Services:
     temporal: Client
     orders: OrderClient
     batches: BatchClient
-    desk: DeskClient
+    attention: AttentionClient
     listing: OrderListing
     files: OrderFiles
     links: UiLinks
@@ -49,7 +49,7 @@ def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Se
         temporal=temporal,
         orders=system.client(temporal),
         batches=system.batch_client(temporal),
-        desk=system.desk(temporal),
+        attention=system.attention_client(temporal),
         listing=system.listing,
         files=system.files,
         links=UiLinks(ui_url, temporal.namespace),

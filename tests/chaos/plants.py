@@ -166,8 +166,8 @@ STOPS_AT_A_FAILED_UNDO = Plant(
     tokens=REFUSED_AT_DISPATCH,
 )
 
-REFUND_WITHOUT_VERDICT = Plant(
-    "refund before the verdict",
+REFUND_BEFORE_SHIPPING = Plant(
+    "refund before shipping's answer",
     (
         Change(
             "workflows/saga.py",
@@ -187,7 +187,7 @@ REFUND_WITHOUT_VERDICT = Plant(
         ),
         Change(
             "order_system/book/order_book.py",
-            "        if needs_verdict and not _may_be_given_back(journal):\n",
+            "        if only_if_voided and not shipment_is_voided(journal):\n",
             "        if False:\n",
         ),
     ),
@@ -200,5 +200,5 @@ PLANTS = (
     ONLY_COMPLETED_STEPS_UNDONE,
     CANCEL_NOT_CAUGHT,
     STOPS_AT_A_FAILED_UNDO,
-    REFUND_WITHOUT_VERDICT,
+    REFUND_BEFORE_SHIPPING,
 )

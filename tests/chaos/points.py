@@ -18,7 +18,7 @@ BOOK_CALLS = (
     *(f"claim {effect}" for effect in CLAIMED),
     *(f"record {effect}" for effect in RECORDED),
     "fulfil",
-    *(f"{step} {effect}" for step in ("fence", "settle") for effect in FENCED),
+    *(f"{step} {effect}" for step in ("fence", "end_undo") for effect in FENCED),
 )
 BATCH_CALLS = ("read page",)
 
@@ -72,10 +72,10 @@ def row_of(point: str) -> Row:
 
 def is_undo(point: str) -> bool:
     call = point.partition(" ")[2]
-    return call in UNDOS or call.startswith(("fence", "settle"))
+    return call in UNDOS or call.startswith(("fence", "end_undo"))
 
 
 def child_at(point: str) -> str | None:
     """The step whose child works at this point; None while the parent undoes."""
     call = point.partition(" ")[2]
-    return None if call.startswith(("fence", "settle")) else STEP_OF.get(call.rpartition(" ")[2])
+    return None if call.startswith(("fence", "end_undo")) else STEP_OF.get(call.rpartition(" ")[2])

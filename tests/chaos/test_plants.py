@@ -50,7 +50,7 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
         source = nothing.grow(tmp_path / nothing.slug / "source")
         return await judged(Plan(0, tuple(orders)), source, nothing)
 
-    *verdicts, clean = await asyncio.gather(*map(planted, PLANTS), sound())
-    missed = [plant.name for plant, verdict in zip(PLANTS, verdicts, strict=True) if not verdict.broken]
+    *outcomes, clean = await asyncio.gather(*map(planted, PLANTS), sound())
+    missed = [plant.name for plant, outcome in zip(PLANTS, outcomes, strict=True) if not outcome.broken]
     assert missed == []
     assert clean.broken == []

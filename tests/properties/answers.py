@@ -9,14 +9,14 @@ from order_system.domain.errors import (
     Fenced,
     NoticeRefused,
     NotReached,
+    NotYetVoided,
     OrderConflict,
     OutOfStock,
     PaymentDeclined,
     ShippingRefused,
     StillInDoubt,
-    VerdictMissing,
 )
-from order_system.domain.ids import Effect, idempotency_key
+from order_system.domain.ids import idempotency_key
 from order_system.domain.messages import (
     AlreadyFulfilled,
     Charged,
@@ -24,6 +24,7 @@ from order_system.domain.messages import (
     UndoAnswer,
     UndoResult,
 )
+from order_system.domain.steps import Effect
 from tests.properties.attempts import Attempt
 from tests.properties.bench import Bench
 from tests.properties.model import Model
@@ -35,8 +36,8 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "dispatch": (Fenced, ShippingRefused),
     "notify": (Fenced, NoticeRefused),
     "void_shipment": (),
-    "release": (VerdictMissing,),
-    "refund": (VerdictMissing,),
+    "release": (NotYetVoided,),
+    "refund": (NotYetVoided,),
     "ask_again": (),
 }
 TROUBLE = (NotReached, AnswerLost, TimeoutError)

@@ -34,8 +34,8 @@ from order_system.domain.messages import (
     OrderStatus,
     PaymentRequest,
     ShippingRequest,
+    UndoCause,
     UndoRequest,
-    Verdict,
 )
 from order_system.domain.order import Order, OrderLine, SubmissionRef
 from order_system.domain.reconciliation import KeyPageRequest
@@ -59,9 +59,9 @@ TROUBLED += [Fate(trouble=Trouble.NO_ANSWER, spared=1)]
 OVERTAKEN = [Fate(calls=1), Fate(calls=1, killed=True), Fate(calls=2), Fate(trouble=Trouble.UNDER_WAY)]
 FATES = st.sampled_from([RUN, RUN, *HELD, *KILLED, *TROUBLED])
 
-SETTLED = Verdict(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
-VERDICTS = st.sampled_from([OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]).map(
-    lambda status: Verdict(status=status, reason="for the test")
+SETTLED = UndoCause(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
+CAUSES = st.sampled_from([OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]).map(
+    lambda status: UndoCause(status=status, reason="for the test")
 )
 CONTENTS = st.sampled_from(
     [
@@ -92,10 +92,10 @@ class Submission:
         """Those that have answered, and the one after them."""
         return list(STEPS[: len(self.answered) + 1])
 
-    def request(self, kind: str, verdict: Verdict | None) -> Any:
+    def request(self, kind: str, cause: UndoCause | None) -> Any:
         ref, order = self.ref, self.order
-        if verdict is not None:
-            return UndoRequest(submission=ref, verdict=verdict)
+        if cause is not None:
+            return UndoRequest(submission=ref, cause=cause)
         if kind == "charge":
             return PaymentRequest(
                 submission=ref,
@@ -159,9 +159,9 @@ class OrderMachine(RuleBasedStateMachine):
             self._begin(kind, submission, RUN)
         return attempt
 
-    @rule(target=held, submission=submissions, kind=st.sampled_from(UNDOS), verdict=VERDICTS, fate=FATES)
-    def attempt_an_undo(self, submission: Submission, kind: str, verdict: Verdict, fate: Fate) -> Any:
-        return self._begin(kind, submission, fate, verdict)
+    @rule(target=held, submission=submissions, kind=st.sampled_from(UNDOS), cause=CAUSES, fate=FATES)
+    def attempt_an_undo(self, submission: Submission, kind: str, cause: UndoCause, fate: Fate) -> Any:
+        return self._begin(kind, submission, fate, cause)
 
     @rule(submission=submissions, steps=st.integers(2, 5))
     def go_on_without_trouble(self, submission: Submission, steps: int) -> None:
@@ -173,18 +173,18 @@ class OrderMachine(RuleBasedStateMachine):
                 self._unwind(next(each for each in self.known if each.ref == older), SETTLED)
             steps = steps - 1 if older or len(submission.answered) > before else 0
 
-    @rule(submission=submissions, verdict=VERDICTS)
-    def unwind(self, submission: Submission, verdict: Verdict) -> None:
+    @rule(submission=submissions, cause=CAUSES)
+    def unwind(self, submission: Submission, cause: UndoCause) -> None:
         if len(submission.answers) < len(UNDOS):  # all of them have answered: see `attempt_an_undo`
-            self._unwind(submission, verdict)
+            self._unwind(submission, cause)
 
-    @rule(target=held, submission=submissions, verdict=VERDICTS, fate=st.sampled_from(OVERTAKEN))
-    def unwind_past_an_attempt(self, submission: Submission, verdict: Verdict, fate: Fate) -> Any:
+    @rule(target=held, submission=submissions, cause=CAUSES, fate=st.sampled_from(OVERTAKEN))
+    def unwind_past_an_attempt(self, submission: Submission, cause: UndoCause, fate: Fate) -> Any:
         """The attempt has claimed its key, and what it has sent may land after the undos."""
         if not submission.alive:
             return multiple()
         attempt = self._begin(submission.next_steps()[-1], submission, fate)
-        self._unwind(submission, verdict)
+        self._unwind(submission, cause)
         return attempt
 
     @rule(target=held, attempt=consumes(held), fate=FATES)
@@ -236,14 +236,14 @@ class OrderMachine(RuleBasedStateMachine):
         self.known.append(submission)
         return submission
 
-    def _begin(self, kind: str, submission: Submission, fate: Fate, verdict: Verdict | None = None) -> Any:
+    def _begin(self, kind: str, submission: Submission, fate: Fate, cause: UndoCause | None = None) -> Any:
         self.bench.clock.advance(MOMENT)
-        attempt = self.bench.begin(kind, submission, submission.request(kind, verdict), fate)
+        attempt = self.bench.begin(kind, submission, submission.request(kind, cause), fate)
         return self._see_how_it_ended(attempt)
 
-    def _unwind(self, submission: Submission, verdict: Verdict) -> None:
+    def _unwind(self, submission: Submission, cause: UndoCause) -> None:
         for kind in UNDOS:
-            self._begin(kind, submission, RUN, verdict)
+            self._begin(kind, submission, RUN, cause)
 
     def _see_how_it_ended(self, attempt: Attempt) -> Any:
         """The attempt if it has not ended, for the bundle of those that rest."""

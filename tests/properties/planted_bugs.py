@@ -9,7 +9,7 @@ from activities import attempts as activities_attempts
 from order_system.book import order_book as book_module
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.errors import Fenced
-from order_system.domain.ids import Effect
+from order_system.domain.steps import Effect
 from order_system.gateways.simulated import payment as payment_gateway
 from order_system.gateways.simulated.tables import charges
 from tests.properties.bench import Bench
@@ -49,7 +49,7 @@ def no_unique_key(bench: Bench) -> Iterator[None]:
 
 
 @contextmanager
-def no_wait_for_shippings_verdict(_: Bench) -> Iterator[None]:
+def no_wait_for_shippings_answer(_: Bench) -> Iterator[None]:
     """Money and stock are given back before anybody knows where the parcel is."""
     with patch.object(book_module, "_may_be_given_back", lambda _journal: True):
         yield
@@ -58,5 +58,7 @@ def no_wait_for_shippings_verdict(_: Bench) -> Iterator[None]:
 @contextmanager
 def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
     """An undo that finds no charge does not wait for the attempt that may still make it."""
-    with patch.object(activities_attempts, "nothing_found", lambda _entry, _attempt: EffectState.FENCED):
+    with patch.object(
+        activities_attempts, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED
+    ):
         yield

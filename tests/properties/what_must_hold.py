@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from order_system.audit.report import audit
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
 from order_system.domain.gateways import Statement
-from order_system.domain.ids import Effect
+from order_system.domain.steps import Effect
 from tests.properties.bench import Bench
 from tests.properties.model import Model
 
@@ -96,9 +96,9 @@ def _stays_settled(
                 assert (entry.fenced_at, entry.attempts) == (before.fenced_at, before.attempts), (
                     "claimed behind its fence"
                 )
-            if before.settled_at is not None:
+            if before.undo_ended_at is not None:
                 ended = before.state is EffectState.IN_DOUBT and entry.state is EffectState.UNDONE
-                assert entry.settled_at == before.settled_at
+                assert entry.undo_ended_at == before.undo_ended_at
                 assert entry.state is before.state or ended, "only the reconciler ends a doubt"
         seen.journal[submission, effect] = entry
 

@@ -19,14 +19,9 @@ from temporalio.client import Client
 from order_system.domain.answers import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.domain.ids import (
-    RECONCILIATION,
-    Step,
-    batch_workflow_id,
-    order_workflow_id,
-    step_workflow_id,
-)
+from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id, step_workflow_id
 from order_system.domain.order import Order
+from order_system.domain.steps import Step
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer

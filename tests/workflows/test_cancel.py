@@ -5,8 +5,8 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from order_system.domain.errors import PaymentDeclined, ShippingRefused
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.cancels import the_child_hears_of_it
 from workflows.order import OrderFulfillmentWorkflow

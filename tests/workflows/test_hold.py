@@ -10,10 +10,10 @@ from temporalio.exceptions import CancelledError
 from order_system.domain import policy
 from order_system.domain.answers import AnsweredAs, AnswerResult, GiveUp, StepRetry
 from order_system.domain.errors import OutOfStock, PaymentDeclined
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
+from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow

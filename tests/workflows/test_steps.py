@@ -5,9 +5,9 @@ from temporalio.client import WorkflowFailureError
 
 from order_system.domain import policy
 from order_system.domain.errors import NoticeRefused, OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState, UndoState
+from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Shop, an_order
 
 BEFORE_THE_PIVOT = {
@@ -31,7 +31,7 @@ async def test_a_good_order_is_fulfilled(shop: Shop) -> None:
     assert OrderStatus.FULFILLED == outcome.status == progress.status
     assert (order.total, "USD") == (outcome.payment.amount, outcome.payment.currency)
     assert dict.fromkeys(Step, StepState.COMPLETED) == states(progress)
-    assert progress.compensations == ()
+    assert progress.undos == ()
     accounts = await shop.accounts(order)
     accounts.assert_fulfilled(order)
     assert accounts.notices == ["confirmation"]
@@ -52,7 +52,7 @@ async def test_a_refused_step_is_not_retried_and_undoes_the_order(shop: Shop, ca
     assert (OrderStatus.FAILED, step) == (progress.status, progress.failed_step)
     assert f"{error.__name__}: no" == progress.reason
     assert states(progress)[step] == StepState.FAILED
-    assert [undo.status for undo in progress.compensations] == [UndoState.DONE] * 3
+    assert [undo.status for undo in progress.undos] == [UndoState.DONE] * 3
     accounts = await shop.accounts(order)
     accounts.assert_undone()
     assert ([] if step is Step.PAYMENT else ["cancellation"]) == accounts.notices

@@ -7,9 +7,9 @@ from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from order_system.domain.errors import ShippingRefused
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import UndoState
+from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Shop, an_order
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -22,7 +22,7 @@ def refuse_dispatch(shop: Shop) -> None:
     shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
 
 
-async def test_shippings_verdict_comes_before_stock_and_money(shop: Shop) -> None:
+async def test_shippings_answer_comes_before_stock_and_money(shop: Shop) -> None:
     refuse_dispatch(shop)
     async with shop.open():
         with pytest.raises(WorkflowFailureError):
@@ -66,10 +66,10 @@ async def test_a_stuck_undo_calls_for_a_person_and_stops_no_other(
             while (await handle.query(OrderFulfillmentWorkflow.progress)).status is OrderStatus.RUNNING:
                 await time_skipping_env.sleep(5)
         progress = await shop.progress(order)
-        undos = {entry.step: entry.status for entry in progress.compensations}
+        undos = {entry.step: entry.status for entry in progress.undos}
         assert progress.status == OrderStatus.NEEDS_ATTENTION
         assert undos[UNDOS[undo]] == UndoState.STUCK
-        # Stock and money wait for shipping's verdict, but not for each other.
+        # Stock and money wait for shipping's answer, but not for each other.
         others = {status for step, status in undos.items() if step is not UNDOS[undo]}
         assert (set() if undo == "void" else {UndoState.DONE}) == others
 

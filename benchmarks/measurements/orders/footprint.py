@@ -23,7 +23,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
+from order_system.domain.steps import Step
 
 BILLED_ONCE: Mapping[EventType.ValueType, str] = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: "activity",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from order_system.attention.client import DeskClient
+from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
 from order_system.cli.orders.status import show_commands
@@ -28,8 +28,8 @@ from order_system.domain.answers import (
     flaw_in,
 )
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.ids import Step
 from order_system.domain.progress import OrderProgress
+from order_system.domain.steps import Step
 
 _WHO_AND_WHY = """\
 Who answers (--who; user@host by default), when and why is kept in the
@@ -82,7 +82,7 @@ stock are given back.
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 Note = Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")]
 Who = Annotated[str | None, Parameter(help="Who answers, instead of user@host.")]
-Answering = Callable[[DeskClient], Awaitable[AnswerReceipt]]
+Answering = Callable[[AttentionClient], Awaitable[AnswerReceipt]]
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
 retry = App(name="retry", help_epilogue=_RETRY_HELP)
@@ -120,7 +120,7 @@ async def resolve_undo(
     if flaw := flaw_in(resolution):
         raise InvalidUsage(flaw)
     return await _answered(
-        order_id, lambda desk: desk.resolve(order_id, resolution), embedded=embedded, as_json=as_json
+        order_id, lambda client: client.resolve(order_id, resolution), embedded=embedded, as_json=as_json
     )
 
 
@@ -139,7 +139,7 @@ async def retry_step(
     if flaw := flaw_in(answer):
         raise InvalidUsage(flaw)
     return await _answered(
-        order_id, lambda desk: desk.retry(order_id, answer), embedded=embedded, as_json=as_json
+        order_id, lambda client: client.retry(order_id, answer), embedded=embedded, as_json=as_json
     )
 
 
@@ -158,7 +158,7 @@ async def give_order_up(
     if flaw := flaw_in(answer):
         raise InvalidUsage(flaw)
     return await _answered(
-        order_id, lambda desk: desk.give_up(order_id, answer), embedded=embedded, as_json=as_json
+        order_id, lambda client: client.give_up(order_id, answer), embedded=embedded, as_json=as_json
     )
 
 
@@ -167,7 +167,7 @@ async def _answered(order_id: str, answering: Answering, *, embedded: bool, as_j
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting(f"{order_id} is told"):
-            receipt = await answering(session.desk)
+            receipt = await answering(session.attention)
             order = await _after_a_moment(session, order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},

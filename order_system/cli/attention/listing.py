@@ -60,13 +60,13 @@ async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -
     async with open_session(configured(), screen, embedded=embedded) as session:
         if as_json:
             with screen.array() as add:
-                async for concern in session.desk.attention():
+                async for concern in session.attention.attention():
                     total += 1
                     add(concern.model_dump(mode="json"))
             return ATTENTION if total else CLEAN
         shown: list[Concern] = []
         with screen.waiting("looking for what waits for a person"):
-            async for concern in session.desk.attention():
+            async for concern in session.attention.attention():
                 total += 1
                 if total <= MAX_SHOWN:
                     shown.append(concern)

@@ -37,7 +37,7 @@ async def list_attention(services: Given, _caller: Viewer) -> Attention:
 
 async def read_attention(services: Services) -> Attention:
     concerns: list[Concern] = []
-    async for concern in services.desk.attention():
+    async for concern in services.attention.attention():
         if len(concerns) == MOST_LISTED:
             return Attention(concerns=tuple(concerns), more=True)
         concerns.append(concern)

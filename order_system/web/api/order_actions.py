@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from order_system.domain.answers import AnswerReceipt
 from order_system.infra import policy
-from order_system.orders.client import CancelVerdict
+from order_system.orders.client import CancelAnswer
 from order_system.web.api.parameters import OrderId
 from order_system.web.documents.answers import AnswerBody, Answered, ResolutionBody
 from order_system.web.documents.events import EVENT, MEDIA_TYPE, Listeners
@@ -31,7 +31,7 @@ _ANSWERED = {200: examples.answer("The answer was taken.", examples.ANSWERED), *
     "/cancel",
     summary="Cancel an order",
     responses={
-        200: examples.answer("The verdict.", examples.CANCELLED),
+        200: examples.answer("What came of it.", examples.CANCELLED),
         202: {
             **examples.answer("Asked for, and still being undone.", examples.STILL_UNDOING),
             "model": Cancelled,
@@ -40,41 +40,43 @@ _ANSWERED = {200: examples.answer("The answer was taken.", examples.ANSWERED), *
     },
 )
 async def cancel(order_id: OrderId, services: Given, _caller: Operator, response: Response) -> Cancelled:
-    """Asks, and waits some seconds for the verdict: undone, too late since the parcel was gone, or already
+    """Asks, and waits some seconds for the answer: undone, too late since the parcel was gone, or already
     closed. Safe to repeat."""
     verdict = await cancel_order(services, order_id)
-    if verdict is CancelVerdict.STILL_UNDOING:
+    if verdict is CancelAnswer.STILL_UNDOING:
         response.status_code = 202
     return Cancelled(verdict=verdict, order=await read_order(services, order_id))
 
 
-async def cancel_order(services: Services, order_id: str) -> CancelVerdict:
+async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
     try:
         async with asyncio.timeout(policy.ANSWER.total_seconds()):
             verdict, _ = await services.orders.cancel(order_id)
     except TimeoutError:
-        return CancelVerdict.STILL_UNDOING
+        return CancelAnswer.STILL_UNDOING
     return verdict
 
 
 @router.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """Of an order that is held, since a step has failed for good: just that step runs once more."""
-    return await _answered(services, order_id, await services.desk.retry(order_id, answer.to_retry(caller)))
+    return await _answered(
+        services, order_id, await services.attention.retry(order_id, answer.to_retry(caller))
+    )
 
 
 @router.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """Of an order that is held: it is undone now, instead of when its hold has run out."""
     return await _answered(
-        services, order_id, await services.desk.give_up(order_id, answer.to_give_up(caller))
+        services, order_id, await services.attention.give_up(order_id, answer.to_give_up(caller))
     )
 
 
 @router.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Have it tried again now, or say that it was done by hand."""
-    receipt = await services.desk.resolve(order_id, answer.to_resolution(caller))
+    receipt = await services.attention.resolve(order_id, answer.to_resolution(caller))
     return await _answered(services, order_id, receipt)
 
 

@@ -15,7 +15,7 @@ from order_system.domain.answers import (
     Resolution,
     StepRetry,
 )
-from order_system.domain.ids import Step
+from order_system.domain.steps import Step
 from order_system.web.documents.orders import OrderDocument
 from order_system.web.guards.access import Caller
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.domain.durations import time_between
-from order_system.domain.ids import Step
+from order_system.domain.steps import Step
 from order_system.web.pages.orders.order import May
 from order_system.web.pages.visit import Visit
 from order_system.web.pages.words import counted, plain
@@ -58,7 +58,7 @@ async def show(visit: Visit) -> Response:
     """Raises ServerUnreachable."""
     concerns: list[Concern] = []
     numbers = count()
-    async for concern in visit.services.desk.attention():
+    async for concern in visit.services.attention.attention():
         if next(numbers) < MOST_SHOWN:
             concerns.append(concern)
     total = next(numbers)

@@ -8,10 +8,10 @@ from temporalio.exceptions import ApplicationError
 
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.errors import AnswerLost, Fenced, NotReached, VerdictMissing
-from order_system.domain.ids import Effect, Step
-from order_system.domain.messages import HandledUndo, OrderStatus, UndoResult, Verdict
+from order_system.domain.errors import AnswerLost, Fenced, NotReached, NotYetVoided
+from order_system.domain.messages import HandledUndo, OrderStatus, UndoCause, UndoResult
 from order_system.domain.order import Order
+from order_system.domain.steps import Effect, Step
 from tests.fixtures.shops.activity_calls import (
     FAILED,
     a_submission,
@@ -29,7 +29,7 @@ def handled(order: Order, step: Step, answer: AnsweredAs = AnsweredAs.HANDLED, i
     record = AnswerRecord(
         answer_id=id_, at=datetime.now(UTC), who="ada@desk-1", note="ticket 123", step=step, answer=answer
     )
-    return HandledUndo(submission=a_submission(order), verdict=FAILED, answer=record)
+    return HandledUndo(submission=a_submission(order), cause=FAILED, answer=record)
 
 
 async def an_order_with_a_label(parts: Parts) -> Order:
@@ -48,10 +48,10 @@ async def test_a_refund_by_hand_closes_the_submission_once(parts: Parts) -> None
     order = await an_order_with_a_label(parts)
     await run_activity(parts.shipping.void_shipment, undo_request(order))
     await run_activity(parts.inventory.release, undo_request(order))
-    first = await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT))
+    first = await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT))
     assert (first.recorded, first.undo.result) == (True, UndoResult.HANDLED)
     assert await status(parts, order) == SubmissionStatus.FAILED
-    assert await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT)) == first
+    assert await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT)) == first
     # The undo, tried again after a reset, finds it handled and asks no gateway.
     answer = await run_activity(parts.payment.refund, undo_request(order))
     assert (answer.result, parts.stage.calls["before refund"]) == (UndoResult.HANDLED, 0)
@@ -59,12 +59,12 @@ async def test_a_refund_by_hand_closes_the_submission_once(parts: Parts) -> None
     assert (await parts.audit()).clean
 
 
-async def test_stock_and_money_wait_for_shippings_verdict_by_hand_too(parts: Parts) -> None:
+async def test_stock_and_money_wait_for_shippings_answer_by_hand_too(parts: Parts) -> None:
     order = await an_order_with_a_label(parts)
-    with pytest.raises(VerdictMissing):
-        await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT))
+    with pytest.raises(NotYetVoided):
+        await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT))
     voided = await run_activity(
-        parts.desk.settle_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED, "2")
+        parts.answers.end_undo_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED, "2")
     )
     assert voided.recorded
     await run_activity(parts.inventory.release, undo_request(order))
@@ -79,7 +79,7 @@ async def test_an_undo_that_has_ended_is_not_handled(parts: Parts) -> None:
     order = await an_order_with_a_label(parts)
     for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
         await run_activity(undo, undo_request(order))
-    late = await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT))
+    late = await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT))
     assert (late.recorded, late.undo.result) == (False, UndoResult.UNDONE)
     assert (await parts.book.journal(a_submission(order)))[Effect.CHARGE].state == EffectState.UNDONE
     assert await parts.book.answers(a_submission(order)) == []
@@ -88,7 +88,9 @@ async def test_an_undo_that_has_ended_is_not_handled(parts: Parts) -> None:
 async def test_voided_comes_too_late_for_a_parcel_that_the_carrier_has(parts: Parts) -> None:
     order = await an_order_with_a_label(parts)
     await run_activity(parts.shipping.dispatch, shipping_request(order))
-    late = await run_activity(parts.desk.settle_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED))
+    late = await run_activity(
+        parts.answers.end_undo_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED)
+    )
     assert (late.recorded, late.undo.result) == (False, UndoResult.ALREADY_DISPATCHED)
     assert await status(parts, order) == SubmissionStatus.FULFILLED
     Accounts(await parts.world.statement(), order).assert_fulfilled(order)
@@ -100,12 +102,12 @@ async def test_dispatched_by_hand_survives_a_lost_answer_of_the_warehouse(parts:
     parts.stage.answer_lost("commit", times=1)
     request = handled(order, Step.SHIPPING, AnsweredAs.DISPATCHED)
     with pytest.raises(Exception, match="no answer"):
-        await run_activity(parts.desk.settle_by_hand, request)
-    done = await run_activity(parts.desk.settle_by_hand, request)
+        await run_activity(parts.answers.end_undo_by_hand, request)
+    done = await run_activity(parts.answers.end_undo_by_hand, request)
     assert (done.recorded, done.undo.result) == (True, UndoResult.ALREADY_DISPATCHED)
-    assert await run_activity(parts.desk.settle_by_hand, request) == done
+    assert await run_activity(parts.answers.end_undo_by_hand, request) == done
     assert await run_activity(parts.shipping.void_shipment, undo_request(order)) == done.undo
-    with pytest.raises(VerdictMissing):
+    with pytest.raises(NotYetVoided):
         await run_activity(parts.payment.refund, undo_request(order))
     assert await status(parts, order) == SubmissionStatus.FULFILLED
     assert (await parts.audit()).clean
@@ -117,12 +119,14 @@ async def test_what_never_happened_is_not_handled_but_fenced(parts: Parts) -> No
     with pytest.raises(NotReached):
         await run_activity(parts.payment.charge, payment_request(order))
     with pytest.raises(ApplicationError, match="was not both paid and reserved"):
-        await run_activity(parts.desk.settle_by_hand, handled(order, Step.SHIPPING, AnsweredAs.DISPATCHED))
+        await run_activity(
+            parts.answers.end_undo_by_hand, handled(order, Step.SHIPPING, AnsweredAs.DISPATCHED)
+        )
     await run_activity(parts.shipping.void_shipment, undo_request(order))
     await run_activity(parts.inventory.release, undo_request(order))
-    answer = await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT))
+    answer = await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT))
     assert answer.undo.result == UndoResult.NOTHING_TO_UNDO
-    assert (await parts.book.journal(a_submission(order)))[Effect.CHARGE].state == EffectState.FENCED
+    assert (await parts.book.journal(a_submission(order)))[Effect.CHARGE].state == EffectState.NEVER_HAPPENED
     assert await status(parts, order) == SubmissionStatus.FAILED
     assert (await parts.audit()).clean
 
@@ -141,7 +145,7 @@ async def test_a_refund_does_not_outlive_its_attempt(parts: Parts) -> None:
     await stalled.reached()
     with pytest.raises(TimeoutError):
         await late
-    assert (await run_activity(parts.desk.settle_by_hand, handled(order, Step.PAYMENT))).recorded
+    assert (await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT))).recorded
     assert Accounts(await parts.world.statement(), order).refunded == 0
 
 
@@ -155,7 +159,7 @@ async def test_a_person_voids_while_an_undo_finishes_the_dispatch(parts: Parts) 
     other = asyncio.create_task(run_activity(parts.shipping.void_shipment, undo_request(order)))
     await stalled.reached()
     answer = handled(order, Step.SHIPPING, AnsweredAs.VOIDED)
-    person = await run_activity(parts.desk.settle_by_hand, answer)
+    person = await run_activity(parts.answers.end_undo_by_hand, answer)
     assert (person.recorded, person.undo.result) == (False, UndoResult.ALREADY_DISPATCHED)
     stalled.let_go()
     assert (await other).result is UndoResult.ALREADY_DISPATCHED
@@ -172,7 +176,7 @@ async def test_a_parcel_that_is_found_gone_too_late_changes_nothing(parts: Parts
     stalled = parts.stage.hold("after void")
     other = asyncio.create_task(run_activity(parts.shipping.void_shipment, undo_request(order)))
     await stalled.reached()
-    await run_activity(parts.desk.settle_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED))
+    await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.SHIPPING, AnsweredAs.VOIDED))
     stalled.let_go()
     with pytest.raises(Fenced):
         await other
@@ -185,7 +189,7 @@ async def test_another_undo_cannot_void_what_a_person_has_said_is_dispatched(par
     order = await an_order_with_a_label(parts)
     stalled = parts.stage.hold("before commit")
     answer = handled(order, Step.SHIPPING, AnsweredAs.DISPATCHED)
-    desk = asyncio.create_task(run_activity(parts.desk.settle_by_hand, answer))
+    desk = asyncio.create_task(run_activity(parts.answers.end_undo_by_hand, answer))
     await stalled.reached()
     # Whoever comes now finds the parcel gone, and finishes the rest.
     other = await run_activity(parts.shipping.void_shipment, undo_request(order))
@@ -201,9 +205,9 @@ async def test_another_undo_cannot_void_what_a_person_has_said_is_dispatched(par
 async def test_a_reason_may_hold_anything(parts: Parts) -> None:
     """PostgreSQL keeps no NUL: the last undo could never close the order."""
     order = await an_order_with_a_label(parts)
-    verdict = Verdict(status=OrderStatus.FAILED, reason="ShippingRefused: bad \x00\n body" + "!" * 5_000)
+    cause = UndoCause(status=OrderStatus.FAILED, reason="ShippingRefused: bad \x00\n body" + "!" * 5_000)
     for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
-        await run_activity(undo, undo_request(order, verdict=verdict))
+        await run_activity(undo, undo_request(order, cause=cause))
     record = (await parts.book.find([order.order_id]))[order.order_id]
     assert record.status == SubmissionStatus.FAILED
     assert (record.reason or "").startswith("ShippingRefused: bad    body!")

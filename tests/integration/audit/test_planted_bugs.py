@@ -11,8 +11,8 @@ from order_system.book import order_book as book_module
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.errors import AnswerLost, Fenced
 from order_system.domain.gateways import Statement
-from order_system.domain.ids import Effect
 from order_system.domain.order import PaymentReceipt
+from order_system.domain.steps import Effect
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from tests.fixtures.shops.activity_calls import (
@@ -83,7 +83,7 @@ async def test_no_unique_key_in_the_world(parts: Parts, sqlite_url: str, databas
     assert not audit(await parts.book.ledger(), both).clean
 
 
-async def test_a_refund_before_shippings_verdict(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refund_before_shippings_answer(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_module, "_may_be_given_back", lambda _journal: True)
     order = an_order()
     await run_activity(parts.payment.charge, payment_request(order))

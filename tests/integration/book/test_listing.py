@@ -13,8 +13,8 @@ from order_system.book.listing import SqlOrderListing, batch_orders_query, order
 from order_system.domain.batch import Fate
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.ids import Effect, Step
 from order_system.domain.listing import EVERY_ORDER, LineStatus, OrderFilter, OrderSummary, Page
+from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Database
 from order_system.orders.step_statistics import report_steps
 from tests.fixtures.databases.filled_book import BEGAN, SECOND, effect, fill, fill_batch, submission
@@ -224,7 +224,7 @@ async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> Non
             effect("A", Effect.RESERVE, takes=0.3, attempts=2),
             *(effect("A", name, takes=takes) for name, takes in zip(shipping, (1, 2, 4), strict=True)),
             effect("B", Effect.CHARGE, takes=0.2, state=EffectState.UNDONE, fenced_at=BEGAN),
-            effect("B", Effect.RESERVE, takes=None, state=EffectState.FENCED, fenced_at=BEGAN),
+            effect("B", Effect.RESERVE, takes=None, state=EffectState.NEVER_HAPPENED, fenced_at=BEGAN),
             effect("C", Effect.CHARGE, takes=0.4),
             effect("C", Effect.RESERVE, takes=None),
             effect("OLD", Effect.CHARGE, takes=9),

@@ -8,9 +8,9 @@ from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, Opening
 from order_system.domain.errors import AnswerLost
-from order_system.domain.ids import Effect
 from order_system.domain.order import Order
 from order_system.domain.reconciliation import KeyInDoubt
+from order_system.domain.steps import Effect
 from order_system.infra.database import Database
 from tests.fixtures.shops.activity_calls import (
     a_submission,
@@ -111,9 +111,9 @@ async def test_an_open_submissions_keys_are_left_to_its_workflow(
 @pytest.mark.parametrize(
     ("states", "final"),
     [
-        ([EffectState.FENCED, EffectState.UNDONE], EffectState.UNDONE),
-        ([EffectState.UNDONE, EffectState.FENCED], EffectState.UNDONE),
-        ([EffectState.FENCED], EffectState.FENCED),
+        ([EffectState.NEVER_HAPPENED, EffectState.UNDONE], EffectState.UNDONE),
+        ([EffectState.UNDONE, EffectState.NEVER_HAPPENED], EffectState.UNDONE),
+        ([EffectState.NEVER_HAPPENED], EffectState.NEVER_HAPPENED),
     ],
 )
 async def test_of_two_that_disagree_the_one_that_found_something_is_right(
@@ -124,5 +124,5 @@ async def test_of_two_that_disagree_the_one_that_found_something_is_right(
     for state in states:
         await pages.end_doubt(charge, state, NOW)
     entry = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
-    assert (entry.state, entry.settled_at) == (final, NOW)
+    assert (entry.state, entry.undo_ended_at) == (final, NOW)
     assert len(await pages.keys_in_doubt(HERE, after=None, limit=3)) == 1

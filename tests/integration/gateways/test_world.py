@@ -16,9 +16,10 @@ from order_system.domain.errors import (
     ShippingRefused,
 )
 from order_system.domain.gateways import ChargeEntry, ReservationEntry, ShipmentEntry, StockEntry, Voided
-from order_system.domain.ids import Effect, idempotency_key
+from order_system.domain.ids import idempotency_key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Address, Customer, DispatchReceipt, Label, OrderLine, PaymentReceipt
+from order_system.domain.steps import Effect
 from order_system.gateways.simulated import switchboard
 from order_system.gateways.simulated.faults import DEFAULT_FAULTS, FaultKind, Operation, draw_fault
 from order_system.gateways.simulated.warehouse import GENEROUS_STOCK

@@ -13,10 +13,11 @@ from order_system.domain.errors import (
     SearchAttributesMissing,
     ServerUnreachable,
 )
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, KINDS, ORDER_ID, ORDER_STATUS
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect

@@ -14,12 +14,13 @@ from order_system.cli.app import run_command
 from order_system.domain.batch import BatchStatus
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import InvalidUsage, ShippingRefused, UnknownBatch, UnknownWorkflow
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.orders.child import Child, Parent, StartedBy, WorkflowState
+from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState
 from order_system.orders.client import OrderClient
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 from tests.fixtures.shops.shop import an_order

@@ -10,13 +10,14 @@ from temporalio.service import RPCError
 
 from order_system.domain import policy
 from order_system.domain.errors import OrderConflict, PaymentDeclined, ShippingRefused, UnknownOrder
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress, StepState
+from order_system.domain.steps import Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
-from order_system.orders.client import CancelVerdict, Submitted
+from order_system.orders.client import CancelAnswer, Submitted
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.cancels import the_child_hears_of_it
 from tests.fixtures.steering.resets import forget, reset
@@ -295,9 +296,9 @@ async def test_a_cancel_ends_an_endless_retry_within_five_seconds(
         ]
         assert [each.retry_policy.maximum_attempts for each in scheduled] == [0], "no endless retry at all"
         began = time.monotonic()
-        verdict, progress = await shop.client.cancel(order.order_id)
+        answer, progress = await shop.client.cancel(order.order_id)
         took = time.monotonic() - began
-    assert (verdict, progress.status) == (CancelVerdict.UNDONE, OrderStatus.CANCELLED)
+    assert (answer, progress.status) == (CancelAnswer.UNDONE, OrderStatus.CANCELLED)
     assert took < 5
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
@@ -324,8 +325,8 @@ async def test_a_cancel_of_a_closed_order_says_so(shop: Shop) -> None:
     order = an_order()
     async with shop.open():
         await submitted(shop, order)
-        verdict, progress = await shop.client.cancel(order.order_id)
-    assert (verdict, progress.status) == (CancelVerdict.ALREADY_CLOSED, OrderStatus.FULFILLED)
+        answer, progress = await shop.client.cancel(order.order_id)
+    assert (answer, progress.status) == (CancelAnswer.ALREADY_CLOSED, OrderStatus.FULFILLED)
 
 
 async def test_a_cancel_after_dispatch_is_answered_too_late(shop: Shop) -> None:
@@ -343,8 +344,8 @@ async def test_a_cancel_after_dispatch_is_answered_too_late(shop: Shop) -> None:
 
         await eventually(asked, WAIT_SECONDS, "the cancel to arrive")
         hold.let_go()
-        verdict, _ = await asyncio.wait_for(cancel, WAIT_SECONDS)
-    assert verdict == CancelVerdict.TOO_LATE
+        answer, _ = await asyncio.wait_for(cancel, WAIT_SECONDS)
+    assert answer == CancelAnswer.TOO_LATE
 
 
 async def test_status_without_a_worker_comes_from_server_and_book(

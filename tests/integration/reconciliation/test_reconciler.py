@@ -17,10 +17,11 @@ from order_system.attention.concerns import ConcernKind
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, Opening, SubmissionStatus
 from order_system.domain.errors import AnswerLost, ReconciliationFailed, ShippingRefused
-from order_system.domain.ids import RECONCILIATION, Effect
+from order_system.domain.ids import RECONCILIATION
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.reconciliation import ReconciliationReport
+from order_system.domain.steps import Effect
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from order_system.orders.on_server import TemporalOrderRuns
@@ -64,7 +65,7 @@ async def ended(shop: Shop, order: Order) -> OrderStatus:
 
 
 async def said_to_be_abandoned(shop: Shop) -> list[str | None]:
-    concerns = shop.desk.attention(abandoned_after=timedelta(0))
+    concerns = shop.attention.attention(abandoned_after=timedelta(0))
     return [concern.order_id async for concern in concerns if concern.kind is ConcernKind.ABANDONED]
 
 
@@ -95,7 +96,7 @@ async def test_a_terminated_order_is_made_whole_and_the_next_run_finds_nothing(
         assert await status_in_book(shop, order) == SubmissionStatus.TERMINATED
         progress = await shop.client.status(order.order_id)
         assert progress.status == OrderStatus.TERMINATED
-        assert {undo.status for undo in progress.compensations} == {"done"}
+        assert {undo.status for undo in progress.undos} == {"done"}
         assert (await shop.reconcile()).submissions_looked_at == 0
     await shop.assert_clean()
 
@@ -428,7 +429,7 @@ async def test_after_the_horizon_a_key_is_asked_for_once_more_and_settled(
             [nothing.order_id],
         )
         assert (await shop.reconcile()).keys_asked == 0
-    assert await charge_in_book(shop, nothing) == EffectState.FENCED
+    assert await charge_in_book(shop, nothing) == EffectState.NEVER_HAPPENED
     await shop.assert_clean()
     assert (await shop.audit()).in_doubt == ()
 

@@ -9,9 +9,10 @@ from rich.console import Console
 from order_system.attention.concerns import Concern, ConcernKind, concerns_of
 from order_system.cli.attention import listing as attention
 from order_system.cli.attention.listing import ALL_IS_WELL, concerns_view
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.steps import Step
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FAILED_AT = NOON - timedelta(seconds=95)
@@ -40,7 +41,7 @@ def an_order(
         reason="ShippingRefused: on strike",
         held_until=held_until,
         children=(shipping,),
-        compensations=tuple(
+        undos=tuple(
             UndoProgress(
                 step=step,
                 status=UndoState.STUCK if step in stuck else UndoState.DONE,

@@ -17,9 +17,10 @@ from order_system.domain.gateways import (
     Statement,
     StockEntry,
 )
-from order_system.domain.ids import Effect, idempotency_key
+from order_system.domain.ids import idempotency_key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import SubmissionRef
+from order_system.domain.steps import Effect
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -29,7 +30,7 @@ CLAIMED, DONE, UNDONE, FENCED = (
     EffectState.CLAIMED,
     EffectState.DONE,
     EffectState.UNDONE,
-    EffectState.FENCED,
+    EffectState.NEVER_HAPPENED,
 )
 IN_DOUBT, HANDLED = EffectState.IN_DOUBT, EffectState.HANDLED
 CHARGE, RESERVE, LABEL, DISPATCH, COMMIT, NOTIFY = Effect
@@ -57,7 +58,7 @@ def entry(effect: Effect, state: EffectState) -> JournalEntry:
         claimed_at=None if state is FENCED else NOON,
         done_at=NOON if state in (DONE, UNDONE) else None,
         fenced_at=fenced_at if undone else None,
-        settled_at=fenced_at + SECOND if undone else None,
+        undo_ended_at=fenced_at + SECOND if undone else None,
     )
 
 
@@ -339,22 +340,22 @@ def test_a_parcel_that_is_gone_and_given_back(world: Statement, status: Submissi
 
 
 @pytest.mark.parametrize("effect", [CHARGE, RESERVE])
-def test_an_undo_before_shippings_verdict(effect: Effect) -> None:
+def test_an_undo_before_shippings_answer(effect: Effect) -> None:
     ((record, journal),) = FAILED_BOOK.entries
-    verdict_at = journal[DISPATCH].settled_at
-    assert verdict_at is not None
+    answered_at = journal[DISPATCH].undo_ended_at
+    assert answered_at is not None
 
     def fenced(at: datetime) -> Ledger:
         return Ledger(((record, {**journal, effect: replace(journal[effect], fenced_at=at)}),))
 
-    assert broken(audit(fenced(verdict_at), FAILED_WORLD)) == set()
-    report = audit(fenced(verdict_at - SECOND), FAILED_WORLD)
+    assert broken(audit(fenced(answered_at), FAILED_WORLD)) == set()
+    report = audit(fenced(answered_at - SECOND), FAILED_WORLD)
     assert broken(report) == {WAITED}
     assert f"the undo of {effect} began 0:00:01 before" in violations(report, WAITED)
 
 
 @pytest.mark.parametrize("dispatch", [None, CLAIMED, DONE])
-def test_an_undo_without_shippings_verdict(dispatch: EffectState | None) -> None:
+def test_an_undo_without_shippings_answer(dispatch: EffectState | None) -> None:
     journal = {effect: state for effect, state in FAILED.items() if effect is not DISPATCH}
     if dispatch is not None:
         journal[DISPATCH] = dispatch
@@ -421,13 +422,13 @@ def test_an_effect_that_happened_behind_its_fence() -> None:
 
 def test_an_effect_in_doubt_is_listed_and_broken_only_if_the_world_holds_it() -> None:
     book = booked(SubmissionStatus.FAILED, {CHARGE: IN_DOUBT, DISPATCH: FENCED})
-    for world, happened, verdict in (
+    for world, happened, cause in (
         (NOTHING, False, set[str]()),
         (replace(NOTHING, charges=(REFUNDED,)), True, set[str]()),
         (replace(NOTHING, charges=(PAID,)), True, {HOLDS_NOTHING}),
     ):
         report = audit(book, world)
-        assert broken(report) == verdict
+        assert broken(report) == cause
         assert [(doubt.effect, doubt.in_world) for doubt in report.in_doubt] == [(CHARGE, happened)]
 
 

@@ -9,9 +9,10 @@ from rich.console import Console, Group, RenderableType
 from order_system.cli.reports import OrderResult, results_table
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.durations import in_time
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.steps import Step
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REASON = "ShippingRefused: the carrier does not deliver there"
@@ -53,7 +54,7 @@ def undone_order(**details: Any) -> OrderProgress:
         step(Step.SHIPPING, StepState.FAILED, duration_ms=90, reason=REASON),
         failed_step=Step.SHIPPING,
         reason=REASON,
-        compensations=(
+        undos=(
             UndoProgress(step=Step.SHIPPING, status=UndoState.DONE, reason="nothing was shipped"),
             UndoProgress(step=Step.PAYMENT, status=UndoState.DONE, reason="refunded 1059.97 USD"),
         ),
@@ -91,8 +92,8 @@ def test_a_running_step_counts_its_time_up() -> None:
 def test_an_undo_under_way_and_one_that_is_stuck() -> None:
     pending = UndoProgress(step=Step.PAYMENT, reason="attempt 2: no answer")
     stuck = UndoProgress(step=Step.PAYMENT, status=UndoState.STUCK, reason="attempt 9: no answer")
-    under_way = an_order(OrderStatus.RUNNING, done(Step.PAYMENT, 5), compensations=(pending,))
-    waiting = an_order(OrderStatus.NEEDS_ATTENTION, done(Step.PAYMENT, 5), compensations=(stuck,))
+    under_way = an_order(OrderStatus.RUNNING, done(Step.PAYMENT, 5), undos=(pending,))
+    waiting = an_order(OrderStatus.NEEDS_ATTENTION, done(Step.PAYMENT, 5), undos=(stuck,))
 
     assert "A-1  being undone" in rendered(order_tree(under_way, NOON))[0]
     assert "↩ being undone: attempt 2: no answer" in rendered(order_tree(under_way, NOON))[1]
@@ -107,7 +108,7 @@ def test_a_hold_and_what_was_answered_are_told() -> None:
         done(Step.PAYMENT, 5),
         held_until=NOON + timedelta(hours=2),
         answers=("retry step shipping, by ada",),
-        compensations=(handled,),
+        undos=(handled,),
     )
 
     text = "\n".join(rendered(order_tree(held, NOON)))

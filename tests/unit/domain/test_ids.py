@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from order_system.domain.ids import (
-    Effect,
-    Step,
     idempotency_key,
     is_order_id,
     order_workflow_id,
     split_key,
     step_workflow_id,
 )
+from order_system.domain.steps import Effect, Step
 
 FIRST = string.ascii_letters + string.digits
 order_ids = st.builds(str.__add__, st.sampled_from(FIRST), st.text(alphabet=FIRST + "._-", max_size=63))

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from order_system.domain.book import EffectState, JournalEntry
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.steps import Effect, Step
 from order_system.orders.timeline import BarKind, timeline_of
 
 BEGAN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ def step(
 
 def order(status: OrderStatus, *steps: StepProgress, undos: tuple[UndoProgress, ...] = ()) -> OrderProgress:
     return OrderProgress(
-        order_id="A", workflow_id="order-A", run_id="r", status=status, children=steps, compensations=undos
+        order_id="A", workflow_id="order-A", run_id="r", status=status, children=steps, undos=undos
     )
 
 
@@ -51,7 +51,7 @@ def entry(
         claimed_at=BEGAN,
         done_at=moment(done),
         fenced_at=moment(fenced),
-        settled_at=moment(settled),
+        undo_ended_at=moment(settled),
     )
 
 

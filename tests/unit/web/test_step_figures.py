@@ -1,7 +1,7 @@
 import itertools
 
-from order_system.domain.ids import Step
 from order_system.domain.listing import StepRun
+from order_system.domain.steps import Step
 from order_system.orders.step_statistics import BOUNDS_MS, statistics_of
 from order_system.web.pages.step_figures import LEAST_CLASSES, Scale, StepFigures, figures_of
 

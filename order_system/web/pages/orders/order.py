@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from order_system.domain.durations import in_time, milliseconds_between, time_between
-from order_system.domain.ids import Step
 from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.progress import StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.steps import Step
 from order_system.web.documents.orders import OrderAction, OrderDocument, read_order
 from order_system.web.pages.orders.stories import stories_of
 from order_system.web.pages.orders.timeline import spans_of
@@ -59,7 +59,7 @@ class May:
 
 
 def may(order: OrderDocument) -> May:
-    stuck = (undo.step for undo in order.compensations if undo.status is UndoState.STUCK)
+    stuck = (undo.step for undo in order.undos if undo.status is UndoState.STUCK)
     return May(
         cancel=OrderAction.CANCEL in order.actions,
         retry=OrderAction.RETRY in order.actions,
@@ -88,7 +88,7 @@ class StepLine:
 
 
 def _steps(order: OrderDocument, now: datetime) -> Iterator[StepLine]:
-    undos = {undo.step: undo for undo in order.compensations}
+    undos = {undo.step: undo for undo in order.undos}
     for step in order.children:
         undo = undos.get(step.step)
         yield StepLine(

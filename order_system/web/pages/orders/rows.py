@@ -6,9 +6,9 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from order_system.domain.durations import time_between
-from order_system.domain.ids import Step
 from order_system.domain.listing import BatchOrder, LineStatus, OrderSummary
 from order_system.domain.messages import OrderStatus
+from order_system.domain.steps import Step
 from order_system.web.pages.words import in_words, plain
 
 

@@ -11,18 +11,12 @@ from activities.shipping import already_dispatched
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook, parcel_is_gone
 from order_system.domain.gateways import Warehouse
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer
 from order_system.domain.order import DispatchReceipt, Label
-
-_EFFECTS_OF_UNDO = {
-    Step.PAYMENT: (Effect.CHARGE,),
-    Step.INVENTORY: (Effect.RESERVE,),
-    Step.SHIPPING: (Effect.LABEL, Effect.DISPATCH),
-}
+from order_system.domain.steps import PIVOT, UNDOS, Effect
 
 
-class DeskActivities:
+class AnswerActivities:
     def __init__(self, book: OrderBook, warehouse: Warehouse) -> None:
         self._book = book
         self._warehouse = warehouse
@@ -32,27 +26,27 @@ class DeskActivities:
         """Keep who answered what, when and why. Idempotent."""
         await self._book.note_answer(request.submission, request.answer)
 
-    @activity.defn
-    async def settle_by_hand(self, request: HandledUndo) -> HandledUndoAnswer:
-        """End an undo that a person has handled: fence, settle, note, and close what can be closed.
-        Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
+    @activity.defn(name="settle_by_hand")
+    async def end_undo_by_hand(self, request: HandledUndo) -> HandledUndoAnswer:
+        """End an undo that a person has handled: fence its keys, note the answer, and close what can be
+        closed. Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
 
         Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be.
         """
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
-        effects = _EFFECTS_OF_UNDO[step]
+        effects = UNDOS[step].effects
         await self._book.fence(
             ref,
             effects,
-            verdict=request.verdict,
+            cause=request.cause,
             attempt=attempt,
-            needs_verdict=step is not Step.SHIPPING,
+            only_if_voided=step is not PIVOT,
         )
         if request.answer.answer is AnsweredAs.DISPATCHED:
             recorded = await self._fulfil_by_hand(request, attempt)
         else:
-            recorded = await self._book.settle_by_hand(
-                ref, effects, request.answer, verdict=request.verdict, at=attempt.now()
+            recorded = await self._book.end_undo_by_hand(
+                ref, effects, request.answer, cause=request.cause, at=attempt.now()
             )
         return HandledUndoAnswer(undo=await self._ended(request, effects[0]), recorded=recorded)
 
@@ -60,7 +54,7 @@ class DeskActivities:
         """The parcel is gone, a person says: its stock is committed, and the order fulfilled."""
         ref = request.submission
         journal = await self._book.journal(ref)
-        if journal[Effect.DISPATCH].settled_at is None and not _paid_and_reserved(journal):
+        if journal[Effect.DISPATCH].undo_ended_at is None and not _paid_and_reserved(journal):
             raise ApplicationError(
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
                 "answer voided",
@@ -78,7 +72,7 @@ class DeskActivities:
 
     async def _ended(self, request: HandledUndo, effect: Effect) -> UndoAnswer:
         journal = await self._book.journal(request.submission)
-        if request.answer.step is Step.SHIPPING and parcel_is_gone(journal):
+        if request.answer.step is PIVOT and parcel_is_gone(journal):
             return already_dispatched(journal)
         return undo_answer(effect, journal[effect].state)
 

@@ -1,6 +1,6 @@
-"""The desk: where a person answers when an order needs attention. `order.py` hands each Update on to here.
+"""What a person may answer when an order needs attention, as Updates of its workflow.
 
-A check refuses an answer before anything is written down, and so leaves nothing in the history. What is
+A validator refuses an answer before anything is written down, and so leaves nothing in the history. What is
 accepted takes effect at once, so that of two people who answer together only the first is heard; then it is
 noted in the order book. Answers do not wait for what they set off, but for `handled`: whoever says so must
 learn whether that, or the undo itself, has come first.
@@ -15,7 +15,7 @@ from workflows.saga import Saga
 from workflows.undo import Undo
 
 with workflow.unsafe.imports_passed_through():
-    from activities.desk import DeskActivities
+    from activities.answers import AnswerActivities
     from order_system.domain import policy
     from order_system.domain.answers import (
         MOST_CHARACTERS_OF_ID,
@@ -31,43 +31,35 @@ with workflow.unsafe.imports_passed_through():
         StepRetry,
         flaw_in,
     )
-    from order_system.domain.ids import Step
     from order_system.domain.messages import AnswerToNote
     from order_system.domain.order import SubmissionRef
+    from order_system.domain.steps import Step
 
 
-class Desk:
-    def __init__(self, submission: SubmissionRef, board: OrderBoard, hold: Hold) -> None:
-        self._order_id = submission.order_id
-        self._submission = submission
-        self._board = board
-        self._hold = hold
-        self._saga: Saga | None = None
+class TakesAnswers:
+    """Mixed into the order's workflow, whose parts it works with."""
 
-    def attend(self, saga: Saga) -> Saga:
-        """From now on answers about undos are about this one's."""
-        self._saga = saga
-        return saga
+    _submission: SubmissionRef
+    _board: OrderBoard
+    _hold: Hold
+    _saga: Saga
 
-    async def close(self) -> None:
+    async def everybody_has_an_answer(self) -> None:
         """Whoever was heard has an answer before the order ends."""
         await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
 
     # --- an undo that is stuck -------------------------------------------------------------------
 
-    def check_resolution(self, resolution: Resolution) -> None:
-        _check(resolution)
-        self._stuck_undo(resolution.step)
-
+    @workflow.update
     async def resolve(self, resolution: Resolution) -> AnswerReceipt:
+        """About the undo of one step that is stuck. Refused if there is none, in one line."""
         undo = self._stuck_undo(resolution.step)
         record = _record(resolution, resolution.step, _answered_as(resolution))
         if resolution.remedy is Remedy.RETRY:
             undo.retry(record)
             await self._note(undo.submission, record)
-            return self._receipt(
-                record, AnswerResult.RETRIED, f"the undo of {record.step} is tried again now"
-            )
+            detail = f"the undo of {record.step} is tried again now"
+            return self._receipt(record, AnswerResult.RETRIED, detail)
         outcome = await undo.handle(record)
         if not outcome.recorded:
             detail = f"nothing was recorded, since the undo has just ended by itself: {outcome.undo.detail}"
@@ -76,27 +68,44 @@ class Desk:
         detail = f"the undo of {record.step} is recorded as handled, and not tried again"
         return self._receipt(record, AnswerResult.HANDLED, detail)
 
+    @resolve.validator
+    def _check_resolution(self, resolution: Resolution) -> None:
+        _check(resolution)
+        self._stuck_undo(resolution.step)
+
     def _stuck_undo(self, step: Step) -> Undo:
-        undo = self._saga.undo_of(step) if self._saga else None
+        undo = self._saga.undo_of(step)
         if undo is None:
-            raise answer_refused(f"no undo of {step} is under way for {self._order_id}")
+            raise answer_refused(f"no undo of {step} is under way for {self._submission.order_id}")
         if why_not := undo.why_not_to_be_resolved():
             raise answer_refused(why_not)
         return undo
 
     # --- an order that is held -------------------------------------------------------------------
 
-    def check_held(self, answer: Answer) -> None:
-        _check(answer)
-        self._hold.step_to_answer_for()
-
+    @workflow.update
     async def retry_step(self, retry: StepRetry) -> AnswerReceipt:
+        """Run the step that the order is held at once more. Refused if the order is not held."""
         record = await self._answer_hold(retry, AnsweredAs.RETRY_STEP)
         return self._receipt(record, AnswerResult.RETRIED, f"{record.step} runs again now")
 
+    @retry_step.validator
+    def _check_retry(self, retry: StepRetry) -> None:
+        self._check_held(retry)
+
+    @workflow.update
     async def give_up(self, give_up: GiveUp) -> AnswerReceipt:
+        """Undo the order now instead of holding it any longer. Refused if the order is not held."""
         record = await self._answer_hold(give_up, AnsweredAs.GIVE_UP)
         return self._receipt(record, AnswerResult.GIVEN_UP, "the order is being undone")
+
+    @give_up.validator
+    def _check_give_up(self, give_up: GiveUp) -> None:
+        self._check_held(give_up)
+
+    def _check_held(self, answer: Answer) -> None:
+        _check(answer)
+        self._hold.step_to_answer_for()
 
     async def _answer_hold(self, answer: Answer, answered_as: AnsweredAs) -> AnswerRecord:
         record = _record(answer, self._hold.step_to_answer_for(), answered_as)
@@ -109,7 +118,7 @@ class Desk:
     async def _note(self, submission: SubmissionRef, record: AnswerRecord) -> None:
         self._board.answered(record)
         await workflow.execute_activity_method(
-            DeskActivities.note_answer,
+            AnswerActivities.note_answer,
             AnswerToNote(submission=submission, answer=record),
             start_to_close_timeout=policy.EFFECT_ATTEMPT,
             retry_policy=policy.UNDO_RETRY,
@@ -117,7 +126,9 @@ class Desk:
         )
 
     def _receipt(self, record: AnswerRecord, result: AnswerResult, detail: str) -> AnswerReceipt:
-        return AnswerReceipt(order_id=self._order_id, step=record.step, result=result, detail=detail)
+        return AnswerReceipt(
+            order_id=self._submission.order_id, step=record.step, result=result, detail=detail
+        )
 
 
 def _record(answer: Answer, step: Step, answered_as: AnsweredAs) -> AnswerRecord:

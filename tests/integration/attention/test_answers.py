@@ -1,4 +1,4 @@
-"""A person at the desk, on the real server: stuck undos that are tried again or were handled by hand."""
+"""A person's answers, on the real server: stuck undos that are tried again or were handled by hand."""
 
 import asyncio
 from datetime import timedelta
@@ -21,10 +21,10 @@ from order_system.domain.answers import (
 )
 from order_system.domain.book import EffectState, JournalEntry, SubmissionStatus
 from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress, UndoState
+from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Database
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.steering.resets import reset
@@ -72,7 +72,7 @@ async def stuck(shop: Shop, order: Order, step: Step) -> OrderProgress:
     async def is_stuck() -> bool:
         nonlocal progress
         progress = await shop.progress(order)
-        return any(undo.step is step and undo.status is UndoState.STUCK for undo in progress.compensations)
+        return any(undo.step is step and undo.status is UndoState.STUCK for undo in progress.undos)
 
     await eventually(is_stuck, WAIT_SECONDS, f"the undo of {step} to be stuck")
     return progress
@@ -151,13 +151,13 @@ async def test_what_was_handled_is_not_tried_again(
         progress = await shop.progress(order)
 
     assert progress.status == OrderStatus.FAILED
-    undo = next(each for each in progress.compensations if each.step is step)
+    undo = next(each for each in progress.undos if each.step is step)
     assert (undo.status, undo.reason) == (UndoState.HANDLED, "by ada@desk-1: refunded by hand, ticket 123")
     assert shop.stage.calls[f"before {UNDOS[step]}"] == 1
     entry = (await journal(shop, order))[effect]
     assert (entry.state, entry.handled_by) == (EffectState.HANDLED, "ada@desk-1")
     assert entry.handled_note == "refunded by hand, ticket 123"
-    assert entry.settled_at is not None
+    assert entry.undo_ended_at is not None
     assert await status_in_book(shop, order) == SubmissionStatus.FAILED
     assert [answer for answer, _, _ in await answers(shop, order)] == [AnsweredAs.HANDLED]
     await shop.assert_clean()
@@ -222,14 +222,14 @@ async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
         await reset(shop, order, task=0)
         again = shop.handle(order)
         await ended(shop, again)
-        undos = {each.step: each.status for each in (await shop.progress(order)).compensations}
+        undos = {each.step: each.status for each in (await shop.progress(order)).undos}
 
     assert undos[Step.PAYMENT] == UndoState.HANDLED
     assert shop.stage.calls["before refund"] == 1
     await shop.assert_clean()
 
 
-# --- shipping: the verdict of a person ------------------------------------------------------------
+# --- shipping: the cause of a person ------------------------------------------------------------
 
 
 async def test_voided_by_hand_lets_stock_and_money_go(shop: Shop) -> None:
@@ -358,7 +358,7 @@ async def test_an_undo_that_is_not_stuck_takes_no_answer(shop: Shop, monkeypatch
 
 
 async def test_an_older_submission_that_is_stuck_can_be_resolved(shop: Shop) -> None:
-    """It is settled by the next submission's workflow, whose desk answers for it."""
+    """It is settled by the next submission's workflow, which takes answers for it."""
     order = an_order()
     reserved = shop.stage.hold("after reserve")
     async with shop.open():

@@ -1,0 +1,86 @@
+"""The steps of an order, what each does to the outside world, and how each is undone.
+
+This is the one table of it. The saga, the reconciler, the order document, the timeline, the log and the audit
+derive from it what they need; `docs/add-a-step.md` says what else a step consists of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """One child workflow of an order each, in the order in which they run."""
+
+    PAYMENT = "payment"
+    INVENTORY = "inventory"
+    SHIPPING = "shipping"
+    NOTIFICATION = "notification"
+
+
+class Effect(StrEnum):
+    """What a step does to the outside world. An idempotency key ends in one of these."""
+
+    CHARGE = "charge"
+    RESERVE = "reserve"
+    LABEL = "label"
+    DISPATCH = "dispatch"
+    COMMIT = "commit"
+    NOTIFY = "notify"
+
+
+@dataclass(frozen=True)
+class StepUndo:
+    """How a step is undone: by an activity of the order's own workflow."""
+
+    activity: str
+    """Its name, as it stands in histories."""
+    effects: tuple[Effect, ...]
+    """Whose keys it fences. The state of the first one tells, in the book, how the undo ended."""
+    done: str
+    """For people: what it has done."""
+    nothing: str
+    """For people: there was nothing to undo."""
+
+    @property
+    def effect(self) -> Effect:
+        return self.effects[0]
+
+
+@dataclass(frozen=True)
+class StepRow:
+    effects: tuple[Effect, ...]
+    undo: StepUndo | None = None
+
+
+STEPS: Mapping[Step, StepRow] = {
+    Step.PAYMENT: StepRow(
+        effects=(Effect.CHARGE,),
+        undo=StepUndo("refund", (Effect.CHARGE,), "refunded", "nothing was charged"),
+    ),
+    Step.INVENTORY: StepRow(
+        effects=(Effect.RESERVE,),
+        undo=StepUndo("release", (Effect.RESERVE,), "stock released", "nothing was reserved"),
+    ),
+    Step.SHIPPING: StepRow(
+        effects=(Effect.LABEL, Effect.DISPATCH, Effect.COMMIT),
+        undo=StepUndo(
+            "void_shipment", (Effect.LABEL, Effect.DISPATCH), "label voided", "nothing was shipped"
+        ),
+    ),
+    Step.NOTIFICATION: StepRow(effects=(Effect.NOTIFY,)),
+}
+
+PIVOT = Step.SHIPPING
+"""Past it an order can only be fulfilled. Its undo answers first: is the parcel gone, or can it never go?"""
+
+UNDOS: Mapping[Step, StepUndo] = {step: undo for step in reversed(Step) if (undo := STEPS[step].undo)}
+"""Of each step that has one, newest step first."""
+
+GIVEN_BACK: Mapping[Step, StepUndo] = {step: undo for step, undo in UNDOS.items() if step is not PIVOT}
+"""The undos that wait for the pivot's answer, and that may find nothing now and something later."""
+
+STEP_OF: Mapping[Effect, Step] = {effect: step for step, row in STEPS.items() for effect in row.effects}
+
+STEP_UNDONE_BY: Mapping[str, Step] = {undo.activity: step for step, undo in UNDOS.items()}
+"""By the name of the activity."""
