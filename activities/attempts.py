@@ -62,13 +62,26 @@ async def call_gateway(
 async def carry_out(
     book: OrderBook,
     ref: SubmissionRef,
+    effect: Effect,
+    receipt_type: type[Receipt],
+    call: Callable[[str], Awaitable[Receipt]],
+) -> Receipt:
+    """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced."""
+    attempt = this_attempt()
+    claimed = await book.claim(ref, effect, attempt)
+    return await call_and_record(book, ref, claimed, receipt_type, call, attempt=attempt)
+
+
+async def call_and_record(
+    book: OrderBook,
+    ref: SubmissionRef,
     claimed: JournalEntry,
     receipt_type: type[Receipt],
     call: Callable[[str], Awaitable[Receipt]],
     *,
     attempt: Attempt,
 ) -> Receipt:
-    """Call and record; or, if an earlier attempt has recorded a receipt, return that and call nothing."""
+    """If an earlier attempt has recorded a receipt, that is returned, and nothing is called."""
     if claimed.state is EffectState.DONE:
         return receipt_type.model_validate(claimed.receipt)
     receipt = await call_gateway(book, ref, claimed.effect, call, attempt)

@@ -1,8 +1,10 @@
 """Setting stock aside for an order, all lines or none, and putting it back."""
 
+from functools import partial
+
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt, undo
+from activities.attempts import carry_out, undo
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Warehouse
 from order_system.domain.messages import InventoryRequest, UndoAnswer, UndoRequest
@@ -21,13 +23,8 @@ class InventoryActivities:
 
         Raises OutOfStock or Fenced, never to be retried.
         """
-        ref, attempt = request.submission, this_attempt()
-        claimed = await self._book.claim(ref, Effect.RESERVE, attempt)
-
-        async def call(key: str) -> Reservation:
-            return await self._warehouse.reserve(key, lines=request.lines)
-
-        return await carry_out(self._book, ref, claimed, Reservation, call, attempt=attempt)
+        call = partial(self._warehouse.reserve, lines=request.lines)
+        return await carry_out(self._book, request.submission, Effect.RESERVE, Reservation, call)
 
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:

@@ -1,8 +1,10 @@
 """Telling the customer, at most once a submission."""
 
+from functools import partial
+
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt
+from activities.attempts import carry_out
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Mailer
 from order_system.domain.messages import NotificationRequest
@@ -21,10 +23,5 @@ class NotificationActivities:
 
         Raises NoticeRefused, never to be retried.
         """
-        ref, attempt = request.submission, this_attempt()
-        claimed = await self._book.claim(ref, Effect.NOTIFY, attempt)
-
-        async def call(key: str) -> NoticeReceipt:
-            return await self._mailer.send(key, kind=request.kind, customer=request.customer)
-
-        return await carry_out(self._book, ref, claimed, NoticeReceipt, call, attempt=attempt)
+        call = partial(self._mailer.send, kind=request.kind, customer=request.customer)
+        return await carry_out(self._book, request.submission, Effect.NOTIFY, NoticeReceipt, call)

@@ -1,8 +1,10 @@
 """Charging a customer once, and giving it all back."""
 
+from functools import partial
+
 from temporalio import activity
 
-from activities.attempts import carry_out, this_attempt, undo
+from activities.attempts import call_and_record, this_attempt, undo
 from order_system.domain.book import JournalEntry, Opening, OrderBook
 from order_system.domain.gateways import PaymentGateway
 from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
@@ -27,17 +29,14 @@ class PaymentActivities:
         if not isinstance(claimed, JournalEntry):
             return claimed
 
-        async def call(key: str) -> PaymentReceipt:
-            return await self._gateway.charge(
-                key,
-                amount=request.amount,
-                currency=request.currency,
-                payment_method=request.payment_method,
-            )
-
-        return Charged(
-            receipt=await carry_out(self._book, ref, claimed, PaymentReceipt, call, attempt=attempt)
+        call = partial(
+            self._gateway.charge,
+            amount=request.amount,
+            currency=request.currency,
+            payment_method=request.payment_method,
         )
+        receipt = await call_and_record(self._book, ref, claimed, PaymentReceipt, call, attempt=attempt)
+        return Charged(receipt=receipt)
 
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from temporalio import activity
 
@@ -29,13 +30,8 @@ class ShippingActivities:
     @activity.defn
     async def buy_label(self, request: ShippingRequest) -> Label:
         """Buy a label. Idempotent by the submission's key. Raises ShippingRefused or Fenced."""
-        ref, attempt = request.submission, this_attempt()
-        claimed = await self._book.claim(ref, Effect.LABEL, attempt)
-
-        async def call(key: str) -> Label:
-            return await self._carrier.buy_label(key, address=request.address, lines=request.lines)
-
-        return await carry_out(self._book, ref, claimed, Label, call, attempt=attempt)
+        call = partial(self._carrier.buy_label, address=request.address, lines=request.lines)
+        return await carry_out(self._book, request.submission, Effect.LABEL, Label, call)
 
     @activity.defn
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
@@ -49,9 +45,7 @@ class ShippingActivities:
         if claimed.state is EffectState.DONE:
             return DispatchReceipt.model_validate(claimed.receipt)
 
-        async def call(key: str) -> DispatchReceipt:
-            return await self._carrier.dispatch(key, label_key=ref.key(Effect.LABEL))
-
+        call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
         parcel = await call_gateway(self._book, ref, Effect.DISPATCH, call, attempt)
         commit = await self._commit_stock(ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())

@@ -4,6 +4,10 @@ Not in the package's `__init__`: the sandbox imports that anew for each workflow
 child should not pay for importing the others.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from order_system.domain.steps import Step
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.inventory import InventoryWorkflow
 from workflows.notification import NotificationWorkflow
@@ -12,12 +16,16 @@ from workflows.payment import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.shipping import ShippingWorkflow
 
-WORKFLOWS = [
+CHILDREN: Mapping[Step, type[Any]] = {
+    Step.PAYMENT: PaymentWorkflow,
+    Step.INVENTORY: InventoryWorkflow,
+    Step.SHIPPING: ShippingWorkflow,
+    Step.NOTIFICATION: NotificationWorkflow,
+}
+
+WORKFLOWS: list[type[Any]] = [
     BatchFulfillmentWorkflow,
     OrderFulfillmentWorkflow,
-    PaymentWorkflow,
-    InventoryWorkflow,
-    ShippingWorkflow,
-    NotificationWorkflow,
+    *CHILDREN.values(),
     ReconciliationWorkflow,
 ]

@@ -108,17 +108,15 @@ ONLY_COMPLETED_STEPS_UNDONE = Plant(
     (
         Change(
             "workflows/saga.py",
-            "            self._undo(Step.INVENTORY, InventoryActivities.release, request),\n"
-            "            self._undo(Step.PAYMENT, PaymentActivities.refund, request),\n",
-            "            self._undo_completed(Step.INVENTORY, InventoryActivities.release, request),\n"
-            "            self._undo_completed(Step.PAYMENT, PaymentActivities.refund, request),\n",
+            "asyncio.gather(*(self._undo(step, request)",
+            "asyncio.gather(*(self._undo_completed(step, request)",
         ),
         Change(
             "workflows/saga.py",
             "    async def _undo(self, step",
-            "    async def _undo_completed(self, step, undo, request) -> UndoAnswer:\n"
+            "    async def _undo_completed(self, step, request) -> UndoAnswer:\n"
             "        if self._board._steps[step].status == 'completed':\n"
-            "            return await self._undo(step, undo, request)\n"
+            "            return await self._undo(step, request)\n"
             "        return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail='it never completed')\n\n"
             "    async def _undo(self, step",
         ),
@@ -171,19 +169,10 @@ REFUND_BEFORE_SHIPPING = Plant(
     (
         Change(
             "workflows/saga.py",
-            "        shipping = await self._undo(Step.SHIPPING, ShippingActivities.void_shipment, request)\n"
-            "        if shipping.result is UndoResult.ALREADY_DISPATCHED:\n"
-            "            return {Step.SHIPPING: shipping}\n"
-            "\n"
-            "        inventory, payment = await asyncio.gather(\n",
-            "        shipping, payment = await asyncio.gather(\n"
-            "            self._undo(Step.SHIPPING, ShippingActivities.void_shipment, request),\n"
-            "            self._undo(Step.PAYMENT, PaymentActivities.refund, request),\n"
-            "        )\n"
-            "        if shipping.result is UndoResult.ALREADY_DISPATCHED:\n"
-            "            return {Step.SHIPPING: shipping}\n"
-            "\n"
-            "        inventory, _ = await asyncio.gather(\n",
+            "        pivot = await self._undo(PIVOT, request)\n",
+            "        pivot, _ = await asyncio.gather(\n"
+            "            self._undo(PIVOT, request), self._undo(Step('payment'), request)\n"
+            "        )\n",
         ),
         Change(
             "order_system/book/order_book.py",
