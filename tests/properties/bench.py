@@ -20,6 +20,7 @@ from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.tables import metadata as book_tables
 from order_system.domain.book import Ledger
 from order_system.domain.gateways import Statement
+from order_system.domain.steps import Effect
 from order_system.gateways.simulated.tables import metadata as world_tables
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
@@ -70,7 +71,12 @@ class Bench:
         shipping, notification = ShippingActivities(book, world, world), NotificationActivities(book, world)
         reconciliation_book: Any = LedBook(SqlReconciliationBook(self.database), attempt)
         nobody: Any = None
-        reconciliation = ReconciliationActivities(reconciliation_book, nobody, shipping, world, world)
+        reconciliation = ReconciliationActivities(
+            reconciliation_book,
+            nobody,
+            shipping,
+            {Effect.CHARGE: world.refund, Effect.RESERVE: world.release},
+        )
         activity: Any = {
             "charge": payment.charge,
             "reserve": inventory.reserve,
