@@ -1,0 +1,63 @@
+"""The house: which packages there are, and how large a file and a function may be."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PRODUCT = ("order_system", "workflows", "activities")
+MAX_LINES_OF_A_FILE = 300
+MAX_LINES_OF_A_FUNCTION = 60
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def python_files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def functions(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, Function):
+            yield node
+
+
+def test_every_package_has_its_place_among_the_layers() -> None:
+    """A layers contract does not notice a package that it does not name."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    [layers] = [each["layers"] for each in contracts["contracts"] if each["type"] == "layers"]
+    placed = {name for layer in layers for name in re.split(r"\s*[|:]\s*", layer)}
+    there = {
+        f"order_system.{path.stem}"
+        for path in (ROOT / "order_system").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert there - {"order_system.__init__"} == {name for name in placed if name.startswith("order_system.")}
+    assert len(there) <= 14
+
+
+def test_every_package_says_what_it_is() -> None:
+    silent = [
+        str(path.parent.relative_to(ROOT))
+        for path in python_files(*PRODUCT)
+        if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
+
+
+def test_files_and_functions_can_be_read_at_once() -> None:
+    long_files = {
+        str(path.relative_to(ROOT)): lines
+        for path in python_files(*PRODUCT, "tests", "benchmarks", "examples")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES_OF_A_FILE
+    }
+    long_functions = {
+        f"{path.relative_to(ROOT)}:{function.name}": lines
+        for path in python_files(*PRODUCT)
+        if "migrations" not in path.parts  # a migration is a list, and never changes
+        for function in functions(path)
+        if (lines := (function.end_lineno or 0) - function.lineno + 1) > MAX_LINES_OF_A_FUNCTION
+    }
+    assert (long_files, long_functions) == ({}, {})
