@@ -82,7 +82,7 @@ async def _floor(stack: AsyncExitStack, stage: Stage, folder: Path) -> Contestan
 
 
 def ours(stage: Stage) -> Contestant:
-    """The real thing, from the strict door to the order's end."""
+    """The real thing, from reading the order to its end."""
     client = stage.system.client(stage.temporal)
 
     async def start(order_id: str) -> Handle:

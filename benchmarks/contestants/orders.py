@@ -8,7 +8,7 @@ from order_system.intake.reader import order_from_document
 
 
 def a_document(order_id: str) -> dict[str, Any]:
-    """As people write it, for the door of ours."""
+    """As people write it, for the strict reader of ours."""
     return {
         "order_id": order_id,
         "currency": "USD",

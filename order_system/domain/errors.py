@@ -78,7 +78,7 @@ class NotYetVoided(TransientError):
 
 
 class InvalidOrder(OrderSystemError):
-    """Bad input, refused at the door. The message names the field, the place and the cure."""
+    """Bad input; nothing of it was submitted. The message names the field, the place and the cure."""
 
 
 class ServerUnreachable(OrderSystemError):

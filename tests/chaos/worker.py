@@ -62,9 +62,9 @@ def main(stage_folder: str, diary_file: str, factor: str) -> int:
         async with bootstrap.open_order_system(settings) as system:
             yield struck(system, layer, float(factor))
 
-    doors: Any = SimpleNamespace(bootstrap=bootstrap, product=product)
-    doors.bootstrap.Database = refusing_database(stage)
-    doors.product.open_order_system = open_struck_system
+    product_names: Any = SimpleNamespace(bootstrap=bootstrap, product=product)
+    product_names.bootstrap.Database = refusing_database(stage)
+    product_names.product.open_order_system = open_struck_system
     return product.main()
 
 

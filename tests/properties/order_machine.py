@@ -170,21 +170,21 @@ class OrderMachine(RuleBasedStateMachine):
             self._begin(submission.next_steps()[-1], submission, RUN)
             older = self.to_be_settled.pop(submission, None)
             if older is not None:
-                self._unwind(next(each for each in self.known if each.ref == older), SETTLED)
+                self._undo_all(next(each for each in self.known if each.ref == older), SETTLED)
             steps = steps - 1 if older or len(submission.answered) > before else 0
 
     @rule(submission=submissions, cause=CAUSES)
-    def unwind(self, submission: Submission, cause: UndoCause) -> None:
+    def undo_all(self, submission: Submission, cause: UndoCause) -> None:
         if len(submission.answers) < len(UNDOS):  # all of them have answered: see `attempt_an_undo`
-            self._unwind(submission, cause)
+            self._undo_all(submission, cause)
 
     @rule(target=held, submission=submissions, cause=CAUSES, fate=st.sampled_from(OVERTAKEN))
-    def unwind_past_an_attempt(self, submission: Submission, cause: UndoCause, fate: Fate) -> Any:
+    def undo_past_an_attempt(self, submission: Submission, cause: UndoCause, fate: Fate) -> Any:
         """The attempt has claimed its key, and what it has sent may land after the undos."""
         if not submission.alive:
             return multiple()
         attempt = self._begin(submission.next_steps()[-1], submission, fate)
-        self._unwind(submission, cause)
+        self._undo_all(submission, cause)
         return attempt
 
     @rule(target=held, attempt=consumes(held), fate=FATES)
@@ -241,7 +241,7 @@ class OrderMachine(RuleBasedStateMachine):
         attempt = self.bench.begin(kind, submission, submission.request(kind, cause), fate)
         return self._see_how_it_ended(attempt)
 
-    def _unwind(self, submission: Submission, cause: UndoCause) -> None:
+    def _undo_all(self, submission: Submission, cause: UndoCause) -> None:
         for kind in UNDOS:
             self._begin(kind, submission, RUN, cause)
 
@@ -286,7 +286,7 @@ class OrderMachine(RuleBasedStateMachine):
         still_open = [record.ref for record, _ in ledger.entries if record.status is SubmissionStatus.OPEN]
         for submission in self.known:
             if submission.ref in still_open:
-                self._unwind(submission, SETTLED)
+                self._undo_all(submission, SETTLED)
         ledger = check_everything(self.bench, self.seen)
         still_open = [record.ref for record, _ in ledger.entries if record.status is SubmissionStatus.OPEN]
         assert not still_open, "settled, and open all the same"
