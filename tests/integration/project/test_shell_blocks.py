@@ -183,7 +183,7 @@ class Stage:
         raise AssertionError(f"`serve` is not up:\n{log.read_text(encoding='utf-8')}")
 
     def _on_a_terminal(self, script: str) -> tuple[int, str]:
-        """As people run it. Ctrl-C is pressed once it is said to be what the program waits for."""
+        """As people see it. Returns the exit code, and all that was printed."""
         ours, its = pty.openpty()
         termios.tcsetwinsize(its, (ROWS, COLUMNS))
         process = subprocess.Popen(
@@ -194,7 +194,6 @@ class Stage:
             stdout=its,
             stderr=its,
             start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - Ctrl-C goes to whom the terminal belongs to
         )
         os.close(its)
         try:
@@ -206,14 +205,8 @@ class Stage:
         return process.wait(), printed
 
 
-def _take_terminal() -> None:
-    import fcntl
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
 def _all_of(terminal: int, process: subprocess.Popen[bytes]) -> str:
-    printed, interrupted = b"", False
+    printed = b""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], 0.2)[0]:
@@ -226,9 +219,6 @@ def _all_of(terminal: int, process: subprocess.Popen[bytes]) -> str:
             process.wait(PATIENCE_SECONDS)
             return printed.decode("utf-8", "replace").replace("\r\n", "\n")
         printed += some
-        if not interrupted and b"Ctrl-C ends" in printed:
-            interrupted = True
-            os.write(terminal, b"\x03")
     raise AssertionError(f"it did not end:\n{printed.decode('utf-8', 'replace')}")
 
 
