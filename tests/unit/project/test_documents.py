@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from order_system.batches.files import COLUMNS
+from order_system.cli.app import app
+from order_system.cli.batches.commands import batch
 from order_system.gateways.simulated.faults import DEFAULT_FAULTS, FaultRates
 from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario
 from order_system.infra.settings import PREFIX, Settings
@@ -112,6 +115,21 @@ def test_every_setting_is_listed_with_its_default() -> None:
 def test_the_default_fault_rates_are_as_shown() -> None:
     [shown] = blocks(section(DOCS / "settings.md", "## Fault rates"), "toml")
     assert FaultRates.model_validate(tomllib.loads(shown)) == DEFAULT_FAULTS
+
+
+def test_every_column_of_a_file_is_listed() -> None:
+    listed = rows(section(DOCS / "batches.md", "## Files"))
+    expected = [
+        [f"`{name}`", "yes" if required else ""] for name, (_place, required, _note) in COLUMNS.items()
+    ]
+    assert [row[:2] for row in listed] == expected
+
+
+def test_every_command_is_listed() -> None:
+    commands = {name for name in app if not name.startswith("-")}
+    of_batches = {name for name in batch if not name.startswith("-")}
+    assert commands == set(re.findall(r"^\| `starter.py ([a-z-]+)", text_of(DOCS / "running.md"), re.M))
+    assert of_batches == set(re.findall(r"`batch ([a-z]+)", section(DOCS / "batches.md", "## Commands")))
 
 
 def paths_in(tree: str) -> Iterator[Path]:
