@@ -44,7 +44,7 @@ class TakesAnswers:
     _hold: Hold
     _saga: Saga
 
-    async def everybody_has_an_answer(self) -> None:
+    async def answers_are_given(self) -> None:
         """Whoever was heard has an answer before the order ends."""
         await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
 

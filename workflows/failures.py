@@ -9,11 +9,14 @@ from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import UPDATE_REFUSED
+    from order_system.domain.errors import OpenElsewhere, OrderConflict
     from order_system.domain.messages import OrderStatus, UndoCause
     from order_system.domain.progress import StepState
     from order_system.domain.steps import Step
 
 T = TypeVar("T")
+
+OPENED_NOTHING = {OrderConflict.__name__, OpenElsewhere.__name__}
 
 
 def root_cause(failure: BaseException) -> BaseException:
@@ -59,6 +62,12 @@ def raise_if_cancelled() -> None:
     """A cancel that lands in the same task as a step's completion is not raised: look for it."""
     if workflow.cancellation_reason() is not None:
         raise asyncio.CancelledError
+
+
+def opened_nothing(failure: BaseException) -> bool:
+    """Payment refused to open the submission: there is nothing to retry, and nothing to undo."""
+    cause = root_cause(failure)
+    return isinstance(cause, ApplicationError) and cause.type in OPENED_NOTHING
 
 
 def first_cause(failure: BaseException, step: Step | None) -> UndoCause:

@@ -9,20 +9,17 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 from workflows.board import OrderBoard
-from workflows.failures import answer_refused, in_words, root_cause
+from workflows.failures import answer_refused, in_words, opened_nothing, raise_if_cancelled
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import AnsweredAs, AnswerRecord
-    from order_system.domain.errors import OpenElsewhere, OrderConflict
     from order_system.domain.order import Order
     from order_system.domain.steps import Step
 
 T = TypeVar("T")
-
-NOTHING_WAS_OPENED = {OrderConflict.__name__, OpenElsewhere.__name__}
 
 
 class Hold:
@@ -35,10 +32,11 @@ class Hold:
         self._held_at: Step | None = None
         self._answer: AnswerRecord | None = None
 
-    async def on_failure_of(self, run_step: Callable[[], Awaitable[T]]) -> T:
-        """Run a step. When it fails for good, and the order is to be held, wait for a person: run it again
-        if they say so, else raise what it failed of."""
+    async def around(self, run_step: Callable[[], Awaitable[T]]) -> T:
+        """Run a step, unless somebody has cancelled. When it fails for good, and the order is to be held,
+        wait for a person: run it again if they say so, else raise what it failed of."""
         while True:
+            raise_if_cancelled()
             try:
                 return await run_step()
             except FailureError as failure:
@@ -82,11 +80,5 @@ class Hold:
         self._answer = answer
 
 
-def nothing_was_opened(failure: BaseException) -> bool:
-    """The order is none of this submission's business: there is nothing to retry, and nothing to undo."""
-    cause = root_cause(failure)
-    return isinstance(cause, ApplicationError) and cause.type in NOTHING_WAS_OPENED
-
-
 def _not_to_be_held(failure: BaseException) -> bool:
-    return workflow.cancellation_reason() is not None or nothing_was_opened(failure)
+    return workflow.cancellation_reason() is not None or opened_nothing(failure)

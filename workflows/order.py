@@ -2,7 +2,7 @@
 
 The parent runs four child workflows, one after another. When a step fails for good, or somebody cancels,
 `saga.py` undoes the order: money and stock are given back. Handing the parcel to the carrier is the pivot:
-before it an order can only be undone as a whole, after it only be fulfilled.
+after it, the order is always fulfilled.
 
 Two things make an order wait for a person, who answers by an Update (`answers.py`): an undo that is stuck,
 and a hold (`hold.py`), for which an order asks with `hold_on_failure`.
@@ -19,8 +19,15 @@ from temporalio.exceptions import ApplicationError, FailureError
 from workflows.answers import TakesAnswers
 from workflows.board import OrderBoard
 from workflows.child import run_child
-from workflows.failures import first_cause, is_eviction, raise_if_cancelled, root_cause, uninterrupted
-from workflows.hold import Hold, nothing_was_opened
+from workflows.failures import (
+    first_cause,
+    is_eviction,
+    opened_nothing,
+    raise_if_cancelled,
+    root_cause,
+    uninterrupted,
+)
+from workflows.hold import Hold
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
@@ -70,14 +77,15 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
+        ending: OrderOutcome | UndoCause
         try:
             ending = await self._one_step_after_another()
         except (FailureError, asyncio.CancelledError) as failure:
             if is_eviction(failure):
-                raise
+                raise  # the worker makes room in its cache: the order goes on elsewhere
             ending = await uninterrupted(self._undo(failure))
 
-        await self.everybody_has_an_answer()
+        await self.answers_are_given()
         if isinstance(ending, UndoCause):
             raise _as_failure(ending)
         return ending
@@ -90,16 +98,18 @@ class OrderFulfillmentWorkflow(TakesAnswers):
     # --- the four steps --------------------------------------------------------------------------
 
     async def _one_step_after_another(self) -> OrderOutcome:
-        payment = await self._hold.on_failure_of(self._pay)
+        """`hold.around` awaits a step. If it fails, and the order asks to be held, a person may retry it."""
+        payment = await self._hold.around(self._pay)
         if isinstance(payment, AlreadyFulfilled):
             return self._fulfilled_before(payment)
-        await self._hold.on_failure_of(self._reserve)
-        parcel = await self._hold.on_failure_of(self._ship)
-        return await uninterrupted(self._fulfilled(payment.receipt, parcel))
+        await self._hold.around(self._reserve)
+        parcel = await self._hold.around(self._ship)
+        # Past the pivot. From here on a cancel interrupts nothing; it is noted that it came too late.
+        return await uninterrupted(self._confirm(payment.receipt, parcel))
 
     async def _pay(self) -> Charged | AlreadyFulfilled:
-        """Opens the submission in the order book, with the charge. An older one that was never closed goes
-        first: it is settled, then payment is asked again."""
+        """Opens the submission in the order book, together with the charge. An older submission that was
+        never closed goes first: it is settled, and payment asked again."""
         request = PaymentRequest(
             submission=self._submission,
             amount=self._order.total,
@@ -107,19 +117,17 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             payment_method=self._order.payment_method,
         )
         while True:
-            raise_if_cancelled()
             answer = await run_child(Step.PAYMENT, PaymentWorkflow.run, request, self._board)
             if not isinstance(answer, OlderSubmissionOpen):
                 return answer
             await uninterrupted(self._settle(answer.older))
+            raise_if_cancelled()
 
     async def _reserve(self) -> None:
-        raise_if_cancelled()
         request = InventoryRequest(submission=self._submission, lines=self._order.lines)
         await run_child(Step.INVENTORY, InventoryWorkflow.run, request, self._board)
 
     async def _ship(self) -> DispatchReceipt:
-        raise_if_cancelled()
         request = ShippingRequest(
             submission=self._submission, address=self._order.shipping_address, lines=self._order.lines
         )
@@ -136,7 +144,8 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
     # --- the ends --------------------------------------------------------------------------------
 
-    async def _fulfilled(self, payment: PaymentReceipt, parcel: DispatchReceipt) -> OrderOutcome:
+    async def _confirm(self, payment: PaymentReceipt, parcel: DispatchReceipt) -> OrderOutcome:
+        """The fourth step, and the good end."""
         notes = [await self._notify(NoticeKind.CONFIRMATION)]
         if workflow.cancellation_reason() is not None:
             notes.append("a cancel came too late: the parcel was with the carrier")
@@ -160,22 +169,23 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         """Gives money and stock back; unless the parcel turns out to be gone, which fulfils the order."""
         cause = first_cause(failure, self._board.current_step)
         self._board.undoing(cause)
-        if nothing_was_opened(failure):
+        if opened_nothing(failure):  # a conflict: the order under this ID is another one's business
             self._board.undone(cause)
             return cause
 
         undone = await self._saga.undo(self._submission, cause)
         if undone[Step.SHIPPING].result is UndoResult.ALREADY_DISPATCHED:
             self._board.step_completed(Step.SHIPPING)
-            return await self._fulfilled(*undone[Step.SHIPPING].receipts())
+            payment, parcel = undone[Step.SHIPPING].receipts()  # from the order book
+            return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
-            await self._notify(NoticeKind.CANCELLATION)
+            await self._notify(NoticeKind.CANCELLATION)  # who got money back is told why
         self._board.undone(cause)
         return cause
 
     async def _settle(self, older: SubmissionRef) -> None:
-        """An earlier submission of this order was terminated or forgotten before it closed. It is undone, or
-        found fulfilled, with its own keys."""
+        """An earlier submission of this order was terminated or forgotten before it closed. It is undone by
+        its own keys; or it is found fulfilled, and payment answers `AlreadyFulfilled` next."""
         await self._saga.undo(older, ABANDONED)
         self._board.forget_undos()
 
