@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from order_system.domain.durations import time_between
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
 from order_system.web.pages.words import plain, sentence
@@ -18,7 +17,6 @@ class Story:
     loud: bool = False
     until: datetime | None = None
     """When the order is undone if nobody answers."""
-    left: str = ""
     hint: str = ""
     """What may be done next."""
 
@@ -26,20 +24,19 @@ class Story:
 AGAIN = "Submit the same order again, and it runs anew; of a batch, retry the failed."
 
 
-def stories_of(order: OrderProgress, now: datetime) -> list[Story]:
-    return [*_waiting(order, now), *_ended(order), *_going_on(order)]
+def stories_of(order: OrderProgress) -> list[Story]:
+    return [*_waiting(order), *_ended(order), *_going_on(order)]
 
 
-def _waiting(order: OrderProgress, now: datetime) -> Iterator[Story]:
+def _waiting(order: OrderProgress) -> Iterator[Story]:
     if order.held_until is not None:
         at = f" at {order.failed_step}" if order.failed_step else ""
         yield Story(
             f"Held{at}: it waits for a person",
             "held",
-            sentence(plain(order.reason or "")),
+            sentence(plain(order.reason)),
             loud=True,
             until=order.held_until,
-            left=time_between(now, order.held_until),
         )
     for undo in order.compensations:
         if undo.status is UndoState.STUCK:
@@ -64,13 +61,13 @@ def _ended(order: OrderProgress) -> Iterator[Story]:
 def _going_on(order: OrderProgress) -> Iterator[Story]:
     if not order.closed and order.compensations:
         at = f" since {order.failed_step} failed" if order.failed_step else ""
-        yield Story(f"It is being undone{at}", "undo", sentence(plain(order.reason or "")))
+        yield Story(f"It is being undone{at}", "undo", sentence(plain(order.reason)))
     if order.note:
         yield Story("Worth knowing", "paused", order.note)
 
 
 def _why_and_then(order: OrderProgress) -> str:
-    why = sentence(plain(order.reason or ""))
+    why = sentence(plain(order.reason))
     if not order.compensations:
         return f"{why} Nothing had to be undone.".strip()
     undone = all(undo.status in (UndoState.DONE, UndoState.HANDLED) for undo in order.compensations)
