@@ -173,7 +173,7 @@ async def rejects(name: BatchName, services: Given, _caller: Operator) -> Stream
 
 
 async def _downloaded(pieces: AsyncGenerator[str], name: str, what: str) -> StreamingResponse:
-    """Raises FileChanged if the batch's file is not what it was; where it was is nobody's business."""
+    """Raises FileChanged if the batch's file is not what it was; where it was is not told."""
     try:
         written = await begun(pieces)
     except FileRefused:

@@ -121,7 +121,7 @@ class AccessGuard:
 
 def _who_are_you(request: HTTPConnection, path: str) -> Response:
     query = request.scope["query_string"].decode("latin-1")
-    # A part of a page that renews itself must not be swapped for a login.
+    # The part of a page that is renewed must not be swapped for a login.
     if path.startswith("/api/") or "hx-request" in request.headers:
         return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
     wanted = f"{path}?{query}" if query else path

@@ -1,5 +1,5 @@
-"""The pages: one module for each. They work without JavaScript; with it, an open page is renewed by
-itself."""
+"""The pages: one module for each. They work without JavaScript. With it, an open page is renewed every few
+seconds."""
 
 from fastapi import APIRouter
 

@@ -41,6 +41,19 @@ def took(order: OrderSummary | BatchOrder, now: datetime) -> str:
     return time_between(order.opened_at, order.closed_at or now) if order.opened_at else ""
 
 
+def round_time(milliseconds: int) -> str:
+    """On a scale. Its times are round, so without the decimals and the zeros of `in_time`."""
+    parts: list[str] = []
+    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
+        number, milliseconds = divmod(milliseconds, length)
+        parts += [f"{number} {unit}"] if number else []
+    if milliseconds and (milliseconds >= 1_000 or parts):
+        parts.append(f"{milliseconds / 1_000:g} s")
+    elif milliseconds:
+        parts.append(f"{milliseconds} ms")
+    return " ".join(parts) or "0"
+
+
 def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 

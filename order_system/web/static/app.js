@@ -33,7 +33,7 @@
     watching.observe(document.body, { childList: true, subtree: true, characterData: true });
   };
 
-  // --- parts that renew themselves ---------------------------------------------------------------
+  // --- the part of a page that is renewed --------------------------------------------------------
 
   // Why the page is not renewed, which its style shows; empty while it is.
   const stale = (why) => { document.body.dataset.stale = why; };

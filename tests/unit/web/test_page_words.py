@@ -149,7 +149,7 @@ def test_how_far_a_batch_is_in_words() -> None:
     )
     assert pace_words(a_batch()) == ""
     counts = BatchCounts(rows=9, rows_rejected=1, rows_duplicate=2)
-    assert rows_words(counts) == "9 rows read; 1 row rejected; 2 rows there twice"
+    assert rows_words(counts) == "9 rows read; 1 row rejected; 2 duplicate rows"
 
 
 @pytest.mark.parametrize(

@@ -64,4 +64,4 @@ def _rows(counts: BatchCounts) -> Iterator[str]:
     if counts.rows_rejected:
         yield f"{counted(counts.rows_rejected, 'row')} rejected"
     if counts.rows_duplicate:
-        yield f"{counted(counts.rows_duplicate, 'row')} there twice"
+        yield counted(counts.rows_duplicate, "duplicate row")

@@ -21,7 +21,7 @@ class Story:
     """What may be done next."""
 
 
-AGAIN = "Submit the same order again, and it runs anew; of a batch, retry the failed."
+AGAIN = "To run it again, submit the same order again. In a batch, retry the failed orders."
 
 
 def stories_of(order: OrderProgress) -> list[Story]:

@@ -78,7 +78,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "3 of 3 orders done" in page.text
     assert "2 fulfilled" in page.text
     assert "1 failed" in page.text
-    assert "1 row rejected; 1 row there twice" in page.text
+    assert "1 row rejected; 1 duplicate row" in page.text
     assert "/batches/pages-run/retry" in page.sends
     assert {"/api/batches/pages-run/outcome.csv", "/api/batches/pages-run/rejects.csv"} <= set(page.links)
     shown_orders = {link for link in failed.links if link.startswith("/orders/")}
