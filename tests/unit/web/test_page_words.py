@@ -57,7 +57,7 @@ def test_a_failed_order_says_where_why_and_that_all_was_undone() -> None:
     (bare,) = stories_of(failed)
     (undone,) = stories_of(failed.model_copy(update={"compensations": undos(UndoState.DONE)}))
     (open_,) = stories_of(failed.model_copy(update={"compensations": undos(UndoState.PENDING)}))
-    assert bare.title == "It failed at shipping"
+    assert bare.title == "The order failed at shipping"
     assert bare.text == "The carrier does not take the parcel. Nothing had to be undone."
     assert undone.text == "The carrier does not take the parcel. Everything that was done has been undone."
     assert open_.text == "The carrier does not take the parcel."
@@ -71,7 +71,7 @@ def test_a_held_order_says_until_when_and_what_comes_then() -> None:
         held_until=NOW + timedelta(hours=2),
     )
     (story,) = stories_of(held)
-    assert story.title == "Held at shipping: it waits for a person"
+    assert story.title == "Held at shipping: the order waits for a person"
     assert story.loud
     assert story.until == NOW + timedelta(hours=2)
 
@@ -84,9 +84,9 @@ def test_a_stuck_undo_is_loud_and_the_first_cause_is_told_beside_it() -> None:
         compensations=undos(UndoState.STUCK, "attempt 7: the gateway is down"),
     )
     first, second = stories_of(stuck)
-    assert first.title == "The undo of payment is stuck: it waits for a person"
-    assert first.text == "It goes on being retried; attempt 7: the gateway is down"
-    assert second.title == "It is being undone since shipping failed"
+    assert first.title == "The undo of payment is stuck: the order waits for a person"
+    assert first.text == "It is still being retried. Attempt 7: the gateway is down."
+    assert second.title == "The order is being undone since shipping failed"
     assert (first.loud, second.loud) == (True, False)
 
 

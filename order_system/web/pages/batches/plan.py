@@ -44,7 +44,7 @@ def _lines(plan: PlanDocument) -> Iterator[tuple[str, str, int, str]]:
         if number := plan.by_status.get(status, 0):
             yield status, "running" if status == "open" else status, number, action
     if plan.duplicates:
-        action = "leave them out: an order with the same ID stands before them in the file"
+        action = "leave them out: the same ID stands earlier in the file"
         yield "duplicate", "duplicate", plan.duplicates, action
     if plan.invalid:
         yield "invalid", "failed", plan.invalid, "leave them out, and keep them as rejects for you to mend"

@@ -1,4 +1,4 @@
-"""What an order's page says at its top: why it stopped, what it waits for, what has become of it."""
+"""What an order's page says at its top: why the order stopped, what it waits for, what has become of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def _waiting(order: OrderProgress) -> Iterator[Story]:
     if order.held_until is not None:
         at = f" at {order.failed_step}" if order.failed_step else ""
         yield Story(
-            f"Held{at}: it waits for a person",
+            f"Held{at}: the order waits for a person",
             "held",
             sentence(plain(order.reason)),
             loud=True,
@@ -40,8 +40,8 @@ def _waiting(order: OrderProgress) -> Iterator[Story]:
         )
     for undo in order.compensations:
         if undo.status is UndoState.STUCK:
-            title = f"The undo of {undo.step} is stuck: it waits for a person"
-            text = f"It goes on being retried; {undo.reason}" if undo.reason else "It goes on being retried."
+            title = f"The undo of {undo.step} is stuck: the order waits for a person"
+            text = f"It is still being retried. {sentence(undo.reason or '')}".strip()
             yield Story(title, "stuck", text, loud=True)
 
 
@@ -49,11 +49,11 @@ def _ended(order: OrderProgress) -> Iterator[Story]:
     at = f" at {order.failed_step}" if order.failed_step else ""
     match order.status:
         case OrderStatus.FAILED:
-            yield Story(f"It failed{at}", "failed", _why_and_then(order), hint=AGAIN)
+            yield Story(f"The order failed{at}", "failed", _why_and_then(order), hint=AGAIN)
         case OrderStatus.CANCELLED:
-            yield Story(f"It was cancelled{at}", "cancelled", _why_and_then(order), hint=AGAIN)
+            yield Story(f"The order was cancelled{at}", "cancelled", _why_and_then(order), hint=AGAIN)
         case OrderStatus.TERMINATED:
-            yield Story("It was ended from outside", "terminated", sentence(order.reason or ""))
+            yield Story("The order was terminated from outside", "terminated", sentence(order.reason or ""))
         case _:
             return
 
@@ -61,7 +61,7 @@ def _ended(order: OrderProgress) -> Iterator[Story]:
 def _going_on(order: OrderProgress) -> Iterator[Story]:
     if not order.closed and order.compensations:
         at = f" since {order.failed_step} failed" if order.failed_step else ""
-        yield Story(f"It is being undone{at}", "undo", sentence(plain(order.reason)))
+        yield Story(f"The order is being undone{at}", "undo", sentence(plain(order.reason)))
     if order.note:
         yield Story("Worth knowing", "paused", order.note)
 

@@ -81,7 +81,7 @@ async def test_a_refused_parcel_shows_the_reason_in_words_and_every_undo(
     shop.stage.fail("before dispatch", refused_parcel)
     async with shop.open():
         address = await submitted(operator, an_order())
-        page = await shows(operator, address, "It failed at shipping")
+        page = await shows(operator, address, "The order failed at shipping")
 
     assert "The carrier does not take the parcel. Everything that was done has been undone." in page.text
     for words in ("label voided", "stock released", "refunded 1059.97 USD"):
@@ -95,7 +95,7 @@ async def test_orders_are_filtered_by_status_id_batch_and_time(shop: WebShop, op
     good, bad = an_order("PAGE-GOOD-1"), an_order("PAGE-BAD-1", payment_method="pm_card_declined")
     async with shop.open():
         await shows(operator, await submitted(operator, good), "order fulfilled")
-        await shows(operator, await submitted(operator, bad), "It failed at payment")
+        await shows(operator, await submitted(operator, bad), "The order failed at payment")
 
     async def listed(**query: str) -> set[str]:
         page = seen(await operator.get("/", params=query))
@@ -136,7 +136,7 @@ async def test_a_held_order_is_retried_with_a_note_and_goes_on(shop: WebShop, op
     shop.stage.fail("before dispatch", refused_parcel, times=1)
     async with shop.open():
         address = await submitted(operator, an_order(hold_on_failure=HOUR))
-        held = await shows(operator, address, "Held at shipping: it waits for a person")
+        held = await shows(operator, address, "Held at shipping: the order waits for a person")
         desk = await shows(operator, "/attention", "held at shipping")
         answer = await operator.post(f"{address}/retry", data={"note": "the carrier is back"})
         page = await shows(operator, address, "order fulfilled")
@@ -144,7 +144,7 @@ async def test_a_held_order_is_retried_with_a_note_and_goes_on(shop: WebShop, op
     assert held.flaws == desk.flaws == page.flaws == []
     assert {f"{address}/retry", f"{address}/give-up", f"{address}/cancel"} == set(held.sends)
     assert {f"{address}/retry", f"{address}/give-up"} == set(desk.sends)
-    assert "then it is undone" in held.text
+    assert "then the order is undone" in held.text
     assert (answer.status_code, answer.headers["location"]) == (303, f"{address}?said=answered")
     assert "retry step shipping, by ada: the carrier is back" in page.text
 
@@ -154,9 +154,9 @@ async def test_a_held_order_is_given_up_and_undone(shop: WebShop, operator: Asyn
     shop.stage.fail("before reserve", lambda: OutOfStock("none left"))
     async with shop.open():
         address = await submitted(operator, order)
-        await shows(operator, address, "it waits for a person")
+        await shows(operator, address, "the order waits for a person")
         await operator.post(f"{address}/give-up")
-        await shows(operator, address, "It failed at inventory")
+        await shows(operator, address, "The order failed at inventory")
         (await shop.accounts(order)).assert_undone()
 
 
@@ -165,7 +165,7 @@ async def test_an_order_is_cancelled_and_the_page_says_so(shop: WebShop, operato
     shop.stage.fail("before dispatch", refused_parcel)
     async with shop.open():
         address = await submitted(operator, order)
-        held = await shows(operator, address, "it waits for a person")
+        held = await shows(operator, address, "the order waits for a person")
         answer = await operator.post(f"{address}/cancel")
         page = seen(await operator.get(answer.headers["location"]))
         later = await operator.post(f"{address}/cancel")
@@ -173,7 +173,7 @@ async def test_an_order_is_cancelled_and_the_page_says_so(shop: WebShop, operato
     assert f"{address}/cancel" in held.sends
     assert answer.headers["location"] == f"{address}?said=cancelled"
     assert "The order is cancelled." in page.text
-    assert "It was cancelled" in page.text
+    assert "The order was cancelled" in page.text
     assert later.headers["location"] == f"{address}?said=cancel-closed"
 
 

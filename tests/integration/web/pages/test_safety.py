@@ -36,7 +36,7 @@ async def test_script_that_is_stored_is_shown_as_text(shop: WebShop, operator: A
         await operator.post("/new-order", data={"document": json.dumps(order_document(order))})
         await shows(operator, address, "Held at shipping")
         await operator.post(f"{address}/give-up", data={"note": f"because {SCRIPT} {BREAKOUT}"})
-        await shows(operator, address, "It failed at shipping")
+        await shows(operator, address, "The order failed at shipping")
         shown = [await operator.get(each) for each in (address, "/", "/?status=failed", "/attention")]
 
     assert "because &lt;script&gt;alert(1)&lt;/script&gt;" in shown[0].text
