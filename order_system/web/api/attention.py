@@ -33,7 +33,7 @@ async def list_attention(services: Given) -> Attention:
     the time since when it waits, the reason, and the commands that answer it. What has changed within the
     last second may not show yet."""
     concerns: list[Concern] = []
-    async for concern in services.desk.attention():
+    async for concern in services.attention.attention():
         if len(concerns) == MOST_LISTED:
             return Attention(concerns=tuple(concerns), more=True)
         concerns.append(concern)

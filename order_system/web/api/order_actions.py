@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Response
 
 from order_system.domain.answers import AnswerReceipt, GiveUp, Resolution, StepRetry
 from order_system.infra import policy
-from order_system.orders.client import CancelVerdict
+from order_system.orders.client import CancelAnswer
 from order_system.web.api.parameters import OrderId
 from order_system.web.documents.answers import AnswerBody, Answered, ResolutionBody
 from order_system.web.documents.orders import Cancelled, read_order
@@ -37,38 +37,38 @@ async def cancel(order_id: OrderId, services: Given, response: Response) -> Canc
     """Waits some seconds for what comes of it: the order is undone; it is too late, since the parcel is gone;
     or the order was closed already. Safe to repeat."""
     verdict = await cancel_order(services, order_id)
-    if verdict is CancelVerdict.STILL_UNDOING:
+    if verdict is CancelAnswer.STILL_UNDOING:
         response.status_code = 202
     return Cancelled(verdict=verdict, order=await read_order(services, order_id))
 
 
-async def cancel_order(services: Services, order_id: str) -> CancelVerdict:
+async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
     try:
         async with asyncio.timeout(policy.ANSWER.total_seconds()):
             verdict, _ = await services.orders.cancel(order_id)
     except TimeoutError:
-        return CancelVerdict.STILL_UNDOING
+        return CancelAnswer.STILL_UNDOING
     return verdict
 
 
 @router.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held, since a step has failed for good. Just that step runs once more."""
-    receipt = await services.desk.retry(order_id, StepRetry(**answer.given(caller)))
+    receipt = await services.attention.retry(order_id, StepRetry(**answer.given(caller)))
     return await _answered(services, order_id, receipt)
 
 
 @router.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held. It is undone now, instead of when its hold runs out."""
-    receipt = await services.desk.give_up(order_id, GiveUp(**answer.given(caller)))
+    receipt = await services.attention.give_up(order_id, GiveUp(**answer.given(caller)))
     return await _answered(services, order_id, receipt)
 
 
 @router.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Has the undo tried again now, or says that it was done by hand."""
-    receipt = await services.desk.resolve(order_id, Resolution(**answer.given(caller)))
+    receipt = await services.attention.resolve(order_id, Resolution(**answer.given(caller)))
     return await _answered(services, order_id, receipt)
 
 

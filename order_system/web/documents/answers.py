@@ -12,7 +12,7 @@ from order_system.domain.answers import (
     ParcelFate,
     Remedy,
 )
-from order_system.domain.ids import Step
+from order_system.domain.steps import Step
 from order_system.web.documents.orders import OrderDocument
 from order_system.web.guards.access import Caller
 

@@ -6,10 +6,10 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
-from order_system.orders.client import CancelVerdict
+from order_system.domain.steps import Step
+from order_system.orders.client import CancelAnswer
 from order_system.orders.timeline import Timeline, timeline_of
 from order_system.web.services import Services
 
@@ -60,7 +60,7 @@ class Submitted(BaseModel):
 
 
 class Cancelled(BaseModel):
-    verdict: CancelVerdict
+    verdict: CancelAnswer
     order: OrderDocument
 
 
@@ -88,9 +88,9 @@ def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:
     if order.closed:
         return ()
     held = order.held_until is not None
-    stuck = any(undo.status is UndoState.STUCK for undo in order.compensations)
+    stuck = any(undo.status is UndoState.STUCK for undo in order.undos)
     return (
-        *([] if order.compensations else [OrderAction.CANCEL]),
+        *([] if order.undos else [OrderAction.CANCEL]),
         *([OrderAction.RETRY, OrderAction.GIVE_UP] if held else []),
         *([OrderAction.RESOLVE] if stuck else []),
     )

@@ -48,7 +48,7 @@ async def show(visit: Visit) -> Response:
     """Raises ServerUnreachable."""
     concerns: list[Concern] = []
     numbers = count()
-    async for concern in visit.services.desk.attention():
+    async for concern in visit.services.attention.attention():
         if next(numbers) < MOST_SHOWN:
             concerns.append(concern)
     total = next(numbers)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from order_system.domain.durations import in_time
-from order_system.domain.ids import Step
+from order_system.domain.steps import Step
 from order_system.orders.step_statistics import BOUNDS_MS, StepStatistics
 from order_system.web.pages.words import counted, round_time, share
 

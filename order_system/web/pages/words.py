@@ -67,7 +67,7 @@ def share(part: int, whole: int) -> str:
 
 
 def status_words(order: OrderProgress) -> str:
-    if order.status is OrderStatus.RUNNING and order.compensations:
+    if order.status is OrderStatus.RUNNING and order.undos:
         return "being undone"
     return in_words(order.status)
 

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from order_system.domain.steps import Step
 
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
-from order_system.domain.ids import Step, step_workflow_id
+from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, UndoProgress, UndoState
 from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
@@ -55,8 +56,8 @@ def test_an_order_that_all_goes_well_with_needs_no_story() -> None:
 def test_a_failed_order_says_where_why_and_that_all_was_undone() -> None:
     failed = an_order(OrderStatus.FAILED, failed_step=Step.SHIPPING, reason=REFUSED)
     (bare,) = stories_of(failed)
-    (undone,) = stories_of(failed.model_copy(update={"compensations": undos(UndoState.DONE)}))
-    (open_,) = stories_of(failed.model_copy(update={"compensations": undos(UndoState.PENDING)}))
+    (undone,) = stories_of(failed.model_copy(update={"undos": undos(UndoState.DONE)}))
+    (open_,) = stories_of(failed.model_copy(update={"undos": undos(UndoState.PENDING)}))
     assert bare.title == "The order failed at shipping"
     assert bare.text == "The carrier does not take the parcel. Nothing had to be undone."
     assert undone.text == "The carrier does not take the parcel. Everything that was done has been undone."
@@ -81,7 +82,7 @@ def test_a_stuck_undo_is_loud_and_the_first_cause_is_told_beside_it() -> None:
         OrderStatus.NEEDS_ATTENTION,
         failed_step=Step.SHIPPING,
         reason=REFUSED,
-        compensations=undos(UndoState.STUCK, "attempt 7: the gateway is down"),
+        undos=undos(UndoState.STUCK, "attempt 7: the gateway is down"),
     )
     first, second = stories_of(stuck)
     assert first.title == "The undo of payment is stuck: the order waits for a person"
@@ -97,7 +98,7 @@ def test_a_note_is_told_of_a_fulfilled_order() -> None:
 
 def test_an_order_that_is_being_undone_is_no_longer_just_running() -> None:
     assert status_words(an_order(OrderStatus.RUNNING)) == "running"
-    assert status_words(an_order(OrderStatus.RUNNING, compensations=undos(UndoState.DONE))) == "being undone"
+    assert status_words(an_order(OrderStatus.RUNNING, undos=undos(UndoState.DONE))) == "being undone"
     assert status_words(an_order(OrderStatus.NEEDS_ATTENTION)) == "needs attention"
 
 

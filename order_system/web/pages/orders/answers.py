@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
-from order_system.orders.client import CancelVerdict
+from order_system.orders.client import CancelAnswer
 from order_system.web.api.order_actions import cancel_order
 from order_system.web.documents.answers import AnswerBody, ResolutionBody
 from order_system.web.guards.access import Operator, operator
@@ -17,32 +17,32 @@ router = APIRouter(prefix="/orders/{order_id}", dependencies=[Depends(operator)]
 Answer = Annotated[AnswerBody, Form()]
 
 _SAID = {
-    CancelVerdict.UNDONE: "cancelled",
-    CancelVerdict.TOO_LATE: "cancel-too-late",
-    CancelVerdict.ALREADY_CLOSED: "cancel-closed",
-    CancelVerdict.FIRST_FAILED: "cancel-first-failed",
-    CancelVerdict.STILL_UNDOING: "cancel-asked",
+    CancelAnswer.UNDONE: "cancelled",
+    CancelAnswer.TOO_LATE: "cancel-too-late",
+    CancelAnswer.ALREADY_CLOSED: "cancel-closed",
+    CancelAnswer.FIRST_FAILED: "cancel-first-failed",
+    CancelAnswer.STILL_UNDOING: "cancel-asked",
 }
 
 
 @router.post("/cancel")
 async def cancel(order_id: str, services: Given) -> Response:
     """Waits for a moment what comes of it; the page shows the rest. Raises UnknownOrder."""
-    verdict = await cancel_order(services, order_id)
-    return redirect(f"/orders/{order_id}", _SAID[verdict])
+    answer = await cancel_order(services, order_id)
+    return redirect(f"/orders/{order_id}", _SAID[answer])
 
 
 @router.post("/retry")
 async def retry(order_id: str, services: Given, caller: Operator, answer: Answer) -> Response:
-    """For an order that is held: just the step that failed. Raises what `DeskClient` raises."""
-    await services.desk.retry(order_id, StepRetry(**answer.given(caller)))
+    """For an order that is held: just the step that failed. Raises what `AttentionClient` raises."""
+    await services.attention.retry(order_id, StepRetry(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
 
 
 @router.post("/give-up")
 async def give_up(order_id: str, services: Given, caller: Operator, answer: Answer) -> Response:
     """For an order that is held: undo it now. Raises as `retry`."""
-    await services.desk.give_up(order_id, GiveUp(**answer.given(caller)))
+    await services.attention.give_up(order_id, GiveUp(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
 
 
@@ -51,5 +51,5 @@ async def resolve(
     order_id: str, services: Given, caller: Operator, answer: Annotated[ResolutionBody, Form()]
 ) -> Response:
     """For an order with an undo that is stuck. Raises as `retry`."""
-    await services.desk.resolve(order_id, Resolution(**answer.given(caller)))
+    await services.attention.resolve(order_id, Resolution(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")

@@ -26,7 +26,7 @@ async def show(visit: Visit, order_id: str) -> Response:
     """Raises UnknownOrder, ServerUnreachable."""
     order = await read_order(visit.services, order_id)
     summary = await _in_book(visit.services, order)
-    undos = {undo.step: undo for undo in order.compensations}
+    undos = {undo.step: undo for undo in order.undos}
     began, ended = order.timeline.began_at, order.timeline.ended_at
     return await visit.page(
         "order.html",
@@ -38,7 +38,7 @@ async def show(visit: Visit, order_id: str) -> Response:
         took=time_between(began, ended or visit.now) if began else "",
         stories=stories_of(order),
         steps=[(step, undos.get(step.step), _took(step, visit.now)) for step in order.children],
-        stuck=[undo.step for undo in order.compensations if undo.status is UndoState.STUCK],
+        stuck=[undo.step for undo in order.undos if undo.status is UndoState.STUCK],
         drawing=drawn(list(spans_of(order)), visit.now),
         facts=list(_facts(order, summary)),
     )

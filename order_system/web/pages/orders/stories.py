@@ -38,7 +38,7 @@ def _waiting(order: OrderProgress) -> Iterator[Story]:
             loud=True,
             until=order.held_until,
         )
-    for undo in order.compensations:
+    for undo in order.undos:
         if undo.status is UndoState.STUCK:
             title = f"The undo of {undo.step} is stuck: the order waits for a person"
             text = f"It is still being retried. {sentence(undo.reason or '')}".strip()
@@ -59,7 +59,7 @@ def _ended(order: OrderProgress) -> Iterator[Story]:
 
 
 def _going_on(order: OrderProgress) -> Iterator[Story]:
-    if not order.closed and order.compensations:
+    if not order.closed and order.undos:
         at = f" since {order.failed_step} failed" if order.failed_step else ""
         yield Story(f"The order is being undone{at}", "undo", sentence(plain(order.reason)))
     if order.note:
@@ -68,7 +68,7 @@ def _going_on(order: OrderProgress) -> Iterator[Story]:
 
 def _why_and_then(order: OrderProgress) -> str:
     why = sentence(plain(order.reason))
-    if not order.compensations:
+    if not order.undos:
         return f"{why} Nothing had to be undone.".strip()
-    undone = all(undo.status in (UndoState.DONE, UndoState.HANDLED) for undo in order.compensations)
+    undone = all(undo.status in (UndoState.DONE, UndoState.HANDLED) for undo in order.undos)
     return f"{why} Everything that was done has been undone.".strip() if undone else why
