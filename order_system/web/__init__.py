@@ -1,2 +1,2 @@
-"""Pages and API over the order book: `python starter.py serve`. An extra of its own, `[web]`; nothing but
-that command imports it."""
+"""Pages and API over the order book: `python starter.py serve`. Only that command imports this package, which
+needs the extra `[web]`."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 JSON_BODY_BYTES = 1_000_000
-"""Of a request that is one JSON document: the largest order that the door lets in is well below it."""
+"""Of a request that is one JSON document. The largest order that the strict reader takes is well below it."""
 
 JSON_BODY_WITHIN = timedelta(seconds=10)
 """From a request's head to the end of such a body."""
@@ -41,8 +41,7 @@ EVENTS_AT_ONCE = 100
 PAGE_RENEWED = timedelta(seconds=2)
 
 PAGE_RENEWED_SELDOM = timedelta(seconds=10)
-"""How often a page that is open renews itself; and one on which nothing is under way, or that asks a lot."""
-
+"""How often an open page is renewed; and one on which nothing is under way, or that asks a lot."""
 
 READY_WITHIN = timedelta(seconds=2)
 """What database and server may take to answer before the process calls itself not ready."""

@@ -1,9 +1,10 @@
-"""What goes wrong, as an answer: `application/problem+json` (RFC 9457), with a line for each mistake. Nothing
-that was sent is repeated, since it may hold a card number; no stack trace gets out."""
+"""What goes wrong, as an answer: to a program `application/problem+json` (RFC 9457), with a line for each
+mistake; to a person a page that says the same. Nothing that was sent is repeated, since it may hold a card
+number; no stack trace gets out."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -13,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from order_system.domain import errors
 from order_system.domain.card_numbers import REFUSAL, holds_card_number
@@ -24,6 +26,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 OURS_TO_MEND = "this should not happen; the log of `starter.py serve` tells more"
+FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/static/")
 
 
 class Mistake(BaseModel):
@@ -55,6 +58,25 @@ class Invalid(errors.OrderSystemError):
         self.mistakes = list(mistakes)
 
 
+class ProblemResponse(JSONResponse):
+    """Of an address that people visit, the app's `state.problem_page` draws it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str]) -> None:
+        super().__init__(problem.model_dump(), problem.status, headers)
+        self._problem = problem
+        self._told = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if str(scope["path"]).startswith(FOR_PROGRAMS):
+            await super().__call__(scope, receive, send)
+            return
+        page: Response = scope["app"].state.problem_page(Request(scope), self._problem)
+        page.headers.update(self._told)
+        await page(scope, receive, send)
+
+
 def problem_response(
     status: int,
     detail: str,
@@ -68,8 +90,11 @@ def problem_response(
         each.model_copy(update={"message": REFUSAL}) if holds_card_number(each.message) else each
         for each in mistakes
     ]
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=mistakes)
-    return JSONResponse(problem.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+    return ProblemResponse(_problem(status, detail, mistakes), headers or {})
+
+
+def _problem(status: int, detail: str, mistakes: Sequence[Mistake] = ()) -> Problem:
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
 
 
 _STATUS: dict[type[Exception], int] = {
@@ -95,6 +120,13 @@ _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 def answer_to(error: Exception) -> Response:
     """Of any error at all."""
+    if isinstance(error, RequestValidationError):
+        error = Invalid([_mistake(each) for each in error.errors()])
+    elif isinstance(error, HTTPException):
+        if error.status_code != 400:
+            return problem_response(error.status_code, error.detail, headers=error.headers)
+        # FastAPI's word for a body that it cannot decode.
+        error = Invalid([Mistake(field="", message="the body is not JSON in UTF-8")])
     if isinstance(error, Invalid):
         return problem_response(422, str(error), error.mistakes)
     if isinstance(error, _BOOK_AWAY):
@@ -111,26 +143,13 @@ def answer_to(error: Exception) -> Response:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Every error of a route becomes a problem. On the pages, people see it drawn."""
+    """Every error of a route becomes a problem."""
 
-    def of_error(_request: Request, error: Exception) -> Response:
+    async def answer(_request: Request, error: Exception) -> Response:
         return answer_to(error)
 
-    def of_validation(_request: Request, error: Exception) -> Response:
-        mistakes = [_mistake(each) for each in cast("RequestValidationError", error).errors()]
-        return answer_to(Invalid(mistakes))
-
-    def of_http(_request: Request, error: Exception) -> Response:
-        refused = cast("HTTPException", error)
-        if refused.status_code == 400:  # FastAPI's word for a body that it cannot decode
-            return answer_to(Invalid([Mistake(field="", message="the body is not JSON in UTF-8")]))
-        return problem_response(refused.status_code, refused.detail, headers=refused.headers)
-
-    app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(errors.OrderSystemError, of_error)
-    for away in _BOOK_AWAY:
-        app.add_exception_handler(away, of_error)
+    for kind in (RequestValidationError, HTTPException, errors.OrderSystemError, *_BOOK_AWAY):
+        app.add_exception_handler(kind, answer)
 
 
 def _mistake(found: Mapping[str, Any]) -> Mistake:
@@ -138,47 +157,38 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
     place: Place = tuple(found["loc"])
     inside = place[:1] in {("body",), ("query",), ("path",)}
     field = spell(place[1:] if inside else place)
-    message = str(found["msg"]).removeprefix("Value error, ")
-    return Mistake(field=field, message=REFUSAL if holds_card_number(message) else message)
+    return Mistake(field=field, message=str(found["msg"]).removeprefix("Value error, "))
+
+
+_DOCUMENTED = {
+    401: ("No key, or none that is known.", "a key is needed: Authorization: Bearer ..."),
+    403: ("A viewer may not act.", "viewer may look, and not act: that takes an operator's key"),
+    404: ("There is no such thing.", "there is no order ORDER-404, neither on the server nor in the book"),
+    408: ("The body did not come in time.", "the body did not come in time"),
+    409: (
+        "It does not fit how things stand. Nothing has changed.",
+        "ORDER-001 is running with other content; it was left as it is",
+    ),
+    413: ("The body is too large.", "the body is larger than 1 MB"),
+    415: ("The body is of another type.", "send the order as application/json"),
+    422: (
+        "What was sent is wrong. `errors` says where, and what the rule is.",
+        "lines[0].quantity: must be between 1 and 10,000",
+    ),
+    502: ("The Temporal server refuses.", "the Temporal server refuses: ..."),
+    503: ("Server, worker or database does not answer just now.", "the Temporal server does not answer"),
+}
+"""Of each status what it means, and an example of its detail."""
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the OpenAPI document."""
-    return {status: _DOCUMENTED[status] for status in (401, 403, *statuses)}
+    return {status: _documented(status, *_DOCUMENTED[status]) for status in (401, 403, *statuses)}
 
 
-def _example(status: int, description: str, detail: str, mistakes: Sequence[Mistake] = ()) -> dict[str, Any]:
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
-    return {
-        "description": description,
-        "content": {
-            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": problem.model_dump()}
-        },
-    }
-
-
-_DOCUMENTED = {
-    401: _example(401, "No key, or none that is known.", "a key is needed: Authorization: Bearer ..."),
-    403: _example(403, "A viewer may not act.", "viewer may look, and not act: that takes an operator's key"),
-    404: _example(
-        404, "There is no such thing.", "there is no order ORDER-404, neither on the server nor in the book"
-    ),
-    408: _example(408, "The body did not come in time.", "the body did not come within 10 seconds"),
-    409: _example(
-        409,
-        "It does not fit how things stand. Nothing has changed.",
-        "ORDER-001 is running with other content; it was left as it is",
-    ),
-    413: _example(413, "The body is too large.", "the body is larger than 1 MB"),
-    415: _example(415, "The body is of another type.", "send the order as application/json"),
-    422: _example(
-        422,
-        "Something is wrong with what was sent: where, and the rule.",
-        "lines[0].quantity: must be between 1 and 10,000",
-        [Mistake(field="lines[0].quantity", message="must be between 1 and 10,000")],
-    ),
-    502: _example(502, "The Temporal server refuses.", "the Temporal server refuses: ..."),
-    503: _example(
-        503, "Server, worker or database does not answer just now.", "the Temporal server does not answer"
-    ),
-}
+def _documented(status: int, meaning: str, detail: str) -> dict[str, Any]:
+    field, _, message = detail.partition(": ")
+    mistakes = [Mistake(field=field, message=message)] if status == 422 else []
+    example = _problem(status, detail, mistakes).model_dump()
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}

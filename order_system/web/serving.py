@@ -63,6 +63,8 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
     config = Config(
         app,
         http=_PromptProtocol,
+        ws="none",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -54,7 +54,7 @@ async def main(folder: Path) -> None:
 async def open_shop() -> AsyncGenerator[tuple[WebShop, int]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        database = Database(f"sqlite+aiosqlite:///{folder / 'orders.db'}")
+        database = Database(f"sqlite:///{folder / 'orders.db'}")
         await database.migrate()
         async with EmbeddedServer(folder / "server", port=0, ui_port=0) as server:
             temporal = await connect(server.address)

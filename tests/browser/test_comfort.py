@@ -71,7 +71,7 @@ async def test_without_script_all_can_be_read_and_done(
 ) -> None:
     async with visiting(chromium, stall.port, java_script_enabled=False) as page:
         await page.goto(failed_order)
-        await expect(page.get_by_role("heading", name="It failed at shipping")).to_be_visible()
+        await expect(page.get_by_role("heading", name="The order failed at shipping")).to_be_visible()
         await expect(page.locator("#zone")).to_have_text("UTC")
         await expect(page.locator(".spread-facts time").first).to_have_text(re.compile(" UTC$"))
         held = stall.shop.stage.hold("before charge")

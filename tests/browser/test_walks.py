@@ -61,7 +61,7 @@ async def test_a_refused_parcel_shows_what_was_undone(stall: Stall, page: Page) 
     await stall.shop.client.submit(order)
     await page.goto(f"/orders/{order.order_id}")
 
-    await expect(page.get_by_role("heading", name="It failed at shipping")).to_be_visible()
+    await expect(page.get_by_role("heading", name="The order failed at shipping")).to_be_visible()
     await expect(page.get_by_text("Everything that was done has been undone.")).to_be_visible()
     await expect(page.locator("#step-payment .undo")).to_have_text("refunded 1059.97 USD")
     await expect(page.locator("#step-inventory .undo")).to_have_text("stock released")
@@ -88,7 +88,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     await page.get_by_label("File", exact=True).set_input_files(file)
     await page.get_by_role("button", name="Upload and show the plan").click()
 
-    await expect(page.get_by_text("It holds 6 orders on 7 rows.")).to_be_visible()
+    await expect(page.get_by_text("The file holds 6 orders on 7 rows.")).to_be_visible()
     await expect(page.get_by_text("line 8, quantity: must be between 1 and 10,000")).to_be_visible()
     await page.get_by_role("button", name="Run 6 orders").click()
 
@@ -132,7 +132,7 @@ async def test_an_order_that_needs_attention_is_resolved(
     await question.get_by_label("Note").press_sequentially(", ticket 123")
     await question.get_by_role("button", name="It was handled").click()
 
-    await expect(page.get_by_text("The answer is taken, and kept with the order.")).to_be_visible()
+    await expect(page.get_by_text("Your answer is taken. It is kept with the order.")).to_be_visible()
     undo = page.locator("#step-payment .undo")
     await expect(undo).to_contain_text("handled by operator@localhost: refunded by hand, ticket 123")
     await expect(page.locator(".heading .badge")).to_have_text("failed")
@@ -145,7 +145,9 @@ async def test_a_held_order_is_retried(stall: Stall, page: Page) -> None:
     order = an_order(hold_on_failure=HOUR)
     await stall.shop.client.submit(order)
     await page.goto(f"/orders/{order.order_id}")
-    await expect(page.get_by_role("heading", name="Held at shipping: it waits for a person")).to_be_visible()
+    await expect(
+        page.get_by_role("heading", name="Held at shipping: the order waits for a person")
+    ).to_be_visible()
     await page.get_by_role("button", name="Retry the step…").click()
     await page.get_by_role("button", name="Run it").click()
     await expect(page.locator(".heading .badge")).to_have_text("fulfilled")

@@ -4,15 +4,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from order_system.attention.concerns import Concern
-from order_system.web.guards.access import Viewer
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
-from order_system.web.services import Given, Services
+from order_system.web.services import Given
 
 router = APIRouter(prefix="/api/attention", tags=["Attention"])
 
 MOST_LISTED = 500
-"""Of what waits; where more does, it is not one by one that it is answered."""
+"""Where more than these wait, they are not answered one by one."""
 
 
 class Attention(BaseModel):
@@ -23,19 +22,16 @@ class Attention(BaseModel):
 
 @router.get(
     "",
-    summary="What waits for a person",
+    summary="List what needs attention",
     responses={
-        200: examples.answer("What waits; empty if all is well.", examples.ATTENTION),
+        200: examples.answer("What waits for a person. Empty if all is well.", "attention"),
         **documented(422, 502, 503),
     },
 )
-async def list_attention(services: Given, _caller: Viewer) -> Attention:
-    """Undos that are stuck, orders that are held, bugs, and whatever else does not go on by itself; since
-    when, why, and the commands that answer it. What has changed within the last second may not show yet."""
-    return await read_attention(services)
-
-
-async def read_attention(services: Services) -> Attention:
+async def list_attention(services: Given) -> Attention:
+    """Undos that are stuck, orders that are held, bugs, and whatever else does not go on by itself. Each with
+    the time since when it waits, the reason, and the commands that answer it. What has changed within the
+    last second may not show yet."""
     concerns: list[Concern] = []
     async for concern in services.attention.attention():
         if len(concerns) == MOST_LISTED:

@@ -1,41 +1,37 @@
 """`/api/batches/{name}/...`: what is done about a batch."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from order_system.domain.errors import AnswerRefused, UnknownBatch
 from order_system.web.api.parameters import BatchName
 from order_system.web.documents.batches import BatchDocument, BatchStarted, read_batch
-from order_system.web.guards.access import Operator
-from order_system.web.openapi import batch_examples, examples
+from order_system.web.guards.access import operator
+from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 from order_system.web.transfers.plans import batch_started
 
-router = APIRouter(prefix="/api/batches/{name}", tags=["Batches"])
+router = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
 
-_TOLD = {
-    200: examples.answer("It was told; how far it is now.", batch_examples.PROGRESS),
-    **documented(404, 408, 409, 413, 422, 502, 503),
-}
+_PROBLEMS = documented(404, 408, 409, 413, 422, 502, 503)
+_TOLD = {200: examples.answer("The batch was told. How far it is now.", "batch"), **_PROBLEMS}
+
+Steering = Literal["pause", "resume", "cancel"]
 
 
 @router.post("/pause", summary="Pause a batch", responses=_TOLD)
-async def pause(name: BatchName, services: Given, _caller: Operator) -> BatchDocument:
-    """It starts no more orders for now; those under way go on. Safe to repeat."""
-    async with only_running(services, name):
-        await services.batches.pause(name)
+async def pause(name: BatchName, services: Given) -> BatchDocument:
+    """The batch starts no more orders for now. Those under way go on. Safe to repeat."""
+    await steer(services, name, "pause")
     return await read_batch(services, name)
 
 
 @router.post("/resume", summary="Resume a batch", responses=_TOLD)
-async def resume(name: BatchName, services: Given, _caller: Operator) -> BatchDocument:
-    """It goes on after a pause. Safe to repeat."""
-    async with only_running(services, name):
-        await services.batches.resume(name)
+async def resume(name: BatchName, services: Given) -> BatchDocument:
+    """The batch goes on after a pause. Safe to repeat."""
+    await steer(services, name, "resume")
     return await read_batch(services, name)
 
 
@@ -43,40 +39,37 @@ async def resume(name: BatchName, services: Given, _caller: Operator) -> BatchDo
 async def cancel(
     name: BatchName,
     services: Given,
-    _caller: Operator,
     orders: Annotated[bool, Query(description="Cancel the orders under way, too.")] = False,
 ) -> BatchDocument:
-    """It starts no more orders; those under way finish, unless they are to be cancelled as well."""
-    async with only_running(services, name):
-        await services.batches.cancel(name, orders_too=orders)
+    """The batch starts no more orders. Those under way finish, unless they are cancelled as well."""
+    await steer(services, name, "cancel", orders_too=orders)
     return await read_batch(services, name)
+
+
+async def steer(services: Services, name: str, how: Steering, *, orders_too: bool = False) -> None:
+    """Raises UnknownBatch, and AnswerRefused for one that has ended: to that nothing can be said any more."""
+    batches = services.batches
+    try:
+        match how:
+            case "pause":
+                await batches.pause(name)
+            case "resume":
+                await batches.resume(name)
+            case "cancel":
+                await batches.cancel(name, orders_too=orders_too)
+    except UnknownBatch:
+        await batches.record(name)
+        raise AnswerRefused(f"batch {name} has ended: nothing can be done about it but a retry") from None
 
 
 @router.post(
     "/retry",
     status_code=202,
     summary="Retry what failed",
-    responses={
-        202: examples.answer(
-            "Under way.", batch_examples.BATCH_STARTED, headers=batch_examples.BATCH_LOCATION
-        ),
-        **documented(404, 408, 409, 413, 422, 502, 503),
-    },
+    responses={202: examples.answer("Under way.", "batch_started"), **_PROBLEMS},
 )
-async def retry(name: BatchName, services: Given, _caller: Operator, response: Response) -> BatchStarted:
-    """Runs again only those orders of the same file that failed, were cancelled or terminated."""
+async def retry(name: BatchName, services: Given, response: Response) -> BatchStarted:
+    """Runs again only those orders of the same file that failed, were cancelled or were terminated."""
     batch = batch_started(name, new=await services.batches.retry(name))
     response.headers["Location"] = batch.location
     return batch
-
-
-@asynccontextmanager
-async def only_running(services: Services, name: str) -> AsyncGenerator[None]:
-    """Tells a batch that has ended, to which nothing can be said any more, from one that never was.
-
-    Raises AnswerRefused, UnknownBatch."""
-    try:
-        yield
-    except UnknownBatch:
-        await services.batches.record(name)
-        raise AnswerRefused(f"batch {name} has ended: nothing can be done about it but a retry") from None

@@ -9,16 +9,15 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from order_system.batches.files import parse_mapping
-from order_system.batches.names import BATCH_NAME
 from order_system.domain import policy
 from order_system.domain.errors import OrderConflict
 from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
-from order_system.web.api.parameters import BatchName, Cursor, Limit
+from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit
 from order_system.web.documents.batches import BatchDocument, BatchStarted, PlanDocument, read_batch
 from order_system.web.documents.orders import Rows
-from order_system.web.guards.access import Operator, Viewer
-from order_system.web.openapi import batch_examples, examples
+from order_system.web.guards.access import Operator
+from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import media_type
 from order_system.web.services import Given
@@ -31,11 +30,13 @@ router = APIRouter(prefix="/api/batches", tags=["Batches"])
 
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 _FORMATS = {CSV: FileFormat.CSV, JSON_LINES: FileFormat.JSONL}
+_FILE = {
+    "required": True,
+    "description": "The file as it is.",
+    "content": {CSV: examples.text("csv_file"), JSON_LINES: examples.text("json_lines_file")},
+}
 _DOWNLOAD = {
-    200: {
-        "description": "CSV, written while it is read.",
-        "content": {CSV: {"schema": {"type": "string"}, "example": batch_examples.OUTCOME_CSV}},
-    },
+    200: {"description": "CSV, written while it is read.", "content": {CSV: examples.text("outcome_csv")}},
     **documented(404, 409, 422, 503),
 }
 
@@ -46,22 +47,18 @@ _DOWNLOAD = {
     summary="Upload a file of orders, and run it",
     response_model=BatchStarted,
     responses={
-        200: {**examples.answer("With `dry_run`: the plan.", batch_examples.PLAN), "model": PlanDocument},
-        202: examples.answer(
-            "Under way.", batch_examples.BATCH_STARTED, headers=batch_examples.BATCH_LOCATION
-        ),
+        200: examples.answer("With `dry_run`: the plan.", "plan", model=PlanDocument),
+        202: examples.answer("Under way.", "batch_started"),
         **documented(408, 409, 413, 415, 422, 502, 503),
     },
-    openapi_extra={"requestBody": batch_examples.FILE_BODY},
+    openapi_extra={"requestBody": _FILE},
 )
 async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     request: Request,
     services: Given,
     _caller: Operator,
-    name: Annotated[
-        str, Query(pattern=f"^{BATCH_NAME.pattern}$", description="The batch's.", examples=[examples.BATCH])
-    ],
-    dry_run: Annotated[bool, Query(description="Tell what a run would do; start and keep nothing.")] = False,
+    name: Annotated[str, Query(pattern=PATTERN, description="The batch's name.", examples=[examples.BATCH])],
+    dry_run: Annotated[bool, Query(description="Tell what a run would do. Start and keep nothing.")] = False,
     window: Annotated[
         int, Query(ge=1, le=policy.BATCH_WINDOW_LIMIT, description="Orders under way at once.")
     ] = policy.BATCH_WINDOW,
@@ -71,14 +68,14 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         Query(
             alias="map",
             max_length=2_000,
-            description="Columns and constants of a CSV that is not in our columns.",
+            description="Columns and constants of a CSV whose columns have other names than ours.",
             examples=["order_id=orderID,sku=productID,currency==USD"],
         ),
     ] = None,
     encoding: Annotated[str, Query(max_length=40, description="utf-8, cp1252 or latin-1.")] = "utf-8",
 ) -> Response:
-    """Rows that are invalid and orders that are known are told apart, and never stop the rest. The same file
-    may be run again: what is fulfilled is skipped, what has failed runs again."""
+    """Rows that are invalid never stop the rest. The same file may be run again: orders that are fulfilled
+    are skipped, orders that have failed run again."""
     kind = _FORMATS.get(media_type(request))
     if kind is None:
         raise HTTPException(415, f"send the file as {CSV} or {JSON_LINES}")
@@ -106,12 +103,12 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
 @router.get(
     "",
     summary="List batches",
-    responses={200: examples.answer("A page, newest first.", batch_examples.BATCHES), **documented(422, 503)},
+    responses={200: examples.answer("A page, newest first.", "batches"), **documented(422, 503)},
 )
 async def list_batches(
-    services: Given, _caller: Viewer, cursor: Cursor = None, limit: Limit = PAGE_ROWS
+    services: Given, cursor: Cursor = None, limit: Limit = PAGE_ROWS
 ) -> Rows[BatchSummary]:
-    """Each batch by its newest run."""
+    """Each batch once, with its newest run."""
     page = await services.listing.batches(cursor=cursor, limit=limit)
     return Rows(rows=page.rows, next=page.next)
 
@@ -120,13 +117,13 @@ async def list_batches(
     "/{name}",
     summary="Read a batch",
     responses={
-        200: examples.answer("How far it is.", batch_examples.PROGRESS),
+        200: examples.answer("How far it is.", "batch"),
         **documented(404, 422, 502, 503),
     },
 )
-async def read(name: BatchName, services: Given, _caller: Viewer) -> BatchDocument:
-    """Every order and row counted in one place, the pace, and how long it will take; from its workflow, or
-    where no worker answers or Temporal has forgotten it, from the order book."""
+async def read(name: BatchName, services: Given) -> BatchDocument:
+    """How many of its orders and rows stand how, the pace, and how long it will take. Its workflow tells.
+    Where no worker answers, or Temporal has forgotten it, the order book does."""
     return await read_batch(services, name)
 
 
@@ -134,20 +131,19 @@ async def read(name: BatchName, services: Given, _caller: Viewer) -> BatchDocume
     "/{name}/orders",
     summary="List a batch's orders",
     responses={
-        200: examples.answer("A page, by order ID.", batch_examples.BATCH_ORDERS),
+        200: examples.answer("A page, by order ID.", "batch_orders"),
         **documented(404, 422, 502, 503),
     },
 )
 async def list_orders(
     name: BatchName,
     services: Given,
-    _caller: Viewer,
-    status: Annotated[LineStatus | None, Query(description="Only those that stand so.")] = None,
+    status: Annotated[LineStatus | None, Query(description="Only orders of this status.")] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Rows[BatchOrder]:
-    """The orders of its file as they stand now, whoever has run them: also those that it skipped. A page may
-    hold fewer rows than `limit` although there are more: `next` tells."""
+    """The orders of its file as they stand now, whoever has run them: also those that the batch skipped. A
+    page may hold fewer rows than `limit` although there are more: `next` tells."""
     page = await services.lists.batch_orders(name, status, cursor=cursor, limit=limit)
     return Rows(rows=page.rows, next=page.next)
 
@@ -158,9 +154,9 @@ async def list_orders(
     response_class=StreamingResponse,
     responses=_DOWNLOAD,
 )
-async def outcome(name: BatchName, services: Given, _caller: Viewer) -> StreamingResponse:
-    """Each order with its workflow, status, failed step, reason and time, and each rejected line with its
-    reason. No cell is run by a spreadsheet. 409 if the file is no longer there as it was."""
+async def outcome(name: BatchName, services: Given) -> StreamingResponse:
+    """Each order with its workflow, status, failed step, reason and time. Each rejected line with its reason.
+    No spreadsheet runs a cell of it. 409 if the file is no longer there as it was."""
     return await _downloaded(outcome_csv(services, name), name, "outcome")
 
 
@@ -171,13 +167,13 @@ async def outcome(name: BatchName, services: Given, _caller: Viewer) -> Streamin
     responses=_DOWNLOAD,
 )
 async def rejects(name: BatchName, services: Given, _caller: Operator) -> StreamingResponse:
-    """The lines as they were, with a column `reject_reason`; of a file of JSON Lines, its documents. For
-    operators alone: they hold whatever they were refused for, a card number perhaps."""
+    """The lines as they were, with a column `reject_reason`. Of a file of JSON Lines, its documents. For
+    operators alone: a line may hold what it was refused for, a card number perhaps."""
     return await _downloaded(rejects_csv(services, name), name, "rejects")
 
 
 async def _downloaded(pieces: AsyncGenerator[str], name: str, what: str) -> StreamingResponse:
-    """Raises FileChanged for whatever the batch's file is not any more; where it was is nobody's business."""
+    """Raises FileChanged if the batch's file is not what it was; where it was is not told."""
     try:
         written = await begun(pieces)
     except FileRefused:

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`: for probes. They tell nothing that is anybody's business."""
+"""`/healthz`, `/readyz`: for probes. They tell nothing that is secret."""
 
 import asyncio
 from typing import Literal
@@ -30,10 +30,10 @@ class Readiness(BaseModel):
 @router.get(
     "/healthz",
     summary="Is the process alive?",
-    responses={200: examples.answer("It is.", examples.ALIVE)},
+    responses={200: examples.answer("It is.", "alive")},
 )
 async def health() -> Health:
-    """Always, if it answers at all."""
+    """It is, if it answers at all."""
     return Health()
 
 
@@ -41,11 +41,10 @@ async def health() -> Health:
     "/readyz",
     summary="Can it do its work?",
     responses={
-        200: examples.answer("It can.", examples.READY),
-        503: {
-            **examples.answer("The order book or the Temporal server does not answer.", examples.NOT_READY),
-            "model": Readiness,
-        },
+        200: examples.answer("It can.", "ready"),
+        503: examples.answer(
+            "The order book or the Temporal server does not answer.", "not_ready", model=Readiness
+        ),
     },
 )
 async def readiness(services: Given, response: Response) -> Readiness:

@@ -3,22 +3,33 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 
-from order_system.batches.names import BATCH_NAME
 from order_system.domain.listing import PAGE_ROWS, OrderSummary
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.orders.client import Submitted as How
-from order_system.web.api.parameters import Cursor, Limit, Moment, OrderId
+from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
+from order_system.web.documents.events import EVENT, MEDIA_TYPE, Listeners
 from order_system.web.documents.orders import OrderDocument, Rows, Submitted, read_order
-from order_system.web.guards.access import Operator, Viewer
+from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import PostedOrder
 from order_system.web.services import Given
+from order_system.web.streams import begun
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
+
+_ORDER = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/OrderForm"},
+            "example": examples.EXAMPLES["new_order"],
+        }
+    },
+}
 
 
 @router.post(
@@ -27,19 +38,18 @@ router = APIRouter(prefix="/api/orders", tags=["Orders"])
     summary="Submit an order",
     response_model=Submitted,
     responses={
-        202: examples.answer("Taken, or under way already.", examples.SUBMITTED, headers=examples.LOCATION),
-        200: {
-            **examples.answer("Fulfilled before, with this content: its outcome.", examples.OUTCOME),
-            "model": OrderOutcome,
-        },
+        202: examples.answer("Taken, or under way already.", "submitted"),
+        200: examples.answer(
+            "Fulfilled before, with this content. Its outcome.", "outcome", model=OrderOutcome
+        ),
         **documented(408, 409, 413, 415, 422, 502, 503),
     },
-    openapi_extra={"requestBody": examples.ORDER_BODY},
+    openapi_extra={"requestBody": _ORDER},
 )
 async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -> Response:
-    """Safe to repeat: an order is charged once, however often it is posted. One that has failed, was
-    cancelled or terminated runs again. Other content under the ID of an order that runs or is fulfilled is
-    refused."""
+    """Safe to repeat: an order is charged once, however often it is posted. An order that has failed, was
+    cancelled or was terminated runs again. Other content under the ID of an order that runs or is fulfilled
+    is refused."""
     submission = await services.orders.submit(order)
     outcome = await services.orders.outcome(order.order_id) if submission.how is How.FULFILLED else None
     location = f"/api/orders/{quote(order.order_id, safe='')}"
@@ -52,26 +62,21 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
 @router.get(
     "",
     summary="List orders",
-    responses={200: examples.answer("A page, newest first.", examples.ORDERS), **documented(422, 502, 503)},
+    responses={200: examples.answer("A page, newest first.", "orders"), **documented(422, 502, 503)},
 )
 async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     services: Given,
-    _caller: Viewer,
-    status: Annotated[OrderStatus | None, Query(description="Only those that stand so.")] = None,
+    status: Annotated[OrderStatus | None, Query(description="Only orders of this status.")] = None,
     batch: Annotated[
         str | None,
-        Query(
-            pattern=f"^{BATCH_NAME.pattern}$",
-            description="Only those that this batch started.",
-            examples=[examples.BATCH],
-        ),
+        Query(pattern=PATTERN, description="Only orders that this batch started.", examples=[examples.BATCH]),
     ] = None,
     opened_since: Moment = None,
     opened_before: Moment = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Rows[OrderSummary]:
-    """From the order book, where an order is once its payment has begun. A page may hold fewer rows than
+    """From the order book. An order is in it once its payment has begun. A page may hold fewer rows than
     `limit` although there are more: `next` tells."""
     page = await services.lists.orders(
         status,
@@ -87,8 +92,30 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
 @router.get(
     "/{order_id}",
     summary="Read an order",
-    responses={200: examples.answer("Where it stands.", examples.ORDER), **documented(404, 422, 502, 503)},
+    responses={200: examples.answer("Where it stands.", "order"), **documented(404, 422, 502, 503)},
 )
-async def read(order_id: OrderId, services: Given, _caller: Viewer) -> OrderDocument:
-    """With its timeline: from its workflow while Temporal has it, from the order book afterwards."""
+async def read(order_id: OrderId, services: Given) -> OrderDocument:
+    """With its timeline. Its workflow tells as long as Temporal has it. Afterwards the order book does."""
     return await read_order(services, order_id)
+
+
+@router.get(
+    "/{order_id}/events",
+    summary="Follow an order",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Server-sent events. `order` holds the order document, at first and whenever it "
+            "has changed. `closed` is the last one.",
+            "content": {MEDIA_TYPE: {"schema": EVENT, "example": examples.EXAMPLES["events"]}},
+        },
+        **documented(404, 422, 502, 503),
+    },
+)
+async def events(order_id: OrderId, services: Given, request: Request) -> StreamingResponse:
+    """Until the order is closed. Connect again after a break: the first event says how it stands."""
+    listeners: Listeners = request.app.state.listeners
+    listeners.check()
+    order = await services.orders.status(order_id)
+    pieces = await begun(listeners.order_events(services, order))
+    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})

@@ -19,15 +19,16 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("is beyond all time") from None
 
 
+PATTERN = f"^{BATCH_NAME.pattern}$"
+"""Of a batch's name."""
+
 OrderId = Annotated[
-    str, Path(pattern=f"^{ORDER_ID.pattern}$", description="Yours.", examples=[examples.ORDER_ID])
+    str, Path(pattern=f"^{ORDER_ID.pattern}$", description="The order's ID.", examples=[examples.ORDER_ID])
 ]
-BatchName = Annotated[
-    str, Path(pattern=f"^{BATCH_NAME.pattern}$", description="The batch's name.", examples=[examples.BATCH])
-]
+BatchName = Annotated[str, Path(pattern=PATTERN, description="The batch's name.", examples=[examples.BATCH])]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_LIMIT, description="Rows of a page, at most.")]
 Moment = Annotated[
     Annotated[AwareDatetime, AfterValidator(_in_utc)] | None,
-    Query(description="With a zone.", examples=["2026-11-25T08:00:00Z"]),
+    Query(description="A time with its zone.", examples=["2026-11-25T08:00:00Z"]),
 ]

@@ -1,1 +1,1 @@
-"""What is answered and drawn: documents of orders, batches, answers and events."""
+"""What the API answers and the pages draw: documents of orders, batches, answers and events."""

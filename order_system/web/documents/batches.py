@@ -1,11 +1,10 @@
-"""What the API answers about batches, and the pages draw."""
+"""What the API answers about batches, and what the pages draw."""
 
-from dataclasses import asdict
 from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
-from order_system.batches.files import ProblemKind
+from order_system.batches.files import RowProblem
 from order_system.batches.reports import Plan
 from order_system.domain.batch import ENDED, BatchProgress, BatchStatus
 from order_system.domain.order_file import FileFormat
@@ -17,13 +16,13 @@ class BatchAction(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     RETRY = "retry"
-    """What failed, was cancelled or terminated, from the same file."""
+    """Run again what failed, was cancelled or was terminated, from the same file."""
 
 
 class BatchDocument(BatchProgress):
     """How far a batch is: what `starter.py batch status --json` prints."""
 
-    link: str | None = Field(description="Into Temporal's Web UI.")
+    link: str | None = Field(description="Leads into Temporal's Web UI.")
     actions: tuple[BatchAction, ...] = Field(description="What may be done about it now.")
 
 
@@ -34,39 +33,29 @@ class BatchStarted(BaseModel):
     location: str
 
 
-class PlannedProblem(BaseModel):
-    first_line: int
-    last_line: int
-    rows: int
-    column: str | None
-    order_id: str | None
-    reason: str
-    kind: ProblemKind
-
-
 class PlanDocument(BaseModel):
     """What a run of the file would do."""
 
     name: str
     format: FileFormat
-    size: int = Field(description="Of the file, in bytes.")
+    size: int = Field(description="The file's size in bytes.")
     sha256: str
     rows: int
     orders: int
     by_status: dict[str, int] = Field(
-        description="Orders that are `new`, in `conflict`, or known as something."
+        description="How many orders are `new`, in `conflict`, or known with a status."
     )
-    conflicts: tuple[str, ...] = Field(description="IDs of the first that are in use for other content.")
+    conflicts: tuple[str, ...] = Field(description="The first IDs that are in use for other content.")
     invalid: int
     duplicates: int
-    problems: tuple[PlannedProblem, ...] = Field(description="The first ones, with line, column and reason.")
+    problems: tuple[RowProblem, ...] = Field(description="The first ones, with line, column and reason.")
 
 
 async def read_batch(services: Services, name: str) -> BatchDocument:
     """Raises UnknownBatch, NoWorkerAnswers."""
     progress = await services.batches.progress(name)
     return BatchDocument(
-        **{name: getattr(progress, name) for name in BatchProgress.model_fields},
+        **dict(progress),
         link=services.links.runs(progress.workflow_id),
         actions=actions_of(progress),
     )
@@ -93,5 +82,5 @@ def plan_document(name: str, plan: Plan) -> PlanDocument:
         conflicts=tuple(plan.conflicts),
         invalid=plan.problems,
         duplicates=plan.duplicates,
-        problems=tuple(PlannedProblem(**asdict(problem)) for problem in plan.examples),
+        problems=tuple(plan.examples),
     )

@@ -1,11 +1,12 @@
-"""What the API answers with, and the pages draw: the order document with all that belongs to it."""
+"""What the API answers about orders, and what the pages draw: the order document, and all that belongs to
+it."""
 
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
-from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
 from order_system.domain.steps import Step
 from order_system.orders.client import CancelAnswer
@@ -20,7 +21,7 @@ class Rows(BaseModel, Generic[Row]):
 
     rows: tuple[Row, ...]
     next: str | None = Field(
-        None, description="Hand it back as `cursor` for the page that follows; null at the end."
+        None, description="Send it as `cursor` for the page that follows. Null at the end."
     )
 
 
@@ -34,7 +35,7 @@ class OrderAction(StrEnum):
 
 
 class OrderLinks(BaseModel):
-    """Pages of Temporal's Web UI; null where Temporal has no run (any more)."""
+    """Pages of Temporal's Web UI. Null where Temporal has no run (any more)."""
 
     order: str | None
     relationships: str | None = Field(description="Parent and children as a tree.")
@@ -50,7 +51,7 @@ class OrderDocument(OrderProgress):
 
 
 class Submitted(BaseModel):
-    """The order was taken, or is under way already: it is started once, however often it is posted."""
+    """The order was taken, or is under way already. It is started once, however often it is posted."""
 
     order_id: str
     status: OrderStatus = OrderStatus.RUNNING
@@ -63,9 +64,6 @@ class Cancelled(BaseModel):
     order: OrderDocument
 
 
-Outcome = OrderOutcome
-
-
 async def read_order(services: Services, order_id: str) -> OrderDocument:
     """Raises UnknownOrder, ServerUnreachable."""
     return await document_of(services, await services.orders.status_or_record(order_id))
@@ -75,7 +73,7 @@ async def document_of(services: Services, order: OrderProgress) -> OrderDocument
     journal = await services.listing.journal(order.order_id, order.submission) if order.submission else {}
     links = services.links
     return OrderDocument(
-        **{name: getattr(order, name) for name in OrderProgress.model_fields},
+        **dict(order),
         timeline=timeline_of(order, journal),
         links=OrderLinks(
             order=links.run(order.workflow_id, order.run_id),
@@ -91,9 +89,8 @@ def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:
         return ()
     held = order.held_until is not None
     stuck = any(undo.status is UndoState.STUCK for undo in order.undos)
-    undoing = bool(order.undos)
     return (
-        *([] if undoing else [OrderAction.CANCEL]),
+        *([] if order.undos else [OrderAction.CANCEL]),
         *([OrderAction.RETRY, OrderAction.GIVE_UP] if held else []),
         *([OrderAction.RESOLVE] if stuck else []),
     )

@@ -1,1 +1,2 @@
-"""What every request passes: who may, how much, how slowly, and which headers the answer gets."""
+"""What every request passes: who may do what, how much it may send and how slowly, and the headers of the
+answer."""

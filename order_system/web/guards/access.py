@@ -1,4 +1,4 @@
-"""Who may. Everything is closed unless it is named in PUBLIC: a route that forgets to ask is closed, too.
+"""Who may do what. Everything is closed unless it is named in PUBLIC, also a route that forgets to ask.
 
 A viewer reads; whatever is not read takes an operator. Programs give their key as `Authorization: Bearer`;
 a browser gives it once and has a cookie from then on. Without keys everybody on this machine is an operator,
@@ -57,6 +57,10 @@ class Caller:
     def may_act(self) -> bool:
         return self.role is Role.OPERATOR
 
+    @property
+    def no_operator(self) -> str:
+        return f"{self.name} may look, and not act: that takes an operator's key"
+
 
 class Access:
     def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
@@ -87,9 +91,6 @@ class AccessGuard:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         request = HTTPConnection(scope)
         caller = self._access.caller(request)
         refusal = self._refusal(request, caller)
@@ -103,25 +104,24 @@ class AccessGuard:
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
         # Of the scope, as routes are found: a URL made up with the Host header may have another path.
-        path, method = str(request.scope["path"]), str(request.scope["method"])
+        path, acts = str(request.scope["path"]), request.scope["method"] not in SAFE_METHODS
         if self._access.is_open and not is_loopback(_host_named(request)):
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
         public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
         if caller is None and not public:
-            return _who_are_you(request)
-        acts = method not in SAFE_METHODS
+            return _who_are_you(request, path)
         if acts and not came_from_us(request, caller):
             return problem_response(403, "this request came from another site's page, or may have")
         if acts and not public and caller is not None and not caller.may_act:
-            return problem_response(403, f"{caller.name} may look, and not act: that takes an operator's key")
+            return problem_response(403, caller.no_operator)
         return None
 
 
-def _who_are_you(request: HTTPConnection) -> Response:
-    path, query = str(request.scope["path"]), request.scope["query_string"].decode("latin-1")
-    # A part of a page that renews itself must not be swapped for a login.
+def _who_are_you(request: HTTPConnection, path: str) -> Response:
+    query = request.scope["query_string"].decode("latin-1")
+    # The part of a page that is renewed must not be swapped for a login.
     if path.startswith("/api/") or "hx-request" in request.headers:
         return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
     wanted = f"{path}?{query}" if query else path
@@ -173,8 +173,8 @@ bearer = HTTPBearer(
 def viewer(
     request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
 ) -> Caller:
-    """Whoever it is; the guard has made sure that it is somebody. Raises HTTPException for a route that was
-    put where the guard lets everybody through."""
+    """Raises HTTPException if it is nobody: for a route that was put where the guard lets everybody
+    through."""
     caller: Caller | None = request.state.caller
     if caller is None:
         raise HTTPException(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
@@ -182,10 +182,9 @@ def viewer(
 
 
 def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
-    """Raises HTTPException. The guard refuses whatever acts; this is for what reads, and yet is not for
-    viewers."""
+    """Raises HTTPException. The guard refuses a viewer whatever acts; this is for what reads, too."""
     if not caller.may_act:
-        raise HTTPException(403, f"{caller.name} may look, and not act: that takes an operator's key")
+        raise HTTPException(403, caller.no_operator)
     return caller
 
 

@@ -1,31 +1,17 @@
-"""The pages: one module each. They work without JavaScript; with it, what is open renews itself."""
+"""The pages: one module for each. They work without JavaScript. With it, an open page is renewed every few
+seconds."""
 
 from fastapi import APIRouter
 
 from order_system.web.pages import attention, login, static, steps
-from order_system.web.pages.batches import batch
+from order_system.web.pages.batches import batch, upload
 from order_system.web.pages.batches import overview as batches
-from order_system.web.pages.batches import upload as batch_upload
-from order_system.web.pages.orders import answers as order_answers
-from order_system.web.pages.orders import new as new_order
-from order_system.web.pages.orders import order
+from order_system.web.pages.orders import answers, new, order
 from order_system.web.pages.orders import overview as orders
-from order_system.web.pages.problem_pages import ProblemPages
+from order_system.web.pages.problem import problem_page
 
-__all__ = ["ProblemPages", "router"]
+__all__ = ["problem_page", "router"]
 
 router = APIRouter(include_in_schema=False)
-for module in (
-    static,
-    login,
-    orders,
-    new_order,
-    order,
-    order_answers,
-    batches,
-    batch_upload,
-    batch,
-    attention,
-    steps,
-):
+for module in (static, login, orders, new, order, answers, batches, upload, batch, attention, steps):
     router.include_router(module.router)

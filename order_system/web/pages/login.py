@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from order_system.web.guards.access import Access
-from order_system.web.guards.sessions import clear_cookie, set_cookie
+from order_system.web.guards.sessions import COOKIE, clear_cookie, set_cookie
 from order_system.web.pages.visit import bare_page, redirect
 
 router = APIRouter()
@@ -41,7 +41,8 @@ async def take(
 
 
 @router.post("/logout")
-async def leave() -> Response:
+async def leave(request: Request) -> Response:
+    _access(request).sessions.close(request.cookies.get(COOKIE, ""))
     response = redirect("/login")
     clear_cookie(response)
     return response

@@ -1,5 +1,5 @@
-"""How long steps take and how they end, as figures and as histograms to draw, all of them on one scale: so
-that one sees which is the slow one. Pure."""
+"""How long steps take and how they end: as figures, and as histograms to draw. All of them are on one scale,
+so that one sees which step is the slow one."""
 
 import math
 from bisect import bisect_left
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from order_system.domain.durations import in_time
 from order_system.domain.steps import Step
 from order_system.orders.step_statistics import BOUNDS_MS, StepStatistics
-from order_system.web.pages.words import counted, share
+from order_system.web.pages.words import counted, round_time, share
 
 LEAST_CLASSES = 18
 """Of a scale: with fewer, a histogram would be a few broad blocks."""
@@ -127,7 +127,7 @@ class Scale:
 
     def _tick(self, place: int) -> Tick:
         """At the upper bound of a class."""
-        return Tick(round((place - self.first + 1) * self._width, 3), _round_time(BOUNDS_MS[place]))
+        return Tick(round((place - self.first + 1) * self._width, 3), round_time(BOUNDS_MS[place]))
 
 
 def _labelled(place: int) -> bool:
@@ -136,13 +136,9 @@ def _labelled(place: int) -> bool:
 
 def _class_words(place: int) -> str:
     if place == len(BOUNDS_MS):
-        return f"more than {_round_time(BOUNDS_MS[-1])}"
-    upper = _round_time(BOUNDS_MS[place])
-    return f"{_round_time(BOUNDS_MS[place - 1])} to {upper}" if place else f"up to {upper}"
-
-
-def _round_time(milliseconds: int) -> str:
-    return f"{milliseconds} ms" if milliseconds < 1_000 else f"{milliseconds / 1_000:g} s"
+        return f"more than {round_time(BOUNDS_MS[-1])}"
+    upper = round_time(BOUNDS_MS[place])
+    return f"{round_time(BOUNDS_MS[place - 1])} to {upper}" if place else f"up to {upper}"
 
 
 def _time(milliseconds: int | None) -> str:

@@ -7,9 +7,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from order_system.orders.step_statistics import report_steps
-from order_system.web.pages.orders.rows import address
 from order_system.web.pages.step_figures import figures_of
-from order_system.web.pages.visit import Visit
+from order_system.web.pages.visit import Visit, address
 
 router = APIRouter()
 HERE = "/steps"

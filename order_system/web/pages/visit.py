@@ -3,6 +3,7 @@
 Templates escape whatever they are given, always; nothing in here marks text as safe.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from fastapi import Depends, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from order_system.domain.durations import time_between
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words
@@ -20,19 +22,19 @@ from order_system.web.services import Given, Services
 
 SAID = {
     "submitted": "The order is submitted.",
-    "submitted-before": "This order was submitted before, with the same content; it is not started again.",
-    "cancel-asked": "The cancel is asked for. What comes of it shows here.",
+    "submitted-before": "This order was submitted before, with the same content. It is not started again.",
+    "cancel-asked": "The order is being cancelled. This page shows what comes of it.",
     "cancelled": "The order is cancelled.",
-    "cancel-too-late": "The cancel came too late: the parcel was with the carrier, the order is fulfilled.",
-    "cancel-first-failed": "The order was failing already; it is undone all the same.",
-    "cancel-closed": "There was nothing to cancel any more.",
-    "answered": "The answer is taken, and kept with the order.",
+    "cancel-too-late": "The cancel came too late. The parcel is with the carrier, so the order is fulfilled.",
+    "cancel-first-failed": "The order had failed before it could be cancelled. It is undone all the same.",
+    "cancel-closed": "The order was closed already. There was nothing to cancel.",
+    "answered": "Your answer is taken. It is kept with the order.",
     "batch-started": "The batch is started.",
-    "batch-running": "This batch is running already, with the same file; it is not started again.",
-    "batch-told": "The batch is told. What comes of it shows within a moment.",
+    "batch-running": "This batch is running already, with the same file. It is not started again.",
+    "batch-told": "The batch is told. This page shows in a moment what comes of it.",
 }
-"""What a page says first after something was done. Addresses carry the key: nobody else puts words into our
-mouth by a link."""
+"""What a page says first after something was done. An address carries only the key, so that no link from
+elsewhere puts words of its own on our pages."""
 
 
 def _environment() -> Environment:
@@ -43,8 +45,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for told in (words.in_words, words.iso, words.utc):
-        environment.filters[told.__name__] = told
+    filters = (words.in_words, words.plain, words.iso, words.utc, words.took, words.undo_words, time_between)
+    by_name: dict[str, Any] = {each.__name__: each for each in filters}
+    environment.filters.update(by_name)
     return environment
 
 
@@ -63,7 +66,7 @@ class _Visit:
 
     @property
     def here(self) -> str:
-        """This page's address, for its parts that renew themselves."""
+        """This page's address, for its parts that are renewed."""
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "said"]
         path = quote(str(self.request.scope["path"]))
         return f"{path}?{urlencode(kept)}" if kept else path
@@ -82,7 +85,8 @@ class _Visit:
             **_frame(self.services, self.caller),
             place=place,
             here=self.here,
-            pace=_seconds(policy.PAGE_RENEWED_SELDOM if calm else policy.PAGE_RENEWED),
+            now=self.now,
+            pace=f"{(policy.PAGE_RENEWED_SELDOM if calm else policy.PAGE_RENEWED).total_seconds():g}s",
             said=SAID.get(self.request.query_params.get("said", "")),
             waiting=await self.services.lists.waiting(),
             **context,
@@ -99,10 +103,15 @@ def redirect(address: str, said: str | None = None) -> RedirectResponse:
     return RedirectResponse(f"{address}?said={said}" if said else address, HTTPStatus.SEE_OTHER)
 
 
+def address(path: str, query: Mapping[str, str | None]) -> str:
+    told = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{told}" if told else path
+
+
 def bare_page(
     request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any
 ) -> HTMLResponse:
-    """For who has not said who they are, and for when something is wrong: asks nobody anything."""
+    """For people who have not signed in, and for when something is wrong: it asks neither server nor book."""
     services: Services = request.app.state.services
     caller: Caller | None = getattr(request.state, "caller", None)
     text = _TEMPLATES.get_template(template).render(
@@ -113,7 +122,3 @@ def bare_page(
 
 def _frame(services: Services, caller: Caller | None) -> dict[str, Any]:
     return {"visitor": caller, "ui_url": services.links.ui_url}
-
-
-def _seconds(span: Any) -> str:
-    return f"{span.total_seconds():g}s"

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from order_system.domain.durations import time_between
+from order_system.domain.listing import BatchOrder, OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoProgress, UndoState
 
@@ -12,9 +14,9 @@ def in_words(state: str) -> str:
     return state.replace("_", " ")
 
 
-def plain(reason: str) -> str:
+def plain(reason: str | None) -> str:
     """Without the name of the error, which is for programs: `ShippingRefused: the carrier does ...`."""
-    return _ERROR_NAME.sub("", reason)
+    return _ERROR_NAME.sub("", reason or "")
 
 
 _ERROR_NAME = re.compile(r"\A[A-Z][A-Za-z]+: (?=\S)")
@@ -32,6 +34,24 @@ def iso(moment: datetime) -> str:
 def utc(moment: datetime) -> str:
     """For who has no script that knows the viewer's zone."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def took(order: OrderSummary | BatchOrder, now: datetime) -> str:
+    """How long the order took, or has been under way; nothing of one that was not started."""
+    return time_between(order.opened_at, order.closed_at or now) if order.opened_at else ""
+
+
+def round_time(milliseconds: int) -> str:
+    """On a scale. Its times are round, so without the decimals and the zeros of `in_time`."""
+    parts: list[str] = []
+    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
+        number, milliseconds = divmod(milliseconds, length)
+        parts += [f"{number} {unit}"] if number else []
+    if milliseconds and (milliseconds >= 1_000 or parts):
+        parts.append(f"{milliseconds / 1_000:g} s")
+    elif milliseconds:
+        parts.append(f"{milliseconds} ms")
+    return " ".join(parts) or "0"
 
 
 def counted(number: int, what: str) -> str:

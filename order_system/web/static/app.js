@@ -33,13 +33,13 @@
     watching.observe(document.body, { childList: true, subtree: true, characterData: true });
   };
 
-  // --- parts that renew themselves ---------------------------------------------------------------
+  // --- the part of a page that is renewed --------------------------------------------------------
 
   // Why the page is not renewed, which its style shows; empty while it is.
   const stale = (why) => { document.body.dataset.stale = why; };
 
   document.addEventListener("htmx:before:request", (event) => {
-    if (document.hidden) event.preventDefault();
+    if (document.hidden || leaving) event.preventDefault();
   });
   document.addEventListener("htmx:response:error", (event) => {
     stale(event.detail.ctx.response.status === 401 ? "signed-out" : "unreached");
@@ -53,10 +53,16 @@
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) for (const part of live()) htmx.trigger(part, "every");
   });
-  // What is under way when the page is left is no failure.
-  window.addEventListener("pagehide", () => {
+  // What is under way when the page is left is no failure. Sending a form leaves it, too: who signs out need not
+  // be told so by the page that they leave.
+  let leaving = false;
+  const leave = () => {
+    leaving = true;
     for (const part of live()) htmx.trigger(part, "htmx:abort");
-  });
+  };
+  window.addEventListener("pagehide", leave);
+  document.addEventListener("submit", leave);
+  window.addEventListener("pageshow", () => { leaving = false; });
 
   // --- forms -------------------------------------------------------------------------------------
 

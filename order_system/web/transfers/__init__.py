@@ -1,1 +1,1 @@
-"""Files in and out: uploads, their plans, downloads."""
+"""Files that come in and go out: uploads, their plans, and downloads."""

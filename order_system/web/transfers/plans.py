@@ -23,7 +23,7 @@ class Reading:
 
 
 async def inspected(services: Services, path: Path, name: str, reading: Reading) -> FileRef:
-    """Raises FileRefused, InvalidMapping. Where we keep the file is nobody's business."""
+    """Raises FileRefused, InvalidMapping. Where we keep the file is not told."""
     refusal: str
     try:
         return await services.files.inspect(

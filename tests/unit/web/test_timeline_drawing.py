@@ -34,7 +34,10 @@ def test_bars_stand_where_their_time_is_in_percent_of_the_whole() -> None:
 
 def test_what_goes_on_reaches_to_now() -> None:
     drawing = picture([span(0, 2), span(2, None)], now=8)
-    assert [(lane.x, lane.width, lane.open) for lane in drawing.lanes] == [(0, 25, False), (25, 75, True)]
+    assert [(lane.x, lane.width, lane.span.ended is None) for lane in drawing.lanes] == [
+        (0, 25, False),
+        (25, 75, True),
+    ]
 
 
 def test_the_servers_clock_may_be_ahead_of_ours() -> None:

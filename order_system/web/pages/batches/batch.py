@@ -1,36 +1,25 @@
 """`/batches/{name}`: one batch, its orders, and what may be done about it."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from order_system.domain.batch import ENDED, BatchCounts
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchOrder, LineStatus, Page
-from order_system.web.api.batch_actions import only_running
-from order_system.web.documents.batches import BatchAction, BatchDocument, read_batch
-from order_system.web.guards.access import Operator
+from order_system.web.api.batch_actions import Steering, steer
+from order_system.web.documents.batches import BatchDocument, read_batch
+from order_system.web.guards.access import operator
 from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
-from order_system.web.pages.orders.rows import address, chips, row_of_batch
-from order_system.web.pages.visit import Visit, redirect
+from order_system.web.pages.chips import chips
+from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.pages.words import counted
 from order_system.web.services import Given, Services
 
 router = APIRouter(prefix="/batches/{name}")
-
-
-@dataclass(frozen=True)
-class May:
-    """What may be done about a batch as it stands."""
-
-    pause: bool
-    resume: bool
-    cancel: bool
-    retry: bool
 
 
 @router.get("")
@@ -50,7 +39,6 @@ async def show(
         place="/batches",
         calm=progress.status in ENDED,
         batch=progress,
-        link=progress.link,
         parts=parts_of(progress),
         headline=headline(progress),
         pace_words=pace_words(progress),
@@ -58,12 +46,11 @@ async def show(
         chips=list(
             chips(_numbers(progress.counts), progress.counts.valid, path=here, kept={}, chosen=status or "")
         ),
-        rows=[row_of_batch(order, visit.now) for order in page.rows],
+        rows=page.rows,
         chosen_status=status,
         older=address(here, {"status": status, "cursor": page.next}) if page.next else None,
         newest=address(here, {"status": status}) if cursor else None,
         facts=await _facts(services, progress),
-        may=_may(progress),
     )
 
 
@@ -78,16 +65,6 @@ def _numbers(counts: BatchCounts) -> dict[LineStatus, int]:
         LineStatus.CONFLICT: counts.conflicting,
         LineStatus.NOT_STARTED: counts.not_started,
     }
-
-
-def _may(progress: BatchDocument) -> May:
-    actions, counts = progress.actions, progress.counts
-    return May(
-        pause=BatchAction.PAUSE in actions,
-        resume=BatchAction.RESUME in actions,
-        cancel=BatchAction.CANCEL in actions,
-        retry=BatchAction.RETRY in actions and bool(counts.failed or counts.cancelled),
-    )
 
 
 async def _facts(services: Services, progress: BatchDocument) -> list[tuple[str, Any]]:
@@ -120,35 +97,17 @@ async def _orders(
 # --- what may be done -----------------------------------------------------------------------------
 
 
-@router.post("/pause")
-async def pause(name: str, services: Given, _caller: Operator) -> Response:
-    async with only_running(services, name):
-        await services.batches.pause(name)
-    return _back(name)
-
-
-@router.post("/resume")
-async def resume(name: str, services: Given, _caller: Operator) -> Response:
-    async with only_running(services, name):
-        await services.batches.resume(name)
-    return _back(name)
-
-
-@router.post("/cancel")
-async def cancel(
-    name: str, services: Given, _caller: Operator, orders_too: Annotated[str, Form()] = ""
-) -> Response:
-    async with only_running(services, name):
-        await services.batches.cancel(name, orders_too=bool(orders_too))
-    return _back(name)
-
-
-@router.post("/retry")
-async def retry(name: str, services: Given, _caller: Operator) -> Response:
+@router.post("/retry", dependencies=[Depends(operator)])
+async def retry(name: str, services: Given) -> Response:
     """What failed, was cancelled or was terminated. Raises UnknownBatch, OrderConflict."""
     started = await services.batches.retry(name)
-    return _back(name, "batch-started" if started else "batch-running")
+    return redirect(f"/batches/{name}", "batch-started" if started else "batch-running")
 
 
-def _back(name: str, said: str = "batch-told") -> Response:
-    return redirect(f"/batches/{name}", said)
+@router.post("/{how}", dependencies=[Depends(operator)])
+async def act(
+    name: str, how: Steering, services: Given, orders_too: Annotated[bool, Form()] = False
+) -> Response:
+    """Raises as `steer`."""
+    await steer(services, name, how, orders_too=orders_too)
+    return redirect(f"/batches/{name}", "batch-told")

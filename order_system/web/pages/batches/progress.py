@@ -9,7 +9,7 @@ from order_system.web.pages.words import counted, in_words
 
 _PARTS = ("fulfilled", "skipped", "failed", "cancelled", "needing_attention", "conflicting", "running")
 """In the order in which they stand in the bar; what is left of it has not been started."""
-_NAMES = {"needing_attention": "need attention", "conflicting": "in conflict", "skipped": "skipped"}
+_NAMES = {"needing_attention": "need attention", "conflicting": "in conflict"}
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,13 @@ class Part:
     title: str
 
 
+def expected(progress: BatchProgress) -> int:
+    """Orders: an estimate until all of the file has been read."""
+    return max(progress.orders_expected, progress.counts.valid)
+
+
 def parts_of(progress: BatchProgress) -> list[Part]:
-    whole = max(1, progress.orders_expected, progress.counts.valid)
+    whole = max(1, expected(progress))
     parts: list[Part] = []
     x = 0.0
     for name in _PARTS:
@@ -36,9 +41,8 @@ def parts_of(progress: BatchProgress) -> list[Part]:
 
 
 def headline(progress: BatchProgress) -> str:
-    done, expected = progress.counts.ended, max(progress.orders_expected, progress.counts.valid)
     about = "" if progress.counts.bytes_read >= progress.bytes_total or progress.status in ENDED else "about "
-    return f"{done:,} of {about}{counted(expected, 'order')} done"
+    return f"{progress.counts.ended:,} of {about}{counted(expected(progress), 'order')} done"
 
 
 def pace_words(progress: BatchProgress) -> str:
@@ -60,4 +64,4 @@ def _rows(counts: BatchCounts) -> Iterator[str]:
     if counts.rows_rejected:
         yield f"{counted(counts.rows_rejected, 'row')} rejected"
     if counts.rows_duplicate:
-        yield f"{counted(counts.rows_duplicate, 'row')} there twice"
+        yield counted(counts.rows_duplicate, "duplicate row")

@@ -18,8 +18,7 @@ from order_system.domain.order_file import FileFormat
 from order_system.web import policy
 from order_system.web.guards.access import Operator
 from order_system.web.pages.batches.plan import plan_context
-from order_system.web.pages.orders.rows import address
-from order_system.web.pages.visit import Visit, redirect
+from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Services
 from order_system.web.transfers.plans import Reading, inspected, planned, started
 from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads

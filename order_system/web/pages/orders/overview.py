@@ -1,18 +1,18 @@
 """`/`: the orders, newest first, with counts by status and filters."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from order_system.batches.names import BATCH_NAME
 from order_system.domain.ids import is_order_id
 from order_system.domain.listing import OrderSummary, Page
 from order_system.domain.messages import OrderStatus
-from order_system.web.pages.orders.rows import address, chips, row_of
-from order_system.web.pages.visit import Visit
+from order_system.web.pages.chips import chips
+from order_system.web.pages.visit import Visit, address
 from order_system.web.services import Services
 
 router = APIRouter()
@@ -25,14 +25,16 @@ SPANS = {
 }
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(BaseModel):
     """What somebody wants to see. None of it is more than a value that rows are compared with."""
 
-    status: OrderStatus | None
-    find: str
-    batch: str
-    since: str
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    status: OrderStatus | None = None
+    find: str = Field("", max_length=200)
+    batch: str = Field("", max_length=200)
+    since: str = Field("", max_length=20)
+    cursor: str | None = Field(None, max_length=500)
 
     @property
     def besides_status(self) -> dict[str, str]:
@@ -54,35 +56,25 @@ class Chosen:
 
 
 @router.get(HERE)
-async def list_orders(
-    *,
-    visit: Visit,
-    status: Annotated[OrderStatus | None, Query()] = None,
-    find: Annotated[str, Query(max_length=200)] = "",
-    batch: Annotated[str, Query(max_length=200)] = "",
-    since: Annotated[str, Query(max_length=20)] = "",
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-) -> Response:
-    chosen = Chosen(status, find.strip(), batch.strip(), since)
+async def list_orders(visit: Visit, chosen: Annotated[Chosen, Query()]) -> Response:
     counts = await visit.services.lists.counts()
-    page = await _found(visit.services, chosen, cursor, visit.now)
-    kept, now_chosen = chosen.besides_status, chosen.status or ""
-    ours = {"status": now_chosen, **kept}
+    page = await _found(visit.services, chosen, visit.now)
+    kept, status = chosen.besides_status, chosen.status or ""
+    ours = {"status": status, **kept}
     return await visit.page(
         "orders.html",
         place=HERE,
-        chips=list(chips(counts, sum(counts.values()), path=HERE, kept=kept, chosen=now_chosen)),
-        rows=[row_of(order, visit.now) for order in page.rows],
+        chips=list(chips(counts, sum(counts.values()), path=HERE, kept=kept, chosen=status)),
+        rows=page.rows,
         chosen=chosen,
         filtered=chosen.any,
         spans=[(value, words) for value, (words, _) in SPANS.items()],
         older=address(HERE, {**ours, "cursor": page.next}) if page.next else None,
-        newest=address(HERE, ours) if cursor else None,
-        of_batch=False,
+        newest=address(HERE, ours) if chosen.cursor else None,
     )
 
 
-async def _found(services: Services, chosen: Chosen, cursor: str | None, now: datetime) -> Page[OrderSummary]:
+async def _found(services: Services, chosen: Chosen, now: datetime) -> Page[OrderSummary]:
     """Raises InvalidCursor."""
     if not chosen.possible:
         return Page((), None)
@@ -91,5 +83,5 @@ async def _found(services: Services, chosen: Chosen, cursor: str | None, now: da
         id_prefix=chosen.find or None,
         batch=chosen.batch or None,
         opened_since=chosen.since_when(now),
-        cursor=cursor,
+        cursor=chosen.cursor,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from order_system.domain.durations import in_time, milliseconds_between
+from order_system.web.pages.words import round_time
 
 AXIS_HEIGHT = 22
 LANE_HEIGHT = 34
@@ -46,9 +47,8 @@ class Span:
 
 @dataclass(frozen=True)
 class Lane:
-    name: str
+    span: Span
     words: str
-    look: str
     title: str
     """For a look at it in detail: from when to when."""
     top: int
@@ -58,7 +58,6 @@ class Lane:
     anchor: str
     """Of SVG's text-anchor."""
     marks: tuple[tuple[float, str], ...]
-    open: bool
 
 
 @dataclass(frozen=True)
@@ -111,29 +110,27 @@ class _Scale:
         began, ended = self.x(span.began), self.x(span.ended or now)
         turned = began > LABELS_TURN_AT
         return Lane(
-            name=span.name,
+            span=span,
             words=_told(span, now),
-            look=span.look,
             title=f"{span.name}: {_clock(span.began)} to {_clock(span.ended) if span.ended else 'now'} UTC",
             top=AXIS_HEIGHT + LANE_HEIGHT * place,
             x=began,
             width=round(max(0.0, ended - began), 3),
             label_x=max(began, ended) if turned else began,
             anchor="end" if turned else "start",
-            marks=tuple(self._marks(span)) if ended - began >= MARKED_FROM else (),
-            open=span.ended is None,
+            marks=tuple(
+                (self.x(mark.at), f"{mark.words}: {_clock(mark.at)} UTC")
+                for mark in span.marks
+                if ended - began >= MARKED_FROM
+            ),
         )
-
-    def _marks(self, span: Span) -> Iterator[tuple[float, str]]:
-        for mark in span.marks:
-            yield self.x(mark.at), f"{mark.words}: {_clock(mark.at)} UTC"
 
     def ticks(self) -> Iterator[Tick]:
         step = tick_step(self.whole)
         for at in range(0, self.whole + 1, step):
             x = round(100 * at / self.whole, 3)
             anchor = "start" if at == 0 else "end" if x > 95 else "middle"
-            yield Tick(x, _tick_words(at), anchor)
+            yield Tick(x, round_time(at), anchor)
 
 
 _STEPS = (
@@ -151,19 +148,6 @@ def tick_step(whole: int) -> int:
         if whole / step <= MOST_TICKS:
             return step
     return _DAY * math.ceil(whole / _DAY / MOST_TICKS)
-
-
-def _tick_words(milliseconds: int) -> str:
-    """Round times, so without the decimals and the zeros of `in_time`."""
-    parts: list[str] = []
-    for unit, length in (("d", _DAY), ("h", 3_600_000), ("m", 60_000)):
-        number, milliseconds = divmod(milliseconds, length)
-        parts += [f"{number} {unit}"] if number else []
-    if milliseconds and (milliseconds >= 1_000 or parts):
-        parts.append(f"{milliseconds / 1_000:g} s")
-    elif milliseconds:
-        parts.append(f"{milliseconds} ms")
-    return " ".join(parts) or "0"
 
 
 def _told(span: Span, now: datetime) -> str:

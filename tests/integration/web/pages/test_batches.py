@@ -2,15 +2,11 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlsplit
 
-import pytest
 from httpx import AsyncClient, Response
-from temporalio.client import Client
 
-from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import HEADER, Row, row
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.seen_pages import SeenPage, seen
@@ -18,17 +14,6 @@ from tests.fixtures.web.web import AS_VIEWER, WebShop
 
 WAIT_SECONDS = 30
 # Orders and batches have names of their own in here, since tests share a server.
-
-
-@pytest.fixture
-def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
-    return WebShop(sqlite_database, client, tmp_path)
-
-
-@pytest.fixture
-async def operator(shop: WebShop) -> AsyncIterator[AsyncClient]:
-    async with shop.browsing() as browser:
-        yield browser
 
 
 def text_of(rows: Iterable[Row]) -> str:
@@ -61,10 +46,6 @@ async def ended(browser: AsyncClient, name: str) -> SeenPage:
     return page
 
 
-def left_behind(shop: WebShop) -> list[Path]:
-    return [path for path in shop.settings.uploads.rglob("*") if path.is_file()]
-
-
 async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     shop: WebShop, operator: AsyncClient
 ) -> None:
@@ -86,7 +67,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
         retried = await ended(operator, "pages-run")
 
     assert plan.flaws == page.flaws == batches.flaws == failed.flaws == []
-    assert "It holds 3 orders on 5 rows." in plan.text
+    assert "The file holds 3 orders on 5 rows." in plan.text
     assert "new 3 start them" in plan.text
     assert "quantity: must be between 1 and 10,000" in plan.text
     assert "duplicate 1" in plan.text
@@ -97,7 +78,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "3 of 3 orders done" in page.text
     assert "2 fulfilled" in page.text
     assert "1 failed" in page.text
-    assert "1 row rejected; 1 row there twice" in page.text
+    assert "1 row rejected; 1 duplicate row" in page.text
     assert "/batches/pages-run/retry" in page.sends
     assert {"/api/batches/pages-run/outcome.csv", "/api/batches/pages-run/rejects.csv"} <= set(page.links)
     shown_orders = {link for link in failed.links if link.startswith("/orders/")}
@@ -154,27 +135,25 @@ async def test_the_same_file_under_a_running_name_is_found_and_another_is_refuse
     assert "batch pages-same is running with another file: choose another name" in seen(refused).text
 
 
-@pytest.mark.parametrize(
-    ("text", "form", "words"),
-    [
+async def test_what_cannot_be_read_as_orders_is_refused_on_the_form_and_not_kept(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    forms: list[tuple[str, dict[str, str], str]] = [
         ("order_id,currency\n1,USD\n", {}, "the column customer_name is missing"),
         ("", {}, "empty"),
         ("\x00\x01", {}, "not"),
         (text_of([row("B-1")]), {"name": "../../etc/passwd"}, "is no name for a batch"),
         (text_of([row("B-1")]), {"mapping": "nonsense"}, "--map"),
         (text_of([row("B-1")]), {"encoding": "ebcdic"}, "encoding"),
-    ],
-)
-async def test_what_cannot_be_read_as_orders_is_refused_on_the_form_and_not_kept(
-    shop: WebShop, operator: AsyncClient, text: str, form: dict[str, str], words: str
-) -> None:
-    answer = await uploaded(operator, text, **form)
-    page = seen(answer)
-    assert answer.status_code == 422
-    assert "The file was not taken" in page.text
-    assert words in page.text
-    assert str(shop.settings.uploads) not in answer.text
-    assert left_behind(shop) == []
+    ]
+    for text, form, words in forms:
+        answer = await uploaded(operator, text, **form)
+        page = seen(answer)
+        assert (answer.status_code, form) == (422, form)
+        assert "The file was not taken" in page.text
+        assert words in page.text
+        assert str(shop.settings.uploads) not in answer.text
+        assert shop.uploaded() == []
 
 
 async def test_a_file_name_leads_nowhere_and_names_the_batch_only(
@@ -183,7 +162,7 @@ async def test_a_file_name_leads_nowhere_and_names_the_batch_only(
     for file_name in ("../../monday.csv", "..\\..\\monday.csv", "/etc/monday.csv"):
         answer = await uploaded(operator, text_of([row("B-1")]), file_name)
         assert dict(parse_qsl(urlsplit(answer.headers["location"]).query))["name"] == "monday"
-    assert len(left_behind(shop)) == 1
+    assert len(shop.uploaded()) == 1
 
 
 async def test_a_plan_of_a_file_that_was_never_uploaded_is_refused(

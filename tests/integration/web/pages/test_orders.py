@@ -1,27 +1,21 @@
 """The pages over a real book, server and worker: what they show, and what their forms do."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from httpx import AsyncClient
-from temporalio.client import Client
 from temporalio.common import RetryPolicy
 
 from order_system.domain import policy
 from order_system.domain.errors import OutOfStock, ShippingRefused
 from order_system.domain.order import Order
-from order_system.infra.database import Database
 from order_system.intake.form import order_document
 from order_system.web import policy as web_policy
 from tests.fixtures.shops.shop import an_order
-from tests.fixtures.steering.waiting import eventually
-from tests.fixtures.web.seen_pages import SeenPage, seen
-from tests.fixtures.web.web import AS_OPERATOR, AS_VIEWER, UI_URL, WebShop
+from tests.fixtures.web.seen_pages import seen, shows
+from tests.fixtures.web.web import UI_URL, WebShop
 
-WAIT_SECONDS = 20
 HOUR = timedelta(hours=1)
 STEPS = ("payment", "inventory", "shipping", "notification")
 PLACES = ("/", "/batches", "/attention", "/steps")
@@ -29,36 +23,6 @@ PLACES = ("/", "/batches", "/attention", "/steps")
 
 def refused_parcel() -> ShippingRefused:
     return ShippingRefused("the carrier does not take the parcel")
-
-
-@pytest.fixture
-def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
-    return WebShop(sqlite_database, client, tmp_path)
-
-
-@pytest.fixture
-async def operator(shop: WebShop) -> AsyncIterator[AsyncClient]:
-    async with shop.browsing(AS_OPERATOR) as browser:
-        yield browser
-
-
-@pytest.fixture
-async def viewer(shop: WebShop) -> AsyncIterator[AsyncClient]:
-    async with shop.browsing(AS_VIEWER) as browser:
-        yield browser
-
-
-async def shown(browser: AsyncClient, address: str, words: str) -> SeenPage:
-    """The page, once it says so."""
-    page = seen(await browser.get(address))
-
-    async def says_so() -> bool:
-        nonlocal page
-        page = seen(await browser.get(address))
-        return words in page.text
-
-    await eventually(says_so, WAIT_SECONDS, f"{address} to say {words!r}")
-    return page
 
 
 async def submitted(browser: AsyncClient, order: Order) -> str:
@@ -95,7 +59,7 @@ async def test_a_fulfilled_order_shows_its_children_its_timeline_and_the_way_int
     order = an_order()
     async with shop.open():
         address = await submitted(operator, order)
-        page = await shown(operator, address, "order fulfilled")
+        page = await shows(operator, address, "order fulfilled")
         orders = seen(await operator.get("/"))
 
     for step in STEPS:
@@ -117,7 +81,7 @@ async def test_a_refused_parcel_shows_the_reason_in_words_and_every_undo(
     shop.stage.fail("before dispatch", refused_parcel)
     async with shop.open():
         address = await submitted(operator, an_order())
-        page = await shown(operator, address, "It failed at shipping")
+        page = await shows(operator, address, "The order failed at shipping")
 
     assert "The carrier does not take the parcel. Everything that was done has been undone." in page.text
     for words in ("label voided", "stock released", "refunded 1059.97 USD"):
@@ -130,8 +94,8 @@ async def test_a_refused_parcel_shows_the_reason_in_words_and_every_undo(
 async def test_orders_are_filtered_by_status_id_batch_and_time(shop: WebShop, operator: AsyncClient) -> None:
     good, bad = an_order("PAGE-GOOD-1"), an_order("PAGE-BAD-1", payment_method="pm_card_declined")
     async with shop.open():
-        await shown(operator, await submitted(operator, good), "order fulfilled")
-        await shown(operator, await submitted(operator, bad), "It failed at payment")
+        await shows(operator, await submitted(operator, good), "order fulfilled")
+        await shows(operator, await submitted(operator, bad), "The order failed at payment")
 
     async def listed(**query: str) -> set[str]:
         page = seen(await operator.get("/", params=query))
@@ -157,7 +121,7 @@ async def test_a_page_renews_itself_often_while_something_is_under_way_and_seldo
         await held.reached()
         under_way = (await operator.get(address)).text
         held.let_go()
-        await shown(operator, address, "order fulfilled")
+        await shows(operator, address, "order fulfilled")
         after = (await operator.get(f"{address}?said=submitted")).text
 
     assert f'hx-trigger="every {web_policy.PAGE_RENEWED.total_seconds():g}s"' in under_way
@@ -172,15 +136,15 @@ async def test_a_held_order_is_retried_with_a_note_and_goes_on(shop: WebShop, op
     shop.stage.fail("before dispatch", refused_parcel, times=1)
     async with shop.open():
         address = await submitted(operator, an_order(hold_on_failure=HOUR))
-        held = await shown(operator, address, "Held at shipping: it waits for a person")
-        desk = await shown(operator, "/attention", "held at shipping")
+        held = await shows(operator, address, "Held at shipping: the order waits for a person")
+        desk = await shows(operator, "/attention", "held at shipping")
         answer = await operator.post(f"{address}/retry", data={"note": "the carrier is back"})
-        page = await shown(operator, address, "order fulfilled")
+        page = await shows(operator, address, "order fulfilled")
 
     assert held.flaws == desk.flaws == page.flaws == []
     assert {f"{address}/retry", f"{address}/give-up", f"{address}/cancel"} == set(held.sends)
     assert {f"{address}/retry", f"{address}/give-up"} == set(desk.sends)
-    assert "then it is undone" in held.text
+    assert "then the order is undone" in held.text
     assert (answer.status_code, answer.headers["location"]) == (303, f"{address}?said=answered")
     assert "retry step shipping, by ada: the carrier is back" in page.text
 
@@ -190,9 +154,9 @@ async def test_a_held_order_is_given_up_and_undone(shop: WebShop, operator: Asyn
     shop.stage.fail("before reserve", lambda: OutOfStock("none left"))
     async with shop.open():
         address = await submitted(operator, order)
-        await shown(operator, address, "it waits for a person")
+        await shows(operator, address, "the order waits for a person")
         await operator.post(f"{address}/give-up")
-        await shown(operator, address, "It failed at inventory")
+        await shows(operator, address, "The order failed at inventory")
         (await shop.accounts(order)).assert_undone()
 
 
@@ -201,7 +165,7 @@ async def test_an_order_is_cancelled_and_the_page_says_so(shop: WebShop, operato
     shop.stage.fail("before dispatch", refused_parcel)
     async with shop.open():
         address = await submitted(operator, order)
-        held = await shown(operator, address, "it waits for a person")
+        held = await shows(operator, address, "the order waits for a person")
         answer = await operator.post(f"{address}/cancel")
         page = seen(await operator.get(answer.headers["location"]))
         later = await operator.post(f"{address}/cancel")
@@ -209,7 +173,7 @@ async def test_an_order_is_cancelled_and_the_page_says_so(shop: WebShop, operato
     assert f"{address}/cancel" in held.sends
     assert answer.headers["location"] == f"{address}?said=cancelled"
     assert "The order is cancelled." in page.text
-    assert "It was cancelled" in page.text
+    assert "The order was cancelled" in page.text
     assert later.headers["location"] == f"{address}?said=cancel-closed"
 
 
@@ -222,14 +186,14 @@ async def test_a_stuck_undo_is_handled_by_hand(
     shop.stage.unreachable("refund")
     async with shop.open():
         address = await submitted(operator, an_order())
-        page = await shown(operator, address, "The undo of payment is stuck")
-        desk = await shown(operator, "/attention", "undo of payment is stuck")
+        page = await shows(operator, address, "The undo of payment is stuck")
+        desk = await shows(operator, "/attention", "undo of payment is stuck")
         bare = await operator.post(f"{address}/resolve", data={"step": "payment", "remedy": "handled"})
         answer = await operator.post(
             f"{address}/resolve",
             data={"step": "payment", "remedy": "handled", "note": "refunded, ticket 123"},
         )
-        after = await shown(operator, address, "handled by ada: refunded, ticket 123")
+        after = await shows(operator, address, "handled by ada: refunded, ticket 123")
 
     assert page.flaws == desk.flaws == []
     assert page.sends.count(f"{address}/resolve") == 2  # retry it now, or: it was handled
@@ -245,7 +209,7 @@ async def test_what_does_not_fit_how_things_stand_is_told_on_a_page(
 ) -> None:
     async with shop.open():
         address = await submitted(operator, an_order())
-        await shown(operator, address, "order fulfilled")
+        await shows(operator, address, "order fulfilled")
         refused = await operator.post(f"{address}/retry")
     unknown = await operator.get("/orders/NO-SUCH-ORDER")
 

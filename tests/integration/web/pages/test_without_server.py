@@ -1,42 +1,24 @@
 """The pages where no Temporal server answers: lists come from the book, all else says what is missing."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from httpx import AsyncClient
 
 from order_system.domain.book import SubmissionStatus
-from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
-from order_system.infra.temporal.connection import connect
-from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.fixtures.databases.filled_book import fill, fill_batch, submission
 from tests.fixtures.web.seen_pages import seen
-from tests.fixtures.web.web import WebShop
 
 
-@pytest.fixture
-async def browser(
-    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[AsyncClient]:
-    for module, bound in ((infra_policy, "RPC"), (infra_policy, "WAITING_ASKED")):
-        monkeypatch.setattr(module, bound, timedelta(milliseconds=300))
-    async with EmbeddedServer(tmp_path / "server", port=0, ui_port=0, headless=True) as server:
-        forsaken = await connect(server.address)
-    async with WebShop(sqlite_database, forsaken, tmp_path).browsing() as opened:
-        yield opened
-
-
-async def test_lists_are_shown_as_the_book_has_them(browser: AsyncClient, sqlite_database: Database) -> None:
+async def test_lists_are_shown_as_the_book_has_them(
+    without_server: AsyncClient, sqlite_database: Database
+) -> None:
     await fill(
         sqlite_database, [submission("A-1"), submission("B-1", SubmissionStatus.FAILED, batch="monday")]
     )
     await fill_batch(sqlite_database, "monday", [("B-1", None)])
-    orders, batches = seen(await browser.get("/")), seen(await browser.get("/batches"))
-    steps = await browser.get("/steps?since=day")
+    orders, batches = seen(await without_server.get("/")), seen(await without_server.get("/batches"))
+    steps = await without_server.get("/steps?since=day")
 
     assert {"/orders/A-1", "/orders/B-1"} <= set(orders.links)
     assert "payment: no" in orders.text
@@ -44,23 +26,23 @@ async def test_lists_are_shown_as_the_book_has_them(browser: AsyncClient, sqlite
     assert steps.status_code == 200
 
 
-async def test_what_needs_the_server_says_that_it_does_not_answer(browser: AsyncClient) -> None:
+async def test_what_needs_the_server_says_that_it_does_not_answer(without_server: AsyncClient) -> None:
     needy = ("/orders/A-1", "/batches/monday", "/attention")
-    for answer in await asyncio.gather(*map(browser.get, needy)):
+    for answer in await asyncio.gather(*map(without_server.get, needy)):
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         assert "the Temporal server does not answer" in seen(answer).text
 
 
 async def test_many_orders_are_read_a_page_at_a_time_with_the_filters_kept(
-    browser: AsyncClient, sqlite_database: Database
+    without_server: AsyncClient, sqlite_database: Database
 ) -> None:
     await fill(sqlite_database, [submission(f"N-{number:03}", after=number) for number in range(120)])
     await fill(sqlite_database, [submission(f"OTHER-{number}", after=number) for number in range(5)])
     address: str | None = "/?find=n-&status=fulfilled"
     found: list[str] = []
     while address is not None:
-        page = seen(await browser.get(address))
+        page = seen(await without_server.get(address))
         found += [words for link, words in page.links.items() if link.startswith("/orders/N-")]
         address = next((link for link, words in page.links.items() if words == "Older"), None)
         assert not any(link.startswith("/orders/OTHER") for link in page.links)

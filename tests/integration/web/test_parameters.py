@@ -1,0 +1,47 @@
+"""Parameters of requests: they take what they name, and nothing else."""
+
+from httpx import AsyncClient
+
+
+async def test_pages_have_a_size(operator: AsyncClient) -> None:
+    for limit in ("0", "201", "-1", "1e9", "x"):
+        for path in ("/api/orders", "/api/batches", "/api/batches/x/orders"):
+            refused = await operator.get(path, params={"limit": limit})
+            assert (refused.status_code, path, limit) == (422, path, limit)
+            assert [each["field"] for each in refused.json()["errors"]] == ["limit"]
+
+
+async def test_filters_take_what_they_name_and_nothing_else(operator: AsyncClient) -> None:
+    for name, value, field in (
+        ("status", "x' OR WorkflowId!='", "status"),
+        ("status", "open", "status"),
+        ("batch", "x' OR WorkflowId!='", "batch"),
+        ("batch", "monday' --", "batch"),
+        ("opened_since", "yesterday", "opened_since"),
+        ("opened_since", "2026-11-25T08:00:00", "opened_since"),
+        ("opened_before", "1' OR '1'='1", "opened_before"),
+        ("opened_before", "0001-01-01T00:00:00+23:59", "opened_before"),
+        ("cursor", "x' OR WorkflowId!='", ""),
+        ("cursor", "c" * 501, "cursor"),
+        ("stauts", "failed", "stauts"),
+        ("status[]", "failed", '"status[]"'),
+    ):
+        refused = await operator.get("/api/orders", params={name: value})
+        assert (refused.status_code, name, value) == (422, name, value)
+        assert "WorkflowId" not in refused.text
+        assert [each["field"] for each in refused.json()["errors"]] == [field]
+    status = await operator.get("/api/batches/x/orders", params={"status": "x' OR WorkflowId!='"})
+    assert status.status_code == 422
+
+
+async def test_a_misspelt_filter_is_told_with_those_that_there_are(operator: AsyncClient) -> None:
+    misspelt = await operator.get("/api/orders?stauts=failed")
+    twice = await operator.get("/api/orders?status=failed&status=fulfilled")
+    none = await operator.post("/api/orders/A-1/cancel?force=true")
+
+    (mistake,) = misspelt.json()["errors"]
+    assert mistake["message"].startswith(
+        "is no parameter of this request; there are status, batch, opened_since"
+    )
+    assert twice.json()["errors"] == [{"field": "status", "message": "is given more than once"}]
+    assert none.json()["errors"][0]["message"].endswith("it takes none")
