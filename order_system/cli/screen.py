@@ -48,6 +48,11 @@ class Screen:
         self._out = _console(stderr=False)
         self._err = _console(stderr=True)
 
+    @property
+    def has_a_person(self) -> bool:
+        """Whether somebody reads our answer and may press Ctrl-C. A script or CI is left alone."""
+        return not self.as_json and self._out.is_terminal and sys.stdin.isatty()
+
     def answer(self, document: object, *people: RenderableType) -> None:
         """The result of a command: `document` for programs, `people` for everybody else."""
         if self.as_json:

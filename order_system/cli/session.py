@@ -47,6 +47,8 @@ class Session:
     temporal: Client
     ui_url: str | None
     embedded: bool
+    owns_server: bool = False
+    """The embedded server was started by this command, and its Web UI ends with it."""
 
     @property
     def client(self) -> OrderClient:
@@ -98,7 +100,7 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
         configure_logging(settings, file=worker_log(settings))
         temporal = await connect(server.address, server.namespace)
         async with open_order_system(settings) as system, system.serving(temporal):
-            yield Session(system, temporal, server.ui_url, embedded=True)
+            yield Session(system, temporal, server.ui_url, embedded=True, owns_server=server.owned)
 
 
 def worker_log(settings: Settings) -> Path:

@@ -19,8 +19,8 @@ MAX_SHOWN = 200
 HELP = """\
 Examples
   python starter.py children order-ORDER-001
-  python starter.py children batch-monday --status failed
-  python starter.py children batch-monday --json | jq -r '.[].workflow_id'
+  python starter.py children batch-orders --status failed
+  python starter.py children batch-orders --json | jq -r '.[].workflow_id'
 
 What is listed
   Of an order: the workflows of its four steps, as far as it has come.
@@ -48,7 +48,7 @@ _STYLES = {
 
 @children.default
 async def list_children(
-    parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-monday.")],
+    parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-orders.")],
     /,
     *,
     status: Annotated[

@@ -99,16 +99,24 @@ async def _is_new(client: OrderClient, order: Order) -> bool:
         return False
 
 
-async def follow(session: Session, screen: Screen, orders: Sequence[Order]) -> list[OrderProgress]:
-    """Watch until each order is closed or waits for a person; then say what became of them."""
+async def follow(
+    session: Session, screen: Screen, orders: Sequence[Order], *, keep: bool = False
+) -> list[OrderProgress]:
+    """Watch until each order is closed or waits for a person; then say what became of them. With `keep`,
+    an embedded server goes on until Ctrl-C."""
     latest = await _watch(session, screen, [order.order_id for order in orders])
     results = [await _result(session, order, latest[order.order_id]) for order in orders]
     documents = [result.order.model_dump(mode="json") for result in results]
     screen.answer(documents, results_table(results, now()))
+    if keep:
+        screen.say(f"Temporal's Web UI is up at {session.ui_url} until Ctrl-C.")
     if not screen.as_json:
-        for result in results:
-            if result.link:
-                screen.say(f"{result.order.order_id}  {result.link}")
+        if session.owns_server and not keep:
+            screen.say(f"Temporal's Web UI ends with this command. To open it: {STARTER} serve --embedded")
+        else:
+            for result in results:
+                if result.link:
+                    screen.say(f"{result.order.order_id}  {result.link}")
         if any(result.order.status is OrderStatus.NEEDS_ATTENTION for result in results):
             screen.say(f"What waits for a person, and how to answer: {STARTER} attention")
         if len(results) > 1:

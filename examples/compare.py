@@ -15,13 +15,14 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import WorkflowFailureError
 
-from order_system.audit.aftermath import Aftermath, aftermath
+from examples.aftermath import Aftermath, aftermath
+from examples.monolith import fulfil_order
 from order_system.audit.report import AuditReport, audit_now
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.orders.samples import sample_id, sample_orders
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, embedded_session
-from order_system.domain.errors import InvalidUsage, OrderSystemError
+from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
@@ -79,10 +80,6 @@ def _world(folder: Path, seed: int) -> Settings:
 
 
 async def _run_monolith(settings: Settings, orders: Sequence[Order], screen: Screen) -> Aftermath:
-    try:
-        from examples.monolith import fulfil_order  # noqa: PLC0415 - an installed package has no examples
-    except ModuleNotFoundError:
-        raise InvalidUsage("compare needs the folder `examples`: run starter.py of a checkout") from None
     async with open_order_system(settings) as system:
         world = system.world
 
@@ -159,8 +156,8 @@ def _table(seed: int, before: Aftermath, after: Aftermath, report: AuditReport) 
     for label, damage in rows:
         table.add_row(label, *(_damage(*damage(run)) for run in (before, after)))
     table.add_section()
-    verdict = Text("clean", style="green") if report.clean else Text("BROKEN", style="bold red")
-    table.add_row("audit of book against world", "keeps no book", verdict)
+    audited = Text("clean", style="green") if report.clean else Text("BROKEN", style="bold red")
+    table.add_row("audit of book against world", "keeps no book", audited)
     return table
 
 
