@@ -1,5 +1,5 @@
-"""What a command works with: settings, the order system, a server, options that several share; and what its
-end means to a shell."""
+"""What a command works with: its settings, a session with a server and the order system, the exit codes, and
+the options that several commands share."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -58,16 +58,9 @@ class Session:
     def desk(self) -> DeskClient:
         return self.system.desk(self.temporal)
 
-    def link(self, order: OrderProgress) -> str | None:
-        """The order's page in the Web UI, where parent and children are drawn as a tree."""
-        return self.page(order.workflow_id, order.run_id)
-
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
-        return self.links.relationships(workflow_id, run_id)
-
-    @property
-    def links(self) -> UiLinks:
-        return UiLinks(self.ui_url, self.temporal.namespace)
+        """In the Web UI, where parent and children are drawn as a tree."""
+        return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
 
 
 @asynccontextmanager

@@ -62,18 +62,9 @@ async def list_children(
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         found = session.client.children(parent, status, earlier=earlier)
-        if as_json:
-            with screen.array() as add:
-                async for child in found:
-                    add(child.model_dump(mode="json"))
-            return CLEAN
-        shown: list[Child] = []
-        total = 0
-        async for child in found:
-            total += 1
-            if total <= MAX_SHOWN:
-                shown.append(child)
-    screen.answer(None, _view(parent, status, shown, total))
+        shown, total = await screen.answer_each(found, MAX_SHOWN)
+    if not as_json:
+        screen.answer(None, _view(parent, status, shown, total))
     return CLEAN
 
 

@@ -127,9 +127,9 @@ async def follow(
 async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
     latest: dict[str, OrderProgress] = {}
     try:
-        with screen.watching(order_ids) as view:
+        with screen.watching(order_ids) as show:
             async for latest in session.client.watch(order_ids):
-                view.show(latest)
+                show(latest)
     except asyncio.CancelledError:
         running = [name for name in order_ids if name not in latest or not latest[name].closed]
         if running:
@@ -149,7 +149,7 @@ async def _result(session: Session, order: Order, progress: OrderProgress) -> Or
         order=progress,
         total=format_amount(order.total, order.currency),
         tracking=outcome.parcel.tracking_number if outcome else None,
-        link=session.link(progress),
+        link=session.page(progress.workflow_id, progress.run_id),
     )
 
 
