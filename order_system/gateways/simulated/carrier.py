@@ -39,7 +39,7 @@ class SimulatedCarrier:
                 }
                 # A void of the same key may be in here with us. Whoever inserts first wins, and the
                 # other one waits for that and finds the row.
-                call.connection.execute(insert_unless_there(call.connection, shipments), label)
+                call.connection.execute(insert_unless_there(call.connection.dialect.name, shipments), label)
                 shipment = _get(call, key)
             if shipment.state == VOIDED:
                 raise ShippingRefused("the label was voided")
@@ -74,7 +74,7 @@ class SimulatedCarrier:
         def decide(call: Call) -> Voided | DispatchReceipt:
             call.meet_trouble(_tokens(_find(call, label_key)))
             tombstone = {"label_key": label_key, "state": VOIDED}
-            call.connection.execute(insert_unless_there(call.connection, shipments), tombstone)
+            call.connection.execute(insert_unless_there(call.connection.dialect.name, shipments), tombstone)
             call.connection.execute(_LEAVE_BOUGHT, {"of_label": label_key, "state": VOIDED})
             shipment = _get(call, label_key)
             if shipment.state == DISPATCHED:

@@ -24,7 +24,7 @@ class SimulatedPaymentGateway:
                 return stored
             receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
             row = {"key": key, "payment_method": payment_method, **receipt.model_dump()}
-            call.connection.execute(insert_into(call.connection, charges), row)
+            call.connection.execute(insert_into(call.connection.dialect.name, charges), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
@@ -44,7 +44,7 @@ class SimulatedPaymentGateway:
             )
             if charge.refund_id is None:
                 call.connection.execute(
-                    insert_into(call.connection, refunds).values(
+                    insert_into(call.connection.dialect.name, refunds).values(
                         charge_key=charge_key, refund_id=receipt.refund_id, amount=receipt.amount
                     )
                 )

@@ -32,7 +32,9 @@ class SimulatedWarehouse:
 
         def shelve(tx: Connection) -> None:
             more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
-            delivery = insert_into(tx, stock).on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
+            delivery = insert_into(tx.dialect.name, stock).on_conflict_do_update(
+                index_elements=[stock.c.sku], set_=more
+            )
             tx.execute(delivery, _shelf(sku, quantity))
 
         await self._switchboard.database.write(shelve)
@@ -50,7 +52,7 @@ class SimulatedWarehouse:
                     self._take(call.connection, sku, quantity)
             reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
             row = {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")}
-            call.connection.execute(insert_into(call.connection, reservations), row)
+            call.connection.execute(insert_into(call.connection.dialect.name, reservations), row)
             return reservation
 
         return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
@@ -92,7 +94,7 @@ class SimulatedWarehouse:
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
-            connection.execute(insert_unless_there(connection, stock), _shelf(sku, found))
+            connection.execute(insert_unless_there(connection.dialect.name, stock), _shelf(sku, found))
             if connection.execute(_TAKE, taken).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")

@@ -1,4 +1,4 @@
-"""One door to SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
+"""Transactions in SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
 
 A transaction is a plain function: `await database.write(work, ...)` has a thread carry out `work(tx, ...)`
 from BEGIN to COMMIT, and returns its answer. So a transaction takes one trip to a thread, and not one for
@@ -149,11 +149,7 @@ class OverDatabase:
     """Whose methods may be marked `@writes` and `@reads`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @property
-    def database(self) -> Database:
-        return self._database
+        self.database = database
 
 
 Owner = TypeVar("Owner", bound=OverDatabase)
