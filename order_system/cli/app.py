@@ -118,12 +118,12 @@ async def status(
 
 @app.command(help_epilogue=MORE_HELP)
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
-    """Ask for a cancel and wait for the verdict: undone, too late, or already closed."""
+    """Ask for a cancel and wait for the answer: undone, too late, or already closed."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        with screen.waiting(f"waiting for the verdict on {order_id}"):
-            verdict, order = await session.client.cancel(order_id)
-        screen.answer({"verdict": verdict, "order": order.model_dump(mode="json")}, f"{order_id}: {verdict}")
+        with screen.waiting(f"waiting for the answer about {order_id}"):
+            answer, order = await session.client.cancel(order_id)
+        screen.answer({"verdict": answer, "order": order.model_dump(mode="json")}, f"{order_id}: {answer}")
         return exit_code([order])
 
 
@@ -163,15 +163,9 @@ async def migrate(*, as_json: Json = False) -> int:
     return CLEAN
 
 
-app.command(batch)
-app.command(children)
 app.command(reconcile, help_epilogue=MORE_HELP)
-app.command(attention)
-app.command(resolve)
-app.command(retry)
-app.command(give_up)
-app.command(serve)
-
+for command in (batch, children, attention, resolve, retry, give_up, serve):
+    app.command(command)
 app.command(  # loaded when it is asked for: an installed package has no examples
     "examples.compare:compare",
     help="Run the monolith and this design on the same orders with the same faults.",

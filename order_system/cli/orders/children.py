@@ -10,7 +10,7 @@ from rich.text import Text
 
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import CLEAN, Embedded, Json, configured, open_session
-from order_system.domain.durations import in_time
+from order_system.domain.durations import time_between
 from order_system.orders.child import Child, StartedBy, WorkflowState
 
 MAX_SHOWN = 200
@@ -92,8 +92,7 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
 def _took(child: Child) -> str:
     if child.started_at is None or (child.closed_at is None and child.state is not WorkflowState.RUNNING):
         return ""
-    taken = (child.closed_at or now()) - child.started_at
-    return in_time(max(0, round(taken.total_seconds() * 1000)))
+    return time_between(child.started_at, child.closed_at or now())
 
 
 def _run(child: Child) -> Text:

@@ -48,23 +48,21 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
     submissions: list[Submission] = []
     conflicts: list[str] = []
 
-    async def check(order: Order) -> None:
-        try:
-            await client.check_conflict(order)
-        except OrderConflict as conflict:
-            conflicts.append(str(conflict))
+    places = asyncio.Semaphore(AT_ONCE)
 
-    async def submit(order: Order) -> None:
-        try:
-            submissions.append(await client.submit(order))
-        except OrderConflict as conflict:
-            conflicts.append(str(conflict))
+    async def attempt(ask: Callable[[Order], Awaitable[Submission | None]], order: Order) -> None:
+        async with places:
+            try:
+                if submission := await ask(order):
+                    submissions.append(submission)
+            except OrderConflict as conflict:
+                conflicts.append(str(conflict))
 
-    await _for_each(orders, check)
+    await asyncio.gather(*(attempt(client.check_conflict, order) for order in orders))
     if conflicts:
         raise OrderConflict("\n".join(["nothing was submitted.", *conflicts]))
     try:
-        await _for_each(orders, submit)
+        await asyncio.gather(*(attempt(client.submit, order) for order in orders))
     except ServerUnreachable as lost:
         raise ServerUnreachable(
             f"{lost}; {len(submissions)} of {len(orders)} orders were submitted. Submit all of them again "
@@ -151,13 +149,3 @@ async def _result(session: Session, order: Order, progress: OrderProgress) -> Or
         tracking=outcome.parcel.tracking_number if outcome else None,
         link=session.page(progress.workflow_id, progress.run_id),
     )
-
-
-async def _for_each(orders: Sequence[Order], do: Callable[[Order], Awaitable[None]]) -> None:
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def one(order: Order) -> None:
-        async with places:
-            await do(order)
-
-    await asyncio.gather(*(one(order) for order in orders))
