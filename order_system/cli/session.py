@@ -25,6 +25,11 @@ from order_system.orders.client import OrderClient
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""
 
+Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
+Embedded = Annotated[
+    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
+]
+
 
 def configured() -> Settings:
     """The environment's settings, with the log as they want it. Raises InvalidSettings."""
@@ -98,9 +103,3 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
 
 def worker_log(settings: Settings) -> Path:
     return settings.data_dir / "worker.log"
-
-
-Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
-Embedded = Annotated[
-    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
-]

@@ -16,6 +16,12 @@ BOUGHT, VOIDED, DISPATCHED = "bought", "voided", "dispatched"
 
 CARRIER = "Simulated Parcel Service"
 
+# Made once: to put a statement together costs more than to carry it out.
+_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
+_LEAVE_BOUGHT = update(shipments).where(
+    shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
+)
+
 
 class SimulatedCarrier:
     """Implements `domain.gateways.Carrier`."""
@@ -82,13 +88,6 @@ class SimulatedCarrier:
             return Voided(label_existed=shipment.label_id is not None)
 
         return await self._switchboard.put_through(Operation.VOID, label_key, decide)
-
-
-# Made once: to put a statement together costs more than to carry it out.
-_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
-_LEAVE_BOUGHT = update(shipments).where(
-    shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
-)
 
 
 def _find(call: Call, label_key: str) -> Row[Any] | None:

@@ -8,6 +8,9 @@ from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
 from order_system.gateways.simulated.tables import charges, insert_into, refunds
 
+# Made once: to put a statement together costs more than to carry it out.
+_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
+
 
 class SimulatedPaymentGateway:
     """Implements `domain.gateways.PaymentGateway`."""
@@ -51,10 +54,6 @@ class SimulatedPaymentGateway:
             return receipt
 
         return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
-
-
-# Made once: to put a statement together costs more than to carry it out.
-_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

@@ -22,6 +22,10 @@ from order_system.infra.database import Database
 
 Answer = TypeVar("Answer")
 
+_OF_ORDER = submissions.c.order_id == bindparam("order_id")
+_NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
+_NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER)
+
 
 def id_from(prefix: str, key: str) -> str:
     """The gateway's own ID for what `key` made: derived, so that a replay with the same keys is the same."""
@@ -125,11 +129,6 @@ def _counting(dialect: str) -> Executable:
         index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
     )
     return counted.returning(calls.c.count)
-
-
-_OF_ORDER = submissions.c.order_id == bindparam("order_id")
-_NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
-_NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER)
 
 
 def _submission_number(tx: Connection, order_id: str, submission: str) -> int:

@@ -19,6 +19,21 @@ GENEROUS_STOCK = 10_000_000
 
 RESERVED, RELEASED, COMMITTED = "reserved", "released", "committed"
 
+# Made once: to put a statement together costs more than to carry it out.
+_QUANTITY = bindparam("quantity", type_=BigInteger)
+_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
+_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
+    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+)
+_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
+_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
+_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
+_LEAVE_RESERVED = (
+    update(reservations)
+    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
+    .values(state=bindparam("new_state"))
+)
+
 
 class SimulatedWarehouse:
     """Implements `domain.gateways.Warehouse`. With `strict_stock`, only what was received can be reserved."""
@@ -98,22 +113,6 @@ class SimulatedWarehouse:
             if connection.execute(_TAKE, taken).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
-
-
-# Made once: to put a statement together costs more than to carry it out.
-_QUANTITY = bindparam("quantity", type_=BigInteger)
-_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
-_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
-    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
-)
-_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
-_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
-_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
-_LEAVE_RESERVED = (
-    update(reservations)
-    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
-    .values(state=bindparam("new_state"))
-)
 
 
 def _shelf(sku: str, found: int) -> dict[str, str | int]:
