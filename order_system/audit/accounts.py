@@ -11,8 +11,9 @@ from order_system.domain.gateways import (
     Statement,
     StockEntry,
 )
-from order_system.domain.ids import Effect, split_key
+from order_system.domain.ids import split_key
 from order_system.domain.money import format_amount
+from order_system.domain.steps import Effect
 
 
 @dataclass

@@ -14,7 +14,7 @@ from order_system.audit.accounts import Books, draw_up
 from order_system.audit.invariants import CURES, INVARIANTS
 from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBook, SubmissionStatus
 from order_system.domain.gateways import Statement, StatementOfAccounts
-from order_system.domain.ids import Effect
+from order_system.domain.steps import Effect
 
 
 class Check(BaseModel):
@@ -98,7 +98,7 @@ def audit(ledger: Ledger, statement: Statement, *, later: Ledger | None = None) 
         in_doubt=tuple(effect for effect, _ in _effects_in(EffectState.IN_DOUBT, books)),
         handled=tuple(
             HandledEffect(
-                **effect.model_dump(), by=entry.handled_by, at=entry.settled_at, note=entry.handled_note
+                **effect.model_dump(), by=entry.handled_by, at=entry.undo_ended_at, note=entry.handled_note
             )
             for effect, entry in _effects_in(EffectState.HANDLED, books)
         ),

@@ -65,10 +65,10 @@ def result_lines(result: OrderResult) -> Iterator[str]:
         yield cause(order)
     if order.status is not OrderStatus.FULFILLED:
         ended = (UndoState.DONE, UndoState.HANDLED)
-        done = [undo for undo in order.compensations if undo.status in ended]
+        done = [undo for undo in order.undos if undo.status in ended]
         if done:
             yield f"undone: {', '.join(f'{undo.step} ({undo.reason})' for undo in done)}"
-        for undo in order.compensations:
+        for undo in order.undos:
             if undo.status not in ended:
                 yield f"undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from temporalio.client import Client
 
-from order_system.attention.client import DeskClient
+from order_system.attention.client import AttentionClient
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.screen import Screen
 from order_system.domain.messages import OrderStatus
@@ -60,8 +60,8 @@ class Session:
         return self.system.client(self.temporal)
 
     @property
-    def desk(self) -> DeskClient:
-        return self.system.desk(self.temporal)
+    def attention(self) -> AttentionClient:
+        return self.system.attention_client(self.temporal)
 
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
         """In the Web UI, where parent and children are drawn as a tree."""

@@ -19,8 +19,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from order_system.domain.errors import OrderSystemError
-from order_system.domain.ids import RECONCILIATION, Step
+from order_system.domain.ids import RECONCILIATION
 from order_system.domain.order import SubmissionRef
+from order_system.domain.steps import Step
 from order_system.infra.redaction import redact
 from order_system.infra.settings import Settings
 

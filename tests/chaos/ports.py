@@ -80,7 +80,7 @@ _SUBJECTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
     "record": lambda arguments: f"record {arguments[0]}",
     "fulfil": lambda _: "fulfil",
     "fence": lambda arguments: f"fence {arguments[0][0]}",
-    "settle": lambda arguments: f"settle {next(iter(arguments[0]))}",
+    "end_undo": lambda arguments: f"end_undo {next(iter(arguments[0]))}",
 }
 
 

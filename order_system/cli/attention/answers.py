@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter
 
-from order_system.attention.client import DeskClient
+from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
 from order_system.cli.orders.status import show_commands
@@ -29,8 +29,8 @@ from order_system.domain.answers import (
     flaw_in,
 )
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.ids import Step
 from order_system.domain.progress import OrderProgress
+from order_system.domain.steps import Step
 
 _WHO_AND_WHY = """\
 Who answers (--who; user@host by default), when and why is kept in the
@@ -132,26 +132,26 @@ async def resolve_undo(
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
         parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
     )
-    return await _answered(order_id, DeskClient.resolve, resolution, options)
+    return await _answered(order_id, AttentionClient.resolve, resolution, options)
 
 
 @retry.default
 async def retry_step(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
     """Run the step that an order is held at once more, and just that step."""
     answer = StepRetry(who=options.who, note=options.note)
-    return await _answered(order_id, DeskClient.retry, answer, options)
+    return await _answered(order_id, AttentionClient.retry, answer, options)
 
 
 @give_up.default
 async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
     """Undo an order that is held now, instead of when its hold has run out."""
     answer = GiveUp(who=options.who, note=options.note)
-    return await _answered(order_id, DeskClient.give_up, answer, options)
+    return await _answered(order_id, AttentionClient.give_up, answer, options)
 
 
 async def _answered(
     order_id: str,
-    send: Callable[[DeskClient, str, Answer], Awaitable[AnswerReceipt]],
+    send: Callable[[AttentionClient, str, Answer], Awaitable[AnswerReceipt]],
     answer: Answer,
     options: Options,
 ) -> int:
@@ -161,7 +161,7 @@ async def _answered(
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
         with screen.waiting(f"{order_id} is told"):
-            receipt = await send(session.desk, order_id, answer)
+            receipt = await send(session.attention, order_id, answer)
             order = await _after_a_moment(session, order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},

@@ -58,7 +58,7 @@ async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting("looking for what waits for a person"):
-            shown, total = await screen.answer_each(session.desk.attention(), MAX_SHOWN)
+            shown, total = await screen.answer_each(session.attention.attention(), MAX_SHOWN)
     if not as_json:
         screen.answer(None, concerns_view(shown, total))
     return ATTENTION if total else CLEAN

@@ -11,7 +11,7 @@ from rich.text import Text
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import CLEAN, Embedded, Json, configured, open_session
 from order_system.domain.durations import time_between
-from order_system.orders.child import Child, StartedBy, WorkflowState
+from order_system.orders.child_document import Child, StartedBy, WorkflowState
 
 MAX_SHOWN = 200
 """Children in the table for people; `--json` has them all."""

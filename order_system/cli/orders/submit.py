@@ -19,7 +19,7 @@ from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
 from order_system.intake.documents import MAX_BYTES
 from order_system.intake.reader import read_orders
-from order_system.orders.client import OrderClient, Submission, Submitted
+from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 AT_ONCE = 20
 """Requests under way at a time: enough to keep a server busy, not enough to drown it."""
@@ -40,17 +40,17 @@ def read_file(name: str) -> list[Order]:
     return read_orders(content, name)
 
 
-async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submission]:
+async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[SubmitResult]:
     """All or nothing, as far as can be known beforehand: an order that is in conflict stops the others.
 
     Raises OrderConflict, with a line for each, and ServerUnreachable.
     """
-    submissions: list[Submission] = []
+    submissions: list[SubmitResult] = []
     conflicts: list[str] = []
 
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def attempt(ask: Callable[[Order], Awaitable[Submission | None]], order: Order) -> None:
+    async def attempt(ask: Callable[[Order], Awaitable[SubmitResult | None]], order: Order) -> None:
         async with places:
             try:
                 if submission := await ask(order):

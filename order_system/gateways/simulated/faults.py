@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from order_system.domain.ids import Step
+from order_system.domain.steps import Step
 
 
 class Operation(StrEnum):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from order_system.domain.durations import parse_duration
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Address, Customer, Order, OrderLine
+from order_system.domain.steps import Step
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]

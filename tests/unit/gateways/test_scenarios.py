@@ -1,9 +1,9 @@
 """The table of scenarios, and the behaviour behind each token."""
 
 import pytest
+from order_system.domain.steps import Step
 
 from order_system.domain import policy
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.gateways.simulated import behaviours
