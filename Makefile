@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .NOTPARALLEL:
 .PHONY: demo test properties chaos lint format bench bench-long lock clean help postgres chromium
 
-demo: $(VENV)/.runtime ## Run five sample orders on an embedded server, with the Web UI
+demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a terminal the Web UI stays up until Ctrl-C
 	$(BIN)/python starter.py --embedded
 
 test: $(VENV)/.dev postgres chromium lint ## Format check, lint, types, import rules and all tests, as CI runs them

@@ -75,7 +75,7 @@ class Account:
         return _key_of(self.record)
 
     def handled(self, *effects: Effect) -> bool:
-        """A person settled one of these by hand, out of sight of the gateways: they cannot bear witness."""
+        """A person handled one of these, out of sight of the gateways: they cannot bear witness."""
         return any(
             effect in self.journal and self.journal[effect].state is EffectState.HANDLED for effect in effects
         )

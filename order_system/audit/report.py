@@ -58,9 +58,9 @@ class AuditReport(BaseModel):
     checks: tuple[Check, ...]
     open_submissions: tuple[OpenSubmission, ...]
     in_doubt: tuple[UnsettledEffect, ...]
-    """Fenced while an attempt was unanswered: the reconciler looks at them again."""
+    """Undone while an attempt was unanswered: the reconciler looks at them again."""
     handled: tuple[HandledEffect, ...]
-    """Settled by a person, who says why: the checks leave them out."""
+    """Handled by a person, who says why: the checks leave them out."""
     submissions: dict[str, int]
     """How many of each status."""
     effects: dict[str, int]

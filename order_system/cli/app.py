@@ -45,7 +45,13 @@ OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 async def samples(
     *,
     embedded: Embedded = False,
-    keep: Annotated[bool, Parameter(help="With --embedded: leave the Web UI up until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool | None,
+        Parameter(
+            negative="--no-keep",
+            help="With --embedded: leave server and Web UI up until Ctrl-C, as on a terminal; or do not.",
+        ),
+    ] = None,
     scenario: Annotated[
         str | None, Parameter(help="Submit one order that plays this story; `list` shows which there are.")
     ] = None,
@@ -55,7 +61,7 @@ async def samples(
     """Submit sample orders under the next free numbers and watch them."""
     if scenario == "list":
         return scenarios(as_json=as_json)
-    if keep and not embedded:
+    if keep is not None and not embedded:
         raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [_scenario_template(scenario)]
     settings = configured()
@@ -64,13 +70,13 @@ async def samples(
         settings = load_settings(faults="none")
     screen = Screen(as_json=as_json)
     async with open_session(settings, screen, embedded=embedded) as session:
+        if keep is None:  # with a person there, the links that are shown at the end shall work
+            keep = session.owns_server and screen.has_a_person
         orders = await submit_under_free_numbers(session.client, templates)
-        code = exit_code(await follow(session, screen, orders), strict=strict)
+        code = exit_code(await follow(session, screen, orders, keep=keep), strict=strict)
         if keep:
-            screen.say(f"Temporal's Web UI is up at {session.ui_url}. Ctrl-C ends it.")
-            await until_interrupted()
-        elif embedded and not as_json:
-            screen.say("The Web UI ends with this command; --keep leaves it up.")
+            with screen.waiting("Ctrl-C ends the server and its Web UI"):
+                await until_interrupted()
         return code
 
 
@@ -115,9 +121,9 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
     """Ask for a cancel and wait for the answer: undone, too late, or already closed."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        with screen.waiting(f"waiting for an answer about {order_id}"):
-            verdict, order = await session.client.cancel(order_id)
-        screen.answer({"verdict": verdict, "order": order.model_dump(mode="json")}, f"{order_id}: {verdict}")
+        with screen.waiting(f"waiting for the answer about {order_id}"):
+            answer, order = await session.client.cancel(order_id)
+        screen.answer({"verdict": answer, "order": order.model_dump(mode="json")}, f"{order_id}: {answer}")
         return exit_code([order])
 
 
@@ -157,18 +163,11 @@ async def migrate(*, as_json: Json = False) -> int:
     return CLEAN
 
 
-app.command(batch)
-app.command(children)
 app.command(reconcile, help_epilogue=MORE_HELP)
-app.command(attention)
-app.command(resolve)
-app.command(retry)
-app.command(give_up)
-app.command(serve)
-
-# Loaded only when it is asked for: it needs examples/, which an installed package does not have.
-app.command(
-    "order_system.cli.compare:compare",
+for command in (batch, children, attention, resolve, retry, give_up, serve):
+    app.command(command)
+app.command(  # loaded when it is asked for: an installed package has no examples
+    "examples.compare:compare",
     help="Run the monolith and this design on the same orders with the same faults.",
     help_epilogue=MORE_HELP,
 )
@@ -195,4 +194,8 @@ async def run_command(arguments: Sequence[str] | None) -> int:
     except CycloptsError as misuse:
         # Like every other mistake in one line, not in a box.
         raise InvalidUsage(f"{misuse} See starter.py --help.") from None
+    except ImportError as failure:
+        if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):
+            raise
+        raise InvalidUsage("compare needs the folder `examples`: run starter.py in a clone") from None
     return CLEAN if code is None else int(code)  # --help returns nothing

@@ -16,8 +16,11 @@ MORE_HELP = "Examples, exit codes and environment variables: starter.py --help"
 
 _EXAMPLES = """\
 Examples
-  python starter.py --embedded          server, worker and five sample orders
-  python starter.py --embedded --keep   the same; the Web UI stays until Ctrl-C
+  python starter.py --embedded          server, worker and five sample orders;
+                                        on a terminal Temporal's Web UI stays
+                                        up until Ctrl-C, elsewhere with --keep
+  python starter.py serve --embedded    pages, API and the Web UI, for orders
+                                        of before: http://127.0.0.1:8080
   python starter.py                     five sample orders, to the server and
                                         the worker that are running
   python starter.py --scenario card-declined
@@ -27,7 +30,6 @@ Examples
   python starter.py attention           what waits for a person, and how to
                                         answer: resolve, retry, give-up
   python starter.py children batch-orders --status failed
-  python starter.py serve --embedded    pages and API on http://127.0.0.1:8080
   python starter.py reconcile
   python starter.py batch plan examples/orders.csv
   python starter.py batch run examples/orders.csv --wait

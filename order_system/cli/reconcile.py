@@ -53,12 +53,12 @@ def report_view(report: ReconciliationReport) -> RenderableType:
         if tally.count > len(tally.orders):
             table.add_row("...", Text(name, style=style), f"and {tally.count - len(tally.orders)} more")
     lines = [Text(line) for line in _sums(report)]
-    verdict = (
+    rest = (
         Text(f"{report.unsettled} NOT SETTLED YET: the next run goes on with it", style="bold red")
         if report.unsettled
         else Text("nothing is left that could be settled now", style="bold green")
     )
-    return Group(*([table] if table.row_count else []), *lines, verdict)
+    return Group(*([table] if table.row_count else []), *lines, rest)
 
 
 def _kinds(report: ReconciliationReport) -> Iterator[tuple[str, str, Tally]]:

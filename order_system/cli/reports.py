@@ -106,20 +106,16 @@ def _audit_lines(report: AuditReport) -> Iterator[Text]:
             yield Text(f"    what to do: {check.cure}", style="yellow")
     for submission in report.open_submissions:
         yield Text(f"open since {submission.opened_at:%Y-%m-%d %H:%M:%S} UTC: {submission.order_id}")
-    yield from _unsettled("in doubt", report.in_doubt)
+    for effect in report.in_doubt:
+        yield Text(f"in doubt: {_by_the_world(effect)}")
     yield from map(_by_hand, report.handled)
     if report.open_submissions or report.in_doubt:
         yield Text(
             "starter.py reconcile settles what no workflow is at work on, and asks for what is in doubt"
         )
     broken = sum(not check.holds for check in report.checks)
-    verdict = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"
-    yield Text(verdict, style="bold green" if report.clean else "bold red")
-
-
-def _unsettled(name: str, effects: Sequence[UnsettledEffect]) -> Iterator[Text]:
-    for effect in effects:
-        yield Text(f"{name}: {_by_the_world(effect)}")
+    result = "clean: book and world agree" if report.clean else f"BROKEN: {broken} of {len(report.checks)}"
+    yield Text(result, style="bold green" if report.clean else "bold red")
 
 
 def _by_hand(effect: HandledEffect) -> Text:

@@ -3,22 +3,15 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TypeVar
 
+from pydantic import BaseModel
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
@@ -33,11 +26,8 @@ TREES_AT_THE_END = 5
 SECONDS_BETWEEN_WORDS = 5
 """Where there is no terminal, a long wait is told of this often."""
 
+Item = TypeVar("Item", bound=BaseModel)
 Orders = Mapping[str, OrderProgress]
-
-
-class View(Protocol):
-    def show(self, orders: Orders) -> None: ...
 
 
 class Screen:
@@ -47,6 +37,11 @@ class Screen:
         self.as_json = as_json
         self._out = _console(stderr=False)
         self._err = _console(stderr=True)
+
+    @property
+    def has_a_person(self) -> bool:
+        """Whether somebody reads our answer and may press Ctrl-C. A script or CI is left alone."""
+        return not self.as_json and self._out.is_terminal and sys.stdin.isatty()
 
     def answer(self, document: object, *people: RenderableType) -> None:
         """The result of a command: `document` for programs, `people` for everybody else."""
@@ -58,20 +53,24 @@ class Screen:
             # Not cropped: a line that does not wrap is one to be copied as a whole.
             self._out.print(renderable, crop=False)
 
-    @contextmanager
-    def array(self) -> Generator[Callable[[object], None]]:
-        """One JSON document, an array, written item by item, since there may be more than memory holds. Of
-        a command that fails before its first item nothing is written."""
-        items = 0
+    async def answer_each(self, items: AsyncIterable[Item], most: int) -> tuple[list[Item], int]:
+        """A result of which there may be more than memory holds. For programs it is one JSON array, written
+        item by item; of a command that fails before its first item nothing is written.
 
-        def add(item: object) -> None:
-            nonlocal items
-            sys.stdout.write(f"{',' if items else '['}\n  {json.dumps(item)}")
-            items += 1
-
-        yield add
-        sys.stdout.write("\n]\n" if items else "[]\n")
-        sys.stdout.flush()
+        Returns, for people, the first `most` items, and how many there are.
+        """
+        first: list[Item] = []
+        total = 0
+        async for item in items:
+            if self.as_json:
+                sys.stdout.write(f"{',' if total else '['}\n  {json.dumps(item.model_dump(mode='json'))}")
+            elif total < most:
+                first.append(item)
+            total += 1
+        if self.as_json:
+            sys.stdout.write("\n]\n" if total else "[]\n")
+            sys.stdout.flush()
+        return first, total
 
     def say(self, message: str) -> None:
         """A remark by the way. Never wrapped, so that links and commands can be copied."""
@@ -86,14 +85,6 @@ class Screen:
             return
         with self._err.status(f"{message} ..."):
             yield
-
-    @contextmanager
-    def counting(self, what: str, total: int) -> Generator[Callable[[], None]]:
-        """A progress bar on a terminal; yields what counts one more."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._err, disable=not self._err.is_terminal) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda: bar.advance(task)
 
     @contextmanager
     def reading(self, what: str, total_bytes: int) -> Generator[Callable[[int], None]]:
@@ -125,17 +116,25 @@ class Screen:
             yield say
 
     @contextmanager
-    def watching(self, order_ids: Sequence[str]) -> Generator[View]:
-        """How orders go on: a live display on a terminal, else a line for each change; with JSON, a display
-        on stderr if that is a terminal, else nothing."""
+    def watching(self, order_ids: Sequence[str]) -> Generator[Callable[[Orders], None]]:
+        """Yields what shows how orders go on: a live display on a terminal, else a line for each change; with
+        JSON, a display on stderr if that is a terminal, else nothing."""
         console = self._err if self.as_json else self._out
         if console.is_terminal:
-            with _LiveView(console, order_ids) as view:
-                yield view
+            with _live(console, len(order_ids)) as show:
+                yield show
         elif self.as_json:
-            yield _NoView()
+            yield lambda _orders: None
         else:
-            yield _LineView(console)
+            before: dict[str, OrderProgress] = {}
+
+            def tell(orders: Orders) -> None:
+                for order_id, order in orders.items():
+                    for line in changes(before.get(order_id), order):
+                        self.say(line)
+                before.update(orders)
+
+            yield tell
 
 
 def now() -> datetime:
@@ -149,54 +148,27 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
-class _NoView:
-    def show(self, orders: Orders) -> None:
-        pass
+@contextmanager
+def _live(console: Console, total: int) -> Generator[Callable[[Orders], None]]:
+    """A few orders leave their trees behind; of more only what fits is shown, and nothing is left."""
+    few = total <= TREES_AT_THE_END
+    shown: list[OrderProgress] = []
+    leaving = False
 
-
-class _LineView:
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._before: dict[str, OrderProgress] = {}
-
-    def show(self, orders: Orders) -> None:
-        for order_id, order in orders.items():
-            for line in changes(self._before.get(order_id), order):
-                self._console.print(Text(line), soft_wrap=True)
-            self._before[order_id] = order
-
-
-class _LiveView:
-    def __init__(self, console: Console, order_ids: Sequence[str]) -> None:
-        self._console = console
-        self._total = len(order_ids)
-        self._orders: Orders = {}
-        self._live = Live(
-            console=console,
-            get_renderable=self._picture,
-            refresh_per_second=8,
-            transient=self._total > TREES_AT_THE_END,
-        )
-        self._leaving = False
-
-    def __enter__(self) -> "_LiveView":
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._leaving = True
-        self._live.stop()
-
-    def show(self, orders: Orders) -> None:
-        self._orders = orders
-
-    def _picture(self) -> RenderableType:
-        orders = list(self._orders.values())
-        if not orders:
+    def picture() -> RenderableType:
+        if not shown:
             return Text("submitted; asking how it goes ...", style="dim")
-        if self._leaving and self._total <= TREES_AT_THE_END:
-            return Group(*(order_tree(order, now()) for order in orders))
+        if leaving and few:
+            return Group(*(order_tree(order, now()) for order in shown))
         # The cursor stands below the last line, and the line of counts needs one.
-        rows = max(1, self._console.height - 2)
-        pictures = list(live_orders(orders, now(), rows=rows))
-        return Group(*pictures, *([progress_line(orders, self._total)] if self._total > 1 else []))
+        pictures = live_orders(shown, now(), rows=max(1, console.height - 2))
+        return Group(*pictures, *([progress_line(shown, total)] if total > 1 else []))
+
+    def show(orders: Orders) -> None:
+        shown[:] = orders.values()
+
+    with Live(console=console, get_renderable=picture, refresh_per_second=8, transient=not few):
+        try:
+            yield show
+        finally:
+            leaving = True

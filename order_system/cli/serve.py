@@ -25,8 +25,8 @@ Examples
                                           ORDER_DATA_DIR, under the same path
   ORDER_WEB_KEYS=viewer:...,operator@ada:... python starter.py serve --host ::
   curl -H "Authorization: Bearer ..." http://127.0.0.1:8080/api/orders
-  curl -H "Content-Type: text/csv" --data-binary @orders.csv \\
-      "http://127.0.0.1:8080/api/batches?name=monday&dry_run=true"
+  curl -H "Content-Type: text/csv" --data-binary @examples/orders.csv \\
+      "http://127.0.0.1:8080/api/batches?name=orders&dry_run=true"
 
 Who may
   A viewer's key reads, an operator's acts as well. Without ORDER_WEB_KEYS

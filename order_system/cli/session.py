@@ -1,5 +1,5 @@
-"""What a command works with: settings, the order system, a server, options that several share; and what its
-end means to a shell."""
+"""What a command works with: its settings, a session with a server and the order system, the exit codes, and
+the options that several commands share."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +25,11 @@ from order_system.orders.client import OrderClient
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""
 
+Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
+Embedded = Annotated[
+    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
+]
+
 
 def configured() -> Settings:
     """The environment's settings, with the log as they want it. Raises InvalidSettings."""
@@ -47,6 +52,8 @@ class Session:
     temporal: Client
     ui_url: str | None
     embedded: bool
+    owns_server: bool = False
+    """The embedded server was started by this command, and its Web UI ends with it."""
 
     @property
     def client(self) -> OrderClient:
@@ -56,16 +63,9 @@ class Session:
     def attention(self) -> AttentionClient:
         return self.system.attention_client(self.temporal)
 
-    def link(self, order: OrderProgress) -> str | None:
-        """The order's page in the Web UI, where parent and children are drawn as a tree."""
-        return self.page(order.workflow_id, order.run_id)
-
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
-        return self.links.relationships(workflow_id, run_id)
-
-    @property
-    def links(self) -> UiLinks:
-        return UiLinks(self.ui_url, self.temporal.namespace)
+        """In the Web UI, where parent and children are drawn as a tree."""
+        return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
 
 
 @asynccontextmanager
@@ -98,14 +98,8 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
         configure_logging(settings, file=worker_log(settings))
         temporal = await connect(server.address, server.namespace)
         async with open_order_system(settings) as system, system.serving(temporal):
-            yield Session(system, temporal, server.ui_url, embedded=True)
+            yield Session(system, temporal, server.ui_url, embedded=True, owns_server=server.owned)
 
 
 def worker_log(settings: Settings) -> Path:
     return settings.data_dir / "worker.log"
-
-
-Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
-Embedded = Annotated[
-    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
-]

@@ -52,8 +52,10 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        *([] if process is None else [_of_process(process)]),
     ]
+    if process is not None:
+        # No context variable, as those are not passed on to the threads of libraries.
+        shared.append(lambda _logger, _method, event: {"process": process, **event})
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -92,15 +94,6 @@ def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Form
             renderer,
         ],
     )
-
-
-def _of_process(number: int) -> Processor:
-    """No context variable, as those are not passed on to the threads of libraries."""
-
-    def add_process(_logger: Any, _method: str, event: EventDict) -> EventDict:
-        return {"process": number, **event}
-
-    return add_process
 
 
 def _is_our_warning(record: logging.LogRecord) -> bool:

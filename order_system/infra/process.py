@@ -1,4 +1,4 @@
-"""How a process of ours begins and ends: its event loop, its stop signal, and dying with its parent."""
+"""One process: which event loop it runs, how it is told to stop, and that it ends with its parent."""
 
 import asyncio
 import ctypes
@@ -11,6 +11,8 @@ from importlib.util import find_spec
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
+
+_TOLD_BY = (signal.SIGTERM, signal.SIGINT)
 
 
 def dies_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
@@ -40,9 +42,6 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop  # noqa: PLC0415 - an extra
 
     return uvloop.new_event_loop
-
-
-_TOLD_BY = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager

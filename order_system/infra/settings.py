@@ -1,5 +1,5 @@
 """What can be set from outside, all of it `ORDER_...`. The environment is read here and nowhere else, but
-for the connection to Temporal, which the SDK reads in the ecosystem's own way (`connection.py`)."""
+for the connection to Temporal, which the SDK reads as Temporal's own tools do (`temporal/connection.py`)."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

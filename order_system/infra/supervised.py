@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from signal import Signals
 from typing import Self
 
 from order_system.infra.process import dies_with_parent
@@ -44,32 +43,12 @@ class Supervised:
 
 
 @dataclass(frozen=True)
-class End:
-    """How a process ended."""
-
-    exit_code: int
-    """Negative: the signal that ended it."""
-
-    refusal: str | None
-    """Why it could not start, in one line, if that is what happened."""
-
-    @property
-    def told(self) -> dict[str, int | str]:
-        """For a log line."""
-        if self.exit_code >= 0:
-            return {"exit_code": self.exit_code}
-        number = -self.exit_code
-        return {"signal": Signals(number).name if number in set(Signals) else str(number)}
-
-
 class SupervisedProcess:
     """The supervisor's end. The process dies with the supervisor, if that is killed and cannot end it."""
 
-    def __init__(self, number: int, process: asyncio.subprocess.Process, pipe: int) -> None:
-        self.number = number
-        self.pid = process.pid
-        self._process = process
-        self._pipe = pipe
+    process: asyncio.subprocess.Process
+    number: int
+    pipe: int
 
     @classmethod
     async def start(cls, command: Sequence[str], number: int) -> Self:
@@ -87,28 +66,13 @@ class SupervisedProcess:
             raise
         finally:
             os.close(writing)
-        return cls(number, process, reading)
+        return cls(process, number, reading)
 
-    async def ended(self) -> None:
-        """Wait for it. May be cancelled, and called again."""
-        await self._process.wait()
-
-    async def end(self) -> End:
-        """Wait for it, and let go of it."""
-        exit_code = await self._process.wait()
-        told = _read_what_is_there(self._pipe)
-        if exit_code != REFUSED:
-            return End(exit_code, None)
-        return End(exit_code, told or f"process {self.number} ended with exit code {REFUSED}, without a word")
-
-    def send(self, signal: Signals) -> None:
-        """Nothing happens if it has ended."""
-        if self._process.returncode is None:
-            self._process.send_signal(signal)
-
-
-def _read_what_is_there(pipe: int) -> str:
-    # Something that the process has started may still hold the other end.
-    os.set_blocking(pipe, False)
-    with os.fdopen(pipe, "rb") as reading:
-        return (reading.read(_LONGEST_REFUSAL) or b"").decode(errors="replace")
+    def refusal(self) -> str | None:
+        """Why it could not start, if that is how it ended. To be asked once, when it has ended."""
+        os.set_blocking(self.pipe, False)  # something that it has started may still hold the other end
+        with os.fdopen(self.pipe, "rb") as reading:
+            told = (reading.read(_LONGEST_REFUSAL) or b"").decode(errors="replace")
+        if self.process.returncode != REFUSED:
+            return None
+        return told or f"process {self.number} ended with exit code {REFUSED}, without a word"

@@ -88,39 +88,45 @@ class _Supervisor:
     async def _live(self, number: int) -> dict[str, Any]:
         """From the start of a process to its end, of which this tells for a log line."""
         try:
-            process = await SupervisedProcess.start(self._command, number)
+            started = await SupervisedProcess.start(self._command, number)
         except OSError as failure:
             return {"reason": f"it cannot be started: {failure.strerror}"}
+        process = started.process
         log.info("worker process started", process=number, pid=process.pid)
-        killed = not await self._ended_by_itself(process) and not await self._ends(process)
-        end = await process.end()
-        if end.refusal is not None:
-            self._refusals.append(end.refusal)
+        killed = await self._until_its_end(process)
+        exit_code = await process.wait()
+        refusal = started.refusal()
+        if refusal is not None:
+            self._refusals.append(refusal)
             self._stop.set()
         # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
-        elif self._stop.is_set() and end.exit_code not in (0, -signal.SIGTERM):
+        elif self._stop.is_set() and exit_code not in (0, -signal.SIGTERM):
             what = "did not end when told to, and was killed" if killed else "died while it drained"
-            log.error(f"worker process {what}", process=number, pid=process.pid, **end.told)
+            log.error(f"worker process {what}", process=number, pid=process.pid, **_told(exit_code))
             self._clean = False
-        return {"pid": process.pid, **end.told}
+        return {"pid": process.pid, **_told(exit_code)}
 
-    async def _ended_by_itself(self, process: SupervisedProcess) -> bool:
-        """False as soon as we are told to stop, if that is earlier."""
-        ended = asyncio.create_task(process.ended())
-        told = asyncio.create_task(self._stop.wait())
+    async def _until_its_end(self, process: asyncio.subprocess.Process) -> bool:
+        """Or until we are told to stop: then it is told, too. Whether it had to be killed."""
+        ended, stopped = asyncio.create_task(process.wait()), asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
-            return ended.done()
+            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+            with suppress(ProcessLookupError):  # it has just ended
+                if not ended.done():
+                    process.terminate()
+                    await asyncio.wait((ended,), timeout=policy.PROCESS_ENDS.total_seconds())
+                if not ended.done():
+                    process.kill()
+                    return True
+            return False
         finally:
-            for waiting in (ended, told):
+            for waiting in (ended, stopped):
                 waiting.cancel()
 
-    async def _ends(self, process: SupervisedProcess) -> bool:
-        """Tell it to. False if it does not, and has to be killed."""
-        process.send(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.ended(), policy.PROCESS_ENDS.total_seconds())
-        except TimeoutError:
-            process.send(signal.SIGKILL)
-            return False
-        return True
+
+def _told(exit_code: int) -> dict[str, int | str]:
+    """How a process ended, for a log line: a negative exit code is the signal that ended it."""
+    if exit_code >= 0:
+        return {"exit_code": exit_code}
+    number = -exit_code
+    return {"signal": signal.Signals(number).name if number in set(signal.Signals) else str(number)}

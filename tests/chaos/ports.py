@@ -92,8 +92,8 @@ def refusing_database(stage: Stage) -> type[Database]:
             raise OperationalError("connect (chaos)", None, Exception("the database refuses connections"))
 
     class RefusingDatabase(Database):
-        async def _on_a_thread(self, threads: Any, transaction: Any) -> Any:
+        async def _on_a_thread(self, threads: Any, engine: Any, work: Any) -> Any:
             check()
-            return await super()._on_a_thread(threads, transaction)
+            return await super()._on_a_thread(threads, engine, work)
 
     return RefusingDatabase

@@ -4,8 +4,10 @@ The real system hands each transaction to a thread. Here it is carried out there
 event loop, and nobody else is on it.
 """
 
-from threading import Event
+from collections.abc import Callable
 from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
 
 from order_system.infra.database import Database
 
@@ -14,5 +16,6 @@ class InlineDatabase(Database):
     def __init__(self) -> None:
         super().__init__("sqlite:///:memory:")
 
-    async def _on_a_thread(self, threads: Any, transaction: Any) -> Any:
-        return transaction(Event())
+    async def _on_a_thread(self, threads: Any, engine: Engine, work: Callable[[Connection], Any]) -> Any:
+        with engine.begin() as tx:
+            return work(tx)

@@ -6,7 +6,8 @@ import getpass
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter
 
@@ -80,13 +81,31 @@ stock are given back.
 {_WHO_AND_WHY}"""
 
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
-Note = Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")]
-Who = Annotated[str | None, Parameter(help="Who answers, instead of user@host.")]
-Answering = Callable[[AttentionClient], Awaitable[AnswerReceipt]]
+Answer = TypeVar("Answer", Resolution, StepRetry, GiveUp)
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
 retry = App(name="retry", help_epilogue=_RETRY_HELP)
 give_up = App(name="give-up", help_epilogue=_GIVE_UP_HELP)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options:
+    """What the three commands share."""
+
+    note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
+    named: Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")] = None
+    embedded: Embedded = False
+    as_json: Json = False
+
+    @property
+    def who(self) -> str:
+        if self.named is not None:
+            return self.named
+        return f"{_user()}@{socket.gethostname()}"[:MOST_CHARACTERS_OF_WHO]
+
+
+DEFAULTS = Options()
 
 
 @resolve.default
@@ -99,75 +118,50 @@ async def resolve_undo(
     handled: Annotated[bool, Parameter(help="It was done by hand; --note must say what.")] = False,
     voided: Annotated[bool, Parameter(help="Of shipping: no parcel has gone, and none can.")] = False,
     dispatched: Annotated[bool, Parameter(help="Of shipping: the parcel is with the carrier.")] = False,
-    note: Note = "",
-    who: Who = None,
-    embedded: Embedded = False,
-    as_json: Json = False,
+    options: Options = DEFAULTS,
 ) -> int:
     """Answer an undo that is stuck: try it again now, or say that it was handled by hand."""
     if retry == handled:
         raise InvalidUsage("say either --retry or --handled")
     if voided and dispatched:
         raise InvalidUsage("a parcel is either --voided or --dispatched")
-    parcel = ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None
     resolution = Resolution(
-        who=_who(who),
-        note=note,
+        who=options.who,
+        note=options.note,
         step=step,
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
-        parcel=parcel,
+        parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
     )
-    if flaw := flaw_in(resolution):
-        raise InvalidUsage(flaw)
-    return await _answered(
-        order_id, lambda client: client.resolve(order_id, resolution), embedded=embedded, as_json=as_json
-    )
+    return await _answered(order_id, AttentionClient.resolve, resolution, options)
 
 
 @retry.default
-async def retry_step(
-    order_id: OrderId,
-    /,
-    *,
-    note: Note = "",
-    who: Who = None,
-    embedded: Embedded = False,
-    as_json: Json = False,
-) -> int:
+async def retry_step(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
     """Run the step that an order is held at once more, and just that step."""
-    answer = StepRetry(who=_who(who), note=note)
-    if flaw := flaw_in(answer):
-        raise InvalidUsage(flaw)
-    return await _answered(
-        order_id, lambda client: client.retry(order_id, answer), embedded=embedded, as_json=as_json
-    )
+    answer = StepRetry(who=options.who, note=options.note)
+    return await _answered(order_id, AttentionClient.retry, answer, options)
 
 
 @give_up.default
-async def give_order_up(
-    order_id: OrderId,
-    /,
-    *,
-    note: Note = "",
-    who: Who = None,
-    embedded: Embedded = False,
-    as_json: Json = False,
-) -> int:
+async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
     """Undo an order that is held now, instead of when its hold has run out."""
-    answer = GiveUp(who=_who(who), note=note)
+    answer = GiveUp(who=options.who, note=options.note)
+    return await _answered(order_id, AttentionClient.give_up, answer, options)
+
+
+async def _answered(
+    order_id: str,
+    send: Callable[[AttentionClient, str, Answer], Awaitable[AnswerReceipt]],
+    answer: Answer,
+    options: Options,
+) -> int:
+    """Send it, and show what comes of it within a moment."""
     if flaw := flaw_in(answer):
         raise InvalidUsage(flaw)
-    return await _answered(
-        order_id, lambda client: client.give_up(order_id, answer), embedded=embedded, as_json=as_json
-    )
-
-
-async def _answered(order_id: str, answering: Answering, *, embedded: bool, as_json: bool) -> int:
-    """Send it, and show what comes of it within a moment."""
-    screen = Screen(as_json=as_json)
-    async with open_session(configured(), screen, embedded=embedded) as session:
+    screen = Screen(as_json=options.as_json)
+    async with open_session(configured(), screen, embedded=options.embedded) as session:
         with screen.waiting(f"{order_id} is told"):
-            receipt = await answering(session.attention)
+            receipt = await send(session.attention, order_id, answer)
             order = await _after_a_moment(session, order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},
@@ -175,7 +169,7 @@ async def _answered(order_id: str, answering: Answering, *, embedded: bool, as_j
         order_tree(order, now()),
     )
     show_commands(screen, order)
-    if not order.closed and not as_json:
+    if not order.closed and not options.as_json:
         screen.say(f"To follow it: {status_command(order_id)}")
     return exit_code([order])
 
@@ -188,10 +182,6 @@ async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
             async for documents in session.client.watch([order_id]):
                 order = documents[order_id]
     return order
-
-
-def _who(named: str | None) -> str:
-    return named if named is not None else f"{_user()}@{socket.gethostname()}"[:MOST_CHARACTERS_OF_WHO]
 
 
 def _user() -> str:

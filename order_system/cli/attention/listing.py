@@ -56,21 +56,11 @@ _STYLE = {
 async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -> int:
     """List what waits for a person, with the commands that answer it."""
     screen = Screen(as_json=as_json)
-    total = 0
     async with open_session(configured(), screen, embedded=embedded) as session:
-        if as_json:
-            with screen.array() as add:
-                async for concern in session.attention.attention():
-                    total += 1
-                    add(concern.model_dump(mode="json"))
-            return ATTENTION if total else CLEAN
-        shown: list[Concern] = []
         with screen.waiting("looking for what waits for a person"):
-            async for concern in session.attention.attention():
-                total += 1
-                if total <= MAX_SHOWN:
-                    shown.append(concern)
-    screen.answer(None, concerns_view(shown, total))
+            shown, total = await screen.answer_each(session.attention.attention(), MAX_SHOWN)
+    if not as_json:
+        screen.answer(None, concerns_view(shown, total))
     return ATTENTION if total else CLEAN
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import CLEAN, Embedded, Json, configured, open_session
-from order_system.domain.durations import in_time
+from order_system.domain.durations import time_between
 from order_system.orders.child_document import Child, StartedBy, WorkflowState
 
 MAX_SHOWN = 200
@@ -19,8 +19,8 @@ MAX_SHOWN = 200
 HELP = """\
 Examples
   python starter.py children order-ORDER-001
-  python starter.py children batch-monday --status failed
-  python starter.py children batch-monday --json | jq -r '.[].workflow_id'
+  python starter.py children batch-orders --status failed
+  python starter.py children batch-orders --json | jq -r '.[].workflow_id'
 
 What is listed
   Of an order: the workflows of its four steps, as far as it has come.
@@ -48,7 +48,7 @@ _STYLES = {
 
 @children.default
 async def list_children(
-    parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-monday.")],
+    parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-orders.")],
     /,
     *,
     status: Annotated[
@@ -62,18 +62,9 @@ async def list_children(
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         found = session.client.children(parent, status, earlier=earlier)
-        if as_json:
-            with screen.array() as add:
-                async for child in found:
-                    add(child.model_dump(mode="json"))
-            return CLEAN
-        shown: list[Child] = []
-        total = 0
-        async for child in found:
-            total += 1
-            if total <= MAX_SHOWN:
-                shown.append(child)
-    screen.answer(None, _view(parent, status, shown, total))
+        shown, total = await screen.answer_each(found, MAX_SHOWN)
+    if not as_json:
+        screen.answer(None, _view(parent, status, shown, total))
     return CLEAN
 
 
@@ -101,8 +92,7 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
 def _took(child: Child) -> str:
     if child.started_at is None or (child.closed_at is None and child.state is not WorkflowState.RUNNING):
         return ""
-    taken = (child.closed_at or now()) - child.started_at
-    return in_time(max(0, round(taken.total_seconds() * 1000)))
+    return time_between(child.started_at, child.closed_at or now())
 
 
 def _run(child: Child) -> Text:

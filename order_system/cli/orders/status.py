@@ -21,7 +21,8 @@ async def read_status(settings: Settings, screen: Screen, order_id: str, *, embe
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
             order = await session.client.status(order_id)
-            return _result(order, await session.client.outcome(order_id), session.link(order))
+            link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
+            return _result(order, await session.client.outcome(order_id), link)
     except ServerUnreachable:
         async with open_order_system(settings) as system:
             order = await closed_in_book(system.book, order_id)

@@ -48,23 +48,21 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
 
-    async def check(order: Order) -> None:
-        try:
-            await client.check_conflict(order)
-        except OrderConflict as conflict:
-            conflicts.append(str(conflict))
+    places = asyncio.Semaphore(AT_ONCE)
 
-    async def submit(order: Order) -> None:
-        try:
-            submissions.append(await client.submit(order))
-        except OrderConflict as conflict:
-            conflicts.append(str(conflict))
+    async def attempt(ask: Callable[[Order], Awaitable[SubmitResult | None]], order: Order) -> None:
+        async with places:
+            try:
+                if submission := await ask(order):
+                    submissions.append(submission)
+            except OrderConflict as conflict:
+                conflicts.append(str(conflict))
 
-    await _for_each(orders, check)
+    await asyncio.gather(*(attempt(client.check_conflict, order) for order in orders))
     if conflicts:
         raise OrderConflict("\n".join(["nothing was submitted.", *conflicts]))
     try:
-        await _for_each(orders, submit)
+        await asyncio.gather(*(attempt(client.submit, order) for order in orders))
     except ServerUnreachable as lost:
         raise ServerUnreachable(
             f"{lost}; {len(submissions)} of {len(orders)} orders were submitted. Submit all of them again "
@@ -99,16 +97,24 @@ async def _is_new(client: OrderClient, order: Order) -> bool:
         return False
 
 
-async def follow(session: Session, screen: Screen, orders: Sequence[Order]) -> list[OrderProgress]:
-    """Watch until each order is closed or waits for a person; then say what became of them."""
+async def follow(
+    session: Session, screen: Screen, orders: Sequence[Order], *, keep: bool = False
+) -> list[OrderProgress]:
+    """Watch until each order is closed or waits for a person; then say what became of them. With `keep`,
+    an embedded server goes on until Ctrl-C."""
     latest = await _watch(session, screen, [order.order_id for order in orders])
     results = [await _result(session, order, latest[order.order_id]) for order in orders]
     documents = [result.order.model_dump(mode="json") for result in results]
     screen.answer(documents, results_table(results, now()))
+    if keep:
+        screen.say(f"Temporal's Web UI is up at {session.ui_url} until Ctrl-C.")
     if not screen.as_json:
-        for result in results:
-            if result.link:
-                screen.say(f"{result.order.order_id}  {result.link}")
+        if session.owns_server and not keep:
+            screen.say(f"Temporal's Web UI ends with this command. To open it: {STARTER} serve --embedded")
+        else:
+            for result in results:
+                if result.link:
+                    screen.say(f"{result.order.order_id}  {result.link}")
         if any(result.order.status is OrderStatus.NEEDS_ATTENTION for result in results):
             screen.say(f"What waits for a person, and how to answer: {STARTER} attention")
         if len(results) > 1:
@@ -119,9 +125,9 @@ async def follow(session: Session, screen: Screen, orders: Sequence[Order]) -> l
 async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
     latest: dict[str, OrderProgress] = {}
     try:
-        with screen.watching(order_ids) as view:
+        with screen.watching(order_ids) as show:
             async for latest in session.client.watch(order_ids):
-                view.show(latest)
+                show(latest)
     except asyncio.CancelledError:
         running = [name for name in order_ids if name not in latest or not latest[name].closed]
         if running:
@@ -141,15 +147,5 @@ async def _result(session: Session, order: Order, progress: OrderProgress) -> Or
         order=progress,
         total=format_amount(order.total, order.currency),
         tracking=outcome.parcel.tracking_number if outcome else None,
-        link=session.link(progress),
+        link=session.page(progress.workflow_id, progress.run_id),
     )
-
-
-async def _for_each(orders: Sequence[Order], do: Callable[[Order], Awaitable[None]]) -> None:
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def one(order: Order) -> None:
-        async with places:
-            await do(order)
-
-    await asyncio.gather(*(one(order) for order in orders))

@@ -16,6 +16,12 @@ BOUGHT, VOIDED, DISPATCHED = "bought", "voided", "dispatched"
 
 CARRIER = "Simulated Parcel Service"
 
+# Made once: to put a statement together costs more than to carry it out.
+_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
+_LEAVE_BOUGHT = update(shipments).where(
+    shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
+)
+
 
 class SimulatedCarrier:
     """Implements `domain.gateways.Carrier`."""
@@ -39,7 +45,7 @@ class SimulatedCarrier:
                 }
                 # A void of the same key may be in here with us. Whoever inserts first wins, and the
                 # other one waits for that and finds the row.
-                call.connection.execute(insert_unless_there(call.connection, shipments), label)
+                call.connection.execute(insert_unless_there(call.connection.dialect.name, shipments), label)
                 shipment = _get(call, key)
             if shipment.state == VOIDED:
                 raise ShippingRefused("the label was voided")
@@ -74,7 +80,7 @@ class SimulatedCarrier:
         def decide(call: Call) -> Voided | DispatchReceipt:
             call.meet_trouble(_tokens(_find(call, label_key)))
             tombstone = {"label_key": label_key, "state": VOIDED}
-            call.connection.execute(insert_unless_there(call.connection, shipments), tombstone)
+            call.connection.execute(insert_unless_there(call.connection.dialect.name, shipments), tombstone)
             call.connection.execute(_LEAVE_BOUGHT, {"of_label": label_key, "state": VOIDED})
             shipment = _get(call, label_key)
             if shipment.state == DISPATCHED:
@@ -82,13 +88,6 @@ class SimulatedCarrier:
             return Voided(label_existed=shipment.label_id is not None)
 
         return await self._switchboard.put_through(Operation.VOID, label_key, decide)
-
-
-# Made once: to put a statement together costs more than to carry it out.
-_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
-_LEAVE_BOUGHT = update(shipments).where(
-    shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
-)
 
 
 def _find(call: Call, label_key: str) -> Row[Any] | None:

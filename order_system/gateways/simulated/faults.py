@@ -79,13 +79,8 @@ class FaultRates(BaseModel):
     notification: GatewayRates = GatewayRates()
 
     def of(self, operation: Operation) -> GatewayRates:
-        rates: dict[Step, GatewayRates] = {
-            Step.PAYMENT: self.payment,
-            Step.INVENTORY: self.inventory,
-            Step.SHIPPING: self.shipping,
-            Step.NOTIFICATION: self.notification,
-        }
-        return rates[ANSWERED_BY[operation]]
+        rates: GatewayRates = getattr(self, ANSWERED_BY[operation])  # a field for each step
+        return rates
 
 
 NEVER = GatewayRates()

@@ -28,7 +28,7 @@ class SimulatedMailer:
                 return NoticeReceipt(message_id=stored.message_id, kind=stored.kind)
             receipt = NoticeReceipt(message_id=id_from("msg", key), kind=kind)
             row = {"key": key, **receipt.model_dump()}
-            call.connection.execute(insert_into(call.connection, notices), row)
+            call.connection.execute(insert_into(call.connection.dialect.name, notices), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.NOTIFY, key, post)

@@ -8,6 +8,9 @@ from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
 from order_system.gateways.simulated.tables import charges, insert_into, refunds
 
+# Made once: to put a statement together costs more than to carry it out.
+_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
+
 
 class SimulatedPaymentGateway:
     """Implements `domain.gateways.PaymentGateway`."""
@@ -24,7 +27,7 @@ class SimulatedPaymentGateway:
                 return stored
             receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
             row = {"key": key, "payment_method": payment_method, **receipt.model_dump()}
-            call.connection.execute(insert_into(call.connection, charges), row)
+            call.connection.execute(insert_into(call.connection.dialect.name, charges), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
@@ -44,17 +47,13 @@ class SimulatedPaymentGateway:
             )
             if charge.refund_id is None:
                 call.connection.execute(
-                    insert_into(call.connection, refunds).values(
+                    insert_into(call.connection.dialect.name, refunds).values(
                         charge_key=charge_key, refund_id=receipt.refund_id, amount=receipt.amount
                     )
                 )
             return receipt
 
         return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
-
-
-# Made once: to put a statement together costs more than to carry it out.
-_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

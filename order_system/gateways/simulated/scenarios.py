@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Literal
 
 from order_system.domain.durations import parse_duration
 from order_system.domain.messages import OrderStatus
@@ -13,16 +13,8 @@ from order_system.domain.order import Address, Customer, Order, OrderLine
 from order_system.domain.steps import Step
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 
-
-class TokenField(StrEnum):
-    """Where in an order a token stands."""
-
-    PAYMENT_METHOD = "payment_method"
-    SKU = "sku"
-    """Of the first line."""
-    SECOND_SKU = "second sku"
-    POSTAL_CODE = "postal_code"
-    EMAIL = "email"
+Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
+"""Where in an order a token stands; `sku` is the first line's."""
 
 
 @dataclass(frozen=True)
@@ -30,169 +22,155 @@ class Scenario:
     name: str
     story: str
     """One line."""
-    status: OrderStatus
-    """How the order ends, or stays."""
     failed_step: Step | None = None
+    needs_attention: bool = False
     notice_fails: bool = False
     hold_on_failure: str | None = None
     """As in an order document: `1h`."""
-    tokens: Mapping[TokenField, str] = field(default_factory=dict[TokenField, str])
+    tokens: Mapping[Place, str] = field(default_factory=dict[Place, str])
+
+    @property
+    def status(self) -> OrderStatus:
+        """How the order ends, or stays."""
+        if self.needs_attention:
+            return OrderStatus.NEEDS_ATTENTION
+        return OrderStatus.FAILED if self.failed_step else OrderStatus.FULFILLED
 
 
-_PAYMENT, _SKU, _SECOND_SKU = TokenField.PAYMENT_METHOD, TokenField.SKU, TokenField.SECOND_SKU
-_POSTAL_CODE, _EMAIL = TokenField.POSTAL_CODE, TokenField.EMAIL
-
-_NO_SUCH_ADDRESS = {_POSTAL_CODE: "00000"}
+_NO_SUCH_ADDRESS: Mapping[Place, str] = {"postal_code": "00000"}
 """Makes shipping fail, after the card was charged and stock reserved: then there is something to undo."""
 
 _ALL = (
-    Scenario("ok", "everything works", OrderStatus.FULFILLED, tokens={_PAYMENT: "pm_card_ok"}),
+    Scenario("ok", "everything works", tokens={"payment_method": "pm_card_ok"}),
     # --- payment ---
     Scenario(
         "card-declined",
         "the card is declined: nothing was charged, nothing has to be undone",
-        OrderStatus.FAILED,
         Step.PAYMENT,
-        tokens={_PAYMENT: "pm_card_declined"},
+        tokens={"payment_method": "pm_card_declined"},
     ),
     Scenario(
         "payment-answer-lost-once",
         "the charge is made but its answer lost; asked again with the same key, it is not made twice",
-        OrderStatus.FULFILLED,
-        tokens={_PAYMENT: "pm_answer_lost_once"},
+        tokens={"payment_method": "pm_answer_lost_once"},
     ),
     Scenario(
         "payment-answer-always-lost",
         "the charge is made and no answer ever comes: the attempts run out, then one refund gives it back",
-        OrderStatus.FAILED,
         Step.PAYMENT,
-        tokens={_PAYMENT: "pm_answer_always_lost"},
+        tokens={"payment_method": "pm_answer_always_lost"},
     ),
     Scenario(
         "payment-down-for-a-while",
         "the payment gateway is down for two calls; the third one charges",
-        OrderStatus.FULFILLED,
-        tokens={_PAYMENT: "pm_gateway_down_for_a_while"},
+        tokens={"payment_method": "pm_gateway_down_for_a_while"},
     ),
     Scenario(
         "payment-down",
         "the payment gateway is never reached: the attempts run out, and nothing was charged",
-        OrderStatus.FAILED,
         Step.PAYMENT,
-        tokens={_PAYMENT: "pm_gateway_down"},
+        tokens={"payment_method": "pm_gateway_down"},
     ),
     Scenario(
         "refund-fails-thrice",
         "the address is refused and the refund fails three times; the fourth one works",
-        OrderStatus.FAILED,
         Step.SHIPPING,
-        tokens={_PAYMENT: "pm_refund_fails_thrice", **_NO_SUCH_ADDRESS},
+        tokens={"payment_method": "pm_refund_fails_thrice", **_NO_SUCH_ADDRESS},
     ),
     Scenario(
         "refund-answer-lost-once",
         "the address is refused and the refund's answer lost; asked again, the money is not given twice",
-        OrderStatus.FAILED,
         Step.SHIPPING,
-        tokens={_PAYMENT: "pm_refund_answer_lost_once", **_NO_SUCH_ADDRESS},
+        tokens={"payment_method": "pm_refund_answer_lost_once", **_NO_SUCH_ADDRESS},
     ),
     Scenario(
         "refund-never",
         "the address is refused and the refund never works: a person is called; the stock is released",
-        OrderStatus.NEEDS_ATTENTION,
         Step.SHIPPING,
-        tokens={_PAYMENT: "pm_refund_never", **_NO_SUCH_ADDRESS},
+        needs_attention=True,
+        tokens={"payment_method": "pm_refund_never", **_NO_SUCH_ADDRESS},
     ),
     # --- inventory ---
     Scenario(
         "out-of-stock",
         "the first line is out of stock: the charge is refunded",
-        OrderStatus.FAILED,
         Step.INVENTORY,
-        tokens={_SKU: OUT_OF_STOCK},
+        tokens={"sku": OUT_OF_STOCK},
     ),
     Scenario(
         "second-line-out-of-stock",
         "the second line is out of stock: the first one is not kept either, and the charge is refunded",
-        OrderStatus.FAILED,
         Step.INVENTORY,
-        tokens={_SECOND_SKU: OUT_OF_STOCK},
+        tokens={"second sku": OUT_OF_STOCK},
     ),
     Scenario(
         "reserve-answer-always-lost",
         "the stock is reserved and no answer ever comes: it is released, and the charge refunded",
-        OrderStatus.FAILED,
         Step.INVENTORY,
-        tokens={_SKU: "RESERVE-ANSWER-LOST"},
+        tokens={"sku": "RESERVE-ANSWER-LOST"},
     ),
     Scenario(
         "release-never",
         "the address is refused and the stock cannot be released: a person is called; the money is back",
-        OrderStatus.NEEDS_ATTENTION,
         Step.SHIPPING,
-        tokens={_SKU: "RELEASE-NEVER", **_NO_SUCH_ADDRESS},
+        needs_attention=True,
+        tokens={"sku": "RELEASE-NEVER", **_NO_SUCH_ADDRESS},
     ),
     # --- shipping ---
     Scenario(
         "address-refused",
         "the carrier refuses the address: stock and money are given back",
-        OrderStatus.FAILED,
         Step.SHIPPING,
         tokens=_NO_SUCH_ADDRESS,
     ),
     Scenario(
         "dispatch-refused",
         "the label is bought but the parcel not taken: the label is voided, stock and money given back",
-        OrderStatus.FAILED,
         Step.SHIPPING,
-        tokens={_POSTAL_CODE: "00001"},
+        tokens={"postal_code": "00001"},
     ),
     Scenario(
         "dispatch-answer-lost-once",
         "the parcel is taken and the answer lost; asked again, it is the same parcel",
-        OrderStatus.FULFILLED,
-        tokens={_POSTAL_CODE: "00002"},
+        tokens={"postal_code": "00002"},
     ),
     Scenario(
         "dispatch-answer-always-lost",
         "the parcel is taken and no answer ever comes: the undo finds it gone, so the order is fulfilled",
-        OrderStatus.FULFILLED,
-        tokens={_POSTAL_CODE: "00003"},
+        tokens={"postal_code": "00003"},
     ),
     Scenario(
         "void-never",
         "the parcel is not taken and the label cannot be voided: a person is called; stock and money wait",
-        OrderStatus.NEEDS_ATTENTION,
         Step.SHIPPING,
-        tokens={_POSTAL_CODE: "00004"},
+        needs_attention=True,
+        tokens={"postal_code": "00004"},
     ),
     Scenario(
         "dispatch-refused-and-held",
         "the parcel is not taken at first, and the order is held for a person: a retry of the step works",
-        OrderStatus.NEEDS_ATTENTION,
         Step.SHIPPING,
+        needs_attention=True,
         hold_on_failure="1h",
-        tokens={_POSTAL_CODE: "00005"},
+        tokens={"postal_code": "00005"},
     ),
     Scenario(
         "commit-down",
         "the parcel is gone but its stock cannot be committed: shipping's undo does it later; fulfilled",
-        OrderStatus.FULFILLED,
-        tokens={_SKU: "COMMIT-DOWN"},
+        tokens={"sku": "COMMIT-DOWN"},
     ),
     # --- notification ---
     Scenario(
         "mail-bounces",
         "the mailer refuses the recipient: the order is fulfilled, and says that its notice failed",
-        OrderStatus.FULFILLED,
         notice_fails=True,
-        tokens={_EMAIL: "bounces@example.com"},
+        tokens={"email": "bounces@example.com"},
     ),
     Scenario(
         "mailer-down",
         "the mailer is never reached: the order is fulfilled, and says that its notice failed",
-        OrderStatus.FULFILLED,
         notice_fails=True,
-        tokens={_EMAIL: "mailer-down@example.com"},
+        tokens={"email": "mailer-down@example.com"},
     ),
 )
 
@@ -209,18 +187,18 @@ def scenario_order(name: str, order_id: str) -> Order:
     return Order(
         order_id=order_id,
         currency="USD",
-        customer=Customer(name="Ada", email=tokens.get(_EMAIL, "ada@example.com")),
-        payment_method=tokens.get(_PAYMENT, "pm_card_ok"),
+        customer=Customer(name="Ada", email=tokens.get("email", "ada@example.com")),
+        payment_method=tokens.get("payment_method", "pm_card_ok"),
         shipping_address=Address(
             street="1 Main St",
             city="Portland",
             region="OR",
-            postal_code=tokens.get(_POSTAL_CODE, "97201"),
+            postal_code=tokens.get("postal_code", "97201"),
             country="US",
         ),
         lines=(
-            OrderLine(sku=tokens.get(_SKU, "LAPTOP-789"), quantity=1, unit_price=99999),
-            OrderLine(sku=tokens.get(_SECOND_SKU, "MOUSE-321"), quantity=2, unit_price=2999),
+            OrderLine(sku=tokens.get("sku", "LAPTOP-789"), quantity=1, unit_price=99999),
+            OrderLine(sku=tokens.get("second sku", "MOUSE-321"), quantity=2, unit_price=2999),
         ),
         hold_on_failure=parse_duration(scenario.hold_on_failure) if scenario.hold_on_failure else None,
     )

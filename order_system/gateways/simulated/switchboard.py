@@ -17,10 +17,14 @@ from order_system.domain.errors import AnswerLost, BusinessError, NotReached
 from order_system.domain.ids import split_key
 from order_system.gateways.simulated.behaviours import scripted_fault
 from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
-from order_system.gateways.simulated.tables import calls, insert, insert_unless_there, submissions
+from order_system.gateways.simulated.tables import calls, insert_into, insert_unless_there, submissions
 from order_system.infra.database import Database
 
 Answer = TypeVar("Answer")
+
+_OF_ORDER = submissions.c.order_id == bindparam("order_id")
+_NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
+_NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER)
 
 
 def id_from(prefix: str, key: str) -> str:
@@ -120,16 +124,11 @@ class Switchboard:
 
 @cache
 def _counting(dialect: str) -> Executable:
-    first = insert(dialect, calls).values(count=1)
+    first = insert_into(dialect, calls).values(count=1)
     counted = first.on_conflict_do_update(
         index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
     )
     return counted.returning(calls.c.count)
-
-
-_OF_ORDER = submissions.c.order_id == bindparam("order_id")
-_NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
-_NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER)
 
 
 def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
@@ -139,7 +138,7 @@ def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
     number = tx.scalar(_NUMBER, key)
     if number is None:
         arrival = key | {"number": tx.scalar(_NEXT_NUMBER, {"order_id": order_id})}
-        tx.execute(insert_unless_there(tx, submissions), arrival)
+        tx.execute(insert_unless_there(tx.dialect.name, submissions), arrival)
         return tx.execute(_NUMBER, key).scalar_one()
     return number
 

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
 
 Insert = postgresql.Insert | sqlite.Insert
 
@@ -103,21 +102,13 @@ submissions = Table(
 """The order's first submission is 1, the next one 2. Faults are drawn by it, since IDs differ every time."""
 
 
-def insert_into(connection: Connection, table: Table) -> Insert:
-    """An INSERT that knows ON CONFLICT, which SQLAlchemy has for each dialect apart."""
-    return insert(connection.dialect.name, table)
-
-
-def insert_unless_there(connection: Connection, table: Table) -> Insert:
-    return _insert_unless_there(connection.dialect.name, table)
-
-
 # Made once each: to put a statement together costs more than to carry it out.
 @cache
-def insert(dialect: str, table: Table) -> Insert:
+def insert_into(dialect: str, table: Table) -> Insert:
+    """An INSERT that knows ON CONFLICT, which SQLAlchemy has for each dialect apart."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 @cache
-def _insert_unless_there(dialect: str, table: Table) -> Insert:
-    return insert(dialect, table).on_conflict_do_nothing()
+def insert_unless_there(dialect: str, table: Table) -> Insert:
+    return insert_into(dialect, table).on_conflict_do_nothing()

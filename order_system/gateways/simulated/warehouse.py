@@ -19,6 +19,21 @@ GENEROUS_STOCK = 10_000_000
 
 RESERVED, RELEASED, COMMITTED = "reserved", "released", "committed"
 
+# Made once: to put a statement together costs more than to carry it out.
+_QUANTITY = bindparam("quantity", type_=BigInteger)
+_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
+_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
+    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+)
+_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
+_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
+_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
+_LEAVE_RESERVED = (
+    update(reservations)
+    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
+    .values(state=bindparam("new_state"))
+)
+
 
 class SimulatedWarehouse:
     """Implements `domain.gateways.Warehouse`. With `strict_stock`, only what was received can be reserved."""
@@ -32,7 +47,9 @@ class SimulatedWarehouse:
 
         def shelve(tx: Connection) -> None:
             more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
-            delivery = insert_into(tx, stock).on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
+            delivery = insert_into(tx.dialect.name, stock).on_conflict_do_update(
+                index_elements=[stock.c.sku], set_=more
+            )
             tx.execute(delivery, _shelf(sku, quantity))
 
         await self._switchboard.database.write(shelve)
@@ -50,7 +67,7 @@ class SimulatedWarehouse:
                     self._take(call.connection, sku, quantity)
             reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
             row = {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")}
-            call.connection.execute(insert_into(call.connection, reservations), row)
+            call.connection.execute(insert_into(call.connection.dialect.name, reservations), row)
             return reservation
 
         return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
@@ -92,26 +109,10 @@ class SimulatedWarehouse:
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
-            connection.execute(insert_unless_there(connection, stock), _shelf(sku, found))
+            connection.execute(insert_unless_there(connection.dialect.name, stock), _shelf(sku, found))
             if connection.execute(_TAKE, taken).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
-
-
-# Made once: to put a statement together costs more than to carry it out.
-_QUANTITY = bindparam("quantity", type_=BigInteger)
-_SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
-_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
-    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
-)
-_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
-_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
-_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
-_LEAVE_RESERVED = (
-    update(reservations)
-    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
-    .values(state=bindparam("new_state"))
-)
 
 
 def _shelf(sku: str, found: int) -> dict[str, str | int]:

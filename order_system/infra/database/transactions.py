@@ -1,4 +1,4 @@
-"""One door to SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
+"""Transactions in SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
 
 A transaction is a plain function: `await database.write(work, ...)` has a thread carry out `work(tx, ...)`
 from BEGIN to COMMIT, and returns its answer. So a transaction takes one trip to a thread, and not one for
@@ -82,34 +82,32 @@ class Database:
         )
 
     async def write(
-        self,
-        work: Callable[Concatenate[Connection, P], Answer],
-        /,
-        *arguments: P.args,
-        **named: P.kwargs,
+        self, work: Callable[Concatenate[Connection, P], Answer], /, *arguments: P.args, **named: P.kwargs
     ) -> Answer:
-        return await self._on_a_thread(
-            self._writers, lambda gone: _transact(self._engine, gone, work, *arguments, **named)
-        )
+        return await self._on_a_thread(self._writers, self._engine, lambda tx: work(tx, *arguments, **named))
 
     async def read(
-        self,
-        work: Callable[Concatenate[Connection, P], Answer],
-        /,
-        *arguments: P.args,
-        **named: P.kwargs,
+        self, work: Callable[Concatenate[Connection, P], Answer], /, *arguments: P.args, **named: P.kwargs
     ) -> Answer:
         """A consistent snapshot for the length of `work`."""
         return await self._on_a_thread(
-            self._readers, lambda gone: _transact(self._reading_engine, gone, work, *arguments, **named)
+            self._readers, self._reading_engine, lambda tx: work(tx, *arguments, **named)
         )
 
     async def _on_a_thread(
-        self, threads: ThreadPoolExecutor, transaction: Callable[[Event], Answer]
+        self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], Answer]
     ) -> Answer:
         gone = Event()
+
+        def transact() -> Answer:
+            with engine.begin() as tx:
+                # Before SQLite lets us in, nothing was asked for.
+                if gone.is_set():
+                    raise CancelledError
+                return work(tx)
+
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, transaction, gone)
+            return await asyncio.get_running_loop().run_in_executor(threads, transact)
         except asyncio.CancelledError:
             gone.set()
             raise
@@ -151,11 +149,7 @@ class OverDatabase:
     """Whose methods may be marked `@writes` and `@reads`."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @property
-    def database(self) -> Database:
-        return self._database
+        self.database = database
 
 
 Owner = TypeVar("Owner", bound=OverDatabase)
@@ -183,21 +177,6 @@ def reads(
         return await self.database.read(partial(method, self), *arguments, **named)
 
     return transaction
-
-
-def _transact(
-    engine: Engine,
-    gone: Event,
-    work: Callable[Concatenate[Connection, P], Answer],
-    /,
-    *arguments: P.args,
-    **named: P.kwargs,
-) -> Answer:
-    """`gone` is set when the caller gives up. Before SQLite lets us in, nothing was asked for."""
-    with engine.begin() as tx:
-        if gone.is_set():
-            raise CancelledError
-        return work(tx, *arguments, **named)
 
 
 def _alembic(connection: Connection) -> Config:

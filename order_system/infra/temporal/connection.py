@@ -1,5 +1,6 @@
-"""To a Temporal server, in the ecosystem's own way: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API keys and
-the profiles of `temporal.toml` mean here what they mean to Temporal's own tools."""
+"""Connecting to a Temporal server. TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API keys and the profiles of
+`temporal.toml` mean here what they mean to Temporal's own tools. And how models travel to the server, and
+what its errors are to our callers."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -105,7 +106,7 @@ data_converter = DataConverter(payload_converter_class=ModelPayloadConverter)
 
 @asynccontextmanager
 async def reaching_server() -> AsyncGenerator[None]:
-    """No caller sees a gRPC error."""
+    """No caller sees a gRPC error. Raises ServerUnreachable, and OrderSystemError if the server refuses."""
     try:
         yield
     except RPCError as error:

@@ -309,21 +309,37 @@ async def test_the_audit_needs_no_server_and_finds_what_was_planted(
 # --- embedded -------------------------------------------------------------------------------------
 
 
-def test_embedded_needs_nothing_else_ends_cleanly_and_is_remembered_by_the_book(tmp_path: Path) -> None:
+def test_embedded_needs_nothing_else_ends_by_itself_and_is_remembered_by_the_book(tmp_path: Path) -> None:
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
-    kept = Running("starter.py", "--embedded", "--keep", "--scenario", "ok", env=env)
-    kept.says("Temporal's Web UI is up at http://localhost:")
 
-    finished = kept.interrupted()
+    finished = starter("--embedded", "--scenario", "ok", env=env)
 
     assert finished.code == 0
     assert finished.err == ""
+    assert "Temporal's Web UI ends with this command. To open it: python starter.py serve" in finished.out
+    assert "/workflows/order-ORDER-001" not in finished.out, "a link that is dead"
     assert server_has_ended(tmp_path)
     assert (tmp_path / "worker.log").exists()
     remembered = starter("status", "ORDER-001", env={**env, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
     assert remembered.code == 0
     assert "ORDER-001  fulfilled" in remembered.out
     assert "the server does not answer; this is what the book knows" in remembered.out
+
+
+def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+    kept = Running("starter.py", "--embedded", "--scenario", "ok", env=env, terminal=theirs)
+    os.close(theirs)
+    with os.fdopen(ours, encoding="utf-8", errors="replace") as shown:
+        up = next(line for line in shown if "Temporal's Web UI is up at http://localhost:" in line)
+        assert "until Ctrl-C" in up
+        assert "/workflows/order-ORDER-001" in next(shown)
+
+        finished = kept.interrupted()
+
+    assert finished.code == 0
+    assert server_has_ended(tmp_path)
 
 
 def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_path: Path) -> None:

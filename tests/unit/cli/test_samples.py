@@ -1,4 +1,4 @@
-"""The sample orders are the ones that the README tells of, and pass the door that everybody's pass."""
+"""The sample orders are those of the README, and pass the strict reader that everybody's pass."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_they_differ_in_currency_and_in_size() -> None:
 
 
 @given(st.integers(1, 10**9))
-def test_they_pass_the_door_whatever_their_number(first: int) -> None:
+def test_they_pass_the_strict_reader_whatever_their_number(first: int) -> None:
     samples = sample_orders(first)
     assert read_orders(json.dumps([order_document(order) for order in samples]), "samples") == samples
 

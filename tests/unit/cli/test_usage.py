@@ -1,6 +1,8 @@
 """Command lines that need no server, and such as cannot be meant."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,13 @@ from order_system.cli.session import exit_code
 from order_system.domain.errors import InvalidOrder, InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
+from tests.fixtures.processes.command_line import ROOT
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--nope"], "Unknown option: --nope. See starter.py --help."),
+        (["--what"], "Unknown option: --what. See starter.py --help."),
         (["submit"], "requires an argument"),
         (["status"], "requires an argument"),
         (["--keep"], "--keep is for --embedded"),
@@ -47,6 +50,18 @@ async def test_what_cannot_be_meant_is_told_in_one_line(arguments: list[str], to
 
     assert told in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_compare_says_in_one_line_that_it_needs_a_clone() -> None:
+    installed = "import sys; sys.modules['examples'] = None; from order_system.cli.app import main; "
+    run = subprocess.run(
+        [sys.executable, "-c", installed + "main(['compare'])"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stderr == "starter.py: compare needs the folder `examples`: run starter.py in a clone\n"
 
 
 async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

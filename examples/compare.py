@@ -11,17 +11,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from temporalio.client import WorkflowFailureError
 
-from order_system.audit.aftermath import Aftermath, aftermath
+from examples.aftermath import Aftermath, aftermath
+from examples.monolith import fulfil_order
 from order_system.audit.report import AuditReport, audit_now
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.orders.samples import sample_id, sample_orders
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, embedded_session
-from order_system.domain.errors import InvalidUsage, OrderSystemError
+from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
@@ -44,18 +47,17 @@ async def compare(
     as_json: Annotated[bool, Parameter(name="--json", help="Print JSON on stdout.")] = False,
 ) -> int:
     """Run a monolith and this design on the same orders with the same faults, and compare."""
-    screen = Screen(as_json=as_json)
     batch = _orders(orders)
     with tempfile.TemporaryDirectory(prefix="order-compare-") as folder:
-        before = await _run_monolith(_world(Path(folder, "monolith"), seed), batch, screen)
-        after, report = await _run_workflows(_world(Path(folder, "workflows"), seed), batch, screen)
+        before = await _run_monolith(_world(Path(folder, "monolith"), seed), batch)
+        after, report = await _run_workflows(_world(Path(folder, "workflows"), seed), batch)
     document = {
         "orders": orders,
         "seed": seed,
         "monolith": asdict(before),
         "workflows": {**asdict(after), "audit_clean": report.clean},
     }
-    screen.answer(document, _table(seed, before, after, report))
+    Screen(as_json=as_json).answer(document, _table(seed, before, after, report))
     return CLEAN if report.clean else ATTENTION
 
 
@@ -78,24 +80,18 @@ def _world(folder: Path, seed: int) -> Settings:
 # --- the two runs ---------------------------------------------------------------------------------
 
 
-async def _run_monolith(settings: Settings, orders: Sequence[Order], screen: Screen) -> Aftermath:
-    try:
-        from examples.monolith import fulfil_order  # noqa: PLC0415 - an installed package has no examples
-    except ModuleNotFoundError:
-        raise InvalidUsage("compare needs the folder `examples`: run starter.py of a checkout") from None
+async def _run_monolith(settings: Settings, orders: Sequence[Order]) -> Aftermath:
     async with open_order_system(settings) as system:
         world = system.world
 
         async def fulfil(order: Order) -> object:
             return await fulfil_order(order, world.payments, world.warehouse, world.carrier, world.mailer)
 
-        reported = await _run_all("monolith", orders, fulfil, screen)
+        reported = await _run_all("monolith", orders, fulfil)
         return await _look_back(system, orders, reported)
 
 
-async def _run_workflows(
-    settings: Settings, orders: Sequence[Order], screen: Screen
-) -> tuple[Aftermath, AuditReport]:
+async def _run_workflows(settings: Settings, orders: Sequence[Order]) -> tuple[Aftermath, AuditReport]:
     server = EmbeddedServer(settings.data_dir, port=0, ui_port=0, headless=True)
     async with embedded_session(settings, server) as session:
 
@@ -103,17 +99,20 @@ async def _run_workflows(
             await session.client.submit(order)
             return await session.temporal.get_workflow_handle(order_workflow_id(order.order_id)).result()
 
-        reported = await _run_all("workflows", orders, fulfil, screen)
+        reported = await _run_all("workflows", orders, fulfil)
         report = await audit_now(session.system.book, session.system.world)
         return await _look_back(session.system, orders, reported), report
 
 
-async def _run_all(name: str, orders: Sequence[Order], fulfil: Fulfil, screen: Screen) -> set[str]:
+async def _run_all(name: str, orders: Sequence[Order], fulfil: Fulfil) -> set[str]:
     """The IDs of the orders that were reported as fulfilled."""
     places = asyncio.Semaphore(AT_ONCE)
     reported: set[str] = set()
 
-    with screen.counting(name, len(orders)) as count_one:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        done = bar.add_task(name, total=len(orders))
 
         async def one(order: Order) -> None:
             async with places:
@@ -123,7 +122,7 @@ async def _run_all(name: str, orders: Sequence[Order], fulfil: Fulfil, screen: S
                     pass
                 else:
                     reported.add(order.order_id)
-            count_one()
+            bar.advance(done)
 
         await asyncio.gather(*map(one, orders))
     return reported
@@ -159,8 +158,8 @@ def _table(seed: int, before: Aftermath, after: Aftermath, report: AuditReport) 
     for label, damage in rows:
         table.add_row(label, *(_damage(*damage(run)) for run in (before, after)))
     table.add_section()
-    verdict = Text("clean", style="green") if report.clean else Text("BROKEN", style="bold red")
-    table.add_row("audit of book against world", "keeps no book", verdict)
+    audited = Text("clean", style="green") if report.clean else Text("BROKEN", style="bold red")
+    table.add_row("audit of book against world", "keeps no book", audited)
     return table
 
 

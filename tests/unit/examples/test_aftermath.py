@@ -1,6 +1,6 @@
 """Counting damage from the world's statement."""
 
-from order_system.audit.aftermath import aftermath
+from examples.aftermath import aftermath
 from order_system.cli.orders.samples import sample_orders
 from order_system.domain.gateways import ChargeEntry, NoticeEntry, ReservationEntry, ShipmentEntry, Statement
 from order_system.domain.messages import NoticeKind

@@ -58,9 +58,7 @@ def aftermath(orders: Sequence[Order], statement: Statement, reported: Collectio
     return Aftermath(
         orders=len(orders),
         fulfilled=count(lambda order: order.parcel and order.kept > 0),
-        failed_cleanly=count(
-            lambda order: not (order.kept or order.held or order.parcel or order.idle_label)
-        ),
+        failed_cleanly=count(lambda order: order.nothing_left),
         charged_without_parcel=count(lambda order: order.kept > 0 and not order.parcel),
         money_without_parcel=sum(order.kept for order in all_traces if not order.parcel),
         charged_twice=count(lambda order: order.charges > 1),
