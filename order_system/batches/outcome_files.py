@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import IO, Any, cast
 
 from order_system.batches.files import REJECT_REASON, defuse
@@ -54,7 +53,7 @@ class RejectsFile:
 
     def _all_rows(self) -> Iterator[Row]:
         start = self._ref.start
-        return chain.from_iterable(rows_of(self._ref, start, chunks_from(self._source, start.offset)))
+        return rows_of(self._ref, start, chunks_from(self._source, start.offset))
 
     def _with_reason(self, row: Row, reason: str) -> str:
         if self._ref.format is FileFormat.JSONL:

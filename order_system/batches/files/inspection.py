@@ -3,7 +3,6 @@
 import codecs
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from itertools import chain
 
 from order_system.batches.files.csv_rows import csv_rows
 from order_system.batches.files.jsonl import rows_of_lines
@@ -151,7 +150,7 @@ def _not_in(encoding: str, line: int) -> str:
 
 def _header(source: Source, start: Position, encoding: str) -> tuple[tuple[str, ...], Position]:
     """The header, and where the rows begin. Raises FileRefused."""
-    rows = chain.from_iterable(csv_rows(line_batches(chunks_from(source, start.offset)), start, encoding))
+    rows = csv_rows(line_batches(chunks_from(source, start.offset)), start, encoding)
     header = next(rows, None)
     if header is None:
         raise FileRefused("is empty")
@@ -168,7 +167,7 @@ def _header(source: Source, start: Position, encoding: str) -> tuple[tuple[str, 
 
 def _check_json_lines(source: Source, start: Position, encoding: str) -> None:
     batches = line_batches(chunks_from(source, start.offset))
-    first = next(chain.from_iterable(rows_of_lines(batches, start, encoding)), None)
+    first = next(rows_of_lines(batches, start, encoding), None)
     if first is None:
         raise FileRefused("is empty")
     text = first.cells[0]
