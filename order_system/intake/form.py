@@ -1,4 +1,4 @@
-"""The order document that people and shops hand in: the strict door in front of `domain.order.Order`.
+"""The order document that people and shops hand in: checked strictly on its way to `domain.order.Order`.
 
 Amounts are decimal text in quotes; no JSON number is taken for one, since `30` may mean dollars or cents,
 and `29.99` is no longer exact once read. Unknown fields are refused at every level, so that a misspelt

@@ -1,4 +1,4 @@
-"""The strict door: files and texts of orders in, `domain.order.Order` out, or every mistake at once.
+"""The strict reader: files and texts of orders in, `domain.order.Order` out, or every mistake at once.
 
 One line for each mistake, `orders.json: order 3 (ORDER-003), lines[0].quantity: must be ...`. Messages give
 the place and the rule, and never what was found there: it may be a card number, pasted into any field. For
