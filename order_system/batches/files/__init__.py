@@ -8,8 +8,8 @@
 
 `sources` opens what may be opened; `lines` and `csv_rows` make rows of bytes, whatever is wrong with them;
 `columns`, `layouts` and `shopify` say what the cells mean; `blocks` finds the rows of one order; `checking`
-makes it an order with the strict reader of `intake`, or is content with `quick_check` as long as nobody asks
-for the order itself. Other packages import the names below and no module of this package."""
+makes it an order, by `quick_check` or by the strict reader of `intake`. Other packages import the names below
+and no module of this package."""
 
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
 from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem, duplicate

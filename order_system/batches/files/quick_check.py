@@ -1,6 +1,6 @@
-"""Most orders of most files are plain, and a plan need only know that they are valid. This tells so for a
-fifth of what the strict reader takes. What passes here would pass there; whatever looks unusual in any way is
-left to the strict reader, and so is every message. The tests hold the two against each other."""
+"""Most orders of most files are plain, which is told here for a fifth of what the strict reader takes. What
+passes here would pass there, as the same order; whatever looks unusual in any way is left to the strict
+reader, and so is every message. The tests hold the two against each other."""
 
 import re
 from collections.abc import Sequence
@@ -61,12 +61,13 @@ def _repeats_or_is_blank(fields: Fields, first: Fields) -> bool:
 
 def _adds_up(rows: Sequence[NumberedRow]) -> bool:
     first = rows[0][1]
-    lines = sum(int(fields["quantity"]) * _cents(fields["unit_price"]) for _, fields in rows)
-    total = lines + _cents(first["shipping_fee"]) + _cents(first["tax"]) - _cents(first["discount"])
-    return 0 < total <= MAX_AMOUNT and (not first["total"] or total == _cents(first["total"]))
+    lines = sum(int(fields["quantity"]) * cents(fields["unit_price"]) for _, fields in rows)
+    total = lines + cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
+    return 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
 
 
-def _cents(amount: str) -> int:
+def cents(amount: str) -> int:
+    """Of a plain row's amount; a blank is 0."""
     return int(amount.replace(".", "") or 0)
 
 
