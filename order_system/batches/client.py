@@ -11,8 +11,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.batches.files import OrderFiles
-from order_system.batches.in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.names import workflow_id_of, workflow_id_of_new
+from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch

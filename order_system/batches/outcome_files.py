@@ -5,14 +5,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from dataclasses import asdict, fields
 from typing import IO, Any, cast
 
 from order_system.batches.files import REJECT_REASON, defuse
 from order_system.batches.files.csv_rows import Row
-from order_system.batches.files.inspection import chunks_from
 from order_system.batches.files.pages import rows_of
 from order_system.batches.files.sources import Source, open_source
 from order_system.batches.reports import LineOutcome
@@ -40,7 +39,7 @@ class RejectsFile:
             place for place, name in enumerate(ref.columns) if name.strip().lower() == REJECT_REASON
         ]
         """Columns of reasons, if the file is one of rejects itself: replaced."""
-        self._rows = self._all_rows()
+        self._rows = rows_of(ref, ref.start, source.chunks(ref.start.offset))
         self._next = next(self._rows, None)
         if ref.format is not FileFormat.JSONL:
             self._file.write(self._csv(map(defuse, [*self._without_reasons(ref.columns), REJECT_REASON])))
@@ -51,10 +50,6 @@ class RejectsFile:
             if self._next.line >= line.first_line:
                 self._file.write(self._with_reason(self._next, line.reason or ""))
             self._next = next(self._rows, None)
-
-    def _all_rows(self) -> Iterator[Row]:
-        start = self._ref.start
-        return chain.from_iterable(rows_of(self._ref, start, chunks_from(self._source, start.offset)))
 
     def _with_reason(self, row: Row, reason: str) -> str:
         if self._ref.format is FileFormat.JSONL:
@@ -108,22 +103,12 @@ def rejects_from(ref: FileRef, roots: Sequence[str], file: IO[str]) -> Generator
             raise FileRefused(f"{ref.url}: has changed since it was checked") from None
 
 
-OUTCOME_COLUMNS = (
-    "first_line",
-    "last_line",
-    "rows",
-    "order_id",
-    "workflow_id",
-    "status",
-    "failed_step",
-    "reason",
-    "closed_at",
-)
+OUTCOME_COLUMNS = tuple(field.name for field in fields(LineOutcome))
 
 
 def outcome_document(line: LineOutcome) -> dict[str, Any]:
     closed = line.closed_at.isoformat(timespec="milliseconds") if line.closed_at else None
-    return {**{name: getattr(line, name) for name in OUTCOME_COLUMNS}, "closed_at": closed}
+    return asdict(line) | {"closed_at": closed}
 
 
 class OutcomeFile:

@@ -35,7 +35,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class LineOutcome:
-    """The fate of an order's rows, or of rows that are none. Every line of the file is in exactly one."""
+    """The fate of an order's rows, or of rows that are none. Every line of the file is in exactly one.
+
+    These are the columns of the outcome's file, too."""
 
     first_line: int
     last_line: int
@@ -44,9 +46,9 @@ class LineOutcome:
     workflow_id: str | None
     status: str
     """An order's status, or `rejected`, `duplicate`, `conflict`, `not started`."""
-    failed_step: str | None
-    reason: str | None
-    closed_at: datetime | None
+    failed_step: str | None = None
+    reason: str | None = None
+    closed_at: datetime | None = None
 
 
 class BatchReports:
@@ -131,37 +133,18 @@ def _planned(order: ParsedOrder, known: SubmissionRecord | None) -> str:
 def _line_of(
     order: ParsedOrder, known: SubmissionRecord | None, noted: tuple[int, Fate | None] | None
 ) -> LineOutcome:
-    fate = noted[1] if noted else None
-    if fate is Fate.CONFLICT:
-        status, reason = "conflict", "the ID is in use for an order with other content"
-    elif known is None:
-        status, reason = "not started", None
-    else:
-        status, reason = known.status, known.reason
-    ended = known if known is not None and fate is not Fate.CONFLICT else None
-    return LineOutcome(
-        first_line=order.first_line,
-        last_line=order.last_line,
-        rows=order.rows,
-        order_id=order.order_id,
-        workflow_id=order_workflow_id(order.order_id),
-        status=status,
-        failed_step=ended.failed_step if ended else None,
-        reason=reason,
-        closed_at=ended.closed_at if ended else None,
-    )
+    lines = (order.first_line, order.last_line, order.rows)
+    ids = (order.order_id, order_workflow_id(order.order_id))
+    if noted and noted[1] is Fate.CONFLICT:
+        return LineOutcome(
+            *lines, *ids, "conflict", reason="the ID is in use for an order with other content"
+        )
+    if known is None:
+        return LineOutcome(*lines, *ids, "not started")
+    return LineOutcome(*lines, *ids, known.status, known.failed_step, known.reason, known.closed_at)
 
 
 def _line_of_problem(problem: RowProblem) -> LineOutcome:
-    duplicate_block = problem.kind is ProblemKind.DUPLICATE
-    return LineOutcome(
-        first_line=problem.first_line,
-        last_line=problem.last_line,
-        rows=problem.rows,
-        order_id=problem.order_id,
-        workflow_id=None,
-        status="duplicate" if duplicate_block else "rejected",
-        failed_step=None,
-        reason=problem.reason,
-        closed_at=None,
-    )
+    status = "duplicate" if problem.kind is ProblemKind.DUPLICATE else "rejected"
+    lines = (problem.first_line, problem.last_line, problem.rows)
+    return LineOutcome(*lines, problem.order_id, None, status, reason=problem.reason)

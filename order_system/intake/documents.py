@@ -95,7 +95,7 @@ def spell(place: Place) -> str:
     text = ""
     for part in place:
         if isinstance(part, int):
-            text += f"[{part}]"
+            text += f"[{_spell_key(str(part))}]"
         else:
             text += f".{_spell_key(part)}" if text else _spell_key(part)
     return text

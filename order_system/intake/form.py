@@ -1,4 +1,4 @@
-"""The order document that people and shops hand in: the strict door in front of `domain.order.Order`.
+"""The order document that people and shops hand in: checked strictly on its way to `domain.order.Order`.
 
 Amounts are decimal text in quotes; no JSON number is taken for one, since `30` may mean dollars or cents,
 and `29.99` is no longer exact once read. Unknown fields are refused at every level, so that a misspelt
@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from order_system.domain import money
 from order_system.domain.durations import duration_text, parse_duration
-from order_system.domain.order import Address, Customer, Order, OrderLine
+from order_system.domain.order import Order
 from order_system.intake.bill import Bill, Form
 from order_system.intake.fields import (
     Country,
@@ -64,21 +64,14 @@ class OrderForm(Bill):
     ] = None
 
     def to_order(self) -> Order:
-        return Order(
-            order_id=self.order_id,
-            currency=self.currency,
-            customer=Customer(**self.customer.model_dump()),
-            payment_method=self.payment_method,
-            shipping_address=Address(**self.shipping_address.model_dump()),
-            lines=tuple(
-                OrderLine(sku=line.sku, quantity=line.quantity, unit_price=self.minor(line.unit_price))
-                for line in self.lines
-            ),
-            shipping_fee=self.minor(self.shipping_fee),
-            tax=self.minor(self.tax),
-            discount=self.minor(self.discount),
-            hold_on_failure=parse_duration(self.hold_on_failure) if self.hold_on_failure else None,
-        )
+        content = self.model_dump(exclude={"total"})
+        for line in content["lines"]:
+            line["unit_price"] = self.minor(line["unit_price"])
+        for amount in ("shipping_fee", "tax", "discount"):
+            content[amount] = self.minor(content[amount])
+        if self.hold_on_failure:
+            content["hold_on_failure"] = parse_duration(self.hold_on_failure)
+        return Order.model_validate(content)
 
 
 def order_document(order: Order) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The strict door: files and texts of orders in, `domain.order.Order` out, or every mistake at once.
+"""The strict reader: files and texts of orders in, `domain.order.Order` out, or every mistake at once.
 
 One line for each mistake, `orders.json: order 3 (ORDER-003), lines[0].quantity: must be ...`. Messages give
 the place and the rule, and never what was found there: it may be a card number, pasted into any field. For
@@ -6,6 +6,7 @@ the same reason errors are raised outside of `except` blocks, where Python would
 json's own, which carry the whole document.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -102,10 +103,17 @@ def examine(document: Document) -> tuple[Order | None, list[Problem]]:
     """The order, or what is wrong with it: the first mistake at each place."""
     if document.broken:
         return None, [Problem((), document.broken)]
-    problems = {place: Problem(place, message) for place, message in flaws(document.value)}
-    form = _validated(OrderForm, document.value, problems)
+    return examine_value(document.value, flaws(document.value))
+
+
+def examine_value(
+    value: object, found: Iterable[tuple[Place, str]] = ()
+) -> tuple[Order | None, list[Problem]]:
+    """The same of what no JSON was parsed for, and so has no `flaws`; or where these were `found` already."""
+    problems = {place: Problem(place, message) for place, message in found}
+    form = _validated(OrderForm, value, problems)
     if form is None:
-        _validated(Bill, document.value, problems)
+        _validated(Bill, value, problems)
     if form is None or problems:
         return None, list(problems.values())
     return form.to_order(), []
@@ -122,7 +130,10 @@ def _validated(model: type[Model], document: object, problems: dict[Place, Probl
 
 def _in_our_words(mistake: ErrorDetails) -> str:
     kind, given, details = mistake["type"], mistake["input"], mistake.get("ctx", {})
-    if (kind == "extra_forbidden" or isinstance(given, str | int)) and holds_card_number(given):
+    is_of_unknown_field = kind in ("extra_forbidden", "invalid_key")  # whose name may hold one as well
+    if is_of_unknown_field and holds_card_number([*mistake["loc"][-1:], given]):
+        return REFUSAL
+    if isinstance(given, str | int) and holds_card_number(given):
         return REFUSAL
     if kind == "value_error":
         return str(details["error"])

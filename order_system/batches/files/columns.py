@@ -6,8 +6,8 @@ from difflib import get_close_matches
 
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.order_file import ColumnMapping, InvalidMapping
-from order_system.intake.documents import Document, Place, spell
-from order_system.intake.reader import examine
+from order_system.intake.documents import Place, spell
+from order_system.intake.reader import examine_value
 
 COLUMNS: dict[str, tuple[Place, bool, str]] = {
     "order_id": (("order_id",), True, "yours; repeated on each row of the order"),
@@ -39,8 +39,8 @@ FIELDS = tuple(COLUMNS)
 LINE_FIELDS = ("sku", "quantity", "unit_price")
 ORDER_FIELDS = tuple(field for field in FIELDS if field not in LINE_FIELDS)
 
-Fields = tuple[str, ...]
-"""The cells of one row in the order of FIELDS (some formats have more behind them); what a file has no
+Fields = dict[str, str]
+"""The cells of one row by FIELDS (some formats have more), without blanks around them; what a file has no
 column for is blank."""
 NumberedRow = tuple[int, Fields]
 """With the row's line number in the file."""
@@ -99,7 +99,7 @@ def _check_constant(field: str, value: str) -> None:
     place = COLUMNS[field][0]
     outer, inner = str(place[0]), [str(part) for part in place[1:]]
     document = {outer: {inner[0]: value} if inner else value}
-    _, problems = examine(Document(document))
+    _, problems = examine_value(document)
     message = next((problem.message for problem in problems if problem.place == place), None)
     if message:
         raise InvalidMapping(f"--map: {field} {message}")

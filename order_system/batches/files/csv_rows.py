@@ -6,7 +6,6 @@ not make up a proper row, only the first of them is given up, and reading goes o
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import NamedTuple
 
@@ -36,52 +35,26 @@ class Row(NamedTuple):
     """Why this is no row."""
 
 
-@dataclass(frozen=True)
-class PlainRows:
-    """Rows of one line each, none of them blank or broken. Most are; so they become `Row`s only as needed."""
-
-    line: int
-    """Of the first."""
-    offsets: list[int]
-    """Where each begins, and where the last one ends."""
-    texts: list[str]
-    cells: list[list[str]]
-
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def __getitem__(self, index: int) -> Row:
-        line = self.line + index
-        place = (line, line, self.offsets[index], self.offsets[index + 1])
-        return Row(*place, self.texts[index], self.cells[index], None)
-
-    def __iter__(self) -> Iterator[Row]:
-        return map(self.__getitem__, range(len(self)))
-
-
-RowBatch = list[Row] | PlainRows
-
-
 def csv_rows(
     batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str, width: int | None = None
-) -> Iterator[RowBatch]:
-    """The rows but for blank ones, some at a time. A row of several lines must have `width` cells to pass
-    for one. Raises UnicodeDecodeError."""
+) -> Iterator[Row]:
+    """The rows but for blank ones. A row of several lines must have `width` cells to pass for one. Raises
+    UnicodeDecodeError."""
     waiting: list[bytes] = []  # a row whose end has not been read yet
     line, offset = start.line, start.offset
     for batch in batches:
         is_long = isinstance(batch, LongLine)
         lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding)
         rows, taken = lines.rows(width, final=is_long)
-        yield rows
+        yield from rows
         waiting = lines.raw[taken:]
         line, offset = line + taken, lines.offsets[taken]
         if is_long:
             head = batch.head.decode(encoding, "ignore")  # it may end within a character
             end = offset + batch.size
-            yield [Row(line, line, offset, end, head, salvaged_cells(head), TOO_LONG)]
+            yield Row(line, line, offset, end, head, salvaged_cells(head), TOO_LONG)
             line, offset = line + 1, end
-    yield _Lines(waiting, line, offset, encoding).rows(width, final=True)[0]
+    yield from _Lines(waiting, line, offset, encoding).rows(width, final=True)[0]
 
 
 def salvaged_cells(text: str) -> list[str]:
@@ -100,11 +73,8 @@ class _Lines:
         """Where each begins, and where the last one ends."""
         self.line = line
 
-    def rows(self, width: int | None, *, final: bool) -> tuple[RowBatch, int]:
+    def rows(self, width: int | None, *, final: bool) -> tuple[list[Row], int]:
         """The rows, and how many lines they take: all if `final`."""
-        plain = self._plain_rows()
-        if plain is not None:
-            return plain, len(self.raw)
         rows: list[Row] = []
         first = 0  # the line that the next row begins on
         while first < len(self.raw):
@@ -117,25 +87,6 @@ class _Lines:
             rows.append(self._row(first, first + 1, text, salvaged_cells(text), _syntax_error(text)))
             first += 1
         return rows, first
-
-    def _plain_rows(self) -> PlainRows | None:
-        together = "".join(self.texts)
-        if "\0" in together:
-            return None
-        if '"' not in together:
-            # Without quotes CSV is as simple as it looks, and csv takes twice as long.
-            cells = [text.rstrip("\r\n").split(",") for text in self.texts]
-        else:
-            try:
-                cells = list(csv.reader(self.texts, strict=True))
-            except csv.Error:
-                return None
-        one_on_each_line = len(cells) == len(self.texts)
-        # A row of one cell may be nothing but blanks.
-        none_blank = all(map(any, cells)) and min(map(len, cells), default=0) > 1
-        if one_on_each_line and none_blank:
-            return PlainRows(self.line, self.offsets, self.texts, cells)
-        return None
 
     def _take_proper_rows(self, rows: list[Row], first: int, width: int | None) -> tuple[int, int]:
         """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one

@@ -1,15 +1,11 @@
 """What rows turn out to be: an order, or a problem. A problem is told by line and column, and never by what
 was found there: it may be a card number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
-from hashlib import sha256
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from order_system.batches.files.columns import Fields
-from order_system.batches.files.quick_check import canonical_texts
 from order_system.domain.order import Order
 
 MAX_SHOWN = 5
@@ -18,37 +14,24 @@ MAX_SHOWN = 5
 
 @dataclass(slots=True)
 class ParsedOrder:
-    """A valid order with the lines that it stands on. What it holds is worked out when it is asked for: a
-    plan of a million orders needs little more than their IDs."""
+    """A valid order with the lines that it stands on."""
 
     order_id: str
     first_line: int
     last_line: int
     rows: int
-    _source: str | Fields = field(repr=False)
-    """The canonical text, or the fields of the one row, which is known to be plain."""
-    hold_on_failure: timedelta | None = None
-    """Not of the content, so that it is no other order without it."""
-    _order: Order | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def content(self) -> str:
-        """The canonical text."""
-        if not isinstance(self._source, str):
-            self._source = cast("str", canonical_texts([[(self.first_line, self._source)]])[0])
-        return self._source
+    _read: Callable[[], Order] = field(repr=False)
+    """Called if the order is asked for: a plan of a million orders needs little more than their IDs."""
+    _order: Order | None = field(default=None, repr=False)
 
     @property
     def order(self) -> Order:
-        if self._order is None:
-            order = Order.model_validate_json(self.content)
-            self._order = order.model_copy(update={"hold_on_failure": self.hold_on_failure})
+        self._order = self._order or self._read()
         return self._order
 
     @property
     def fingerprint(self) -> str:
-        """What `order.fingerprint()` is, at less cost."""
-        return sha256(self.content.encode()).hexdigest()
+        return self.order.fingerprint()
 
 
 class Mistake(NamedTuple):
@@ -58,11 +41,9 @@ class Mistake(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return (
-            f"line {self.line}, {self.column}: {self.message}"
-            if self.column
-            else (f"line {self.line} {self.message}")
-        )
+        if self.column is None:
+            return f"line {self.line} {self.message}"
+        return f"line {self.line}, {self.column}: {self.message}"
 
 
 class ProblemKind(StrEnum):
@@ -94,13 +75,12 @@ def told(mistakes: Sequence[Mistake]) -> str:
 def duplicate(found: ParsedOrder, first_line: int) -> RowProblem:
     """An order whose ID the file has had before."""
     message = f"is also the ID of line {first_line}; put the rows of an order next to each other"
-    reason = str(Mistake(found.first_line, "order_id", message))
     return RowProblem(
-        found.first_line,
-        found.last_line,
-        found.rows,
-        "order_id",
-        found.order_id,
-        reason,
-        ProblemKind.DUPLICATE,
+        first_line=found.first_line,
+        last_line=found.last_line,
+        rows=found.rows,
+        column="order_id",
+        order_id=found.order_id,
+        reason=str(Mistake(found.first_line, "order_id", message)),
+        kind=ProblemKind.DUPLICATE,
     )

@@ -1,14 +1,14 @@
-"""The one look at a whole file before any of it counts: what it is, whether it is text, and its SHA-256."""
+"""The one look at a whole file before any of it counts: what it is, whether it is text, and its SHA-256. And,
+whenever it is read later, whether it is still that file."""
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from itertools import chain
 
 from order_system.batches.files.csv_rows import csv_rows
 from order_system.batches.files.jsonl import rows_of_lines
 from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
-from order_system.batches.files.lines import line_batches
+from order_system.batches.files.lines import LongLine, line_batches
 from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
 from order_system.domain.order_file import (
     ColumnMapping,
@@ -20,8 +20,6 @@ from order_system.domain.order_file import (
     Position,
 )
 from order_system.intake.documents import document_on_line
-
-CHUNK_BYTES = 1_000_000
 
 _NO_TEXT = {
     b"\x1f\x8b": "is compressed; gunzip it first",
@@ -85,12 +83,6 @@ def _format_by_name(url: str) -> FileFormat:
     return FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
 
 
-def chunks_from(source: Source, offset: int) -> Iterator[bytes]:
-    while chunk := source.read(offset, CHUNK_BYTES):
-        yield chunk
-        offset += len(chunk)
-
-
 def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
     """The encoding, and where the text begins."""
     try:
@@ -114,7 +106,7 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
     """The SHA-256. Raises FileRefused at the first byte that is no text."""
     digest, decoder = sha256(), codecs.getincrementaldecoder(encoding)()
     offset = 0
-    for chunk in chunks_from(source, 0):
+    for chunk in source.chunks():
         digest.update(chunk)
         pending = len(decoder.getstate()[0])  # the beginning of a character, at the end of the last chunk
         wrong_at = None
@@ -129,15 +121,13 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
 
 
 def _line_at(source: Source, offset: int) -> int:
-    lines, read, after_cr = 1, 0, False
-    for chunk in chunks_from(source, 0):
-        before = chunk[: offset - read]
-        lines += before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
-        lines -= after_cr and before.startswith(b"\n")
-        if len(before) < len(chunk):
-            break
-        read, after_cr = read + len(chunk), chunk.endswith(b"\r")
-    return lines
+    line = end = 0
+    for batch in line_batches(source.chunks()):
+        for size in [batch.size] if isinstance(batch, LongLine) else map(len, batch):
+            line, end = line + 1, end + size
+            if end > offset:
+                return line
+    return line
 
 
 def _not_in(encoding: str, line: int) -> str:
@@ -151,7 +141,7 @@ def _not_in(encoding: str, line: int) -> str:
 
 def _header(source: Source, start: Position, encoding: str) -> tuple[tuple[str, ...], Position]:
     """The header, and where the rows begin. Raises FileRefused."""
-    rows = chain.from_iterable(csv_rows(line_batches(chunks_from(source, start.offset)), start, encoding))
+    rows = csv_rows(line_batches(source.chunks(start.offset)), start, encoding)
     header = next(rows, None)
     if header is None:
         raise FileRefused("is empty")
@@ -167,8 +157,8 @@ def _header(source: Source, start: Position, encoding: str) -> tuple[tuple[str, 
 
 
 def _check_json_lines(source: Source, start: Position, encoding: str) -> None:
-    batches = line_batches(chunks_from(source, start.offset))
-    first = next(chain.from_iterable(rows_of_lines(batches, start, encoding)), None)
+    batches = line_batches(source.chunks(start.offset))
+    first = next(rows_of_lines(batches, start, encoding), None)
     if first is None:
         raise FileRefused("is empty")
     text = first.cells[0]
@@ -214,7 +204,7 @@ def changed(ref: FileRef) -> FileChanged:
 
 def _checksum(ref: FileRef, source: Source, stamp: Stamp) -> str:
     digest = sha256()
-    for chunk in chunks_from(source, 0):
+    for chunk in source.chunks():
         digest.update(chunk)
     if source.stamp() != stamp:
         raise changed(ref)

@@ -1,4 +1,4 @@
-"""JSON Lines: one order document on each line, checked by the door as it is."""
+"""JSON Lines: one order document on each line, checked by the strict reader as it is."""
 
 from collections.abc import Iterable, Iterator
 from typing import cast
@@ -7,27 +7,22 @@ from order_system.batches.files.columns import REJECT_REASON
 from order_system.batches.files.csv_rows import TOO_LONG, Row
 from order_system.batches.files.findings import Mistake, ParsedOrder, RowProblem, told
 from order_system.batches.files.lines import LongLine
-from order_system.batches.files.quick_check import canonical_text
 from order_system.domain.order_file import Position
 from order_system.intake.documents import document_on_line, spell
 from order_system.intake.reader import examine, presentable_id
 
 
-def rows_of_lines(
-    batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str
-) -> Iterator[list[Row]]:
+def rows_of_lines(batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str) -> Iterator[Row]:
     """Every line but the blank ones, with one cell. Raises UnicodeDecodeError."""
     line, offset = start.line, start.offset
     for batch in batches:
-        rows: list[Row] = []
         broken = TOO_LONG if isinstance(batch, LongLine) else None
         for raw in [batch.head] if isinstance(batch, LongLine) else batch:
             text = raw.decode(encoding, "ignore" if broken else "strict")
             end = offset + (batch.size if isinstance(batch, LongLine) else len(raw))
             if not text.isspace():
-                rows.append(Row(line, line, offset, end, text, [text.strip()], broken))
+                yield Row(line, line, offset, end, text, [text.strip()], broken)
             line, offset = line + 1, end
-        yield rows
 
 
 def checked_line(row: Row) -> ParsedOrder | RowProblem:
@@ -39,9 +34,7 @@ def checked_line(row: Row) -> ParsedOrder | RowProblem:
         cast("dict[str, object]", value).pop(REJECT_REASON, None)
     order, problems = examine(document)
     if order is not None:
-        return ParsedOrder(
-            order.order_id, row.line, row.line, 1, canonical_text(order), order.hold_on_failure
-        )
+        return ParsedOrder(order.order_id, row.line, row.line, 1, lambda: order)
     mistakes = [Mistake(row.line, spell(problem.place) or None, problem.message) for problem in problems]
     return _problem(row, presentable_id(cast("object", value)), mistakes)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 from order_system.batches.files import shopify
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
@@ -18,7 +17,7 @@ class Layout:
     """Cells of a proper row."""
     names: dict[str, str]
     """Field -> what messages call it: the file's own name for the column."""
-    pick: Callable[[list[str]], Fields]
+    pick: Callable[[Sequence[str]], Fields]
     """For a row of `width` cells."""
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
@@ -42,22 +41,25 @@ def fitted_layout(header: Sequence[str], file_format: FileFormat, mapping: Colum
         raise FileRefused("; ".join(problems))
 
     names: dict[str, str] = {}
-    sources: list[int] = []  # for each field an index into the cells followed by `fillers`
-    fillers = [""]
+    places: dict[str, int] = {}
+    texts: dict[str, str] = {}
+    """Of fields that are the same on each row: constants, and those that the file has no column for."""
     for field in (*FIELDS, *(shopify.FURTHER_COLUMNS if is_shopify else ())):
         column = index.find(mapping.columns.get(field, field))
-        names[field] = shown(header[column].strip()) if column is not None else field
         if field in mapping.constants:
-            names[field] = f"{field} (a constant)"
-            column = len(header) + len(fillers)
-            fillers.append(mapping.constants[field])
-        sources.append(len(header) if column is None else column)
+            names[field], texts[field] = f"{field} (a constant)", _cleaned(mapping.constants[field])
+        elif column is None:
+            names[field], texts[field] = field, ""
+        else:
+            names[field], places[field] = shown(header[column].strip()), column
 
-    pick = _picker(sources, fillers, len(header))
-    id_column = sources[0]
+    def pick(cells: Sequence[str]) -> Fields:
+        clean = _cleaned if "'" in "".join(cells) else str.strip
+        return texts | {field: clean(cells[place]) for field, place in places.items()}
 
     def pick_order_id(cells: Sequence[str]) -> str:
-        return cells[id_column].strip() if id_column < len(cells) else ""
+        place = places["order_id"]
+        return cells[place].strip() if place < len(cells) else ""
 
     if is_shopify:
         return Layout(
@@ -70,15 +72,8 @@ def fitted_layout(header: Sequence[str], file_format: FileFormat, mapping: Colum
     return Layout(len(header), names, pick, pick_order_id)
 
 
-def _picker(sources: list[int], fillers: list[str], width: int) -> Callable[[list[str]], Fields]:
-    if sources == list(range(width)):
-        return tuple  # the file is just like ours: ten times as fast
-    if sources == list(range(width + 1)):
-        return lambda cells: (*cells, fillers[0])  # all of ours but the last
-    take = itemgetter(*sources)
-    if max(sources) < width:
-        return take
-    return lambda cells: take(cells + fillers)
+def _cleaned(cell: str) -> str:
+    return undefused(cell.strip()).strip()
 
 
 class _Header:
@@ -124,4 +119,4 @@ class _Header:
 
 
 def _key(name: str) -> str:
-    return undefused(name.strip()).strip().casefold()
+    return _cleaned(name).casefold()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.checking import checked
-from order_system.batches.files.csv_rows import RowBatch, csv_rows
+from order_system.batches.files.csv_rows import Row, csv_rows
 from order_system.batches.files.findings import ParsedOrder, RowProblem
 from order_system.batches.files.inspection import changed, check_unchanged
 from order_system.batches.files.jsonl import checked_line, rows_of_lines
@@ -44,13 +44,12 @@ class Page:
     def bytes_read(self) -> int:
         return self.next_offset - self.start.offset
 
-    def take(self, findings: Sequence[ParsedOrder | RowProblem], next_offset: int, next_line: int) -> None:
-        for found in findings:
-            if isinstance(found, ParsedOrder):
-                self.orders.append(found)
-            else:
-                self.problems.append(found)
-            self.rows += found.rows
+    def take(self, found: ParsedOrder | RowProblem, next_offset: int, next_line: int) -> None:
+        if isinstance(found, ParsedOrder):
+            self.orders.append(found)
+        else:
+            self.problems.append(found)
+        self.rows += found.rows
         self.next_offset, self.next_line = next_offset, next_line
 
 
@@ -74,10 +73,12 @@ def read_page(
     with open_source(ref.url, roots, got_on) as source:
         stamp = check_unchanged(ref, source)
         try:
-            for findings, offset, line in _findings(ref, start, _chunks(source, page, ref.size, max_bytes)):
-                page.take(findings, offset, line)
-                if page.rows and page.bytes_read >= max_bytes:
+            for found, offset, line in _findings(ref, start, _chunks(source, page, ref.size, max_bytes)):
+                page.take(found, offset, line)
+                if page.bytes_read >= max_bytes:
                     break
+            else:
+                page.next_offset = ref.size  # past blank lines, too
         except _PageFull:
             pass
         except UnicodeDecodeError:
@@ -103,27 +104,23 @@ def _chunks(source: Source, page: Page, size: int, max_bytes: int) -> Iterator[b
 
 def _findings(
     ref: FileRef, start: Position, chunks: Iterable[bytes]
-) -> Iterator[tuple[list[ParsedOrder | RowProblem], int, int]]:
-    """Some at a time, with the offset and the line of what comes next."""
-    batches = rows_of(ref, start, chunks)
-    line = start.line
+) -> Iterator[tuple[ParsedOrder | RowProblem, int, int]]:
+    """Each with the offset and the line of what comes next."""
+    rows = rows_of(ref, start, chunks)
     if ref.format is FileFormat.JSONL:
-        for rows in filter(len, batches):
-            line = rows[-1].last_line + 1
-            yield [checked_line(row) for row in rows], rows[-1].end, line
-    else:
-        layout = layout_of(ref)
-        for complete in blocks(batches, layout):
-            findings = checked(complete, layout)
-            if complete.rest is not None:
-                yield findings, complete.rest.offset, complete.rest.first_line
-            elif findings:
-                line = findings[-1].last_line + 1
-                yield findings, ref.size, line
-    yield [], ref.size, line
+        for row in rows:
+            yield checked_line(row), row.end, row.last_line + 1
+        return
+    layout = layout_of(ref)
+    for block, following in blocks(rows, layout):
+        found = checked(block, layout)
+        if following is None:
+            yield found, ref.size, block.last_line + 1
+        else:
+            yield found, following.offset, following.first_line
 
 
-def rows_of(ref: FileRef, start: Position, chunks: Iterable[bytes]) -> Iterator[RowBatch]:
+def rows_of(ref: FileRef, start: Position, chunks: Iterable[bytes]) -> Iterator[Row]:
     """The rows in the file's bytes from `start` on. Raises UnicodeDecodeError."""
     batches = line_batches(chunks)
     if ref.format is FileFormat.JSONL:

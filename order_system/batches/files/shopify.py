@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from order_system.batches.files.columns import FIELDS, Fields, NumberedRow
+from order_system.batches.files.columns import Fields, NumberedRow
 from order_system.domain import money
 from order_system.domain.order_file import ColumnMapping
 
@@ -42,9 +42,8 @@ FURTHER_COLUMNS = {
     "subtotal": "Subtotal",
     "cancelled_at": "Cancelled at",
 }
-"""Used to work out the others, and kept behind them; an export need not have them."""
+"""Used to work out the others; an export need not have them."""
 
-_PLACE = {field: place for place, field in enumerate((*FIELDS, *FURTHER_COLUMNS))}
 _OPTIONAL = ("region", "postal_code", "shipping_fee", "tax", "discount", "total", *FURTHER_COLUMNS)
 
 
@@ -72,17 +71,15 @@ def tidied_id(name: str) -> str:
 
 
 def tidied(fields: Fields) -> Fields:
-    """One row without the export's habits, and without blanks around its cells: whether the rows add up must
-    not hang on them."""
-    tidy = [cell.strip() for cell in fields]
-    tidy[_PLACE["order_id"]] = tidied_id(tidy[_PLACE["order_id"]])
-    tidy[_PLACE["postal_code"]] = tidy[_PLACE["postal_code"]].removeprefix("'")
-    second_line = tidy[_PLACE["second_address_line"]]
-    if second_line:
-        tidy[_PLACE["street"]] = f"{tidy[_PLACE['street']]}, {second_line}"
-    if not tidy[_PLACE["sku"]]:
-        tidy[_PLACE["sku"]] = sku_of_name(tidy[_PLACE["item_name"]])
-    return tuple(tidy)
+    """One row without the export's habits."""
+    second_line = fields["second_address_line"]
+    return {
+        **fields,
+        "order_id": tidied_id(fields["order_id"]),
+        "postal_code": fields["postal_code"].removeprefix("'"),
+        "street": f"{fields['street']}, {second_line}" if second_line else fields["street"],
+        "sku": fields["sku"] or sku_of_name(fields["item_name"]),
+    }
 
 
 def sku_of_name(name: str) -> str:
@@ -100,18 +97,16 @@ def sku_of_name(name: str) -> str:
 
 def cancelled_line(rows: Sequence[NumberedRow]) -> int | None:
     """The line that says that the order was cancelled."""
-    return next((line for line, fields in rows if fields[_PLACE["cancelled_at"]].strip()), None)
+    return next((line for line, fields in rows if fields["cancelled_at"]), None)
 
 
 def readings(rows: Sequence[NumberedRow]) -> Iterator[list[NumberedRow]]:
     """What the rows of an order may mean, likeliest first: the first that adds up to `Total` counts. The
-    order's fields must all stand on its first row. An order that was cancelled means nothing, and one without
-    a `Total` nothing but what stands there."""
-    if not rows or cancelled_line(rows) is not None:
-        return
+    order's fields must all stand on its first row. An order without a `Total` means nothing but what stands
+    there."""
     rows = _merged(rows)
     yield rows
-    if not rows[0][1][_PLACE["total"]].strip():
+    if not rows[0][1]["total"]:
         return
     without_tax = _without(rows, "tax")
     yield without_tax  # the prices hold it already
@@ -124,39 +119,30 @@ def _merged(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
     """One line for each SKU. The same SKU at another price stays, to be refused."""
     merged: dict[tuple[str, str], NumberedRow] = {}
     for line, fields in rows:
-        key = (fields[_PLACE["sku"]].strip(), fields[_PLACE["unit_price"]].strip())
+        key = (fields["sku"], fields["unit_price"])
         first_line, first = merged.setdefault(key, (line, fields))
         if first_line == line:
             continue
-        quantities = [each[_PLACE["quantity"]].strip() for each in (first, fields)]
+        quantities = [first["quantity"], fields["quantity"]]
         if not all(re.fullmatch(r"[1-9][0-9]{0,4}", quantity) for quantity in quantities):
             return list(rows)
-        quantity = str(sum(map(int, quantities)))
-        merged[key] = (first_line, _replaced(first, "quantity", quantity))
+        merged[key] = (first_line, {**first, "quantity": str(sum(map(int, quantities)))})
     return list(merged.values())
 
 
 def _without(rows: Sequence[NumberedRow], field: str) -> list[NumberedRow]:
-    return [(line, _replaced(fields, field, "")) for line, fields in rows]
-
-
-def _replaced(fields: Fields, field: str, value: str) -> Fields:
-    place = _PLACE[field]
-    return (*fields[:place], value, *fields[place + 1 :])
+    return [(line, {**fields, field: ""}) for line, fields in rows]
 
 
 def _discount_is_on_shipping(rows: Sequence[NumberedRow]) -> bool:
     """A discount on goods would make `Subtotal` less than the lines."""
     first = rows[0][1]
-    currency = first[_PLACE["currency"]].strip()
 
-    def minor(fields: Fields, field: str) -> int:
-        return money.parse_amount(fields[_PLACE[field]].strip(), currency)
+    def minor(amount: str) -> int:
+        return money.parse_amount(amount, first["currency"])
 
     try:
-        lines = sum(
-            int(fields[_PLACE["quantity"]].strip()) * minor(fields, "unit_price") for _, fields in rows
-        )
-        return minor(first, "discount") > 0 and lines == minor(first, "subtotal")
+        lines = sum(int(fields["quantity"]) * minor(fields["unit_price"]) for _, fields in rows)
+        return minor(first["discount"]) > 0 and lines == minor(first["subtotal"])
     except ValueError:  # InvalidAmount is one; whatever is wrong is told elsewhere
         return False

@@ -9,16 +9,18 @@ is the default root and holds `.env`, `.git` and our own data.
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Generator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 from order_system.domain.order_file import FileRefused, FileUnreachable
 
 SETTING = "ORDER_FILE_ROOTS"
+CHUNK_BYTES = 1_000_000
 
 GotOn = Callable[[], None]
 """Called after each piece that was read, by the thread that reads."""
@@ -31,54 +33,44 @@ class Stamp:
     """Another one after every write or replacement."""
 
 
-class Source(Protocol):
+@dataclass(frozen=True)
+class Source(ABC):
     """An open file. All of it blocks: call it in a thread."""
 
-    @property
-    def url(self) -> str: ...
+    url: str
+    got_on: GotOn | None
 
+    @abstractmethod
     def stamp(self) -> Stamp: ...
+
+    @abstractmethod
+    def _read(self, offset: int, length: int) -> bytes: ...
 
     def read(self, offset: int, length: int) -> bytes:
         """Fewer than `length` bytes only at the end of the file."""
-        ...
+        piece = self._read(offset, length)
+        if self.got_on is not None:
+            self.got_on()
+        return piece
+
+    def chunks(self, offset: int = 0) -> Iterator[bytes]:
+        """All that follows."""
+        while chunk := self.read(offset, CHUNK_BYTES):
+            yield chunk
+            offset += len(chunk)
 
 
 @contextmanager
 def open_source(url: str, roots: Sequence[str], got_on: GotOn | None = None) -> Generator[Source]:
     """Raises FileRefused: outside of the roots, missing, no regular file, or not to be read by us; and
     FileUnreachable, then and later, if an object store fails."""
-    with _opened(url, roots) as source:
-        yield source if got_on is None else _Watched(source, got_on)
-
-
-@dataclass(frozen=True)
-class _Watched:
-    source: Source
-    got_on: GotOn
-
-    @property
-    def url(self) -> str:
-        return self.source.url
-
-    def stamp(self) -> Stamp:
-        return self.source.stamp()
-
-    def read(self, offset: int, length: int) -> bytes:
-        piece = self.source.read(offset, length)
-        self.got_on()
-        return piece
-
-
-@contextmanager
-def _opened(url: str, roots: Sequence[str]) -> Generator[Source]:
-    if "://" in url and not url.lower().startswith(("file://", "local://")):
-        yield _open_remote(url, roots)
+    if _is_remote(url):
+        yield _open_remote(url, roots, got_on)
         return
     path = _allowed_path(url, roots)
     descriptor = _open_regular_file(path, url)
     try:
-        yield _LocalFile(str(path), descriptor)
+        yield _LocalFile(str(path), got_on, descriptor)
     finally:
         os.close(descriptor)
 
@@ -87,8 +79,7 @@ def _opened(url: str, roots: Sequence[str]) -> Generator[Source]:
 
 
 @dataclass(frozen=True)
-class _LocalFile:
-    url: str
+class _LocalFile(Source):
     descriptor: int
 
     def stamp(self) -> Stamp:
@@ -97,7 +88,7 @@ class _LocalFile:
         parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return Stamp(status.st_size, "-".join(map(str, parts)))
 
-    def read(self, offset: int, length: int) -> bytes:
+    def _read(self, offset: int, length: int) -> bytes:
         parts: list[bytes] = []
         while length > 0 and (part := os.pread(self.descriptor, length, offset)):
             parts.append(part)
@@ -155,8 +146,7 @@ def _open_regular_file(path: Path, url: str) -> int:
 
 
 @dataclass(frozen=True)
-class _RemoteFile:
-    url: str
+class _RemoteFile(Source):
     store: Any
     path: str
     size: int
@@ -167,7 +157,7 @@ class _RemoteFile:
             self.store.invalidate_cache()
             return Stamp(int(self.store.size(self.path)), str(self.store.ukey(self.path)))
 
-    def read(self, offset: int, length: int) -> bytes:
+    def _read(self, offset: int, length: int) -> bytes:
         end = min(offset + length, self.size)
         if end <= offset:
             return b""  # S3 and HTTP refuse a range that begins at the end
@@ -189,7 +179,7 @@ def _unreachable(url: str, failure: Exception) -> FileUnreachable:
     return FileUnreachable(f"{url}: the object store does not give it out just now ({what})")
 
 
-def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
+def _open_remote(url: str, roots: Sequence[str], got_on: GotOn | None) -> _RemoteFile:
     if not any(_is_below(url, root) for root in roots if _is_remote(root)):
         raise _outside(url, roots)
     # Imported here: most workers read no object store, and the import takes a while.
@@ -201,7 +191,7 @@ def _open_remote(url: str, roots: Sequence[str]) -> _RemoteFile:
         # Not `isfile`, to which a store that cannot be reached has no such file.
         info = cast("dict[str, Any]", store.info(path))
         if info["type"] == "file":
-            return _RemoteFile(url, store, cast("str", path), int(info["size"]))
+            return _RemoteFile(url, got_on, store, cast("str", path), int(info["size"]))
         refusal = "is a folder; name a file"
     except FileNotFoundError:
         refusal = "there is no such file"

@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.batch import BatchActivities
 from order_system.batches.files import OrderFiles
 from order_system.batches.files.columns import parse_mapping
-from order_system.batches.files.inspection import CHUNK_BYTES
+from order_system.batches.files.sources import CHUNK_BYTES
 from order_system.domain import policy
 from order_system.domain.batch import (
     BatchCounts,

@@ -1,4 +1,4 @@
-"""A card number, wherever it was pasted, is refused at the door and never repeated: not in the message,
+"""A card number, wherever it was pasted, is refused and never repeated: not in the message,
 not in `repr`, not in what the error is chained to."""
 
 import json

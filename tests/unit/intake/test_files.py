@@ -1,4 +1,4 @@
-"""Whole files at the strict door: formats, broken text, and every mistake reported at once."""
+"""Whole files and the strict reader: formats, broken text, and every mistake reported at once."""
 
 import json
 from typing import Any

@@ -42,7 +42,7 @@ def test_the_schema_accepts_the_order_alone_and_in_an_array() -> None:
         the_order_with(("order_id", "a b")),
     ],
 )
-def test_the_schema_refuses_what_the_door_refuses(document: Any) -> None:
+def test_the_schema_refuses_what_the_strict_reader_refuses(document: Any) -> None:
     assert not fits_schema(document)
 
 

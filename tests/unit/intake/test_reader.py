@@ -1,4 +1,4 @@
-"""One order at the strict door: what is refused, and where it says so."""
+"""One order and the strict reader: what is refused, and where it says so."""
 
 from typing import Any
 

@@ -68,6 +68,11 @@ def test_an_encoding_is_taken_by_its_name_and_others_are_refused(tmp_path: Path)
     assert "line 3 is not cp1252 text" in refusal(undefined, encoding="cp1252")
 
 
+def test_what_no_row_of_an_order_has_is_missed_on_its_first(tmp_path: Path) -> None:
+    found = read(tmp_path, csv_text(row(currency=""), further_row()))
+    assert found.reasons == ["line 2, currency: is missing"]
+
+
 def test_a_gzip_bomb_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
     file = write(tmp_path, gzip.compress(bytes(50_000_000), 9), "orders.csv")
     tracemalloc.start()

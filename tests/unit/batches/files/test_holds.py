@@ -1,4 +1,4 @@
-"""`hold_on_failure` from people's files to the order, by every door, and never into its fingerprint."""
+"""`hold_on_failure` from files of every kind to the order, and never into its fingerprint."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The quick check and the door: for any cells the same verdict and the same order."""
+"""The quick check and the strict reader: for any cells the same verdict and the same order."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -7,15 +7,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from order_system.batches.files import COLUMNS, checking
-from order_system.batches.files.blocks import Block, Complete
+from order_system.batches.files import COLUMNS, ParsedOrder, RowProblem, checking
+from order_system.batches.files.blocks import Block
+from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import Layout, fitted_layout
+from order_system.batches.files.quick_check import is_plain
+from order_system.domain.order import Order
 from order_system.domain.order_file import ColumnMapping, FileFormat
 from tests.fixtures.documents.order_files import further_row, row
 from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 
-PLAIN_LAYOUT = fitted_layout(tuple(COLUMNS), FileFormat.CSV, ColumnMapping())
-SHOPIFY_LAYOUT = fitted_layout(SHOPIFY_HEADER, FileFormat.SHOPIFY, ColumnMapping())
+LAYOUT = fitted_layout(tuple(COLUMNS), FileFormat.CSV, ColumnMapping())
 
 TEXTS = ["", " ", "x", "a@b.cd\n", "a@b.cd\nc@d.ef", "pm_ok\n", "Ada\n", "'=1", "'Ada", "Ada ", "\tAda",
          "=1+1", "Ærø", "٣", "\u200b", "\u200c",
@@ -27,20 +29,22 @@ NUMBERS = ["", "0", "1", "01", "1.", ".55", ".99", "0.55", "1.5", "1.55", "1.555
 AMOUNTS = ("quantity", "unit_price", "shipping_fee", "tax", "discount", "total")
 
 
-def verdict(rows: Sequence[Sequence[str]], layout: Layout, *, quickly: bool) -> object:
-    fields = [layout.pick(list(each)) for each in rows]
-    block = Block.of_row(2, fields[0])
-    block.order_id, block.rows = fields[0][0].strip(), list(enumerate(fields, 2))
-    block.count, block.last_line = len(rows), 1 + len(rows)
-    complete = Complete(lone_rows=[(2, fields[0])]) if len(rows) == 1 and not layout.is_shopify else None
+def verdict(block: Block, layout: Layout = LAYOUT) -> Order | RowProblem:
+    found = checking.checked(block, layout)
+    return found.order if isinstance(found, ParsedOrder) else found
+
+
+def strict_verdict(block: Block) -> Order | RowProblem:
     with pytest.MonkeyPatch.context() as patch:
-        if not quickly:
-            patch.setattr(checking, "are_plain", lambda rows: [False] * len(rows))
-            patch.setattr(checking, "canonical_texts", lambda orders: [None] * len(orders))
-        (found,) = checking.checked(complete or Complete(blocks=[block]), layout)
-    if isinstance(found, checking.ParsedOrder):
-        return found.order_id, found.first_line, found.last_line, found.rows, found.content
-    return found
+        patch.setattr(checking, "is_plain", lambda _: False)
+        return verdict(block)
+
+
+def block_of(rows: Sequence[Sequence[str]], layout: Layout) -> Block:
+    block = Block("A-1", Row(2, 2, 0, 0, "", [], None))
+    for line, cells in enumerate(rows, 2):
+        block.add(Row(line, line, 0, 0, "", list(cells), None), layout.pick(cells), "")
+    return block
 
 
 @st.composite
@@ -63,45 +67,31 @@ def orders(draw: st.DrawFn) -> list[list[str]]:
 @example(rows=[row(customer_email="a@b.cd\nc@d.ef")])
 @example(rows=[row(payment_method="pm_ok\n")])
 @example(rows=[row(sku="A\nB")])
+@example(rows=[row(customer_name="4111\u00d71111\u00d71111\u00d71111")])
+@example(rows=[row(sku="A" * 64), further_row(order_id="")])
+@example(rows=[row(), further_row(sku="LAPTOP-789")])
 def test_any_cells(rows: list[list[str]]) -> None:
-    assert verdict(rows, PLAIN_LAYOUT, quickly=True) == verdict(rows, PLAIN_LAYOUT, quickly=False)
+    block = block_of(rows, LAYOUT)
+    assert verdict(block) == strict_verdict(block)
 
 
-_SHOP_CELLS = {
-    "Email": ["", "ada@example.com", "eve@example.com"],
-    "Total": ["", "10.00", "13.00", "15.00", " 15.00", "7.00"],
-    "Taxes": ["", "0.00", "3.00", " 3.00", "x"],
-    "Shipping": ["", "2.00", " 2.00"],
-    "Discount Amount": ["", "3.00", " 3.00 "],
-    "Subtotal": ["10.00", "7.00", ""],
-    "Lineitem sku": ["MUG", "", " MUG"],
-    "Lineitem price": ["10.00", " 10.00", "5.00"],
-    "Lineitem quantity": ["1", "2", " 1", "0"],
-    "Shipping Zip": ["'97201", "", "'=1"],
-    "Cancelled at": ["", "2026-03-03 10:02:00 -0800"],
-}
-
-
-@st.composite
-def shop_orders(draw: st.DrawFn) -> list[list[str]]:
-    rows: list[list[str]] = []
-    for number in range(draw(st.integers(1, 2))):
-        columns = draw(st.lists(st.sampled_from(list(_SHOP_CELLS)), max_size=5))
-        changes = {column: draw(st.sampled_from(_SHOP_CELLS[column])) for column in columns}
-        rows.append(shopify_row(further=number > 0, **changes))
-    return rows
-
-
-@given(rows=shop_orders())
-@settings(max_examples=150, deadline=None)
-@example(rows=[shopify_row(Total="", Taxes=" 3.00")])
-@example(rows=[shopify_row(Total=""), shopify_row(further=True, Total="7.00")])
-@example(rows=[shopify_row(), shopify_row(further=True, Email="eve@example.com")])
-def test_any_shopify_order(rows: list[list[str]]) -> None:
-    assert verdict(rows, SHOPIFY_LAYOUT, quickly=True) == verdict(rows, SHOPIFY_LAYOUT, quickly=False)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row()],
+        [row(customer_name="Zoë Ångström", region="", postal_code="", shipping_fee="5.00", total="1004.99")],
+        [row(tax="0.01", discount="1.00"), further_row(), further_row(sku="CASE-1")],
+        [row(), row(sku="MOUSE-321")],
+    ],
+)
+def test_plain_orders_do_pass(rows: list[list[str]]) -> None:
+    block = block_of(rows, LAYOUT)
+    assert is_plain(block.rows)
+    assert verdict(block) == strict_verdict(block)
 
 
 def test_without_a_total_the_taxes_are_never_left_out() -> None:
-    told = verdict([shopify_row(Total="", Taxes="x")], SHOPIFY_LAYOUT, quickly=True)
-    assert isinstance(told, checking.RowProblem)
+    layout = fitted_layout(SHOPIFY_HEADER, FileFormat.SHOPIFY, ColumnMapping())
+    told = verdict(block_of([shopify_row(Total="", Taxes="x")], layout), layout)
+    assert isinstance(told, RowProblem)
     assert told.column == "Taxes"
