@@ -49,6 +49,9 @@ ANSWER = timedelta(seconds=15)
 """How long a person's answer may wait to be heard, and again to be carried out: that includes an attempt
 under way, which is not interrupted. Without a worker it is not heard."""
 
+SCHEDULE_UPDATES = 5
+"""How often the reconciler's schedule is written, if somebody else writes it at the same moment each time."""
+
 WORKER_SEEN = timedelta(seconds=1)
 """How long after its first request for work the server tells of a worker, at most."""
 
