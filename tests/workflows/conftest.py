@@ -1,14 +1,20 @@
-"""Every workflow test runs twice: with the worker's cache, and without, when each task is a replay."""
+"""Every workflow test runs twice: in the sandbox; and without a cache, when each task is a replay."""
 
 from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from order_system.infra.database import Database
 from tests.fixtures.shops.shop import Shop
 
-CACHES: dict[str, dict[str, Any]] = {"cached": {}, "replayed": {"max_cached_workflows": 0}}
+CACHES: dict[str, dict[str, Any]] = {
+    "sandboxed": {"workflow_runner": SandboxedWorkflowRunner()},
+    # As in production. The sandbox would import the workflows' modules again for each task.
+    "replayed": {"workflow_runner": UnsandboxedWorkflowRunner(), "max_cached_workflows": 0},
+}
 
 
 @pytest.fixture(params=CACHES)

@@ -90,6 +90,7 @@ async def test_a_stuck_undo_is_listed_and_resolved_and_the_audit_tells_by_whom(s
     shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
     shop.stage.unreachable("refund")
     handled = Resolution(who="ada@desk-1", note=REFUNDED, step=Step.PAYMENT, remedy=Remedy.HANDLED)
+    began = datetime.now(UTC)
     async with shop.open():
         assert await listed(shop, lambda found: not found) == []
         await shop.client.submit(order)
@@ -105,7 +106,7 @@ async def test_a_stuck_undo_is_listed_and_resolved_and_the_audit_tells_by_whom(s
     assert (stuck.kind, stuck.order_id, stuck.step) == (ConcernKind.STUCK_UNDO, order.order_id, Step.PAYMENT)
     assert "refund: connection refused" in stuck.reason
     assert stuck.since is not None
-    assert abs(datetime.now(UTC) - stuck.since) < timedelta(minutes=1)
+    assert began < stuck.since < datetime.now(UTC)
     assert stuck.commands == (
         f"python starter.py resolve {order.order_id} payment --retry",
         f'python starter.py resolve {order.order_id} payment --handled --note "..."',

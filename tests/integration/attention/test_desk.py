@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import RetryPolicy
-from temporalio.worker import UnsandboxedWorkflowRunner
 
 from order_system.domain import policy
 from order_system.domain.answers import (
@@ -45,10 +44,7 @@ def stuck_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shop(client: Client, sqlite_database: Database) -> Shop:
-    shop = Shop(sqlite_database, client)
-    # As in production; tests/workflows/test_hold.py keeps the sandbox, which takes most of the time here.
-    shop.worker_options = {"workflow_runner": UnsandboxedWorkflowRunner()}
-    return shop
+    return Shop(sqlite_database, client)
 
 
 def resolution(step: Step, remedy: Remedy = Remedy.HANDLED, **changes: Any) -> Resolution:

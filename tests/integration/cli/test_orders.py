@@ -5,7 +5,6 @@ import json
 import os
 import re
 import socket
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -272,20 +271,20 @@ def listed_at_last(shop: Env, order_id: str) -> dict[str, Any]:
 # --- without a server -----------------------------------------------------------------------------
 
 
-def test_a_server_that_is_down_or_silent_is_told_within_ten_seconds(tmp_path: Path) -> None:
+def test_a_server_that_is_down_or_silent_is_told_in_one_line_with_the_time_that_was_waited(
+    tmp_path: Path,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
         addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (silent, closed)]
         closed.close()
-        for address in addresses:
-            env = {"TEMPORAL_ADDRESS": address, "ORDER_DATA_DIR": str(tmp_path)}
-            began = time.monotonic()
-            finished = starter("--json", env=env)
+        told = ["within 5 seconds", "(connection refused)"]
+        for address, why in zip(addresses, told, strict=True):
+            finished = starter("--json", env={"TEMPORAL_ADDRESS": address, "ORDER_DATA_DIR": str(tmp_path)})
 
-            assert time.monotonic() - began < 10
             assert finished.code == 3
             assert finished.out == ""
-            assert len(finished.err.splitlines()) == 1
-            assert f"No Temporal server answers at {address}" in finished.err
+            [line] = finished.err.splitlines()
+            assert f"No Temporal server answers at {address} {why}" in line
 
 
 async def test_the_audit_needs_no_server_and_finds_what_was_planted(

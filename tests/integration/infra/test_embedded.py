@@ -22,7 +22,7 @@ from tests.fixtures.steering.waiting import wait_until
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from order_system.devserver import EmbeddedServer
+from order_system.infra.temporal.embedded import EmbeddedServer
 
 async def main():
     async with EmbeddedServer(Path(sys.argv[1]), port=0, ui_port=0, headless=True) as server:

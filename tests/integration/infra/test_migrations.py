@@ -33,7 +33,7 @@ MIGRATION_LOCK = 0x6F72646572
 
 MIGRATE_WHEN_TOLD = """
 import asyncio, sys
-from order_system.database import Database
+from order_system.infra.database import Database
 
 async def migrate():
     database = Database(sys.argv[1])
