@@ -113,10 +113,8 @@ def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
         ("outcome", "nobody"): (2, "no batch nobody"),
         ("window", "nobody", "0"): (2, ">= 1"),
     }
-    # All at once: a process each takes a while.
-    running = {arguments: Running("starter.py", "batch", *arguments, env=no_server) for arguments in mistakes}
     for arguments, (code, words) in mistakes.items():
-        finished = running[arguments].finished()
+        finished = starter("batch", *arguments, env=no_server)
         assert (finished.code, len(finished.err.splitlines())) == (code, 1), finished.err
         assert words in finished.err
 

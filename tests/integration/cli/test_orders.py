@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine import Connection
+from sqlalchemy import create_engine
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.ids import TASK_QUEUE, order_workflow_id
@@ -71,7 +71,7 @@ def submitted(shop: Env, *documents: dict[str, Any], arguments: tuple[str, ...] 
 def test_five_sample_orders_are_fulfilled_and_linked_and_the_next_run_takes_the_next_numbers(
     shop: Env,
 ) -> None:
-    first = starter(env=shop)
+    first = Running("starter.py", env=shop).finished()
 
     assert first.code == 0, first.err
     for number in range(1, 6):
@@ -138,7 +138,7 @@ def test_json_is_an_array_of_order_documents_and_status_shows_the_same_to_people
     assert f"{UI}/namespaces/default/workflows/order-JSON-1/{fulfilled['run_id']}/relationships" in shown.out
 
 
-async def test_of_bad_input_nothing_is_submitted_and_a_card_number_is_not_repeated(shop: Env) -> None:
+def test_of_bad_input_nothing_is_submitted_and_a_card_number_is_not_repeated(shop: Env) -> None:
     bad = document("BAD-2", payment_method=CARD_NUMBER)
     bad["lines"][0]["quantity"] = 0
 
@@ -150,10 +150,10 @@ async def test_of_bad_input_nothing_is_submitted_and_a_card_number_is_not_repeat
     assert "order 2 (BAD-2), payment_method: holds a card number" in refused.err
     assert CARD_NUMBER not in refused.err
     assert CARD_NUMBER.replace(" ", "") not in refused.err
-    assert await book_knows(shop, "BAD-1") is False
+    assert book_knows(shop, "BAD-1") is False
 
 
-async def test_a_conflict_stops_the_whole_file_and_the_same_content_is_not_charged_again(shop: Env) -> None:
+def test_a_conflict_stops_the_whole_file_and_the_same_content_is_not_charged_again(shop: Env) -> None:
     assert submitted(shop, document("CONF-1")).code == 0
 
     conflict = submitted(shop, document("CONF-2"), document("CONF-1", "mail-bounces"))
@@ -163,18 +163,14 @@ async def test_a_conflict_stops_the_whole_file_and_the_same_content_is_not_charg
     assert conflict.out == ""
     assert "nothing was submitted" in conflict.err
     assert "CONF-1 has been fulfilled with other content" in conflict.err
-    assert await book_knows(shop, "CONF-2") is False
+    assert book_knows(shop, "CONF-2") is False
     assert again.code == 0
     assert "CONF-1 is already fulfilled; it is not started again" in again.out
     assert "tracking SPS_" in again.out
 
 
-async def book_knows(shop: Env, order_id: str) -> bool:
-    database = Database(f"sqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
-    try:
-        return order_id in await SqlOrderBook(database).find([order_id])
-    finally:
-        await database.dispose()
+def book_knows(shop: Env, order_id: str) -> bool:
+    return starter("status", order_id, env={**shop, "TEMPORAL_ADDRESS": "127.0.0.1:1"}).code == 0
 
 
 # --- status and cancel ----------------------------------------------------------------------------
@@ -212,26 +208,33 @@ def test_a_cancel_waits_for_its_verdict(shop: Env) -> None:
 # --- the reconciler -------------------------------------------------------------------------------
 
 
-async def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env) -> None:
+@pytest.fixture
+async def terminated(shop: Env) -> str:
+    """The ID of an order whose workflow was terminated while it was being paid."""
     temporal = await connect(shop["TEMPORAL_ADDRESS"])
     order = scenario_order("payment-down", "GONE-1")
     workflow = await temporal.start_workflow(
         OrderFulfillmentWorkflow.run, order, id=order_workflow_id("GONE-1"), task_queue=TASK_QUEUE
     )
+    database = Database(f"sqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
 
     async def opened() -> bool:
-        return await book_knows(shop, "GONE-1")
+        return "GONE-1" in await SqlOrderBook(database).find(["GONE-1"])
 
     await eventually(opened, 30, "the order to be in the book")
     await workflow.terminate()
+    await database.dispose()
+    return "GONE-1"
 
+
+def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env, terminated: str) -> None:
     audited = starter("audit", env=shop)
     finished = starter("reconcile", "--json", env=shop)
 
     assert "starter.py reconcile settles what no workflow is at work on" in audited.out
     assert finished.code == 0
     assert finished.document["settled"]["count"] == 1
-    assert [found["order_id"] for found in finished.document["settled"]["orders"]] == ["GONE-1"]
+    assert [found["order_id"] for found in finished.document["settled"]["orders"]] == [terminated]
 
 
 # --- the desk -------------------------------------------------------------------------------------
@@ -287,15 +290,14 @@ def test_a_server_that_is_down_or_silent_is_told_in_one_line_with_the_time_that_
             assert f"No Temporal server answers at {address} {why}" in line
 
 
-async def test_the_audit_needs_no_server_and_finds_what_was_planted(
-    sqlite_database: Database, sqlite_url: str
-) -> None:
+def test_the_audit_needs_no_server_and_finds_what_was_planted(sqlite_url: str) -> None:
     env = {"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
     clean = starter("audit", env=env)
     stray = charges.insert().values(
         key="ORDER-1:nobody:charge", charge_id="ch", amount=1, currency="USD", payment_method="pm"
     )
-    await sqlite_database.write(Connection.execute, stray)
+    with create_engine(sqlite_url).begin() as world:
+        world.execute(stray)
     broken = starter("audit", "--json", env=env)
 
     assert clean.code == 0
