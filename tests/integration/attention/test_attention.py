@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client
-from temporalio.common import RetryPolicy
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.domain import policy
@@ -38,9 +37,7 @@ REFUNDED = "refunded by hand, ticket 123"
 
 
 @pytest.fixture(autouse=True)
-def stuck_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
-    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+def workers_are_seen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(infra_policy, "WORKER_SEEN", timedelta(milliseconds=200))
 
 
@@ -48,11 +45,6 @@ def stuck_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_worker_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that has left is believed to be there for two minutes more."""
     monkeypatch.setattr(infra_policy, "POLLED_WITHIN", timedelta(0))
-
-
-@pytest.fixture
-def shop(client: Client, sqlite_database: Database) -> Shop:
-    return Shop(sqlite_database, client)
 
 
 async def listed(

@@ -31,11 +31,6 @@ WAIT_SECONDS = 20
 UPSERT = "upsert_workflow_search_attributes_event_attributes"
 
 
-@pytest.fixture
-def shop(client: Client, sqlite_database: Database) -> Shop:
-    return Shop(sqlite_database, client)
-
-
 async def found(shop: Shop, query: str, ids: set[str]) -> None:
     async def all_found() -> bool:
         return {each.id async for each in shop.temporal.list_workflows(query)} == ids
