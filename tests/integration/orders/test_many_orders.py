@@ -10,8 +10,8 @@ from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from tests.fixtures.shops.shop import Shop, an_order
 
-ORDERS = 50
-AT_ONCE = 40
+ORDERS = 30
+AT_ONCE = 25
 SEED = 7
 SECONDS = 170
 
