@@ -33,6 +33,7 @@ from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.waiting import eventually
 
 
+@pytest.mark.parametrize("step", [Step.SHIPPING, Step.PAYMENT])
 async def test_a_retry_does_not_wait_for_the_pause_between_attempts(shop: Shop, step: Step) -> None:
     async with shop.open():
         order, handle = await an_order_stuck_at(shop, step)
