@@ -23,7 +23,7 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.batch_shop import assert_adds_up, row, write_orders
 from tests.fixtures.steering.waiting import eventually
 
-ORDERS = 30
+ORDERS = 18
 SECONDS = 100
 
 

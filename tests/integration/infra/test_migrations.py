@@ -26,7 +26,7 @@ from order_system.infra.database.transactions import MIGRATIONS
 from tests.fixtures.steering.waiting import eventually
 
 METADATA = [book_tables.metadata, world_tables.metadata]
-PROCESSES = 4
+PROCESSES = 2
 PATIENCE_SECONDS = 10
 MIGRATION_LOCK = 0x6F72646572
 """As in migrations/env.py, which only Alembic can import."""

@@ -27,7 +27,7 @@ from tests.fixtures.steering.waiting import eventually
 
 PROCESSES = 2
 SEVERAL = ("--processes", str(PROCESSES))
-ORDERS = 16
+ORDERS = 12
 SECONDS = 120
 AGAIN_SECONDS = 0.1
 
@@ -108,7 +108,9 @@ async def test_one_is_killed_and_started_again_and_no_order_is_lost_or_doubled(
     assert {OrderStatus.FULFILLED} == {document.status for document in last.values()}
     statement = await world.statement()
     for order in placed:
-        Accounts(statement, order).assert_fulfilled(order)
+        accounts = Accounts(statement, order)
+        accounts.assert_fulfilled(order)
+        assert accounts.notices == ["confirmation"]
     assert audit(await book.ledger(), statement).clean
     await database.dispose()
 
