@@ -79,6 +79,9 @@ DATABASE_BUSY = timedelta(seconds=5)
 """How long a transaction waits for another one before it fails: on SQLite for the one writer, on PostgreSQL
 for a row. Shorter than EFFECT_ATTEMPT: the thread of a caller who has given up is soon free again."""
 
+DATABASE_AGAIN = timedelta(milliseconds=10)
+"""The pause of a process that waits for another one to make SQLite's file what it shall be."""
+
 ORDERS_PER_LOOK = 200
 """Orders of a batch that are looked up on the server and in the book by one query each."""
 
