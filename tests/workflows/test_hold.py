@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from order_system.domain.steps import Step
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
 from order_system.domain.answers import AnsweredAs, AnswerResult, GiveUp, StepRetry
 from order_system.domain.errors import OutOfStock, PaymentDeclined
-from order_system.domain.ids import Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from order_system.domain.steps import Effect
 from temporalio.exceptions import ApplicationError
 
 from order_system.domain import policy
@@ -12,10 +13,9 @@ from order_system.domain.errors import (
     AnswerLost,
     Fenced,
     NotReached,
+    NotYetVoided,
     PaymentDeclined,
-    VerdictMissing,
 )
-from order_system.domain.ids import Effect
 from order_system.domain.messages import Charged, UndoResult
 from tests.fixtures.shops.activity_calls import (
     a_submission,
@@ -115,19 +115,19 @@ async def test_a_definite_no_is_not_stored_and_leaves_no_doubt(parts: Parts) -> 
 
 
 @pytest.mark.parametrize("undo", ["refund", "release"])
-async def test_stock_and_money_are_refused_before_shippings_verdict(parts: Parts, undo: str) -> None:
+async def test_stock_and_money_are_refused_before_shippings_answer(parts: Parts, undo: str) -> None:
     order = an_order()
     await run_activity(parts.payment.charge, payment_request(order))
     await run_activity(parts.inventory.reserve, inventory_request(order))
     activity = parts.payment.refund if undo == "refund" else parts.inventory.release
-    with pytest.raises(VerdictMissing):
+    with pytest.raises(NotYetVoided):
         await run_activity(activity, undo_request(order))
     accounts = Accounts(await parts.world.statement(), order)
     assert (accounts.refunded, accounts.reservations) == (0, ["reserved"])
 
 
 async def test_an_undo_begins_when_it_fences_not_when_its_attempt_was_started(parts: Parts) -> None:
-    """An attempt that waits for the database while shipping answers did not overtake the verdict."""
+    """An attempt that waits for the database while shipping answers did not overtake the cause."""
     order = an_order()
     await run_activity(parts.payment.charge, payment_request(order))
     waiting = parts.stage.hold("before fence")

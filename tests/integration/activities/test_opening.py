@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from order_system.domain.steps import Effect
 
 from order_system.book import reading as book_reading
 from order_system.book.order_book import SqlOrderBook
@@ -16,7 +17,6 @@ from order_system.domain.errors import (
     OrderConflict,
     PaymentDeclined,
 )
-from order_system.domain.ids import Effect
 from order_system.domain.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt
 from order_system.infra.database import Database

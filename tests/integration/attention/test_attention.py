@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from order_system.domain.steps import Effect, Step
 from temporalio.client import Client
 
 from order_system.attention.concerns import Concern, ConcernKind
@@ -19,7 +20,6 @@ from order_system.domain.errors import (
     ShippingRefused,
     UnknownOrder,
 )
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.infra import policy as infra_policy
@@ -54,7 +54,7 @@ async def listed(
     found: list[Concern] = []
 
     async def is_enough() -> bool:
-        found[:] = [concern async for concern in shop.desk.attention(slow_after=slow_after)]
+        found[:] = [concern async for concern in shop.attention.attention(slow_after=slow_after)]
         return enough(found)
 
     try:
@@ -88,12 +88,12 @@ async def test_a_stuck_undo_is_listed_and_resolved_and_the_audit_tells_by_whom(s
         await shop.client.submit(order)
         (stuck,) = await listed(shop, bool)
         with pytest.raises(AnswerRefused, match="inventory has ended: stock released") as refused:
-            await shop.desk.resolve(order.order_id, handled.model_copy(update={"step": Step.INVENTORY}))
-        receipt = await shop.desk.resolve(order.order_id, handled)
+            await shop.attention.resolve(order.order_id, handled.model_copy(update={"step": Step.INVENTORY}))
+        receipt = await shop.attention.resolve(order.order_id, handled)
         assert await closed(shop, order) == OrderStatus.FAILED
         assert await listed(shop, lambda found: not found) == []
         with pytest.raises(AnswerRefused, match="has ended as failed, and waits for nobody"):
-            await shop.desk.resolve(order.order_id, handled)
+            await shop.attention.resolve(order.order_id, handled)
 
     assert (stuck.kind, stuck.order_id, stuck.step) == (ConcernKind.STUCK_UNDO, order.order_id, Step.PAYMENT)
     assert "refund: connection refused" in stuck.reason
@@ -122,7 +122,7 @@ async def test_where_no_worker_answers_the_server_still_knows_which_undo_is_stuc
     monkeypatch.setattr(infra_policy, "ANSWER", timedelta(milliseconds=500))
     retry = Resolution(who="ada", step=Step.INVENTORY, remedy=Remedy.RETRY)
     with pytest.raises(NoWorkerAnswers, match=r"within 0.5 seconds: start one with `python worker.py`"):
-        await shop.desk.resolve(order.order_id, retry)
+        await shop.attention.resolve(order.order_id, retry)
 
     assert kinds(found) == {ConcernKind.NO_WORKER, ConcernKind.STUCK_UNDO}
     (stuck,) = [concern for concern in found if concern.kind is ConcernKind.STUCK_UNDO]
@@ -139,9 +139,9 @@ async def test_a_held_order_is_listed_with_its_time_retried_and_given_up(shop: S
     async with shop.open():
         await shop.client.submit(order)
         (held,) = await listed(shop, bool)
-        retried = await shop.desk.retry(order.order_id, StepRetry(who="ada@desk-1"))
+        retried = await shop.attention.retry(order.order_id, StepRetry(who="ada@desk-1"))
         (again,) = await listed(shop, lambda found: bool(found) and found[0].held_until != held.held_until)
-        given_up = await shop.desk.give_up(order.order_id, GiveUp(who="ada@desk-1", note="they left"))
+        given_up = await shop.attention.give_up(order.order_id, GiveUp(who="ada@desk-1", note="they left"))
         assert await closed(shop, order) == OrderStatus.FAILED
 
     assert (held.kind, held.step) == (ConcernKind.HELD, Step.SHIPPING)
@@ -156,11 +156,11 @@ async def test_a_held_order_is_listed_with_its_time_retried_and_given_up(shop: S
 
 async def test_what_is_wrong_with_an_answer_is_told_before_it_is_sent(shop: Shop) -> None:
     with pytest.raises(InvalidUsage, match="who must say who answers"):
-        await shop.desk.retry("ORDER-1", StepRetry(who=" "))
+        await shop.attention.retry("ORDER-1", StepRetry(who=" "))
     with pytest.raises(UnknownOrder, match="there is no order NOBODY-1"):
-        await shop.desk.retry("NOBODY-1", StepRetry(who="ada"))
+        await shop.attention.retry("NOBODY-1", StepRetry(who="ada"))
     with pytest.raises(UnknownOrder, match="is no order ID"):
-        await shop.desk.retry("no id", StepRetry(who="ada"))
+        await shop.attention.retry("no id", StepRetry(who="ada"))
 
 
 # --- what cannot speak for itself -----------------------------------------------------------------
@@ -227,7 +227,7 @@ async def test_a_batch_is_listed_while_it_cannot_read_while_its_orders_wait_and_
         await shop.temporal.get_workflow_handle(f"batch-{name}").terminate("by mistake")
         ended = await listed(shop, lambda found: ConcernKind.BATCH_FAILED in kinds(found))
         handled = Resolution(who="ada", note=REFUNDED, step=Step.PAYMENT, remedy=Remedy.HANDLED)
-        await shop.desk.resolve(order_id, handled)
+        await shop.attention.resolve(order_id, handled)
         shop.stage.mend()
         await shop.run(request)
         assert await listed(shop, lambda found: not found) == []

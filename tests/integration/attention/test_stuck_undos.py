@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from order_system.domain.steps import Effect, Step
 
 from order_system.domain.answers import (
     AnsweredAs,
@@ -12,7 +13,6 @@ from order_system.domain.answers import (
 )
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import ShippingRefused
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import UndoState
@@ -77,13 +77,13 @@ async def test_what_was_handled_is_not_tried_again(
         progress = await shop.progress(order)
 
     assert progress.status == OrderStatus.FAILED
-    undo = next(each for each in progress.compensations if each.step is step)
+    undo = next(each for each in progress.undos if each.step is step)
     assert (undo.status, undo.reason) == (UndoState.HANDLED, "by ada@desk-1: refunded by hand, ticket 123")
     assert shop.stage.calls[f"before {UNDOS[step]}"] == 1
     entry = (await journal(shop, order))[effect]
     assert (entry.state, entry.handled_by) == (EffectState.HANDLED, "ada@desk-1")
     assert entry.handled_note == "refunded by hand, ticket 123"
-    assert entry.settled_at is not None
+    assert entry.undo_ended_at is not None
     assert await status_in_book(shop, order) == SubmissionStatus.FAILED
     assert [answer for answer, _, _ in await answers(shop, order)] == [AnsweredAs.HANDLED]
     await shop.assert_clean()
@@ -148,7 +148,7 @@ async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
         await reset(shop, order, task=0)
         again = shop.handle(order)
         await ended(shop, again)
-        undos = {each.step: each.status for each in (await shop.progress(order)).compensations}
+        undos = {each.step: each.status for each in (await shop.progress(order)).undos}
 
     assert undos[Step.PAYMENT] == UndoState.HANDLED
     assert shop.stage.calls["before refund"] == 1

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from order_system.domain.steps import Effect, Step
 from temporalio.client import WorkflowUpdateFailedError
 
 from order_system.domain import policy
@@ -17,7 +18,6 @@ from order_system.domain.answers import (
 )
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.domain.ids import Effect, Step
 from order_system.domain.messages import OrderStatus
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import (
@@ -158,7 +158,7 @@ async def test_an_undo_that_is_not_stuck_takes_no_answer(shop: Shop, monkeypatch
 
 
 async def test_an_older_submission_that_is_stuck_can_be_resolved(shop: Shop) -> None:
-    """It is settled by the next submission's workflow, whose desk answers for it."""
+    """It is settled by the next submission's workflow, which takes answers for it."""
     order = an_order()
     reserved = shop.stage.hold("after reserve")
     async with shop.open():

@@ -25,7 +25,7 @@ def test_an_order_that_nobody_knows_is_told(shop: Env) -> None:
     assert "there is no order LOOK-99" in unknown.err
 
 
-def test_a_cancel_waits_for_its_verdict(shop: Env) -> None:
+def test_a_cancel_waits_for_its_answer(shop: Env) -> None:
     following = Running("starter.py", "submit", "-", env=shop)
     assert following.process.stdin is not None
     following.process.stdin.write(json.dumps(document("STOP-1", "payment-down")))

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from order_system.domain.steps import Effect
 
 from order_system.domain.errors import (
     AnswerLost,
@@ -10,7 +11,6 @@ from order_system.domain.errors import (
     ShippingRefused,
 )
 from order_system.domain.gateways import ShipmentEntry, Voided
-from order_system.domain.ids import Effect
 from order_system.domain.order import DispatchReceipt
 from order_system.gateways.simulated.world import SimulatedWorld
 from tests.fixtures.shops.calls_of_the_world import (

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from order_system.domain.steps import Effect
 
 from order_system.domain.errors import (
     AnswerLost,
@@ -11,7 +12,6 @@ from order_system.domain.errors import (
     OutOfStock,
 )
 from order_system.domain.gateways import ReservationEntry, StockEntry
-from order_system.domain.ids import Effect
 from order_system.gateways.simulated.warehouse import GENEROUS_STOCK
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database

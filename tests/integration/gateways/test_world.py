@@ -1,13 +1,13 @@
 """The simulated world as a whole: notices, faults, time, keys."""
 
 import pytest
+from order_system.domain.steps import Effect
 
 from order_system.domain.errors import (
     AnswerLost,
     NoticeRefused,
     PaymentDeclined,
 )
-from order_system.domain.ids import Effect
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Customer
 from order_system.gateways.simulated import switchboard

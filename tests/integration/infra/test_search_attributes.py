@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from order_system.domain.steps import Step
 from temporalio.client import Client
 
 from order_system.domain.errors import (
@@ -13,7 +14,7 @@ from order_system.domain.errors import (
     SearchAttributesMissing,
     ServerUnreachable,
 )
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, KINDS, ORDER_ID, ORDER_STATUS

@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from order_system.domain.steps import Step
 from temporalio.common import RetryPolicy
 
-from order_system.domain.ids import Step, step_workflow_id
+from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
-from order_system.orders.client import CancelVerdict
+from order_system.orders.client import CancelAnswer
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS, submitted, watched
 from tests.fixtures.steering.cancels import the_child_hears_of_it
@@ -37,8 +38,8 @@ async def test_a_cancel_ends_an_endless_retry_and_does_not_wait_for_its_next_att
         ]
         assert [each.retry_policy.maximum_attempts for each in scheduled] == [0], "no endless retry at all"
         async with asyncio.timeout(WAIT_SECONDS):
-            verdict, progress = await shop.client.cancel(order.order_id)
-    assert (verdict, progress.status) == (CancelVerdict.UNDONE, OrderStatus.CANCELLED)
+            answer, progress = await shop.client.cancel(order.order_id)
+    assert (answer, progress.status) == (CancelAnswer.UNDONE, OrderStatus.CANCELLED)
     assert shop.stage.calls["before reserve"] == 1
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
@@ -65,8 +66,8 @@ async def test_a_cancel_of_a_closed_order_says_so(shop: Shop) -> None:
     order = an_order()
     async with shop.open():
         await submitted(shop, order)
-        verdict, progress = await shop.client.cancel(order.order_id)
-    assert (verdict, progress.status) == (CancelVerdict.ALREADY_CLOSED, OrderStatus.FULFILLED)
+        answer, progress = await shop.client.cancel(order.order_id)
+    assert (answer, progress.status) == (CancelAnswer.ALREADY_CLOSED, OrderStatus.FULFILLED)
 
 
 async def test_a_cancel_after_dispatch_is_answered_too_late(shop: Shop) -> None:
@@ -84,8 +85,8 @@ async def test_a_cancel_after_dispatch_is_answered_too_late(shop: Shop) -> None:
 
         await eventually(asked, WAIT_SECONDS, "the cancel to arrive")
         hold.let_go()
-        verdict, _ = await asyncio.wait_for(cancel, WAIT_SECONDS)
-    assert verdict == CancelVerdict.TOO_LATE
+        answer, _ = await asyncio.wait_for(cancel, WAIT_SECONDS)
+    assert answer == CancelAnswer.TOO_LATE
 
 
 async def test_a_cancel_that_arrives_together_with_the_termination_of_a_child_undoes_the_order(

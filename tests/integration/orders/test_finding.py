@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from order_system.domain.steps import Step
 from temporalio.client import Client
 
 from order_system.cli.app import run_command
 from order_system.domain.errors import InvalidUsage, UnknownWorkflow
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.orders.child import Parent, StartedBy, WorkflowState
+from order_system.orders.child_document import Parent, StartedBy, WorkflowState
 from order_system.orders.client import OrderClient
 from tests.fixtures.shops.batch_shop import BatchShop
 from tests.fixtures.shops.children import DECLINED, SECONDS, children, eventually_has

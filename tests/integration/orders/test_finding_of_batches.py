@@ -14,7 +14,7 @@ from order_system.domain.errors import ShippingRefused, UnknownBatch
 from order_system.domain.ids import order_workflow_id
 from order_system.infra import policy
 from order_system.infra.database import Database
-from order_system.orders.child import Parent, StartedBy
+from order_system.orders.child_document import Parent, StartedBy
 from order_system.orders.client import OrderClient
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 from tests.fixtures.shops.children import DECLINED, SECONDS, children, eventually_has, order_ids

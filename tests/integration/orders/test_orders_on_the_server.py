@@ -1,11 +1,12 @@
 """Orders on the real server: parents and children, their budget of events, and a bug in workflow code."""
 
 import pytest
+from order_system.domain.steps import Step
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from order_system.domain.errors import PaymentDeclined, UnknownOrder
-from order_system.domain.ids import Step, order_workflow_id, step_workflow_id
+from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import StepState

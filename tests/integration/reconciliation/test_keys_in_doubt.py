@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from order_system.domain.steps import Effect
 from temporalio.api.enums.v1 import TimeoutType
 
 from activities.inventory import InventoryActivities
@@ -11,7 +12,7 @@ from activities.shipping import ShippingActivities
 from order_system.domain import policy
 from order_system.domain.book import EffectState
 from order_system.domain.errors import AnswerLost
-from order_system.domain.ids import RECONCILIATION, Effect
+from order_system.domain.ids import RECONCILIATION
 from order_system.domain.order import Order
 from tests.fixtures.shops.abandoned import named
 from tests.fixtures.shops.activity_calls import a_submission, payment_request, run_activity, undo_request
@@ -99,7 +100,7 @@ async def test_after_the_horizon_a_key_is_asked_for_once_more_and_settled(
             [nothing.order_id],
         )
         assert (await shop.reconcile()).keys_asked == 0
-    assert await charge_in_book(shop, nothing) == EffectState.FENCED
+    assert await charge_in_book(shop, nothing) == EffectState.NEVER_HAPPENED
     await shop.assert_clean()
     assert (await shop.audit()).in_doubt == ()
 

@@ -40,7 +40,7 @@ async def test_a_terminated_order_is_made_whole_and_the_next_run_finds_nothing(
         assert await status_in_book(shop, order) == SubmissionStatus.TERMINATED
         progress = await shop.client.status(order.order_id)
         assert progress.status == OrderStatus.TERMINATED
-        assert {undo.status for undo in progress.compensations} == {"done"}
+        assert {undo.status for undo in progress.undos} == {"done"}
         assert (await shop.reconcile()).submissions_looked_at == 0
     await shop.assert_clean()
 

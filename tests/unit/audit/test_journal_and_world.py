@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from order_system.domain.steps import Effect
 
 from order_system.audit.report import audit
 from order_system.domain.book import EffectState, Ledger, SubmissionStatus
@@ -11,7 +12,6 @@ from order_system.domain.gateways import (
     ChargeEntry,
     Statement,
 )
-from order_system.domain.ids import Effect
 from tests.fixtures.books.audited import (
     ALL_ON_HAND,
     BOUGHT,
@@ -63,22 +63,22 @@ def test_a_parcel_that_is_gone_and_given_back(world: Statement, status: Submissi
 
 
 @pytest.mark.parametrize("effect", [CHARGE, RESERVE])
-def test_an_undo_before_shippings_verdict(effect: Effect) -> None:
+def test_an_undo_before_shippings_answer(effect: Effect) -> None:
     ((record, journal),) = FAILED_BOOK.entries
-    verdict_at = journal[DISPATCH].settled_at
-    assert verdict_at is not None
+    answered_at = journal[DISPATCH].undo_ended_at
+    assert answered_at is not None
 
     def fenced(at: datetime) -> Ledger:
         return Ledger(((record, {**journal, effect: replace(journal[effect], fenced_at=at)}),))
 
-    assert broken(audit(fenced(verdict_at), FAILED_WORLD)) == set()
-    report = audit(fenced(verdict_at - SECOND), FAILED_WORLD)
+    assert broken(audit(fenced(answered_at), FAILED_WORLD)) == set()
+    report = audit(fenced(answered_at - SECOND), FAILED_WORLD)
     assert broken(report) == {WAITED}
     assert f"the undo of {effect} began 0:00:01 before" in violations(report, WAITED)
 
 
 @pytest.mark.parametrize("dispatch", [None, CLAIMED, DONE])
-def test_an_undo_without_shippings_verdict(dispatch: EffectState | None) -> None:
+def test_an_undo_without_shippings_answer(dispatch: EffectState | None) -> None:
     journal = {effect: state for effect, state in FAILED.items() if effect is not DISPATCH}
     if dispatch is not None:
         journal[DISPATCH] = dispatch

@@ -40,13 +40,13 @@ from tests.fixtures.books.audited import (
 
 def test_an_effect_in_doubt_is_listed_and_broken_only_if_the_world_holds_it() -> None:
     book = booked(SubmissionStatus.FAILED, {CHARGE: IN_DOUBT, DISPATCH: FENCED})
-    for world, happened, verdict in (
+    for world, happened, cause in (
         (NOTHING, False, set[str]()),
         (replace(NOTHING, charges=(REFUNDED,)), True, set[str]()),
         (replace(NOTHING, charges=(PAID,)), True, {HOLDS_NOTHING}),
     ):
         report = audit(book, world)
-        assert broken(report) == verdict
+        assert broken(report) == cause
         assert [(doubt.effect, doubt.in_world) for doubt in report.in_doubt] == [(CHARGE, happened)]
 
 

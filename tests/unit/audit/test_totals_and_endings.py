@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from order_system.domain.steps import Effect
 
 from order_system.audit.invariants import CURES, INVARIANTS
 from order_system.audit.report import audit
@@ -12,7 +13,6 @@ from order_system.domain.gateways import (
     Statement,
     StockEntry,
 )
-from order_system.domain.ids import Effect
 from tests.fixtures.books.audited import (
     ADDS_UP,
     AGREES,
