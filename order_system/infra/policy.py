@@ -49,6 +49,9 @@ ANSWER = timedelta(seconds=15)
 """How long a person's answer may wait to be heard, and again to be carried out: that includes an attempt
 under way, which is not interrupted. Without a worker it is not heard."""
 
+SCHEDULE_UPDATES = 5
+"""How often the reconciler's schedule is written, if somebody else writes it at the same moment each time."""
+
 WORKER_SEEN = timedelta(seconds=1)
 """How long after its first request for work the server tells of a worker, at most."""
 
@@ -75,6 +78,9 @@ EMBEDDED_POLL = timedelta(milliseconds=50)
 DATABASE_BUSY = timedelta(seconds=5)
 """How long a transaction waits for another one before it fails: on SQLite for the one writer, on PostgreSQL
 for a row. Shorter than EFFECT_ATTEMPT: the thread of a caller who has given up is soon free again."""
+
+DATABASE_AGAIN = timedelta(milliseconds=10)
+"""The pause of a process that waits for another one to make SQLite's file what it shall be."""
 
 ORDERS_PER_LOOK = 200
 """Orders of a batch that are looked up on the server and in the book by one query each."""

@@ -3,6 +3,8 @@
 import uuid
 from datetime import timedelta
 
+from temporalio.api.schedule.v1 import Schedule as RawSchedule
+from temporalio.api.workflowservice.v1 import UpdateScheduleRequest
 from temporalio.client import (
     Client,
     Schedule,
@@ -12,15 +14,13 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
-    ScheduleUpdate,
-    ScheduleUpdateInput,
     WorkflowFailureError,
     WorkflowHandle,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain import policy
-from order_system.domain.errors import ReconciliationFailed
+from order_system.domain.errors import OrderSystemError, ReconciliationFailed
 from order_system.domain.ids import RECONCILIATION
 from order_system.domain.reconciliation import ReconciliationReport, ReconciliationRequest
 from order_system.infra import policy as infra_policy
@@ -68,22 +68,43 @@ class ReconciliationClient:
 
     async def ensure_schedule(self, every: timedelta) -> None:
         """One schedule in the namespace, whose interval is this; none if it is zero. Idempotent, also with
-        several workers at once. A schedule that somebody has paused stays so."""
+        several workers at once. A schedule that somebody has paused stays so, also if that is done meanwhile.
+
+        Raises OrderSystemError if others keep changing it.
+        """
         async with reaching_server():
             if every <= timedelta(0):
                 await self._delete_schedule()
                 return
             schedule = self._schedule(every)
-
-            def renewed(found: ScheduleUpdateInput) -> ScheduleUpdate:
-                schedule.state = found.description.schedule.state
-                return ScheduleUpdate(schedule)
-
             try:
                 await self._temporal.create_schedule(RECONCILIATION, schedule, rpc_timeout=infra_policy.RPC)
             except ScheduleAlreadyRunningError:
-                handle = self._temporal.get_schedule_handle(RECONCILIATION)
-                await handle.update(renewed, rpc_timeout=infra_policy.RPC)
+                await self._renew_schedule(schedule)
+
+    async def _renew_schedule(self, schedule: Schedule) -> None:
+        """With the server's token of what we have read. The server drops an update whose token is stale, and
+        says nothing; so it is read again. The SDK's own update sends no token: it would undo a pause that
+        comes between its reading and its writing."""
+        renewed = await schedule._to_proto(self._temporal)  # pyright: ignore[reportPrivateUsage]
+        handle = self._temporal.get_schedule_handle(RECONCILIATION)
+        for _ in range(infra_policy.SCHEDULE_UPDATES + 1):
+            found = (await handle.describe(rpc_timeout=infra_policy.RPC)).raw_description
+            if _what_we_set(found.schedule) == _what_we_set(renewed):
+                return
+            renewed.state.CopyFrom(found.schedule.state)
+            update = UpdateScheduleRequest(
+                namespace=self._temporal.namespace,
+                schedule_id=RECONCILIATION,
+                schedule=renewed,
+                conflict_token=found.conflict_token,
+                identity=self._temporal.identity,
+                request_id=str(uuid.uuid4()),
+            )
+            await self._temporal.workflow_service.update_schedule(
+                update, retry=True, timeout=infra_policy.RPC
+            )
+        raise OrderSystemError("the reconciler's schedule is being changed by others, again and again")
 
     async def _delete_schedule(self) -> None:
         try:
@@ -109,3 +130,15 @@ class ReconciliationClient:
                 overlap=ScheduleOverlapPolicy.SKIP, catchup_window=policy.RECONCILE_CATCH_UP
             ),
         )
+
+
+def _what_we_set(schedule: RawSchedule) -> tuple[object, ...]:
+    """The server adds defaults of its own, and whether it is paused is for people to say."""
+    start = schedule.action.start_workflow
+    return (
+        list(schedule.spec.interval),
+        schedule.policies,
+        start.task_queue.name,
+        start.input,
+        start.workflow_run_timeout,
+    )

@@ -1,6 +1,8 @@
-"""Every workflow test runs twice: with the worker's cache, and without, when each task is a replay."""
+"""Without the worker's cache each task is a replay: code that does not come to the same commands again fails.
 
-from typing import Any
+The other tests run with the cache, as in production; and in the sandbox, which finds code that is not
+deterministic by what it calls, every recorded story is replayed (tests/replay).
+"""
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -8,13 +10,9 @@ from temporalio.testing import WorkflowEnvironment
 from order_system.infra.database import Database
 from tests.fixtures.shops.shop import Shop
 
-CACHES: dict[str, dict[str, Any]] = {"cached": {}, "replayed": {"max_cached_workflows": 0}}
 
-
-@pytest.fixture(params=CACHES)
-def shop(
-    request: pytest.FixtureRequest, time_skipping_env: WorkflowEnvironment, sqlite_database: Database
-) -> Shop:
+@pytest.fixture
+def shop(time_skipping_env: WorkflowEnvironment, sqlite_database: Database) -> Shop:
     shop = Shop(sqlite_database, time_skipping_env.client)
-    shop.worker_options = CACHES[request.param]
+    shop.worker_options |= {"max_cached_workflows": 0}
     return shop

@@ -7,7 +7,6 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
-from order_system.domain import policy
 from order_system.domain.answers import AnsweredAs, AnswerResult, GiveUp, StepRetry
 from order_system.domain.errors import OutOfStock, PaymentDeclined
 from order_system.domain.messages import OrderStatus
@@ -15,6 +14,7 @@ from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
 from order_system.domain.steps import Step
 from tests.fixtures.shops.shop import Handle, Shop, an_order
+from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -36,7 +36,7 @@ async def held(shop: Shop, order: Order) -> OrderProgress:
         progress = await shop.progress(order)
         return progress.held_until is not None
 
-    await eventually(waits, 10, "the order to be held")
+    await eventually(waits, 30, "the order to be held")
     return progress
 
 
@@ -90,7 +90,7 @@ async def test_a_declined_payment_is_asked_for_again_under_the_same_key(shop: Sh
 async def test_a_step_that_was_done_but_never_answered_is_found_done_when_it_is_retried(
     shop: Shop, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policy, "EFFECT_RETRY", ONE_ATTEMPT)
+    retry_effects(monkeypatch, ONE_ATTEMPT)
     order = a_held_order()
     shop.stage.answer_lost(call)
     async with shop.open():

@@ -1,5 +1,7 @@
 """How we connect to SQLite and to PostgreSQL, and what waiting may cure where that fails."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,10 @@ def sqlite(url: URL) -> Engine:
         dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
         cursor = dbapi_connection.cursor()
         busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
+        cursor.execute(f"PRAGMA busy_timeout={busy}")
+        _write_ahead(cursor)
         # synchronous=FULL: what the book has recorded survives a power cut, as Temporal's history does.
-        for pragma in (f"busy_timeout={busy}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -87,3 +91,18 @@ def sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """For a file that is not so yet SQLite does not wait, whatever its `busy_timeout`, if another process
+    does the same at that moment: of two that start on a new file, one would fail."""
+    deadline = time.monotonic() + policy.DATABASE_BUSY.total_seconds()
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as busy:
+            if "locked" not in str(busy) or time.monotonic() > deadline:
+                raise
+            time.sleep(policy.DATABASE_AGAIN.total_seconds())
+        else:
+            return

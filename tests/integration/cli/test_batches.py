@@ -2,17 +2,12 @@
 
 import csv
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from order_system.infra.temporal.embedded import EmbeddedServer
-from tests.fixtures.processes.command_line import PATIENCE_SECONDS, ROOT, Running, starter
+from tests.fixtures.processes.command_line import PATIENCE_SECONDS, ROOT, starter
+from tests.fixtures.processes.shop_commands import Env
 from tests.fixtures.steering.waiting import wait_until
-
-Env = dict[str, str]
 
 HEADER = (
     "order_id,currency,customer_name,customer_email,payment_method,street,city,region,postal_code,country,"
@@ -29,41 +24,6 @@ def row(order_id: str, *, token: str = "pm_card_ok", quantity: int = 1, name: st
 def write(path: Path, *rows: str) -> str:
     path.write_text("\n".join([HEADER, *rows, ""]), encoding="utf-8")
     return str(path)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("batches")
-
-
-@pytest.fixture(scope="module")
-def no_server(folder: Path) -> Env:
-    return {
-        "ORDER_FAULTS": "none",
-        "ORDER_LATENCY_MIN": "0",
-        "ORDER_LATENCY_MAX": "0",
-        "TEMPORAL_ADDRESS": "127.0.0.1:1",
-        "ORDER_DATA_DIR": str(folder / "data"),
-        "ORDER_FILE_ROOTS": f"{folder}, {EXAMPLE.parent}",
-    }
-
-
-@pytest.fixture(scope="module")
-async def shop(no_server: Env, folder: Path) -> AsyncIterator[Env]:
-    async with EmbeddedServer(folder / "temporal", port=0, ui_port=0, headless=True) as server:
-        env = {**no_server, "TEMPORAL_ADDRESS": server.address, "ORDER_UI_URL": "https://ui.example.com"}
-        for running in _worker(env):
-            assert running.process.poll() is None
-            yield env
-
-
-def _worker(env: Env) -> Iterator[Running]:
-    worker = Running("worker.py", env=env)
-    assert worker.process.stderr is not None
-    assert any("worker ready" in line for line in worker.process.stderr)
-    yield worker
-    worker.process.terminate()
-    assert worker.finished().code == 0
 
 
 # --- without a server -----------------------------------------------------------------------------
@@ -113,10 +73,8 @@ def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
         ("outcome", "nobody"): (2, "no batch nobody"),
         ("window", "nobody", "0"): (2, ">= 1"),
     }
-    # All at once: a process each takes a while.
-    running = {arguments: Running("starter.py", "batch", *arguments, env=no_server) for arguments in mistakes}
     for arguments, (code, words) in mistakes.items():
-        finished = running[arguments].finished()
+        finished = starter("batch", *arguments, env=no_server)
         assert (finished.code, len(finished.err.splitlines())) == (code, 1), finished.err
         assert words in finished.err
 
@@ -165,7 +123,7 @@ def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Pa
 
 
 def test_a_batch_is_paused_widened_resumed_and_retried(shop: Env, folder: Path) -> None:
-    file = write(folder / "steered.csv", *(row(f"STEER-{number}") for number in range(40)))
+    file = write(folder / "steered.csv", *(row(f"STEER-{number}") for number in range(16)))
     started = starter("batch", "run", file, "--window", "1", "--json", env=shop).document
     assert (started["workflow_id"], started["started"]) == ("batch-steered", True)
 
@@ -178,13 +136,13 @@ def test_a_batch_is_paused_widened_resumed_and_retried(shop: Env, folder: Path) 
     assert starter("batch", "run", file, "--wait", "--json", env=shop).document["status"] == "finished"
 
     retried = starter("batch", "retry", "steered", "--wait", "--json", env=shop).document
-    assert (retried["counts"]["skipped"], retried["counts"]["fulfilled"]) == (40, 0)
+    assert (retried["counts"]["skipped"], retried["counts"]["fulfilled"]) == (16, 0)
     ended = starter("batch", "pause", "steered", env=shop)
     assert (ended.code, len(ended.err.splitlines())) == (2, 1)
 
 
 def test_a_batch_is_cancelled_with_its_orders(shop: Env, folder: Path) -> None:
-    file = write(folder / "stopped.csv", *(row(f"STOP-{number}") for number in range(200)))
+    file = write(folder / "stopped.csv", *(row(f"HALT-{number}") for number in range(200)))
     assert starter("batch", "run", file, "--window", "1", env=shop).code == 0
 
     said = starter("batch", "cancel", "stopped", "--orders", "--json", env=shop)

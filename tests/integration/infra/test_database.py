@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from order_system.domain.errors import DatabaseUnreachable, DatabaseUnready
 from order_system.gateways.simulated.tables import calls
 from order_system.infra import policy
-from order_system.infra.database import Database
+from order_system.infra.database import Database, engines
 from order_system.infra.database.engines import POSTGRES_CONNECTIONS
 from tests.fixtures.databases.postgresql import SUPERUSER, PostgresServer
 
@@ -242,6 +242,26 @@ async def test_a_database_that_somebody_has_locked_is_waited_for(
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as somebody:
         somebody.execute("BEGIN EXCLUSIVE")
         assert isinstance(await refused_by(f"sqlite:///{file}"), DatabaseUnreachable)
+
+
+async def test_of_two_processes_that_start_on_a_new_file_the_second_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself does not, for the change of a file's journal."""
+    file = tmp_path / "orders.db"
+    waits: list[float] = []
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as first:
+        first.execute("BEGIN IMMEDIATE")
+
+        def go_on(seconds: float) -> None:
+            waits.append(seconds)
+            first.rollback()
+
+        monkeypatch.setattr(engines.time, "sleep", go_on)
+        database = Database(f"sqlite:///{file}")
+        await database.migrate()
+        await database.dispose()
+    assert len(waits) == 1
 
 
 @pytest.mark.parametrize("wrong", ["nobody", "nothing"])

@@ -26,14 +26,14 @@ from order_system.infra.database.transactions import MIGRATIONS
 from tests.fixtures.steering.waiting import eventually
 
 METADATA = [book_tables.metadata, world_tables.metadata]
-PROCESSES = 4
+PROCESSES = 2
 PATIENCE_SECONDS = 10
 MIGRATION_LOCK = 0x6F72646572
 """As in migrations/env.py, which only Alembic can import."""
 
 MIGRATE_WHEN_TOLD = """
 import asyncio, sys
-from order_system.database import Database
+from order_system.infra.database import Database
 
 async def migrate():
     database = Database(sys.argv[1])

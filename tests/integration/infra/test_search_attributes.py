@@ -32,11 +32,6 @@ WAIT_SECONDS = 20
 UPSERT = "upsert_workflow_search_attributes_event_attributes"
 
 
-@pytest.fixture
-def shop(client: Client, sqlite_database: Database) -> Shop:
-    return Shop(sqlite_database, client)
-
-
 async def found(shop: Shop, query: str, ids: set[str]) -> None:
     async def all_found() -> bool:
         return {each.id async for each in shop.temporal.list_workflows(query)} == ids
@@ -122,22 +117,17 @@ async def test_the_orders_of_a_batch_are_found_by_its_name(
 # --- registering ----------------------------------------------------------------------------------
 
 
-async def test_a_server_that_does_not_know_them_is_told_once(tmp_path: Path) -> None:
+async def test_a_server_that_does_not_know_them_refuses_orders_with_the_cure_and_is_told_once(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
     async with EmbeddedServer(tmp_path, port=0, ui_port=0, headless=True, search_attributes={}) as server:
         client = await connect(server.address)
+        with pytest.raises(OrderSystemError, match="start a worker first"):
+            await Shop(sqlite_database, client).client.submit(an_order())
         await asyncio.gather(register_search_attributes(client), register_search_attributes(client))
         await register_search_attributes(client)
         for name in KINDS:
             assert (await client.count_workflows(f"{name} IS NULL")).count == 0
-
-
-async def test_an_order_for_a_server_that_has_had_no_worker_is_told_the_cure(
-    sqlite_database: Database, tmp_path: Path
-) -> None:
-    async with EmbeddedServer(tmp_path, port=0, ui_port=0, headless=True, search_attributes={}) as server:
-        shop = Shop(sqlite_database, await connect(server.address))
-        with pytest.raises(OrderSystemError, match="start a worker first"):
-            await shop.client.submit(an_order())
 
 
 async def test_a_worker_does_not_start_where_one_is_of_another_type(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The worker as a process: killed in the middle of work, told to stop, started before its server."""
+"""The worker as a process: told to stop, started before its server or its database. Killed in the middle of
+work it is in test_processes.py, in tests/integration/batches/test_kills.py and in tests/chaos."""
 
 import asyncio
 import signal
@@ -8,20 +9,16 @@ import pytest
 from sqlalchemy import make_url
 from temporalio.client import Client
 
-from order_system.audit.report import audit
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.messages import OrderStatus
-from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
 from tests.fixtures.processes.command_line import Running
 from tests.fixtures.processes.forwarding import forwarded, unused_port
 from tests.fixtures.processes.worker_process import worker_process
-from tests.fixtures.shops.shop import Accounts, an_order
+from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
-ORDERS = 16
 SECONDS = 120
 
 
@@ -38,49 +35,10 @@ def environment(dev_server: EmbeddedServer, sqlite_url: str, tmp_path: Path) -> 
     }
 
 
-async def test_killed_in_the_middle_of_many_orders_it_loses_and_doubles_nothing(
+async def test_told_to_stop_it_finishes_what_runs_and_exits_with_0(
     client: Client, sqlite_database: Database, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    book, world = SqlOrderBook(sqlite_database), SimulatedWorld(sqlite_database)
-    orders = OrderClient(client, book, task_queue=environment["ORDER_TASK_QUEUE"])
-    placed = [an_order() for _ in range(ORDERS)]
-    log = tmp_path / "worker.log"
-
-    async def fulfilled() -> int:
-        records = await book.find([order.order_id for order in placed])
-        return sum(record.status == "fulfilled" for record in records.values())
-
-    async with worker_process(log, **environment) as worker:
-        await asyncio.gather(*(orders.submit(order) for order in placed))
-
-        async def under_way() -> bool:
-            return await fulfilled() >= 3
-
-        await eventually(under_way, SECONDS, "the first orders to be fulfilled")
-        worker.send_signal(signal.SIGKILL)
-        await worker.wait()
-    assert await fulfilled() < ORDERS, "killed too late to show anything"
-
-    async with worker_process(log, **environment), asyncio.timeout(SECONDS):
-        async for documents in orders.watch([order.order_id for order in placed]):
-            last = documents
-    assert {OrderStatus.FULFILLED} == {document.status for document in last.values()}
-    statement = await world.statement()
-    for order in placed:
-        accounts = Accounts(statement, order)
-        accounts.assert_fulfilled(order)
-        assert accounts.notices == ["confirmation"]
-    assert audit(await book.ledger(), statement).clean
-
-
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-async def test_told_to_stop_it_finishes_what_runs_and_exits_with_0(
-    client: Client,
-    sqlite_database: Database,
-    environment: dict[str, str],
-    tmp_path: Path,
-    stop: signal.Signals,
-) -> None:
+    """By Ctrl-C here. SIGTERM is how a supervisor stops its processes (test_processes.py)."""
     book = SqlOrderBook(sqlite_database)
     orders = OrderClient(client, book, task_queue=environment["ORDER_TASK_QUEUE"])
     slow = {**environment, "ORDER_LATENCY_MIN": "1", "ORDER_LATENCY_MAX": "1"}
@@ -93,7 +51,7 @@ async def test_told_to_stop_it_finishes_what_runs_and_exits_with_0(
             return order.order_id in await book.find([order.order_id])
 
         await eventually(claimed, SECONDS, "the charge to be under way")
-        worker.send_signal(stop)
+        worker.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(worker.wait(), SECONDS) == 0, log.read_text()[-3000:]
 
     record = (await book.find([order.order_id]))[order.order_id]

@@ -1,0 +1,137 @@
+"""One open submission an order: who may open one, and when."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from order_system.book import reading as book_reading
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain import policy
+from order_system.domain.book import Attempt, Opening
+from order_system.domain.errors import (
+    Fenced,
+    OrderConflict,
+    PaymentDeclined,
+)
+from order_system.domain.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen
+from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt
+from order_system.domain.steps import Effect
+from order_system.infra.database import Database
+from tests.fixtures.shops.activity_calls import (
+    a_submission,
+    inventory_request,
+    payment_request,
+    run_activity,
+    shipping_request,
+    undo_request,
+)
+from tests.fixtures.shops.parts import Parts
+from tests.fixtures.shops.shop import Accounts, an_order
+from tests.fixtures.shops.stage import PATIENCE_SECONDS
+
+
+async def test_a_second_submission_waits_until_the_first_is_settled(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order, "first"))
+    answer = await run_activity(parts.payment.charge, payment_request(order, "second"))
+    assert isinstance(answer, OlderSubmissionOpen)
+    assert answer.older.submission == "first"
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, "first"))
+    assert isinstance(await run_activity(parts.payment.charge, payment_request(order, "second")), Charged)
+    accounts = Accounts(await parts.world.statement(), order)
+    assert (2, order.total) == (accounts.charges, accounts.refunded)
+
+
+async def test_a_fulfilled_order_answers_its_outcome_and_refuses_other_content(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    await run_activity(parts.shipping.dispatch, shipping_request(order))
+    answer = await run_activity(parts.payment.charge, payment_request(order, "second"))
+    assert isinstance(answer, AlreadyFulfilled)
+    assert answer.outcome.submission == "first"
+    other = order.model_copy(update={"payment_method": "pm_other"})
+    with pytest.raises(OrderConflict):
+        await run_activity(parts.payment.charge, payment_request(other, "third"))
+    assert Accounts(await parts.world.statement(), order).charges == 1
+
+
+async def test_fifty_submissions_at_once_open_one(parts: Parts) -> None:
+    order = an_order()
+    answers = await asyncio.gather(
+        *(run_activity(parts.payment.charge, payment_request(order, f"s{n}")) for n in range(50))
+    )
+    assert sum(isinstance(answer, Charged) for answer in answers) == 1
+    assert len((await parts.world.statement()).charges) == 1
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Between the look of the next attempt to open, and its insert. On SQLite nothing can."""
+    look, loop = book_reading.submissions_of, asyncio.get_running_loop()
+
+    def look_away(*args: Any) -> Any:
+        monkeypatch.setattr(book_reading, "submissions_of", look)
+        seen = look(*args)
+        asyncio.run_coroutine_threadsafe(happens(), loop).result(PATIENCE_SECONDS)
+        return seen
+
+    monkeypatch.setattr(book_reading, "submissions_of", look_away)
+
+
+async def test_a_sibling_that_opens_between_look_and_insert_is_found_open(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not taken for one that has come and gone."""
+    database = Database(postgresql_url)
+    book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    sibling, opening = a_submission(order, "sibling"), Opening(total=order.total, currency=order.currency)
+    meanwhile(monkeypatch, lambda: book.open_and_claim_charge(sibling, attempt, opening))
+    answer = await book.open_and_claim_charge(a_submission(order, "late"), attempt, opening)
+    assert answer == OlderSubmissionOpen(older=sibling)
+    await database.dispose()
+
+
+async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_successor(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its look came before its successor opened."""
+    database = Database(postgresql_url)
+    book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    successor, opening = a_submission(order, "successor"), Opening(total=order.total, currency=order.currency)
+
+    async def the_successor_is_fulfilled() -> None:
+        await book.open_and_claim_charge(successor, attempt, opening)
+        paid = PaymentReceipt(charge_id="ch_1", amount=order.total, currency=order.currency)
+        await book.record(successor, Effect.CHARGE, paid, now)
+        await book.claim(successor, Effect.DISPATCH, attempt)
+        parcel = DispatchReceipt(carrier="DHL", tracking_number="1")
+        await book.fulfil(successor, dispatch=parcel, commit=CommitReceipt(reservation_id="r"), at=now)
+
+    meanwhile(monkeypatch, the_successor_is_fulfilled)
+    answer = await book.open_and_claim_charge(a_submission(order, "zombie"), attempt, opening)
+    assert isinstance(answer, AlreadyFulfilled)
+    await database.dispose()
+
+
+async def test_a_zombie_of_a_terminated_submission_does_not_open_after_its_successor(parts: Parts) -> None:
+    order = an_order()
+    stalled = parts.stage.hold("before open_charge")
+    zombie = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order, "first")))
+    await stalled.reached()
+    parts.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
+    with pytest.raises(PaymentDeclined):
+        await run_activity(parts.payment.charge, payment_request(order, "second"))
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, "second"))
+    stalled.let_go()
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(zombie, PATIENCE_SECONDS)
+    assert not Accounts(await parts.world.statement(), order).charges
+    assert (await parts.audit()).clean

@@ -1,0 +1,155 @@
+"""A stuck undo is tried again at once, or handled by a person."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from order_system.domain.answers import (
+    AnsweredAs,
+    AnswerResult,
+    Remedy,
+)
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.errors import ShippingRefused
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
+from order_system.domain.progress import UndoState
+from order_system.domain.steps import Effect, Step
+from tests.fixtures.shops.shop import Handle, Shop, an_order
+from tests.fixtures.shops.stuck import (
+    UNDOS,
+    WAIT_SECONDS,
+    an_order_stuck_at,
+    answers,
+    ended,
+    journal,
+    resolution,
+    resolve,
+    status_in_book,
+    stuck,
+)
+from tests.fixtures.steering.resets import reset
+from tests.fixtures.steering.waiting import eventually
+
+
+@pytest.mark.parametrize("step", [Step.SHIPPING, Step.PAYMENT])
+async def test_a_retry_does_not_wait_for_the_pause_between_attempts(shop: Shop, step: Step) -> None:
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, step)
+        shop.stage.mend()
+        assert (await resolve(handle, resolution(step, Remedy.RETRY))).result == AnswerResult.RETRIED
+        await ended(shop, handle)
+        assert (await shop.progress(order)).status == OrderStatus.FAILED
+
+    (await shop.accounts(order)).assert_undone()
+    assert await answers(shop, order) == [
+        (AnsweredAs.RETRY_UNDO, "ada@desk-1", "refunded by hand, ticket 123")
+    ]
+    await shop.assert_clean()
+
+
+async def test_a_retry_that_fails_is_stuck_again(shop: Shop) -> None:
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
+        await stuck(shop, order, Step.PAYMENT)
+        shop.stage.mend()
+        await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
+        await ended(shop, handle)
+    assert shop.stage.calls["before refund"] == 3
+    (await shop.accounts(order)).assert_undone()
+
+
+@pytest.mark.parametrize(
+    ("step", "effect", "cached_workflows"),
+    [(Step.PAYMENT, Effect.CHARGE, 1_000), (Step.INVENTORY, Effect.RESERVE, 0)],
+)
+async def test_what_was_handled_is_not_tried_again(
+    shop: Shop, step: Step, effect: Effect, cached_workflows: int
+) -> None:
+    shop.worker_options |= {"max_cached_workflows": cached_workflows}
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, step)
+        receipt = await resolve(handle, resolution(step))
+        assert (receipt.result, receipt.step) == (AnswerResult.HANDLED, step)
+        await ended(shop, handle)
+        progress = await shop.progress(order)
+
+    assert progress.status == OrderStatus.FAILED
+    undo = next(each for each in progress.undos if each.step is step)
+    assert (undo.status, undo.reason) == (UndoState.HANDLED, "by ada@desk-1: refunded by hand, ticket 123")
+    assert shop.stage.calls[f"before {UNDOS[step]}"] == 1
+    entry = (await journal(shop, order))[effect]
+    assert (entry.state, entry.handled_by) == (EffectState.HANDLED, "ada@desk-1")
+    assert entry.handled_note == "refunded by hand, ticket 123"
+    assert entry.undo_ended_at is not None
+    assert await status_in_book(shop, order) == SubmissionStatus.FAILED
+    assert [answer for answer, _, _ in await answers(shop, order)] == [AnsweredAs.HANDLED]
+    await shop.assert_clean()
+    assert [each.effect for each in (await shop.audit()).handled] == [effect]
+
+
+async def test_an_undo_that_succeeds_at_that_moment_wins(shop: Shop) -> None:
+    async with shop.open():
+        order, handle, hold = await an_order_whose_refund_is_running(shop)
+        answer = asyncio.create_task(resolve(handle, resolution(Step.PAYMENT)))
+        await the_undo_was_told_to_stop(handle)
+        hold.let_go()
+        receipt = await answer
+        await ended(shop, handle)
+
+    assert receipt.result == AnswerResult.OVERTAKEN
+    assert "refunded 1059.97 USD" in receipt.detail
+    assert (await journal(shop, order))[Effect.CHARGE].state == EffectState.UNDONE
+    assert await answers(shop, order) == []
+    (await shop.accounts(order)).assert_undone()
+    await shop.assert_clean()
+
+
+async def test_an_undo_that_fails_at_that_moment_is_not_tried_again(shop: Shop) -> None:
+    shop.stage.unreachable("refund")
+    async with shop.open():
+        order, handle, hold = await an_order_whose_refund_is_running(shop)
+        answer = asyncio.create_task(resolve(handle, resolution(Step.PAYMENT)))
+        await the_undo_was_told_to_stop(handle)
+        hold.let_go()
+        assert (await answer).result == AnswerResult.HANDLED
+        await ended(shop, handle)
+
+    assert shop.stage.calls["before refund"] == 1
+    assert (await journal(shop, order))[Effect.CHARGE].state == EffectState.HANDLED
+    await shop.assert_clean()
+
+
+async def an_order_whose_refund_is_running(shop: Shop) -> tuple[Order, Handle, Any]:
+    order = an_order()
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    hold = shop.stage.hold("before refund")
+    handle = await shop.start(order)
+    await hold.reached()
+    await stuck(shop, order, Step.PAYMENT)
+    return order, handle, hold
+
+
+async def the_undo_was_told_to_stop(handle: Handle) -> None:
+    async def told() -> bool:
+        events = (await handle.fetch_history()).events
+        return any(event.HasField("activity_task_cancel_requested_event_attributes") for event in events)
+
+    await eventually(told, WAIT_SECONDS, "the cancel of the undo")
+
+
+async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        await resolve(handle, resolution(Step.PAYMENT))
+        await ended(shop, handle)
+        await reset(shop, order, task=0)
+        again = shop.handle(order)
+        await ended(shop, again)
+        undos = {each.step: each.status for each in (await shop.progress(order)).undos}
+
+    assert undos[Step.PAYMENT] == UndoState.HANDLED
+    assert shop.stage.calls["before refund"] == 1
+    await shop.assert_clean()

@@ -1,0 +1,110 @@
+"""Commands without a server, and with an embedded one that begins and ends with them."""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+from sqlalchemy import create_engine
+
+from order_system.gateways.simulated.tables import charges
+from tests.fixtures.processes.command_line import Running, starter
+from tests.fixtures.processes.shop_commands import QUIET_WORLD
+from tests.fixtures.steering.waiting import wait_until
+
+
+def test_a_server_that_is_down_or_silent_is_told_in_one_line_with_the_time_that_was_waited(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
+        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (silent, closed)]
+        closed.close()
+        told = ["within 5 seconds", "(connection refused)"]
+        for address, why in zip(addresses, told, strict=True):
+            finished = starter("--json", env={"TEMPORAL_ADDRESS": address, "ORDER_DATA_DIR": str(tmp_path)})
+
+            assert finished.code == 3
+            assert finished.out == ""
+            [line] = finished.err.splitlines()
+            assert f"No Temporal server answers at {address} {why}" in line
+
+
+def test_the_audit_needs_no_server_and_finds_what_was_planted(sqlite_url: str) -> None:
+    env = {"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    clean = starter("audit", env=env)
+    stray = charges.insert().values(
+        key="ORDER-1:nobody:charge", charge_id="ch", amount=1, currency="USD", payment_method="pm"
+    )
+    with create_engine(sqlite_url).begin() as world:
+        world.execute(stray)
+    broken = starter("audit", "--json", env=env)
+
+    assert clean.code == 0
+    assert "clean: book and world agree" in clean.out
+    assert broken.code == 1
+    assert broken.document["clean"] is False
+    assert "ORDER-1:nobody:charge" in broken.out
+
+
+def test_embedded_needs_nothing_else_ends_by_itself_and_is_remembered_by_the_book(tmp_path: Path) -> None:
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+
+    finished = Running("starter.py", "--embedded", "--scenario", "ok", env=env).finished()
+
+    assert finished.code == 0
+    assert finished.err == ""
+    assert "Temporal's Web UI ends with this command. To open it: python starter.py serve" in finished.out
+    assert "/workflows/order-ORDER-001" not in finished.out, "a link that is dead"
+    assert server_has_ended(tmp_path)
+    assert (tmp_path / "worker.log").exists()
+    remembered = starter("status", "ORDER-001", env={**env, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
+    assert remembered.code == 0
+    assert "ORDER-001  fulfilled" in remembered.out
+    assert "the server does not answer; this is what the book knows" in remembered.out
+
+
+def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+    kept = Running("starter.py", "--embedded", "--scenario", "ok", env=env, terminal=theirs)
+    os.close(theirs)
+    with os.fdopen(ours, encoding="utf-8", errors="replace") as shown:
+        up = next(line for line in shown if "Temporal's Web UI is up at http://localhost:" in line)
+        assert "until Ctrl-C" in up
+        assert "/workflows/order-ORDER-001" in next(shown)
+
+        finished = kept.interrupted()
+
+    assert finished.code == 0
+    assert server_has_ended(tmp_path)
+
+
+def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_path: Path) -> None:
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+    following = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)
+    following.says("ORDER-001 payment running")
+
+    finished = following.interrupted()
+
+    assert finished.code == 130
+    assert "1 order goes on when --embedded is used again: starter.py status ORDER-001" in finished.out
+    assert finished.err == "starter.py: stopped\n"
+    assert server_has_ended(tmp_path)
+
+
+def server_has_ended(folder: Path) -> bool:
+    """Its lock is free: it holds one as long as it lives."""
+    lock = os.open(folder / "temporal.lock", os.O_RDWR)
+    try:
+        wait_until(lambda: try_lock(lock), 5, "the embedded server to end")
+    finally:
+        os.close(lock)
+    return True
+
+
+def try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

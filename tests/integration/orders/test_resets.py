@@ -1,0 +1,86 @@
+"""Parents that are reset: whatever was done before is found, and done once."""
+
+import asyncio
+
+import pytest
+
+from order_system.domain import policy
+from order_system.domain.errors import ShippingRefused
+from order_system.domain.messages import OrderStatus
+from order_system.infra import policy as infra_policy
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.watched import submitted, watched
+from tests.fixtures.steering.resets import reset
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["before charge", "after charge", "after reserve", "after buy_label", "after dispatch", "after send"],
+)
+async def test_a_parent_reset_at_any_step_ends_fulfilled(
+    shop: Shop, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "CHILD_BUSY_POLL", infra_policy.WATCH_POLL)
+    order = an_order()
+    hold = shop.stage.hold(point)
+    async with shop.open():
+        await shop.client.submit(order)
+        await hold.reached()
+        await reset(shop, order, task=0)
+        hold.let_go()
+        assert (await watched(shop, order)).status == OrderStatus.FULFILLED
+    (await shop.accounts(order)).assert_fulfilled(order)
+    await shop.assert_clean()
+
+
+async def test_a_parent_reset_after_it_was_fulfilled_changes_nothing(shop: Shop) -> None:
+    order = an_order()
+    async with shop.open():
+        await submitted(shop, order)
+        await reset(shop, order, task=0)
+        assert (await watched(shop, order)).status == OrderStatus.FULFILLED
+    accounts = await shop.accounts(order)
+    accounts.assert_fulfilled(order)
+    assert accounts.notices == ["confirmation"]
+    await shop.assert_clean()
+
+
+async def test_a_parent_reset_during_its_undos_still_ends_undone(shop: Shop) -> None:
+    order = an_order()
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    hold = shop.stage.hold("before refund")
+    async with shop.open():
+        await shop.client.submit(order)
+        await hold.reached()
+        await reset(shop, order, task=0)
+        shop.stage.mend()
+        hold.let_go()
+        assert (await watched(shop, order)).status == OrderStatus.FAILED
+    (await shop.accounts(order)).assert_undone()
+    await shop.assert_clean()
+
+
+async def test_a_cancel_after_a_reset_undoes_what_the_earlier_run_did(shop: Shop) -> None:
+    """The new run knows nothing of the reservation that the old one made; the undo finds it by its key."""
+    order = an_order()
+    reserved = shop.stage.hold("before claim label")
+    async with shop.open():
+        await shop.client.submit(order)
+        await reserved.reached()
+        cancelled = asyncio.Event()
+
+        async def cancel_in_payment() -> None:
+            await reset(shop, order, task=0)
+            await shop.handle(order).cancel()
+            cancelled.set()
+
+        await cancel_in_payment()
+        reserved.let_go()
+        progress = await watched(shop, order)
+    accounts = await shop.accounts(order)
+    if progress.status is OrderStatus.FULFILLED:  # the cancel came after the parcel had gone
+        accounts.assert_fulfilled(order)
+    else:
+        assert progress.status == OrderStatus.CANCELLED
+        accounts.assert_undone()
+    await shop.assert_clean()
