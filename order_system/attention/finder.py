@@ -161,7 +161,7 @@ class AttentionFinder:
         """A first round of queries in vain is enough to know that no worker answers."""
         if not self._workers or self._unanswered >= policy.WATCH_AT_ONCE:
             return None
-        progress = await self._status.ask(described)
+        progress = await self._status.by_workflow(described)
         self._unanswered = self._unanswered + 1 if progress is None else 0
         return progress
 
