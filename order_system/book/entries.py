@@ -26,18 +26,6 @@ from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
 
-_NEVER_CLAIMED = JournalEntry(
-    effect=Effect.CHARGE,
-    state=EffectState.CLAIMED,
-    attempts=0,
-    unanswered=0,
-    unanswered_until=None,
-    receipt=None,
-    claimed_at=None,
-    done_at=None,
-    fenced_at=None,
-    undo_ended_at=None,
-)
 # Made once: to put a statement together costs more than to carry it out.
 _NEW_ENTRY = insert(effects)
 _OLD_ENTRY = update(effects).where(
@@ -69,19 +57,16 @@ def write_claim(
     tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, attempt: Attempt
 ) -> JournalEntry:
     """Another attempt, which counts as unanswered from now on."""
-    before = entry or _NEVER_CLAIMED
-    claimed = replace(
-        before,
-        effect=effect,
-        state=EffectState.CLAIMED,
-        attempts=before.attempts + 1,
-        unanswered=before.unanswered + 1,
-        unanswered_until=max(attempt.deadline, before.unanswered_until or attempt.deadline),
-        claimed_at=before.claimed_at or attempt.started_at,
-    )
-    changed = ("state", "attempts", "unanswered", "unanswered_until", "claimed_at")
-    write_entry(tx, ref, entry, effect, **{name: getattr(claimed, name) for name in changed})
-    return claimed
+    before = entry or JournalEntry(effect, EffectState.CLAIMED)
+    values: dict[str, Any] = {
+        "state": EffectState.CLAIMED,
+        "attempts": before.attempts + 1,
+        "unanswered": before.unanswered + 1,
+        "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
+        "claimed_at": before.claimed_at or attempt.started_at,
+    }
+    write_entry(tx, ref, entry, effect, **values)
+    return replace(before, **values)
 
 
 def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> bool:

@@ -75,16 +75,16 @@ class Opening:
 class JournalEntry:
     effect: Effect
     state: EffectState
-    attempts: int
-    unanswered: int
+    attempts: int = 0
+    unanswered: int = 0
     """Attempts that neither returned nor failed with a definite answer."""
-    unanswered_until: datetime | None
-    receipt: dict[str, Any] | None
-    claimed_at: datetime | None
-    done_at: datetime | None
-    fenced_at: datetime | None
+    unanswered_until: datetime | None = None
+    receipt: dict[str, Any] | None = None
+    claimed_at: datetime | None = None
+    done_at: datetime | None = None
+    fenced_at: datetime | None = None
     """When an undo began: from then on no attempt may claim the key."""
-    undo_ended_at: datetime | None
+    undo_ended_at: datetime | None = None
     """When that undo ended."""
     handled_by: str | None = None
     handled_note: str | None = None
