@@ -56,6 +56,21 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
     return JournalEntry(**values)
 
 
+def counts() -> ColumnElement[bool]:
+    """Of an order's submissions the one that counts: it is open or fulfilled, of which there is one at most,
+    or else the newest."""
+    other = submissions.alias("other")
+    newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
+        submissions.c.opened_at, submissions.c.submission
+    )
+    better = exists().where(
+        other.c.order_id == submissions.c.order_id,
+        other.c.submission != submissions.c.submission,
+        or_(other.c.status.in_(_LIVE), newer),
+    )
+    return or_(submissions.c.status.in_(_LIVE), ~better)
+
+
 # Made once: to put a statement together costs more than to carry it out.
 _OF_SUBMISSION: dict[str, BindParameter[str]] = {name: bindparam(name) for name in ("order_id", "submission")}
 _LOCKED_SUBMISSION = select(submissions).filter_by(**_OF_SUBMISSION).with_for_update()
@@ -66,6 +81,9 @@ _LOCKED_SUBMISSIONS = (
     .with_for_update()
 )
 _JOURNAL = select(effects).filter_by(**_OF_SUBMISSION)
+_PREFERRED = select(submissions).where(
+    submissions.c.order_id.in_(bindparam("order_ids", expanding=True)), counts()
+)
 
 
 def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | None:
@@ -99,26 +117,11 @@ def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
     return [AnswerRecord.model_validate(dict(row)) for row in rows]
 
 
-def counts() -> ColumnElement[bool]:
-    """Of an order's submissions the one that counts: it is open or fulfilled, of which there is one at most,
-    or else the newest."""
-    other = submissions.alias("other")
-    newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
-        submissions.c.opened_at, submissions.c.submission
-    )
-    better = exists().where(
-        other.c.order_id == submissions.c.order_id,
-        other.c.submission != submissions.c.submission,
-        or_(other.c.status.in_(_LIVE), newer),
-    )
-    return or_(submissions.c.status.in_(_LIVE), ~better)
-
-
 def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
     """Of each order the submission that counts."""
     found: dict[str, SubmissionRecord] = {}
     for some_ids in batched_ids(order_ids):
-        rows = tx.execute(select(submissions).where(submissions.c.order_id.in_(some_ids), counts()))
+        rows = tx.execute(_PREFERRED, {"order_ids": some_ids})
         found |= {row.order_id: submission_record(row) for row in rows}
     return found
 
