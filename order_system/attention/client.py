@@ -19,7 +19,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.attention.concerns import Concern, abandoned_submission, status_command
+from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, status_command
 from order_system.attention.finder import AttentionFinder
 from order_system.domain import policy
 from order_system.domain.answers import (
@@ -39,6 +39,8 @@ from order_system.infra.temporal.connection import reaching_server
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedFinder
 from workflows.order import OrderFulfillmentWorkflow
+
+_NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
 
 class AttentionClient:
@@ -73,7 +75,7 @@ class AttentionClient:
             async for concern in finder.concerns():
                 yield concern
             async for ref in self._abandoned.found(older_than=abandoned_after):
-                yield abandoned_submission(ref)
+                yield WaitingOrder(ref.order_id, ref.submission).concern(ConcernKind.ABANDONED, _NOBODYS)
 
     async def resolve(self, order_id: str, resolution: Resolution) -> AnswerReceipt:
         """About the undo of one step that is stuck."""
