@@ -22,7 +22,7 @@ from order_system.infra.database import writes
 
 
 class AnswerBook(reading.BookQueries):
-    """The part of `domain.book.OrderBook` that the desk writes."""
+    """The part of `domain.book.OrderBook` that people's answers write."""
 
     @writes
     def end_undo_by_hand(

@@ -5,12 +5,10 @@ import contextlib
 import getpass
 import os
 import socket
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
 from order_system.cli.orders.status import show_commands
@@ -19,7 +17,6 @@ from order_system.cli.session import Embedded, Json, Session, configured, exit_c
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
-    AnswerReceipt,
     GiveUp,
     ParcelFate,
     Remedy,
@@ -82,7 +79,6 @@ stock are given back.
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 Note = Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")]
 Who = Annotated[str | None, Parameter(help="Who answers, instead of user@host.")]
-Answering = Callable[[AttentionClient], Awaitable[AnswerReceipt]]
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
 retry = App(name="retry", help_epilogue=_RETRY_HELP)
@@ -117,11 +113,7 @@ async def resolve_undo(
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
         parcel=parcel,
     )
-    if flaw := flaw_in(resolution):
-        raise InvalidUsage(flaw)
-    return await _answered(
-        order_id, lambda client: client.resolve(order_id, resolution), embedded=embedded, as_json=as_json
-    )
+    return await _answered(order_id, resolution, embedded=embedded, as_json=as_json)
 
 
 @retry.default
@@ -136,11 +128,7 @@ async def retry_step(
 ) -> int:
     """Run the step that an order is held at once more, and just that step."""
     answer = StepRetry(who=_who(who), note=note)
-    if flaw := flaw_in(answer):
-        raise InvalidUsage(flaw)
-    return await _answered(
-        order_id, lambda client: client.retry(order_id, answer), embedded=embedded, as_json=as_json
-    )
+    return await _answered(order_id, answer, embedded=embedded, as_json=as_json)
 
 
 @give_up.default
@@ -155,19 +143,19 @@ async def give_order_up(
 ) -> int:
     """Undo an order that is held now, instead of when its hold has run out."""
     answer = GiveUp(who=_who(who), note=note)
+    return await _answered(order_id, answer, embedded=embedded, as_json=as_json)
+
+
+async def _answered(
+    order_id: str, answer: Resolution | StepRetry | GiveUp, *, embedded: bool, as_json: bool
+) -> int:
+    """Send it, and show what comes of it within a moment."""
     if flaw := flaw_in(answer):
         raise InvalidUsage(flaw)
-    return await _answered(
-        order_id, lambda client: client.give_up(order_id, answer), embedded=embedded, as_json=as_json
-    )
-
-
-async def _answered(order_id: str, answering: Answering, *, embedded: bool, as_json: bool) -> int:
-    """Send it, and show what comes of it within a moment."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting(f"{order_id} is told"):
-            receipt = await answering(session.attention)
+            receipt = await session.attention.answer(order_id, answer)
             order = await _after_a_moment(session, order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},

@@ -61,7 +61,7 @@ async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """Of an order that is held, since a step has failed for good: just that step runs once more."""
     return await _answered(
-        services, order_id, await services.attention.retry(order_id, answer.to_retry(caller))
+        services, order_id, await services.attention.answer(order_id, answer.to_retry(caller))
     )
 
 
@@ -69,14 +69,14 @@ async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Oper
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """Of an order that is held: it is undone now, instead of when its hold has run out."""
     return await _answered(
-        services, order_id, await services.attention.give_up(order_id, answer.to_give_up(caller))
+        services, order_id, await services.attention.answer(order_id, answer.to_give_up(caller))
     )
 
 
 @router.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Have it tried again now, or say that it was done by hand."""
-    receipt = await services.attention.resolve(order_id, answer.to_resolution(caller))
+    receipt = await services.attention.answer(order_id, answer.to_resolution(caller))
     return await _answered(services, order_id, receipt)
 
 

@@ -35,14 +35,14 @@ async def cancel(order_id: str, services: Given, _caller: Operator) -> Response:
 @router.post("/retry")
 async def retry(order_id: str, services: Given, caller: Operator, note: Note = "") -> Response:
     """Of an order that is held: just the step that failed. Raises what `AttentionClient` raises."""
-    await services.attention.retry(order_id, StepRetry(who=caller.name, note=note))
+    await services.attention.answer(order_id, StepRetry(who=caller.name, note=note))
     return redirect(f"/orders/{order_id}", "answered")
 
 
 @router.post("/give-up")
 async def give_up(order_id: str, services: Given, caller: Operator, note: Note = "") -> Response:
     """Of an order that is held: undo it now. Raises as `retry`."""
-    await services.attention.give_up(order_id, GiveUp(who=caller.name, note=note))
+    await services.attention.answer(order_id, GiveUp(who=caller.name, note=note))
     return redirect(f"/orders/{order_id}", "answered")
 
 
@@ -59,5 +59,5 @@ async def resolve(
 ) -> Response:
     """Of an order with an undo that is stuck. Raises as `retry`."""
     resolution = Resolution(who=caller.name, note=note, step=step, remedy=remedy, parcel=parcel)
-    await services.attention.resolve(order_id, resolution)
+    await services.attention.answer(order_id, resolution)
     return redirect(f"/orders/{order_id}", "answered")
