@@ -129,12 +129,9 @@ def fence_entry(
 ) -> None:
     if entry is not None and entry.fenced_at is not None:
         return
-    if entry is None or (entry.state is EffectState.CLAIMED and entry.unanswered == 0):
-        state = EffectState.NEVER_HAPPENED
-    elif entry.state is EffectState.CLAIMED:
-        state = EffectState.IN_DOUBT
-    else:
-        state = entry.state
+    state = entry.state if entry else EffectState.NEVER_HAPPENED
+    if entry and state is EffectState.CLAIMED:
+        state = EffectState.IN_DOUBT if entry.unanswered else EffectState.NEVER_HAPPENED
     write_entry(tx, ref, entry, effect, state=state, fenced_at=at)
 
 
@@ -151,8 +148,7 @@ def insert_submission(
         **ref.model_dump(),
         "namespace": attempt.namespace,
         "status": status,
-        "failed_step": cause.failed_step if cause else None,
-        "reason": cause.reason if cause else None,
+        **_why(cause),
         "total": opening.total if opening else None,
         "currency": opening.currency if opening else None,
         "opened_at": attempt.started_at,
@@ -170,18 +166,13 @@ def close_submission(
 ) -> None:
     tx.execute(
         update(submissions)
-        .where(
-            submissions.c.order_id == ref.order_id,
-            submissions.c.submission == ref.submission,
-            submissions.c.status == SubmissionStatus.OPEN,
-        )
-        .values(
-            status=status,
-            failed_step=cause.failed_step if cause else None,
-            reason=cause.reason if cause else None,
-            closed_at=at,
-        )
+        .filter_by(order_id=ref.order_id, submission=ref.submission, status=SubmissionStatus.OPEN)
+        .values(status=status, closed_at=at, **_why(cause))
     )
+
+
+def _why(cause: UndoCause | None) -> dict[str, str | None]:
+    return {"failed_step": cause.failed_step, "reason": cause.reason} if cause else {}
 
 
 def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, cause: UndoCause, at: datetime) -> None:

@@ -6,7 +6,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
@@ -85,11 +97,11 @@ def _page(
     tx: Connection,
     query: Select[Any],
     limit: int,
-    shown: Callable[[Row[Any]], Shown],
+    shown: Callable[[RowMapping], Shown],
     cursor: Callable[[Shown], str],
 ) -> listing.Page[Shown]:
     """The query asks for one row more than `limit`: if there is one, then there is another page."""
-    rows = tx.execute(query).all()
+    rows = tx.execute(query).mappings().all()
     found = tuple(map(shown, rows[:limit]))
     return listing.Page(found, cursor(found[-1]) if len(rows) > limit else None)
 
