@@ -6,7 +6,8 @@ it is heard once. What is refused changes nothing.
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -87,54 +88,45 @@ class AttentionClient:
         check_order_id(order_id)
         if flaw := flaw_in(answer):
             raise InvalidUsage(flaw)
+        see = f"see {status_command(order_id)}"
+        unheard = f"no worker has heard the answer within {infra_policy.ANSWER.total_seconds():g} seconds"
         async with reaching_server():
             try:
-                heard = await self._sent(order_id, answer)
-                return await self._carried_out(order_id, heard)
+                with _in_time(f"{unheard}: start one with `python worker.py`, then {see}"):
+                    heard = await self._sent(order_id, answer)
+                with _in_time(f"{order_id} has taken the answer, which is still being carried out: {see}"):
+                    return await heard.result(rpc_timeout=infra_policy.ANSWER)
             except WorkflowUpdateFailedError as refused:
                 raise AnswerRefused(f"{_why(refused)}. See {status_command(order_id)}") from None
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
             order = await self._status.read(order_id)
-        raise AnswerRefused(
-            f"{order_id} has ended as {order.status.replace('_', ' ')}, and waits for nobody: "
-            f"see {status_command(order_id)}"
-        )
+        ended = order.status.replace("_", " ")
+        raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody: {see}")
 
     async def _sent(self, order_id: str, answer: Answer) -> WorkflowUpdateHandle[AnswerReceipt]:
         order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
-        try:
-            return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
-                _UPDATES[type(answer)],
-                answer,
-                id=str(uuid.uuid4()),
-                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                rpc_timeout=infra_policy.ANSWER,
-            )
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            _raise_if_interrupted()
-            raise NoWorkerAnswers(
-                f"no worker has heard the answer within {infra_policy.ANSWER.total_seconds():g} seconds: "
-                f"start one with `python worker.py`, then see {status_command(order_id)}"
-            ) from None
-
-    async def _carried_out(self, order_id: str, heard: WorkflowUpdateHandle[AnswerReceipt]) -> AnswerReceipt:
-        try:
-            return await heard.result(rpc_timeout=infra_policy.ANSWER)
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            _raise_if_interrupted()
-            raise NoWorkerAnswers(
-                f"{order_id} has taken the answer, which is still being carried out: "
-                f"see {status_command(order_id)}"
-            ) from None
+        return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
+            _UPDATES[type(answer)],
+            answer,
+            id=str(uuid.uuid4()),
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+            rpc_timeout=infra_policy.ANSWER,
+        )
 
 
-def _raise_if_interrupted() -> None:
-    """The SDK has one error for a call that took too long and for a caller who was cancelled."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+@contextmanager
+def _in_time(otherwise: str) -> Generator[None]:
+    """Raises NoWorkerAnswers, which says `otherwise`."""
+    try:
+        yield
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        # The SDK has one error for a call that took too long and for a caller who was cancelled.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise NoWorkerAnswers(otherwise) from None
 
 
 def _why(refused: WorkflowUpdateFailedError) -> str:

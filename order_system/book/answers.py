@@ -1,4 +1,4 @@
-"""What people answer when an order needs attention: noted in the book, each once, and settled by hand."""
+"""What people answer when an order needs attention: noted in the book, each once."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -99,7 +99,7 @@ def handle_entry(
     *,
     receipt: Wire | None = None,
 ) -> None:
-    """A person settled it by hand. With a receipt, that it has happened; else that nothing is left of it."""
+    """A person handled it. With a receipt, that it has happened; else that nothing is left of it."""
     values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
     if receipt is not None:
         values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}

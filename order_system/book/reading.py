@@ -186,7 +186,7 @@ class BookQueries(OverDatabase):
     @reads
     def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRun | None:
         row = newest_run(tx, batch, run)
-        return None if row is None else BatchRun(batch, row.run, row.started_at)
+        return None if row is None else BatchRun(row.run, row.started_at)
 
     @reads
     def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:

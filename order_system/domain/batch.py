@@ -182,12 +182,9 @@ class BatchOpening(Wire):
     request: BatchRequest
 
 
-class BatchRecord(Wire):
+class BatchRecord(BatchOpening):
     """What the book keeps of one run of a batch."""
 
-    batch: str
-    run: str
-    request: BatchRequest
     started_at: datetime
 
 

@@ -197,7 +197,8 @@ class OrderClient:
         state = None if status is None else state_called(status)
         async with reaching_server():
             async for child in self._relatives.children(parent_id, state, earlier=earlier):
-                yield child
+                if state in (None, child.state):
+                    yield child
 
     async def parent(self, name: str) -> Parent | None:
         """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None

@@ -65,13 +65,7 @@ class Relatives:
     async def children(
         self, parent_id: str, state: WorkflowState | None, *, earlier: bool
     ) -> AsyncGenerator[Child]:
-        async for child in self._children(parent_id, state, earlier=earlier):
-            if state in (None, child.state):
-                yield child
-
-    async def _children(
-        self, parent_id: str, state: WorkflowState | None, *, earlier: bool
-    ) -> AsyncGenerator[Child]:
+        """Of those that only the server is asked for, just the ones in this state; of the others all."""
         start = await self._newest_start(parent_id)
         if start is None:
             for child in await self._steps_in_book(parent_id):
