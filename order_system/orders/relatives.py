@@ -113,12 +113,9 @@ class Relatives:
     async def _orders_of_batch(self, start: _Start) -> AsyncGenerator[Child]:
         """Nothing if it is no batch, or not in this book."""
         after = ""
-        while True:
-            order_ids = await self._book.orders_of(
-                start.workflow_id, start.run, after=after, limit=policy.ORDERS_PER_LOOK
-            )
-            if not order_ids:
-                return
+        while order_ids := await self._book.orders_of(
+            start.workflow_id, start.run, after=after, limit=policy.ORDERS_PER_LOOK
+        ):
             # The server first: what it does not have any more, the book has by then.
             on_server = await self._newest_on_server(order_ids)
             in_book = await self._book.find(order_ids)
