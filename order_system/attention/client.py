@@ -1,4 +1,4 @@
-"""A person's answers, as a program gives them: `resolve`, `retry` and `give_up`, over Updates of an order.
+"""What waits for a person, and a person's answers, as a program gives them: over Updates of an order.
 
 An answer is checked before anything is sent. It has one ID however often the call is repeated on its way, so
 it is heard once. What is refused changes nothing.
@@ -6,7 +6,8 @@ it is heard once. What is refused changes nothing.
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.attention.concerns import Concern, abandoned_submission, status_command
+from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, status_command
 from order_system.attention.finder import AttentionFinder
 from order_system.domain import policy
 from order_system.domain.answers import (
@@ -39,6 +40,13 @@ from order_system.infra.temporal.connection import reaching_server
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedFinder
 from workflows.order import OrderFulfillmentWorkflow
+
+_UPDATES: Mapping[type[Answer], Any] = {
+    Resolution: OrderFulfillmentWorkflow.resolve,
+    StepRetry: OrderFulfillmentWorkflow.retry_step,
+    GiveUp: OrderFulfillmentWorkflow.give_up,
+}
+_NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
 
 class AttentionClient:
@@ -73,79 +81,52 @@ class AttentionClient:
             async for concern in finder.concerns():
                 yield concern
             async for ref in self._abandoned.found(older_than=abandoned_after):
-                yield abandoned_submission(ref)
+                yield WaitingOrder(ref.order_id, ref.submission).concern(ConcernKind.ABANDONED, _NOBODYS)
 
-    async def resolve(self, order_id: str, resolution: Resolution) -> AnswerReceipt:
-        """About the undo of one step that is stuck."""
-        return await self._answer(order_id, OrderFulfillmentWorkflow.resolve, resolution)
-
-    async def retry(self, order_id: str, retry: StepRetry) -> AnswerReceipt:
-        """Run the step that the order is held at once more."""
-        return await self._answer(order_id, OrderFulfillmentWorkflow.retry_step, retry)
-
-    async def give_up(self, order_id: str, give_up: GiveUp) -> AnswerReceipt:
-        """Undo the order now instead of holding it any longer."""
-        return await self._answer(order_id, OrderFulfillmentWorkflow.give_up, give_up)
-
-    async def _answer(self, order_id: str, update: Any, answer: Answer) -> AnswerReceipt:
+    async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
+        """About an undo that is stuck, or to an order that is held."""
         check_order_id(order_id)
         if flaw := flaw_in(answer):
             raise InvalidUsage(flaw)
-        answer_id = str(uuid.uuid4())
+        see = f"see {status_command(order_id)}"
+        unheard = f"no worker has heard the answer within {infra_policy.ANSWER.total_seconds():g} seconds"
         async with reaching_server():
             try:
-                heard = await self._sent(order_id, update, answer, answer_id)
-                return await self._carried_out(order_id, heard)
+                with _in_time(f"{unheard}: start one with `python worker.py`, then {see}"):
+                    heard = await self._sent(order_id, answer)
+                with _in_time(f"{order_id} has taken the answer, which is still being carried out: {see}"):
+                    return await heard.result(rpc_timeout=infra_policy.ANSWER)
             except WorkflowUpdateFailedError as refused:
                 raise AnswerRefused(f"{_why(refused)}. See {status_command(order_id)}") from None
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
-            return await self._nothing_to_answer(order_id)
+            order = await self._status.read(order_id)
+        ended = order.status.replace("_", " ")
+        raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody: {see}")
 
-    async def _sent(
-        self, order_id: str, update: Any, answer: Answer, answer_id: str
-    ) -> WorkflowUpdateHandle[AnswerReceipt]:
+    async def _sent(self, order_id: str, answer: Answer) -> WorkflowUpdateHandle[AnswerReceipt]:
         order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
-        try:
-            return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
-                update,
-                answer,
-                id=answer_id,
-                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                rpc_timeout=infra_policy.ANSWER,
-            )
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            _raise_if_interrupted()
-            raise NoWorkerAnswers(
-                f"no worker has heard the answer within {infra_policy.ANSWER.total_seconds():g} seconds: "
-                f"start one with `python worker.py`, then see {status_command(order_id)}"
-            ) from None
-
-    async def _carried_out(self, order_id: str, heard: WorkflowUpdateHandle[AnswerReceipt]) -> AnswerReceipt:
-        try:
-            return await heard.result(rpc_timeout=infra_policy.ANSWER)
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            _raise_if_interrupted()
-            raise NoWorkerAnswers(
-                f"{order_id} has taken the answer, which is still being carried out: "
-                f"see {status_command(order_id)}"
-            ) from None
-
-    async def _nothing_to_answer(self, order_id: str) -> AnswerReceipt:
-        """Raises UnknownOrder or AnswerRefused."""
-        order = await self._status.read(order_id)
-        raise AnswerRefused(
-            f"{order_id} has ended as {order.status.replace('_', ' ')}, and waits for nobody: "
-            f"see {status_command(order_id)}"
+        return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
+            _UPDATES[type(answer)],
+            answer,
+            id=str(uuid.uuid4()),
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+            rpc_timeout=infra_policy.ANSWER,
         )
 
 
-def _raise_if_interrupted() -> None:
-    """The SDK has one error for a call that took too long and for a caller who was cancelled."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+@contextmanager
+def _in_time(otherwise: str) -> Generator[None]:
+    """Raises NoWorkerAnswers, which says `otherwise`."""
+    try:
+        yield
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        # The SDK has one error for a call that took too long and for a caller who was cancelled.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise NoWorkerAnswers(otherwise) from None
 
 
 def _why(refused: WorkflowUpdateFailedError) -> str:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from order_system.domain.ids import order_workflow_id
+from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.order import Wire
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
 from order_system.domain.steps import PIVOT, Step
 
 STARTER = "python starter.py"
-_WHY = '--note "..."'
 
 
 class ConcernKind(StrEnum):
@@ -56,32 +55,25 @@ class Concern(Wire):
     """What to do where no command of ours answers it."""
 
 
+_CURES = {
+    ConcernKind.NO_PROGRESS: "see its pending activities and children in the Web UI",
+    ConcernKind.BUG: "mend or roll back the code, and restart the workers: it goes on where it stands",
+    ConcernKind.RETRIED: "make its file and its database readable again: it goes on by itself; or cancel it",
+    ConcernKind.BATCH_FAILED: f"run its file again: {STARTER} batch run FILE --name {{name}}",
+}
+
+
 @dataclass(frozen=True)
 class WaitingOrder:
     """What every concern about an order says of it."""
 
     order_id: str
     run_id: str | None
-    batch: str | None
+    batch: str | None = None
     since: datetime | None = None
 
-    def stuck_at(self, step: Step, reason: str) -> Concern:
-        commands = tuple(resolve_commands(self.order_id, step))
-        return self._concern(ConcernKind.STUCK_UNDO, step, reason, commands)
-
-    def held_at(self, step: Step | None, reason: str, until: datetime | None) -> Concern:
-        concern = self._concern(ConcernKind.HELD, step, reason, tuple(hold_commands(self.order_id)))
-        return concern.model_copy(update={"held_until": until})
-
-    def unknown_need(self, reason: str) -> Concern:
-        return self._concern(ConcernKind.UNKNOWN_NEED, None, reason, (status_command(self.order_id),))
-
-    def without_progress(self, step: Step | None, reason: str) -> Concern:
-        concern = self._concern(ConcernKind.NO_PROGRESS, step, reason, (status_command(self.order_id),))
-        return concern.model_copy(update={"cure": "see its pending activities and children in the Web UI"})
-
-    def _concern(
-        self, kind: ConcernKind, step: Step | None, reason: str, commands: tuple[str, ...]
+    def concern(
+        self, kind: ConcernKind, reason: str, *, step: Step | None = None, held_until: datetime | None = None
     ) -> Concern:
         return Concern(
             kind=kind,
@@ -92,8 +84,27 @@ class WaitingOrder:
             step=step,
             since=self.since,
             reason=reason,
-            commands=commands,
+            held_until=held_until,
+            commands=tuple(_answers(kind, self.order_id, step)),
+            cure=_CURES.get(kind),
         )
+
+
+def about_batch(
+    kind: ConcernKind, name: str, reason: str, *, run_id: str | None = None, since: datetime | None = None
+) -> Concern:
+    actions = ("status", "cancel") if kind is ConcernKind.RETRIED else ("status",)
+    cure = _CURES.get(kind)
+    return Concern(
+        kind=kind,
+        workflow_id=batch_workflow_id(name),
+        run_id=run_id,
+        batch=name,
+        since=since,
+        reason=reason,
+        commands=tuple(f"{STARTER} batch {action} {shlex.quote(name)}" for action in actions),
+        cure=cure and cure.format(name=name),
+    )
 
 
 def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[Concern]:
@@ -104,41 +115,30 @@ def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[C
     waiting = WaitingOrder(order.order_id, order.run_id, batch, since)
     for undo in order.undos:
         if undo.status is UndoState.STUCK:
-            yield waiting.stuck_at(undo.step, undo.reason or "")
+            yield waiting.concern(ConcernKind.STUCK_UNDO, undo.reason or "", step=undo.step)
     if order.held_until is not None:
-        yield waiting.held_at(order.failed_step, order.reason or "", order.held_until)
-
-
-def abandoned_submission(ref: SubmissionRef) -> Concern:
-    """One that is open in the order book although no workflow is at work on it."""
-    return Concern(
-        kind=ConcernKind.ABANDONED,
-        workflow_id=order_workflow_id(ref.order_id),
-        run_id=ref.submission,
-        order_id=ref.order_id,
-        reason="its workflow has ended without closing it: what it charged and holds belongs to nobody",
-        commands=(f"{STARTER} reconcile",),
-    )
-
-
-def resolve_commands(order_id: str, step: Step) -> Iterator[str]:
-    resolve = f"{STARTER} resolve {shlex.quote(order_id)} {step}"
-    yield f"{resolve} --retry"
-    if step is PIVOT:
-        yield f"{resolve} --handled --voided {_WHY}"
-        yield f"{resolve} --handled --dispatched {_WHY}"
-    else:
-        yield f"{resolve} --handled {_WHY}"
-
-
-def hold_commands(order_id: str) -> Iterator[str]:
-    yield f"{STARTER} retry {shlex.quote(order_id)}"
-    yield f"{STARTER} give-up {shlex.quote(order_id)}"
+        yield waiting.concern(
+            ConcernKind.HELD, order.reason or "", step=order.failed_step, held_until=order.held_until
+        )
 
 
 def status_command(order_id: str) -> str:
     return f"{STARTER} status {shlex.quote(order_id)}"
 
 
-def batch_command(action: str, name: str) -> str:
-    return f"{STARTER} batch {action} {shlex.quote(name)}"
+def _answers(kind: ConcernKind, order_id: str, step: Step | None) -> Iterator[str]:
+    """The commands of ours that answer it; where none does, the one that shows more."""
+    order = shlex.quote(order_id)
+    match kind:
+        case ConcernKind.STUCK_UNDO:
+            resolve = f"{STARTER} resolve {order} {step}"
+            yield f"{resolve} --retry"
+            for how in ("--handled --voided", "--handled --dispatched") if step is PIVOT else ("--handled",):
+                yield f'{resolve} {how} --note "..."'
+        case ConcernKind.HELD:
+            yield f"{STARTER} retry {order}"
+            yield f"{STARTER} give-up {order}"
+        case ConcernKind.ABANDONED:
+            yield f"{STARTER} reconcile"
+        case _:
+            yield status_command(order_id)

@@ -12,29 +12,27 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.attention.concerns import Concern, WaitingOrder, concerns_of
+from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch, concerns_of
 from order_system.attention.stuck import (
-    failed_batch,
-    no_worker,
     order_by_server,
-    order_id_of,
-    retried_batch,
     stuck_on_bug,
+    waiting_order,
     what_fails,
-    with_waiting_orders,
+    why_it_failed,
     workers_poll,
 )
-from order_system.domain.ids import step_workflow_id
+from order_system.domain import policy as domain_policy
+from order_system.domain.ids import batch_name, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
-from order_system.domain.search_attributes import BATCH_NAME
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.executions import describe
 from order_system.orders.status import OrderStatusReader
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.order import OrderFulfillmentWorkflow
@@ -72,7 +70,11 @@ class AttentionFinder:
         if open_ones.count:
             self._workers = await self._workers_are_there()
             if not self._workers:
-                yield no_worker(self._task_queue, open_ones.count)
+                what = _so_many(open_ones.count, "workflow is open", "workflows are open")
+                reason = f"{what}, and nobody takes work from the task queue {self._task_queue}"
+                yield Concern(
+                    kind=ConcernKind.NO_WORKER, workflow_id="", reason=reason, commands=("python worker.py",)
+                )
         slow = visibility.started_before(self._now - self._slow_after)
         for query, look in (
             (self._where(_ORDERS, _RUNNING, _NEEDS_ATTENTION), self._order),
@@ -84,7 +86,8 @@ class AttentionFinder:
             async for concern in self._looked_at(query, look):
                 yield concern
         for name, orders in sorted(self._orders_of_batches.items()):
-            yield with_waiting_orders(name, orders)
+            reason = _so_many(orders, "order of it", "orders of it")
+            yield about_batch(ConcernKind.BATCH_ORDERS, name, reason)
 
     async def _workers_are_there(self) -> bool:
         """Looking twice, since one may have started just now."""
@@ -102,13 +105,11 @@ class AttentionFinder:
         async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
             found.append(execution)
             if len(found) == policy.WATCH_AT_ONCE:
-                for concerns in await asyncio.gather(*map(look, found)):
-                    for concern in concerns:
-                        yield concern
+                for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
+                    yield concern
                 found = []
-        for concerns in await asyncio.gather(*map(look, found)):
-            for concern in concerns:
-                yield concern
+        for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
+            yield concern
 
     # --- orders ----------------------------------------------------------------------------------
 
@@ -116,27 +117,29 @@ class AttentionFinder:
         described = await self._described_if_open(execution)
         if described is None:
             return ()
-        batch = execution.typed_search_attributes.get(BATCH_NAME)
+        waiting = waiting_order(execution)
         progress = await self._ask(described)
-        concerns = list(concerns_of(progress, batch=batch) if progress else order_by_server(described, batch))
+        concerns = list(
+            concerns_of(progress, batch=waiting.batch) if progress else order_by_server(described)
+        )
         if concerns:  # else the server's word of its status is older than the order's own
-            self._told.add(order_id_of(described))
-            self._orders_of_batches.update([batch] if batch else [])
+            self._told.add(waiting.order_id)
+            self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
         return concerns
 
     async def _slow_order(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        order_id, batch = order_id_of(execution), execution.typed_search_attributes.get(BATCH_NAME)
-        if order_id in self._told:
+        waiting = waiting_order(execution, execution.start_time)
+        if waiting.order_id in self._told:
             return ()
-        waiting = WaitingOrder(order_id, execution.run_id, batch, execution.start_time)
         if not self._workers:
-            return [waiting.without_progress(None, "no worker takes its tasks")]
+            return [waiting.concern(ConcernKind.NO_PROGRESS, "no worker takes its tasks")]
         described = await self._described_if_open(execution)
         if described is None:
             return ()
         progress = await self._ask(described)
         if progress is None:
-            return [waiting.without_progress(None, what_fails(described) or "no worker answers for it")]
+            reason = what_fails(described) or "no worker answers for it"
+            return [waiting.concern(ConcernKind.NO_PROGRESS, reason)]
         return await self._slow_by_its_word(waiting, described, progress)
 
     async def _slow_by_its_word(
@@ -148,20 +151,18 @@ class AttentionFinder:
         if progress.closed or self._now - moved < self._slow_after:
             return ()
         step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
-        keeps = await self._what_keeps(described, step)
-        return [replace(waiting, since=moved).without_progress(step, keeps)]
+        keeps = await self._what_keeps(waiting.order_id, described, step)
+        return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
 
-    async def _what_keeps(self, order: WorkflowExecutionDescription, step: Step | None) -> str:
-        child = None
-        if step is not None:
-            child = await self._describe(step_workflow_id(step, order_id_of(order)))
+    async def _what_keeps(self, order_id: str, order: WorkflowExecutionDescription, step: Step | None) -> str:
+        child = await describe(self._temporal, step_workflow_id(step, order_id)) if step else None
         return what_fails(child or order) or what_fails(order) or "nothing has moved since"
 
     async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
         """A first round of queries in vain is enough to know that no worker answers."""
         if not self._workers or self._unanswered >= policy.WATCH_AT_ONCE:
             return None
-        progress = await self._status.ask(described)
+        progress = await self._status.by_workflow(described)
         self._unanswered = self._unanswered + 1 if progress is None else 0
         return progress
 
@@ -171,33 +172,34 @@ class AttentionFinder:
         described = await self._described_if_open(execution)
         if described is None:
             return ()
-        self._told.add(order_id_of(described))
+        self._told.add(waiting_order(described).order_id)
         return [await stuck_on_bug(self._temporal, described)]
 
     async def _running_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        """A page that cannot be read is read again without limit."""
         described = await self._described_if_open(execution)
-        concern = described and retried_batch(described)
-        return [concern] if concern else ()
+        fails = described and what_fails(described, least_attempts=domain_policy.RETRIED_AGAIN_AND_AGAIN)
+        if not described or not fails:
+            return ()
+        return [about_batch(ConcernKind.RETRIED, batch_name(described.id), fails, run_id=described.run_id)]
 
     async def _failed_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        newest = await self._describe(execution.id)
+        newest = await describe(self._temporal, execution.id)
         if newest is None or newest.run_id != execution.run_id:
             return ()  # deleted, or run again
-        return [await failed_batch(self._temporal, execution)]
+        name, why = batch_name(newest.id), await why_it_failed(self._temporal, execution)
+        since = execution.close_time
+        return [about_batch(ConcernKind.BATCH_FAILED, name, why, run_id=newest.run_id, since=since)]
 
     async def _described_if_open(self, execution: WorkflowExecution) -> WorkflowExecutionDescription | None:
-        described = await self._describe(execution.id)
+        """Its newest run."""
+        described = await describe(self._temporal, execution.id)
         is_open = described is not None and described.status is WorkflowExecutionStatus.RUNNING
         return described if is_open else None
 
-    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription | None:
-        """Its newest run; None if the server has none any more."""
-        try:
-            return await self._temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=policy.RPC)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise
+
+def _so_many(number: int, one: str, more: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number:,} {more}"
 
 
 def _last_moved(order: OrderProgress) -> datetime | None:

@@ -15,19 +15,13 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowFailureError
 from temporalio.common import SearchAttributeKey
 
-from order_system.attention.concerns import (
-    STARTER,
-    Concern,
-    ConcernKind,
-    WaitingOrder,
-    batch_command,
-    status_command,
-)
-from order_system.domain import policy
-from order_system.domain.ids import batch_workflow_id, order_workflow_id
-from order_system.domain.search_attributes import FAILED_STEP, ORDER_ID
-from order_system.domain.steps import STEP_UNDONE_BY, Step
-from order_system.infra import policy as infra_policy
+from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
+from order_system.domain.ids import batch_name, order_workflow_id
+from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
+from order_system.domain.steps import Step
+from order_system.infra import policy
+from order_system.infra.temporal.executions import root_cause
+from order_system.orders.status import pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
 
 PROBLEMS = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
@@ -42,24 +36,23 @@ def order_id_of(execution: WorkflowExecution) -> str:
     return execution.typed_search_attributes.get(ORDER_ID) or execution.id.removeprefix(order_workflow_id(""))
 
 
-def batch_name(execution: WorkflowExecution) -> str:
-    return execution.id.removeprefix(batch_workflow_id(""))
+def waiting_order(execution: WorkflowExecution, since: datetime | None = None) -> WaitingOrder:
+    batch = execution.typed_search_attributes.get(BATCH_NAME)
+    return WaitingOrder(order_id_of(execution), execution.run_id, batch, since)
 
 
-def order_by_server(order: WorkflowExecutionDescription, batch: str | None) -> Iterator[Concern]:
+def order_by_server(order: WorkflowExecutionDescription) -> Iterator[Concern]:
     """Of an order that needs attention while no worker answers for it: its pending undos, or else a hold."""
-    waiting = WaitingOrder(order_id_of(order), order.run_id, batch)
-    pending = order.raw_description.pending_activities
-    undos = [activity for activity in pending if activity.activity_type.name in STEP_UNDONE_BY]
-    for undo in undos:
-        reason = f"attempt {undo.attempt}: {undo.last_failure.message}"
-        yield waiting.stuck_at(STEP_UNDONE_BY[undo.activity_type.name], reason)
-    if pending and not undos:
-        yield waiting.unknown_need(what_fails(order) or "no worker answers for it")
-    if not pending:
+    waiting = waiting_order(order)
+    undos = pending_undos(order)
+    for step, reason in undos.items():
+        yield waiting.concern(ConcernKind.STUCK_UNDO, reason, step=step)
+    if not order.raw_description.pending_activities:
         step = order.typed_search_attributes.get(FAILED_STEP)
         reason = "no worker answers, so why and for how long is not known"
-        yield waiting.held_at(Step(step) if step else None, reason, None)
+        yield waiting.concern(ConcernKind.HELD, reason, step=Step(step) if step else None)
+    elif not undos:
+        yield waiting.concern(ConcernKind.UNKNOWN_NEED, what_fails(order) or "no worker answers for it")
 
 
 def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int = 1) -> str | None:
@@ -74,21 +67,14 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
 
 
 async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:
-    is_batch = stuck.workflow_type == BatchFulfillmentWorkflow.__name__
-    name, order_id = batch_name(stuck), order_id_of(stuck)
-    task = stuck.raw_description.pending_workflow_task
-    since = task.original_scheduled_time
-    return Concern(
-        kind=ConcernKind.BUG,
-        workflow_id=stuck.id,
-        run_id=stuck.run_id,
-        order_id=None if is_batch else order_id,
-        batch=name if is_batch else None,
-        since=since.ToDatetime(stuck.start_time.tzinfo) if since.seconds else None,
-        reason=await _task_failure(temporal, stuck) or _reported(stuck),
-        commands=(batch_command("status", name) if is_batch else status_command(order_id),),
-        cure="mend or roll back the code, and restart the workers: it goes on where it stands",
-    )
+    began = stuck.raw_description.pending_workflow_task.original_scheduled_time
+    since = began.ToDatetime(stuck.start_time.tzinfo) if began.seconds else None
+    reason = await _task_failure(temporal, stuck) or _reported(stuck)
+    if stuck.workflow_type == BatchFulfillmentWorkflow.__name__:
+        name = batch_name(stuck.id)
+        return about_batch(ConcernKind.BUG, name, reason, run_id=stuck.run_id, since=since)
+    order = WaitingOrder(order_id_of(stuck), stuck.run_id, since=since)
+    return order.concern(ConcernKind.BUG, reason).model_copy(update={"workflow_id": stuck.id})
 
 
 def _reported(stuck: WorkflowExecutionDescription) -> str:
@@ -105,7 +91,7 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
             execution=ExecutionKey(workflow_id=stuck.id, run_id=stuck.run_id),
             maximum_page_size=_LAST_EVENTS,
         ),
-        timeout=infra_policy.RPC,
+        timeout=policy.RPC,
     )
     for event in history.history.events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
@@ -117,57 +103,13 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
     return None
 
 
-def retried_batch(batch: WorkflowExecutionDescription) -> Concern | None:
-    """A page that cannot be read is read again without limit."""
-    fails = what_fails(batch, least_attempts=policy.RETRIED_AGAIN_AND_AGAIN)
-    if not fails:
-        return None
-    name = batch_name(batch)
-    return Concern(
-        kind=ConcernKind.RETRIED,
-        workflow_id=batch.id,
-        run_id=batch.run_id,
-        batch=name,
-        reason=fails,
-        commands=(batch_command("status", name), batch_command("cancel", name)),
-        cure="make its file and its database readable again: it goes on by itself; or cancel it",
-    )
-
-
-async def failed_batch(temporal: Client, batch: WorkflowExecution) -> Concern:
-    name = batch_name(batch)
-    return Concern(
-        kind=ConcernKind.BATCH_FAILED,
-        workflow_id=batch.id,
-        run_id=batch.run_id,
-        batch=name,
-        since=batch.close_time,
-        reason=await _why_it_failed(temporal, batch),
-        commands=(batch_command("status", name),),
-        cure=f"run its file again: {STARTER} batch run FILE --name {name}",
-    )
-
-
-def with_waiting_orders(name: str, orders: int) -> Concern:
-    return Concern(
-        kind=ConcernKind.BATCH_ORDERS,
-        workflow_id=batch_workflow_id(name),
-        batch=name,
-        reason="1 order of it" if orders == 1 else f"{orders:,} orders of it",
-        commands=(batch_command("status", name),),
-    )
-
-
-async def _why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
+async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
     """Of a workflow that has failed, or was terminated."""
     handle = temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
     try:
-        await handle.result(follow_runs=False, rpc_timeout=infra_policy.RPC)
+        await handle.result(follow_runs=False, rpc_timeout=policy.RPC)
     except WorkflowFailureError as failure:
-        cause: BaseException = failure
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        return _one_line(str(cause))
+        return _one_line(str(root_cause(failure)))
     return ""
 
 
@@ -178,24 +120,14 @@ def _one_line(text: str) -> str:
 async def workers_poll(temporal: Client, task_queue: str) -> bool:
     """Whether somebody has lately asked for workflow tasks, and for activities. True for a while after the
     last worker was killed."""
-    since = datetime.now(UTC) - infra_policy.POLLED_WITHIN
+    since = datetime.now(UTC) - policy.POLLED_WITHIN
 
     async def polled(kind: TaskQueueType.ValueType) -> bool:
         request = DescribeTaskQueueRequest(
             namespace=temporal.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
         )
-        queue = await temporal.workflow_service.describe_task_queue(request, timeout=infra_policy.RPC)
+        queue = await temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
         return any(poller.last_access_time.ToDatetime(UTC) > since for poller in queue.pollers)
 
     kinds = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
     return all(await asyncio.gather(*map(polled, kinds)))
-
-
-def no_worker(task_queue: str, open_workflows: int) -> Concern:
-    what = "1 workflow is open" if open_workflows == 1 else f"{open_workflows:,} workflows are open"
-    return Concern(
-        kind=ConcernKind.NO_WORKER,
-        workflow_id="",
-        reason=f"{what}, and nobody takes work from the task queue {task_queue}",
-        commands=("python worker.py",),
-    )

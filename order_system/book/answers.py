@@ -1,4 +1,4 @@
-"""What people answer when an order needs attention: noted in the book, each once, and settled by hand."""
+"""What people answer when an order needs attention: noted in the book, each once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ from order_system.infra.database import writes
 
 
 class AnswerBook(reading.BookQueries):
-    """The part of `domain.book.OrderBook` that a person's answers write."""
+    """The part of `domain.book.OrderBook` that people's answers write."""
 
     @writes
     def end_undo_by_hand(

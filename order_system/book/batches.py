@@ -1,6 +1,7 @@
 """The batches' pages of the order book: `domain.batch.BatchBook` over SQL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,8 +25,7 @@ class SqlBatchBook(reading.BookQueries):
 
     @reads
     def newest_batch(self, tx: Connection, batch: str) -> BatchRecord | None:
-        query = select(batches).where(batches.c.batch == batch).order_by(batches.c.started_at.desc())
-        row = tx.execute(query.limit(1)).first()
+        row = reading.newest_run(tx, batch)
         if row is None:
             return None
         request = BatchRequest.model_validate(row.request)
@@ -38,24 +38,14 @@ class SqlBatchBook(reading.BookQueries):
         noted: dict[str, int] = {}
         for some_ids in reading.batched_ids(order.order_id for order in orders):
             query = select(batch_orders.c.order_id, batch_orders.c.first_line).where(
-                batch_orders.c.batch == batch,
-                batch_orders.c.run == run,
-                batch_orders.c.order_id.in_(some_ids),
+                reading.of_run(batch, run), batch_orders.c.order_id.in_(some_ids)
             )
             noted.update({row.order_id: row.first_line for row in tx.execute(query)})
         new: list[dict[str, Any]] = []
         for order in orders:
             if order.order_id not in noted:
                 noted[order.order_id] = order.first_line
-                new.append(
-                    {
-                        "batch": batch,
-                        "run": run,
-                        "order_id": order.order_id,
-                        "first_line": order.first_line,
-                        "last_line": order.last_line,
-                    }
-                )
+                new.append({"batch": batch, "run": run, **asdict(order)})
         if new:
             tx.execute(insert(batch_orders), new)
         return noted
@@ -66,11 +56,7 @@ class SqlBatchBook(reading.BookQueries):
             return
         statement = (
             update(batch_orders)
-            .where(
-                batch_orders.c.batch == batch,
-                batch_orders.c.run == run,
-                batch_orders.c.order_id == bindparam("of_order"),
-            )
+            .where(reading.of_run(batch, run), batch_orders.c.order_id == bindparam("of_order"))
             .values(fate=bindparam("new_fate"))
         )
         rows = [{"of_order": order_id, "new_fate": fate} for order_id, fate in fates.items()]
@@ -83,9 +69,7 @@ class SqlBatchBook(reading.BookQueries):
         found: dict[str, tuple[int, Fate | None]] = {}
         for some_ids in reading.batched_ids(order_ids):
             query = select(batch_orders).where(
-                batch_orders.c.batch == batch,
-                batch_orders.c.run == run,
-                batch_orders.c.order_id.in_(some_ids),
+                reading.of_run(batch, run), batch_orders.c.order_id.in_(some_ids)
             )
             for row in tx.execute(query):
                 found[row.order_id] = (row.first_line, Fate(row.fate) if row.fate else None)
@@ -93,6 +77,6 @@ class SqlBatchBook(reading.BookQueries):
 
     @reads
     def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
-        ours = (batch_orders.c.batch == batch) & (batch_orders.c.run == run)
-        query = select(batch_orders.c.fate, func.count()).where(ours).group_by(batch_orders.c.fate)
-        return {Fate(fate) if fate else None: number for fate, number in tx.execute(query)}
+        query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
+        rows = tx.execute(query.group_by(batch_orders.c.fate))
+        return {Fate(fate) if fate else None: number for fate, number in rows}

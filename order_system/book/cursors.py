@@ -2,13 +2,29 @@
 rows as a parameter, never made part of a query."""
 
 import base64
-import binascii
 import json
 from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, TypeAdapter
 
 from order_system.domain.errors import InvalidUsage
 
 LONGEST = 500
+
+
+def _storable(text: str) -> str:
+    """A database takes neither lone surrogates nor, if it is PostgreSQL, NUL."""
+    if not text.isprintable():
+        raise ValueError
+    return text
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+_Key = Annotated[str, AfterValidator(_storable)]
+_BY_TIME = TypeAdapter(tuple[_Moment, _Key])
+_BY_KEY = TypeAdapter(tuple[_Key])
+Parts = TypeVar("Parts")
 
 
 class InvalidCursor(InvalidUsage):
@@ -27,19 +43,12 @@ def cursor_of_key(key: str) -> str:
 
 def moment_and_key(cursor: str) -> tuple[datetime, str]:
     """Reverses `cursor_of`. Raises InvalidCursor."""
-    moment, key = _decoded(cursor, parts=2)
-    try:
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is not None:
-            return at.astimezone(UTC), key
-    except (ValueError, OverflowError):
-        pass
-    raise _none()
+    return _decoded(cursor, _BY_TIME)
 
 
 def key_of(cursor: str) -> str:
     """Reverses `cursor_of_key`. Raises InvalidCursor."""
-    [key] = _decoded(cursor, parts=1)
+    [key] = _decoded(cursor, _BY_KEY)
     return key
 
 
@@ -47,24 +56,11 @@ def _encoded(parts: list[str]) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def _decoded(cursor: str, *, parts: int) -> list[str]:
+def _decoded(cursor: str, kind: TypeAdapter[Parts]) -> Parts:
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor[:LONGEST]) % 4)
-        document: object = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError):
-        raise _none() from None
-    if not isinstance(document, list) or len(document) != parts:  # pyright: ignore[reportUnknownArgumentType]
-        raise _none()
-    texts = [part for part in document if isinstance(part, str) and _storable(part)]  # pyright: ignore[reportUnknownVariableType]
-    if len(texts) != parts:
-        raise _none()
-    return texts
-
-
-def _storable(text: str) -> bool:
-    """A database takes neither lone surrogates nor, if it is PostgreSQL, NUL."""
-    return text.isprintable()
-
-
-def _none() -> InvalidCursor:
-    return InvalidCursor("cursor is none that this list has given out: leave it out to begin at the start")
+        return kind.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, OverflowError):
+        raise InvalidCursor(
+            "cursor is none that this list has given out: leave it out to begin at the start"
+        ) from None

@@ -26,18 +26,6 @@ from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
 
-_NEVER_CLAIMED = JournalEntry(
-    effect=Effect.CHARGE,
-    state=EffectState.CLAIMED,
-    attempts=0,
-    unanswered=0,
-    unanswered_until=None,
-    receipt=None,
-    claimed_at=None,
-    done_at=None,
-    fenced_at=None,
-    undo_ended_at=None,
-)
 # Made once: to put a statement together costs more than to carry it out.
 _NEW_ENTRY = insert(effects)
 _OLD_ENTRY = update(effects).where(
@@ -69,19 +57,16 @@ def write_claim(
     tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, attempt: Attempt
 ) -> JournalEntry:
     """Another attempt, which counts as unanswered from now on."""
-    before = entry or _NEVER_CLAIMED
-    claimed = replace(
-        before,
-        effect=effect,
-        state=EffectState.CLAIMED,
-        attempts=before.attempts + 1,
-        unanswered=before.unanswered + 1,
-        unanswered_until=max(attempt.deadline, before.unanswered_until or attempt.deadline),
-        claimed_at=before.claimed_at or attempt.started_at,
-    )
-    changed = ("state", "attempts", "unanswered", "unanswered_until", "claimed_at")
-    write_entry(tx, ref, entry, effect, **{name: getattr(claimed, name) for name in changed})
-    return claimed
+    before = entry or JournalEntry(effect, EffectState.CLAIMED)
+    values: dict[str, Any] = {
+        "state": EffectState.CLAIMED,
+        "attempts": before.attempts + 1,
+        "unanswered": before.unanswered + 1,
+        "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
+        "claimed_at": before.claimed_at or attempt.started_at,
+    }
+    write_entry(tx, ref, entry, effect, **values)
+    return replace(before, **values)
 
 
 def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> bool:
@@ -114,7 +99,7 @@ def handle_entry(
     *,
     receipt: Wire | None = None,
 ) -> None:
-    """A person settled it by hand. With a receipt, that it has happened; else that nothing is left of it."""
+    """A person handled it. With a receipt, that it has happened; else that nothing is left of it."""
     values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
     if receipt is not None:
         values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
@@ -144,12 +129,9 @@ def fence_entry(
 ) -> None:
     if entry is not None and entry.fenced_at is not None:
         return
-    if entry is None or (entry.state is EffectState.CLAIMED and entry.unanswered == 0):
-        state = EffectState.NEVER_HAPPENED
-    elif entry.state is EffectState.CLAIMED:
-        state = EffectState.IN_DOUBT
-    else:
-        state = entry.state
+    state = entry.state if entry else EffectState.NEVER_HAPPENED
+    if entry and state is EffectState.CLAIMED:
+        state = EffectState.IN_DOUBT if entry.unanswered else EffectState.NEVER_HAPPENED
     write_entry(tx, ref, entry, effect, state=state, fenced_at=at)
 
 
@@ -166,8 +148,7 @@ def insert_submission(
         **ref.model_dump(),
         "namespace": attempt.namespace,
         "status": status,
-        "failed_step": cause.failed_step if cause else None,
-        "reason": cause.reason if cause else None,
+        **_why(cause),
         "total": opening.total if opening else None,
         "currency": opening.currency if opening else None,
         "opened_at": attempt.started_at,
@@ -185,18 +166,13 @@ def close_submission(
 ) -> None:
     tx.execute(
         update(submissions)
-        .where(
-            submissions.c.order_id == ref.order_id,
-            submissions.c.submission == ref.submission,
-            submissions.c.status == SubmissionStatus.OPEN,
-        )
-        .values(
-            status=status,
-            failed_step=cause.failed_step if cause else None,
-            reason=cause.reason if cause else None,
-            closed_at=at,
-        )
+        .filter_by(order_id=ref.order_id, submission=ref.submission, status=SubmissionStatus.OPEN)
+        .values(status=status, closed_at=at, **_why(cause))
     )
+
+
+def _why(cause: UndoCause | None) -> dict[str, str | None]:
+    return {"failed_step": cause.failed_step, "reason": cause.reason} if cause else {}
 
 
 def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, cause: UndoCause, at: datetime) -> None:

@@ -1,15 +1,28 @@
 """Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list
 walks an index to its page, however many orders there are."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import journal_entry
+from order_system.book.reading import counts, journal_entry, newest_run, of_run
 from order_system.book.tables import batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
@@ -19,7 +32,7 @@ from order_system.domain.ids import batch_workflow_id
 from order_system.domain.steps import STEP_OF, Effect, Step
 from order_system.infra.database import OverDatabase, reads
 
-_LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
+Shown = TypeVar("Shown")
 
 
 class SqlOrderListing(OverDatabase):
@@ -33,14 +46,11 @@ class SqlOrderListing(OverDatabase):
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.OrderSummary]:
         query = orders_query(wanted, after=moment_and_key(cursor) if cursor else None, limit=limit)
-        rows = tx.execute(query).all()
-        found = tuple(map(order_summary, rows[:limit]))
-        more = len(rows) > limit
-        return listing.Page(found, cursor_of(found[-1].opened_at, found[-1].order_id) if more else None)
+        return _page(tx, query, limit, order_summary, lambda last: cursor_of(last.opened_at, last.order_id))
 
     @reads
     def order_counts(self, tx: Connection) -> dict[SubmissionStatus, int]:
-        query = select(submissions.c.status, func.count()).where(_counts()).group_by(submissions.c.status)
+        query = select(submissions.c.status, func.count()).where(counts()).group_by(submissions.c.status)
         found = {SubmissionStatus(status): number for status, number in tx.execute(query).all()}
         return {status: found.get(status, 0) for status in SubmissionStatus}
 
@@ -49,10 +59,9 @@ class SqlOrderListing(OverDatabase):
         self, tx: Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
     ) -> listing.Page[listing.BatchSummary]:
         query = batches_query(after=moment_and_key(cursor) if cursor else None, limit=limit)
-        rows = tx.execute(query).all()
-        found = tuple(map(batch_summary, rows[:limit]))
-        more = len(rows) > limit
-        return listing.Page(found, cursor_of(found[-1].started_at, found[-1].workflow_id) if more else None)
+        return _page(
+            tx, query, limit, batch_summary, lambda last: cursor_of(last.started_at, last.workflow_id)
+        )
 
     @reads
     def batch_orders(
@@ -65,27 +74,36 @@ class SqlOrderListing(OverDatabase):
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
         after = key_of(cursor) if cursor else ""
-        batch = batch_workflow_id(name)
-        newest = select(batches.c.run).where(batches.c.batch == batch).order_by(batches.c.started_at.desc())
-        run = tx.execute(newest.limit(1)).scalar_one_or_none()
-        if run is None:
+        newest = newest_run(tx, batch_workflow_id(name))
+        if newest is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
-        rows = tx.execute(batch_orders_query(batch, run, status, after=after, limit=limit)).all()
-        found = tuple(map(batch_order, rows[:limit]))
-        return listing.Page(found, cursor_of_key(found[-1].order_id) if len(rows) > limit else None)
+        query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
+        return _page(tx, query, limit, batch_order, lambda last: cursor_of_key(last.order_id))
 
     @reads
     def journal(self, tx: Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
-        query = select(effects).where(effects.c.order_id == order_id, effects.c.submission == submission)
+        query = select(effects).filter_by(order_id=order_id, submission=submission)
         return {Effect(row.effect): journal_entry(row) for row in tx.execute(query)}
 
     @reads
     def step_runs(self, tx: Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
-        rows = tx.execute(step_runs_query(since, most=most)).all()
-        journals: dict[tuple[str, str, Step], list[Row[Any]]] = {}
-        for row in rows:
-            journals.setdefault((row.order_id, row.submission, STEP_OF[row.effect]), []).append(row)
+        journals: dict[tuple[str, str, Step], list[Row[Any]]] = defaultdict(list)
+        for row in tx.execute(step_runs_query(since, most=most)):
+            journals[row.order_id, row.submission, STEP_OF[row.effect]].append(row)
         return [step_run(step, entries) for (_, _, step), entries in journals.items()]
+
+
+def _page(
+    tx: Connection,
+    query: Select[Any],
+    limit: int,
+    shown: Callable[[RowMapping], Shown],
+    cursor: Callable[[Shown], str],
+) -> listing.Page[Shown]:
+    """The query asks for one row more than `limit`: if there is one, then there is another page."""
+    rows = tx.execute(query).mappings().all()
+    found = tuple(map(shown, rows[:limit]))
+    return listing.Page(found, cursor(found[-1]) if len(rows) > limit else None)
 
 
 # --- queries --------------------------------------------------------------------------------------
@@ -94,8 +112,7 @@ class SqlOrderListing(OverDatabase):
 def orders_query(
     wanted: listing.OrderFilter, *, after: tuple[datetime, str] | None, limit: int
 ) -> Select[Any]:
-    """One row more than `limit`, if there is one: then there is another page."""
-    conditions: list[ColumnElement[bool]] = [_counts()]
+    conditions: list[ColumnElement[bool]] = [counts()]
     if wanted.status is not None:
         conditions.append(submissions.c.status == wanted.status)
     if wanted.id_prefix is not None:
@@ -134,15 +151,13 @@ def batch_orders_query(
 ) -> Select[Any]:
     """By the primary key of the file's orders, each with the submission that counts."""
     joined = batch_orders.outerjoin(
-        submissions, (submissions.c.order_id == batch_orders.c.order_id) & _counts()
+        submissions, (submissions.c.order_id == batch_orders.c.order_id) & counts()
     )
     query = select(
         batch_orders,
         *(submissions.c[name] for name in ("status", "failed_step", "reason", "opened_at", "closed_at")),
     ).select_from(joined)
-    query = query.where(
-        batch_orders.c.batch == batch, batch_orders.c.run == run, batch_orders.c.order_id > after
-    )
+    query = query.where(of_run(batch, run), batch_orders.c.order_id > after)
     if status is not None:
         query = query.where(_stands_as(status))
     return query.order_by(batch_orders.c.order_id).limit(limit + 1)
@@ -161,21 +176,6 @@ def step_runs_query(since: datetime, *, most: int) -> Select[Any]:
     return select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
         newest.join(effects, ours)
     )
-
-
-def _counts() -> ColumnElement[bool]:
-    """Of an order's submissions the one that counts, as in `book_reading.preferred`: it is open or fulfilled,
-    of which there is one at most, or else the newest."""
-    other = submissions.alias("other")
-    newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
-        submissions.c.opened_at, submissions.c.submission
-    )
-    better = exists().where(
-        other.c.order_id == submissions.c.order_id,
-        other.c.submission != submissions.c.submission,
-        or_(other.c.status.in_(_LIVE), newer),
-    )
-    return or_(submissions.c.status.in_(_LIVE), ~better)
 
 
 def _before(place: Sequence[ColumnElement[Any]], after: tuple[datetime, str]) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, RowMapping
 
 from order_system.domain import listing
 from order_system.domain.batch import BatchRequest, Fate
@@ -15,31 +15,26 @@ from order_system.domain.money import decimal_text
 from order_system.domain.steps import STEPS, Step
 
 
-def order_summary(row: Row[Any]) -> listing.OrderSummary:
-    return listing.OrderSummary(
-        order_id=row.order_id,
-        submission=row.submission,
-        status=_order_status(row.status),
-        failed_step=row.failed_step,
-        reason=row.reason,
-        batch=batch_name(row.batch) if row.batch else None,
-        total=None if row.total is None else decimal_text(row.total, row.currency),
-        currency=row.currency,
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
-    )
+def order_summary(row: RowMapping) -> listing.OrderSummary:
+    total, batch = row["total"], row["batch"]
+    shown = {
+        "status": _order_status(row["status"]),
+        "batch": batch_name(batch) if batch else None,
+        "total": None if total is None else decimal_text(total, row["currency"]),
+    }
+    return listing.OrderSummary.model_validate({**row, **shown})
 
 
 def _order_status(status: str) -> OrderStatus:
     return OrderStatus.RUNNING if status == SubmissionStatus.OPEN else OrderStatus(status)
 
 
-def batch_summary(row: Row[Any]) -> listing.BatchSummary:
-    request = BatchRequest.model_validate(row.request)
+def batch_summary(row: RowMapping) -> listing.BatchSummary:
+    request = BatchRequest.model_validate(row["request"])
     return listing.BatchSummary(
         name=request.name,
-        workflow_id=row.batch,
-        started_at=row.started_at,
+        workflow_id=row["batch"],
+        started_at=row["started_at"],
         file=PurePosixPath(request.file.url).name,
         bytes_total=request.file.size,
         window=request.window,
@@ -47,26 +42,16 @@ def batch_summary(row: Row[Any]) -> listing.BatchSummary:
     )
 
 
-def batch_order(row: Row[Any]) -> listing.BatchOrder:
-    conflict = row.fate == Fate.CONFLICT
-    if conflict:
-        status = listing.LineStatus.CONFLICT
-    elif row.status is None:
-        status = listing.LineStatus.NOT_STARTED
+def batch_order(row: RowMapping) -> listing.BatchOrder:
+    """In conflict, the order under its ID is another one, of which nothing is told."""
+    of_file = {name: row[name] for name in ("order_id", "first_line", "last_line", "fate")}
+    if row["fate"] == Fate.CONFLICT:
+        of_file |= {"status": "conflict", "reason": "the ID is in use for an order with other content"}
+    elif row["status"] is None:
+        of_file["status"] = "not_started"
     else:
-        status = listing.LineStatus(_order_status(row.status).value)
-    told = row.status is not None and not conflict
-    return listing.BatchOrder(
-        order_id=row.order_id,
-        first_line=row.first_line,
-        last_line=row.last_line,
-        status=status,
-        fate=row.fate,
-        failed_step=row.failed_step if told else None,
-        reason="the ID is in use for an order with other content" if conflict else row.reason,
-        opened_at=row.opened_at if told else None,
-        closed_at=row.closed_at if told else None,
-    )
+        of_file = {**row, "status": _order_status(row["status"]).value}
+    return listing.BatchOrder.model_validate(of_file)
 
 
 def step_run(step: Step, entries: Sequence[Row[Any]]) -> listing.StepRun:

@@ -1,9 +1,11 @@
 """Reading the order book: rows of its two tables as records, and the queries over them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, select
+from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from order_system.book.tables import answers, batch_orders, batches, effects, submissions
@@ -25,7 +27,11 @@ from order_system.infra.database import OverDatabase, reads
 IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
 
+_LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
 _NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
+
+
+_ENTRY = [field.name for field in fields(JournalEntry)]
 
 
 def submission_record(row: Row[Any]) -> SubmissionRecord:
@@ -45,20 +51,24 @@ def submission_record(row: Row[Any]) -> SubmissionRecord:
 
 
 def journal_entry(row: Row[Any]) -> JournalEntry:
-    return JournalEntry(
-        effect=Effect(row.effect),
-        state=EffectState(row.state),
-        attempts=row.attempts,
-        unanswered=row.unanswered,
-        unanswered_until=row.unanswered_until,
-        receipt=row.receipt,
-        claimed_at=row.claimed_at,
-        done_at=row.done_at,
-        fenced_at=row.fenced_at,
-        undo_ended_at=row.undo_ended_at,
-        handled_by=row.handled_by,
-        handled_note=row.handled_note,
+    values: dict[str, Any] = {name: getattr(row, name) for name in _ENTRY}
+    values |= {"effect": Effect(row.effect), "state": EffectState(row.state)}
+    return JournalEntry(**values)
+
+
+def counts() -> ColumnElement[bool]:
+    """Of an order's submissions the one that counts: it is open or fulfilled, of which there is one at most,
+    or else the newest."""
+    other = submissions.alias("other")
+    newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
+        submissions.c.opened_at, submissions.c.submission
     )
+    better = exists().where(
+        other.c.order_id == submissions.c.order_id,
+        other.c.submission != submissions.c.submission,
+        or_(other.c.status.in_(_LIVE), newer),
+    )
+    return or_(submissions.c.status.in_(_LIVE), ~better)
 
 
 # Made once: to put a statement together costs more than to carry it out.
@@ -71,6 +81,9 @@ _LOCKED_SUBMISSIONS = (
     .with_for_update()
 )
 _JOURNAL = select(effects).filter_by(**_OF_SUBMISSION)
+_PREFERRED = select(submissions).where(
+    submissions.c.order_id.in_(bindparam("order_ids", expanding=True)), counts()
+)
 
 
 def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | None:
@@ -105,29 +118,28 @@ def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
 
 
 def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-    """Of each order the submission that counts: fulfilled before open before the newest closed one."""
+    """Of each order the submission that counts."""
     found: dict[str, SubmissionRecord] = {}
     for some_ids in batched_ids(order_ids):
-        query = select(submissions).where(submissions.c.order_id.in_(some_ids))
-        for row in tx.execute(query):
-            record = submission_record(row)
-            rival = found.get(record.ref.order_id)
-            if rival is None or _weight(record) > _weight(rival):
-                found[record.ref.order_id] = record
+        rows = tx.execute(_PREFERRED, {"order_ids": some_ids})
+        found |= {row.order_id: submission_record(row) for row in rows}
     return found
-
-
-def _weight(record: SubmissionRecord) -> tuple[bool, bool, float]:
-    return (
-        record.status is SubmissionStatus.FULFILLED,
-        record.status is SubmissionStatus.OPEN,
-        record.opened_at.timestamp(),
-    )
 
 
 def batched_ids(order_ids: Iterable[str]) -> Iterable[list[str]]:
     ids = list(order_ids)
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
+
+
+def newest_run(tx: Connection, batch: str, run: str | None = None) -> Row[Any] | None:
+    """That run of the batch, or the newest one."""
+    query = select(batches).where(batches.c.batch == batch).order_by(batches.c.started_at.desc()).limit(1)
+    return tx.execute(query if run is None else query.where(batches.c.run == run)).first()
+
+
+def of_run(batch: str, run: str) -> ColumnElement[bool]:
+    """Whether an order is of that run of that batch."""
+    return (batch_orders.c.batch == batch) & (batch_orders.c.run == run)
 
 
 def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
@@ -173,11 +185,8 @@ class BookQueries(OverDatabase):
 
     @reads
     def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRun | None:
-        query = select(batches.c.run, batches.c.started_at).where(batches.c.batch == batch)
-        if run is not None:
-            query = query.where(batches.c.run == run)
-        row = tx.execute(query.order_by(batches.c.started_at.desc()).limit(1)).first()
-        return None if row is None else BatchRun(batch, row.run, row.started_at)
+        row = newest_run(tx, batch, run)
+        return None if row is None else BatchRun(row.run, row.started_at)
 
     @reads
     def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
@@ -185,8 +194,7 @@ class BookQueries(OverDatabase):
         query = (
             select(batch_orders.c.order_id)
             .where(
-                batch_orders.c.batch == batch,
-                batch_orders.c.run == run,
+                of_run(batch, run),
                 batch_orders.c.order_id > after,
                 batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in(_NOT_ITS_OWN),
             )
@@ -197,12 +205,10 @@ class BookQueries(OverDatabase):
 
     @reads
     def ledger(self, tx: Connection) -> Ledger:
-        records = [submission_record(row) for row in tx.execute(select(submissions))]
-        journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = {}
+        journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = defaultdict(dict)
         for row in tx.execute(select(effects)):
-            journal = journals.setdefault((row.order_id, row.submission), {})
-            journal[Effect(row.effect)] = journal_entry(row)
-        entries = (
-            (record, journals.get((record.ref.order_id, record.ref.submission), {})) for record in records
+            journals[row.order_id, row.submission][Effect(row.effect)] = journal_entry(row)
+        records = map(submission_record, tx.execute(select(submissions)))
+        return Ledger(
+            tuple((record, journals[record.ref.order_id, record.ref.submission]) for record in records)
         )
-        return Ledger(entries=tuple(entries))

@@ -27,9 +27,6 @@ class Fate(StrEnum):
     """`batch retry` runs only what failed."""
 
 
-RUNS_AGAIN = {SubmissionStatus.FAILED, SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED}
-
-
 def fate_of(fingerprint: str, known: SubmissionRecord | None, *, only_failed: bool) -> Fate:
     """Whether an order runs. An open one is tried too: perhaps only the book believes that it runs, and
     the server's refusal of a second start is the guard behind this look."""
@@ -185,12 +182,9 @@ class BatchOpening(Wire):
     request: BatchRequest
 
 
-class BatchRecord(Wire):
+class BatchRecord(BatchOpening):
     """What the book keeps of one run of a batch."""
 
-    batch: str
-    run: str
-    request: BatchRequest
     started_at: datetime
 
 

@@ -36,7 +36,7 @@ class EffectState(StrEnum):
     IN_DOUBT = "in doubt"
     """Fenced while an attempt was unanswered: what that attempt did is not known yet, or not for sure."""
     HANDLED = "handled"
-    """A person settled it by hand: it is undone, or, for a dispatch with a receipt, it has happened."""
+    """A person handled it: it is undone, or, for a dispatch with a receipt, it has happened."""
 
 
 class SubmissionStatus(StrEnum):
@@ -75,20 +75,20 @@ class Opening:
 class JournalEntry:
     effect: Effect
     state: EffectState
-    attempts: int
-    unanswered: int
+    attempts: int = 0
+    unanswered: int = 0
     """Attempts that neither returned nor failed with a definite answer."""
-    unanswered_until: datetime | None
-    receipt: dict[str, Any] | None
-    claimed_at: datetime | None
-    done_at: datetime | None
-    fenced_at: datetime | None
+    unanswered_until: datetime | None = None
+    receipt: dict[str, Any] | None = None
+    claimed_at: datetime | None = None
+    done_at: datetime | None = None
+    fenced_at: datetime | None = None
     """When an undo began: from then on no attempt may claim the key."""
-    undo_ended_at: datetime | None
+    undo_ended_at: datetime | None = None
     """When that undo ended."""
     handled_by: str | None = None
     handled_note: str | None = None
-    """Only of a HANDLED effect: who settled it by hand, and why. When is `undo_ended_at`."""
+    """Only of a HANDLED effect: who handled it, and why. When is `undo_ended_at`."""
 
     @property
     def held(self) -> bool:
@@ -117,10 +117,8 @@ def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:
 class BatchRun:
     """One start of a batch, through all its continuing as new."""
 
-    batch: str
-    """The batch's workflow ID."""
     run: str
-    """Its `first_execution_run_id`."""
+    """`first_execution_run_id` of its workflow."""
     started_at: datetime
     """When it was opened in the book: before it started its first order."""
 
@@ -175,13 +173,13 @@ class OrderBook(Protocol):
     ) -> PaymentReceipt:
         """The parcel is gone and the stock committed: record both and close the submission as
         fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and
-        always if the shipment has been settled as voided. Returns the receipt of the charge. A dispatch
-        that a person has settled stays HANDLED."""
+        always if the shipment has been voided. Returns the receipt of the charge. A dispatch
+        that a person has handled stays HANDLED."""
         ...
 
     async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
-        """An undo has learned it from the carrier: from now on nobody can settle the shipment as voided, and
-        `fulfil` is to follow. Idempotent. Raises Fenced if it has been settled as voided."""
+        """An undo has learned it from the carrier: from now on nobody can answer that it was voided, and
+        `fulfil` is to follow. Idempotent. Raises Fenced if it has been voided."""
         ...
 
     async def fence(
@@ -194,7 +192,7 @@ class OrderBook(Protocol):
         only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         """Begin an undo: from now on nobody can claim these keys. Inserts the submission, closed, if it
-        is missing. Raises NotYetVoided if `only_if_voided` and dispatch is not settled as voided.
+        is missing. Raises NotYetVoided if `only_if_voided` and the shipment is not voided.
         Idempotent."""
         ...
 

@@ -1,5 +1,5 @@
 """Finding card numbers where none may be. Whoever stores one falls under the card industry's rules,
-so an order that holds one is refused before anything is stored, and nothing repeats it.
+so an order that holds one is refused when it is read, and nothing repeats it.
 
 A card number has 13 to 19 digits, begins as one of the networks' numbers do, and its last digit checks the
 others (Luhn). People write it with spaces or dashes, so anything but a letter may stand between its groups.

@@ -42,19 +42,8 @@ class OpenElsewhere(BusinessError):
     """An older submission of this order is open in another namespace, where it may still run."""
 
 
-NEVER_RETRIED = [
-    error.__name__
-    for error in (
-        PaymentDeclined,
-        OutOfStock,
-        ShippingRefused,
-        NoticeRefused,
-        Fenced,
-        OrderConflict,
-        OpenElsewhere,
-    )
-]
-"""For retry policies, which compare the exact class name: a subclass of your own is retried, in vain."""
+NEVER_RETRIED = [error.__name__ for error in BusinessError.__subclasses__()]
+"""All of these. Retry policies compare the exact class name: a subclass of your own is retried, in vain."""
 
 
 class TransientError(OrderSystemError):
@@ -78,7 +67,7 @@ class NotYetVoided(TransientError):
 
 
 class InvalidOrder(OrderSystemError):
-    """Bad input; nothing of it was submitted. The message names the field, the place and the cure."""
+    """Bad input, refused when it is read. The message names the field, the place and the cure."""
 
 
 class ServerUnreachable(OrderSystemError):

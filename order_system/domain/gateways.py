@@ -86,9 +86,6 @@ class Mailer(Protocol):
         ...
 
 
-# --- the order book: ours, and permanent ----------------------------------------------------------
-
-
 # --- the audit's view of the outside world --------------------------------------------------------
 
 

@@ -187,8 +187,3 @@ RECONCILE_RUN = timedelta(hours=1)
 
 RECONCILE_CATCH_UP = timedelta(minutes=1)
 """Of the runs that a server missed while it was down, one of the last minute is made up for."""
-
-# --- worker and clients ---------------------------------------------------------------------------
-
-
-# --- pages and API --------------------------------------------------------------------------------

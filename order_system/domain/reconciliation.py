@@ -179,6 +179,6 @@ class ReconciliationBook(Protocol):
         ...
 
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
-        """UNDONE: it had happened and was reversed; FENCED: it never happened. Idempotent; of two that
+        """UNDONE: it had happened and was reversed; NEVER_HAPPENED: it had not. Idempotent; of two that
         disagree, the one that found something is right."""
         ...

@@ -3,23 +3,35 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from temporalio.client import WorkflowExecution
+
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.order import Wire
 from order_system.domain.progress import Timestamp
 
 
 class WorkflowState(StrEnum):
-    """In Temporal's words. An order that is completed is fulfilled."""
+    """Each has the name that Temporal has for it. An order that is completed is fulfilled."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
-    CANCELLED = "cancelled"
+    CANCELED = "cancelled"
     TERMINATED = "terminated"
     TIMED_OUT = "timed_out"
 
+    @property
+    def in_queries(self) -> str:
+        return self.name.title().replace("_", "")
 
-_OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELLED}
+
+def state_of(execution: WorkflowExecution) -> WorkflowState:
+    """Continued as new, it runs on."""
+    name = execution.status.name if execution.status else ""
+    return WorkflowState.__members__.get(name, WorkflowState.RUNNING)
+
+
+_OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELED}
 
 
 def state_called(word: str) -> WorkflowState:

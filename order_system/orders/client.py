@@ -22,9 +22,11 @@ from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.executions import describe, side_by_side
 from order_system.orders.child_document import Child, Parent, state_called
+from order_system.orders.in_book import closed_in_book
 from order_system.orders.relatives import Relatives
-from order_system.orders.status import OrderStatusReader, closed_in_book
+from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 
 _STARTED_BY = "started_by"
@@ -106,13 +108,8 @@ class OrderClient:
         if await self._fulfilled_before(order):
             return
         async with reaching_server():
-            try:
-                running = await self._order(order.order_id).describe(rpc_timeout=policy.RPC)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-                return
-            if running.status is WorkflowExecutionStatus.RUNNING:
+            running = await describe(self._temporal, order_workflow_id(order.order_id))
+            if running is not None and running.status is WorkflowExecutionStatus.RUNNING:
                 _refuse_other_content(order, await running.memo())
 
     async def status(self, order_id: str) -> OrderProgress:
@@ -144,14 +141,8 @@ class OrderClient:
         """Documents of all these orders, again and again, until each is closed or waits for a person."""
         seen: dict[str, OrderProgress] = {}
         pending = list(order_ids)
-        places = asyncio.Semaphore(policy.WATCH_AT_ONCE)
-
-        async def one(order_id: str) -> OrderProgress:
-            async with places:
-                return await self.status(order_id)
-
         while True:
-            for progress in await asyncio.gather(*map(one, pending)):
+            for progress in await side_by_side(self.status, pending):
                 seen[progress.order_id] = progress
             pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
             yield {order_id: seen[order_id] for order_id in order_ids}
@@ -206,7 +197,8 @@ class OrderClient:
         state = None if status is None else state_called(status)
         async with reaching_server():
             async for child in self._relatives.children(parent_id, state, earlier=earlier):
-                yield child
+                if state in (None, child.state):
+                    yield child
 
     async def parent(self, name: str) -> Parent | None:
         """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None

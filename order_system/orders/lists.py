@@ -5,9 +5,10 @@ visibility, a second late. Where no server answers, the book's word has to do.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from typing import TypeVar
 
 from temporalio.client import Client
 
@@ -15,6 +16,7 @@ from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.listing import (
+    EVERY_ORDER,
     PAGE_ROWS,
     BatchOrder,
     LineStatus,
@@ -33,6 +35,8 @@ _WAITING = visibility.all_of(
     "ExecutionStatus = 'Running'", f"{ORDER_STATUS.name} = '{OrderStatus.NEEDS_ATTENTION}'"
 )
 
+Row = TypeVar("Row", OrderSummary, BatchOrder)
+
 WAITING_LISTED = 1_000
 """Orders that need attention in one list; `attention` has them all."""
 
@@ -45,30 +49,19 @@ class OrderLists:
 
     async def orders(
         self,
+        wanted: OrderFilter = EVERY_ORDER,
         status: OrderStatus | None = None,
         *,
-        id_prefix: str | None = None,
-        batch: str | None = None,
-        opened_since: datetime | None = None,
-        opened_before: datetime | None = None,
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[OrderSummary]:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
 
         Raises InvalidCursor."""
-        wanted = OrderFilter(
-            _in_book(status),
-            id_prefix=id_prefix,
-            batch=batch,
-            opened_since=opened_since,
-            opened_before=opened_before,
-        )
+        wanted = replace(wanted, status=_in_book(status))
         if status is OrderStatus.NEEDS_ATTENTION:
             wanted = replace(wanted, order_ids=sorted(await self._waiting(limit=WAITING_LISTED)))
-        page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
-        rows = await self._with_waiting(page.rows)
-        return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
+        return await self._told(await self.listing.orders(wanted, cursor=cursor, limit=limit), status)
 
     async def counts(self) -> dict[OrderStatus, int]:
         """Orders by how they stand, those that are 0 too."""
@@ -83,12 +76,10 @@ class OrderLists:
 
     async def waiting(self) -> int:
         """How many orders need attention; 0 as well if no server answers."""
-        try:
-            async with _soon(), reaching_server():
-                query = visibility.all_of(self._ours, _WAITING)
-                return (await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)).count
-        except (ServerUnreachable, TimeoutError):
-            return 0
+        query = visibility.all_of(self._ours, _WAITING)
+        async with _if_it_answers_soon():
+            return (await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)).count
+        return 0
 
     async def batch_orders(
         self,
@@ -99,47 +90,44 @@ class OrderLists:
         limit: int = PAGE_ROWS,
     ) -> Page[BatchOrder]:
         """By order ID; else as `orders`. Raises UnknownBatch, InvalidCursor."""
-        page = await self.listing.batch_orders(name, status, cursor=cursor, limit=limit)
-        open_ones = [row.order_id for row in page.rows if row.status is LineStatus.RUNNING]
+        return await self._told(
+            await self.listing.batch_orders(name, status, cursor=cursor, limit=limit), status
+        )
+
+    async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
+        """With the server's word about those that are open, and then only those that stand so."""
+        open_ones = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
         waiting = await self._waiting(open_ones) if open_ones else set[str]()
         rows = (
-            row.model_copy(update={"status": LineStatus.NEEDS_ATTENTION}) if row.order_id in waiting else row
+            row.model_copy(update={"status": type(row.status)(OrderStatus.NEEDS_ATTENTION)})
+            if row.order_id in waiting
+            else row
             for row in page.rows
         )
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
-    async def _with_waiting(self, rows: Sequence[OrderSummary]) -> list[OrderSummary]:
-        open_ones = [row.order_id for row in rows if row.status is OrderStatus.RUNNING]
-        waiting = await self._waiting(open_ones) if open_ones else set[str]()
-        return [
-            row.model_copy(update={"status": OrderStatus.NEEDS_ATTENTION}) if row.order_id in waiting else row
-            for row in rows
-        ]
-
     async def _waiting(self, order_ids: Sequence[str] | None = None, *, limit: int | None = None) -> set[str]:
         """Of these orders, or of all, those that wait for a person."""
         among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
-        found: set[str] = set()
-        try:
-            async with _soon(), reaching_server():
-                async for execution in self.temporal.list_workflows(
-                    visibility.all_of(self._ours, _WAITING, among),
-                    limit=limit,
-                    rpc_timeout=policy.WAITING_ASKED,
-                ):
-                    found.add(execution.id.removeprefix(order_workflow_id("")))
-        except (ServerUnreachable, TimeoutError):
-            return set()
-        return found
+        query = visibility.all_of(self._ours, _WAITING, among)
+        found: list[str] = []
+        async with _if_it_answers_soon():
+            listed = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
+            found = [execution.id async for execution in listed]
+        return {workflow_id.removeprefix(order_workflow_id("")) for workflow_id in found}
 
     @property
     def _ours(self) -> str:
         return f"TaskQueue = {visibility.quoted(self.task_queue)}"
 
 
-def _soon() -> asyncio.Timeout:
-    """The SDK tries again for longer than the time-out that a call is given."""
-    return asyncio.timeout(policy.WAITING_ASKED.total_seconds())
+@asynccontextmanager
+async def _if_it_answers_soon() -> AsyncGenerator[None]:
+    """Else the block is left where it stands: the SDK tries again for longer than the time-out that a call is
+    given."""
+    with suppress(ServerUnreachable, TimeoutError):
+        async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
+            yield
 
 
 def _in_book(status: OrderStatus | None) -> SubmissionStatus | None:

@@ -9,6 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.reconciliation import CurrentRun
 from order_system.infra import policy
+from order_system.infra.temporal.executions import describe
 
 
 class TemporalOrderRuns:
@@ -23,10 +24,9 @@ class TemporalOrderRuns:
             namespace=self._temporal.namespace,
             execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
         )
+        service = self._temporal.workflow_service
         try:
-            answer = await self._temporal.workflow_service.describe_workflow_execution(
-                request, timeout=policy.RPC
-            )
+            answer = await service.describe_workflow_execution(request, timeout=policy.RPC)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error):
                 return None
@@ -50,11 +50,5 @@ class ContentsOnServer:
         self._temporal = temporal
 
     async def fingerprint(self, order_id: str) -> str | None:
-        handle = self._temporal.get_workflow_handle(order_workflow_id(order_id))
-        try:
-            newest = await handle.describe(rpc_timeout=policy.RPC)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        return str((await newest.memo()).get(FINGERPRINT, ""))
+        newest = await describe(self._temporal, order_workflow_id(order_id))
+        return None if newest is None else str((await newest.memo()).get(FINGERPRINT, ""))

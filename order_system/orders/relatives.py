@@ -9,13 +9,12 @@ has forgotten. How they stand, the server is asked, and the book where the serve
 Nothing is held in memory but a page.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client, WorkflowExecution
 
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownWorkflow
@@ -24,37 +23,13 @@ from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
-from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState
-from order_system.orders.status import steps_in_book
-from workflows.inventory import InventoryWorkflow
-from workflows.notification import NotificationWorkflow
+from order_system.infra.temporal.executions import describe, first_run, side_by_side
+from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState, state_of
+from order_system.orders.in_book import steps_in_book
 from workflows.order import OrderFulfillmentWorkflow
-from workflows.payment import PaymentWorkflow
-from workflows.shipping import ShippingWorkflow
 
-_STEP_TYPES = {
-    Step.PAYMENT: PaymentWorkflow,
-    Step.INVENTORY: InventoryWorkflow,
-    Step.SHIPPING: ShippingWorkflow,
-    Step.NOTIFICATION: NotificationWorkflow,
-}
-
-
-_ON_SERVER = {
-    WorkflowState.RUNNING: WorkflowExecutionStatus.RUNNING,
-    WorkflowState.COMPLETED: WorkflowExecutionStatus.COMPLETED,
-    WorkflowState.FAILED: WorkflowExecutionStatus.FAILED,
-    WorkflowState.CANCELLED: WorkflowExecutionStatus.CANCELED,
-    WorkflowState.TERMINATED: WorkflowExecutionStatus.TERMINATED,
-    WorkflowState.TIMED_OUT: WorkflowExecutionStatus.TIMED_OUT,
-}
-_STATE = {status: state for state, status in _ON_SERVER.items()}
-_IN_QUERIES = {WorkflowState.CANCELLED: "Canceled", WorkflowState.TIMED_OUT: "TimedOut"}
-_IN_BOOK = {
+_OTHERWISE_CALLED = {
     SubmissionStatus.FULFILLED: WorkflowState.COMPLETED,
-    SubmissionStatus.FAILED: WorkflowState.FAILED,
-    SubmissionStatus.CANCELLED: WorkflowState.CANCELLED,
-    SubmissionStatus.TERMINATED: WorkflowState.TERMINATED,
     # Of an order that the server no longer has: its workflow is gone before it closed.
     SubmissionStatus.OPEN: WorkflowState.TERMINATED,
 }
@@ -90,35 +65,31 @@ class Relatives:
     async def children(
         self, parent_id: str, state: WorkflowState | None, *, earlier: bool
     ) -> AsyncGenerator[Child]:
-        described = await self._describe(parent_id)
-        start = await self._newest_start(parent_id, described)
+        """Of those that only the server is asked for, just the ones in this state; of the others all."""
+        start = await self._newest_start(parent_id)
         if start is None:
-            async for child in self._steps_in_book(parent_id):
-                if state in (None, child.state):
-                    yield child
+            for child in await self._steps_in_book(parent_id):
+                yield child
             return
         is_batch = False
         async for child in self._orders_of_batch(start):
             is_batch = True
-            if state in (None, child.state):
-                yield child
-        if not is_batch:
-            since = visibility.started_since(start.since) if start.since else None
-            async for child in self._visible(start, state, since):
-                yield child
+            yield child
+        spans = [] if is_batch else [visibility.started_since(start.since) if start.since else None]
         if earlier and start.since is not None:
-            async for child in self._visible(start, state, visibility.started_before(start.since)):
+            spans.append(visibility.started_before(start.since))
+        for span in spans:
+            async for child in self._visible(start, state, span):
                 yield child
 
-    async def _newest_start(
-        self, parent_id: str, described: WorkflowExecutionDescription | None
-    ) -> _Start | None:
+    async def _newest_start(self, parent_id: str) -> _Start | None:
         """None if the server has no such workflow and the book no such batch."""
+        described = await describe(self._temporal, parent_id)
         if described is None:
             in_book = await self._book.batch_run(parent_id)
             return in_book and _Start(parent_id, in_book.run, in_book.started_at)
-        run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
-        first = described if run == described.run_id else await self._describe(parent_id, run)
+        run = first_run(described)
+        first = described if run == described.run_id else await describe(self._temporal, parent_id, run)
         if first is not None:
             return _Start(parent_id, run, first.start_time)
         # A batch that has continued as new for longer than the server remembers.
@@ -126,11 +97,13 @@ class Relatives:
         return _Start(parent_id, run, in_book.started_at if in_book else None)
 
     async def _visible(
-        self, start: _Start, state: WorkflowState | None, when: str | None
+        self, start: _Start, state: WorkflowState | None, span: str | None
     ) -> AsyncGenerator[Child]:
-        wanted = f"ExecutionStatus = '{_IN_QUERIES.get(state, state.capitalize())}'" if state else None
         query = visibility.all_of(
-            visibility.children_of(start.workflow_id), visibility.NEWEST_RUNS, wanted, when
+            visibility.children_of(start.workflow_id),
+            visibility.NEWEST_RUNS,
+            f"ExecutionStatus = '{state.in_queries}'" if state else None,
+            span,
         )
         async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
             yield _as_child(execution, start)
@@ -140,21 +113,21 @@ class Relatives:
     async def _orders_of_batch(self, start: _Start) -> AsyncGenerator[Child]:
         """Nothing if it is no batch, or not in this book."""
         after = ""
-        while True:
-            order_ids = await self._book.orders_of(
-                start.workflow_id, start.run, after=after, limit=policy.ORDERS_PER_LOOK
-            )
-            if not order_ids:
-                return
+        while order_ids := await self._book.orders_of(
+            start.workflow_id, start.run, after=after, limit=policy.ORDERS_PER_LOOK
+        ):
             # The server first: what it does not have any more, the book has by then.
             on_server = await self._newest_on_server(order_ids)
             in_book = await self._book.find(order_ids)
+            # Open in the book and unseen: just started, or gone. Only a description tells for sure.
             unseen = [
-                order_id
+                order_workflow_id(order_id)
                 for order_id, record in in_book.items()
                 if record.status is SubmissionStatus.OPEN and order_workflow_id(order_id) not in on_server
             ]
-            on_server |= await self._not_visible_yet(unseen)
+            for described in await side_by_side(partial(describe, self._temporal), unseen):
+                if described is not None:
+                    on_server[described.id] = described
             for order_id in order_ids:
                 execution = on_server.get(order_workflow_id(order_id))
                 record = in_book.get(order_id)
@@ -168,52 +141,40 @@ class Relatives:
         query = visibility.all_of(
             visibility.with_ids(map(order_workflow_id, order_ids)), visibility.NEWEST_RUNS
         )
-        newest: dict[str, WorkflowExecution] = {}
-        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            rival = newest.get(execution.id)
-            if rival is None or _age(execution) > _age(rival):
-                newest[execution.id] = execution
-        return newest
-
-    async def _not_visible_yet(self, order_ids: Sequence[str]) -> dict[str, WorkflowExecution]:
-        """Open in the book and unseen: just started, or gone. Only a description tells for sure."""
-        places = asyncio.Semaphore(policy.WATCH_AT_ONCE)
-
-        async def look(order_id: str) -> WorkflowExecutionDescription | None:
-            async with places:
-                return await self._describe(order_workflow_id(order_id))
-
-        found = await asyncio.gather(*map(look, order_ids))
-        return {execution.id: execution for execution in found if execution is not None}
+        listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)
+        oldest_first = sorted([execution async for execution in listed], key=_age)
+        return {execution.id: execution for execution in oldest_first}
 
     # --- when only the book remembers ------------------------------------------------------------
 
-    async def _steps_in_book(self, parent_id: str) -> AsyncGenerator[Child]:
+    async def _steps_in_book(self, parent_id: str) -> list[Child]:
         order_id = parent_id.removeprefix(order_workflow_id(""))
         record = None
         if order_id != parent_id and is_order_id(order_id):
             record = (await self._book.find([order_id])).get(order_id)
         if record is None:
             raise _unknown(parent_id)
-        for step in steps_in_book(order_id, await self._book.journal(record.ref)):
-            if step.status is not StepState.SKIPPED:
-                yield Child(
-                    workflow_id=step.workflow_id,
-                    run_id=None,
-                    type=_STEP_TYPES[step.step].__name__,
-                    state=WorkflowState(step.status),
-                    started_at=step.started_at,
-                    closed_at=step.closed_at,
-                    started_by=StartedBy.THIS_START,
-                    forgotten=True,
-                )
+        return [
+            Child(
+                workflow_id=step.workflow_id,
+                run_id=None,
+                type=f"{step.step.title().replace('_', '')}Workflow",
+                state=WorkflowState(step.status),
+                started_at=step.started_at,
+                closed_at=step.closed_at,
+                started_by=StartedBy.THIS_START,
+                forgotten=True,
+            )
+            for step in steps_in_book(order_id, await self._book.journal(record.ref))
+            if step.status is not StepState.SKIPPED
+        ]
 
     # --- upwards ---------------------------------------------------------------------------------
 
     async def parent(self, name: str) -> Parent | None:
         """`name` is a workflow ID or, if there is no such workflow, an order ID."""
         for workflow_id in (name, order_workflow_id(name)):
-            described = await self._describe(workflow_id)
+            described = await describe(self._temporal, workflow_id)
             if described is not None:
                 if described.parent_id is None:
                     return None
@@ -233,18 +194,6 @@ class Relatives:
                     return Parent(order_workflow_id(order_id), record.ref.submission)
         raise _unknown(name)
 
-    async def _describe(
-        self, workflow_id: str, run_id: str | None = None
-    ) -> WorkflowExecutionDescription | None:
-        handle = self._temporal.get_workflow_handle(workflow_id, run_id=run_id)
-        try:
-            return await handle.describe(rpc_timeout=policy.RPC)
-        except RPCError as error:
-            # The server takes no empty ID and no very long one: then there is no such workflow either.
-            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
-                return None
-            raise
-
 
 def _unknown(name: str) -> UnknownWorkflow:
     return UnknownWorkflow(
@@ -262,7 +211,7 @@ def _as_child(execution: WorkflowExecution, start: _Start) -> Child:
         workflow_id=execution.id,
         run_id=execution.run_id,
         type=execution.workflow_type,
-        state=_STATE.get(execution.status or WorkflowExecutionStatus.RUNNING, WorkflowState.RUNNING),
+        state=state_of(execution),
         started_at=execution.start_time,
         closed_at=execution.close_time,
         started_by=start.of(execution.parent_id, execution.start_time),
@@ -283,7 +232,7 @@ def _order_in_book(record: SubmissionRecord, start: _Start) -> Child:
         workflow_id=order_workflow_id(record.ref.order_id),
         run_id=record.ref.submission,
         type=OrderFulfillmentWorkflow.__name__,
-        state=_IN_BOOK[record.status],
+        state=_OTHERWISE_CALLED.get(record.status) or WorkflowState(record.status),
         started_at=record.opened_at,
         closed_at=record.closed_at,
         started_by=start.of(record.ref.batch, record.opened_at),

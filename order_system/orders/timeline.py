@@ -1,8 +1,7 @@
 """An order's timeline: its steps and undos as bars between two moments, put together from the order document
 and the order book's journal. What is drawn, and what the API tells."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from enum import StrEnum
 
 from order_system.domain.book import JournalEntry
@@ -60,10 +59,11 @@ def timeline_of(order: OrderProgress, journal: Mapping[Effect, JournalEntry]) ->
         *(_undo(undo, journal.get(UNDOS[undo.step].effect)) for undo in order.undos),
     )
     began = [bar.started_at for bar in bars if bar.started_at]
+    ended = [bar.ended_at for bar in bars if bar.ended_at]
     goes_on = not order.closed or any(bar.state is StepState.RUNNING for bar in bars)
     return Timeline(
         began_at=min(began, default=None),
-        ended_at=None if goes_on else max(_moments(bars), default=None),
+        ended_at=None if goes_on else max(began + ended, default=None),
         bars=bars,
     )
 
@@ -91,8 +91,3 @@ def _undo(undo: UndoProgress, entry: JournalEntry | None) -> Bar:
         ended_at=entry.undo_ended_at if entry else None,
         reason=undo.reason,
     )
-
-
-def _moments(bars: tuple[Bar, ...]) -> Iterator[datetime]:
-    for bar in bars:
-        yield from (moment for moment in (bar.started_at, bar.ended_at) if moment)

@@ -5,7 +5,6 @@ Their money and stock are held for nobody. The reconciler settles them; it may b
 The cost: one search on the server for each page of open submissions, and one call for each that it misses.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +16,7 @@ from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import OrderRuns, ReconciliationBook, is_abandoned
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.executions import side_by_side
 
 
 class AbandonedFinder:
@@ -46,12 +46,8 @@ class AbandonedFinder:
         """A search may be a moment late, so what it does not show is asked for by itself."""
         running = await self._seen_running(page)
         unseen = [ref for ref in page if order_workflow_id(ref.order_id) not in running]
-        found: list[SubmissionRef] = []
-        for start in range(0, len(unseen), infra_policy.WATCH_AT_ONCE):
-            some = unseen[start : start + infra_policy.WATCH_AT_ONCE]
-            current = await asyncio.gather(*(self._runs.current_run(ref.order_id) for ref in some))
-            found += [ref for ref, run in zip(some, current, strict=True) if is_abandoned(ref, run)]
-        return found
+        current = await side_by_side(self._runs.current_run, [ref.order_id for ref in unseen])
+        return [ref for ref, run in zip(unseen, current, strict=True) if is_abandoned(ref, run)]
 
     async def _seen_running(self, page: Sequence[SubmissionRef]) -> set[str]:
         if not page:

@@ -25,6 +25,7 @@ from order_system.domain.ids import RECONCILIATION
 from order_system.domain.reconciliation import ReconciliationReport, ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.executions import root_cause
 from workflows.reconciliation import ReconciliationWorkflow
 
 ReconciliationHandle = WorkflowHandle[ReconciliationWorkflow, ReconciliationReport]
@@ -61,10 +62,8 @@ class ReconciliationClient:
             try:
                 return await started.result()
             except WorkflowFailureError as failure:
-                cause: BaseException = failure
-                while cause.__cause__ is not None:
-                    cause = cause.__cause__
-                raise ReconciliationFailed(f"the reconciliation {started.id} failed: {cause}") from failure
+                why = f"the reconciliation {started.id} failed: {root_cause(failure)}"
+                raise ReconciliationFailed(why) from failure
 
     async def ensure_schedule(self, every: timedelta) -> None:
         """One schedule in the namespace, whose interval is this; none if it is zero. Idempotent, also with

@@ -5,13 +5,11 @@ import contextlib
 import getpass
 import os
 import socket
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
 from order_system.cli.orders.status import show_commands
@@ -20,7 +18,6 @@ from order_system.cli.session import Embedded, Json, Session, configured, exit_c
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
-    AnswerReceipt,
     GiveUp,
     ParcelFate,
     Remedy,
@@ -81,7 +78,6 @@ stock are given back.
 {_WHO_AND_WHY}"""
 
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
-Answer = TypeVar("Answer", Resolution, StepRetry, GiveUp)
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
 retry = App(name="retry", help_epilogue=_RETRY_HELP)
@@ -132,36 +128,31 @@ async def resolve_undo(
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
         parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
     )
-    return await _answered(order_id, AttentionClient.resolve, resolution, options)
+    return await _answered(order_id, resolution, options)
 
 
 @retry.default
 async def retry_step(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
     """Run the step that an order is held at once more, and just that step."""
     answer = StepRetry(who=options.who, note=options.note)
-    return await _answered(order_id, AttentionClient.retry, answer, options)
+    return await _answered(order_id, answer, options)
 
 
 @give_up.default
 async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
     """Undo an order that is held now, instead of when its hold has run out."""
     answer = GiveUp(who=options.who, note=options.note)
-    return await _answered(order_id, AttentionClient.give_up, answer, options)
+    return await _answered(order_id, answer, options)
 
 
-async def _answered(
-    order_id: str,
-    send: Callable[[AttentionClient, str, Answer], Awaitable[AnswerReceipt]],
-    answer: Answer,
-    options: Options,
-) -> int:
+async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:
     """Send it, and show what comes of it within a moment."""
     if flaw := flaw_in(answer):
         raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
         with screen.waiting(f"{order_id} is told"):
-            receipt = await send(session.attention, order_id, answer)
+            receipt = await session.attention.answer(order_id, answer)
             order = await _after_a_moment(session, order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},

@@ -41,7 +41,7 @@ children = App(name="children", help_epilogue=HELP)
 _STYLES = {
     WorkflowState.RUNNING: "cyan",
     WorkflowState.COMPLETED: "green",
-    WorkflowState.CANCELLED: "yellow",
+    WorkflowState.CANCELED: "yellow",
     WorkflowState.TERMINATED: "bold magenta",
 }
 

@@ -13,7 +13,7 @@ from order_system.domain.messages import OrderOutcome
 from order_system.domain.money import format_amount
 from order_system.domain.progress import OrderProgress
 from order_system.infra.settings import Settings
-from order_system.orders.status import closed_in_book
+from order_system.orders.in_book import closed_in_book
 
 
 async def read_status(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:

@@ -54,21 +54,21 @@ async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
 @router.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held, since a step has failed for good. Just that step runs once more."""
-    receipt = await services.attention.retry(order_id, StepRetry(**answer.given(caller)))
+    receipt = await services.attention.answer(order_id, StepRetry(**answer.given(caller)))
     return await _answered(services, order_id, receipt)
 
 
 @router.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held. It is undone now, instead of when its hold runs out."""
-    receipt = await services.attention.give_up(order_id, GiveUp(**answer.given(caller)))
+    receipt = await services.attention.answer(order_id, GiveUp(**answer.given(caller)))
     return await _answered(services, order_id, receipt)
 
 
 @router.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Has the undo tried again now, or says that it was done by hand."""
-    receipt = await services.attention.resolve(order_id, Resolution(**answer.given(caller)))
+    receipt = await services.attention.answer(order_id, Resolution(**answer.given(caller)))
     return await _answered(services, order_id, receipt)
 
 

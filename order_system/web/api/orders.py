@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from order_system.domain.listing import PAGE_ROWS, OrderSummary
+from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.orders.client import Submitted as How
 from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
@@ -79,10 +79,8 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     """From the order book. An order is in it once its payment has begun. A page may hold fewer rows than
     `limit` although there are more: `next` tells."""
     page = await services.lists.orders(
+        OrderFilter(batch=batch, opened_since=opened_since, opened_before=opened_before),
         status,
-        batch=batch,
-        opened_since=opened_since,
-        opened_before=opened_before,
         cursor=cursor,
         limit=limit,
     )

@@ -88,12 +88,12 @@ async def test_a_stuck_undo_is_listed_and_resolved_and_the_audit_tells_by_whom(s
         await shop.client.submit(order)
         (stuck,) = await listed(shop, bool)
         with pytest.raises(AnswerRefused, match="inventory has ended: stock released") as refused:
-            await shop.attention.resolve(order.order_id, handled.model_copy(update={"step": Step.INVENTORY}))
-        receipt = await shop.attention.resolve(order.order_id, handled)
+            await shop.attention.answer(order.order_id, handled.model_copy(update={"step": Step.INVENTORY}))
+        receipt = await shop.attention.answer(order.order_id, handled)
         assert await closed(shop, order) == OrderStatus.FAILED
         assert await listed(shop, lambda found: not found) == []
         with pytest.raises(AnswerRefused, match="has ended as failed, and waits for nobody"):
-            await shop.attention.resolve(order.order_id, handled)
+            await shop.attention.answer(order.order_id, handled)
 
     assert (stuck.kind, stuck.order_id, stuck.step) == (ConcernKind.STUCK_UNDO, order.order_id, Step.PAYMENT)
     assert "refund: connection refused" in stuck.reason
@@ -122,7 +122,7 @@ async def test_where_no_worker_answers_the_server_still_knows_which_undo_is_stuc
     monkeypatch.setattr(infra_policy, "ANSWER", timedelta(milliseconds=500))
     retry = Resolution(who="ada", step=Step.INVENTORY, remedy=Remedy.RETRY)
     with pytest.raises(NoWorkerAnswers, match=r"within 0.5 seconds: start one with `python worker.py`"):
-        await shop.attention.resolve(order.order_id, retry)
+        await shop.attention.answer(order.order_id, retry)
 
     assert kinds(found) == {ConcernKind.NO_WORKER, ConcernKind.STUCK_UNDO}
     (stuck,) = [concern for concern in found if concern.kind is ConcernKind.STUCK_UNDO]
@@ -139,9 +139,9 @@ async def test_a_held_order_is_listed_with_its_time_retried_and_given_up(shop: S
     async with shop.open():
         await shop.client.submit(order)
         (held,) = await listed(shop, bool)
-        retried = await shop.attention.retry(order.order_id, StepRetry(who="ada@desk-1"))
+        retried = await shop.attention.answer(order.order_id, StepRetry(who="ada@desk-1"))
         (again,) = await listed(shop, lambda found: bool(found) and found[0].held_until != held.held_until)
-        given_up = await shop.attention.give_up(order.order_id, GiveUp(who="ada@desk-1", note="they left"))
+        given_up = await shop.attention.answer(order.order_id, GiveUp(who="ada@desk-1", note="they left"))
         assert await closed(shop, order) == OrderStatus.FAILED
 
     assert (held.kind, held.step) == (ConcernKind.HELD, Step.SHIPPING)
@@ -156,11 +156,11 @@ async def test_a_held_order_is_listed_with_its_time_retried_and_given_up(shop: S
 
 async def test_what_is_wrong_with_an_answer_is_told_before_it_is_sent(shop: Shop) -> None:
     with pytest.raises(InvalidUsage, match="who must say who answers"):
-        await shop.attention.retry("ORDER-1", StepRetry(who=" "))
+        await shop.attention.answer("ORDER-1", StepRetry(who=" "))
     with pytest.raises(UnknownOrder, match="there is no order NOBODY-1"):
-        await shop.attention.retry("NOBODY-1", StepRetry(who="ada"))
+        await shop.attention.answer("NOBODY-1", StepRetry(who="ada"))
     with pytest.raises(UnknownOrder, match="is no order ID"):
-        await shop.attention.retry("no id", StepRetry(who="ada"))
+        await shop.attention.answer("no id", StepRetry(who="ada"))
 
 
 # --- what cannot speak for itself -----------------------------------------------------------------
@@ -227,7 +227,7 @@ async def test_a_batch_is_listed_while_it_cannot_read_while_its_orders_wait_and_
         await shop.temporal.get_workflow_handle(f"batch-{name}").terminate("by mistake")
         ended = await listed(shop, lambda found: ConcernKind.BATCH_FAILED in kinds(found))
         handled = Resolution(who="ada", note=REFUNDED, step=Step.PAYMENT, remedy=Remedy.HANDLED)
-        await shop.attention.resolve(order_id, handled)
+        await shop.attention.answer(order_id, handled)
         shop.stage.mend()
         await shop.run(request)
         assert await listed(shop, lambda found: not found) == []

@@ -35,14 +35,14 @@ async def cancel(order_id: str, services: Given) -> Response:
 @router.post("/retry")
 async def retry(order_id: str, services: Given, caller: Operator, answer: Answer) -> Response:
     """For an order that is held: just the step that failed. Raises what `AttentionClient` raises."""
-    await services.attention.retry(order_id, StepRetry(**answer.given(caller)))
+    await services.attention.answer(order_id, StepRetry(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
 
 
 @router.post("/give-up")
 async def give_up(order_id: str, services: Given, caller: Operator, answer: Answer) -> Response:
     """For an order that is held: undo it now. Raises as `retry`."""
-    await services.attention.give_up(order_id, GiveUp(**answer.given(caller)))
+    await services.attention.answer(order_id, GiveUp(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
 
 
@@ -51,5 +51,5 @@ async def resolve(
     order_id: str, services: Given, caller: Operator, answer: Annotated[ResolutionBody, Form()]
 ) -> Response:
     """For an order with an undo that is stuck. Raises as `retry`."""
-    await services.attention.resolve(order_id, Resolution(**answer.given(caller)))
+    await services.attention.answer(order_id, Resolution(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")

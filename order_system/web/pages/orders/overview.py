@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from order_system.batches.names import BATCH_NAME
 from order_system.domain.ids import is_order_id
-from order_system.domain.listing import OrderSummary, Page
+from order_system.domain.listing import OrderFilter, OrderSummary, Page
 from order_system.domain.messages import OrderStatus
 from order_system.web.pages.chips import chips
 from order_system.web.pages.visit import Visit, address
@@ -79,9 +79,11 @@ async def _found(services: Services, chosen: Chosen, now: datetime) -> Page[Orde
     if not chosen.possible:
         return Page((), None)
     return await services.lists.orders(
+        OrderFilter(
+            id_prefix=chosen.find or None,
+            batch=chosen.batch or None,
+            opened_since=chosen.since_when(now),
+        ),
         chosen.status,
-        id_prefix=chosen.find or None,
-        batch=chosen.batch or None,
-        opened_since=chosen.since_when(now),
         cursor=chosen.cursor,
     )

@@ -1,0 +1,88 @@
+"""An order as the book has it: for when Temporal has forgotten the order, or no server answers."""
+
+from collections.abc import Mapping
+
+from order_system.domain.book import EffectState, JournalEntry, OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.domain.durations import milliseconds_between
+from order_system.domain.ids import order_workflow_id, step_workflow_id
+from order_system.domain.messages import OrderStatus
+from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.steps import STEPS, UNDOS, Effect, Step
+
+Journal = Mapping[Effect, JournalEntry]
+
+
+async def closed_in_book(book: OrderBook, order_id: str) -> OrderProgress | None:
+    """For when no server answers. None unless the book has the order, and as closed: of an open one the
+    book cannot know whether it still runs."""
+    record = (await book.find([order_id])).get(order_id)
+    if record is None or record.status is SubmissionStatus.OPEN:
+        return None
+    progress = order_in_book(record, await book.journal(record.ref))
+    return progress.model_copy(update={"note": "the server does not answer; this is what the book knows"})
+
+
+def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
+    """Of an order that Temporal has forgotten."""
+    order_id = record.ref.order_id
+    status, reason = record.status.value, record.reason
+    if record.status is SubmissionStatus.OPEN:
+        status = OrderStatus.TERMINATED
+        reason = "its workflow is gone before it closed; the reconciler settles it, or its next submission"
+    return OrderProgress(
+        order_id=order_id,
+        workflow_id=order_workflow_id(order_id),
+        run_id=None,
+        submission=record.ref.submission,
+        status=OrderStatus(status),
+        failed_step=Step(record.failed_step) if record.failed_step else None,
+        reason=reason,
+        children=steps_in_book(order_id, journal),
+        undos=undos_in_book(journal),
+        note="Temporal has forgotten this order; this is what the book knows",
+    )
+
+
+def steps_in_book(order_id: str, journal: Journal) -> tuple[StepProgress, ...]:
+    """All steps of a submission. One that claimed nothing was skipped."""
+    return tuple(_step(step, order_id, journal) for step in Step)
+
+
+def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
+    entries = [journal[effect] for effect in STEPS[step].effects if effect in journal]
+    started_at = min((entry.claimed_at for entry in entries if entry.claimed_at), default=None)
+    done = [entry.done_at for entry in entries if entry.done_at]
+    closed_at = max(done) if entries and len(done) == len(entries) else None
+    state = StepState.COMPLETED if closed_at else StepState.FAILED
+    return StepProgress(
+        step=step,
+        workflow_id=step_workflow_id(step, order_id),
+        status=state if started_at else StepState.SKIPPED,
+        started_at=started_at,
+        closed_at=closed_at,
+        duration_ms=milliseconds_between(started_at, closed_at) if started_at and closed_at else None,
+        attempts=attempts_in_book(step, journal),
+    )
+
+
+def attempts_in_book(step: Step, journal: Journal) -> int | None:
+    """The most that any effect of this step took; None if nothing was claimed."""
+    attempts = (journal[effect].attempts for effect in STEPS[step].effects if effect in journal)
+    return max(attempts, default=0) or None
+
+
+def undos_in_book(journal: Journal) -> tuple[UndoProgress, ...]:
+    """In the words of the undo itself, as far as the book knows them."""
+    undos: list[UndoProgress] = []
+    for step, undo in UNDOS.items():
+        entry = journal.get(undo.effect)
+        if entry is None or entry.fenced_at is None or entry.state is EffectState.DONE:
+            continue
+        status = UndoState.DONE if entry.undo_ended_at else UndoState.PENDING
+        reason = undo.done if entry.state is EffectState.UNDONE else undo.nothing
+        if entry.state is EffectState.IN_DOUBT:
+            reason = "in doubt: an attempt was never answered, and may still take effect"
+        if entry.state is EffectState.HANDLED:
+            status, reason = UndoState.HANDLED, f"by {entry.handled_by}: {entry.handled_note}"
+        undos.append(UndoProgress(step=step, status=status, reason=reason))
+    return tuple(undos)
