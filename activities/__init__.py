@@ -61,6 +61,10 @@ def reconciliation_activities(
 ) -> Sequence[Callable[..., Any]]:
     """What the reconciler needs beside `order_activities`, over the same gateways."""
     shipping = ShippingActivities(book, carrier, warehouse)
-    reversals: dict[Effect, Reverse] = {Effect.CHARGE: payments.refund, Effect.RESERVE: warehouse.release}
-    reconciliation = ReconciliationActivities(pages, runs, shipping, reversals)
+    reconciliation = ReconciliationActivities(pages, runs, shipping, reversals(payments, warehouse))
     return [reconciliation.look_over, reconciliation.void_abandoned, reconciliation.ask_again]
+
+
+def reversals(payments: PaymentGateway, warehouse: Warehouse) -> dict[Effect, Reverse]:
+    """How the reconciler gives back what may turn up late: one for each undo that waits for the pivot."""
+    return {Effect.CHARGE: payments.refund, Effect.RESERVE: warehouse.release}

@@ -48,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from order_system.domain.order import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
     from order_system.domain.progress import OrderProgress
-    from order_system.domain.steps import Step
+    from order_system.domain.steps import PIVOT, Step
     from workflows.inventory import InventoryWorkflow
     from workflows.notification import NotificationWorkflow
     from workflows.payment import PaymentWorkflow
@@ -95,7 +95,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         """Each step and each undo, with times; answers while the order runs and after it has closed."""
         return self._board.progress()
 
-    # --- the four steps --------------------------------------------------------------------------
+    # --- the steps -------------------------------------------------------------------------------
 
     async def _one_step_after_another(self) -> OrderOutcome:
         """`hold.around` awaits a step. If it fails, and the order asks to be held, a person may retry it."""
@@ -174,9 +174,9 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             return cause
 
         undone = await self._saga.undo(self._submission, cause)
-        if undone[Step.SHIPPING].result is UndoResult.ALREADY_DISPATCHED:
-            self._board.step_completed(Step.SHIPPING)
-            payment, parcel = undone[Step.SHIPPING].receipts()  # from the order book
+        if undone[PIVOT].result is UndoResult.ALREADY_DISPATCHED:
+            self._board.step_completed(PIVOT)
+            payment, parcel = undone[PIVOT].receipts()  # from the order book
             return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
             await self._notify(NoticeKind.CANCELLATION)  # who got money back is told why

@@ -2,7 +2,7 @@
 
 **Every undo is armed before the first effect.** A step that failed without an answer may have happened all
 the same, and after a reset by hand this run may not know what an earlier one did. So nobody asks which steps
-returned: the undo of every step runs, newest first, each by its idempotency key. The undo of something that
+returned: the undo of every step runs, each by its idempotency key. The undo of something that
 never happened is one row in the book, a fence, which also stops an attempt that comes late.
 
 **The pivot answers first.** A parcel that is with the carrier cannot come back. Shipping's undo answers

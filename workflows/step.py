@@ -1,4 +1,4 @@
-"""What the four child workflows share: how they run an activity, and what their `status` answers."""
+"""What the child workflows of an order share: how they run an activity, and what their `status` answers."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from order_system.audit.accounts import Books
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.steps import Effect
+from order_system.domain.steps import GIVEN_BACK, Effect
 
 MONEY = (Effect.CHARGE,)
 STOCK = (Effect.RESERVE, Effect.COMMIT)
@@ -128,11 +128,16 @@ def status_agrees_with_journal(books: Books) -> Iterator[str]:
         for effect in NEEDED if account.fulfilled else ():
             entry = account.journal.get(effect)
             if entry is None or entry.state not in (EffectState.DONE, EffectState.HANDLED):
-                state = "missing" if entry is None else entry.state
+                state = "missing" if entry is None else _in_words(entry.state)
                 yield f"{account.at(effect)}: by the book the order is fulfilled, its {effect} {state}"
         for effect, entry in account.journal.items() if account.undone else ():
             if entry.held and effect is not Effect.NOTIFY:
-                yield f"{account.at(effect)}: by the book the order is undone, its {effect} {entry.state}"
+                state = _in_words(entry.state)
+                yield f"{account.at(effect)}: by the book the order is undone, its {effect} {state}"
+
+
+def _in_words(state: EffectState) -> str:
+    return state.name.lower().replace("_", " ")
 
 
 # --- the book and the world agree -----------------------------------------------------------------
@@ -142,7 +147,7 @@ def undos_waited_for_shipping(books: Books) -> Iterator[str]:
     """Equal times are fine: they are read off one clock, and it may not have ticked in between."""
     for account in books.accounts:
         dispatch = account.journal.get(Effect.DISPATCH)
-        for effect in (Effect.CHARGE, Effect.RESERVE):
+        for effect in (undo.effect for undo in GIVEN_BACK.values()):
             entry = account.journal.get(effect)
             if entry is None or entry.fenced_at is None or account.handled(effect, Effect.DISPATCH):
                 continue

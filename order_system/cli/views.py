@@ -15,6 +15,7 @@ from rich.tree import Tree
 from order_system.domain.durations import in_time, milliseconds_between, time_between
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.steps import Step
 
 STATUS_STYLE = {
     OrderStatus.RUNNING: "cyan",
@@ -32,8 +33,9 @@ _MARKS = {
     StepState.COMPLETED: ("✓", "green"),
     StepState.CANCELLED: ("✗", "yellow"),
 }
-_TREE_LINES = 5
-"""An order and its four children."""
+_TREE_LINES = 1 + len(Step)
+"""An order and its children."""
+_STEP_WIDTH = 1 + max(map(len, Step))
 
 
 # --- one order ------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ def status_words(order: OrderProgress) -> str:
 
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
     mark, style = _MARKS.get(step.status, _WRONG)
-    line = Text(f"{step.step:<13}")
+    line = Text(f"{step.step:<{_STEP_WIDTH}}")
     line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
     line.append(f"{in_time(taken) if (taken := _step_milliseconds(step, now)) is not None else '':>8}")
     if step.attempts is not None and step.attempts > 1:

@@ -1,7 +1,7 @@
 """The steps of an order, what each does to the outside world, and how each is undone.
 
-This is the one table of it. The saga, the reconciler, the order document, the timeline, the log and the audit
-derive from it what they need; `docs/add-a-step.md` says what else a step consists of.
+This is the one table of it. The saga, the reconciler, the order document, the timeline and the log derive
+from it what they need; `docs/add-a-step.md` says what else a step consists of.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from enum import StrEnum
 
 
 class Step(StrEnum):
-    """One child workflow of an order each, in the order in which they run."""
+    """One child workflow of an order each, in the order in which they run. A name has no hyphen and at most
+    16 characters: workflow IDs and columns are made of it."""
 
     PAYMENT = "payment"
     INVENTORY = "inventory"
@@ -36,7 +37,8 @@ class StepUndo:
     activity: str
     """Its name, as it stands in histories."""
     effects: tuple[Effect, ...]
-    """Whose keys it fences. The state of the first one tells, in the book, how the undo ended."""
+    """Whose keys it fences; more than one only for the pivot. The state of the first one tells, in the book,
+    how the undo ended."""
     done: str
     """For people: what it has done."""
     nothing: str

@@ -27,6 +27,7 @@ from order_system.infra.temporal.executions import describe, first_run, side_by_
 from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState, state_of
 from order_system.orders.in_book import steps_in_book
 from workflows.order import OrderFulfillmentWorkflow
+from workflows.registry import CHILDREN
 
 _OTHERWISE_CALLED = {
     SubmissionStatus.FULFILLED: WorkflowState.COMPLETED,
@@ -158,7 +159,7 @@ class Relatives:
             Child(
                 workflow_id=step.workflow_id,
                 run_id=None,
-                type=f"{step.step.title().replace('_', '')}Workflow",
+                type=CHILDREN[step.step].__name__,
                 state=WorkflowState(step.status),
                 started_at=step.started_at,
                 closed_at=step.closed_at,

@@ -44,7 +44,7 @@ class StepReport(Wire):
     submissions_limit: int = SUBMISSIONS_LOOKED_AT
     """Only so many submissions, the newest, are looked at."""
     steps: tuple[StepStatistics, ...]
-    """Each of the four, also those that did not run."""
+    """Each step, also those that did not run."""
 
 
 async def report_steps(listing: OrderListing, since: datetime) -> StepReport:

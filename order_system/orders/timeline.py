@@ -49,7 +49,7 @@ class Timeline(Wire):
     ended_at: Timestamp | None = None
     """Of the last bar; None while anything goes on."""
     bars: tuple[Bar, ...] = ()
-    """The four steps as they run, then the undos as they run."""
+    """The steps as they run, then the undos as they run."""
 
 
 def timeline_of(order: OrderProgress, journal: Mapping[Effect, JournalEntry]) -> Timeline:

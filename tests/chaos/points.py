@@ -6,14 +6,17 @@ Around a transaction of the book: `before claim charge`, `after record charge`, 
 
 from enum import StrEnum
 
-EFFECTS = ("charge", "reserve", "label", "dispatch", "commit", "notify")
+from order_system.domain import steps
+from order_system.domain.steps import PIVOT, Effect
+
+EFFECTS = tuple(map(str, Effect))
 UNDOS = ("void", "release", "refund")
 GATEWAY_CALLS = (*EFFECTS, *UNDOS)
 
 CLAIMED = ("charge", "reserve", "label", "dispatch", "notify")
 RECORDED = ("charge", "reserve", "label", "notify")
 """A dispatch is recorded by `fulfil`, together with its commit."""
-FENCED = ("label", "reserve", "charge")
+FENCED = tuple(str(undo.effect) for undo in steps.UNDOS.values())
 BOOK_CALLS = (
     *(f"claim {effect}" for effect in CLAIMED),
     *(f"record {effect}" for effect in RECORDED),
@@ -22,15 +25,7 @@ BOOK_CALLS = (
 )
 BATCH_CALLS = ("read page",)
 
-STEP_OF = {
-    "charge": "payment",
-    "reserve": "inventory",
-    "label": "shipping",
-    "dispatch": "shipping",
-    "commit": "shipping",
-    "fulfil": "shipping",
-    "notify": "notification",
-}
+STEP_OF = {**{str(effect): str(step) for effect, step in steps.STEP_OF.items()}, "fulfil": str(PIVOT)}
 """Which child is at work where."""
 
 

@@ -1,10 +1,11 @@
 """The table of steps: what derives from it relies on this."""
 
 from typing import Any
+from unittest.mock import MagicMock
 
 from temporalio import activity
 
-from activities import order_activities
+from activities import order_activities, reversals
 from order_system.domain.steps import GIVEN_BACK, PIVOT, STEP_OF, STEPS, UNDOS, Effect, Step
 from workflows.registry import CHILDREN
 
@@ -36,3 +37,15 @@ def test_the_newest_step_is_undone_first_and_all_others_wait_for_the_pivot() -> 
     assert list(UNDOS) == sorted(UNDOS, key=list(Step).index, reverse=True)
     assert {PIVOT, *GIVEN_BACK} == set(UNDOS)
     assert PIVOT not in GIVEN_BACK
+
+
+def test_the_reconciler_can_give_back_what_turns_up_late() -> None:
+    anything: Any = MagicMock()
+    assert set(reversals(anything, anything)) == {undo.effect for undo in GIVEN_BACK.values()}
+    assert all(len(undo.effects) == 1 for undo in GIVEN_BACK.values())
+
+
+def test_names_fit_into_workflow_ids_and_columns() -> None:
+    for name in (*Step, *Effect):
+        assert "-" not in name
+        assert len(name) <= 16
