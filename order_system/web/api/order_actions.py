@@ -36,19 +36,19 @@ _ANSWERED = {200: examples.answer("The answer was taken.", "answered"), **_PROBL
 async def cancel(order_id: OrderId, services: Given, response: Response) -> Cancelled:
     """Waits some seconds for what comes of it: the order is undone; it is too late, since the parcel is gone;
     or the order was closed already. Safe to repeat."""
-    verdict = await cancel_order(services, order_id)
-    if verdict is CancelAnswer.STILL_UNDOING:
+    answer = await cancel_order(services, order_id)
+    if answer is CancelAnswer.STILL_UNDOING:
         response.status_code = 202
-    return Cancelled(verdict=verdict, order=await read_order(services, order_id))
+    return Cancelled(verdict=answer, order=await read_order(services, order_id))
 
 
 async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
     try:
         async with asyncio.timeout(policy.ANSWER.total_seconds()):
-            verdict, _ = await services.orders.cancel(order_id)
+            answer, _ = await services.orders.cancel(order_id)
     except TimeoutError:
         return CancelAnswer.STILL_UNDOING
-    return verdict
+    return answer
 
 
 @router.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)

@@ -189,14 +189,14 @@ async def test_another_undo_cannot_void_what_a_person_has_said_is_dispatched(par
     order = await an_order_with_a_label(parts)
     stalled = parts.stage.hold("before commit")
     answer = handled(order, Step.SHIPPING, AnsweredAs.DISPATCHED)
-    desk = asyncio.create_task(run_activity(parts.answers.end_undo_by_hand, answer))
+    person = asyncio.create_task(run_activity(parts.answers.end_undo_by_hand, answer))
     await stalled.reached()
     # Whoever comes now finds the parcel gone, and finishes the rest.
     other = await run_activity(parts.shipping.void_shipment, undo_request(order))
     assert other.result is UndoResult.ALREADY_DISPATCHED
     assert await status(parts, order) == SubmissionStatus.FULFILLED
     stalled.let_go()
-    assert (await desk).recorded
+    assert (await person).recorded
     accounts = Accounts(await parts.world.statement(), order)
     assert (accounts.captured - accounts.refunded, accounts.reservations) == (order.total, ["committed"])
     assert (await parts.audit()).clean

@@ -137,13 +137,13 @@ async def test_a_held_order_is_retried_with_a_note_and_goes_on(shop: WebShop, op
     async with shop.open():
         address = await submitted(operator, an_order(hold_on_failure=HOUR))
         held = await shows(operator, address, "Held at shipping: the order waits for a person")
-        desk = await shows(operator, "/attention", "held at shipping")
+        waiting = await shows(operator, "/attention", "held at shipping")
         answer = await operator.post(f"{address}/retry", data={"note": "the carrier is back"})
         page = await shows(operator, address, "order fulfilled")
 
-    assert held.flaws == desk.flaws == page.flaws == []
+    assert held.flaws == waiting.flaws == page.flaws == []
     assert {f"{address}/retry", f"{address}/give-up", f"{address}/cancel"} == set(held.sends)
-    assert {f"{address}/retry", f"{address}/give-up"} == set(desk.sends)
+    assert {f"{address}/retry", f"{address}/give-up"} == set(waiting.sends)
     assert "then the order is undone" in held.text
     assert (answer.status_code, answer.headers["location"]) == (303, f"{address}?said=answered")
     assert "retry step shipping, by ada: the carrier is back" in page.text
@@ -187,7 +187,7 @@ async def test_a_stuck_undo_is_handled_by_hand(
     async with shop.open():
         address = await submitted(operator, an_order())
         page = await shows(operator, address, "The undo of payment is stuck")
-        desk = await shows(operator, "/attention", "undo of payment is stuck")
+        waiting = await shows(operator, "/attention", "undo of payment is stuck")
         bare = await operator.post(f"{address}/resolve", data={"step": "payment", "remedy": "handled"})
         answer = await operator.post(
             f"{address}/resolve",
@@ -195,9 +195,9 @@ async def test_a_stuck_undo_is_handled_by_hand(
         )
         after = await shows(operator, address, "handled by ada: refunded, ticket 123")
 
-    assert page.flaws == desk.flaws == []
+    assert page.flaws == waiting.flaws == []
     assert page.sends.count(f"{address}/resolve") == 2  # retry it now, or: it was handled
-    assert desk.sends.count(f"{address}/resolve") == 2
+    assert waiting.sends.count(f"{address}/resolve") == 2
     assert bare.status_code == 422
     assert "note must say what was done by hand" in seen(bare).text
     assert answer.status_code == 303

@@ -1,4 +1,4 @@
-"""The quick check and the strict reader: for any cells the same verdict and the same order."""
+"""The quick check and the strict reader: for any cells the same answer and the same order."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -29,15 +29,15 @@ NUMBERS = ["", "0", "1", "01", "1.", ".55", ".99", "0.55", "1.5", "1.55", "1.555
 AMOUNTS = ("quantity", "unit_price", "shipping_fee", "tax", "discount", "total")
 
 
-def verdict(block: Block, layout: Layout = LAYOUT) -> Order | RowProblem:
+def told(block: Block, layout: Layout = LAYOUT) -> Order | RowProblem:
     found = checking.checked(block, layout)
     return found.order if isinstance(found, ParsedOrder) else found
 
 
-def strict_verdict(block: Block) -> Order | RowProblem:
+def strictly_told(block: Block) -> Order | RowProblem:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checking, "is_plain", lambda _: False)
-        return verdict(block)
+        return told(block)
 
 
 def block_of(rows: Sequence[Sequence[str]], layout: Layout) -> Block:
@@ -72,7 +72,7 @@ def orders(draw: st.DrawFn) -> list[list[str]]:
 @example(rows=[row(), further_row(sku="LAPTOP-789")])
 def test_any_cells(rows: list[list[str]]) -> None:
     block = block_of(rows, LAYOUT)
-    assert verdict(block) == strict_verdict(block)
+    assert told(block) == strictly_told(block)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_any_cells(rows: list[list[str]]) -> None:
 def test_plain_orders_do_pass(rows: list[list[str]]) -> None:
     block = block_of(rows, LAYOUT)
     assert is_plain(block.rows)
-    assert verdict(block) == strict_verdict(block)
+    assert told(block) == strictly_told(block)
 
 
 def test_without_a_total_the_taxes_are_never_left_out() -> None:
     layout = fitted_layout(SHOPIFY_HEADER, FileFormat.SHOPIFY, ColumnMapping())
-    told = verdict(block_of([shopify_row(Total="", Taxes="x")], layout), layout)
-    assert isinstance(told, RowProblem)
-    assert told.column == "Taxes"
+    problem = told(block_of([shopify_row(Total="", Taxes="x")], layout), layout)
+    assert isinstance(problem, RowProblem)
+    assert problem.column == "Taxes"
