@@ -93,7 +93,7 @@ class KeyInDoubt(Wire):
 
     submission: SubmissionRef
     effect: Effect
-    undo_ended_at: datetime = Field(validation_alias="undo_ended_at", serialization_alias="undo_ended_at")
+    undo_ended_at: datetime = Field(validation_alias="settled_at", serialization_alias="settled_at")
     """When its undo ended without having found anything."""
     has_receipt: bool
     """The attempt did answer, once its undo had begun: so it did happen."""
