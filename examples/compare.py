@@ -41,9 +41,9 @@ Fulfil = Callable[[Order], Awaitable[object]]
 async def compare(
     *,
     orders: Annotated[
-        int, Parameter(validator=Number(gte=1, lte=10_000), help="How many, 1 to 10,000.")
+        int, Parameter(validator=Number(gte=1, lte=10_000), help="How many orders, 1 to 10,000.")
     ] = 200,
-    seed: Annotated[int, Parameter(help="Of the faults. The same one replays the same run.")] = 7,
+    seed: Annotated[int, Parameter(help="Seed of the faults; the same seed replays the same run.")] = 7,
     as_json: Annotated[bool, Parameter(name="--json", help="Print JSON on stdout.")] = False,
 ) -> int:
     """Run a monolith and this design on the same orders with the same faults, and compare."""

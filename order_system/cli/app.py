@@ -49,7 +49,8 @@ async def samples(
         bool | None,
         Parameter(
             negative="--no-keep",
-            help="With --embedded: leave server and Web UI up until Ctrl-C, as on a terminal; or do not.",
+            help="With --embedded: keep server and Web UI up until Ctrl-C, or end at once. "
+            "Default: keep them up on a terminal only.",
         ),
     ] = None,
     scenario: Annotated[
@@ -118,7 +119,7 @@ async def status(
 
 @app.command(help_epilogue=MORE_HELP)
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
-    """Ask for a cancel and wait for the answer: undone, too late, or already closed."""
+    """Ask for a cancel and wait for what comes of it: undone, too late, or already closed, for example."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting(f"waiting for the answer about {order_id}"):
@@ -129,7 +130,7 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
 
 @app.command(help_epilogue=MORE_HELP)
 async def audit(*, as_json: Json = False) -> int:
-    """Hold the order book against the outside world. Needs no Temporal server."""
+    """Compare the order book with the outside world. Needs no Temporal server."""
     async with open_order_system(configured()) as system:
         report = await audit_now(system.book, system.world)
     Screen(as_json=as_json).answer(report.model_dump(mode="json"), audit_view(report))

@@ -19,8 +19,8 @@ Examples
   python starter.py --embedded          server, worker and five sample orders;
                                         on a terminal Temporal's Web UI stays
                                         up until Ctrl-C, elsewhere with --keep
-  python starter.py serve --embedded    pages, API and the Web UI, for orders
-                                        of before: http://127.0.0.1:8080
+  python starter.py serve --embedded    pages, API and the Web UI, with the
+                                        orders so far: http://127.0.0.1:8080
   python starter.py                     five sample orders, to the server and
                                         the worker that are running
   python starter.py --scenario card-declined

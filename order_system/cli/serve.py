@@ -28,13 +28,13 @@ Examples
   curl -H "Content-Type: text/csv" --data-binary @examples/orders.csv \\
       "http://127.0.0.1:8080/api/batches?name=orders&dry_run=true"
 
-Who may
+Access
   A viewer's key reads, an operator's acts as well. Without ORDER_WEB_KEYS
   only a loopback address is served, and everybody on this machine may act.
   The API is described at /api/openapi.json; /healthz and /readyz need no key.
 
 Exit codes
-  0 ended by Ctrl-C; 2 an address or a setting that cannot be; 3 no Temporal
+  0 ended by Ctrl-C; 2 an address or setting is not usable; 3 no Temporal
   server; else as in starter.py --help"""
 
 serve = App(name="serve", help_epilogue=HELP)

@@ -27,19 +27,19 @@ Examples
 
 Several processes
   One Python process keeps one core busy at most. With --processes N, a
-  supervisor starts N of them and starts one again when it dies; one that dies
-  at once, again and again, after growing pauses. SIGTERM or SIGINT has all of
-  them drain; whichever does not end is killed, and the log says so. If the
+  supervisor starts N of them, and starts one again when it dies. If it keeps
+  dying at once, the pauses grow. SIGTERM or SIGINT makes all of them drain;
+  one that does not end is killed, and the log says so. If the
   supervisor itself is killed, none of them is left behind. Each line of the
   log has the number of its process.
 
   SQLite takes one writer at a time, so there all processes wait for each
-  other at every effect. Use PostgreSQL (ORDER_DATABASE_URL) where throughput
-  is why you want several, and always for more than one machine.
+  other at every effect. Use PostgreSQL (ORDER_DATABASE_URL) if you run several
+  for throughput, and always for more than one machine.
 
 Exit codes
   0    drained
-  1    of several processes one did not drain: it had to be killed, or died
+  1    with --processes: a process did not drain (it was killed, or died)
   2    invalid settings or usage, or a database or server that cannot be used
        as it is: one line says which, and the cure
 """
@@ -64,7 +64,8 @@ def run_command(arguments: Sequence[str], serve: Callable[[int], int]) -> int:
         processes: Annotated[
             str,
             Parameter(
-                help=f"How many, 1 to {policy.PROCESSES_LIMIT}; `{_ONE_A_CORE}`: one for each core.",
+                help=f"How many worker processes, 1 to {policy.PROCESSES_LIMIT}; "
+                f"`{_ONE_A_CORE}`: one for each core.",
                 allow_leading_hyphen=True,
             ),
         ] = "1",

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     latency_max: Seconds = Field(0.3, description="the seconds that a simulated call lasts at most, e.g. 0.3")
     strict_stock: bool = Field(
         False,
-        description="true or false (whether the simulated warehouse refuses SKUs that it was not given)",
+        description="true or false (whether the simulated warehouse refuses unknown SKUs)",
     )
     file_roots: Annotated[tuple[str, ...], NoDecode] = Field(
         (".",),

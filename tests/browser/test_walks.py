@@ -132,7 +132,9 @@ async def test_an_order_that_needs_attention_is_resolved(
     await question.get_by_label("Note").press_sequentially(", ticket 123")
     await question.get_by_role("button", name="It was handled").click()
 
-    await expect(page.get_by_text("Your answer is taken. It is kept with the order.")).to_be_visible()
+    await expect(
+        page.get_by_text("Your answer has arrived. This page shows what comes of it.")
+    ).to_be_visible()
     undo = page.locator("#step-payment .undo")
     await expect(undo).to_contain_text("handled by operator@localhost: refunded by hand, ticket 123")
     await expect(page.locator(".heading .badge")).to_have_text("failed")

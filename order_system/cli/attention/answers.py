@@ -48,12 +48,13 @@ Examples
 
 What each says
   --retry       try the undo again now, instead of after its pause
-  --handled     I have done it by hand. It is not tried again, and an attempt
-                that comes late is kept from doing it after all. The audit
-                lists it apart.
-  Of shipping also which: --voided, no parcel has gone and none can go any
-  more: stock and money are given back; --dispatched, the parcel is with the
-  carrier: the order is fulfilled.
+  --handled     I have done it by hand. It is not tried again, and a late
+                attempt cannot do it a second time. The audit lists it
+                separately.
+  For shipping, add one of these:
+  --voided      no parcel has gone, and none can go any more. Stock and money
+                are given back.
+  --dispatched  the parcel is with the carrier. The order is fulfilled.
 
 {_WHO_AND_WHY}"""
 
@@ -133,14 +134,14 @@ async def resolve_undo(
 
 @retry.default
 async def retry_step(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
-    """Run the step that an order is held at once more, and just that step."""
+    """Run the failed step of a held order once more, and only that step."""
     answer = StepRetry(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
 
 
 @give_up.default
 async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
-    """Undo an order that is held now, instead of when its hold has run out."""
+    """Undo a held order now, before its hold runs out."""
     answer = GiveUp(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
 

@@ -34,8 +34,15 @@ What is listed
   stuck on a bug  our code fails, or times out, in the same place again and
                   again (TemporalReportedProblems). No money moves meanwhile.
   no progress     an order has not moved for ten minutes.
-  retried again and again, batch failed, orders need attention
-                  a batch cannot read its file; was ended; has such orders.
+  retried again and again
+                  a batch cannot read its file or its database.
+  batch failed    a batch has ended without finishing. Run its file again.
+  orders need attention
+                  a batch has orders that wait for a person.
+  abandoned       an order is open in the book, and it has no workflow.
+                  `reconcile` settles it.
+  needs attention
+                  the order says so, but no worker can say why.
   no worker       workflows are open, and nobody takes work.
   What has changed within the last second may not show yet.
 

@@ -153,7 +153,8 @@ async def outcome(
     /,
     *,
     output: Annotated[
-        str | None, Parameter(name=("-o", "--output"), help="A CSV file for the fate of every line.")
+        str | None,
+        Parameter(name=("-o", "--output"), help="Write what became of every line to this CSV file."),
     ] = None,
     rejects: Annotated[
         str | None, Parameter(help="A file for the invalid lines with the reason, to be mended and run.")

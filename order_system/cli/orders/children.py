@@ -23,12 +23,11 @@ Examples
   python starter.py children batch-orders --json | jq -r '.[].workflow_id'
 
 What is listed
-  Of an order: the workflows of its four steps, as far as it has come.
-  Of a batch: the orders of its file as they stand now. Among them those that
-  it left alone, since another start runs them or has fulfilled them.
-  Only what goes back to the parent's newest start, through a reset and
-  through continuing as new; --earlier adds what older starts have left.
-  Temporal forgets; the order book does not, and answers then.
+  Of an order: the workflows of its steps, as far as it has come.
+  Of a batch: the orders of its file as they stand now, including those that
+  it skipped because they were running or fulfilled already.
+  Only children since the parent was last started; --earlier adds older ones.
+  When Temporal has forgotten them, the order book answers.
   What has changed within the last second may not show yet.
 
 States
@@ -54,7 +53,9 @@ async def list_children(
     status: Annotated[
         str | None, Parameter(help="Only those in this state, e.g. failed, running, fulfilled.")
     ] = None,
-    earlier: Annotated[bool, Parameter(help="Those of the parent's older starts too, marked.")] = False,
+    earlier: Annotated[
+        bool, Parameter(help="Also list children of the parent's older starts, marked as such.")
+    ] = False,
     embedded: Embedded = False,
     as_json: Json = False,
 ) -> int:

@@ -85,7 +85,7 @@ _ALL = (
     ),
     Scenario(
         "refund-never",
-        "the address is refused and the refund never works: a person is called; the stock is released",
+        "the address is refused and the refund never works: a person must answer; the stock is released",
         Step.SHIPPING,
         needs_attention=True,
         tokens={"payment_method": "pm_refund_never", **_NO_SUCH_ADDRESS},
@@ -111,7 +111,7 @@ _ALL = (
     ),
     Scenario(
         "release-never",
-        "the address is refused and the stock cannot be released: a person is called; the money is back",
+        "the address is refused and the stock cannot be released: a person must answer; the money is back",
         Step.SHIPPING,
         needs_attention=True,
         tokens={"sku": "RELEASE-NEVER", **_NO_SUCH_ADDRESS},
@@ -141,7 +141,7 @@ _ALL = (
     ),
     Scenario(
         "void-never",
-        "the parcel is not taken and the label cannot be voided: a person is called; stock and money wait",
+        "the parcel is not taken and the label cannot be voided: a person must answer; stock and money wait",
         Step.SHIPPING,
         needs_attention=True,
         tokens={"postal_code": "00004"},

@@ -9,12 +9,12 @@ from order_system.web.problems import Problem
 _TITLES = {
     403: "You may not do that",
     404: "There is nothing here",
-    409: "That does not fit how things stand",
+    409: "That is not possible right now",
     413: "That is too large",
     422: "Something is wrong with that",
     500: "Something went wrong here",
-    502: "The Temporal server refuses",
-    503: "Something does not answer just now",
+    502: "The Temporal server refused the request",
+    503: "A service is not answering right now",
 }
 
 

@@ -28,10 +28,10 @@ SAID = {
     "cancel-too-late": "The cancel came too late. The parcel is with the carrier, so the order is fulfilled.",
     "cancel-first-failed": "The order had failed before it could be cancelled. It is undone all the same.",
     "cancel-closed": "The order was closed already. There was nothing to cancel.",
-    "answered": "Your answer is taken. It is kept with the order.",
+    "answered": "Your answer has arrived. This page shows what comes of it.",
     "batch-started": "The batch is started.",
     "batch-running": "This batch is running already, with the same file. It is not started again.",
-    "batch-told": "The batch is told. This page shows in a moment what comes of it.",
+    "batch-told": "The batch has your request. This page will show the result in a moment.",
 }
 """What a page says first after something was done. An address carries only the key, so that no link from
 elsewhere puts words of its own on our pages."""
