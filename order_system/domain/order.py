@@ -7,6 +7,7 @@ does not know is ignored. Input from people is checked by `intake/`, which is st
 import hashlib
 import json
 from datetime import timedelta
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -72,9 +73,17 @@ class Order(Wire):
     def fingerprint(self) -> str:
         """SHA-256 of the content: what is ordered, and not how its failure is met. Defaults are left out,
         so that a field added later with a default does not make an old order look changed."""
-        content = self.model_dump(mode="json", exclude_defaults=True, exclude={"hold_on_failure"})
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return fingerprint_of(
+            self.model_dump(mode="json", exclude_defaults=True, exclude={"hold_on_failure"})
+        )
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def fingerprint_of(content: dict[str, Any]) -> str:
+    """Of an order's content as JSON values, without defaults. For whoever has it without an Order."""
+    return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
 class SubmissionRef(Wire):

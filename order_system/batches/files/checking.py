@@ -11,7 +11,7 @@ from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELD
 from order_system.batches.files.findings import Mistake, ParsedOrder, RowProblem, told
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.quick_check import cents, is_plain
-from order_system.domain.order import Order
+from order_system.domain.order import Order, fingerprint_of
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell
 from order_system.intake.fields import MAX_QUANTITY
@@ -21,10 +21,11 @@ from order_system.intake.reader import Problem, examine_value, presentable_id
 def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
     """The order that the rows make up, or all that is wrong with them."""
     if not block.mistakes and not layout.is_shopify and is_plain(block.rows):
-        return _parsed(block, partial(_plain_order, block.rows))
+        read = partial(_plain_content, block.rows)
+        return _parsed(block, lambda: Order.model_validate(read()), lambda: fingerprint_of(read()))
     order, mistakes = _read_thoroughly(block, layout)
     if order is not None:
-        return _parsed(block, lambda: order)
+        return _parsed(block, lambda: order, order.fingerprint)
     mistakes.sort(key=lambda mistake: mistake.line)
     return RowProblem(
         first_line=block.first_line,
@@ -36,19 +37,20 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
     )
 
 
-def _parsed(block: Block, read: Callable[[], Order]) -> ParsedOrder:
-    return ParsedOrder(block.order_id, block.first_line, block.last_line, block.count, read)
+def _parsed(block: Block, read: Callable[[], Order], fingerprint: Callable[[], str]) -> ParsedOrder:
+    return ParsedOrder(block.order_id, block.first_line, block.last_line, block.count, read, fingerprint)
 
 
-def _plain_order(rows: Sequence[NumberedRow]) -> Order:
-    """What the strict reader would make of them: nothing changes but amounts, which become minor units."""
-    document = _document(rows)
-    for part in (document, *document["lines"]):
-        part.update({name: cents(part[name]) for name in _AMOUNTS & part.keys()})
-    return Order.model_validate(document)
-
-
-_AMOUNTS = {"unit_price", "shipping_fee", "tax", "discount"}
+def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:
+    """What the strict reader would make of them: amounts become minor units, and what is 0 anyway goes."""
+    content = _document(rows)
+    content.pop("total", None)
+    for line in content["lines"]:
+        line["unit_price"] = cents(line["unit_price"])
+    for name in ("shipping_fee", "tax", "discount"):
+        if amount := cents(content.pop(name, "")):
+            content[name] = amount
+    return content
 
 
 def _read_thoroughly(block: Block, layout: Layout) -> tuple[Order | None, list[Mistake]]:
@@ -117,11 +119,19 @@ def _document(rows: Sequence[NumberedRow]) -> dict[str, Any]:
         ],
     }
     first = rows[0][1]
-    for field in ORDER_FIELDS:
+    for field, outer, name in _PLACES:
         if text := first[field]:
-            *outer, name = map(str, COLUMNS[field][0])
-            (document[outer[0]] if outer else document)[name] = text
+            (document[outer] if outer else document)[name] = text
     return document
+
+
+def _place_of(field: str) -> tuple[str, str, str]:
+    *outer, name = map(str, COLUMNS[field][0])
+    return field, "".join(outer), name
+
+
+_PLACES = [_place_of(field) for field in ORDER_FIELDS]
+"""Of each order field: the object in the document that it stands in (blank: the document), and its name."""
 
 
 def _value(field: str, text: str) -> str | int:

@@ -22,6 +22,7 @@ class ParsedOrder:
     rows: int
     _read: Callable[[], Order] = field(repr=False)
     """Called if the order is asked for: a plan of a million orders needs little more than their IDs."""
+    _fingerprint: Callable[[], str] = field(repr=False)
     _order: Order | None = field(default=None, repr=False)
 
     @property
@@ -31,7 +32,7 @@ class ParsedOrder:
 
     @property
     def fingerprint(self) -> str:
-        return self.order.fingerprint()
+        return self._fingerprint()
 
 
 class Mistake(NamedTuple):

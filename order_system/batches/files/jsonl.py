@@ -34,7 +34,7 @@ def checked_line(row: Row) -> ParsedOrder | RowProblem:
         cast("dict[str, object]", value).pop(REJECT_REASON, None)
     order, problems = examine(document)
     if order is not None:
-        return ParsedOrder(order.order_id, row.line, row.line, 1, lambda: order)
+        return ParsedOrder(order.order_id, row.line, row.line, 1, lambda: order, order.fingerprint)
     mistakes = [Mistake(row.line, spell(problem.place) or None, problem.message) for problem in problems]
     return _problem(row, presentable_id(cast("object", value)), mistakes)
 

@@ -3,10 +3,12 @@ passes here would pass there, as the same order; whatever looks unusual in any w
 reader, and so is every message. The tests hold the two against each other."""
 
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from operator import itemgetter
+from typing import cast
 
-from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
+from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
 from order_system.intake.bill import MAX_LINES
@@ -35,8 +37,14 @@ _PATTERNS = {
     "total": f"(?:{_AMOUNT})?",
     "hold_on_failure": "",
 }
-_ROW = re.compile("\n".join(_PATTERNS[field] for field in COLUMNS), re.ASCII)
+_LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
+_ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)
+_LINES = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.ASCII)
 _MAY_HOLD_CARD_NUMBER = re.compile(rf"(?<![0-9])[0-9](?:[^0-9{_LETTERS}\n]*+[0-9]){{12}}")
+
+_TextsOf = Callable[[Fields], tuple[str, ...]]
+_of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
+_of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 
 
 def is_plain(rows: Sequence[NumberedRow]) -> bool:
@@ -47,16 +55,23 @@ def is_plain(rows: Sequence[NumberedRow]) -> bool:
             return False
         if not all(_repeats_or_is_blank(fields, first) for _, fields in rows[1:]):
             return False
-    for _, fields in rows:
-        text = "\n".join([(fields if field in LINE_FIELDS else first)[field] for field in COLUMNS])
-        if _ROW.fullmatch(text) is None or _MAY_HOLD_CARD_NUMBER.search(text):
-            return False
+    order = "\n".join(_of_order(first))
+    lines = "\n".join(["\n".join(_of_line(fields)) for _, fields in rows])
+    if lines.count("\n") != len(rows) * len(LINE_FIELDS) - 1:  # a cell of several lines
+        return False
+    if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
+        return False
+    if _MAY_HOLD_CARD_NUMBER.search(f"{order}\n{lines}"):
+        return False
     return first["currency"] in _with_two_decimals() and first["country"] in countries() and _adds_up(rows)
 
 
 def _repeats_or_is_blank(fields: Fields, first: Fields) -> bool:
+    texts, others = _of_order(fields), _of_order(first)
+    if texts == others:
+        return True
     same_order = fields["order_id"] == first["order_id"]
-    return same_order and all(fields[field] in ("", first[field]) for field in ORDER_FIELDS)
+    return same_order and all(text in ("", other) for text, other in zip(texts, others, strict=True))
 
 
 def _adds_up(rows: Sequence[NumberedRow]) -> bool:
@@ -66,6 +81,7 @@ def _adds_up(rows: Sequence[NumberedRow]) -> bool:
     return 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
 
 
+@lru_cache(maxsize=10_000)  # a shop has few prices
 def cents(amount: str) -> int:
     """Of a plain row's amount; a blank is 0."""
     return int(amount.replace(".", "") or 0)
