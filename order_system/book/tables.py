@@ -18,6 +18,25 @@ from order_system.infra.database import UtcDateTime
 
 metadata = MetaData()
 
+# One row: which book this is, and the oldest revision whose programs may work with its tables.
+identity = Table(
+    "book_identity",
+    metadata,
+    Column("book", String(36), primary_key=True),
+    Column("readable_from", String(16), nullable=False),
+)
+
+# Orders whose workflow was started and has opened no submission yet. Only lists read it.
+accepted = Table(
+    "book_accepted",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("submission", String(64), primary_key=True),
+    Column("namespace_id", String(64)),
+    Column("accepted_at", UtcDateTime, nullable=False),
+    Index("book_accepted_by_time", "accepted_at", "order_id"),
+)
+
 submissions = Table(
     "book_submissions",
     metadata,
@@ -33,6 +52,17 @@ submissions = Table(
     Column("currency", String(3)),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
+    # Which server it runs on. NULL: written before that was noted; then the namespace's name tells.
+    Column("namespace_id", String(64)),
+    # `owed` from its closing until the customer was told or cannot be; NULL if there is nothing to tell.
+    Column("notice", String(16)),
+    Index(
+        "book_notice_owed",
+        "order_id",
+        "submission",
+        sqlite_where=text("notice = 'owed'"),
+        postgresql_where=text("notice = 'owed'"),
+    ),
     # The guard behind the book's rules: one submission of an order is open or fulfilled, at most. Two looks
     # in one transaction may not see what is committed between them; this does.
     Index(
@@ -65,6 +95,9 @@ effects = Table(
     Column("settled_at", UtcDateTime, key="undo_ended_at"),
     Column("handled_by", String(100)),
     Column("handled_note", Text),
+    # The run of the child workflow that claimed last, and its claims: what is counted against the patience.
+    Column("claimed_by", String(64)),
+    Column("claims_in_run", Integer, nullable=False, default=0, server_default=text("0")),
     ForeignKeyConstraint(
         ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
     ),
