@@ -1,6 +1,6 @@
 """What touches the outside world: thin classes that are handed ports, one for each step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from activities.answers import AnswerActivities
@@ -11,22 +11,30 @@ from activities.notification import NotificationActivities
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
+from order_system.domain import policy
 from order_system.domain.batch import BatchBook, OrderContents
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
 from order_system.domain.order_file import RowSource
 from order_system.domain.reconciliation import OrderRuns, ReconciliationBook
-from order_system.domain.steps import Effect
+from order_system.domain.steps import Effect, Step
 
 
 def order_activities(
-    book: OrderBook, payments: PaymentGateway, warehouse: Warehouse, carrier: Carrier, mailer: Mailer
+    book: OrderBook,
+    payments: PaymentGateway,
+    warehouse: Warehouse,
+    carrier: Carrier,
+    mailer: Mailer,
+    *,
+    patience: Mapping[Step, int] = policy.PATIENCE,
 ) -> Sequence[Callable[..., Any]]:
-    """Every activity of an order, over your gateways: what a Worker is handed."""
-    payment = PaymentActivities(book, payments)
-    inventory = InventoryActivities(book, warehouse)
-    shipping = ShippingActivities(book, carrier, warehouse)
-    notification = NotificationActivities(book, mailer)
+    """Every activity of an order, over your gateways: what a Worker is handed. `patience`: of each step, how
+    many attempts may reach its gateway before the step has failed."""
+    payment = PaymentActivities(book, payments, patience=patience[Step.PAYMENT])
+    inventory = InventoryActivities(book, warehouse, patience=patience[Step.INVENTORY])
+    shipping = ShippingActivities(book, carrier, warehouse, patience=patience[Step.SHIPPING])
+    notification = NotificationActivities(book, mailer, patience=patience[Step.NOTIFICATION])
     answers = AnswerActivities(book, warehouse)
     return [
         payment.charge,

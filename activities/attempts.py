@@ -2,7 +2,8 @@
 side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
@@ -11,51 +12,98 @@ from temporalio.exceptions import ApplicationError
 
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
-from order_system.domain.errors import BusinessError, NotReached, StillInDoubt
+from order_system.domain.errors import (
+    OUR_OWN_TROUBLE,
+    AnswerLost,
+    BookTooLate,
+    BusinessError,
+    DiesInEachCall,
+    NotReached,
+    StillInDoubt,
+)
 from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.money import format_amount
 from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
 from order_system.domain.steps import STEP_OF, UNDOS, Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
+Answer = TypeVar("Answer")
 Reverse = Callable[[str], Awaitable[Wire | None]]
 """Gives back at the gateway what was done under a key. None if it knows of nothing there (yet)."""
+
+GAVE_UP = "GaveUp"
+"""Type of the ApplicationError that ends the attempts at an effect; its cause: what the last failed of."""
 
 
 def this_attempt() -> Attempt:
     info = activity.info()
     limit = info.start_to_close_timeout or policy.EFFECT_ATTEMPT
-    return Attempt(started_at=info.started_time, deadline=info.started_time + limit, namespace=info.namespace)
+    return Attempt(
+        started_at=info.started_time,
+        deadline=info.started_time + limit,
+        namespace=info.namespace,
+        run=info.workflow_run_id or "",
+    )
 
 
 def time_left(attempt: Attempt) -> float:
     """Seconds that a call to the outside world may take: it ends with its attempt, however late the book
-    let it begin. After that nobody waits for it, and somebody may have answered instead. Raises NotReached.
+    let it begin. After that nobody waits for it, and somebody may have answered instead. Raises BookTooLate.
     """
     left = attempt.deadline - attempt.now()
     if left <= timedelta(0):
-        raise NotReached("the book answered too late to begin")
+        raise BookTooLate("the book answered too late to begin")
     return min(left, policy.GATEWAY_CALL).total_seconds()
+
+
+@contextmanager
+def patiently(patience: int) -> Generator[Attempt]:
+    """One attempt at an effect, and whether it was the last one. The server would retry it for ever.
+
+    What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
+    failed there, and the step has failed. Trouble of our own book never counts, however long it lasts; any
+    other exception, a bug say, counts by the activity's attempt.
+    """
+    attempt = this_attempt()
+    try:
+        yield attempt
+    except (BusinessError, *OUR_OWN_TROUBLE):
+        raise
+    except Exception as failure:
+        used = attempt.reached or activity.info().attempt
+        if used < patience:
+            raise
+        words = f"gave up after {used} attempts"
+        raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
 
 
 async def call_gateway(
     book: OrderBook,
     ref: SubmissionRef,
-    effect: Effect,
+    claimed: JournalEntry,
     call: Callable[[str], Awaitable[Receipt]],
+    *,
     attempt: Attempt,
+    patience: int,
 ) -> Receipt:
     """Call the gateway under a key that is claimed. A definite no is told to the book, so that a later
     undo need not wait for this attempt; after anything else the attempt counts as unanswered.
 
     The call ends with its attempt, however late the claim was granted: an undo believes "nothing found" as
-    soon as the attempt's deadline has passed.
+    soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so there is
+    no call any more after twice the patience.
     """
     try:
+        attempt.reached = claimed.claims_in_run
+        if attempt.reached > 2 * patience:
+            raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * patience} times")
         async with asyncio.timeout(time_left(attempt)):
-            return await call(ref.key(effect))
-    except (BusinessError, NotReached):
-        await book.answered_no(ref, effect)
+            return await call(ref.key(claimed.effect))
+    except (BusinessError, NotReached, DiesInEachCall):
+        await book.answered_no(ref, claimed.effect)
+        raise
+    except BookTooLate:
+        await book.answered_no(ref, claimed.effect, reached=False)
         raise
 
 
@@ -65,11 +113,16 @@ async def carry_out(
     effect: Effect,
     receipt_type: type[Receipt],
     call: Callable[[str], Awaitable[Receipt]],
+    *,
+    patience: int,
 ) -> Receipt:
-    """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced."""
-    attempt = this_attempt()
-    claimed = await book.claim(ref, effect, attempt)
-    return await call_and_record(book, ref, claimed, receipt_type, call, attempt=attempt)
+    """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced, and
+    the ApplicationError GAVE_UP once the patience is used."""
+    with patiently(patience) as attempt:
+        claimed = await book.claim(ref, effect, attempt)
+        return await call_and_record(
+            book, ref, claimed, receipt_type, call, attempt=attempt, patience=patience
+        )
 
 
 async def call_and_record(
@@ -80,13 +133,24 @@ async def call_and_record(
     call: Callable[[str], Awaitable[Receipt]],
     *,
     attempt: Attempt,
+    patience: int,
 ) -> Receipt:
     """If an earlier attempt has recorded a receipt, that is returned, and nothing is called."""
     if claimed.state is EffectState.DONE:
         return receipt_type.model_validate(claimed.receipt)
-    receipt = await call_gateway(book, ref, claimed.effect, call, attempt)
+    receipt = await call_gateway(book, ref, claimed, call, attempt=attempt, patience=patience)
     await book.record(ref, claimed.effect, receipt, attempt.now())
     return receipt
+
+
+async def retried_always(call: Awaitable[Answer], attempt: Attempt) -> Answer:
+    """A call to a gateway for an undo. Money and stock are owed until they are given back, so here no gateway
+    can say that it is not to be asked again."""
+    try:
+        async with asyncio.timeout(time_left(attempt)):
+            return await call
+    except ApplicationError as final:
+        raise AnswerLost(f"{final.type or 'ApplicationError'}: {final.message}") from final
 
 
 async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
@@ -103,8 +167,7 @@ async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: R
         return undo_answer(effect, entry.state)
     state, receipt = entry.state, None
     if state in (EffectState.DONE, EffectState.IN_DOUBT):
-        async with asyncio.timeout(time_left(attempt)):
-            receipt = await reverse(ref.key(effect))
+        receipt = await retried_always(reverse(ref.key(effect)), attempt)
         state = EffectState.UNDONE if receipt is not None else nothing_found(entry, attempt)
     await book.end_undo(ref, {effect: state}, cause=request.cause, at=attempt.now())
     return undo_answer(effect, state, receipt)

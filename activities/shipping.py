@@ -1,12 +1,19 @@
 """Buying a label and handing the parcel over: the pivot, after which an order can only be fulfilled."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import call_gateway, carry_out, this_attempt, time_left, undo_answer
+from activities.attempts import (
+    call_gateway,
+    carry_out,
+    patiently,
+    retried_always,
+    this_attempt,
+    undo_answer,
+)
+from order_system.domain import policy
 from order_system.domain.book import (
     Attempt,
     EffectState,
@@ -22,7 +29,15 @@ from order_system.domain.steps import PIVOT, UNDOS, Effect
 
 
 class ShippingActivities:
-    def __init__(self, book: OrderBook, carrier: Carrier, warehouse: Warehouse) -> None:
+    def __init__(
+        self,
+        book: OrderBook,
+        carrier: Carrier,
+        warehouse: Warehouse,
+        *,
+        patience: int = policy.PATIENCE[PIVOT],
+    ) -> None:
+        self._patience = patience
         self._book = book
         self._carrier = carrier
         self._warehouse = warehouse
@@ -31,7 +46,9 @@ class ShippingActivities:
     async def buy_label(self, request: ShippingRequest) -> Label:
         """Buy a label. Idempotent by the submission's key. Raises ShippingRefused or Fenced."""
         call = partial(self._carrier.buy_label, address=request.address, lines=request.lines)
-        return await carry_out(self._book, request.submission, Effect.LABEL, Label, call)
+        return await carry_out(
+            self._book, request.submission, Effect.LABEL, Label, call, patience=self._patience
+        )
 
     @activity.defn
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
@@ -40,15 +57,17 @@ class ShippingActivities:
         Raises ShippingRefused or Fenced. Killed between hand-over and closing, a retry or shipping's undo
         finds the parcel gone and finishes the rest.
         """
-        ref, attempt = request.submission, this_attempt()
-        claimed = await self._book.claim(ref, Effect.DISPATCH, attempt)
-        if claimed.state is EffectState.DONE:
-            return DispatchReceipt.model_validate(claimed.receipt)
-
+        ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
-        parcel = await call_gateway(self._book, ref, Effect.DISPATCH, call, attempt)
-        commit = await self._commit_stock(ref, attempt)
-        await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
+        with patiently(self._patience) as attempt:
+            claimed = await self._book.claim(ref, Effect.DISPATCH, attempt)
+            if claimed.state is EffectState.DONE:
+                return DispatchReceipt.model_validate(claimed.receipt)
+            parcel = await call_gateway(
+                self._book, ref, claimed, call, attempt=attempt, patience=self._patience
+            )
+            commit = await self._commit_stock(ref, attempt)
+            await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
     @activity.defn
@@ -75,8 +94,7 @@ class ShippingActivities:
 
         states = dict.fromkeys(UNDOS[PIVOT].effects, EffectState.NEVER_HAPPENED)
         if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
-            async with asyncio.timeout(time_left(attempt)):
-                answer = await self._carrier.void(ref.key(Effect.LABEL))
+            answer = await retried_always(self._carrier.void(ref.key(Effect.LABEL)), attempt)
             if not isinstance(answer, Voided):
                 return await self._finish_dispatch(ref, answer, attempt)
             # The carrier's void binds whatever comes later, so nothing here stays in doubt.
@@ -99,8 +117,7 @@ class ShippingActivities:
         return already_dispatched(await self._book.journal(ref))
 
     async def _commit_stock(self, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
-        async with asyncio.timeout(time_left(attempt)):
-            return await self._warehouse.commit(ref.key(Effect.RESERVE))
+        return await retried_always(self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
 
 
 def already_dispatched(journal: Mapping[Effect, JournalEntry]) -> UndoAnswer:

@@ -23,6 +23,7 @@ from order_system.book.batches import SqlBatchBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.domain import policy as domain_policy
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.gateways.simulated.faults import load_faults
 from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
@@ -59,9 +60,10 @@ class OrderSystem:
         payments, warehouse = self.world.payments, self.world.warehouse
         carrier, mailer = self.world.carrier, self.world.mailer
 
+        patience = self.settings.patience or domain_policy.DEMO_PATIENCE
         pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         return [
-            *order_activities(self.book, payments, warehouse, carrier, mailer),
+            *order_activities(self.book, payments, warehouse, carrier, mailer, patience=patience),
             *reconciliation_activities(
                 self.book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier
             ),

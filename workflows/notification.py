@@ -6,7 +6,6 @@ from workflows.step import StepRecord, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.notification import NotificationActivities
-    from order_system.domain import policy
     from order_system.domain.messages import NotificationRequest
     from order_system.domain.order import NoticeReceipt
     from order_system.domain.progress import StepStatus
@@ -24,10 +23,7 @@ class NotificationWorkflow:
     async def run(self, request: NotificationRequest) -> NoticeReceipt:
         with self._record:
             notice = await run_effect(
-                NotificationActivities.notify,
-                request,
-                summary=f"send the {request.kind}",
-                retry_policy=policy.NOTIFY_RETRY,
+                NotificationActivities.notify, request, summary=f"send the {request.kind}"
             )
             self._record.answered(notice)
             return notice

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 from workflows.failures import in_words, state_after
@@ -27,15 +26,14 @@ async def run_effect(
     request: Request,
     *,
     summary: str,
-    retry_policy: RetryPolicy = policy.EFFECT_RETRY,
 ) -> Answer:
-    """One effect on the outside world, retried by itself. A cancel waits for the attempt that runs:
-    otherwise the undo could overtake a charge that is still on its way."""
+    """One effect on the outside world, retried until it succeeds or its activity gives up. A cancel waits for
+    the attempt that runs: otherwise the undo could overtake a charge that is still on its way."""
     return await workflow.execute_activity_method(
         activity,
         request,
         start_to_close_timeout=policy.EFFECT_ATTEMPT,
-        retry_policy=retry_policy,
+        retry_policy=policy.EFFECT_RETRY,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
     )

@@ -63,6 +63,8 @@ def write_claim(
         "attempts": before.attempts + 1,
         "unanswered": before.unanswered + 1,
         "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
+        "claimed_by": attempt.run,
+        "claims_in_run": 1 + (before.claims_in_run if before.claimed_by == attempt.run else 0),
         "claimed_at": before.claimed_at or attempt.started_at,
     }
     write_entry(tx, ref, entry, effect, **values)

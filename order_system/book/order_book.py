@@ -107,7 +107,9 @@ class SqlOrderBook(AnswerBook):
         return record_entry(tx, ref, effect, receipt, at)
 
     @writes
-    def answered_no(self, tx: Connection, ref: SubmissionRef, effect: Effect) -> None:
+    def answered_no(
+        self, tx: Connection, ref: SubmissionRef, effect: Effect, *, reached: bool = True
+    ) -> None:
         reading.lock(tx, ref)
         change_entry(
             tx,
@@ -115,6 +117,7 @@ class SqlOrderBook(AnswerBook):
             effect,
             effects.c.unanswered > 0,
             unanswered=effects.c.unanswered - 1,
+            claims_in_run=effects.c.claims_in_run - (0 if reached else 1),
             unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
         )
 

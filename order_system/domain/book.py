@@ -47,7 +47,7 @@ class SubmissionStatus(StrEnum):
     TERMINATED = "terminated"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
     """One attempt of an activity, on the Temporal server's clock: workers need not agree on theirs."""
 
@@ -55,6 +55,10 @@ class Attempt:
     deadline: datetime
     """When the server gives the attempt up; until then its effect may still land."""
     namespace: str
+    run: str = ""
+    """Of the workflow that the activity belongs to: a step that runs again has patience anew."""
+    reached: int = 0
+    """Attempts of this run that reached the gateway, with this one; 0 as long as this one has not."""
     _began: float = field(default_factory=time.monotonic)
 
     def now(self) -> datetime:
@@ -79,6 +83,9 @@ class JournalEntry:
     unanswered: int = 0
     """Attempts that neither returned nor failed with a definite answer."""
     unanswered_until: datetime | None = None
+    claimed_by: str | None = None
+    claims_in_run: int = 0
+    """The workflow run that claimed last, and how often it has."""
     receipt: dict[str, Any] | None = None
     claimed_at: datetime | None = None
     done_at: datetime | None = None
@@ -158,8 +165,9 @@ class OrderBook(Protocol):
         kept all the same, so that what landed behind the fence is known."""
         ...
 
-    async def answered_no(self, ref: SubmissionRef, effect: Effect) -> None:
-        """One attempt was definitely not carried out, and may no longer land."""
+    async def answered_no(self, ref: SubmissionRef, effect: Effect, *, reached: bool = True) -> None:
+        """One attempt was definitely not carried out, and may no longer land. If it has not `reached` the
+        gateway, it is not held against the patience either."""
         ...
 
     async def fulfil(

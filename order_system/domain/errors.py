@@ -58,6 +58,14 @@ class AnswerLost(TransientError):
     """The request was sent and no answer came: it may or may not have been carried out."""
 
 
+class DiesInEachCall(TransientError):
+    """No attempt at this effect has come to an end so far: its worker died, or was too slow, each time."""
+
+
+class BookTooLate(TransientError):
+    """The order book let an attempt begin when its time was up: the gateway was not called."""
+
+
 class StillInDoubt(TransientError):
     """An undo found nothing, but an unanswered attempt may still land: ask again later."""
 
@@ -124,6 +132,10 @@ class DatabaseUnready(OrderSystemError):
 
 class DatabaseUnreachable(DatabaseUnready):
     """The database is not there, does not answer, or has no room for us now: that may pass."""
+
+
+OUR_OWN_TROUBLE = (DatabaseUnready, BookTooLate)
+"""Never held against a gateway: an order waits as long as it lasts."""
 
 
 class WorkerRefused(OrderSystemError):

@@ -4,11 +4,13 @@ Budgets count attempts, never elapsed time: schedule-to-close and schedule-to-st
 while no worker does, so a long deployment would refund every order under way.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
 from order_system.domain.errors import NEVER_RETRIED
+from order_system.domain.steps import Step
 
 # --- activities -----------------------------------------------------------------------------------
 
@@ -21,20 +23,21 @@ GATEWAY_CALL = timedelta(seconds=8)
 EFFECT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,
-    maximum_interval=timedelta(seconds=10),
-    maximum_attempts=6,
+    maximum_interval=timedelta(seconds=30),
     non_retryable_error_types=NEVER_RETRIED,
 )
-"""About 16 seconds of waiting between six attempts; then the step has failed and is undone."""
+"""Without limit, as far as the server knows: it would count attempts that a full disk of ours failed, too.
+The activity itself gives up, once attempts that reached the gateway have used the patience."""
 
-NOTIFY_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2,
-    maximum_interval=timedelta(seconds=10),
-    maximum_attempts=5,
-    non_retryable_error_types=NEVER_RETRIED,
-)
-"""Best effort: afterwards the order says that its notice failed."""
+PATIENCE: Mapping[Step, int] = dict.fromkeys(Step, 40)
+"""Attempts that reach a step's gateway before the step has failed. A gateway that refuses connections is
+tried for 17 minutes: pauses of 0.5, 1, 2, 4, 8, 16 seconds, and 33 of 30 seconds."""
+
+DEMO_PATIENCE: Mapping[Step, int] = dict.fromkeys(Step, 6)
+"""For the simulated gateways, whose stories are to be told in half a minute: 15.5 seconds of pauses."""
+
+PATIENCE_LIMIT = 10_000
+"""Of a setting: three days and a half of pauses."""
 
 UNDO_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -53,8 +56,8 @@ HOLD_LIMIT = timedelta(days=30)
 """The longest `hold_on_failure` that an order may ask for: its money and stock are kept meanwhile."""
 
 ORDER_TAKES_AT_MOST = timedelta(minutes=10)
-"""Longer than any order takes with all the attempts of all its steps used, unless it waits for a person.
-Where nothing has moved for as long, something is wrong, and `attention` lists it."""
+"""Longer than any order takes whose gateways answer, unless it waits for a person. Where nothing has moved
+for as long, something is wrong, a gateway that is away for one, and `attention` lists it."""
 
 RETRIED_AGAIN_AND_AGAIN = 3
 """From this attempt on an activity that is retried without limit is worth a person's look."""

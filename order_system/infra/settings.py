@@ -9,8 +9,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.ids import TASK_QUEUE
+from order_system.domain.steps import Step
 from order_system.infra.web_keys import WebKey, parse_keys
 
 PREFIX = "ORDER_"
@@ -38,6 +40,11 @@ class Settings(BaseSettings):
     )
     faults: str = Field("default", description="`none`, `default`, or the path of a file with fault rates")
     fault_seed: int = Field(3, description="a whole number (the same one replays the same faults)")
+    patience: Annotated[dict[Step, int] | None, NoDecode] = Field(
+        None,
+        description="how many attempts may reach a gateway before its step has failed, for all steps or for "
+        "each, e.g. 40 or payment=40,shipping=6; by default 6, since the gateways are simulated",
+    )
     latency_min: Seconds = Field(
         0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"
     )
@@ -109,6 +116,22 @@ class Settings(BaseSettings):
         if not roots:
             raise ValueError("names no folder")
         return roots
+
+    @field_validator("patience", mode="before")
+    @classmethod
+    def _patience_of_each(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        named = value if "=" in value else ",".join(f"{step}={value}" for step in Step)
+        parts = [part.partition("=") for part in named.split(",")]
+        for step, _, attempts in parts:
+            if step.strip() not in set(Step):
+                raise ValueError(f"there is no step {step.strip()!r}; the steps are {', '.join(Step)}")
+            if not (attempts.strip().isascii() and attempts.strip().isdecimal()):
+                raise ValueError(f"{attempts.strip()!r} is no number of attempts")
+            if not 1 <= int(attempts) <= policy.PATIENCE_LIMIT:
+                raise ValueError(f"{attempts.strip()} is not between 1 and {policy.PATIENCE_LIMIT:,}")
+        return {**policy.DEMO_PATIENCE, **{Step(step.strip()): int(attempts) for step, _, attempts in parts}}
 
     @field_validator("web_keys", mode="before")
     @classmethod

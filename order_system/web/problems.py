@@ -10,8 +10,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -108,13 +106,11 @@ _STATUS: dict[type[Exception], int] = {
     errors.InvalidUsage: 422,
     errors.ServerUnreachable: 503,
     errors.NoWorkerAnswers: 503,
-    errors.DatabaseUnready: 503,
     errors.UploadFailed: 503,
     FileUnreachable: 503,
     errors.OrderSystemError: 502,
 }
 """The nearest of its classes counts."""
-_BOOK_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 
@@ -129,8 +125,8 @@ def answer_to(error: Exception) -> Response:
         error = Invalid([Mistake(field="", message="the body is not JSON in UTF-8")])
     if isinstance(error, Invalid):
         return problem_response(422, str(error), error.mistakes)
-    if isinstance(error, _BOOK_AWAY):
-        log.warning("the order book cannot be read", reason=type(error).__name__)
+    if isinstance(error, errors.DatabaseUnready):
+        log.warning("the order book cannot be read", reason=str(error))
         return problem_response(503, "the order book does not answer", headers=_AGAIN)
     for kind in type(error).__mro__:
         if status := _STATUS.get(kind):
@@ -148,7 +144,7 @@ def answer_with_problems(app: FastAPI) -> None:
     async def answer(_request: Request, error: Exception) -> Response:
         return answer_to(error)
 
-    for kind in (RequestValidationError, HTTPException, errors.OrderSystemError, *_BOOK_AWAY):
+    for kind in (RequestValidationError, HTTPException, errors.OrderSystemError):
         app.add_exception_handler(kind, answer)
 
 

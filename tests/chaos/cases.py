@@ -6,6 +6,7 @@ from enum import StrEnum
 from itertools import chain
 
 from order_system.domain import policy
+from order_system.domain.steps import STEP_OF, Effect
 from tests.chaos.points import BOOK_CALLS, EFFECTS, GATEWAY_CALLS, UNDOS, after, before
 
 
@@ -42,8 +43,7 @@ UNTIL_ATTENTION = 6
 
 def attempts_at(call: str) -> int:
     """How many attempts an effect has before its step has failed for good."""
-    retry = policy.NOTIFY_RETRY if call == "notify" else policy.EFFECT_RETRY
-    return retry.maximum_attempts
+    return policy.DEMO_PATIENCE[STEP_OF[Effect(call)]]
 
 
 @dataclass(frozen=True)

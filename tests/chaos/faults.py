@@ -12,13 +12,12 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from order_system.domain import policy
-from order_system.domain.errors import AnswerLost, NotReached
+from order_system.domain.errors import AnswerLost, DatabaseUnreachable, NotReached
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.gateways.simulated.faults import chance
 from tests.chaos.cases import Blow, Fault, attempts_at
@@ -166,7 +165,7 @@ def _missed(fault: Fault) -> int:
 def _trouble(entry: Entry) -> Exception:
     when, _, call = entry.point.partition(" ")
     if not is_gateway(entry.point):
-        return OperationalError(f"{call} (chaos)", None, Exception("database is locked"))
+        return DatabaseUnreachable(f"{call}: database is locked (chaos)")
     if when == "after":
         return AnswerLost(f"{call}: no answer (chaos)")
     if _drawn(entry) < 0.5:

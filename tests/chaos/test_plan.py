@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from order_system.domain import policy
-from tests.chaos.cases import Fault, catalogue
+from tests.chaos.cases import Fault, attempts_at, catalogue
 from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
 from tests.chaos.plants import PLANTS
 from tests.chaos.points import BOOK_CALLS, CLAIMED, EFFECTS, GATEWAY_CALLS, Row, after, before, row_of
@@ -57,8 +56,7 @@ def columns_of(fault: Fault) -> set[str]:
 
 @pytest.mark.parametrize("call", [*EFFECTS, *(f"claim {effect}" for effect in CLAIMED)])
 def test_no_case_holds_a_blow_for_an_attempt_that_never_comes(call: str) -> None:
-    effect = call.removeprefix("claim ")
-    allowed = (policy.NOTIFY_RETRY if effect == "notify" else policy.EFFECT_RETRY).maximum_attempts
+    allowed = attempts_at(call.removeprefix("claim "))
     longest = max(len(fault.blows) for fault in catalogue() if fault.point == before(call))
     assert allowed == longest
 

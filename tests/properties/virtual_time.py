@@ -20,7 +20,7 @@ class Clock:
     def attempt_type(clock) -> type[Attempt]:  # noqa: N805
         """What an activity takes for the server's clock: this one."""
 
-        @dataclass(frozen=True)
+        @dataclass
         class AttemptOnThisClock(Attempt):
             def now(self) -> datetime:
                 return clock.now

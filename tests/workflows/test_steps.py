@@ -71,7 +71,7 @@ async def test_a_step_that_is_never_reached_uses_its_attempts_and_undoes_the_ord
             await (await shop.start(order)).result()
         progress = await shop.progress(order)
 
-    assert policy.EFFECT_RETRY.maximum_attempts == shop.stage.calls[f"before {call}"]
+    assert policy.DEMO_PATIENCE[Step.PAYMENT] == shop.stage.calls[f"before {call}"]
     assert (OrderStatus.FAILED, step) == (progress.status, progress.failed_step)
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
@@ -112,7 +112,7 @@ async def test_an_answer_lost_for_good_is_undone_by_its_key(shop: Shop, call: st
 @pytest.mark.parametrize("call", ["dispatch", "commit"])
 async def test_a_dispatch_whose_answer_is_lost_for_good_fulfils_the_order(shop: Shop, call: str) -> None:
     """The parcel is gone: the undo finds that out, commits the stock, and refunds nobody."""
-    attempts = policy.EFFECT_RETRY.maximum_attempts
+    attempts = policy.DEMO_PATIENCE[Step.PAYMENT]
     shop.stage.answer_lost(call, times=attempts)
     order = an_order()
     async with shop.open():
@@ -151,7 +151,7 @@ async def test_a_notice_that_cannot_be_sent_gives_up_after_its_attempts(shop: Sh
     async with shop.open():
         outcome = await (await shop.start(order)).result()
 
-    assert policy.NOTIFY_RETRY.maximum_attempts == shop.stage.calls["before send"]
+    assert policy.DEMO_PATIENCE[Step.NOTIFICATION] == shop.stage.calls["before send"]
     assert "could not be sent" in (outcome.note or "")
     (await shop.accounts(order)).assert_fulfilled(order)
     await shop.assert_clean()

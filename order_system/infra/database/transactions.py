@@ -12,8 +12,9 @@ refused half-way.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -28,7 +29,8 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import DateTime, Dialect
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 
 from order_system.domain.errors import DatabaseUnreachable, DatabaseUnready
@@ -158,11 +160,12 @@ Owner = TypeVar("Owner", bound=OverDatabase)
 def writes(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
-    """The method is one transaction that writes."""
+    """The method is one transaction that writes. Raises DatabaseUnreachable for what may pass by itself."""
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        return await self.database.write(partial(method, self), *arguments, **named)
+        with _trouble_told():
+            return await self.database.write(partial(method, self), *arguments, **named)
 
     return transaction
 
@@ -170,13 +173,24 @@ def writes(
 def reads(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
-    """The method is one transaction that only reads, and sees one consistent snapshot."""
+    """The method is one transaction that only reads, and sees one consistent snapshot. Raises as `writes`."""
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        return await self.database.read(partial(method, self), *arguments, **named)
+        with _trouble_told():
+            return await self.database.read(partial(method, self), *arguments, **named)
 
     return transaction
+
+
+@contextmanager
+def _trouble_told() -> Generator[None]:
+    """A full disk, a lost connection, a lock that is not let go: whoever asks may ask again."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as trouble:
+        reason = " ".join(str(getattr(trouble, "orig", None) or trouble).split())
+        raise DatabaseUnreachable(f"the order book does not answer: {reason}") from trouble
 
 
 def _alembic(connection: Connection) -> Config:

@@ -5,9 +5,9 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
+from order_system.domain.errors import DatabaseUnready
 from order_system.web import policy
 from order_system.web.openapi import examples
 from order_system.web.services import Given, Services
@@ -60,7 +60,7 @@ async def _database(services: Services) -> State:
     try:
         async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
             await services.listing.batches(limit=1)
-    except (TimeoutError, SQLAlchemyError):
+    except (TimeoutError, DatabaseUnready):
         return "does not answer"
     return "ok"
 

@@ -10,8 +10,8 @@ from order_system.domain import policy
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import (
     AnswerLost,
+    BookTooLate,
     Fenced,
-    NotReached,
     NotYetVoided,
     PaymentDeclined,
 )
@@ -206,7 +206,8 @@ async def test_an_undo_done_twice_gives_the_same_result(parts: Parts, undo: str)
 async def test_a_call_is_not_begun_after_its_attempt_has_run_out(parts: Parts) -> None:
     """The claim was granted late, by a locked database: an undo may already have found nothing."""
     order = an_order()
-    with pytest.raises(NotReached):
+    with pytest.raises(BookTooLate):
         await run_activity(parts.payment.charge, payment_request(order), limit=timedelta(microseconds=1))
     assert not parts.stage.calls["before charge"]
-    assert not (await parts.book.journal(a_submission(order)))[Effect.CHARGE].unanswered
+    charge = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
+    assert (charge.unanswered, charge.claims_in_run) == (0, 0), "held against the gateway"

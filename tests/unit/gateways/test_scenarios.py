@@ -63,5 +63,5 @@ def test_a_fault_strikes_on_its_calls_only() -> None:
 
 
 def test_for_a_while_is_shorter_than_a_step_and_the_other_longer() -> None:
-    attempts = policy.EFFECT_RETRY.maximum_attempts
+    attempts = policy.DEMO_PATIENCE[Step.PAYMENT]
     assert len(behaviours.FOR_A_WHILE) < attempts < len(behaviours.LONGER_THAN_A_STEP)
