@@ -45,6 +45,9 @@ RPC = timedelta(seconds=10)
 QUERY = timedelta(seconds=5)
 """A query needs a worker; without one the answer comes from server and book alone."""
 
+STEP_TAKES_LONG = timedelta(seconds=3)
+"""A step that is under way for longer meets trouble, perhaps: the server is asked which."""
+
 ANSWER = timedelta(seconds=15)
 """How long a person's answer may wait to be heard, and again to be carried out: that includes an attempt
 under way, which is not interrupted. Without a worker it is not heard."""

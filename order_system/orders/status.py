@@ -6,6 +6,7 @@ Where they differ after a termination, the book wins: it knows whether the parce
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.client import (
@@ -68,7 +69,17 @@ class OrderStatusReader:
             return None
         failures = pending_undos(described)
         undos = tuple(_with_failure(undo, failures) for undo in progress.undos)
-        return progress.model_copy(update={"undos": undos})
+        children = tuple([await self._with_trouble(step) for step in progress.children])
+        return progress.model_copy(update={"undos": undos, "children": children})
+
+    async def _with_trouble(self, step: StepProgress) -> StepProgress:
+        """A step whose gateway is away for long hears nothing of it; the server does."""
+        if step.status is not StepState.RUNNING or step.started_at is None:
+            return step
+        if datetime.now(UTC) - step.started_at < policy.STEP_TAKES_LONG:
+            return step
+        child = await describe(self._temporal, step.workflow_id, step.run_id)
+        return step.model_copy(update={"reason": _last_failure(child) if child else None})
 
     async def _by_server(self, order_id: str, order: WorkflowExecutionDescription) -> OrderProgress:
         """What the server knows of the order and its children without asking any worker."""
@@ -98,7 +109,6 @@ def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescripti
     workflow_id = step_workflow_id(step, order_id)
     if child is None:
         return StepProgress(step=step, workflow_id=workflow_id)
-    pending = child.raw_description.pending_activities
     return StepProgress(
         step=step,
         workflow_id=workflow_id,
@@ -107,8 +117,18 @@ def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescripti
         started_at=child.start_time,
         closed_at=child.close_time,
         duration_ms=milliseconds_between(child.start_time, child.close_time) if child.close_time else None,
-        reason=pending[0].last_failure.message or None if pending else None,
+        reason=_last_failure(child),
     )
+
+
+def _last_failure(child: WorkflowExecutionDescription) -> str | None:
+    """Of what it is trying: `attempt 5: NotReached: connection refused`."""
+    for activity in child.raw_description.pending_activities:
+        failure = activity.last_failure
+        if failure.message:
+            kind = failure.application_failure_info.type
+            return f"attempt {activity.attempt}: " + (f"{kind}: " if kind else "") + failure.message
+    return None
 
 
 def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:

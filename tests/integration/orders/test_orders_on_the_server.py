@@ -1,9 +1,13 @@
 """Orders on the real server: parents and children, their budget of events, and a bug in workflow code."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from order_system.domain import policy
 from order_system.domain.errors import PaymentDeclined, UnknownOrder
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -11,6 +15,7 @@ from order_system.domain.order import Order
 from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
 from order_system.infra import policy as infra_policy
+from order_system.orders.client import CancelAnswer
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS, submitted, watched
 from tests.fixtures.steering.waiting import eventually
@@ -128,3 +133,24 @@ async def test_a_bug_in_workflow_code_moves_no_money_and_waits_for_its_fix(shop:
     async with shop.open():
         assert (await watched(shop, order)).status == OrderStatus.FULFILLED
     await shop.assert_clean()
+
+
+async def test_a_gateway_that_is_away_shows_on_the_order_and_a_cancel_waits_for_no_pause(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra_policy, "STEP_TAKES_LONG", timedelta(0))
+    shop.patience = policy.PATIENCE
+    shop.stage.unreachable("reserve")
+    order = an_order()
+    async with shop.open():
+        await shop.client.submit(order)
+
+        async def told() -> bool:
+            steps = {step.step: step.reason for step in (await shop.client.status(order.order_id)).children}
+            return "NotReached: reserve: connection refused" in (steps[Step.INVENTORY] or "")
+
+        await eventually(told, WAIT_SECONDS, "the order to say why its step takes long")
+        async with asyncio.timeout(WAIT_SECONDS):
+            answer, _ = await shop.client.cancel(order.order_id)
+    assert answer is CancelAnswer.UNDONE
+    (await shop.accounts(order)).assert_undone()
