@@ -1,15 +1,16 @@
 """What follows in the order book when a person answers. No gateway is asked to undo anything here."""
 
-import asyncio
 from collections.abc import Mapping
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import this_attempt, time_left, undo_answer
+from activities.attempts import retried_always, this_attempt, undo_answer
 from activities.shipping import already_dispatched
+from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook, parcel_is_gone
+from order_system.domain.errors import ParcelIsGone
 from order_system.domain.gateways import Warehouse
 from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer
 from order_system.domain.order import DispatchReceipt, Label
@@ -42,12 +43,15 @@ class AnswerActivities:
             attempt=attempt,
             only_if_voided=step is not PIVOT,
         )
-        if request.answer.answer is AnsweredAs.DISPATCHED:
-            recorded = await self._fulfil_by_hand(request, attempt)
-        else:
-            recorded = await self._book.end_undo_by_hand(
-                ref, effects, request.answer, cause=request.cause, at=attempt.now()
-            )
+        try:
+            if request.answer.answer is AnsweredAs.DISPATCHED:
+                recorded = await self._fulfil_by_hand(request, attempt)
+            else:
+                recorded = await self._book.end_undo_by_hand(
+                    ref, effects, request.answer, cause=request.cause, at=attempt.now()
+                )
+        except ParcelIsGone as gone:
+            raise _refused(str(gone)) from None
         return HandledUndoAnswer(undo=await self._ended(request, effects[0]), recorded=recorded)
 
     async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
@@ -55,19 +59,23 @@ class AnswerActivities:
         ref = request.submission
         journal = await self._book.journal(ref)
         if journal[Effect.DISPATCH].undo_ended_at is None and not _paid_and_reserved(journal):
-            raise ApplicationError(
+            raise _refused(
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
-                "answer voided",
-                type=UPDATE_REFUSED,
-                non_retryable=True,
+                "answer voided"
             )
         # The book first: from then on no other undo can void what this one is about to commit.
         parcel = _parcel(journal[Effect.LABEL])
         recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
         if recorded:
-            async with asyncio.timeout(time_left(attempt)):
-                commit = await self._warehouse.commit(ref.key(Effect.RESERVE))
-            await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
+            try:
+                commit = await retried_always(self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
+            except Exception:
+                if activity.info().attempt < policy.RETRIED_AGAIN_AND_AGAIN:
+                    raise
+                # The person has the last word, or this order could never end.
+                await self._book.committed_by_hand(ref, request.answer, attempt.now())
+            else:
+                await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return recorded
 
     async def _ended(self, request: HandledUndo, effect: Effect) -> UndoAnswer:
@@ -75,6 +83,10 @@ class AnswerActivities:
         if request.answer.step is PIVOT and parcel_is_gone(journal):
             return already_dispatched(journal)
         return undo_answer(effect, journal[effect].state)
+
+
+def _refused(why: str) -> ApplicationError:
+    return ApplicationError(why, type=UPDATE_REFUSED, non_retryable=True)
 
 
 def _paid_and_reserved(journal: Mapping[Effect, JournalEntry]) -> bool:

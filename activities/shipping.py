@@ -108,7 +108,8 @@ class ShippingActivities:
     ) -> UndoAnswer:
         """The parcel is gone: finish what dispatch, or a person, began, instead of undoing anything."""
         journal = await self._book.journal(ref)
-        if Effect.COMMIT in journal and journal[Effect.COMMIT].state is EffectState.DONE:
+        commit_entry = journal.get(Effect.COMMIT)
+        if commit_entry and commit_entry.state in (EffectState.DONE, EffectState.HANDLED):
             return already_dispatched(journal)
         # The book first: from then on nobody can answer that it was voided.
         await self._book.parcel_found_gone(ref, parcel, attempt.now())
@@ -122,10 +123,13 @@ class ShippingActivities:
 
 def already_dispatched(journal: Mapping[Effect, JournalEntry]) -> UndoAnswer:
     """What shipping's undo answers of a submission that is fulfilled."""
+    detail = "the parcel is with the carrier"
+    if journal[Effect.COMMIT].state is EffectState.HANDLED:
+        detail += "; the warehouse did not book its stock out, so do that there"
     return UndoAnswer.model_validate(
         {
             "result": UndoResult.ALREADY_DISPATCHED,
-            "detail": "the parcel is with the carrier",
+            "detail": detail,
             "parcel": journal[Effect.DISPATCH].receipt,
             "payment": journal[Effect.CHARGE].receipt,
         }

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
         StepRetry,
         flaw_in,
     )
-    from order_system.domain.messages import AnswerToNote
+    from order_system.domain.messages import AnswerToNote, UndoResult
     from order_system.domain.order import SubmissionRef
     from order_system.domain.steps import Step
 
@@ -66,6 +66,8 @@ class TakesAnswers:
             return self._receipt(record, AnswerResult.OVERTAKEN, detail)
         self._board.answered(record)
         detail = f"the undo of {record.step} is recorded as handled, and not tried again"
+        if outcome.undo.result is UndoResult.ALREADY_DISPATCHED:
+            detail += f": {outcome.undo.detail}"
         return self._receipt(record, AnswerResult.HANDLED, detail)
 
     @resolve.validator

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from order_system.book import reading
 from order_system.book.entries import (
+    close_submission,
     close_when_nothing_is_held,
     handle_dispatch,
     handle_entry,
@@ -14,7 +15,8 @@ from order_system.book.entries import (
     write_entry,
 )
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.book import EffectState, SubmissionStatus, parcel_is_gone
+from order_system.domain.book import EffectState, SubmissionStatus, parcel_is_gone, shipment_is_voided
+from order_system.domain.errors import ParcelIsGone
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef
 from order_system.domain.steps import Effect
@@ -39,8 +41,9 @@ class AnswerBook(reading.BookQueries):
         fulfilled = submission is not None and submission.status is SubmissionStatus.FULFILLED
         journal = reading.journal_of(tx, ref)
         open_entries = [journal[effect] for effect in effects_to_undo if not journal[effect].undo_ended_at]
-        gone = Effect.DISPATCH in effects_to_undo and parcel_is_gone(journal)
-        if not open_entries or fulfilled or gone:
+        if not fulfilled and Effect.DISPATCH in effects_to_undo and parcel_is_gone(journal):
+            raise ParcelIsGone(f"the carrier has the parcel of {ref.order_id}: answer dispatched")
+        if not open_entries or fulfilled:
             return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
         for entry in open_entries:
             if entry.state is EffectState.NEVER_HAPPENED:
@@ -59,10 +62,25 @@ class AnswerBook(reading.BookQueries):
         submission = reading.locked_submission(tx, ref)
         journal = reading.journal_of(tx, ref)
         is_open = submission is not None and submission.status is SubmissionStatus.OPEN
-        if not is_open or journal[Effect.DISPATCH].undo_ended_at:
+        if not is_open or shipment_is_voided(journal):
             return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
-        handle_dispatch(tx, ref, answer, parcel, at)
+        if parcel_is_gone(journal):
+            note_answer(tx, ref, answer)
+        else:
+            handle_dispatch(tx, ref, answer, parcel, at)
         return True
+
+    @writes
+    def committed_by_hand(
+        self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord, at: datetime
+    ) -> None:
+        submission = reading.locked_submission(tx, ref)
+        journal = reading.journal_of(tx, ref)
+        if submission is not None and submission.status is SubmissionStatus.OPEN and parcel_is_gone(journal):
+            by_hand = {"handled_by": answer.who, "handled_note": answer.note}
+            values = {"state": EffectState.HANDLED, "done_at": at, "undo_ended_at": at, **by_hand}
+            write_entry(tx, ref, journal.get(Effect.COMMIT), Effect.COMMIT, **values)
+            close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
 
     @writes
     def note_answer(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:

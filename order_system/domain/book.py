@@ -36,7 +36,7 @@ class EffectState(StrEnum):
     IN_DOUBT = "in doubt"
     """Fenced while an attempt was unanswered: what that attempt did is not known yet, or not for sure."""
     HANDLED = "handled"
-    """A person handled it: it is undone, or, for a dispatch with a receipt, it has happened."""
+    """A person handled it: it is undone or, for a commit and for a dispatch with a receipt, has happened."""
 
 
 class SubmissionStatus(StrEnum):
@@ -223,15 +223,21 @@ class OrderBook(Protocol):
     ) -> bool:
         """A person ends an undo whose effects are fenced: HANDLED, unless the effect never happened.
         Notes the answer, and closes the submission as `end_undo` does. False, and nothing changed, if the
-        undo had ended before. Idempotent by the answer's ID."""
+        undo had ended before. Idempotent by the answer's ID. Raises ParcelIsGone where an open submission's
+        parcel is: only `dispatched` answers that."""
         ...
 
     async def dispatched_by_hand(
         self, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
     ) -> bool:
-        """A person says that the parcel is gone: from now on no undo voids it, and `fulfil` is to follow.
-        Its fence is there already. False, and nothing changed, if shipping's undo had ended before.
-        Idempotent by the answer's ID."""
+        """A person says that the parcel is gone: from now on no undo voids it, and `fulfil` is to follow, or
+        `committed_by_hand`. Its fence is there already. False, and nothing changed, if the shipment was
+        voided or the submission is closed. Idempotent by the answer's ID."""
+        ...
+
+    async def committed_by_hand(self, ref: SubmissionRef, answer: AnswerRecord, at: datetime) -> None:
+        """As `fulfil`, of a parcel that is gone and whose stock the warehouse does not commit: a person sees
+        to that. Idempotent."""
         ...
 
     async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:

@@ -70,6 +70,10 @@ class StillInDoubt(TransientError):
     """An undo found nothing, but an unanswered attempt may still land: ask again later."""
 
 
+class ParcelIsGone(OrderSystemError):
+    """A person says that a shipment was voided, of which the carrier has said that it is gone."""
+
+
 class NotYetVoided(TransientError):
     """Stock or money was to be given back before shipping's undo had answered `voided`."""
 

@@ -4,10 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import RetryPolicy
 
+from order_system.domain import policy
 from order_system.domain.answers import (
     AnsweredAs,
     AnswerResult,
+    ParcelFate,
     Remedy,
 )
 from order_system.domain.book import EffectState, SubmissionStatus
@@ -30,6 +34,7 @@ from tests.fixtures.shops.stuck import (
     stuck,
 )
 from tests.fixtures.steering.resets import reset
+from tests.fixtures.steering.retries import retry_effects
 from tests.fixtures.steering.waiting import eventually
 
 
@@ -152,4 +157,32 @@ async def test_a_reset_order_finds_what_was_handled(shop: Shop) -> None:
 
     assert undos[Step.PAYMENT] == UndoState.HANDLED
     assert shop.stage.calls["before refund"] == 1
+    await shop.assert_clean()
+
+
+async def test_a_parcel_that_is_gone_and_whose_commit_never_works_is_ended_by_a_person(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer settles the commit: no workflow completes over an open book."""
+    retry_effects(monkeypatch, RetryPolicy(maximum_attempts=1))
+    monkeypatch.setattr(policy, "RETRIED_AGAIN_AND_AGAIN", 1)
+    order = an_order()
+    shop.stage.unreachable("commit")
+    async with shop.open():
+        handle = await shop.start(order)
+        await stuck(shop, order, Step.SHIPPING)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await resolve(handle, resolution(Step.SHIPPING, parcel=ParcelFate.VOIDED))
+        assert "answer dispatched" in str(refused.value.cause)
+        receipt = await resolve(handle, resolution(Step.SHIPPING, parcel=ParcelFate.DISPATCHED))
+        assert receipt.result == AnswerResult.HANDLED
+        assert "did not book its stock out" in receipt.detail
+        await ended(shop, handle)
+        assert (await shop.progress(order)).status == OrderStatus.FULFILLED
+
+    assert await status_in_book(shop, order) is SubmissionStatus.FULFILLED
+    assert (await journal(shop, order))[Effect.COMMIT].state is EffectState.HANDLED
+    assert await answers(shop, order) == [
+        (AnsweredAs.DISPATCHED, "ada@desk-1", "refunded by hand, ticket 123")
+    ]
     await shop.assert_clean()
