@@ -66,11 +66,25 @@ def reconciliation_activities(
     payments: PaymentGateway,
     warehouse: Warehouse,
     carrier: Carrier,
+    mailer: Mailer,
 ) -> Sequence[Callable[..., Any]]:
     """What the reconciler needs beside `order_activities`, over the same gateways."""
     shipping = ShippingActivities(book, carrier, warehouse)
-    reconciliation = ReconciliationActivities(pages, runs, shipping, reversals(payments, warehouse))
-    return [reconciliation.look_over, reconciliation.void_abandoned, reconciliation.ask_again]
+    reconciliation = ReconciliationActivities(
+        pages,
+        runs,
+        shipping=shipping,
+        answers=AnswerActivities(book, warehouse),
+        notification=NotificationActivities(book, mailer),
+        reversals=reversals(payments, warehouse),
+    )
+    return [
+        reconciliation.look_over,
+        reconciliation.void_abandoned,
+        reconciliation.handle_abandoned,
+        reconciliation.ask_again,
+        reconciliation.send_owed,
+    ]
 
 
 def reversals(payments: PaymentGateway, warehouse: Warehouse) -> dict[Effect, Reverse]:

@@ -12,7 +12,7 @@ from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook, parcel_is_gone
 from order_system.domain.errors import ParcelIsGone
 from order_system.domain.gateways import Warehouse
-from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer
+from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer, UndoResult
 from order_system.domain.order import DispatchReceipt, Label
 from order_system.domain.steps import PIVOT, UNDOS, Effect
 
@@ -35,6 +35,10 @@ class AnswerActivities:
         Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be.
         """
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
+        if step not in UNDOS:
+            await self._book.notice_not_sent(ref, request.answer)
+            told = UndoAnswer(result=UndoResult.HANDLED, detail="the customer was told by hand")
+            return HandledUndoAnswer(undo=told, recorded=True)
         effects = UNDOS[step].effects
         await self._book.fence(
             ref,

@@ -3,10 +3,12 @@
 from functools import partial
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
-from activities.attempts import carry_out
+from activities.attempts import GAVE_UP, carry_out
 from order_system.domain import policy
 from order_system.domain.book import OrderBook
+from order_system.domain.errors import NoticeRefused
 from order_system.domain.gateways import Mailer
 from order_system.domain.messages import NotificationRequest
 from order_system.domain.order import NoticeReceipt
@@ -28,6 +30,11 @@ class NotificationActivities:
         Raises NoticeRefused, never to be retried.
         """
         call = partial(self._mailer.send, kind=request.kind, customer=request.customer)
-        return await carry_out(
-            self._book, request.submission, Effect.NOTIFY, NoticeReceipt, call, patience=self._patience
-        )
+        try:
+            return await carry_out(
+                self._book, request.submission, Effect.NOTIFY, NoticeReceipt, call, patience=self._patience
+            )
+        except (NoticeRefused, ApplicationError) as ended:
+            if isinstance(ended, NoticeRefused) or ended.type == GAVE_UP:
+                await self._book.notice_not_sent(request.submission)
+            raise

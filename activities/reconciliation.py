@@ -6,11 +6,19 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.answers import AnswerActivities
 from activities.attempts import Reverse, given_back, this_attempt
+from activities.notification import NotificationActivities
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.messages import UndoAnswer, UndoRequest
+from order_system.domain.messages import (
+    HandledUndo,
+    HandledUndoAnswer,
+    NotificationRequest,
+    UndoAnswer,
+    UndoRequest,
+)
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import (
     CurrentRun,
@@ -19,7 +27,11 @@ from order_system.domain.reconciliation import (
     KeyInDoubt,
     KeyPage,
     KeyPageRequest,
+    NoticeAnswer,
+    NoticePage,
+    NoticePageRequest,
     OrderRuns,
+    OwedNotice,
     ReconciliationBook,
     SubmissionPage,
     SubmissionPageRequest,
@@ -34,12 +46,17 @@ class ReconciliationActivities:
         self,
         book: ReconciliationBook,
         runs: OrderRuns,
+        *,
         shipping: ShippingActivities,
+        answers: AnswerActivities,
+        notification: NotificationActivities,
         reversals: Mapping[Effect, Reverse],
     ) -> None:
         self._book = book
         self._runs = runs
         self._shipping = shipping
+        self._answers = answers
+        self._notification = notification
         self._reversals = reversals
 
     @activity.defn
@@ -81,6 +98,58 @@ class ReconciliationActivities:
         if not is_abandoned(request.submission, await self._runs.current_run(request.submission.order_id)):
             return None
         return await self._shipping.void_shipment(request)
+
+    @activity.defn
+    async def handle_abandoned(self, request: HandledUndo) -> HandledUndoAnswer | None:
+        """What a person has handled of a submission that no workflow is at work on; None as in
+        `void_abandoned`. Idempotent. Raises as `end_undo_by_hand` does."""
+        if not is_abandoned(request.submission, await self._runs.current_run(request.submission.order_id)):
+            return None
+        return await self._answers.end_undo_by_hand(request)
+
+    @activity.defn
+    async def send_owed(self, request: NoticePageRequest) -> NoticePage:
+        """One page of notices that are owed since no workflow is there any more to send them: each is sent
+        under the key that the order itself would have used, to whom the server knows. Idempotent."""
+        attempt = this_attempt()
+        owed = await self._book.owed_notices(
+            attempt.namespace,
+            closed_before=attempt.started_at - timedelta(seconds=request.min_age_seconds),
+            after_order=request.after_order,
+            limit=policy.RECONCILE_PAGE,
+        )
+        places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
+
+        async def answer(notice: OwedNotice) -> NoticeAnswer | None:
+            async with places:
+                run = await self._runs.current_run(notice.submission.order_id)
+                sent = (
+                    await self._send(notice, attempt.now()) if is_abandoned(notice.submission, run) else None
+                )
+            activity.heartbeat()
+            return sent
+
+        answers = await asyncio.gather(*map(answer, owed))
+        return NoticePage(
+            answers=tuple(filter(None, answers)),
+            next=owed[-1].submission.order_id if len(owed) == policy.RECONCILE_PAGE else None,
+        )
+
+    async def _send(self, owed: OwedNotice, now: datetime) -> NoticeAnswer:
+        order = await self._runs.order_of(owed.submission)
+        if order is None:
+            detail = f"{owed.kind}: Temporal has forgotten whom to tell"
+            return NoticeAnswer(finding=_finding(owed.submission, detail), tally="notices_owed")
+        if now - owed.closed_at > policy.NOTICE_HORIZON:
+            detail = f"{owed.kind}: could not be sent for {policy.NOTICE_HORIZON}"
+            return NoticeAnswer(finding=_finding(owed.submission, detail), tally="notices_owed")
+        request = NotificationRequest(submission=owed.submission, kind=owed.kind, customer=order.customer)
+        try:
+            await self._notification.notify(request)
+        except Exception as trouble:
+            detail = f"{owed.kind}: {type(trouble).__name__}: {trouble}"
+            return NoticeAnswer(finding=_finding(owed.submission, detail), tally="notices_owed")
+        return NoticeAnswer(finding=_finding(owed.submission, owed.kind), tally="notices_sent")
 
     @activity.defn
     async def ask_again(self, request: KeyPageRequest) -> KeyPage:

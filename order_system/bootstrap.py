@@ -65,7 +65,7 @@ class OrderSystem:
         return [
             *order_activities(self.book, payments, warehouse, carrier, mailer, patience=patience),
             *reconciliation_activities(
-                self.book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier
+                self.book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
             *batch_activities(self.batch_book, self.files, ContentsOnServer(temporal)),
         ]

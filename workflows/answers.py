@@ -25,10 +25,10 @@ with workflow.unsafe.imports_passed_through():
         AnswerRecord,
         AnswerResult,
         GiveUp,
-        ParcelFate,
         Remedy,
         Resolution,
         StepRetry,
+        answered_as,
         flaw_in,
     )
     from order_system.domain.messages import AnswerToNote, UndoResult
@@ -54,7 +54,7 @@ class TakesAnswers:
     async def resolve(self, resolution: Resolution) -> AnswerReceipt:
         """About the undo of one step that is stuck. Refused if there is none, in one line."""
         undo = self._stuck_undo(resolution.step)
-        record = _record(resolution, resolution.step, _answered_as(resolution))
+        record = _record(resolution, resolution.step, answered_as(resolution))
         if resolution.remedy is Remedy.RETRY:
             undo.retry(record)
             await self._note(undo.submission, record)
@@ -145,18 +145,6 @@ def _record(answer: Answer, step: Step, answered_as: AnsweredAs) -> AnswerRecord
         step=step,
         answer=answered_as,
     )
-
-
-def _answered_as(resolution: Resolution) -> AnsweredAs:
-    if resolution.remedy is Remedy.RETRY:
-        return AnsweredAs.RETRY_UNDO
-    match resolution.parcel:
-        case ParcelFate.VOIDED:
-            return AnsweredAs.VOIDED
-        case ParcelFate.DISPATCHED:
-            return AnsweredAs.DISPATCHED
-        case None:
-            return AnsweredAs.HANDLED
 
 
 def _check(answer: Answer) -> None:

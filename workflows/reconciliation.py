@@ -17,19 +17,31 @@ from workflows.failures import in_words
 with workflow.unsafe.imports_passed_through():
     from activities.reconciliation import ReconciliationActivities
     from order_system.domain import policy
-    from order_system.domain.messages import ABANDONED, UndoAnswer, UndoRequest, UndoResult
+    from order_system.domain.answers import AnsweredAs
+    from order_system.domain.messages import (
+        ABANDONED,
+        AnswerToNote,
+        HandledUndo,
+        HandledUndoAnswer,
+        UndoAnswer,
+        UndoRequest,
+        UndoResult,
+    )
     from order_system.domain.order import SubmissionRef
     from order_system.domain.reconciliation import (
+        AbandonedAnswer,
         Finding,
         KeyPageRequest,
+        NoticePageRequest,
         ReconciliationReport,
         ReconciliationRequest,
         SubmissionPageRequest,
         TallyName,
     )
-    from order_system.domain.steps import GIVEN_BACK
+    from order_system.domain.steps import GIVEN_BACK, UNDOS
 
 _ANSWER: Any = UndoAnswer | None
+_HANDLED: Any = HandledUndoAnswer | None
 """None: by now a workflow is at work on the submission again."""
 Outcome = tuple[TallyName, str]
 """What it came to, and the detail for people."""
@@ -45,12 +57,54 @@ class ReconciliationWorkflow:
 
     @workflow.run
     async def run(self, request: ReconciliationRequest) -> ReconciliationReport:
+        if request.only is not None:
+            return await self._settle_as_answered(request.only)
         while not self._so_far.submissions_done:
             await self._settle_a_page()
             self._continue_as_new_if_long()
-        while await self._ask_for_a_page():
-            self._continue_as_new_if_long()
+        while not self._so_far.keys_done:
+            await self._ask_for_a_page()
+            if not self._so_far.keys_done:
+                self._continue_as_new_if_long()
+        if workflow.patched("send-owed-notices"):
+            while await self._send_a_page():
+                self._continue_as_new_if_long()
         return self._so_far.report
+
+    # --- one submission, with a person's answer --------------------------------------------------
+
+    async def _settle_as_answered(self, only: AbandonedAnswer) -> ReconciliationReport:
+        """Shipping answers first, unless it is what the person answers about; then the rest is settled.
+        Raises the ActivityError of an answer that is refused."""
+        ref, answer = only.submission, only.answer
+        request = UndoRequest(submission=ref, cause=ABANDONED)
+        if answer.answer is AnsweredAs.RETRY_UNDO:
+            await workflow.execute_activity(
+                "note_answer",
+                AnswerToNote(submission=ref, answer=answer),
+                start_to_close_timeout=policy.EFFECT_ATTEMPT,
+                retry_policy=policy.RECONCILE_RETRY,
+            )
+            return self._one_more(ref, await self._settle(ref))
+        if answer.step in GIVEN_BACK:
+            await self._undo("void_abandoned", request)
+        handled: HandledUndoAnswer | None = await workflow.execute_activity(
+            "handle_abandoned",
+            HandledUndo(submission=ref, cause=ABANDONED, answer=answer),
+            result_type=_HANDLED,
+            start_to_close_timeout=policy.SETTLE_ATTEMPT,
+            retry_policy=policy.RECONCILE_RETRY,
+            summary=f"{answer.step} was handled by {answer.who}",
+        )
+        if handled is None:
+            return self._one_more(ref, ("left_alone", "its workflow has been opened again"))
+        done = answer.step not in UNDOS or handled.undo.result is UndoResult.ALREADY_DISPATCHED
+        report = self._one_more(ref, ("settled", handled.undo.detail) if done else await self._settle(ref))
+        return report.model_copy(update={"answered": handled.recorded})
+
+    def _one_more(self, ref: SubmissionRef, outcome: Outcome) -> ReconciliationReport:
+        tally, detail = outcome
+        return self._so_far.report.with_one_more(tally, _finding(ref, detail))
 
     # --- open submissions ------------------------------------------------------------------------
 
@@ -119,8 +173,7 @@ class ReconciliationWorkflow:
 
     # --- keys in doubt ---------------------------------------------------------------------------
 
-    async def _ask_for_a_page(self) -> bool:
-        """Whether there are more."""
+    async def _ask_for_a_page(self) -> None:
         page = await workflow.execute_activity_method(
             ReconciliationActivities.ask_again,
             KeyPageRequest(after_key=self._so_far.after_key),
@@ -133,7 +186,26 @@ class ReconciliationWorkflow:
         report = report.model_copy(update={"keys_asked": report.keys_asked + len(page.answers)})
         for answer in page.answers:
             report = report.with_one_more(answer.tally, _finding(answer.key.submission, answer.detail))
-        self._advance(report=report, after_key=page.next)
+        self._advance(report=report, after_key=page.next, keys_done=page.next is None)
+
+    # --- notices that are owed -------------------------------------------------------------------
+
+    async def _send_a_page(self) -> bool:
+        """Whether there are more."""
+        page = await workflow.execute_activity_method(
+            ReconciliationActivities.send_owed,
+            NoticePageRequest(
+                min_age_seconds=self._so_far.min_age_seconds, after_order=self._so_far.after_notice
+            ),
+            start_to_close_timeout=policy.KEYS_ATTEMPT,
+            heartbeat_timeout=policy.KEYS_HEARTBEAT,
+            retry_policy=policy.RECONCILE_RETRY,
+            summary="which notices are owed?",
+        )
+        report = self._so_far.report
+        for answer in page.answers:
+            report = report.with_one_more(answer.tally, answer.finding)
+        self._advance(report=report, after_notice=page.next)
         return page.next is not None
 
     # --- how far it has come ---------------------------------------------------------------------

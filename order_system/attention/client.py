@@ -8,7 +8,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import (
@@ -27,18 +27,28 @@ from order_system.domain.answers import (
     UPDATE_REFUSED,
     Answer,
     AnswerReceipt,
+    AnswerRecord,
+    AnswerResult,
     GiveUp,
+    Remedy,
     Resolution,
     StepRetry,
+    answered_as,
     flaw_in,
 )
-from order_system.domain.book import OrderBook
-from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
+from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers, ReconciliationFailed
 from order_system.domain.ids import check_order_id, order_workflow_id
+from order_system.domain.order import SubmissionRef
+from order_system.domain.reconciliation import AbandonedAnswer
+from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.executions import root_cause
+from order_system.orders.in_book import stuck_undo
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedFinder
+from order_system.reconciliation.client import ReconciliationClient
 from workflows.order import OrderFulfillmentWorkflow
 
 _UPDATES: Mapping[type[Answer], Any] = {
@@ -46,6 +56,7 @@ _UPDATES: Mapping[type[Answer], Any] = {
     StepRetry: OrderFulfillmentWorkflow.retry_step,
     GiveUp: OrderFulfillmentWorkflow.give_up,
 }
+_NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
 _NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
 
@@ -61,7 +72,9 @@ class AttentionClient:
     ) -> None:
         self._temporal = temporal
         self._abandoned = abandoned
+        self._book = book
         self._status = OrderStatusReader(temporal, book)
+        self._reconciler = ReconciliationClient(temporal, task_queue=task_queue)
         self._task_queue = task_queue
 
     async def attention(
@@ -81,7 +94,14 @@ class AttentionClient:
             async for concern in finder.concerns():
                 yield concern
             async for ref in self._abandoned.found(older_than=abandoned_after):
-                yield WaitingOrder(ref.order_id, ref.submission).concern(ConcernKind.ABANDONED, _NOBODYS)
+                stuck = stuck_undo(await self._book.journal(ref))
+                waiting = WaitingOrder(ref.order_id, ref.submission)
+                yield waiting.concern(ConcernKind.ABANDONED, _NOBODYS, step=stuck)
+            async for owed in self._abandoned.owed_notices(older_than=slow_after):
+                ref = owed.submission
+                waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
+                reason = f"the {owed.kind} {_NOT_SENT}"
+                yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
 
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
         """About an undo that is stuck, or to an order that is held."""
@@ -101,9 +121,38 @@ class AttentionClient:
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
+            record = (await self._book.find([order_id])).get(order_id)
+            if record is not None and isinstance(answer, Resolution) and _is_left_over(record, answer):
+                return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
         ended = order.status.replace("_", " ")
         raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody: {see}")
+
+    async def _answer_by_reconciler(self, ref: SubmissionRef, answer: Resolution) -> AnswerReceipt:
+        """Its workflow has ended, so the reconciler's hears the answer, and settles the submission by it."""
+        record = AnswerRecord(
+            answer_id=str(uuid.uuid4()),
+            at=datetime.now(UTC),
+            who=answer.who,
+            note=answer.note,
+            step=answer.step,
+            answer=answered_as(answer),
+        )
+        started = await self._reconciler.start(AbandonedAnswer(submission=ref, answer=record))
+        see = f"see {status_command(ref.order_id)}"
+        try:
+            async with asyncio.timeout(infra_policy.ANSWER.total_seconds()):
+                report = await self._reconciler.report(started)
+        except TimeoutError:
+            unsure = f"not confirmed: {started.id} has the answer, and is not done: {see}"
+            raise NoWorkerAnswers(unsure) from None
+        except ReconciliationFailed as failed:
+            raise AnswerRefused(f"{root_cause(failed)}. See {status_command(ref.order_id)}") from None
+        result = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
+        if answer.remedy is Remedy.RETRY:
+            result = AnswerResult.RETRIED
+        [came_to] = report.findings()
+        return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
 
     async def _sent(self, order_id: str, answer: Answer) -> WorkflowUpdateHandle[AnswerReceipt]:
         order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
@@ -114,6 +163,11 @@ class AttentionClient:
             wait_for_stage=WorkflowUpdateStage.ACCEPTED,
             rpc_timeout=infra_policy.ANSWER,
         )
+
+
+def _is_left_over(record: SubmissionRecord, answer: Resolution) -> bool:
+    """An undo of a submission that nobody is at work on any more; or a notice that nobody will send."""
+    return record.status is SubmissionStatus.OPEN or answer.step not in UNDOS
 
 
 @contextmanager

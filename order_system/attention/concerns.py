@@ -29,6 +29,8 @@ class ConcernKind(StrEnum):
     """An order that has been open for longer than one can take, and nothing has moved for as long."""
     ABANDONED = "abandoned"
     """Open in the order book, and no workflow is at work on it."""
+    NOTICE_OWED = "customer not told"
+    """The order has ended, and its notice was never sent."""
     RETRIED = "retried again and again"
     """A batch cannot read its file, or its book."""
     BATCH_ORDERS = "orders need attention"
@@ -122,6 +124,11 @@ def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[C
         )
 
 
+def _by_hand(order: str, step: Step | None) -> Iterator[str]:
+    for how in ("--handled --voided", "--handled --dispatched") if step is PIVOT else ("--handled",):
+        yield f'{STARTER} resolve {order} {step} {how} --note "..."'
+
+
 def status_command(order_id: str) -> str:
     return f"{STARTER} status {shlex.quote(order_id)}"
 
@@ -131,14 +138,14 @@ def _answers(kind: ConcernKind, order_id: str, step: Step | None) -> Iterator[st
     order = shlex.quote(order_id)
     match kind:
         case ConcernKind.STUCK_UNDO:
-            resolve = f"{STARTER} resolve {order} {step}"
-            yield f"{resolve} --retry"
-            for how in ("--handled --voided", "--handled --dispatched") if step is PIVOT else ("--handled",):
-                yield f'{resolve} {how} --note "..."'
+            yield f"{STARTER} resolve {order} {step} --retry"
+            yield from _by_hand(order, step)
         case ConcernKind.HELD:
             yield f"{STARTER} retry {order}"
             yield f"{STARTER} give-up {order}"
-        case ConcernKind.ABANDONED:
+        case ConcernKind.ABANDONED | ConcernKind.NOTICE_OWED:
             yield f"{STARTER} reconcile"
+            if step is not None:
+                yield from _by_hand(order, step)
         case _:
             yield status_command(order_id)

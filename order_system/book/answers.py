@@ -12,10 +12,11 @@ from order_system.book.entries import (
     handle_dispatch,
     handle_entry,
     note_answer,
+    note_notice,
     write_entry,
 )
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.book import EffectState, SubmissionStatus, parcel_is_gone, shipment_is_voided
+from order_system.domain.book import EffectState, Notice, SubmissionStatus, parcel_is_gone, shipment_is_voided
 from order_system.domain.errors import ParcelIsGone
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef
@@ -80,7 +81,14 @@ class AnswerBook(reading.BookQueries):
             by_hand = {"handled_by": answer.who, "handled_note": answer.note}
             values = {"state": EffectState.HANDLED, "done_at": at, "undo_ended_at": at, **by_hand}
             write_entry(tx, ref, journal.get(Effect.COMMIT), Effect.COMMIT, **values)
-            close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
+            close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
+
+    @writes
+    def notice_not_sent(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:
+        reading.lock(tx, ref)
+        if answer is not None:
+            note_answer(tx, ref, answer)
+        note_notice(tx, ref, Notice.NOT_SENT)
 
     @writes
     def note_answer(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:

@@ -17,6 +17,7 @@ from order_system.domain.book import (
     Attempt,
     EffectState,
     JournalEntry,
+    Notice,
     Opening,
     SubmissionRecord,
     SubmissionStatus,
@@ -84,6 +85,8 @@ def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wi
         done_at=at,
     )
     if recorded:
+        if effect is Effect.NOTIFY:
+            note_notice(tx, ref, Notice.SENT)
         return False
     entry = journal_of(tx, ref)[effect]
     if entry.state is EffectState.DONE and entry.fenced_at is None:
@@ -165,11 +168,21 @@ def close_submission(
     status: SubmissionStatus,
     at: datetime,
     cause: UndoCause | None = None,
+    *,
+    notice_is_owed: bool,
 ) -> None:
+    notice = Notice.OWED if notice_is_owed else None
     tx.execute(
         update(submissions)
         .filter_by(order_id=ref.order_id, submission=ref.submission, status=SubmissionStatus.OPEN)
-        .values(status=status, closed_at=at, **_why(cause))
+        .values(status=status, closed_at=at, notice=notice, **_why(cause))
+    )
+
+
+def note_notice(tx: Connection, ref: SubmissionRef, how: Notice) -> None:
+    """How it stands with telling the customer, from now on."""
+    tx.execute(
+        update(submissions).filter_by(order_id=ref.order_id, submission=ref.submission).values(notice=how)
     )
 
 
@@ -180,7 +193,9 @@ def _why(cause: UndoCause | None) -> dict[str, str | None]:
 def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, cause: UndoCause, at: datetime) -> None:
     journal = journal_of(tx, ref)
     if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-        close_submission(tx, ref, SubmissionStatus(cause.status), at, cause)
+        charge = journal.get(Effect.CHARGE)
+        given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
+        close_submission(tx, ref, SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
 
 def write_entry(

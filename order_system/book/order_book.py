@@ -154,7 +154,7 @@ class SqlOrderBook(AnswerBook):
                     done_at=at,
                     undo_ended_at=at if from_undo else None,
                 )
-            close_submission(tx, ref, SubmissionStatus.FULFILLED, at)
+            close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
         return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
 
     @writes

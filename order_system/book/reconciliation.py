@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text, tuple_, update
+from sqlalchemy import exists, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
+from order_system.book.entries import note_notice
 from order_system.book.reading import BookQueries, submission_record
 from order_system.book.tables import effects, submissions
-from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.book import EffectState, Notice, SubmissionStatus
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import KeyInDoubt
+from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, owed_notice
 from order_system.domain.steps import GIVEN_BACK, Effect
 from order_system.infra.database import reads, writes
 
@@ -23,6 +24,7 @@ _MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
 # Spelled out, not bound: a partial index serves only a query that says the same.
 IS_OPEN = text("book_submissions.status = 'open'")
 IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
+IS_OWED = text("book_submissions.notice = 'owed'")
 
 
 class SqlReconciliationBook(BookQueries):
@@ -79,6 +81,34 @@ class SqlReconciliationBook(BookQueries):
             for row in tx.execute(query)
         ]
 
+    @reads
+    def owed_notices(
+        self,
+        tx: Connection,
+        namespace: str,
+        *,
+        closed_before: datetime,
+        after_order: str | None,
+        limit: int,
+    ) -> Sequence[OwedNotice]:
+        later = submissions.alias("later")
+        superseded = exists().where(
+            later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
+        )
+        query = (
+            select(submissions)
+            .where(
+                IS_OWED,
+                ~superseded,
+                submissions.c.namespace == namespace,
+                submissions.c.closed_at <= closed_before,
+                submissions.c.order_id > (after_order or ""),
+            )
+            .order_by(submissions.c.order_id)
+            .limit(limit)
+        )
+        return [owed_notice(submission_record(row)) for row in tx.execute(query)]
+
     @writes
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         ref = key.submission
@@ -93,3 +123,5 @@ class SqlReconciliationBook(BookQueries):
             )
             .values(state=state, undo_ended_at=at)
         )
+        if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
+            note_notice(tx, ref, Notice.OWED)

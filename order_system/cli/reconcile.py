@@ -70,6 +70,8 @@ def _kinds(report: ReconciliationReport) -> Iterator[tuple[str, str, Tally]]:
     yield "still in doubt", "yellow", report.doubts_left
     yield "gateway could not tell", "red", report.doubts_unanswered
     yield "not yet", "red", report.not_yet
+    yield "customer told", "green", report.notices_sent
+    yield "customer not told", "red", report.notices_owed
 
 
 def _sums(report: ReconciliationReport) -> Iterator[str]:
@@ -84,3 +86,5 @@ def _sums(report: ReconciliationReport) -> Iterator[str]:
             f"back, {report.doubts_ended.count} never happened, {report.doubts_left.count} still in doubt, "
             f"{report.doubts_unanswered.count} could not be asked for"
         )
+    if report.notices_sent.count or report.notices_owed.count:
+        yield f"{report.notices_sent.count} owed notices sent, {report.notices_owed.count} still owed"

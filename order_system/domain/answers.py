@@ -22,7 +22,8 @@ MOST_CHARACTERS_OF_ID = 255
 """Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
 
 UNDOABLE = tuple(step for step in Step if step in UNDOS)
-"""The steps that have an undo, and that may be held. A notice that fails harms no order."""
+"""The steps that have an undo, and that may be held. A notice that fails harms no order; one that is owed
+may be handled."""
 
 
 class Remedy(StrEnum):
@@ -78,6 +79,18 @@ class AnsweredAs(StrEnum):
     DISPATCHED = "handled: dispatched"
     RETRY_STEP = "retry step"
     GIVE_UP = "give up"
+
+
+def answered_as(resolution: Resolution) -> AnsweredAs:
+    if resolution.remedy is Remedy.RETRY:
+        return AnsweredAs.RETRY_UNDO
+    match resolution.parcel:
+        case ParcelFate.VOIDED:
+            return AnsweredAs.VOIDED
+        case ParcelFate.DISPATCHED:
+            return AnsweredAs.DISPATCHED
+        case None:
+            return AnsweredAs.HANDLED
 
 
 class AnswerRecord(Wire):
@@ -143,7 +156,7 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def _flaw_in_resolution(resolution: Resolution) -> str | None:
-    if resolution.step not in UNDOABLE:
+    if resolution.step not in UNDOABLE and resolution.remedy is not Remedy.HANDLED:
         return f"{resolution.step} has no undo; the steps that have one are {', '.join(UNDOABLE)}"
     if resolution.remedy is Remedy.HANDLED and not resolution.note.strip():
         return "note must say what was done by hand, e.g. refunded by hand, ticket 123"

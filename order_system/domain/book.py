@@ -47,6 +47,16 @@ class SubmissionStatus(StrEnum):
     TERMINATED = "terminated"
 
 
+class Notice(StrEnum):
+    """Whether the customer has been told how a closed submission ended. Absent where there is nothing to
+    tell, and on submissions that closed before this was kept."""
+
+    OWED = "owed"
+    SENT = "sent"
+    NOT_SENT = "not sent"
+    """Refused, or given up after its attempts; or a person has told the customer."""
+
+
 @dataclass
 class Attempt:
     """One attempt of an activity, on the Temporal server's clock: workers need not agree on theirs."""
@@ -238,6 +248,11 @@ class OrderBook(Protocol):
     async def committed_by_hand(self, ref: SubmissionRef, answer: AnswerRecord, at: datetime) -> None:
         """As `fulfil`, of a parcel that is gone and whose stock the warehouse does not commit: a person sees
         to that. Idempotent."""
+        ...
+
+    async def notice_not_sent(self, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:
+        """The mailer has refused the notice, its attempts are used, or a person has told the customer, whose
+        answer is noted: it is owed no more. Idempotent."""
         ...
 
     async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:

@@ -4,7 +4,6 @@ Budgets count attempts, never elapsed time: schedule-to-close and schedule-to-st
 while no worker does, so a long deployment would refund every order under way.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
@@ -29,11 +28,11 @@ EFFECT_RETRY = RetryPolicy(
 """Without limit, as far as the server knows: it would count attempts that a full disk of ours failed, too.
 The activity itself gives up, once attempts that reached the gateway have used the patience."""
 
-PATIENCE: Mapping[Step, int] = dict.fromkeys(Step, 40)
+PATIENCE: dict[Step, int] = dict.fromkeys(Step, 40)
 """Attempts that reach a step's gateway before the step has failed. A gateway that refuses connections is
 tried for 17 minutes: pauses of 0.5, 1, 2, 4, 8, 16 seconds, and 33 of 30 seconds."""
 
-DEMO_PATIENCE: Mapping[Step, int] = dict.fromkeys(Step, 6)
+DEMO_PATIENCE: dict[Step, int] = dict.fromkeys(Step, 6)
 """For the simulated gateways, whose stories are to be told in half a minute: 15.5 seconds of pauses."""
 
 PATIENCE_LIMIT = 10_000
@@ -181,6 +180,9 @@ KEYS_HEARTBEAT = timedelta(seconds=20)
 IN_DOUBT_HORIZON = timedelta(hours=1)
 """How long a key is asked for again after its undo found nothing. The attempt that was not answered was
 given up long before; this is for a request that is still queued somewhere between us and the gateway."""
+
+NOTICE_HORIZON = timedelta(days=1)
+"""How long the reconciler tries to send a notice that an order owes which is gone. Then a person has to."""
 
 RECONCILE_HISTORY_EVENTS = 4_000
 """From here on a run continues as new at the next page; a page adds about 1,300 at most."""

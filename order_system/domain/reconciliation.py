@@ -13,8 +13,10 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.book import EffectState
-from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
+from order_system.domain.messages import NoticeKind
+from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.steps import Effect
 
 # --- the report -----------------------------------------------------------------------------------
@@ -62,11 +64,23 @@ class ReconciliationReport(Wire):
     """Nothing was found so far: asked again until the horizon."""
     doubts_unanswered: Tally = Tally()
     """The gateway could not tell: asked again by the next run."""
+    notices_sent: Tally = Tally()
+    """Owed to a customer since an order ended, and sent now."""
+    notices_owed: Tally = Tally()
+    """Could not be sent now: the next run tries again, and a person is called."""
+    answered: bool | None = None
+    """Of a run that carried out a person's answer: whether that was recorded. False: the undo had ended."""
 
     @property
     def unsettled(self) -> int:
         """How much a person may have to look at, if it stays so."""
-        return self.not_yet.count + self.doubts_unanswered.count
+        return self.not_yet.count + self.doubts_unanswered.count + self.notices_owed.count
+
+    def findings(self) -> list[str]:
+        """What became of submissions, in words, of those that are named."""
+        tallies = {"settled": self.settled, "fulfilled": self.fulfilled, "not settled yet": self.not_yet}
+        tallies["left alone"] = self.left_alone
+        return [f"{name}: {each.detail}" for name, tally in tallies.items() for each in tally.orders]
 
     def with_one_more(self, name: "TallyName", finding: Finding) -> "ReconciliationReport":
         tally: Tally = getattr(self, name)
@@ -82,6 +96,8 @@ TallyName = Literal[
     "doubts_ended",
     "doubts_left",
     "doubts_unanswered",
+    "notices_sent",
+    "notices_owed",
 ]
 """The report's fields, for whatever one thing came to."""
 
@@ -99,14 +115,25 @@ class KeyInDoubt(Wire):
     """The attempt did answer, once its undo had begun: so it did happen."""
 
 
+class AbandonedAnswer(Wire):
+    """What a person answers about a submission that no workflow is at work on."""
+
+    submission: SubmissionRef
+    answer: AnswerRecord
+
+
 class ReconciliationRequest(Wire):
+    only: AbandonedAnswer | None = None
+    """Settle this submission, with a person's answer, and nothing else."""
     min_age_seconds: float = 0
     """Open submissions that are younger are left out: nearly all of them are simply under way."""
     submissions_done: bool = False
     after_order: str | None = None
     after_key: KeyInDoubt | None = None
+    keys_done: bool = False
+    after_notice: str | None = None
     report: ReconciliationReport = ReconciliationReport()
-    """All but the first field are how far a run has come that continues as new."""
+    """All but the first two fields are how far a run has come that continues as new."""
 
 
 class SubmissionPageRequest(Wire):
@@ -118,6 +145,38 @@ class SubmissionPage(Wire):
     looked_at: int
     left_alone: tuple[Finding, ...]
     abandoned: tuple[SubmissionRef, ...]
+    next: str | None
+    """The last order ID of this page; None if there are no more."""
+
+
+class OwedNotice(Wire):
+    submission: SubmissionRef
+    kind: NoticeKind
+    closed_at: datetime
+
+
+def owed_notice(record: SubmissionRecord) -> OwedNotice:
+    """Of a closed submission of which the customer is still to be told."""
+    fulfilled = record.status is SubmissionStatus.FULFILLED
+    return OwedNotice(
+        submission=record.ref,
+        kind=NoticeKind.CONFIRMATION if fulfilled else NoticeKind.CANCELLATION,
+        closed_at=record.closed_at or record.opened_at,
+    )
+
+
+class NoticePageRequest(Wire):
+    min_age_seconds: float
+    after_order: str | None
+
+
+class NoticeAnswer(Wire):
+    finding: Finding
+    tally: TallyName
+
+
+class NoticePage(Wire):
+    answers: tuple[NoticeAnswer, ...]
     next: str | None
     """The last order ID of this page; None if there are no more."""
 
@@ -147,6 +206,8 @@ class CurrentRun:
     submission: str
     """Its first run's ID: a reset keeps it, a fresh start does not."""
     is_open: bool
+    completed: bool = False
+    """It has come to its own end, and a good one."""
 
 
 def is_abandoned(ref: SubmissionRef, current: CurrentRun | None) -> bool:
@@ -164,6 +225,10 @@ class OrderRuns(Protocol):
         "unknown" must never read as "forgotten"."""
         ...
 
+    async def order_of(self, ref: SubmissionRef) -> Order | None:
+        """What that submission was started with. None if the server has forgotten it. Raises as above."""
+        ...
+
 
 class ReconciliationBook(Protocol):
     async def open_submissions(
@@ -176,6 +241,12 @@ class ReconciliationBook(Protocol):
         self, namespace: str, *, after: KeyInDoubt | None, limit: int
     ) -> Sequence[KeyInDoubt]:
         """Charges and reservations of submissions that are closed as undone."""
+        ...
+
+    async def owed_notices(
+        self, namespace: str, *, closed_before: datetime, after_order: str | None, limit: int
+    ) -> Sequence[OwedNotice]:
+        """Of orders that have no later submission, sorted by order ID."""
         ...
 
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:

@@ -71,6 +71,12 @@ def attempts_in_book(step: Step, journal: Journal) -> int | None:
     return max(attempts, default=0) or None
 
 
+def stuck_undo(journal: Journal) -> Step | None:
+    """Of a submission that is open and that nobody is at work on: the undo that has begun and not ended."""
+    begun = ((step, entry) for step, undo in UNDOS.items() if (entry := journal.get(undo.effect)))
+    return next((step for step, entry in begun if entry.fenced_at and not entry.undo_ended_at), None)
+
+
 def undos_in_book(journal: Journal) -> tuple[UndoProgress, ...]:
     """In the words of the undo itself, as far as the book knows them."""
     undos: list[UndoProgress] = []

@@ -1,12 +1,17 @@
 """An order's workflow as the server knows it: whether it is open, and with what content."""
 
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
+from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.reconciliation import CurrentRun
 from order_system.infra import policy
 from order_system.infra.temporal.executions import describe
@@ -33,8 +38,27 @@ class TemporalOrderRuns:
             raise
         info = answer.workflow_execution_info
         return CurrentRun(
-            submission=info.first_run_id or info.execution.run_id, is_open=not info.HasField("close_time")
+            submission=info.first_run_id or info.execution.run_id,
+            is_open=not info.HasField("close_time"),
+            completed=info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED,
         )
+
+    async def order_of(self, ref: SubmissionRef) -> Order | None:
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._temporal.namespace,
+            execution=WorkflowExecution(workflow_id=order_workflow_id(ref.order_id), run_id=ref.submission),
+            maximum_page_size=1,
+        )
+        service = self._temporal.workflow_service
+        try:
+            answer = await service.get_workflow_execution_history(request, timeout=policy.RPC)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error):
+                return None
+            raise
+        started = answer.history.events[0].workflow_execution_started_event_attributes
+        [order] = await self._temporal.data_converter.decode(started.input.payloads, [Order])
+        return order
 
 
 def _is_about_the_namespace(error: RPCError) -> bool:

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from order_system.domain import policy
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import OrderRuns, ReconciliationBook, is_abandoned
+from order_system.domain.reconciliation import OrderRuns, OwedNotice, ReconciliationBook, is_abandoned
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import side_by_side
@@ -41,6 +41,25 @@ class AbandonedFinder:
             if len(page) < policy.RECONCILE_PAGE:
                 return
             after = page[-1].order_id
+
+    async def owed_notices(self, *, older_than: timedelta) -> AsyncGenerator[OwedNotice]:
+        """Of submissions that have closed, and that no workflow is at work on any more."""
+        closed_before = datetime.now(UTC) - older_than
+        after: str | None = None
+        while True:
+            page = await self._book.owed_notices(
+                self._temporal.namespace,
+                closed_before=closed_before,
+                after_order=after,
+                limit=policy.RECONCILE_PAGE,
+            )
+            abandoned = await self._abandoned([owed.submission for owed in page])
+            for owed in page:
+                if owed.submission in abandoned:
+                    yield owed
+            if len(page) < policy.RECONCILE_PAGE:
+                return
+            after = page[-1].submission.order_id
 
     async def _abandoned(self, page: Sequence[SubmissionRef]) -> list[SubmissionRef]:
         """A search may be a moment late, so what it does not show is asked for by itself."""

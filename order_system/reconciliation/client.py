@@ -22,7 +22,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from order_system.domain import policy
 from order_system.domain.errors import OrderSystemError, ReconciliationFailed
 from order_system.domain.ids import RECONCILIATION
-from order_system.domain.reconciliation import ReconciliationReport, ReconciliationRequest
+from order_system.domain.reconciliation import (
+    AbandonedAnswer,
+    ReconciliationReport,
+    ReconciliationRequest,
+)
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import root_cause
@@ -38,8 +42,8 @@ class ReconciliationClient:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    async def start(self) -> ReconciliationHandle:
-        """A run of its own, that leaves out no submission for its age.
+    async def start(self, only: AbandonedAnswer | None = None) -> ReconciliationHandle:
+        """A run of its own, that leaves out no submission for its age; or one for a person's answer alone.
 
         It does not trigger the schedule, which may be off, paused, or busy with a run that has passed by
         what this one is started for; and which does not tell what a run that it starts came to. Two runs
@@ -48,7 +52,7 @@ class ReconciliationClient:
         async with reaching_server():
             return await self._temporal.start_workflow(
                 ReconciliationWorkflow.run,
-                ReconciliationRequest(),
+                ReconciliationRequest(only=only),
                 id=f"{RECONCILIATION}-now-{uuid.uuid4()}",
                 task_queue=self._task_queue,
                 run_timeout=policy.RECONCILE_RUN,

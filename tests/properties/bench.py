@@ -74,8 +74,10 @@ class Bench:
         reconciliation = ReconciliationActivities(
             reconciliation_book,
             nobody,
-            shipping,
-            {Effect.CHARGE: world.refund, Effect.RESERVE: world.release},
+            shipping=shipping,
+            answers=nobody,
+            notification=notification,
+            reversals={Effect.CHARGE: world.refund, Effect.RESERVE: world.release},
         )
         activity: Any = {
             "charge": payment.charge,

@@ -26,6 +26,8 @@ _LOOKS = {
 """What is not here is red: nothing of it mends itself."""
 _ANSWERS = {
     ConcernKind.STUCK_UNDO: (OrderAction.RESOLVE,),
+    ConcernKind.ABANDONED: (OrderAction.RESOLVE,),
+    ConcernKind.NOTICE_OWED: (OrderAction.RESOLVE,),
     ConcernKind.HELD: (OrderAction.RETRY, OrderAction.GIVE_UP),
 }
 
@@ -63,6 +65,7 @@ async def show(visit: Visit) -> Response:
 
 
 def _card(concern: Concern, services: Services) -> Card:
+    nobody_tried = concern.kind is ConcernKind.ABANDONED and concern.step is None
     return Card(
         concern=concern,
         id="-".join(filter(None, (concern.workflow_id, concern.step, concern.kind.name.lower()))),
@@ -71,7 +74,7 @@ def _card(concern: Concern, services: Services) -> Card:
         look=_LOOKS.get(concern.kind, "failed"),
         address=_address(concern),
         link=services.links.run(concern.workflow_id, concern.run_id),
-        actions=_ANSWERS.get(concern.kind, ()),
+        actions=() if nobody_tried else _ANSWERS.get(concern.kind, ()),
     )
 
 

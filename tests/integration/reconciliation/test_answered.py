@@ -1,0 +1,69 @@
+"""What a person may still say when the order's workflow is gone: the reconciler's hears it."""
+
+import pytest
+from temporalio.common import RetryPolicy
+
+from order_system.attention.concerns import ConcernKind
+from order_system.domain import policy
+from order_system.domain.answers import AnsweredAs, AnswerResult, ParcelFate, Remedy
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.errors import AnswerRefused
+from order_system.domain.order import Order
+from order_system.domain.steps import Effect, Step
+from tests.fixtures.shops.abandoned import status_in_book, terminated_at
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import UNDOS, answers, journal, resolution
+
+
+@pytest.fixture(autouse=True)
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "RECONCILE_RETRY", RetryPolicy(maximum_attempts=1))
+
+
+async def terminated_with_a_stuck_undo(shop: Shop, step: Step) -> Order:
+    order = an_order()
+    await terminated_at(shop, "after buy_label", order)
+    shop.stage.unreachable(UNDOS[step])
+    assert (await shop.reconcile()).not_yet.count == 1
+    return order
+
+
+@pytest.mark.parametrize("step", [Step.PAYMENT, Step.INVENTORY, Step.SHIPPING])
+async def test_a_stuck_undo_of_a_terminated_order_is_ended_by_a_person(shop: Shop, step: Step) -> None:
+    async with shop.open():
+        order = await terminated_with_a_stuck_undo(shop, step)
+        parcel = ParcelFate.VOIDED if step is Step.SHIPPING else None
+        receipt = await shop.attention.answer(order.order_id, resolution(step, parcel=parcel))
+        assert receipt.result is AnswerResult.HANDLED
+        assert await status_in_book(shop, order) is SubmissionStatus.TERMINATED
+        effect = {Step.PAYMENT: Effect.CHARGE, Step.INVENTORY: Effect.RESERVE, Step.SHIPPING: Effect.LABEL}
+        assert (await journal(shop, order))[effect[step]].state is EffectState.HANDLED
+        [(answered, who, _)] = await answers(shop, order)
+        assert answered in (AnsweredAs.HANDLED, AnsweredAs.VOIDED)
+        assert who == "ada@desk-1"
+        with pytest.raises(AnswerRefused, match="waits for nobody"):
+            await shop.attention.answer(order.order_id, resolution(step, parcel=parcel))
+    await shop.assert_clean()
+
+
+async def test_a_stuck_undo_of_a_terminated_order_is_tried_again_when_a_person_says_so(shop: Shop) -> None:
+    async with shop.open():
+        order = await terminated_with_a_stuck_undo(shop, Step.PAYMENT)
+        shop.stage.mend()
+        receipt = await shop.attention.answer(order.order_id, resolution(Step.PAYMENT, Remedy.RETRY))
+        assert receipt.result is AnswerResult.RETRIED
+        assert "refunded" in receipt.detail
+    (await shop.accounts(order)).assert_undone()
+    await shop.assert_clean()
+
+
+async def test_attention_tells_which_answers_help(shop: Shop) -> None:
+    async with shop.open():
+        order = await terminated_with_a_stuck_undo(shop, Step.PAYMENT)
+        [concern] = [
+            concern
+            async for concern in shop.attention.attention(abandoned_after=-policy.RECONCILE_MIN_AGE)
+            if concern.kind is ConcernKind.ABANDONED
+        ]
+    assert concern.step is Step.PAYMENT
+    assert f"python starter.py resolve {order.order_id} payment" in "\n".join(concern.commands)
