@@ -73,6 +73,8 @@ class TakesAnswers:
     @resolve.validator
     def _check_resolution(self, resolution: Resolution) -> None:
         _check(resolution)
+        if resolution.remedy is Remedy.RETRY:
+            _refuse_if_history_is_long()
         self._stuck_undo(resolution.step)
 
     def _stuck_undo(self, step: Step) -> Undo:
@@ -93,6 +95,7 @@ class TakesAnswers:
 
     @retry_step.validator
     def _check_retry(self, retry: StepRetry) -> None:
+        _refuse_if_history_is_long()
         self._check_held(retry)
 
     @workflow.update
@@ -145,6 +148,14 @@ def _record(answer: Answer, step: Step, answered_as: AnsweredAs) -> AnswerRecord
         step=step,
         answer=answered_as,
     )
+
+
+def _refuse_if_history_is_long() -> None:
+    if workflow.info().get_current_history_length() > policy.RETRIES_HISTORY_EVENTS:
+        raise answer_refused(
+            "it has been tried so often that its history is nearly full: give the order up, or say that its "
+            "undo was handled"
+        )
 
 
 def _check(answer: Answer) -> None:

@@ -61,6 +61,10 @@ for as long, something is wrong, a gateway that is away for one, and `attention`
 RETRIED_AGAIN_AND_AGAIN = 3
 """From this attempt on an activity that is retried without limit is worth a person's look."""
 
+RETRIES_HISTORY_EVENTS = 20_000
+"""From here on an order takes no answer that would try something again: the server ends a workflow at 51,200
+events, and those that end the waiting must still be heard."""
+
 UNDO_AGAIN_AFTER = timedelta(seconds=10)
 """An undo activity that was ended by hand from outside is scheduled again after this pause."""
 

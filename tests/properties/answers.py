@@ -6,6 +6,7 @@ from temporalio.exceptions import ApplicationError
 
 from order_system.domain.errors import (
     AnswerLost,
+    BookTooLate,
     Fenced,
     NoticeRefused,
     NotReached,
@@ -40,7 +41,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "refund": (NotYetVoided,),
     "ask_again": (),
 }
-TROUBLE = (NotReached, AnswerLost, TimeoutError)
+TROUBLE = (NotReached, AnswerLost, BookTooLate, TimeoutError)
 """Which anything may meet."""
 
 

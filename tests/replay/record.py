@@ -10,21 +10,31 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
 
-from order_system.domain.answers import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
+from order_system.domain.answers import (
+    AnsweredAs,
+    AnswerRecord,
+    GiveUp,
+    ParcelFate,
+    Remedy,
+    Resolution,
+    StepRetry,
+)
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
 from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id, step_workflow_id
 from order_system.domain.order import Order
+from order_system.domain.reconciliation import AbandonedAnswer
 from order_system.domain.steps import Step
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
+from tests.fixtures.shops.abandoned import terminated_at
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
@@ -179,6 +189,27 @@ async def cancelled_at(point: str, shop: Shop, order: Order) -> None:
     await shop.ended(handle)
 
 
+async def told_by_the_reconciler(shop: Shop, order: Order) -> None:
+    await terminated_at(shop, "after reserve", order)
+    await shop.reconcile(run=order.order_id)
+
+
+async def answered_when_it_was_gone(shop: Shop, order: Order) -> None:
+    await terminated_at(shop, "after reserve", order)
+    shop.stage.unreachable("refund")
+    await shop.reconcile(run=f"{order.order_id}-first")
+    ref = (await shop.book.find([order.order_id]))[order.order_id].ref
+    answer = AnswerRecord(
+        answer_id="1",
+        at=datetime.now(UTC),
+        who="ada@desk-1",
+        note="refunded by hand",
+        step=Step.PAYMENT,
+        answer=AnsweredAs.HANDLED,
+    )
+    await shop.reconcile(run=order.order_id, only=AbandonedAnswer(submission=ref, answer=answer))
+
+
 async def ended(shop: Shop, order: Order) -> None:
     await shop.ended(await shop.start(order))
 
@@ -202,6 +233,8 @@ STORIES: list[Story] = [
     settled_an_older_submission,
     fulfilled_before,
     reconciled,
+    told_by_the_reconciler,
+    answered_when_it_was_gone,
 ]
 
 
