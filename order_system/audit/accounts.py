@@ -1,5 +1,6 @@
 """One submission's account: what the book says of it, beside what the outside world says."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
@@ -114,9 +115,13 @@ class Books:
     """Keys that the world knows, of submissions that the book does not."""
     reservations: tuple[ReservationEntry, ...]
     stock: tuple[StockEntry, ...]
+    completed: Set[tuple[str, str]]
+    """Order ID, submission: open in the book, although its workflow has completed."""
 
 
-def draw_up(ledger: Ledger, statement: Statement, later: Ledger) -> Books:
+def draw_up(
+    ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
+) -> Books:
     """`later` is the ledger as it was after the statement; only claims are looked for there."""
     accounts = {_key_of(record): Account(record, journal) for record, journal in ledger.entries}
     claims = {
@@ -147,7 +152,9 @@ def draw_up(ledger: Ledger, statement: Statement, later: Ledger) -> Books:
     for notice in statement.notices:
         if account := account_of(notice.key, Effect.NOTIFY):
             account.notices.append(notice)
-    return Books(list(accounts.values()), claims, strangers, statement.reservations, statement.stock)
+    return Books(
+        list(accounts.values()), claims, strangers, statement.reservations, statement.stock, completed
+    )
 
 
 def _key_of(record: SubmissionRecord) -> tuple[str, str]:

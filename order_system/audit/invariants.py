@@ -136,6 +136,13 @@ def status_agrees_with_journal(books: Books) -> Iterator[str]:
                 yield f"{account.at(effect)}: by the book the order is undone, its {effect} {state}"
 
 
+def completed_is_closed(books: Books) -> Iterator[str]:
+    """Of the submissions that the server was asked about: `report.audit_now`."""
+    for account in books.accounts:
+        if account.key in books.completed:
+            yield f"{account}: its workflow has completed, and the book has it open"
+
+
 def _in_words(state: EffectState) -> str:
     return state.name.lower().replace("_", " ")
 
@@ -185,6 +192,9 @@ def book_is_true(books: Books) -> Iterator[str]:
                 yield f"{account.at(effect)}: {effect} is undone in the book, but {found} reversed"
 
 
+COMPLETED = "what has completed on the server is closed in the book"
+"""Holds as well where no server was asked."""
+
 INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "refunds never exceed captures": refunds_within_captures,
     "money is kept whole or not at all": money_whole_or_not_at_all,
@@ -196,6 +206,7 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "undone orders hold no money, stock or parcel": undone_holds_nothing,
     "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
     "a status agrees with its journal": status_agrees_with_journal,
+    COMPLETED: completed_is_closed,
     "money and stock waited for shipping's answer": undos_waited_for_shipping,
     "nothing happened without a claim in the book": nothing_unclaimed,
     "what the book says was done or undone is so": book_is_true,
@@ -234,6 +245,7 @@ CURES: dict[str, str] = {
         "compare the book with the history of the order's workflow: no code of ours leaves this behind, "
         "so somebody may have written to the database by hand"
     ),
+    COMPLETED: "run `starter.py reconcile`, which settles it; if that reports `not yet`, answer its undo",
     "money and stock waited for shipping's answer": (
         "ask the carrier whether the parcel is gone; if it is, neither money nor stock may be given back"
     ),

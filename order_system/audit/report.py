@@ -5,7 +5,7 @@ move on meanwhile, and nothing that is legal on the way counts as broken.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -14,7 +14,11 @@ from order_system.audit.accounts import Books, draw_up
 from order_system.audit.invariants import CURES, INVARIANTS
 from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBook, SubmissionStatus
 from order_system.domain.gateways import Statement, StatementOfAccounts
+from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect
+
+Key = tuple[str, str]
+"""Order ID, submission."""
 
 
 class Check(BaseModel):
@@ -72,18 +76,48 @@ class AuditReport(BaseModel):
         return all(check.holds for check in self.checks)
 
 
-async def audit_now(book: OrderBook, world: StatementOfAccounts) -> AuditReport:
+async def audit_now(
+    book: OrderBook, world: StatementOfAccounts, runs: OrderRuns | None = None
+) -> AuditReport:
     """Audit a system that may be running. What happened in the world after the ledger was taken looks
-    unclaimed, so before saying so the book is asked once more."""
+    unclaimed, so before saying so the book is asked once more. With `runs` the server is asked about each
+    open submission, too."""
     ledger = await book.ledger()
     statement = await world.statement()
-    report = audit(ledger, statement)
-    return report if report.clean else audit(ledger, statement, later=await book.ledger())
+    completed = await _completed(ledger, runs) if runs else set[Key]()
+    report = audit(ledger, statement, completed=completed)
+    if report.clean:
+        return report
+    later = await book.ledger()
+    return audit(ledger, statement, later=later, completed=completed & set(_open(later)))
 
 
-def audit(ledger: Ledger, statement: Statement, *, later: Ledger | None = None) -> AuditReport:
-    """Pure. `later`, a ledger taken after the statement, is where claims are looked for."""
-    books = draw_up(ledger, statement, later or ledger)
+async def _completed(ledger: Ledger, runs: OrderRuns) -> set[Key]:
+    """Open in the book, and completed by their own workflow."""
+    found: set[Key] = set()
+    for order_id, submission in _open(ledger):
+        run = await runs.current_run(order_id)
+        if run is not None and run.completed and run.submission == submission:
+            found.add((order_id, submission))
+    return found
+
+
+def _open(ledger: Ledger) -> Iterator[Key]:
+    for record, _ in ledger.entries:
+        if record.status is SubmissionStatus.OPEN:
+            yield record.ref.order_id, record.ref.submission
+
+
+def audit(
+    ledger: Ledger,
+    statement: Statement,
+    *,
+    later: Ledger | None = None,
+    completed: Set[Key] = frozenset(),
+) -> AuditReport:
+    """Pure. `later`, a ledger taken after the statement, is where claims are looked for. `completed`: those
+    open submissions whose workflow has completed."""
+    books = draw_up(ledger, statement, later or ledger, completed)
     return AuditReport(
         checks=tuple(_check(name, find(books)) for name, find in INVARIANTS.items()),
         open_submissions=tuple(

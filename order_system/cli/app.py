@@ -21,11 +21,13 @@ from order_system.cli.reports import audit_view, scenarios_table
 from order_system.cli.screen import Screen
 from order_system.cli.serve import serve
 from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, exit_code, open_session
-from order_system.domain.errors import InvalidUsage
+from order_system.domain.errors import InvalidUsage, OrderSystemError
 from order_system.domain.order import Order
 from order_system.infra.settings import load_settings
+from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.intake.reader import order_schema
 from order_system.orders.client import Submitted
+from order_system.orders.on_server import TemporalOrderRuns
 
 app = App(
     name="starter.py",
@@ -130,10 +132,17 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
 
 @app.command(help_epilogue=MORE_HELP)
 async def audit(*, as_json: Json = False) -> int:
-    """Compare the order book with the outside world. Needs no Temporal server."""
+    """Compare the order book with the outside world, and with the Temporal server if one answers."""
+    screen = Screen(as_json=as_json)
     async with open_order_system(configured()) as system:
-        report = await audit_now(system.book, system.world)
-    Screen(as_json=as_json).answer(report.model_dump(mode="json"), audit_view(report))
+        try:
+            runs = TemporalOrderRuns(await connect())
+        except OrderSystemError:
+            runs = None
+            screen.say("no Temporal server answers: what has completed there was not compared")
+        async with reaching_server():
+            report = await audit_now(system.book, system.world, runs)
+    screen.answer(report.model_dump(mode="json"), audit_view(report))
     return CLEAN if report.clean else ATTENTION
 
 

@@ -40,7 +40,7 @@ async def test_no_fence(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             return real_claim(tx, ref, effect, *args)
         except Fenced:
-            return JournalEntry(effect, EffectState.CLAIMED, 1, 1, None, None, None, None, None, None)
+            return JournalEntry(effect, EffectState.CLAIMED, 1, 1)
 
     monkeypatch.setattr(book_module, "claim_entry", claim_regardless)
     order = an_order()

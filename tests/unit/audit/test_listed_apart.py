@@ -1,6 +1,6 @@
 """What the audit lists and does not judge, and what it says of a system that runs meanwhile."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from order_system.audit.report import audit, audit_now
 from order_system.domain.book import Ledger, SubmissionStatus
@@ -8,10 +8,13 @@ from order_system.domain.gateways import (
     ChargeEntry,
     Statement,
 )
+from order_system.domain.order import SubmissionRef
+from order_system.domain.reconciliation import CurrentRun
 from tests.fixtures.books.audited import (
     BOUGHT,
     CHARGE,
     CLAIMED,
+    COMPLETED,
     DISPATCH,
     DONE,
     FAILED,
@@ -110,6 +113,28 @@ async def test_what_is_never_claimed_stays_a_violation() -> None:
     book = BookThatMovesOn(Ledger(()), Ledger(()))
     report = await audit_now(book, World(replace(NOTHING, charges=(PAID,))))
     assert broken(report) == {UNCLAIMED}
+
+
+@dataclass
+class Completed:
+    submission: str
+
+    async def current_run(self, _order_id: str) -> CurrentRun:
+        return CurrentRun(submission=self.submission, is_open=False, completed=True)
+
+    async def order_of(self, _ref: SubmissionRef) -> None:
+        raise NotImplementedError
+
+
+async def test_an_open_submission_whose_workflow_has_completed_is_a_violation() -> None:
+    still_open = booked(SubmissionStatus.OPEN, {CHARGE: DONE})
+    [(record, _)] = still_open.entries
+    ours, another = Completed(record.ref.submission), Completed("another submission")
+    world = World(replace(NOTHING, charges=(PAID,)))
+    assert broken(await audit_now(BookThatMovesOn(still_open, still_open), world, ours)) == {COMPLETED}
+    assert broken(await audit_now(BookThatMovesOn(still_open, still_open), world, another)) == set()
+    # It has closed since the book was read.
+    assert broken(await audit_now(BookThatMovesOn(still_open, Ledger(())), world, ours)) == set()
 
 
 def test_the_report_says_in_json_whether_it_is_clean() -> None:
