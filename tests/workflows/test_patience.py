@@ -57,6 +57,24 @@ async def test_a_real_gateway_may_be_away_for_a_quarter_of_an_hour(
     await shop.assert_clean()
 
 
+async def test_a_hundred_orders_outlast_the_book_for_two_minutes_and_a_gateway_for_five(
+    shop: Shop, time_skipping_env: WorkflowEnvironment
+) -> None:
+    shop.patience = policy.PATIENCE
+    shop.worker_options |= {"max_cached_workflows": 1_000}
+    orders = [an_order() for _ in range(100)]
+    now = await time_skipping_env.get_current_time()
+    shop.stage.away(BOOK_CALLS, now + timedelta(minutes=2), away)
+    shop.stage.away(["buy_label"], now + timedelta(minutes=5), lambda: NotReached("connection refused"))
+    async with shop.open():
+        handles = await asyncio.gather(*map(shop.start, orders))
+        outcomes = [await handle.result() for handle in handles]
+    assert {outcome.status for outcome in outcomes} == {OrderStatus.FULFILLED}
+    assert await time_skipping_env.get_current_time() - now > timedelta(minutes=5)
+    assert shop.stage.calls["before buy_label"] > 2 * len(orders)
+    await shop.assert_clean()
+
+
 async def test_attempts_at_the_gateway_count_and_those_that_our_book_failed_do_not(shop: Shop) -> None:
     shop.stage.fail("before open_charge", away, times=3)
     shop.stage.unreachable("charge")
