@@ -54,6 +54,8 @@ class BatchActivities:
         )
         activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])
+        unknown = [each.order_id for each in page.orders if each.order_id not in known]
+        never_begun = await self._book.decided_to_start(request.batch, unknown) if request.only_failed else ()
         activity.heartbeat()
 
         start: list[Order] = []
@@ -65,7 +67,8 @@ class BatchActivities:
             if noted[order_id] != each.first_line:
                 fate = Fate.DUPLICATE
             else:
-                fate = fate_of(each.fingerprint, known.get(order_id), only_failed=request.only_failed)
+                asked_for = not request.only_failed or order_id in never_begun
+                fate = fate_of(each.fingerprint, known.get(order_id), new_ones=asked_for)
                 fates[order_id] = fate
             if fate is Fate.START and not request.start_none:
                 start.append(each.order)

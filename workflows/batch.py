@@ -173,7 +173,6 @@ class BatchFulfillmentWorkflow:
         """Returns if the batch is stopped meanwhile: a cancel, of it or of its orders, is seen to the end in
         the run that it came to."""
         await self._window.drain(self._stopped)
-        await workflow.sleep(policy.BATCH_LAST_TASK)
         if self._stopped():
             return
         state = BatchState(

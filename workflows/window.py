@@ -32,6 +32,9 @@ class _Open:
     """None until its workflow has started."""
     awaited: bool = False
     """This run started it, and is told of its end."""
+    starting: bool = False
+    """Its start is not answered yet, or it is not known why it was refused. The server drops such a start
+    when this run ends: so no run ends before."""
 
 
 class OrderWindow:
@@ -83,7 +86,7 @@ class OrderWindow:
     # --- from its start to its end ---------------------------------------------------------------
 
     def start(self, order: Order) -> None:
-        self._in_place[order.order_id] = _Open(workflow.now(), awaited=True)
+        self._in_place[order.order_id] = _Open(workflow.now(), awaited=True, starting=True)
         self._filling = len(self._in_place) < self.size
         self._tally.move("not_started", "running")
         self._in_background(self._see_through(order))
@@ -92,11 +95,12 @@ class OrderWindow:
         each = self._in_place[order.order_id]
 
         def started(child: OrderHandle) -> None:
-            each.submission = child.first_execution_run_id
+            each.submission, each.starting = child.first_execution_run_id, False
             if self._cancelling:
                 self._cancel(order.order_id, each)
 
         ended_as = await run_order(order, started)
+        each.starting = False
         if ended_as is None:
             each.awaited = False
             self._hand_on(order.order_id)
@@ -157,11 +161,6 @@ class OrderWindow:
             await self._look_up()
             pause = min(pause * 2, policy.BATCH_LOOK_AGAIN)
 
-    def _places_wait_for_a_look(self) -> bool:
-        """Those handed on have none; they hold up the others only when they are too many."""
-        waiting = self._all() if self._too_many_handed_on() else self._in_place.items()
-        return not all(each.awaited for _, each in waiting)
-
     async def _look_up(self) -> None:
         unknown = {order_id: each.submission for order_id, each in self._all() if not each.awaited}
         if unknown:
@@ -171,28 +170,42 @@ class OrderWindow:
     # --- the end of a run ------------------------------------------------------------------------
 
     async def drain(self, stopped: Callable[[], bool]) -> None:
-        """Before continuing as new: let orders end for a while, and then at least know every submission. A
-        start that is under way would go on without us, and nobody would know which submission it made."""
+        """Before continuing as new: let orders end for a while, and then at least know every submission, also
+        of the orders that were handed on before the server had answered their start."""
         with suppress(TimeoutError):
             await self.until(
                 lambda: stopped() or not any(each.awaited for each in self._in_place.values()),
                 within=policy.BATCH_DRAIN,
             )
         await self.until(lambda: stopped() or all(each.submission for each in self._in_place.values()))
+        await workflow.sleep(policy.BATCH_LAST_TASK)
+        while self._is_starting_any() and not stopped():
+            await self.until(lambda: stopped() or not self._is_starting_any())
+            await workflow.sleep(policy.BATCH_LAST_TASK)
 
     async def see_out(self) -> None:
-        """At the end of the batch: wait until every order has ended. What takes too long needs attention."""
+        """At the end of the batch: wait until every order has begun, was skipped or refused, and has ended.
+        What takes too long needs attention; what an older version has never started is counted so."""
         self._handed_on_limit += len(self._in_place)
         await self.until(lambda: not self._in_place)
         until = workflow.now() + policy.BATCH_LAST_LOOK
         while self._handed_on:
             await self._look_up()
             if workflow.now() >= until:
-                break
+                if not self._is_starting_any():
+                    break
+                await self.until(lambda: not self._is_starting_any())
+                until = workflow.now() + policy.BATCH_LAST_LOOK
             with suppress(TimeoutError):
                 await self.until(lambda: not self._handed_on, within=policy.BATCH_LOOK_AGAIN)
-        for _ in self._handed_on:
-            self._tally.move("running", "needing_attention")
+        for order_id, each in [*self._handed_on.items()]:
+            if each.submission is None:
+                self._leaves(order_id, "not_started")
+            else:
+                self._tally.move("running", "needing_attention")
+
+    def _is_starting_any(self) -> bool:
+        return any(each.starting for _, each in self._all())
 
     def _all(self) -> list[tuple[str, _Open]]:
         return [*self._in_place.items(), *self._handed_on.items()]

@@ -28,6 +28,8 @@ _RAN_NO_MORE_CODE = {
     WorkflowExecutionStatus.TIMED_OUT,
 }
 """What such a workflow last said of itself is no longer so."""
+_OF_FILE = {"bytes_read", "rows", "rows_rejected", "rows_duplicate", "rows_valid", "rejected", "duplicate"}
+"""Counts that the book does not keep."""
 _NO_WORKER = {
     RPCStatusCode.CANCELLED,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -104,6 +106,12 @@ class BatchClient(BatchReports):
                     raise
                 raise NoWorkerAnswers("no worker answers: start one with `python worker.py`") from None
             if closed in _RAN_NO_MORE_CODE:
+                if closed is not WorkflowExecutionStatus.FAILED and (
+                    found := await self._without_worker(name)
+                ):
+                    # What it believed to run goes on without it, has ended, or was never started.
+                    counts = found.counts.model_copy(update=progress.counts.model_dump(include=_OF_FILE))
+                    return found.model_copy(update={"counts": counts})
                 reason = await _why(batch)
                 return progress.model_copy(update={"status": BatchStatus.FAILED, "reason": reason})
         return progress

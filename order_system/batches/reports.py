@@ -123,7 +123,7 @@ def _planned(order: ParsedOrder, known: SubmissionRecord | None) -> str:
     """How the plan counts an order: `new`, its status if it is known, or `conflict`."""
     if known is None:
         return "new"
-    if fate_of(order.fingerprint, known, only_failed=False) is Fate.CONFLICT:
+    if fate_of(order.fingerprint, known) is Fate.CONFLICT:
         return Fate.CONFLICT
     if known.status is SubmissionStatus.OPEN and known.ref.fingerprint != order.fingerprint:
         return Fate.CONFLICT

@@ -76,6 +76,13 @@ class SqlBatchBook(reading.BookQueries):
         return found
 
     @reads
+    def decided_to_start(self, tx: Connection, batch: str, order_ids: Sequence[str]) -> set[str]:
+        name = batch_orders.c.order_id
+        query = select(name).where(batch_orders.c.batch == batch, batch_orders.c.fate == Fate.START)
+        pages = reading.batched_ids(order_ids)
+        return {found for page in pages for found in tx.execute(query.where(name.in_(page))).scalars()}
+
+    @reads
     def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
         query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
         rows = tx.execute(query.group_by(batch_orders.c.fate))

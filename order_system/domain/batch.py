@@ -24,14 +24,15 @@ class Fate(StrEnum):
     CONFLICT = "conflict"
     DUPLICATE = "duplicate"
     NOT_ASKED_FOR = "not asked for"
-    """`batch retry` runs only what failed."""
+    """`batch retry` runs only what failed, and what the batch was to start and never did."""
 
 
-def fate_of(fingerprint: str, known: SubmissionRecord | None, *, only_failed: bool) -> Fate:
-    """Whether an order runs. An open one is tried too: perhaps only the book believes that it runs, and
-    the server's refusal of a second start is the guard behind this look."""
+def fate_of(fingerprint: str, known: SubmissionRecord | None, *, new_ones: bool = True) -> Fate:
+    """Whether an order runs; one that nobody knows runs only if `new_ones` do. An open one is tried too:
+    perhaps only the book believes that it runs, and the server's refusal of a second start is the guard
+    behind this look."""
     if known is None:
-        return Fate.NOT_ASKED_FOR if only_failed else Fate.START
+        return Fate.START if new_ones else Fate.NOT_ASKED_FOR
     if known.status is SubmissionStatus.FULFILLED:
         same = known.ref.fingerprint == fingerprint
         return Fate.SKIP_FULFILLED if same else Fate.CONFLICT
@@ -268,6 +269,10 @@ class BatchBook(Protocol):
         self, batch: str, run: str, order_ids: Sequence[str]
     ) -> dict[str, tuple[int, Fate | None]]:
         """First line and fate of those that this run has noted."""
+        ...
+
+    async def decided_to_start(self, batch: str, order_ids: Sequence[str]) -> set[str]:
+        """Those that any run of this batch was to start, whether it did or not."""
         ...
 
     async def fates_counted(self, batch: str, run: str) -> dict[Fate | None, int]:
