@@ -20,7 +20,7 @@ from order_system.domain.batch import (
     fate_of,
     fate_of_refused,
 )
-from order_system.domain.book import SubmissionStatus
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Order
 from order_system.domain.order_file import PageOfOrders, RowSource
 
@@ -116,15 +116,18 @@ class BatchActivities:
     @activity.defn
     async def look_up(self, request: LookUpRequest) -> LookedUp:
         """How the orders ended that have. An older submission's end is not the one that is asked for."""
-        records = await self._book.find(list(request.submissions))
-        return LookedUp(
-            statuses={
-                order_id: record.status
-                for order_id, record in records.items()
-                if record.status is SubmissionStatus.FULFILLED
-                or (
-                    record.status is not SubmissionStatus.OPEN
-                    and request.submissions[order_id] == record.ref.submission
-                )
-            }
-        )
+        found = await self._book.find(list(request.submissions))
+        statuses: dict[str, SubmissionStatus] = {}
+        for order_id, record in found.items():
+            asked = request.submissions[order_id]
+            if record.status is SubmissionStatus.FULFILLED:
+                refused = asked != record.ref.submission and await self._is_of_other_content(record)
+                statuses[order_id] = SubmissionStatus.FAILED if refused else record.status
+            elif record.status is not SubmissionStatus.OPEN and asked == record.ref.submission:
+                statuses[order_id] = record.status
+        return LookedUp(statuses=statuses)
+
+    async def _is_of_other_content(self, fulfilled: SubmissionRecord) -> bool:
+        """Whether what the server has under the order's ID is not what was fulfilled: it was refused then."""
+        on_server = await self._contents.fingerprint(fulfilled.ref.order_id)
+        return on_server not in (None, fulfilled.ref.fingerprint)

@@ -135,7 +135,8 @@ def _line_of(
 ) -> LineOutcome:
     lines = (order.first_line, order.last_line, order.rows)
     ids = (order.order_id, order_workflow_id(order.order_id))
-    if noted and noted[1] is Fate.CONFLICT:
+    known_as = known and fate_of(order.fingerprint, known)
+    if known_as is Fate.CONFLICT or (noted and noted[1] is Fate.CONFLICT):
         return LineOutcome(
             *lines, *ids, "conflict", reason="the ID is in use for an order with other content"
         )

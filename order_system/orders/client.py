@@ -113,7 +113,8 @@ class OrderClient:
                 _refuse_other_content(order, await running.memo())
 
     async def status(self, order_id: str) -> OrderProgress:
-        """The order document, from the workflow while Temporal has it, else from the book.
+        """The order document, from the workflow while Temporal has it, else from the book. About the order,
+        whichever content it was fulfilled with: `check_content` is about one.
 
         Raises UnknownOrder.
         """
@@ -121,17 +122,35 @@ class OrderClient:
         async with reaching_server():
             return await self._status.read(order_id)
 
-    async def status_or_record(self, order_id: str) -> OrderProgress:
-        """As `status`; where no server answers, the book's record of an order that is closed.
+    async def status_or_record(self, order_id: str, content: str | None = None) -> OrderProgress:
+        """As `status`; where no server answers, the book's record of an order that is closed. `content` is
+        what `check_content` takes.
 
-        Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
+        Raises UnknownOrder and OrderConflict; ServerUnreachable unless the book has the order, as closed."""
         try:
-            return await self.status(order_id)
+            progress = await self.status(order_id)
         except ServerUnreachable:
             recorded = await closed_in_book(self._book, order_id)
             if recorded is None:
                 raise
-            return recorded
+            progress = recorded
+        if content is not None:
+            await self.check_content(order_id, content)
+        return progress
+
+    async def check_content(self, order_id: str, fingerprint: str) -> bool:
+        """Whether the order was fulfilled with the content of this fingerprint. Raises OrderConflict if it
+        was fulfilled with another, also if that came out only after this one was submitted."""
+        known = (await self._book.find([order_id])).get(order_id)
+        if known is None or known.status is not SubmissionStatus.FULFILLED:
+            return False
+        if known.ref.fingerprint != fingerprint:
+            when = f"{known.closed_at:%Y-%m-%d %H:%M} UTC" if known.closed_at else "an earlier day"
+            raise OrderConflict(
+                f"{order_id} has been fulfilled with other content, by submission {known.ref.submission} of "
+                f"{when}; for this content nothing was charged or sent"
+            )
+        return True
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
         """What a fulfilled order came to; kept for ever in the book."""
@@ -217,12 +236,7 @@ class OrderClient:
         )
 
     async def _fulfilled_before(self, order: Order) -> bool:
-        known = (await self._book.find([order.order_id])).get(order.order_id)
-        if known is None or known.status is not SubmissionStatus.FULFILLED:
-            return False
-        if known.ref.fingerprint != order.fingerprint():
-            raise OrderConflict(f"{order.order_id} has been fulfilled with other content")
-        return True
+        return await self.check_content(order.order_id, order.fingerprint())
 
     async def _completed_meanwhile(self, order: Order) -> SubmitResult:
         """The server has it as completed: the book must say so too by now."""

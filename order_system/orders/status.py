@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.durations import milliseconds_between
 from order_system.domain.errors import UnknownOrder
-from order_system.domain.ids import order_workflow_id, step_workflow_id
+from order_system.domain.ids import FINGERPRINT, order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.search_attributes import ORDER_STATUS
@@ -54,6 +54,9 @@ class OrderStatusReader:
             if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
                 progress = _terminated(progress)
             closed = state is not WorkflowState.RUNNING
+            if closed and record and await _was_refused(described, record):
+                told = f"other content that was submitted later, as {first_run(described)}, was refused"
+                return order_in_book(record, journal).model_copy(update={"note": told})
             return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
         if record is not None:
             return order_in_book(record, journal)
@@ -103,6 +106,14 @@ class OrderStatusReader:
             children=tuple(children),
             note=None if order.close_time else "no worker answers; this is what the server knows",
         )
+
+
+async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
+    """The order is fulfilled, and the newest workflow was for another content: what it says is not the
+    order's."""
+    if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
+        return False
+    return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)
 
 
 def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescription | None) -> StepProgress:

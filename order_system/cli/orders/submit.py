@@ -101,8 +101,17 @@ async def follow(
     session: Session, screen: Screen, orders: Sequence[Order], *, keep: bool = False
 ) -> list[OrderProgress]:
     """Watch until each order is closed or waits for a person; then say what became of them. With `keep`,
-    an embedded server goes on until Ctrl-C."""
+    an embedded server goes on until Ctrl-C. Raises OrderConflict, after that, if an order turns out to have
+    been fulfilled with other content."""
     latest = await _watch(session, screen, [order.order_id for order in orders])
+    conflicts: list[str] = []
+    for order in orders:
+        try:
+            await session.client.check_content(order.order_id, order.fingerprint())
+        except OrderConflict as conflict:
+            conflicts.append(str(conflict))
+            refused = {"status": OrderStatus.FAILED, "reason": str(conflict), "note": None}
+            latest[order.order_id] = latest[order.order_id].model_copy(update=refused)
     results = [await _result(session, order, latest[order.order_id]) for order in orders]
     documents = [result.order.model_dump(mode="json") for result in results]
     screen.answer(documents, results_table(results, now()))
@@ -119,6 +128,8 @@ async def follow(
             screen.say(f"What waits for a person, and how to answer: {STARTER} attention")
         if len(results) > 1:
             screen.say(f"{len(results)} orders: {counts([result.order for result in results])}")
+    if conflicts:
+        raise OrderConflict("\n".join(conflicts))
     return [result.order for result in results]
 
 

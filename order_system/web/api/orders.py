@@ -52,7 +52,7 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
     is refused."""
     submission = await services.orders.submit(order)
     outcome = await services.orders.outcome(order.order_id) if submission.how is How.FULFILLED else None
-    location = f"/api/orders/{quote(order.order_id, safe='')}"
+    location = f"/api/orders/{quote(order.order_id, safe='')}?content={order.fingerprint()}"
     if outcome is not None:
         return JSONResponse(outcome.model_dump(mode="json"), headers={"Location": location})
     taken = Submitted(order_id=order.order_id, started=submission.how is How.STARTED, location=location)
@@ -90,11 +90,22 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
 @router.get(
     "/{order_id}",
     summary="Read an order",
-    responses={200: examples.answer("Where it stands.", "order"), **documented(404, 422, 502, 503)},
+    responses={200: examples.answer("Where it stands.", "order"), **documented(404, 409, 422, 502, 503)},
 )
-async def read(order_id: OrderId, services: Given) -> OrderDocument:
+async def read(
+    order_id: OrderId,
+    services: Given,
+    content: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="As in the `location` of the order that you have posted. 409 if the order turns out "
+            "to have been fulfilled with other content.",
+        ),
+    ] = None,
+) -> OrderDocument:
     """With its timeline. Its workflow tells as long as Temporal has it. Afterwards the order book does."""
-    return await read_order(services, order_id)
+    return await read_order(services, order_id, content)
 
 
 @router.get(

@@ -64,9 +64,9 @@ class Cancelled(BaseModel):
     order: OrderDocument
 
 
-async def read_order(services: Services, order_id: str) -> OrderDocument:
-    """Raises UnknownOrder, ServerUnreachable."""
-    return await document_of(services, await services.orders.status_or_record(order_id))
+async def read_order(services: Services, order_id: str, content: str | None = None) -> OrderDocument:
+    """Raises UnknownOrder, OrderConflict, ServerUnreachable."""
+    return await document_of(services, await services.orders.status_or_record(order_id, content))
 
 
 async def document_of(services: Services, order: OrderProgress) -> OrderDocument:

@@ -24,7 +24,7 @@ async def test_an_order_is_taken_read_with_its_timeline_and_told_again(shop: Web
         after = await browser.post("/api/orders", json=document(order))
         listed = (await browser.get("/api/orders", params={"status": "fulfilled"})).json()
 
-    location = f"/api/orders/{order.order_id}"
+    location = f"/api/orders/{order.order_id}?content={order.fingerprint()}"
     assert (first.status_code, first.headers["location"]) == (202, location)
     assert first.json()["started"] is True
     assert (again.status_code, again.json()["started"]) == (202, False)
