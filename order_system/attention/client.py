@@ -18,7 +18,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
     WorkflowUpdateStage,
 )
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, status_command
 from order_system.attention.finder import AttentionFinder
@@ -43,7 +43,7 @@ from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import AbandonedAnswer
 from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import root_cause
 from order_system.orders.in_book import stuck_undo
 from order_system.orders.status import OrderStatusReader
@@ -119,7 +119,7 @@ class AttentionClient:
             except WorkflowUpdateFailedError as refused:
                 raise AnswerRefused(f"{_why(refused)}. See {status_command(order_id)}") from None
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if not says_there_is_none(error):
                     raise
             record = (await self._book.find([order_id])).get(order_id)
             if record is not None and isinstance(answer, Resolution) and _is_left_over(record, answer):

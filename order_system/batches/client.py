@@ -17,7 +17,7 @@ from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
 from order_system.infra import policy
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 
 _CHECKSUM = "sha256"
@@ -181,7 +181,7 @@ class BatchClient(BatchReports):
             try:
                 yield handle
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if not says_there_is_none(error):
                     raise
                 raise UnknownBatch(f"no batch {name} is running, or the server has forgotten it") from None
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from order_system.domain import search_attributes
 from order_system.domain.book import OrderBook, SubmissionStatus
@@ -21,7 +21,7 @@ from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, side_by_side
 from order_system.orders.child_document import Child, Parent, state_called
 from order_system.orders.in_book import closed_in_book
@@ -253,7 +253,7 @@ async def _request_cancel(order: WorkflowHandle[OrderFulfillmentWorkflow, OrderO
     try:
         await order.cancel(rpc_timeout=policy.RPC)
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        if not says_there_is_none(error):
             raise
         return False
     description = await order.describe(rpc_timeout=policy.RPC)

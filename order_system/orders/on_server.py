@@ -2,18 +2,18 @@
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
 )
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.reconciliation import CurrentRun
 from order_system.infra import policy
+from order_system.infra.temporal.connection import says_there_is_none
 from order_system.infra.temporal.executions import describe
 
 
@@ -33,7 +33,7 @@ class TemporalOrderRuns:
         try:
             answer = await service.describe_workflow_execution(request, timeout=policy.RPC)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error):
+            if says_there_is_none(error):
                 return None
             raise
         info = answer.workflow_execution_info
@@ -53,17 +53,12 @@ class TemporalOrderRuns:
         try:
             answer = await service.get_workflow_execution_history(request, timeout=policy.RPC)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and not _is_about_the_namespace(error):
+            if says_there_is_none(error):
                 return None
             raise
         started = answer.history.events[0].workflow_execution_started_event_attributes
         [order] = await self._temporal.data_converter.decode(started.input.payloads, [Order])
         return order
-
-
-def _is_about_the_namespace(error: RPCError) -> bool:
-    """A namespace that is not there is no word about any order in it."""
-    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
 class ContentsOnServer:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
@@ -63,6 +64,16 @@ def has_gone(error: RPCError) -> bool:
     return error.status in _NOBODY_THERE
 
 
+def is_about_the_namespace(error: RPCError) -> bool:
+    """A namespace that is not there is no word about anything in it."""
+    return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+
+
+def says_there_is_none(error: RPCError) -> bool:
+    """Whether the server says that it has no such workflow (any more), or that it is closed."""
+    return error.status is RPCStatusCode.NOT_FOUND and not is_about_the_namespace(error)
+
+
 def _profile_from_environment() -> ClientConnectConfig:
     try:
         return ClientConfig.load_client_connect_config()
@@ -106,12 +117,18 @@ data_converter = DataConverter(payload_converter_class=ModelPayloadConverter)
 
 @asynccontextmanager
 async def reaching_server() -> AsyncGenerator[None]:
-    """No caller sees a gRPC error. Raises ServerUnreachable, and OrderSystemError if the server refuses."""
+    """No caller sees a gRPC error. Raises ServerUnreachable, InvalidSettings for a namespace that is not
+    there, and OrderSystemError if the server refuses."""
     try:
         yield
     except RPCError as error:
         if has_gone(error):
             raise ServerUnreachable("the Temporal server does not answer") from error
+        if is_about_the_namespace(error):
+            raise InvalidSettings(
+                f"the Temporal server says: {error.message} TEMPORAL_NAMESPACE or temporal.toml names it; "
+                "`temporal operator namespace create` makes one."
+            ) from error
         # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
         cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error

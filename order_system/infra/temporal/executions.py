@@ -8,6 +8,7 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.infra import policy
+from order_system.infra.temporal.connection import says_there_is_none
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -23,7 +24,7 @@ async def describe(
         return await temporal.get_workflow_handle(workflow_id, run_id=run_id).describe(rpc_timeout=policy.RPC)
     except RPCError as error:
         # The server takes no empty ID and no very long one: then there is no such workflow either.
-        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+        if says_there_is_none(error) or error.status is RPCStatusCode.INVALID_ARGUMENT:
             return None
         raise
 

@@ -1,0 +1,42 @@
+"""A namespace that is not there is a wrong place, and no answer about any order in it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from order_system.attention.client import AttentionClient
+from order_system.batches.client import BatchClient
+from order_system.batches.files import OrderFiles
+from order_system.book.batches import SqlBatchBook
+from order_system.domain.answers import GiveUp
+from order_system.domain.errors import InvalidSettings
+from order_system.infra.temporal.connection import connect
+from order_system.orders.client import OrderClient
+from tests.fixtures.shops.shop import Shop, an_order
+
+Ask = Callable[[OrderClient, AttentionClient, BatchClient], Awaitable[Any]]
+
+ASKED: dict[str, Ask] = {
+    "status": lambda orders, _, __: orders.status("ORDER-001"),
+    "cancel": lambda orders, _, __: orders.cancel("ORDER-001"),
+    "submit": lambda orders, _, __: orders.submit(an_order()),
+    "give-up": lambda _, attention, __: attention.answer("ORDER-001", GiveUp(who="ada")),
+    "batch": lambda _, __, batches: batches.progress("monday"),
+}
+
+
+@pytest.mark.parametrize("question", ASKED)
+async def test_it_is_told_in_one_line_with_the_cure(shop: Shop, question: str) -> None:
+    nowhere = await connect(shop.temporal.service_client.config.target_host, "nope")
+    assert isinstance(nowhere, Client)
+    orders = OrderClient(nowhere, shop.book, task_queue=shop.task_queue)
+    attention = AttentionClient(nowhere, shop.book, shop.abandoned, task_queue=shop.task_queue)
+    batches = BatchClient(
+        nowhere, SqlBatchBook(shop.book.database), OrderFiles(["."]), task_queue=shop.task_queue
+    )
+    with pytest.raises(InvalidSettings) as refused:
+        await ASKED[question](orders, attention, batches)
+    assert "nope" in str(refused.value)
+    assert "TEMPORAL_NAMESPACE" in str(refused.value)
