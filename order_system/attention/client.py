@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, status_command
-from order_system.attention.finder import AttentionFinder
+from order_system.attention.finder import AttentionFinder, so_many
 from order_system.domain import policy
 from order_system.domain.answers import (
     UPDATE_REFUSED,
@@ -43,9 +44,12 @@ from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import AbandonedAnswer
 from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
+from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import root_cause
+from order_system.infra.temporal.workers import Workers
 from order_system.orders.in_book import stuck_undo
+from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedFinder
 from order_system.reconciliation.client import ReconciliationClient
@@ -58,6 +62,21 @@ _UPDATES: Mapping[type[Answer], Any] = {
 }
 _NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
 _NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
+
+
+@dataclass(frozen=True)
+class AtWork:
+    workers: int
+    orders: int
+    """That are open."""
+
+    @property
+    def if_nothing_waits(self) -> str:
+        """What may be said then, and what was looked at."""
+        said = "All is well: nothing" if self.workers else "Nothing"
+        workers = "No worker is" if not self.workers else so_many(self.workers, "worker is", "workers are")
+        orders = "no order is" if not self.orders else so_many(self.orders, "order is", "orders are")
+        return f"{said} waits for a person. {workers} at work, and {orders} under way."
 
 
 class AttentionClient:
@@ -75,7 +94,9 @@ class AttentionClient:
         self._book = book
         self._status = OrderStatusReader(temporal, book)
         self._reconciler = ReconciliationClient(temporal, task_queue=task_queue)
+        self._ours = f"TaskQueue = {visibility.quoted(task_queue)}"
         self._task_queue = task_queue
+        self.workers = Workers(temporal, task_queue)
 
     async def attention(
         self,
@@ -88,7 +109,7 @@ class AttentionClient:
         workflow. Visibility is eventually consistent: an order that has just begun or ceased to wait may
         show a second late."""
         finder = AttentionFinder(
-            self._temporal, self._status, task_queue=self._task_queue, slow_after=slow_after
+            self._temporal, self._status, self.workers, task_queue=self._task_queue, slow_after=slow_after
         )
         async with reaching_server():
             async for concern in finder.concerns():
@@ -102,6 +123,23 @@ class AttentionClient:
                 waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
                 reason = f"the {owed.kind} {_NOT_SENT}"
                 yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
+
+    async def at_work(self) -> AtWork:
+        """For whoever says that nothing waits."""
+        async with reaching_server():
+            workers = await self.workers.at_work()
+            return AtWork(workers, await self._open(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"))
+
+    async def deserted(self) -> bool:
+        """Whether workflows are open and nobody takes work, as `attention` lists it, by one look; False if no
+        server answers soon."""
+        async with if_it_answers_soon():
+            return await self.workers.at_work() == 0 and await self._open() > 0
+        return False
+
+    async def _open(self, condition: str | None = None) -> int:
+        query = visibility.all_of(self._ours, "ExecutionStatus = 'Running'", condition)
+        return (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
 
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
         """About an undo that is stuck, or to an order that is held."""

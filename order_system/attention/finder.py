@@ -23,7 +23,6 @@ from order_system.attention.stuck import (
     waiting_order,
     what_fails,
     why_it_failed,
-    workers_poll,
 )
 from order_system.domain import policy as domain_policy
 from order_system.domain.ids import batch_name, step_workflow_id
@@ -33,6 +32,7 @@ from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.workers import Workers
 from order_system.orders.status import OrderStatusReader
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.order import OrderFulfillmentWorkflow
@@ -52,13 +52,20 @@ class AttentionFinder:
     """For one look at everything. Raises the SDK's RPCError when the server fails."""
 
     def __init__(
-        self, temporal: Client, status: OrderStatusReader, *, task_queue: str, slow_after: timedelta
+        self,
+        temporal: Client,
+        status: OrderStatusReader,
+        workers: Workers,
+        *,
+        task_queue: str,
+        slow_after: timedelta,
     ) -> None:
         self._temporal = temporal
         self._status = status
         self._task_queue = task_queue
         self._slow_after = slow_after
         self._now = datetime.now(UTC)
+        self._at_work = workers
         self._workers = True
         self._unanswered = 0
         self._told: set[str] = set()
@@ -68,9 +75,9 @@ class AttentionFinder:
     async def concerns(self) -> AsyncGenerator[Concern]:
         open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
         if open_ones.count:
-            self._workers = await self._workers_are_there()
+            self._workers = await self._at_work.surely_at_work() > 0
             if not self._workers:
-                what = _so_many(open_ones.count, "workflow is open", "workflows are open")
+                what = so_many(open_ones.count, "workflow is open", "workflows are open")
                 reason = f"{what}, and nobody takes work from the task queue {self._task_queue}"
                 yield Concern(
                     kind=ConcernKind.NO_WORKER, workflow_id="", reason=reason, commands=("python worker.py",)
@@ -86,15 +93,8 @@ class AttentionFinder:
             async for concern in self._looked_at(query, look):
                 yield concern
         for name, orders in sorted(self._orders_of_batches.items()):
-            reason = _so_many(orders, "order of it", "orders of it")
+            reason = so_many(orders, "order of it", "orders of it")
             yield about_batch(ConcernKind.BATCH_ORDERS, name, reason)
-
-    async def _workers_are_there(self) -> bool:
-        """Looking twice, since one may have started just now."""
-        if await workers_poll(self._temporal, self._task_queue):
-            return True
-        await asyncio.sleep(policy.WORKER_SEEN.total_seconds())
-        return await workers_poll(self._temporal, self._task_queue)
 
     def _where(self, *conditions: str) -> str:
         return visibility.all_of(f"TaskQueue = {visibility.quoted(self._task_queue)}", *conditions)
@@ -198,7 +198,7 @@ class AttentionFinder:
         return described if is_open else None
 
 
-def _so_many(number: int, one: str, more: str) -> str:
+def so_many(number: int, one: str, more: str) -> str:
     return f"1 {one}" if number == 1 else f"{number:,} {more}"
 
 

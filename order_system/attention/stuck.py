@@ -1,17 +1,11 @@
-"""What the server alone knows: of workflows that cannot speak for themselves, and of workers that are not
-there."""
+"""What the server alone knows of workflows that cannot speak for themselves."""
 
-import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from temporalio.api.common.v1 import WorkflowExecution as ExecutionKey
-from temporalio.api.enums.v1 import EventType, TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import (
-    DescribeTaskQueueRequest,
-    GetWorkflowExecutionHistoryReverseRequest,
-)
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowFailureError
 from temporalio.common import SearchAttributeKey
 
@@ -115,19 +109,3 @@ async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())[:_MOST_CHARACTERS]
-
-
-async def workers_poll(temporal: Client, task_queue: str) -> bool:
-    """Whether somebody has lately asked for workflow tasks, and for activities. True for a while after the
-    last worker was killed."""
-    since = datetime.now(UTC) - policy.POLLED_WITHIN
-
-    async def polled(kind: TaskQueueType.ValueType) -> bool:
-        request = DescribeTaskQueueRequest(
-            namespace=temporal.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
-        )
-        queue = await temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
-        return any(poller.last_access_time.ToDatetime(UTC) > since for poller in queue.pollers)
-
-    kinds = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
-    return all(await asyncio.gather(*map(polled, kinds)))

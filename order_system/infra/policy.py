@@ -55,11 +55,25 @@ under way, which is not interrupted. Without a worker it is not heard."""
 SCHEDULE_UPDATES = 5
 """How often the reconciler's schedule is written, if somebody else writes it at the same moment each time."""
 
+HEARTBEAT = timedelta(seconds=2)
+"""How often a worker tells the server that it is there; at least a second."""
+
+WORKER_SILENT = timedelta(seconds=8)
+"""A worker of which nothing was heard for so long takes no work: it has missed three heartbeats."""
+
+WORKER_HEARD = HEARTBEAT + timedelta(seconds=1)
+"""How long to listen for a heartbeat before it is said that there is no worker: with WORKER_SILENT, less than
+the 15 seconds within which an outage is to be told."""
+
 WORKER_SEEN = timedelta(seconds=1)
-"""How long after its first request for work the server tells of a worker, at most."""
+"""The pause between two looks for a worker; so late, at most, the server tells of one that has started."""
+
+HEARTBEATS_KNOWN = timedelta(minutes=10)
+"""Workers whose last heartbeat is older are not looked at: the pollers decide then."""
 
 POLLED_WITHIN = timedelta(minutes=2)
-"""A worker that has asked for work so lately is there: its long poll takes a minute."""
+"""Where there are no heartbeats: a worker that has asked for work so lately is there, since its long poll
+takes a minute; unless work has waited for WORKER_SILENT."""
 
 WAITING_ASKED = timedelta(seconds=2)
 """How long a list of orders waits for the server's word about which of them wait for a person."""

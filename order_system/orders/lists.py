@@ -77,7 +77,7 @@ class OrderLists:
     async def waiting(self) -> int:
         """How many orders need attention; 0 as well if no server answers."""
         query = visibility.all_of(self._ours, _WAITING)
-        async with _if_it_answers_soon():
+        async with if_it_answers_soon():
             return (await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)).count
         return 0
 
@@ -111,7 +111,7 @@ class OrderLists:
         among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
         query = visibility.all_of(self._ours, _WAITING, among)
         found: list[str] = []
-        async with _if_it_answers_soon():
+        async with if_it_answers_soon():
             listed = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
             found = [execution.id async for execution in listed]
         return {workflow_id.removeprefix(order_workflow_id("")) for workflow_id in found}
@@ -122,7 +122,7 @@ class OrderLists:
 
 
 @asynccontextmanager
-async def _if_it_answers_soon() -> AsyncGenerator[None]:
+async def if_it_answers_soon() -> AsyncGenerator[None]:
     """Else the block is left where it stands: the SDK tries again for longer than the time-out that a call is
     given."""
     with suppress(ServerUnreachable, TimeoutError):

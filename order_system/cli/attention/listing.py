@@ -17,8 +17,6 @@ from order_system.domain.durations import time_between
 MAX_SHOWN = 100
 """Concerns in the table for people; `--json` has them all."""
 
-ALL_IS_WELL = "All is well: nothing waits for a person."
-
 HELP = """\
 Examples
   python starter.py attention
@@ -43,7 +41,8 @@ What is listed
                   `reconcile` settles it.
   needs attention
                   the order says so, but no worker can say why.
-  no worker       workflows are open, and nobody takes work.
+  no worker       workflows are open, and nobody takes work. It is told within
+                  15 seconds after the last worker has died.
   What has changed within the last second may not show yet.
 
 Exit codes
@@ -66,14 +65,16 @@ async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting("looking for what waits for a person"):
             shown, total = await screen.answer_each(session.attention.attention(), MAX_SHOWN)
+            quiet = "" if total or as_json else (await session.attention.at_work()).if_nothing_waits
     if not as_json:
-        screen.answer(None, concerns_view(shown, total))
+        screen.answer(None, concerns_view(shown, total, quiet))
     return ATTENTION if total else CLEAN
 
 
-def concerns_view(shown: Sequence[Concern], total: int) -> RenderableType:
+def concerns_view(shown: Sequence[Concern], total: int, quiet: str) -> RenderableType:
+    """`quiet` is what to say if there is none."""
     if not total:
-        return Text(ALL_IS_WELL, style="green")
+        return Text(quiet, style="green")
     return Group(*_blocks(shown, total))
 
 

@@ -5,12 +5,14 @@ what its errors are to our callers."""
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain.errors import (
@@ -42,7 +44,7 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
     target = profile.setdefault("target_host", DEFAULT_ADDRESS)
     try:
         async with asyncio.timeout(policy.CONNECT.total_seconds()):
-            return await Client.connect(**profile, data_converter=data_converter)
+            return await Client.connect(**profile, data_converter=data_converter, runtime=_runtime())
     except ValueError as invalid:
         raise InvalidSettings(
             f"The server's address {target!r} (TEMPORAL_ADDRESS, temporal.toml): {invalid}. Write host:port."
@@ -55,6 +57,12 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
         raise ServerUnreachable(
             f"No Temporal server answers at {target} ({_brief(str(failure))}). {CURE}"
         ) from failure
+
+
+@cache
+def _runtime() -> Runtime:
+    """The SDK's own, whose workers send heartbeats often enough for `workers.Workers`. One a process."""
+    return Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=policy.HEARTBEAT)
 
 
 def has_gone(error: RPCError) -> bool:

@@ -15,6 +15,7 @@ from order_system.web.services import Given, Services
 router = APIRouter(tags=["Health"])
 
 State = Literal["ok", "does not answer"]
+AtWork = Literal["ok", "none at work", "not known"]
 
 
 class Health(BaseModel):
@@ -25,6 +26,8 @@ class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     database: State
     temporal: State
+    workers: AtWork
+    """Whether somebody takes work: told within 15 seconds."""
 
 
 @router.get(
@@ -43,17 +46,23 @@ async def health() -> Health:
     responses={
         200: examples.answer("It can.", "ready"),
         503: examples.answer(
-            "The order book or the Temporal server does not answer.", "not_ready", model=Readiness
+            "The order book or the Temporal server does not answer, or no worker takes work.",
+            "not_ready",
+            model=Readiness,
         ),
     },
 )
 async def readiness(services: Given, response: Response) -> Readiness:
-    """Whether order book and Temporal server answer within two seconds."""
-    database, temporal = await asyncio.gather(_database(services), _temporal(services))
-    ready = database == temporal == "ok"
+    """Whether order book and Temporal server answer within two seconds, and a worker is at work. Pages and
+    API can be used without a worker: what is to keep them reachable asks `/healthz`."""
+    database, temporal, workers = await asyncio.gather(
+        _database(services), _temporal(services), _workers(services)
+    )
+    ready = database == temporal == workers == "ok"
     if not ready:
         response.status_code = 503
-    return Readiness(status="ready" if ready else "not ready", database=database, temporal=temporal)
+    status = "ready" if ready else "not ready"
+    return Readiness(status=status, database=database, temporal=temporal, workers=workers)
 
 
 async def _database(services: Services) -> State:
@@ -71,3 +80,11 @@ async def _temporal(services: Services) -> State:
     except RPCError:
         return "does not answer"
     return "ok" if alive else "does not answer"
+
+
+async def _workers(services: Services) -> AtWork:
+    try:
+        async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
+            return "ok" if await services.attention.workers.at_work() else "none at work"
+    except (TimeoutError, RPCError):
+        return "not known"

@@ -3,6 +3,7 @@
 Templates escape whatever they are given, always; nothing in here marks text as safe.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,7 +89,9 @@ class _Visit:
             now=self.now,
             pace=f"{(policy.PAGE_RENEWED_SELDOM if calm else policy.PAGE_RENEWED).total_seconds():g}s",
             said=SAID.get(self.request.query_params.get("said", "")),
-            waiting=await self.services.lists.waiting(),
+            waiting=sum(
+                await asyncio.gather(self.services.lists.waiting(), self.services.attention.deserted())
+            ),
             **context,
         )
         return HTMLResponse(text, code)

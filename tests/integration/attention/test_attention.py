@@ -36,17 +36,6 @@ HOUR = timedelta(hours=1)
 REFUNDED = "refunded by hand, ticket 123"
 
 
-@pytest.fixture(autouse=True)
-def workers_are_seen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(infra_policy, "WORKER_SEEN", timedelta(milliseconds=200))
-
-
-@pytest.fixture
-def no_worker_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that has left is believed to be there for two minutes more."""
-    monkeypatch.setattr(infra_policy, "POLLED_WITHIN", timedelta(0))
-
-
 async def listed(
     shop: Shop, enough: Callable[[Sequence[Concern]], bool], slow_after: timedelta = HOUR
 ) -> list[Concern]:
@@ -111,14 +100,15 @@ async def test_a_stuck_undo_is_listed_and_resolved_and_the_audit_tells_by_whom(s
 
 
 async def test_where_no_worker_answers_the_server_still_knows_which_undo_is_stuck(
-    shop: Shop, no_worker_asks: None, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = an_order()
     shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
     shop.stage.unreachable("release")
     async with shop.open():
         await shop.client.submit(order)
-        found = await listed(shop, lambda found: ConcernKind.STUCK_UNDO in kinds(found))
+        await listed(shop, lambda found: ConcernKind.STUCK_UNDO in kinds(found))
+    found = await listed(shop, lambda found: ConcernKind.NO_WORKER in kinds(found))
     monkeypatch.setattr(infra_policy, "ANSWER", timedelta(milliseconds=500))
     retry = Resolution(who="ada", step=Step.INVENTORY, remedy=Remedy.RETRY)
     with pytest.raises(NoWorkerAnswers, match=r"within 0.5 seconds: start one with `python worker.py`"):

@@ -86,8 +86,9 @@ async def test_a_path_that_is_no_route_tells_a_stranger_nothing(stranger: AsyncC
 async def test_probes_need_no_key(stranger: AsyncClient) -> None:
     alive, ready = await stranger.get("/healthz"), await stranger.get("/readyz")
 
-    assert (alive.status_code, ready.status_code) == (200, 200)
-    assert ready.json() == {"status": "ready", "database": "ok", "temporal": "ok"}
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    told = {"status": "not ready", "database": "ok", "temporal": "ok", "workers": "none at work"}
+    assert ready.json() == told, "a shop without a worker"
 
 
 async def test_an_operator_acts_and_a_viewer_reads(shop: WebShop) -> None:

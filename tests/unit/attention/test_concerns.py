@@ -8,7 +8,7 @@ from rich.console import Console
 
 from order_system.attention.concerns import Concern, ConcernKind, concerns_of
 from order_system.cli.attention import listing as attention
-from order_system.cli.attention.listing import ALL_IS_WELL, concerns_view
+from order_system.cli.attention.listing import concerns_view
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
@@ -55,7 +55,8 @@ def an_order(
 def shown(concerns: Sequence[Concern], width: int, total: int | None = None) -> list[str]:
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(concerns_view(concerns, len(concerns) if total is None else total), crop=False)
+        found = len(concerns) if total is None else total
+        console.print(concerns_view(concerns, found, "Nothing waits."), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -101,7 +102,7 @@ def test_a_command_is_one_line_to_copy_however_narrow_the_screen(width: int) -> 
 
 
 def test_when_nothing_waits_it_says_so_and_of_very_many_it_shows_some() -> None:
-    assert shown([], 80) == [ALL_IS_WELL]
+    assert shown([], 80) == ["Nothing waits."]
 
     lines = shown(list(concerns_of(an_order(Step.PAYMENT))), 80, total=1234)
 

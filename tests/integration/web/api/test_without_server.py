@@ -62,5 +62,5 @@ async def test_a_probe_tells_which_part_does_not_answer(without_server: AsyncCli
     assert alive.status_code == 200
     assert (ready.status_code, ready.json()) == (
         503,
-        {"status": "not ready", "database": "ok", "temporal": "does not answer"},
+        {"status": "not ready", "database": "ok", "temporal": "does not answer", "workers": "not known"},
     )

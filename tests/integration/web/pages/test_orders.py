@@ -45,7 +45,8 @@ async def test_where_there_is_nothing_a_page_says_what_to_do_next(
     assert pages["/"].links["/new-order"] == "New order"
     assert pages["/"].links["/new-batch"] == "Upload a file"
     assert "No batches yet." in pages["/batches"].text
-    assert "All is well: nothing waits for a person." in pages["/attention"].text
+    quiet = "Nothing waits for a person. No worker is at work, and no order is under way."
+    assert quiet in pages["/attention"].text
     assert "No order was submitted in the last hour." in pages["/steps"].text
     assert pages["/steps"].links["/steps?since=day"] == "Last day"
 

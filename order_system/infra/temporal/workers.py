@@ -1,0 +1,108 @@
+"""Who takes work from a task queue, by the server's word.
+
+A worker of ours sends the server a heartbeat every policy.HEARTBEAT. One that was killed or is frozen sends
+no more, and one that is told to stop says so. Pollers say less: a long poll takes a minute, and a dead
+worker's stays listed. They decide where no heartbeat is known: an old server takes none, nor does one with
+`frontend.WorkerHeartbeatsEnabled` off (on by default in 1.32).
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.worker.v1 import WorkerHeartbeat
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.infra import policy
+from order_system.infra.temporal import visibility
+
+_KINDS = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+_NO_HEARTBEATS = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
+
+
+class Workers:
+    """Ask the same one again: it has seen who has sent a heartbeat since, whatever that machine's clock says.
+
+    Raises the SDK's RPCError when the server fails."""
+
+    def __init__(self, temporal: Client, task_queue: str) -> None:
+        self._temporal = temporal
+        self._task_queue = task_queue
+        self._looked_at = float("-inf")
+        self._beats: dict[str, datetime] = {}
+
+    async def at_work(self) -> int:
+        """How many take work, by one look."""
+        heartbeats = await self._heartbeats()
+        if not heartbeats:
+            return await self._polling()
+        looked_at, before = self._looked_at, self._beats
+        self._looked_at = time.monotonic()
+        self._beats = {beat.worker_instance_key: _sent_at(beat) for beat in heartbeats}
+        lately = self._looked_at - looked_at < policy.WORKER_SILENT.total_seconds()
+
+        def takes_work(beat: WorkerHeartbeat) -> bool:
+            key, sent_at = beat.worker_instance_key, _sent_at(beat)
+            has_sent_another = lately and before.get(key, sent_at) != sent_at
+            return beat.status == WorkerStatus.WORKER_STATUS_RUNNING and (has_sent_another or _is_fresh(beat))
+
+        return sum(map(takes_work, heartbeats))
+
+    async def surely_at_work(self) -> int:
+        """0 only if nobody is heard of for as long as a heartbeat takes: one may have started just now, or
+        its clock be wrong."""
+        until = time.monotonic() + policy.WORKER_HEARD.total_seconds()
+        while True:
+            at_work = await self.at_work()
+            if at_work or time.monotonic() > until:
+                return at_work
+            await asyncio.sleep(policy.WORKER_SEEN.total_seconds())
+
+    async def _heartbeats(self) -> list[WorkerHeartbeat]:
+        """The last one of each worker of this queue that has sent one lately; the server keeps them for a
+        day."""
+        since = datetime.now(UTC) - policy.HEARTBEATS_KNOWN
+        queue = f"TaskQueue = {visibility.quoted(self._task_queue)}"
+        request = ListWorkersRequest(
+            namespace=self._temporal.namespace,
+            query=f"{queue} AND HeartbeatTime >= {visibility.quoted(since.isoformat())}",
+        )
+        try:
+            answer = await self._temporal.workflow_service.list_workers(request, timeout=policy.RPC)
+        except RPCError as error:
+            if error.status in _NO_HEARTBEATS:
+                return []
+            raise
+        return [worker.worker_heartbeat for worker in answer.workers_info]
+
+    async def _polling(self) -> int:
+        """Who has lately asked for workflow tasks and for activities; true of one that was killed, too, until
+        work has waited for a while."""
+        asking = await asyncio.gather(*map(self._asking_for, _KINDS))
+        return min(map(len, asking))
+
+    async def _asking_for(self, kind: TaskQueueType.ValueType) -> set[str]:
+        request = DescribeTaskQueueRequest(
+            namespace=self._temporal.namespace,
+            task_queue=TaskQueue(name=self._task_queue),
+            task_queue_type=kind,
+            report_stats=True,
+        )
+        queue = await self._temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
+        work_waits = queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
+        since = datetime.now(UTC) - (policy.WORKER_SILENT if work_waits else policy.POLLED_WITHIN)
+        return {each.identity for each in queue.pollers if each.last_access_time.ToDatetime(UTC) > since}
+
+
+def _sent_at(beat: WorkerHeartbeat) -> datetime:
+    return beat.heartbeat_time.ToDatetime(UTC)
+
+
+def _is_fresh(beat: WorkerHeartbeat) -> bool:
+    """By two clocks. A worker of an older version sends one a minute: its last pause tells."""
+    pause: timedelta = beat.elapsed_since_last_heartbeat.ToTimedelta()
+    return abs(datetime.now(UTC) - _sent_at(beat)) < max(policy.WORKER_SILENT, 2 * pause)

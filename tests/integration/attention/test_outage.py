@@ -1,0 +1,93 @@
+"""A worker that is gone is told within 15 seconds, everywhere; one that is there, busy or just started, is
+never called missing; and what was accepted meanwhile is listed at once."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from httpx import AsyncClient
+from temporalio.client import Client
+
+from order_system.attention.concerns import ConcernKind
+from order_system.infra.database import Database
+from order_system.infra.temporal.embedded import EmbeddedServer
+from tests.fixtures.processes.worker_process import worker_process
+from tests.fixtures.shops.shop import an_order
+from tests.fixtures.steering.waiting import eventually
+from tests.fixtures.web.seen_pages import seen
+from tests.fixtures.web.web import WebShop, document
+
+TOLD_WITHIN_SECONDS = 15
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
+    return WebShop(sqlite_database, client, tmp_path)
+
+
+@pytest.fixture
+def environment(shop: WebShop, dev_server: EmbeddedServer, sqlite_url: str) -> dict[str, str]:
+    return {
+        "TEMPORAL_ADDRESS": dev_server.address,
+        "ORDER_DATABASE_URL": sqlite_url,
+        "ORDER_TASK_QUEUE": shop.task_queue,
+        "ORDER_FAULTS": "none",
+        "ORDER_RECONCILE_EVERY": "0",
+    }
+
+
+@pytest.fixture
+async def browser(shop: WebShop) -> AsyncIterator[AsyncClient]:
+    async with shop.browsing() as browser:
+        yield browser
+
+
+async def told(browser: AsyncClient) -> dict[str, object]:
+    """What API, probe and badge say at this moment."""
+    answers = await asyncio.gather(
+        browser.get("/api/attention"), browser.get("/readyz"), browser.get("/"), browser.get("/attention")
+    )
+    concerns, ready, page, _ = answers
+    badge = page.text.split('id="waiting"')[1].split("</span>")[0]
+    return {
+        "concerns": [concern["kind"] for concern in concerns.json()["concerns"]],
+        "ready": ready.status_code,
+        "badge": 0 if " hidden" in badge else int(badge.rsplit(">", 1)[1]),
+        "page": "All is well" if "All is well" in answers[3].text else "",
+    }
+
+
+WELL = {"concerns": [], "ready": 200, "badge": 0, "page": "All is well"}
+NO_WORKER = {"concerns": [ConcernKind.NO_WORKER.value], "ready": 503, "badge": 1, "page": ""}
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+async def test_an_outage_is_told_within_fifteen_seconds_and_what_is_accepted_is_listed_at_once(
+    end: signal.Signals, browser: AsyncClient, environment: dict[str, str], tmp_path: Path
+) -> None:
+    async def is_well() -> bool:
+        return await told(browser) == WELL
+
+    async def is_told() -> bool:
+        return await told(browser) == NO_WORKER
+
+    orders = [an_order() for _ in range(3)]
+    async with worker_process(tmp_path / "worker.log", **environment) as worker:
+        await eventually(is_well, PATIENCE_SECONDS, "a worker that is seen")
+        worker.send_signal(end)
+        began = time.monotonic()
+        for order in orders:
+            assert (await browser.post("/api/orders", json=document(order))).status_code == 202
+        rows = (await browser.get("/api/orders")).json()["rows"]
+        counted = seen(await browser.get("/")).text
+        await eventually(is_told, TOLD_WITHIN_SECONDS, "the outage to be told")
+        took = time.monotonic() - began
+
+    listed = [(row["order_id"], row["status"], row["total"]) for row in rows]
+    assert listed == [(order.order_id, "running", None) for order in reversed(orders)]
+    assert "running 3" in counted
+    assert took < TOLD_WITHIN_SECONDS
