@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, insert, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.reading import answers_of, journal_of
-from order_system.book.tables import answers, effects, submissions
+from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import (
     Attempt,
@@ -35,6 +35,7 @@ _OLD_ENTRY = update(effects).where(
     effects.c.effect == bindparam("of_effect"),
 )
 _NEW_SUBMISSION = insert(submissions)
+_NO_MORE_ACCEPTED = delete(accepted).where(accepted.c.order_id == bindparam("of_order"))
 
 
 def claim_entry(
@@ -160,6 +161,7 @@ def insert_submission(
         "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
     }
     tx.execute(_NEW_SUBMISSION, row)
+    tx.execute(_NO_MORE_ACCEPTED, {"of_order": ref.order_id})
 
 
 def close_submission(

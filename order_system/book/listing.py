@@ -2,7 +2,7 @@
 walks an index to its page, however many orders there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,25 +12,31 @@ from sqlalchemy import (
     Row,
     RowMapping,
     Select,
+    Subquery,
     and_,
+    cast,
+    delete,
     exists,
     func,
+    literal,
+    null,
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import counts, journal_entry, newest_run, of_run
-from order_system.book.tables import batch_orders, batches, effects, submissions
+from order_system.book.reading import LIVE, counts, journal_entry, newest_run, of_run
+from order_system.book.tables import accepted, batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import JournalEntry, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.steps import STEP_OF, Effect, Step
-from order_system.infra.database import OverDatabase, reads
+from order_system.infra.database import OverDatabase, reads, writes
 
 Shown = TypeVar("Shown")
 
@@ -50,9 +56,14 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def order_counts(self, tx: Connection) -> dict[SubmissionStatus, int]:
-        query = select(submissions.c.status, func.count()).where(counts()).group_by(submissions.c.status)
+        rows = _submitted()
+        query = select(rows.c.status, func.count()).group_by(rows.c.status)
         found = {SubmissionStatus(status): number for status, number in tx.execute(query).all()}
         return {status: found.get(status, 0) for status in SubmissionStatus}
+
+    @writes
+    def forget_accepted(self, tx: Connection, ended: Sequence[str]) -> None:
+        tx.execute(delete(accepted).where(accepted.c.submission.in_(ended)))
 
     @reads
     def batches(
@@ -112,25 +123,51 @@ def _page(
 def orders_query(
     wanted: listing.OrderFilter, *, after: tuple[datetime, str] | None, limit: int
 ) -> Select[Any]:
-    conditions: list[ColumnElement[bool]] = [counts()]
+    rows = _submitted()
+    conditions: list[ColumnElement[bool]] = []
     if wanted.status is not None:
-        conditions.append(submissions.c.status == wanted.status)
+        conditions.append(rows.c.status == wanted.status)
     if wanted.id_prefix is not None:
-        begins = func.substr(submissions.c.order_id, 1, len(wanted.id_prefix))
+        begins = func.substr(rows.c.order_id, 1, len(wanted.id_prefix))
         conditions.append(func.lower(begins) == wanted.id_prefix.lower())
     if wanted.batch is not None:
-        conditions.append(submissions.c.batch == batch_workflow_id(wanted.batch))
+        conditions.append(rows.c.batch == batch_workflow_id(wanted.batch))
     if wanted.opened_since is not None:
-        conditions.append(submissions.c.opened_at >= wanted.opened_since)
+        conditions.append(rows.c.opened_at >= wanted.opened_since)
     if wanted.opened_before is not None:
-        conditions.append(submissions.c.opened_at < wanted.opened_before)
+        conditions.append(rows.c.opened_at < wanted.opened_before)
     if wanted.order_ids is not None:
-        conditions.append(submissions.c.order_id.in_(wanted.order_ids))
-    place = (submissions.c.opened_at, submissions.c.order_id)
+        conditions.append(rows.c.order_id.in_(wanted.order_ids))
+    place = (rows.c.opened_at, rows.c.order_id)
     if after is not None:
         conditions.append(_before(place, after))
     newest_first = (column.desc() for column in place)
-    return select(submissions).where(*conditions).order_by(*newest_first).limit(limit + 1)
+    return select(rows).where(*conditions).order_by(*newest_first).limit(limit + 1)
+
+
+def _submitted() -> Subquery:
+    """Each order once: by the submission that counts or, unless that is open or fulfilled, by one that was
+    accepted and has opened nothing yet."""
+    known = submissions.alias("known")
+    of_accepted = known.c.order_id == accepted.c.order_id
+    is_known = (known.c.submission == accepted.c.submission) | known.c.status.in_(LIVE)
+    waits = ~exists().where(of_accepted, is_known)
+    runs_again = exists().where(accepted.c.order_id == submissions.c.order_id, waits)
+    nothing_newer = submissions.c.status.in_(LIVE) | ~runs_again
+    columns = [submissions.c[name] for name in listing.OrderSummary.model_fields]
+    # Each of its column's type, as else SQLite puts all rows together before it sorts them.
+    as_if_open: Mapping[str, ColumnElement[Any]] = {
+        each.name: cast(null(), each.type) for each in columns
+    } | {
+        "order_id": accepted.c.order_id,
+        "submission": accepted.c.submission,
+        "status": cast(literal(SubmissionStatus.OPEN.value), submissions.c.status.type),
+        "opened_at": accepted.c.accepted_at,
+    }
+    accepted_ones = (column.label(name) for name, column in as_if_open.items())
+    return union_all(
+        select(*columns).where(counts(), nothing_newer), select(*accepted_ones).where(waits)
+    ).subquery("submitted")
 
 
 def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> Select[Any]:

@@ -20,7 +20,7 @@ never interleave. Unique indexes (`tables.py`) are the guard behind the checks m
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case
+from sqlalchemy import case, delete, insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -37,7 +37,7 @@ from order_system.book.entries import (
     write_claim,
     write_entry,
 )
-from order_system.book.tables import effects
+from order_system.book.tables import accepted, effects
 from order_system.domain.book import (
     Attempt,
     EffectState,
@@ -57,6 +57,12 @@ from order_system.infra.database import writes
 
 class SqlOrderBook(AnswerBook):
     """`domain.book.OrderBook` over SQLite or PostgreSQL."""
+
+    @writes
+    def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:
+        tx.execute(delete(accepted).filter_by(order_id=order_id))
+        if submission not in reading.submissions_of(tx, order_id):
+            tx.execute(insert(accepted).values(order_id=order_id, submission=submission, accepted_at=at))
 
     # --- claim, record ---------------------------------------------------------------------------
 

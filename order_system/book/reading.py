@@ -27,7 +27,7 @@ from order_system.infra.database import OverDatabase, reads
 IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
 
-_LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
+LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
 _NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
 
 
@@ -66,9 +66,9 @@ def counts() -> ColumnElement[bool]:
     better = exists().where(
         other.c.order_id == submissions.c.order_id,
         other.c.submission != submissions.c.submission,
-        or_(other.c.status.in_(_LIVE), newer),
+        or_(other.c.status.in_(LIVE), newer),
     )
-    return or_(submissions.c.status.in_(_LIVE), ~better)
+    return or_(submissions.c.status.in_(LIVE), ~better)
 
 
 # Made once: to put a statement together costs more than to carry it out.

@@ -157,6 +157,11 @@ class SubmissionRecord:
 class OrderBook(Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
 
+    async def accept(self, order_id: str, submission: str, at: datetime) -> None:
+        """Its workflow was started: lists show it from now on, until payment opens the submission. Nothing
+        else reads it; the lists ask the server about one that is not noted, or has opened nothing."""
+        ...
+
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
         attempt has recorded it: then do not call. Raises Fenced."""

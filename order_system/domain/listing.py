@@ -4,7 +4,7 @@ A list is read a page at a time. A page's `next` is a cursor: plain data about i
 hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by the order's
 own time and ID, and not by a number of rows.
 
-An order is in the book once its payment has begun; until then only its workflow knows of it.
+An order is listed as soon as it is accepted. Whether one without a payment still runs, its workflow knows.
 """
 
 from collections.abc import Sequence
@@ -124,12 +124,17 @@ class StepRun:
 
 
 class OrderListing(Protocol):
-    """Each method is one transaction that only reads. Raises InvalidCursor for a cursor that is none."""
+    """Each method is one transaction; all but one only read. Raises InvalidCursor if a cursor is none."""
 
     async def orders(
         self, wanted: OrderFilter = EVERY_ORDER, *, cursor: str | None = None, limit: int = PAGE_ROWS
     ) -> Page[OrderSummary]:
-        """Newest first, by when payment opened them."""
+        """Newest first, by when payment opened them, or by when one was accepted that has no payment yet: it
+        has no total, and moves up when it gets one."""
+        ...
+
+    async def forget_accepted(self, ended: Sequence[str]) -> None:
+        """These submissions were accepted, and their workflows have closed without opening anything."""
         ...
 
     async def order_counts(self) -> dict[SubmissionStatus, int]:

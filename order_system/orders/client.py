@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -22,7 +24,7 @@ from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
-from order_system.infra.temporal.executions import describe, side_by_side
+from order_system.infra.temporal.executions import describe, first_run, side_by_side
 from order_system.orders.child_document import Child, Parent, state_called
 from order_system.orders.in_book import closed_in_book
 from order_system.orders.relatives import Relatives
@@ -30,6 +32,8 @@ from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 
 _STARTED_BY = "started_by"
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Submitted(StrEnum):
@@ -98,10 +102,16 @@ class OrderClient:
                 )
             except WorkflowAlreadyStartedError:
                 return await self._completed_meanwhile(order)
-            memo = await (await handle.describe(rpc_timeout=policy.RPC)).memo()
+            described = await handle.describe(rpc_timeout=policy.RPC)
+            memo = await described.memo()
         _refuse_other_content(order, memo)
-        started = memo.get(_STARTED_BY) == ours
-        return SubmitResult(order.order_id, Submitted.STARTED if started else Submitted.RUNNING)
+        if memo.get(_STARTED_BY) != ours:
+            return SubmitResult(order.order_id, Submitted.RUNNING)
+        try:
+            await self._book.accept(order.order_id, first_run(described), described.start_time)
+        except (SQLAlchemyError, OSError) as trouble:  # it is started all the same, and listed a little later
+            log.warning("not noted as accepted", order_id=order.order_id, reason=str(trouble))
+        return SubmitResult(order.order_id, Submitted.STARTED)
 
     async def check_conflict(self, order: Order) -> None:
         """Raises the OrderConflict that `submit` would raise as things stand now. Starts nothing."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
 
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
@@ -18,6 +18,7 @@ from order_system.domain.ids import order_workflow_id
 from order_system.domain.listing import (
     EVERY_ORDER,
     PAGE_ROWS,
+    PAGE_ROWS_LIMIT,
     BatchOrder,
     LineStatus,
     OrderFilter,
@@ -26,14 +27,22 @@ from order_system.domain.listing import (
     Page,
 )
 from order_system.domain.messages import OrderStatus
-from order_system.domain.search_attributes import ORDER_STATUS
+from order_system.domain.search_attributes import BATCH_NAME, ORDER_STATUS
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.executions import side_by_side
+from order_system.orders.on_server import TemporalOrderRuns
+from workflows.order import OrderFulfillmentWorkflow
 
 _WAITING = visibility.all_of(
     "ExecutionStatus = 'Running'", f"{ORDER_STATUS.name} = '{OrderStatus.NEEDS_ATTENTION}'"
 )
+
+_RUNNING_ORDERS = visibility.all_of(
+    f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'", "ExecutionStatus = 'Running'"
+)
+_OPEN_ONES = OrderFilter(status=SubmissionStatus.OPEN)
 
 Row = TypeVar("Row", OrderSummary, BatchOrder)
 
@@ -56,12 +65,60 @@ class OrderLists:
         limit: int = PAGE_ROWS,
     ) -> Page[OrderSummary]:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
+        On top of the first page of all orders, or of those that run, are also the newest that the server runs
+        and the book does not know: of a batch that has just begun them, or of a client that died before it
+        could note them.
 
         Raises InvalidCursor."""
         wanted = replace(wanted, status=_in_book(status))
         if status is OrderStatus.NEEDS_ATTENTION:
-            wanted = replace(wanted, order_ids=sorted(await self._waiting(limit=WAITING_LISTED)))
-        return await self._told(await self.listing.orders(wanted, cursor=cursor, limit=limit), status)
+            wanted = replace(wanted, order_ids=sorted(await self._found(_WAITING, limit=WAITING_LISTED)))
+        page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
+        if await self._forgot_ended(page.rows):
+            page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
+        if cursor is None and wanted in (EVERY_ORDER, _OPEN_ONES):
+            unnoted = await self._unnoted()
+            again = {row.order_id for row in unnoted}
+            page = replace(page, rows=(*unnoted, *(row for row in page.rows if row.order_id not in again)))
+        return await self._told(page, status)
+
+    async def _forgot_ended(self, rows: Sequence[OrderSummary]) -> bool:
+        """Whether some of them were accepted, and their workflows have closed before they opened anything. Of
+        an order that runs and has no total, the book knows no more than that it was accepted."""
+        accepted = [row for row in rows if row.status is OrderStatus.RUNNING and row.total is None]
+        running = await self._found(_RUNNING_ORDERS, [row.order_id for row in accepted])
+        accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
+        ended: list[str] = []
+        async with if_it_answers_soon():
+            runs = await side_by_side(
+                TemporalOrderRuns(self.temporal).current_run, [row.order_id for row in accepted]
+            )
+            ended = [
+                row.submission
+                for row, run in zip(accepted, runs, strict=True)
+                if run is None or not run.is_open or run.submission != row.submission
+            ]
+        if ended:
+            await self.listing.forget_accepted(ended)
+        return bool(ended)
+
+    async def _unnoted(self) -> list[OrderSummary]:
+        """What the server runs and the book does not know."""
+        running: list[WorkflowExecution] = []
+        async with if_it_answers_soon():
+            query = visibility.all_of(self._ours, _RUNNING_ORDERS)
+            listed = self.temporal.list_workflows(
+                query, limit=PAGE_ROWS_LIMIT, rpc_timeout=policy.WAITING_ASKED
+            )
+            running = [execution async for execution in listed]
+        orders = {execution.id.removeprefix(order_workflow_id("")): execution for execution in running}
+        in_book = await self.listing.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
+        known = {row.order_id: row for row in in_book.rows}
+        return [
+            _summary(order_id, run)
+            for order_id, run in orders.items()
+            if order_id not in known or _is_older(known[order_id], run)
+        ]
 
     async def counts(self) -> dict[OrderStatus, int]:
         """Orders by how they stand, those that are 0 too."""
@@ -97,7 +154,7 @@ class OrderLists:
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """With the server's word about those that are open, and then only those that stand so."""
         open_ones = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
-        waiting = await self._waiting(open_ones) if open_ones else set[str]()
+        waiting = await self._found(_WAITING, open_ones)
         rows = (
             row.model_copy(update={"status": type(row.status)(OrderStatus.NEEDS_ATTENTION)})
             if row.order_id in waiting
@@ -106,10 +163,14 @@ class OrderLists:
         )
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
-    async def _waiting(self, order_ids: Sequence[str] | None = None, *, limit: int | None = None) -> set[str]:
-        """Of these orders, or of all, those that wait for a person."""
+    async def _found(
+        self, condition: str, order_ids: Sequence[str] | None = None, *, limit: int | None = None
+    ) -> set[str]:
+        """Of these orders, or of all, those for which it holds; none if no server answers."""
+        if order_ids is not None and not order_ids:
+            return set()
         among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
-        query = visibility.all_of(self._ours, _WAITING, among)
+        query = visibility.all_of(self._ours, condition, among)
         found: list[str] = []
         async with if_it_answers_soon():
             listed = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
@@ -119,6 +180,22 @@ class OrderLists:
     @property
     def _ours(self) -> str:
         return f"TaskQueue = {visibility.quoted(self.task_queue)}"
+
+
+def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:
+    """Whether what the book knows of the order is an earlier submission, that has come to nothing."""
+    live = known.status in (OrderStatus.RUNNING, OrderStatus.FULFILLED)
+    return not live and known.submission != run.run_id and known.opened_at < run.start_time
+
+
+def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
+    return OrderSummary(
+        order_id=order_id,
+        submission=run.run_id,
+        status=OrderStatus.RUNNING,
+        batch=run.typed_search_attributes.get(BATCH_NAME),
+        opened_at=run.start_time,
+    )
 
 
 @asynccontextmanager

@@ -76,8 +76,9 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Rows[OrderSummary]:
-    """From the order book. An order is in it once its payment has begun. A page may hold fewer rows than
-    `limit` although there are more: `next` tells."""
+    """From the order book, as soon as an order is accepted: it has no total before its payment has begun. A
+    page may hold fewer rows than `limit` although there are more: `next` tells. The first page may begin with
+    some more, which are so new that the book does not know them."""
     page = await services.lists.orders(
         OrderFilter(batch=batch, opened_since=opened_since, opened_before=opened_before),
         status,
