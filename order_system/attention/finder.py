@@ -23,6 +23,7 @@ from order_system.attention.stuck import (
     waiting_order,
     what_fails,
     why_it_failed,
+    why_silent,
 )
 from order_system.domain import policy as domain_policy
 from order_system.domain.ids import batch_name, step_workflow_id
@@ -120,7 +121,11 @@ class AttentionFinder:
         waiting = waiting_order(execution)
         progress = await self._ask(described)
         concerns = list(
-            concerns_of(progress, batch=waiting.batch) if progress else order_by_server(described)
+            concerns_of(progress, batch=waiting.batch)
+            if progress
+            else order_by_server(
+                described, await why_silent(self._temporal, described, workers=self._workers)
+            )
         )
         if concerns:  # else the server's word of its status is older than the order's own
             self._told.add(waiting.order_id)
@@ -138,7 +143,9 @@ class AttentionFinder:
             return ()
         progress = await self._ask(described)
         if progress is None:
-            reason = what_fails(described) or "no worker answers for it"
+            reason = what_fails(described) or await why_silent(
+                self._temporal, described, workers=self._workers
+            )
             return [waiting.concern(ConcernKind.NO_PROGRESS, reason)]
         return await self._slow_by_its_word(waiting, described, progress)
 

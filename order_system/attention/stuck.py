@@ -35,18 +35,19 @@ def waiting_order(execution: WorkflowExecution, since: datetime | None = None) -
     return WaitingOrder(order_id_of(execution), execution.run_id, batch, since)
 
 
-def order_by_server(order: WorkflowExecutionDescription) -> Iterator[Concern]:
-    """Of an order that needs attention while no worker answers for it: its pending undos, or else a hold."""
+def order_by_server(order: WorkflowExecutionDescription, silence: str) -> Iterator[Concern]:
+    """Of an order that needs attention and does not answer: its pending undos, or else a hold. `silence` is
+    why it does not."""
     waiting = waiting_order(order)
     undos = pending_undos(order)
     for step, reason in undos.items():
         yield waiting.concern(ConcernKind.STUCK_UNDO, reason, step=step)
     if not order.raw_description.pending_activities:
         step = order.typed_search_attributes.get(FAILED_STEP)
-        reason = "no worker answers, so why and for how long is not known"
+        reason = f"{silence}, so why and for how long is not known"
         yield waiting.concern(ConcernKind.HELD, reason, step=Step(step) if step else None)
     elif not undos:
-        yield waiting.concern(ConcernKind.UNKNOWN_NEED, what_fails(order) or "no worker answers for it")
+        yield waiting.concern(ConcernKind.UNKNOWN_NEED, what_fails(order) or silence)
 
 
 def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int = 1) -> str | None:
@@ -58,6 +59,13 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
         if activity.paused:
             return f"{activity.activity_type.name} was paused by hand"
     return None
+
+
+async def why_silent(temporal: Client, order: WorkflowExecutionDescription, *, workers: bool) -> str:
+    """Why it does not answer a query: a worker may run, and its code fail."""
+    tried_again = order.raw_description.pending_workflow_task.attempt > 1
+    failure = await _task_failure(temporal, order) if workers and tried_again else None
+    return f"its code fails ({failure})" if failure else "no worker answers for it"
 
 
 async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:

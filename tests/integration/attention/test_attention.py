@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from order_system.attention import finder
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.domain import policy
 from order_system.domain.answers import AnswerResult, GiveUp, Remedy, Resolution, StepRetry
@@ -25,9 +26,10 @@ from order_system.domain.steps import Effect, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
-from tests.fixtures.shops.buggy import BuggyPaymentWorkflow
+from tests.fixtures.shops.buggy import BuggyOrderWorkflow, BuggyPaymentWorkflow
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.waiting import eventually
+from workflows.order import OrderFulfillmentWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.registry import WORKFLOWS
 
@@ -167,6 +169,25 @@ async def test_a_workflow_that_is_stuck_on_a_bug_is_listed_with_the_bug(shop: Sh
     assert (stuck.kind, stuck.order_id) == (ConcernKind.BUG, order.order_id)
     assert stuck.workflow_id == f"payment-{order.order_id}"
     assert "a typing error in workflow code" in stuck.reason
+
+
+async def test_where_a_worker_runs_whose_code_fails_its_failure_is_told_and_not_that_none_answers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a stock server, which marks such workflows much later.
+    monkeypatch.setattr(finder, "_BUGS", "TemporalReportedProblems = 'never'")
+    monkeypatch.setattr(infra_policy, "QUERY", timedelta(milliseconds=500))
+    order = an_order()
+    buggy = [BuggyOrderWorkflow if found is OrderFulfillmentWorkflow else found for found in WORKFLOWS]
+    async with shop.open(workflows=buggy):
+        await shop.client.submit(order)
+        (silent,) = await listed(
+            shop, lambda found: bool(found and "code" in found[0].reason), slow_after=timedelta(0)
+        )
+    await shop.handle(order).terminate()
+
+    assert (silent.kind, silent.order_id) == (ConcernKind.NO_PROGRESS, order.order_id)
+    assert silent.reason == "its code fails (KeyError: 'a typing error in workflow code')"
 
 
 async def test_an_order_that_does_not_move_is_listed_with_what_keeps_it(shop: Shop) -> None:
