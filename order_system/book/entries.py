@@ -35,7 +35,9 @@ _OLD_ENTRY = update(effects).where(
     effects.c.effect == bindparam("of_effect"),
 )
 _NEW_SUBMISSION = insert(submissions)
-_NO_MORE_ACCEPTED = delete(accepted).where(accepted.c.order_id == bindparam("of_order"))
+_NO_MORE_ACCEPTED = delete(accepted).where(
+    accepted.c.order_id == bindparam("order_id"), accepted.c.submission == bindparam("submission")
+)
 
 
 def claim_entry(
@@ -161,7 +163,7 @@ def insert_submission(
         "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
     }
     tx.execute(_NEW_SUBMISSION, row)
-    tx.execute(_NO_MORE_ACCEPTED, {"of_order": ref.order_id})
+    tx.execute(_NO_MORE_ACCEPTED, {"order_id": ref.order_id, "submission": ref.submission})
 
 
 def close_submission(

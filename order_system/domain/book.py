@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from order_system.domain.accepted import AcceptedOrders
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.messages import (
     AlreadyFulfilled,
@@ -154,13 +155,8 @@ class SubmissionRecord:
     closed_at: datetime | None
 
 
-class OrderBook(Protocol):
+class OrderBook(AcceptedOrders, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
-
-    async def accept(self, order_id: str, submission: str, at: datetime) -> None:
-        """Its workflow was started: lists show it from now on, until payment opens the submission. Nothing
-        else reads it; the lists ask the server about one that is not noted, or has opened nothing."""
-        ...
 
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
