@@ -67,7 +67,7 @@ class ReconciliationActivities:
         """
         attempt = this_attempt()
         found = await self._book.open_submissions(
-            attempt.namespace,
+            await self._runs.server(),
             opened_before=attempt.started_at - timedelta(seconds=request.min_age_seconds),
             after_order=request.after_order,
             limit=policy.RECONCILE_PAGE,
@@ -113,7 +113,7 @@ class ReconciliationActivities:
         under the key that the order itself would have used, to whom the server knows. Idempotent."""
         attempt = this_attempt()
         owed = await self._book.owed_notices(
-            attempt.namespace,
+            await self._runs.server(),
             closed_before=attempt.started_at - timedelta(seconds=request.min_age_seconds),
             after_order=request.after_order,
             limit=policy.RECONCILE_PAGE,
@@ -157,7 +157,7 @@ class ReconciliationActivities:
         horizon, and after it never happened. A gateway that fails for one key stops no other. Idempotent."""
         attempt = this_attempt()
         keys = await self._book.keys_in_doubt(
-            attempt.namespace, after=request.after_key, limit=policy.RECONCILE_PAGE
+            await self._runs.server(), after=request.after_key, limit=policy.RECONCILE_PAGE
         )
         places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
 

@@ -20,6 +20,7 @@ from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
+from order_system.book.identity import book_id
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
@@ -32,10 +33,14 @@ from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
+from order_system.infra.temporal.served import serving_from
+from order_system.infra.temporal.servers import KnownServer
 from order_system.orders.client import OrderClient
 from order_system.orders.on_server import ContentsOnServer, TemporalOrderRuns
 from order_system.reconciliation.abandoned import AbandonedFinder
 from order_system.reconciliation.client import ReconciliationClient
+from order_system.reconciliation.other_servers import OtherServers
+from order_system.reconciliation.schedule import ReconcilerSchedule
 from workflows.registry import WORKFLOWS
 
 log = structlog.stdlib.get_logger(__name__)
@@ -54,6 +59,7 @@ class OrderSystem:
     listing: SqlOrderListing
     files: OrderFiles
     world: SimulatedWorld
+    book_id: str
 
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
         """Put your own gateways in here; see "Put in your own gateways" in the README."""
@@ -61,11 +67,12 @@ class OrderSystem:
         carrier, mailer = self.world.carrier, self.world.mailer
 
         patience = self.settings.patience or domain_policy.DEMO_PATIENCE
+        book = SqlOrderBook(self.database, KnownServer(temporal))
         pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         return [
-            *order_activities(self.book, payments, warehouse, carrier, mailer, patience=patience),
+            *order_activities(book, payments, warehouse, carrier, mailer, patience=patience),
             *reconciliation_activities(
-                self.book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
+                book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
             *batch_activities(self.batch_book, self.files, ContentsOnServer(temporal)),
         ]
@@ -73,14 +80,14 @@ class OrderSystem:
     @asynccontextmanager
     async def serving(self, temporal: Client) -> AsyncGenerator[None]:
         """A worker for the length of the block, and the reconciler on its schedule from then on."""
-        async with self.worker(temporal):
-            try:
-                await self.reconciliation(temporal).ensure_schedule(
-                    timedelta(seconds=self.settings.reconcile_every)
-                )
-            except OrderSystemError as trouble:  # orders go on without it
-                log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
-            yield
+        with serving_from(self.settings.book_folder, temporal):
+            async with self.worker(temporal):
+                every = timedelta(seconds=self.settings.reconcile_every)
+                try:
+                    await self.reconciler_schedule(temporal).ensure(every)
+                except OrderSystemError as trouble:  # orders go on without it
+                    log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
+                yield
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
@@ -106,11 +113,24 @@ class OrderSystem:
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, task_queue=self.settings.task_queue)
 
+    def reconciler_schedule(self, temporal: Client) -> ReconcilerSchedule:
+        return ReconcilerSchedule(temporal, book_id=self.book_id, task_queue=self.settings.task_queue)
+
+    def other_servers(self, temporal: Client) -> OtherServers:
+        return OtherServers(SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))
+
     def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
         pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         abandoned = AbandonedFinder(temporal, pages, runs)
-        return AttentionClient(temporal, self.book, abandoned, task_queue=self.settings.task_queue)
+        return AttentionClient(
+            temporal,
+            self.book,
+            abandoned,
+            self.other_servers(temporal),
+            self.reconciler_schedule(temporal),
+            task_queue=self.settings.task_queue,
+        )
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""
@@ -146,6 +166,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
             SqlOrderListing(database),
             OrderFiles(settings.readable_roots),
             world,
+            await database.read(book_id),
         )
     finally:
         await database.dispose()

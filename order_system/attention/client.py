@@ -21,7 +21,14 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, status_command
+from order_system.attention.concerns import (
+    Concern,
+    ConcernKind,
+    WaitingOrder,
+    about_schedule,
+    about_server,
+    status_command,
+)
 from order_system.attention.finder import AttentionFinder, so_many
 from order_system.domain import policy
 from order_system.domain.answers import (
@@ -53,6 +60,8 @@ from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedFinder
 from order_system.reconciliation.client import ReconciliationClient
+from order_system.reconciliation.other_servers import OtherServers
+from order_system.reconciliation.schedule import ReconcilerSchedule
 from workflows.order import OrderFulfillmentWorkflow
 
 _UPDATES: Mapping[type[Answer], Any] = {
@@ -87,11 +96,20 @@ class AttentionClient:
     """
 
     def __init__(
-        self, temporal: Client, book: OrderBook, abandoned: AbandonedFinder, *, task_queue: str
+        self,
+        temporal: Client,
+        book: OrderBook,
+        abandoned: AbandonedFinder,
+        others: OtherServers,
+        schedule: ReconcilerSchedule,
+        *,
+        task_queue: str,
     ) -> None:
         self._temporal = temporal
         self._abandoned = abandoned
         self._book = book
+        self._others = others
+        self._schedule = schedule
         self._status = OrderStatusReader(temporal, book)
         self._reconciler = ReconciliationClient(temporal, task_queue=task_queue)
         self._ours = f"TaskQueue = {visibility.quoted(task_queue)}"
@@ -123,6 +141,10 @@ class AttentionClient:
                 waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
                 reason = f"the {owed.kind} {_NOT_SENT}"
                 yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
+            for stranded in await self._others.stranded(older_than=abandoned_after):
+                yield about_server(stranded)
+            if asleep := await self._schedule.asleep():
+                yield about_schedule(asleep, self._temporal.namespace)
 
     async def at_work(self) -> AtWork:
         """For whoever says that nothing waits."""

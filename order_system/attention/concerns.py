@@ -10,7 +10,9 @@ from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
+from order_system.domain.reconciliation import Stranded
 from order_system.domain.steps import PIVOT, Step
+from order_system.reconciliation.schedule import Asleep
 
 STARTER = "python starter.py"
 
@@ -36,6 +38,9 @@ class ConcernKind(StrEnum):
     BATCH_ORDERS = "orders need attention"
     BATCH_FAILED = "batch failed"
     NO_WORKER = "no worker"
+    OTHER_SERVER = "on another server"
+    """Open in the order book, on a Temporal server that is not the one we speak to."""
+    RECONCILER_ASLEEP = "reconciler does not run"
 
 
 class Concern(Wire):
@@ -45,6 +50,8 @@ class Concern(Wire):
     order_id: str | None = None
     batch: str | None = None
     """The name of the batch that it is, or that the order came from."""
+    server: str | None = None
+    """The UUID of the namespace on another server."""
     step: Step | None = None
     since: Timestamp | None = None
     reason: str = ""
@@ -106,6 +113,35 @@ def about_batch(
         reason=reason,
         commands=tuple(f"{STARTER} batch {action} {shlex.quote(name)}" for action in actions),
         cure=cure and cure.format(name=name),
+    )
+
+
+def about_server(stranded: Stranded) -> Concern:
+    return Concern(
+        kind=ConcernKind.OTHER_SERVER,
+        workflow_id="",
+        server=stranded.server,
+        since=stranded.since,
+        reason=f"{stranded.submissions:,} open in its namespace {stranded.namespace}, and not settled here",
+        cure="they go on when that server and a worker of it run. Adopt them only if it is gone for good: "
+        "two servers at work on one order could undo what the other does",
+        commands=(f"{STARTER} adopt {shlex.quote(stranded.server)}",),
+    )
+
+
+def about_schedule(asleep: Asleep, namespace: str) -> Concern:
+    toggle = f"temporal schedule toggle --namespace {shlex.quote(namespace)}"
+    commands = {
+        "paused": f'{toggle} --schedule-id {asleep.schedule_id} --unpause --reason "..."',
+        "no worker": "python worker.py",
+        "fails": f"{STARTER} reconcile",
+    }
+    return Concern(
+        kind=ConcernKind.RECONCILER_ASLEEP,
+        workflow_id=asleep.schedule_id,
+        since=asleep.since,
+        reason=asleep.reason,
+        commands=(commands[asleep.why],),
     )
 
 

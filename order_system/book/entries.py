@@ -19,6 +19,7 @@ from order_system.domain.book import (
     JournalEntry,
     Notice,
     Opening,
+    Server,
     SubmissionRecord,
     SubmissionStatus,
 )
@@ -149,12 +150,14 @@ def insert_submission(
     attempt: Attempt,
     status: SubmissionStatus,
     *,
+    here: Server | None = None,
     opening: Opening | None = None,
     cause: UndoCause | None = None,
 ) -> None:
     row = {
         **ref.model_dump(),
         "namespace": attempt.namespace,
+        "namespace_id": here and here.namespace_id,
         "status": status,
         **_why(cause),
         "total": opening.total if opening else None,

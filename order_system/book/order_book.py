@@ -17,7 +17,7 @@ Every method is one transaction that locks the submission's row first, so two of
 never interleave. Unique indexes (`tables.py`) are the guard behind the checks made here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import case, delete, insert
@@ -43,6 +43,7 @@ from order_system.domain.book import (
     EffectState,
     JournalEntry,
     Opening,
+    Server,
     SubmissionRecord,
     SubmissionStatus,
     parcel_is_gone,
@@ -52,11 +53,17 @@ from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, Orde
 from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
-from order_system.infra.database import writes
+from order_system.infra.database import Database, writes
 
 
 class SqlOrderBook(AnswerBook):
     """`domain.book.OrderBook` over SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:
+        """`server` tells which one the workers serve that write here; without it, the name of the attempt's
+        namespace has to do."""
+        super().__init__(database)
+        self._server = server
 
     @writes
     def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:
@@ -69,28 +76,29 @@ class SqlOrderBook(AnswerBook):
     async def open_and_claim_charge(
         self, ref: SubmissionRef, attempt: Attempt, opening: Opening
     ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        here = await self._server() if self._server else Server(attempt.namespace)
         try:
-            return await self._open_and_claim_charge(ref, attempt, opening)
+            return await self._open_and_claim_charge(ref, attempt, opening, here)
         except IntegrityError:
             # Another submission of this order was opened between our look and our insert: now we see it.
-            return await self._open_and_claim_charge(ref, attempt, opening)
+            return await self._open_and_claim_charge(ref, attempt, opening, here)
 
     @writes
     def _open_and_claim_charge(
-        self, tx: Connection, ref: SubmissionRef, attempt: Attempt, opening: Opening
+        self, tx: Connection, ref: SubmissionRef, attempt: Attempt, opening: Opening, here: Server
     ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
         # One look at them all: one that opens meanwhile is found open, or refused by the unique index.
         others = reading.submissions_of(tx, ref.order_id)
         submission = others.pop(ref.submission, None)
         for other in others.values():
             if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
-                return _give_way(tx, ref, other, attempt)
+                return _give_way(tx, ref, other, here)
         if submission is not None:
             return claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
         if any(other.opened_at >= attempt.started_at for other in others.values()):
             # A later submission has come and gone: this attempt is a terminated workflow's.
             raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
-        insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, opening=opening)
+        insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, here=here, opening=opening)
         return write_claim(tx, ref, Effect.CHARGE, None, attempt)
 
     @writes
@@ -221,12 +229,15 @@ class SqlOrderBook(AnswerBook):
 
 
 def _give_way(
-    tx: Connection, ref: SubmissionRef, other: SubmissionRecord, attempt: Attempt
+    tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server
 ) -> OlderSubmissionOpen | AlreadyFulfilled:
     """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
     if other.status is SubmissionStatus.OPEN:
-        if other.namespace != attempt.namespace:
-            raise OpenElsewhere(f"{ref.order_id} is open in namespace {other.namespace}: settle it there")
+        if other.server not in here.names:
+            raise OpenElsewhere(
+                f"{ref.order_id} is open on another Temporal server (namespace {other.namespace}, "
+                f"{other.server}): settle it there, or adopt it if that server is gone for good"
+            )
         return OlderSubmissionOpen(older=other.ref)
     if other.ref.fingerprint != ref.fingerprint:
         raise OrderConflict(f"{ref.order_id} has been fulfilled with other content")

@@ -47,6 +47,7 @@ def submission_record(row: Row[Any]) -> SubmissionRecord:
         currency=row.currency,
         opened_at=row.opened_at,
         closed_at=row.closed_at,
+        namespace_id=row.namespace_id,
     )
 
 

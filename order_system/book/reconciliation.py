@@ -1,18 +1,21 @@
 """The reconciler's pages of the order book: `reconciliation.ReconciliationBook` over SQL."""
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import exists, select, text, tuple_, update
+from sqlalchemy import ColumnElement, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.entries import note_notice
 from order_system.book.reading import BookQueries, submission_record
-from order_system.book.tables import effects, submissions
-from order_system.domain.book import EffectState, Notice, SubmissionStatus
+from order_system.book.tables import answers, effects, submissions
+from order_system.domain.answers import AnsweredAs
+from order_system.domain.book import EffectState, Notice, Server, SubmissionStatus
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, owed_notice
-from order_system.domain.steps import GIVEN_BACK, Effect
+from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, Stranded, owed_notice
+from order_system.domain.steps import GIVEN_BACK, Effect, Step
 from order_system.infra.database import reads, writes
 
 NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
@@ -26,17 +29,20 @@ IS_OPEN = text("book_submissions.status = 'open'")
 IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
 IS_OWED = text("book_submissions.notice = 'owed'")
 
+ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
+"""As `SubmissionRecord.server` says it."""
+
 
 class SqlReconciliationBook(BookQueries):
     @reads
     def open_submissions(
-        self, tx: Connection, namespace: str, *, opened_before: datetime, after_order: str | None, limit: int
+        self, tx: Connection, here: Server, *, opened_before: datetime, after_order: str | None, limit: int
     ) -> Sequence[SubmissionRef]:
         query = (
             select(submissions)
             .where(
                 IS_OPEN,
-                submissions.c.namespace == namespace,
+                ON_SERVER.in_(here.names),
                 submissions.c.opened_at <= opened_before,
                 submissions.c.order_id > (after_order or ""),
             )
@@ -47,7 +53,7 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def keys_in_doubt(
-        self, tx: Connection, namespace: str, *, after: KeyInDoubt | None, limit: int
+        self, tx: Connection, here: Server, *, after: KeyInDoubt | None, limit: int
     ) -> Sequence[KeyInDoubt]:
         place = (effects.c.order_id, effects.c.submission, effects.c.effect)
         query = (
@@ -62,7 +68,7 @@ class SqlReconciliationBook(BookQueries):
                 IS_IN_DOUBT,
                 effects.c.undo_ended_at.is_not(None),
                 effects.c.effect.in_(_MAY_STAY_IN_DOUBT),
-                submissions.c.namespace == namespace,
+                ON_SERVER.in_(here.names),
                 submissions.c.status.not_in(NOT_UNDONE),
             )
             .order_by(*place)
@@ -85,7 +91,7 @@ class SqlReconciliationBook(BookQueries):
     def owed_notices(
         self,
         tx: Connection,
-        namespace: str,
+        here: Server,
         *,
         closed_before: datetime,
         after_order: str | None,
@@ -100,7 +106,7 @@ class SqlReconciliationBook(BookQueries):
             .where(
                 IS_OWED,
                 ~superseded,
-                submissions.c.namespace == namespace,
+                ON_SERVER.in_(here.names),
                 submissions.c.closed_at <= closed_before,
                 submissions.c.order_id > (after_order or ""),
             )
@@ -125,3 +131,32 @@ class SqlReconciliationBook(BookQueries):
         )
         if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
             note_notice(tx, ref, Notice.OWED)
+
+    @reads
+    def stranded(self, tx: Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
+        query = (
+            select(
+                ON_SERVER.label("server"),
+                func.max(submissions.c.namespace).label("namespace"),
+                func.count().label("submissions"),
+                func.min(submissions.c.opened_at).label("since"),
+            )
+            .where(IS_OPEN, ON_SERVER.not_in(here.names), submissions.c.opened_at <= opened_before)
+            .group_by(ON_SERVER)
+            .order_by(ON_SERVER)
+        )
+        return [Stranded(**row) for row in tx.execute(query).mappings()]
+
+    @writes
+    def adopt(
+        self, tx: Connection, server: str, here: Server, *, who: str, note: str, at: datetime
+    ) -> int | None:
+        theirs = ON_SERVER.in_([server])
+        # The answers' table wants a step: payment's, which opens a submission.
+        said = {"at": at, "who": who, "note": note, "step": Step.PAYMENT, "answer": AnsweredAs.ADOPTED}
+        keys = tx.execute(select(submissions.c.order_id, submissions.c.submission).where(IS_OPEN, theirs))
+        word = [{**key, **said, "answer_id": str(uuid.uuid4())} for key in keys.mappings()]
+        if word:
+            tx.execute(insert(answers), word)
+        adopted = tx.execute(update(submissions).where(theirs).values(**asdict(here)))
+        return len(word) if adopted.rowcount else None

@@ -7,6 +7,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from order_system.audit.report import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
+from order_system.cli.attention.adopt import adopt
 from order_system.cli.attention.answers import give_up, resolve, retry
 from order_system.cli.attention.listing import attention
 from order_system.cli.batches.commands import batch
@@ -75,6 +76,7 @@ async def samples(
     async with open_session(settings, screen, embedded=embedded) as session:
         if keep is None:  # with a person there, the links that are shown at the end shall work
             keep = session.owns_server and screen.has_a_person
+        keep = keep and session.embedded
         orders = await submit_under_free_numbers(session.client, templates)
         code = exit_code(await follow(session, screen, orders, keep=keep), strict=strict)
         if keep:
@@ -174,7 +176,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 app.command(reconcile, help_epilogue=MORE_HELP)
-for command in (batch, children, attention, resolve, retry, give_up, serve):
+for command in (batch, children, attention, resolve, retry, give_up, adopt, serve):
     app.command(command)
 app.command(  # loaded when it is asked for: an installed package has no examples
     "examples.compare:compare",

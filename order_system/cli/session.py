@@ -19,6 +19,7 @@ from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.served import served_server
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 
@@ -72,18 +73,23 @@ class Session:
 async def open_session(
     settings: Settings, screen: Screen, *, embedded: bool = False
 ) -> AsyncGenerator[Session]:
-    """With `embedded`, server and worker live as long as the block, and nothing else has to run.
+    """With `embedded`, server and worker live as long as the block, and nothing else has to run. Where a
+    worker is at work on the same orders already, for another server, that server is used instead: a second
+    one would know nothing of them.
 
     Raises ServerUnreachable, InvalidSettings, DatabaseUnready.
     """
-    if not embedded:
-        temporal = await connect()
+    server = EmbeddedServer(settings.data_dir)
+    served = served_server(settings.book_folder) if embedded and not server.runs_already else None
+    if served or not embedded:
+        temporal = await (served.client() if served else connect())
+        if served:
+            screen.say(f"a worker is at work here already: using its Temporal server at {served.address}")
         async with open_order_system(settings) as system:
             yield Session(system, temporal, settings.ui_url, embedded=False)
         return
     async with AsyncExitStack() as stack:
         with screen.waiting("starting an embedded Temporal server and a worker"):
-            server = EmbeddedServer(settings.data_dir)
             session = await stack.enter_async_context(embedded_session(settings, server))
         screen.say(f"Temporal at {server.address}, Web UI {session.ui_url or 'off'}")
         screen.say(f"worker's log: {worker_log(settings)}")

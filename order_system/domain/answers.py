@@ -79,6 +79,8 @@ class AnsweredAs(StrEnum):
     DISPATCHED = "handled: dispatched"
     RETRY_STEP = "retry step"
     GIVE_UP = "give up"
+    ADOPTED = "adopted"
+    """From another server, of which a person says that it is gone."""
 
 
 def answered_as(resolution: Resolution) -> AnsweredAs:

@@ -58,6 +58,20 @@ class Notice(StrEnum):
     """Refused, or given up after its attempts; or a person has told the customer."""
 
 
+@dataclass(frozen=True)
+class Server:
+    """A Temporal server, as the book tells servers apart: two of them may both have a namespace `default`."""
+
+    namespace: str
+    namespace_id: str | None = None
+    """The namespace's UUID, which no other server has; None if the server does not tell."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its submissions may be noted under: those from before the UUID was noted, by the name."""
+        return (self.namespace_id, self.namespace) if self.namespace_id else (self.namespace,)
+
+
 @dataclass
 class Attempt:
     """One attempt of an activity, on the Temporal server's clock: workers need not agree on theirs."""
@@ -153,6 +167,12 @@ class SubmissionRecord:
     currency: str | None
     opened_at: datetime
     closed_at: datetime | None
+    namespace_id: str | None = None
+
+    @property
+    def server(self) -> str:
+        """The name of the server that it runs on: one of its `Server.names`."""
+        return self.namespace_id or self.namespace
 
 
 class OrderBook(AcceptedOrders, Protocol):
@@ -168,7 +188,7 @@ class OrderBook(AcceptedOrders, Protocol):
     ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
         """Open the submission and claim its charge, unless an older submission is open or fulfilled.
 
-        Raises Fenced, and OpenElsewhere if the older one belongs to another namespace."""
+        Raises Fenced, and OpenElsewhere if the older one belongs to another server."""
         ...
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:

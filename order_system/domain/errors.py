@@ -39,7 +39,7 @@ class OrderConflict(BusinessError):
 
 
 class OpenElsewhere(BusinessError):
-    """An older submission of this order is open in another namespace, where it may still run."""
+    """An older submission of this order is open on another Temporal server, where it may still run."""
 
 
 NEVER_RETRIED = [error.__name__ for error in BusinessError.__subclasses__()]

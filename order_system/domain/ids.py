@@ -12,7 +12,7 @@ from order_system.domain.steps import Effect, Step
 TASK_QUEUE = "order-fulfillment"
 
 RECONCILIATION = "reconciliation"
-"""The reconciler's schedule; the IDs of its runs begin with it."""
+"""What the IDs of the reconciler's runs begin with. Once it was its schedule's, too."""
 
 FINGERPRINT = "fingerprint"
 """Key in the memo of an order's workflow: which content runs under this ID."""
@@ -27,6 +27,11 @@ def is_order_id(text: str) -> bool:
 
 def order_workflow_id(order_id: str) -> str:
     return f"order-{order_id}"
+
+
+def reconciliation_id(book_id: str) -> str:
+    """The reconciler's schedule, one a book: `reconciliation-1a2b3c4d`."""
+    return f"{RECONCILIATION}-{book_id[:8]}"
 
 
 def batch_workflow_id(name: str) -> str:

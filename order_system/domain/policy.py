@@ -194,5 +194,8 @@ RECONCILE_HISTORY_EVENTS = 4_000
 RECONCILE_RUN = timedelta(hours=1)
 """A run that takes longer is ended by the server, so that one stuck on a bug keeps no other away."""
 
+RECONCILER_ASLEEP = 3
+"""A reconciler that has not run for so many of its periods waits for a person."""
+
 RECONCILE_CATCH_UP = timedelta(minutes=1)
 """Of the runs that a server missed while it was down, one of the last minute is made up for."""

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from order_system.domain import policy
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, Server, SubmissionRecord, SubmissionStatus
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.steps import Effect
@@ -45,7 +45,7 @@ class ReconciliationReport(Wire):
     asked for = in doubt undone + never happened + still in doubt + unanswered."""
 
     submissions_looked_at: int = 0
-    """Open in the book of this namespace, and old enough."""
+    """Open in the book, of this server, and old enough."""
     left_alone: Tally = Tally()
     """Their workflow is open."""
     settled: Tally = Tally()
@@ -229,22 +229,38 @@ class OrderRuns(Protocol):
         """What that submission was started with. None if the server has forgotten it. Raises as above."""
         ...
 
+    async def server(self) -> Server:
+        """Whose word that is, asked anew each time: another one may answer at its address by now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stranded:
+    """What is open on another server than ours: nobody here settles it, until it is adopted."""
+
+    server: str
+    """The UUID of its namespace; the namespace's name if it was written before that was noted."""
+    namespace: str
+    submissions: int
+    since: datetime
+    """When the oldest was opened."""
+
 
 class ReconciliationBook(Protocol):
     async def open_submissions(
-        self, namespace: str, *, opened_before: datetime, after_order: str | None, limit: int
+        self, here: Server, *, opened_before: datetime, after_order: str | None, limit: int
     ) -> Sequence[SubmissionRef]:
-        """Sorted by order ID, of which each has one open submission at most."""
+        """Of this server alone. Sorted by order ID, of which each has one open submission at most."""
         ...
 
     async def keys_in_doubt(
-        self, namespace: str, *, after: KeyInDoubt | None, limit: int
+        self, here: Server, *, after: KeyInDoubt | None, limit: int
     ) -> Sequence[KeyInDoubt]:
-        """Charges and reservations of submissions that are closed as undone."""
+        """Charges and reservations of this server's submissions that are closed as undone."""
         ...
 
     async def owed_notices(
-        self, namespace: str, *, closed_before: datetime, after_order: str | None, limit: int
+        self, here: Server, *, closed_before: datetime, after_order: str | None, limit: int
     ) -> Sequence[OwedNotice]:
         """Of orders that have no later submission, sorted by order ID."""
         ...
@@ -252,4 +268,14 @@ class ReconciliationBook(Protocol):
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         """UNDONE: it had happened and was reversed; NEVER_HAPPENED: it had not. Idempotent; of two that
         disagree, the one that found something is right."""
+        ...
+
+    async def stranded(self, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
+        """Every other server that has open submissions in this book."""
+        ...
+
+    async def adopt(self, server: str, here: Server, *, who: str, note: str, at: datetime) -> int | None:
+        """All of that server's submissions are this one's from now on, and with them keys in doubt and owed
+        notices; with each open one it is kept who said so, and why. Returns how many are open; None if the
+        book has nothing of that server."""
         ...

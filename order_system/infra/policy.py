@@ -42,6 +42,9 @@ SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
 RPC = timedelta(seconds=10)
 """One call from a client to the server."""
 
+SERVER_KNOWN = timedelta(seconds=10)
+"""How long a worker takes the server at its address for the one that it was."""
+
 QUERY = timedelta(seconds=5)
 """A query needs a worker; without one the answer comes from server and book alone."""
 

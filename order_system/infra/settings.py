@@ -155,6 +155,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def book_folder(self) -> Path | None:
+        """Where the order book's file is, and with it a word about who works on it; None for another one."""
+        return self.data_dir if self.database_url is None else None
+
+    @property
     def uploads(self) -> Path:
         """Where `serve` puts the files that are uploaded to it."""
         return self.data_dir / "uploads"

@@ -9,12 +9,14 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from order_system.domain.book import Server
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.reconciliation import CurrentRun
 from order_system.infra import policy
 from order_system.infra.temporal.connection import says_there_is_none
 from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.servers import server_of
 
 
 class TemporalOrderRuns:
@@ -22,6 +24,9 @@ class TemporalOrderRuns:
 
     def __init__(self, temporal: Client) -> None:
         self._temporal = temporal
+
+    async def server(self) -> Server:
+        return await server_of(self._temporal)
 
     async def current_run(self, order_id: str) -> CurrentRun | None:
         # The bare call: the SDK's own model refuses a workflow whose state is newer than itself.

@@ -29,9 +29,10 @@ class AbandonedFinder:
         """In the order of their IDs. Raises the SDK's RPCError when the server fails."""
         opened_before = datetime.now(UTC) - older_than
         after: str | None = None
+        here = await self._runs.server()
         while True:
             page = await self._book.open_submissions(
-                self._temporal.namespace,
+                here,
                 opened_before=opened_before,
                 after_order=after,
                 limit=policy.RECONCILE_PAGE,
@@ -46,9 +47,10 @@ class AbandonedFinder:
         """Of submissions that have closed, and that no workflow is at work on any more."""
         closed_before = datetime.now(UTC) - older_than
         after: str | None = None
+        here = await self._runs.server()
         while True:
             page = await self._book.owed_notices(
-                self._temporal.namespace,
+                here,
                 closed_before=closed_before,
                 after_order=after,
                 limit=policy.RECONCILE_PAGE,

@@ -165,7 +165,9 @@ class Director:
         """A run of the reconciler that is under way is no order that was forgotten; but one that does not
         end is judged like any other workflow."""
         if self._arena.system.settings.reconcile_every:
-            await self._run.temporal.get_schedule_handle(RECONCILIATION).pause(note="chaos: all is quiet")
+            temporal = self._run.temporal
+            schedule = temporal.get_schedule_handle(self._arena.system.reconciler_schedule(temporal).id)
+            await schedule.pause(note="chaos: all is quiet")
         await self._until_nothing_runs(nor_the_reconciler=True)
 
     async def _running(self) -> set[str]:

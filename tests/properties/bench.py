@@ -18,7 +18,7 @@ from activities.shipping import ShippingActivities
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.tables import metadata as book_tables
-from order_system.domain.book import Ledger
+from order_system.domain.book import Ledger, Server
 from order_system.domain.gateways import Statement
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated.tables import metadata as world_tables
@@ -31,6 +31,13 @@ from tests.properties.model import Model
 from tests.properties.virtual_time import NOON, Clock, VirtualTimeLoop
 
 Result = TypeVar("Result")
+
+
+class Nobody:
+    """No server but the one."""
+
+    async def server(self) -> Server:
+        return Server("default")
 
 
 class Bench:
@@ -70,7 +77,7 @@ class Bench:
         payment, inventory = PaymentActivities(book, world), InventoryActivities(book, world)
         shipping, notification = ShippingActivities(book, world, world), NotificationActivities(book, world)
         reconciliation_book: Any = LedBook(SqlReconciliationBook(self.database), attempt)
-        nobody: Any = None
+        nobody: Any = Nobody()
         reconciliation = ReconciliationActivities(
             reconciliation_book,
             nobody,

@@ -92,6 +92,16 @@ class EmbeddedServer:
         return self._process is not None
 
     @property
+    def runs_already(self) -> bool:
+        """Whether some process has one on this folder."""
+        if not self._data_dir.is_dir():
+            return False
+        lock = self._try_lock("temporal.lock", fcntl.LOCK_SH)
+        if lock is not None:
+            os.close(lock)
+        return lock is None
+
+    @property
     def pid(self) -> int | None:
         """Of the server, if we own it."""
         return self._process.process.pid if self._process else None

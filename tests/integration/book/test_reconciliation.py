@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.book.tables import submissions
 from order_system.domain import policy
-from order_system.domain.book import Attempt, EffectState, Opening
+from order_system.domain.book import Attempt, EffectState, Opening, Server
 from order_system.domain.errors import AnswerLost
 from order_system.domain.order import Order
 from order_system.domain.reconciliation import KeyInDoubt
@@ -23,7 +25,7 @@ from tests.fixtures.shops.parts import Parts
 from tests.fixtures.shops.shop import an_order
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-HERE = "default"
+HERE = Server("default", "1a2b3c4d")
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def pages(database: Database) -> SqlReconciliationBook:
     return SqlReconciliationBook(database)
 
 
-async def opened(parts: Parts, at: datetime, namespace: str = HERE) -> Order:
+async def opened(parts: Parts, at: datetime, namespace: str = "default") -> Order:
     order = an_order()
     attempt = Attempt(started_at=at, deadline=at, namespace=namespace)
     opening = Opening(total=order.total, currency=order.currency)
@@ -87,7 +89,7 @@ async def test_keys_in_doubt_come_in_pages(parts: Parts, pages: SqlReconciliatio
         (order.order_id, effect) for order in orders for effect in (Effect.CHARGE, Effect.RESERVE)
     ]
     assert not any(key.has_receipt for key in found)
-    assert await pages.keys_in_doubt("elsewhere", after=None, limit=3) == []
+    assert await pages.keys_in_doubt(Server("elsewhere"), after=None, limit=3) == []
 
 
 async def test_an_open_submissions_keys_are_left_to_its_workflow(
@@ -126,3 +128,28 @@ async def test_of_two_that_disagree_the_one_that_found_something_is_right(
     entry = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
     assert (entry.state, entry.undo_ended_at) == (final, NOW)
     assert len(await pages.keys_in_doubt(HERE, after=None, limit=3)) == 1
+
+
+async def test_keys_in_doubt_and_owed_notices_are_adopted_with_the_open_ones(
+    parts: Parts, pages: SqlReconciliationBook
+) -> None:
+    doubtful, owed = await left_in_doubt(parts), await opened(parts, NOW)
+    await opened(parts, NOW)
+    closed = submissions.update().filter_by(order_id=owed.order_id)
+    values = {"status": "fulfilled", "closed_at": NOW, "notice": "owed"}
+    await parts.book.database.write(Connection.execute, closed.values(**values))
+    new = Server("default", "5eed")
+    await parts.book.database.write(Connection.execute, submissions.update().values(namespace_id="gone"))
+
+    [left] = await pages.stranded(new, opened_before=NOW)
+    assert (left.server, left.submissions) == ("gone", 1)
+    assert await pages.keys_in_doubt(new, after=None, limit=9) == []
+
+    assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) == 1
+
+    assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) is None
+    assert await pages.stranded(new, opened_before=NOW) == []
+    found = {key.submission.order_id for key in await pages.keys_in_doubt(new, after=None, limit=9)}
+    assert found == {doubtful.order_id}
+    notices = await pages.owed_notices(new, closed_before=NOW, after_order=None, limit=9)
+    assert owed.order_id in {notice.submission.order_id for notice in notices}

@@ -1,5 +1,6 @@
 """Commands without a server, and with an embedded one that begins and ends with them."""
 
+import asyncio
 import fcntl
 import os
 import socket
@@ -8,8 +9,12 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from order_system.gateways.simulated.tables import charges
-from tests.fixtures.processes.command_line import Running, starter
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.executions import describe
+from tests.fixtures.processes.command_line import Finished, Running, starter
 from tests.fixtures.processes.shop_commands import QUIET_WORLD
+from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.steering.waiting import wait_until
 
 
@@ -90,6 +95,53 @@ def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_pa
     assert "1 order goes on when --embedded is used again: starter.py status ORDER-001" in finished.out
     assert finished.err == "starter.py: stopped\n"
     assert server_has_ended(tmp_path)
+
+
+async def test_embedded_beside_a_live_worker_uses_that_workers_server_or_says_why_not(tmp_path: Path) -> None:
+    """The README's three terminals, and then its --embedded."""
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path / "data")}
+    embedded = ("starter.py", "--embedded", "--scenario", "ok")
+    log = tmp_path / "worker.log"
+    async with EmbeddedServer(tmp_path / "terminal", port=0, ui_port=0, headless=True) as server:
+        worker = worker_process(log, **env, TEMPORAL_ADDRESS=server.address)
+        process = await worker.__aenter__()
+        beside = await asyncio.to_thread(Running(*embedded, env=env).finished)
+        on_the_server = await describe(await connect(server.address), "order-ORDER-001")
+    away = await asyncio.to_thread(Running(*embedded, env=env).finished)
+    process.kill()
+    await process.wait()
+    alone = await asyncio.to_thread(Running(*embedded, env=env).finished)
+
+    assert (beside.code, beside.err) == (0, "")
+    assert f"a worker is at work here already: using its Temporal server at {server.address}" in beside.out
+    assert on_the_server is not None
+    assert away.code == 3
+    assert f"for the Temporal server at {server.address}, which does not answer" in away.err
+    assert alone.code == 0, "the worker is gone, and its word about its server with it"
+
+
+def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_path: Path) -> None:
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+    stuck = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)
+    stuck.says("ORDER-001 payment running")
+    stuck.interrupted()
+    for file in tmp_path.glob("temporal.db*"):
+        file.unlink()
+
+    def adopt(*arguments: str) -> Finished:
+        return Running("starter.py", "adopt", "--embedded", *arguments, env=env).finished()
+
+    unknown = adopt("nobody", "--yes")
+    assert unknown.code == 2
+    gone = unknown.err.split()[-1]
+    unasked = adopt(gone)
+    assert unasked.code == 2
+    assert "nothing was adopted. Is that server gone for good?" in unasked.err
+    adopted = adopt(gone, "--yes", "--json", "--note", "temporal.db was deleted")
+    assert adopted.document == {"server": gone, "adopted": 1}
+    settled = Running("starter.py", "reconcile", "--embedded", "--json", env=env).finished()
+    assert settled.document["settled"]["count"] == 1
+    assert starter("audit", env=env).code == 0
 
 
 def server_has_ended(folder: Path) -> bool:

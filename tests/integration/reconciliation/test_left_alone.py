@@ -1,12 +1,11 @@
 """What the reconciler does not touch: what is young, what is open, and what is somebody else's."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from order_system.domain import policy
-from order_system.domain.book import Attempt, Opening, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.messages import OrderStatus
 from order_system.infra import policy as infra_policy
@@ -18,7 +17,6 @@ from tests.fixtures.shops.abandoned import (
     status_in_book,
     terminated_at,
 )
-from tests.fixtures.shops.activity_calls import a_submission
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.steering.resets import reset
 from tests.fixtures.steering.waiting import eventually
@@ -65,17 +63,6 @@ async def test_an_order_that_waits_in_an_undo_is_left_to_its_workflow(shop: Shop
         shop.stage.mend()
         assert await ended(shop, order) == OrderStatus.FAILED
     await shop.assert_clean()
-
-
-async def test_a_submission_of_another_namespace_is_left_alone(shop: Shop) -> None:
-    order = an_order()
-    now = datetime.now(UTC) - timedelta(hours=1)
-    elsewhere = Attempt(started_at=now, deadline=now, namespace="elsewhere")
-    opening = Opening(total=order.total, currency=order.currency)
-    await shop.book.open_and_claim_charge(a_submission(order), elsewhere, opening)
-    async with shop.open():
-        assert (await shop.reconcile()).submissions_looked_at == 0
-    assert await status_in_book(shop, order) == SubmissionStatus.OPEN
 
 
 async def test_a_workflow_that_is_reset_meanwhile_is_left_alone(

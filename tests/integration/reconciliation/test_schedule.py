@@ -12,12 +12,15 @@ from temporalio.client import (
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
 )
+from temporalio.common import RetryPolicy
 from temporalio.service import RPCError
 
+from order_system.attention.concerns import Concern, ConcernKind
+from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderSystemError
-from order_system.domain.ids import RECONCILIATION
-from order_system.reconciliation.client import ReconciliationClient
+from order_system.domain.ids import RECONCILIATION, TASK_QUEUE
+from order_system.reconciliation.schedule import ReconcilerSchedule
 from tests.fixtures.shops.abandoned import (
     WAIT_SECONDS,
     status_in_book,
@@ -28,67 +31,65 @@ from tests.fixtures.steering.waiting import eventually
 
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
+THREE_QUICK_ATTEMPTS = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3)
+SECONDLY = timedelta(seconds=1)
+RECONCILER_ASLEEP = ConcernKind.RECONCILER_ASLEEP
 
 
 @pytest.fixture
-async def scheduled(shop: Shop) -> AsyncIterator[ReconciliationClient]:
-    """There is one schedule in a namespace: none is left behind."""
-    reconciler = ReconciliationClient(shop.temporal, task_queue=shop.task_queue)
-    await reconciler.ensure_schedule(timedelta(0))
-    yield reconciler
-    await reconciler.ensure_schedule(timedelta(0))
+async def scheduled(shop: Shop) -> AsyncIterator[ReconcilerSchedule]:
+    yield shop.schedule
+    await shop.schedule.ensure(timedelta(0))
 
 
-async def test_the_schedule_is_made_changed_and_taken_away(
-    shop: Shop, scheduled: ReconciliationClient
-) -> None:
-    await asyncio.gather(*(scheduled.ensure_schedule(HOURLY) for _ in range(4)))
-    handle = shop.temporal.get_schedule_handle(RECONCILIATION)
+async def test_the_schedule_is_made_changed_and_taken_away(shop: Shop, scheduled: ReconcilerSchedule) -> None:
+    await asyncio.gather(*(scheduled.ensure(HOURLY) for _ in range(4)))
+    handle = shop.temporal.get_schedule_handle(shop.schedule.id)
     assert (await handle.describe()).schedule.spec.intervals == [ScheduleIntervalSpec(every=HOURLY)]
 
-    await asyncio.gather(*(scheduled.ensure_schedule(DAILY) for _ in range(4)))
+    await asyncio.gather(*(scheduled.ensure(DAILY) for _ in range(4)))
     found = (await handle.describe()).schedule
     assert found.spec.intervals == [ScheduleIntervalSpec(every=DAILY)]
     assert found.policy.overlap is ScheduleOverlapPolicy.SKIP
 
     for _ in range(2):
-        await scheduled.ensure_schedule(timedelta(0))
+        await scheduled.ensure(timedelta(0))
     with pytest.raises(RPCError, match="not found"):
         await handle.describe()
 
 
 @pytest.mark.parametrize("then", [HOURLY, DAILY], ids=["the same interval", "another interval"])
 async def test_a_schedule_that_somebody_has_paused_stays_paused(
-    shop: Shop, scheduled: ReconciliationClient, then: timedelta
+    shop: Shop, scheduled: ReconcilerSchedule, then: timedelta
 ) -> None:
-    await asyncio.gather(*(scheduled.ensure_schedule(HOURLY) for _ in range(4)))
-    handle = shop.temporal.get_schedule_handle(RECONCILIATION)
+    await asyncio.gather(*(scheduled.ensure(HOURLY) for _ in range(4)))
+    handle = shop.temporal.get_schedule_handle(shop.schedule.id)
     await handle.pause(note="by the operator")
 
-    await asyncio.gather(*(scheduled.ensure_schedule(then) for _ in range(4)))
+    await asyncio.gather(*(scheduled.ensure(then) for _ in range(4)))
     found = (await handle.describe()).schedule
     assert found.spec.intervals == [ScheduleIntervalSpec(every=then)]
     assert (found.state.paused, found.state.note) == (True, "by the operator")
 
 
 async def test_a_pause_that_comes_between_reading_and_writing_is_not_lost(
-    shop: Shop, scheduled: ReconciliationClient, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, scheduled: ReconcilerSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await scheduled.ensure_schedule(HOURLY)
-    handle = shop.temporal.get_schedule_handle(RECONCILIATION)
+    await scheduled.ensure(HOURLY)
+    handle = shop.temporal.get_schedule_handle(shop.schedule.id)
     reads = 0
     describe = ScheduleHandle.describe
 
     async def described(self: ScheduleHandle, **options: Any) -> ScheduleDescription:
         nonlocal reads
-        reads += 1
         found = await describe(self, **options)
+        reads += 1
         if reads == 1:
             await handle.pause(note="meanwhile")
         return found
 
     monkeypatch.setattr(ScheduleHandle, "describe", described)
-    await scheduled.ensure_schedule(DAILY)
+    await scheduled.ensure(DAILY)
     assert reads == 3, "what it wrote first was stale; then it was written, and then it was there"
     found = (await handle.describe()).schedule
     assert found.spec.intervals == [ScheduleIntervalSpec(every=DAILY)]
@@ -96,11 +97,11 @@ async def test_a_pause_that_comes_between_reading_and_writing_is_not_lost(
 
 
 async def test_a_schedule_that_others_keep_changing_is_given_up(
-    shop: Shop, scheduled: ReconciliationClient, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, scheduled: ReconcilerSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await scheduled.ensure_schedule(HOURLY)
+    await scheduled.ensure(HOURLY)
     describe = ScheduleHandle.describe
-    handle = shop.temporal.get_schedule_handle(RECONCILIATION)
+    handle = shop.temporal.get_schedule_handle(shop.schedule.id)
 
     async def described(self: ScheduleHandle, **options: Any) -> ScheduleDescription:
         found = await describe(self, **options)
@@ -109,21 +110,121 @@ async def test_a_schedule_that_others_keep_changing_is_given_up(
 
     monkeypatch.setattr(ScheduleHandle, "describe", described)
     with pytest.raises(OrderSystemError, match="changed by others"):
-        await scheduled.ensure_schedule(DAILY)
+        await scheduled.ensure(DAILY)
 
 
 async def test_on_schedule_a_terminated_order_is_made_whole_without_a_hand(
-    shop: Shop, scheduled: ReconciliationClient
+    shop: Shop, scheduled: ReconcilerSchedule
 ) -> None:
     order = an_order()
     async with shop.open():
         await terminated_at(shop, "after charge", order)
-        await scheduled.ensure_schedule(timedelta(seconds=1))
+        await scheduled.ensure(timedelta(seconds=1))
 
         async def settled() -> bool:
             return await status_in_book(shop, order) == SubmissionStatus.TERMINATED
 
         await eventually(settled, WAIT_SECONDS, "the reconciler to come by")
-        await scheduled.ensure_schedule(timedelta(0))
+        await scheduled.ensure(timedelta(0))
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
+
+
+def on_queue(shop: Shop, queue: str) -> ReconcilerSchedule:
+    """As a worker of the same book sees to it that was started with that ORDER_TASK_QUEUE."""
+    return ReconcilerSchedule(shop.temporal, book_id=shop.book_id, task_queue=queue)
+
+
+async def queue_of(shop: Shop) -> str:
+    found = await shop.temporal.get_schedule_handle(shop.schedule.id).describe()
+    return found.raw_description.schedule.action.start_workflow.task_queue.name
+
+
+async def test_a_mistyped_queue_takes_the_schedule_only_from_one_that_nobody_serves(
+    shop: Shop, scheduled: ReconcilerSchedule
+) -> None:
+    mistyped = on_queue(shop, f"{shop.task_queue}-mistyped")
+    await mistyped.ensure(HOURLY)
+    await scheduled.ensure(HOURLY)
+    assert await queue_of(shop) == shop.task_queue, "nobody took work from the other one"
+    async with shop.open():
+
+        async def worker_is_seen() -> bool:
+            await mistyped.ensure(HOURLY)
+            back = await queue_of(shop) == shop.task_queue
+            await scheduled.ensure(HOURLY)
+            return back
+
+        await eventually(worker_is_seen, WAIT_SECONDS, "the server to tell of the worker")
+        await mistyped.ensure(DAILY)
+        assert await queue_of(shop) == shop.task_queue
+
+
+async def test_the_namespaces_one_schedule_of_before_is_replaced_and_its_pause_kept(shop: Shop) -> None:
+    before = ReconcilerSchedule(shop.temporal, book_id="", task_queue=TASK_QUEUE)
+    before.id = RECONCILIATION
+    await before.ensure(HOURLY)
+    await shop.temporal.get_schedule_handle(RECONCILIATION).pause(note="until Monday")
+
+    await shop.schedule.ensure(HOURLY)
+
+    found = await shop.temporal.get_schedule_handle(shop.schedule.id).describe()
+    assert (found.schedule.state.paused, found.schedule.state.note) == (True, "until Monday")
+    with pytest.raises(RPCError, match="not found"):
+        await shop.temporal.get_schedule_handle(RECONCILIATION).describe()
+    await shop.schedule.ensure(timedelta(0))
+
+
+async def test_the_schedule_of_another_shop_stays(shop: Shop, scheduled: ReconcilerSchedule) -> None:
+    theirs = ReconcilerSchedule(shop.temporal, book_id="", task_queue="another shop's")
+    theirs.id = RECONCILIATION
+    await theirs.ensure(HOURLY)
+
+    await scheduled.ensure(HOURLY)
+
+    assert await shop.temporal.get_schedule_handle(RECONCILIATION).describe()
+    await theirs.ensure(timedelta(0))
+
+
+async def told_asleep(shop: Shop) -> Concern:
+    found: list[Concern] = []
+
+    async def is_told() -> bool:
+        found[:] = [each async for each in shop.attention.attention() if each.kind is RECONCILER_ASLEEP]
+        return bool(found)
+
+    await eventually(is_told, WAIT_SECONDS, "attention to tell that the reconciler does not run")
+    return found[0]
+
+
+async def test_a_reconciler_that_runs_is_not_said_to_be_asleep_one_that_fails_is(
+    shop: Shop, scheduled: ReconcilerSchedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "RECONCILE_RETRY", THREE_QUICK_ATTEMPTS)
+    async with shop.open():
+        await scheduled.ensure(SECONDLY)
+
+        async def has_run_for_three_periods() -> bool:
+            found = await shop.temporal.get_schedule_handle(scheduled.id).describe()
+            return found.info.num_actions > 4
+
+        await eventually(has_run_for_three_periods, WAIT_SECONDS, "four runs")
+        assert await scheduled.asleep() is None
+        shop.stage.fail("before open_submissions", lambda: LookupError("broken"))
+        concern = await told_asleep(shop)
+    assert "ended as failed" in concern.reason
+    assert concern.commands == ("python starter.py reconcile",)
+
+
+async def test_a_reconciler_that_nobody_runs_or_that_is_paused_is_listed(
+    shop: Shop, scheduled: ReconcilerSchedule
+) -> None:
+    await scheduled.ensure(SECONDLY)
+    concern = await told_asleep(shop)
+    assert concern.reason == f"nobody takes work from its task queue {shop.task_queue}"
+    assert concern.commands == ("python worker.py",)
+
+    await shop.temporal.get_schedule_handle(scheduled.id).pause(note="by ada, until Monday")
+    concern = await told_asleep(shop)
+    assert "paused by hand: by ada, until Monday" in concern.reason
+    assert f"--schedule-id {scheduled.id} --unpause" in concern.commands[0]

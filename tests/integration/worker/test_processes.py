@@ -12,8 +12,9 @@ import pytest
 from temporalio.client import Client
 
 from order_system.audit.report import audit
+from order_system.book.identity import book_id
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.ids import RECONCILIATION
+from order_system.domain.ids import reconciliation_id
 from order_system.domain.messages import OrderStatus
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
@@ -152,6 +153,14 @@ async def test_told_to_stop_again_and_again_all_of_them_drain_and_it_exits_with_
     assert told(log, "supervisor stopped")[0]["clean"] is True
 
 
+async def schedule_of(folder: Path) -> str:
+    database = Database(f"sqlite:///{folder / 'orders.db'}")
+    try:
+        return reconciliation_id(await database.read(book_id))
+    finally:
+        await database.dispose()
+
+
 async def test_all_at_once_they_set_up_what_is_fresh_and_none_outlives_a_supervisor_that_is_killed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -165,8 +174,7 @@ async def test_all_at_once_they_set_up_what_is_fresh_and_none_outlives_a_supervi
         }
         async with worker_process(log, *SEVERAL, ready=PROCESSES, **environment) as supervisor:
             client = await connect(server.address)
-            schedule = await client.get_schedule_handle(RECONCILIATION).describe()
-            assert schedule.schedule.spec.intervals
+            assert [each.id async for each in await client.list_schedules()] == [await schedule_of(fresh)]
             processes = {line["pid"] for line in told(log, "worker process started")}
             assert alive(processes) == processes
             supervisor.send_signal(signal.SIGKILL)

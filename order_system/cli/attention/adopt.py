@@ -1,0 +1,64 @@
+"""`starter.py adopt`: take over what a Temporal server that is gone has left in the order book."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from order_system.cli.attention.answers import DEFAULTS, Options
+from order_system.cli.ending import dying_at_once
+from order_system.cli.screen import Screen
+from order_system.cli.session import CLEAN, configured, open_session
+from order_system.domain.answers import Answer, flaw_in
+from order_system.domain.errors import InvalidUsage
+
+_WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
+
+HELP = f"""\
+Examples
+  python starter.py attention           lists such servers, with their UUIDs
+  python starter.py adopt 1a2b3c4d-... --note "temporal.db was deleted"
+
+{_WARNING}
+Without --yes this is asked on the terminal.
+
+The server's open submissions, its effects in doubt and its owed notices
+become those of the server that this command speaks to. The reconciler
+settles them with its next run; `reconcile` does it at once. Who adopted
+them, when and why (--note) is kept in the order book.
+
+Exit codes
+  0 adopted; 2 nothing was: a server that has nothing left, or the one that
+  this command speaks to; else as in starter.py --help"""
+
+adopt = App(name="adopt", help_epilogue=HELP)
+
+
+@adopt.default
+async def adopt_orders(
+    server: Annotated[str, Parameter(help="Its UUID, as `attention` shows it.")],
+    /,
+    *,
+    yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Take over the orders that a server which is gone for good has left open."""
+    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
+        raise InvalidUsage(flaw)
+    screen = Screen(as_json=options.as_json)
+    if not yes and not (screen.has_a_person and _confirmed(screen)):
+        raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
+    async with open_session(configured(), screen, embedded=options.embedded) as session:
+        others = session.system.other_servers(session.temporal)
+        adopted = await others.adopt(server, who=options.who, note=options.note)
+    screen.answer(
+        {"server": server, "adopted": adopted},
+        f"{adopted:,} of the book's submissions were adopted. The reconciler settles them with its next run; "
+        "`python starter.py reconcile` does it now",
+    )
+    return CLEAN
+
+
+def _confirmed(screen: Screen) -> bool:
+    screen.say(f"{_WARNING} [y/N]")
+    with dying_at_once():
+        return input().strip().lower() in ("y", "yes")

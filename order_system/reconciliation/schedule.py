@@ -1,0 +1,215 @@
+"""The reconciler's schedule: one a book and namespace, which its workers make sure of."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import structlog
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.schedule.v1 import Schedule as RawSchedule
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateScheduleRequest
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleDescription,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleState,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from order_system.domain import policy
+from order_system.domain.errors import OrderSystemError
+from order_system.domain.ids import RECONCILIATION, TASK_QUEUE, reconciliation_id
+from order_system.domain.reconciliation import ReconciliationRequest
+from order_system.infra import policy as infra_policy
+from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import reaching_server
+from workflows.reconciliation import ReconciliationWorkflow
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """A reconciler that has not run for policy.RECONCILER_ASLEEP of its periods."""
+
+    schedule_id: str
+    since: datetime
+    """When its last run ended well, or else when it was made."""
+    why: Literal["paused", "no worker", "fails"]
+    reason: str
+    """One line."""
+
+
+class ReconcilerSchedule:
+    """Over a Temporal client. Raises ServerUnreachable if the server cannot be reached."""
+
+    def __init__(self, temporal: Client, *, book_id: str, task_queue: str) -> None:
+        self._temporal = temporal
+        self.id = reconciliation_id(book_id)
+        self._task_queue = task_queue
+
+    async def ensure(self, every: timedelta) -> None:
+        """That there is one, whose interval is this; none if it is zero. Idempotent, also with several
+        workers at once. A schedule that somebody has paused stays so, also if that is done meanwhile. One
+        that is on another task queue stays there as long as somebody takes work from it.
+
+        Raises OrderSystemError if others keep changing it.
+        """
+        async with reaching_server():
+            if every <= timedelta(0):
+                await self._delete(self.id)
+                return
+            before = await self._from_before()
+            state = before.schedule.state if before else ScheduleState()
+            schedule = self._schedule(every, ScheduleState(paused=state.paused, note=state.note))
+            try:
+                await self._temporal.create_schedule(self.id, schedule, rpc_timeout=infra_policy.RPC)
+            except ScheduleAlreadyRunningError:
+                await self._renew(schedule)
+            if before:
+                await self._delete(before.id)
+
+    async def asleep(self) -> Asleep | None:
+        """None if it runs, or is to run soon, or if there is none."""
+        found = await self._described(self.id)
+        if found is None:
+            return None
+        last = await self._last_run("ExecutionStatus = 'Completed'")
+        since = (last and last.close_time) or found.info.created_at
+        periods = [interval.every for interval in found.schedule.spec.intervals]
+        if not periods or datetime.now(UTC) - since < min(periods) * policy.RECONCILER_ASLEEP:
+            return None
+        queue = found.raw_description.schedule.action.start_workflow.task_queue.name
+        if found.schedule.state.paused:
+            note = found.schedule.state.note or "without a note"
+            return Asleep(self.id, since, "paused", f"it was paused by hand: {note}")
+        if not await self._somebody_takes_work_from(queue):
+            return Asleep(self.id, since, "no worker", f"nobody takes work from its task queue {queue}")
+        last = await self._last_run("ExecutionStatus != 'Running'")
+        if last is None or last.status is WorkflowExecutionStatus.COMPLETED:
+            return None  # the server was away, and so the schedule: it is to run soon
+        ended = last.status.name.lower().replace("_", " ") if last.status else "unknown"
+        return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
+
+    async def _from_before(self) -> ScheduleDescription | None:
+        """A namespace had one schedule once, whatever its books; it was ours if our workers ran it."""
+        before = await self._described(RECONCILIATION)
+        if before is None:
+            return None
+        queue = before.raw_description.schedule.action.start_workflow.task_queue.name
+        return before if queue in (self._task_queue, TASK_QUEUE) else None
+
+    async def _renew(self, schedule: Schedule) -> None:
+        """With the server's token of what we have read. The server drops an update whose token is stale, and
+        says nothing; so it is read again. The SDK's own update sends no token: it would undo a pause that
+        comes between its reading and its writing."""
+        renewed = await schedule._to_proto(self._temporal)  # pyright: ignore[reportPrivateUsage]
+        handle = self._temporal.get_schedule_handle(self.id)
+        for _ in range(infra_policy.SCHEDULE_UPDATES + 1):
+            found = (await handle.describe(rpc_timeout=infra_policy.RPC)).raw_description
+            if _what_we_set(found.schedule) == _what_we_set(renewed):
+                return
+            if not await self._may_change(found.schedule):
+                return
+            renewed.state.CopyFrom(found.schedule.state)
+            update = UpdateScheduleRequest(
+                namespace=self._temporal.namespace,
+                schedule_id=self.id,
+                schedule=renewed,
+                conflict_token=found.conflict_token,
+                identity=self._temporal.identity,
+                request_id=str(uuid.uuid4()),
+            )
+            await self._temporal.workflow_service.update_schedule(
+                update, retry=True, timeout=infra_policy.RPC
+            )
+        raise OrderSystemError("the reconciler's schedule is being changed by others, again and again")
+
+    async def _may_change(self, found: RawSchedule) -> bool:
+        """A worker that was started with a mistyped queue, and is stopped soon, must not take it along."""
+        queue = found.action.start_workflow.task_queue.name
+        if queue == self._task_queue:
+            return True
+        if await self._somebody_takes_work_from(queue):
+            log.warning("the reconciler stays on another task queue, whose workers run it", task_queue=queue)
+            return False
+        log.warning(
+            "nobody takes work from the reconciler's task queue: it is moved",
+            task_queue=queue,
+            moved_to=self._task_queue,
+        )
+        return True
+
+    async def _somebody_takes_work_from(self, queue: str) -> bool:
+        request = DescribeTaskQueueRequest(
+            namespace=self._temporal.namespace,
+            task_queue=TaskQueue(name=queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+        answer = await self._temporal.workflow_service.describe_task_queue(request, timeout=infra_policy.RPC)
+        since = datetime.now(UTC) - infra_policy.POLLED_WITHIN
+        return any(poller.last_access_time.ToDatetime(UTC) > since for poller in answer.pollers)
+
+    async def _last_run(self, condition: str) -> WorkflowExecution | None:
+        query = visibility.all_of(
+            f"TemporalScheduledById = {visibility.quoted(self.id)}", visibility.NEWEST_RUNS, condition
+        )
+        listed = self._temporal.list_workflows(query, limit=1, rpc_timeout=infra_policy.RPC)
+        return await anext(aiter(listed), None)
+
+    async def _described(self, schedule_id: str) -> ScheduleDescription | None:
+        try:
+            handle = self._temporal.get_schedule_handle(schedule_id)
+            return await handle.describe(rpc_timeout=infra_policy.RPC)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+
+    async def _delete(self, schedule_id: str) -> None:
+        try:
+            await self._temporal.get_schedule_handle(schedule_id).delete(rpc_timeout=infra_policy.RPC)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    def _schedule(self, every: timedelta, state: ScheduleState) -> Schedule:
+        # An order that is terminated is older than one interval when the second run from then begins, so
+        # it is made whole within two runs.
+        min_age = min(every, policy.RECONCILE_MIN_AGE)
+        return Schedule(
+            action=ScheduleActionStartWorkflow(
+                ReconciliationWorkflow.run,
+                ReconciliationRequest(min_age_seconds=min_age.total_seconds()),
+                id=self.id,
+                task_queue=self._task_queue,
+                run_timeout=policy.RECONCILE_RUN,
+            ),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+            policy=SchedulePolicy(
+                overlap=ScheduleOverlapPolicy.SKIP, catchup_window=policy.RECONCILE_CATCH_UP
+            ),
+            state=state,
+        )
+
+
+def _what_we_set(schedule: RawSchedule) -> tuple[object, ...]:
+    """The server adds defaults of its own, and whether it is paused is for people to say."""
+    start = schedule.action.start_workflow
+    return (
+        list(schedule.spec.interval),
+        schedule.policies,
+        start.task_queue.name,
+        start.input,
+        start.workflow_run_timeout,
+    )
