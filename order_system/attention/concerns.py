@@ -10,7 +10,7 @@ from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
-from order_system.domain.reconciliation import Stranded
+from order_system.domain.servers import Stranded
 from order_system.domain.steps import PIVOT, Step
 from order_system.reconciliation.schedule import Asleep
 

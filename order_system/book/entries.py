@@ -19,13 +19,13 @@ from order_system.domain.book import (
     JournalEntry,
     Notice,
     Opening,
-    Server,
     SubmissionRecord,
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef, Wire
+from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 
 # Made once: to put a statement together costs more than to carry it out.

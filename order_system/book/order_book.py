@@ -43,7 +43,6 @@ from order_system.domain.book import (
     EffectState,
     JournalEntry,
     Opening,
-    Server,
     SubmissionRecord,
     SubmissionStatus,
     parcel_is_gone,
@@ -52,6 +51,7 @@ from order_system.domain.book import (
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
 from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
 
@@ -233,10 +233,10 @@ def _give_way(
 ) -> OlderSubmissionOpen | AlreadyFulfilled:
     """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
     if other.status is SubmissionStatus.OPEN:
-        if other.server not in here.names:
+        if (other.namespace_id or other.namespace) not in here.names:
             raise OpenElsewhere(
-                f"{ref.order_id} is open on another Temporal server (namespace {other.namespace}, "
-                f"{other.server}): settle it there, or adopt it if that server is gone for good"
+                f"{ref.order_id} is open on another Temporal server (namespace {other.namespace}, UUID "
+                f"{other.namespace_id}): settle it there, or adopt it if that server is gone for good"
             )
         return OlderSubmissionOpen(older=other.ref)
     if other.ref.fingerprint != ref.fingerprint:

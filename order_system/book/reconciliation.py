@@ -12,9 +12,10 @@ from order_system.book.entries import note_notice
 from order_system.book.reading import BookQueries, submission_record
 from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
-from order_system.domain.book import EffectState, Notice, Server, SubmissionStatus
+from order_system.domain.book import EffectState, Notice, SubmissionStatus
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, Stranded, owed_notice
+from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, owed_notice
+from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
 from order_system.infra.database import reads, writes
 
@@ -30,7 +31,7 @@ IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
 IS_OWED = text("book_submissions.notice = 'owed'")
 
 ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
-"""As `SubmissionRecord.server` says it."""
+"""One of its server's `Server.names`."""
 
 
 class SqlReconciliationBook(BookQueries):

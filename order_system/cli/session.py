@@ -19,7 +19,7 @@ from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.infra.temporal.served import served_server
+from order_system.infra.temporal.served import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 
@@ -80,11 +80,12 @@ async def open_session(
     Raises ServerUnreachable, InvalidSettings, DatabaseUnready.
     """
     server = EmbeddedServer(settings.data_dir)
-    served = served_server(settings.book_folder) if embedded and not server.runs_already else None
+    served = embedded and not server.runs_already and await server_of_a_worker(settings.book_folder)
     if served or not embedded:
-        temporal = await (served.client() if served else connect())
+        temporal = served or await connect()
         if served:
-            screen.say(f"a worker is at work here already: using its Temporal server at {served.address}")
+            address = served.service_client.config.target_host
+            screen.say(f"a worker is at work here already: using its Temporal server at {address}")
         async with open_order_system(settings) as system:
             yield Session(system, temporal, settings.ui_url, embedded=False)
         return

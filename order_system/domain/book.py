@@ -58,20 +58,6 @@ class Notice(StrEnum):
     """Refused, or given up after its attempts; or a person has told the customer."""
 
 
-@dataclass(frozen=True)
-class Server:
-    """A Temporal server, as the book tells servers apart: two of them may both have a namespace `default`."""
-
-    namespace: str
-    namespace_id: str | None = None
-    """The namespace's UUID, which no other server has; None if the server does not tell."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What its submissions may be noted under: those from before the UUID was noted, by the name."""
-        return (self.namespace_id, self.namespace) if self.namespace_id else (self.namespace,)
-
-
 @dataclass
 class Attempt:
     """One attempt of an activity, on the Temporal server's clock: workers need not agree on theirs."""
@@ -168,11 +154,6 @@ class SubmissionRecord:
     opened_at: datetime
     closed_at: datetime | None
     namespace_id: str | None = None
-
-    @property
-    def server(self) -> str:
-        """The name of the server that it runs on: one of its `Server.names`."""
-        return self.namespace_id or self.namespace
 
 
 class OrderBook(AcceptedOrders, Protocol):

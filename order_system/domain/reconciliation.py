@@ -14,9 +14,10 @@ from pydantic import Field
 
 from order_system.domain import policy
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.book import EffectState, Server, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Order, SubmissionRef, Wire
+from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import Effect
 
 # --- the report -----------------------------------------------------------------------------------
@@ -232,18 +233,6 @@ class OrderRuns(Protocol):
     async def server(self) -> Server:
         """Whose word that is, asked anew each time: another one may answer at its address by now."""
         ...
-
-
-@dataclass(frozen=True)
-class Stranded:
-    """What is open on another server than ours: nobody here settles it, until it is adopted."""
-
-    server: str
-    """The UUID of its namespace; the namespace's name if it was written before that was noted."""
-    namespace: str
-    submissions: int
-    since: datetime
-    """When the oldest was opened."""
 
 
 class ReconciliationBook(Protocol):

@@ -9,10 +9,10 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from order_system.domain.book import Server
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.reconciliation import CurrentRun
+from order_system.domain.servers import Server
 from order_system.infra import policy
 from order_system.infra.temporal.connection import says_there_is_none
 from order_system.infra.temporal.executions import describe

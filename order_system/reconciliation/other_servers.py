@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.reconciliation import OrderRuns, ReconciliationBook, Stranded
+from order_system.domain.reconciliation import OrderRuns, ReconciliationBook
+from order_system.domain.servers import Stranded
 from order_system.infra.temporal.connection import reaching_server
 
 

@@ -19,16 +19,11 @@ Examples
   python starter.py adopt 1a2b3c4d-... --note "temporal.db was deleted"
 
 {_WARNING}
-Without --yes this is asked on the terminal.
-
-The server's open submissions, its effects in doubt and its owed notices
-become those of the server that this command speaks to. The reconciler
-settles them with its next run; `reconcile` does it at once. Who adopted
-them, when and why (--note) is kept in the order book.
+Without --yes this is asked on the terminal. Who adopted the orders, when
+and why (--note) is kept in the order book.
 
 Exit codes
-  0 adopted; 2 nothing was: a server that has nothing left, or the one that
-  this command speaks to; else as in starter.py --help"""
+  0 adopted; 2 nothing was; else as in starter.py --help"""
 
 adopt = App(name="adopt", help_epilogue=HELP)
 

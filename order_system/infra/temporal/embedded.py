@@ -94,8 +94,7 @@ class EmbeddedServer:
     @property
     def runs_already(self) -> bool:
         """Whether some process has one on this folder."""
-        if not self._data_dir.is_dir():
-            return False
+        self._make_folder()
         lock = self._try_lock("temporal.lock", fcntl.LOCK_SH)
         if lock is not None:
             os.close(lock)

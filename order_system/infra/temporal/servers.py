@@ -6,7 +6,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.domain.book import Server
+from order_system.domain.servers import Server
 from order_system.infra import policy
 
 

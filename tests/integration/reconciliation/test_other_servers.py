@@ -8,10 +8,11 @@ from temporalio.testing import WorkflowEnvironment
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.book import Attempt, Opening, Server, SubmissionStatus
+from order_system.domain.book import Attempt, Opening, SubmissionStatus
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
+from order_system.domain.servers import Server
 from order_system.infra.temporal.servers import server_of
 from tests.fixtures.shops.abandoned import ended, said_to_be_abandoned, status_in_book
 from tests.fixtures.shops.activity_calls import a_submission
@@ -65,7 +66,7 @@ async def test_a_submission_knows_its_server_and_one_from_before_is_told_by_the_
         assert await ended(shop, now) == OrderStatus.FULFILLED
         await shop.reconcile()
     known = await shop.book.find([now.order_id])
-    assert known[now.order_id].server == (await server_of(shop.temporal)).namespace_id
+    assert known[now.order_id].namespace_id == (await server_of(shop.temporal)).namespace_id
     assert await status_in_book(shop, before) == SubmissionStatus.TERMINATED
     assert await status_in_book(shop, elsewhere) == SubmissionStatus.OPEN
     assert [concern.server for concern in await of_other_servers(shop)] == ["sales"]
