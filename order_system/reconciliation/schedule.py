@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import structlog
-from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.schedule.v1 import Schedule as RawSchedule
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateScheduleRequest
+from temporalio.api.workflowservice.v1 import UpdateScheduleRequest
 from temporalio.client import (
     Client,
     Schedule,
@@ -33,6 +31,7 @@ from order_system.domain.reconciliation import ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.workers import Workers
 from workflows.reconciliation import ReconciliationWorkflow
 
 log = structlog.stdlib.get_logger(__name__)
@@ -66,16 +65,12 @@ class ReconcilerSchedule:
         Raises OrderSystemError if others keep changing it.
         """
         async with reaching_server():
-            if every <= timedelta(0):
-                await self._delete(self.id)
-                return
             before = await self._from_before()
-            state = before.schedule.state if before else ScheduleState()
-            schedule = self._schedule(every, ScheduleState(paused=state.paused, note=state.note))
-            try:
-                await self._temporal.create_schedule(self.id, schedule, rpc_timeout=infra_policy.RPC)
-            except ScheduleAlreadyRunningError:
-                await self._renew(schedule)
+            if every > timedelta(0):
+                state = before.schedule.state if before else ScheduleState()
+                await self._make(self._schedule(every, ScheduleState(paused=state.paused, note=state.note)))
+            else:
+                await self._delete(self.id)
             if before:
                 await self._delete(before.id)
 
@@ -93,7 +88,7 @@ class ReconcilerSchedule:
         if found.schedule.state.paused:
             note = found.schedule.state.note or "without a note"
             return Asleep(self.id, since, "paused", f"it was paused by hand: {note}")
-        if not await self._somebody_takes_work_from(queue):
+        if not await Workers(self._temporal, queue).surely_at_work():
             return Asleep(self.id, since, "no worker", f"nobody takes work from its task queue {queue}")
         last = await self._last_run("ExecutionStatus != 'Running'")
         if last is None or last.status is WorkflowExecutionStatus.COMPLETED:
@@ -108,6 +103,12 @@ class ReconcilerSchedule:
             return None
         queue = before.raw_description.schedule.action.start_workflow.task_queue.name
         return before if queue in (self._task_queue, TASK_QUEUE) else None
+
+    async def _make(self, schedule: Schedule) -> None:
+        try:
+            await self._temporal.create_schedule(self.id, schedule, rpc_timeout=infra_policy.RPC)
+        except ScheduleAlreadyRunningError:
+            await self._renew(schedule)
 
     async def _renew(self, schedule: Schedule) -> None:
         """With the server's token of what we have read. The server drops an update whose token is stale, and
@@ -140,7 +141,7 @@ class ReconcilerSchedule:
         queue = found.action.start_workflow.task_queue.name
         if queue == self._task_queue:
             return True
-        if await self._somebody_takes_work_from(queue):
+        if await Workers(self._temporal, queue).surely_at_work():
             log.warning("the reconciler stays on another task queue, whose workers run it", task_queue=queue)
             return False
         log.warning(
@@ -149,16 +150,6 @@ class ReconcilerSchedule:
             moved_to=self._task_queue,
         )
         return True
-
-    async def _somebody_takes_work_from(self, queue: str) -> bool:
-        request = DescribeTaskQueueRequest(
-            namespace=self._temporal.namespace,
-            task_queue=TaskQueue(name=queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-        )
-        answer = await self._temporal.workflow_service.describe_task_queue(request, timeout=infra_policy.RPC)
-        since = datetime.now(UTC) - infra_policy.POLLED_WITHIN
-        return any(poller.last_access_time.ToDatetime(UTC) > since for poller in answer.pollers)
 
     async def _last_run(self, condition: str) -> WorkflowExecution | None:
         query = visibility.all_of(

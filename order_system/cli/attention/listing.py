@@ -41,6 +41,11 @@ What is listed
                   `reconcile` settles it.
   needs attention
                   the order says so, but no worker can say why.
+  on another server
+                  orders are open on a Temporal server that is not this one.
+                  `adopt` takes them over if that one is gone for good.
+  reconciler does not run
+                  it was paused, nobody takes its work, or it fails.
   no worker       workflows are open, and nobody takes work. It is told within
                   15 seconds after the last worker has died.
   What has changed within the last second may not show yet.
@@ -55,6 +60,7 @@ _STYLE = {
     ConcernKind.ABANDONED: "bold red",
     ConcernKind.BATCH_FAILED: "bold red",
     ConcernKind.NO_WORKER: "bold red",
+    ConcernKind.RECONCILER_ASLEEP: "bold red",
 }
 
 
@@ -97,7 +103,7 @@ def _blocks(shown: Sequence[Concern], total: int) -> Iterator[RenderableType]:
 
 
 def _headline(concern: Concern) -> Text:
-    line = Text(concern.order_id or concern.workflow_id or "worker.py", style="bold")
+    line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
     step = f" of {concern.step}" if concern.step and concern.kind is ConcernKind.STUCK_UNDO else ""
     kind = f"undo{step} is stuck" if concern.kind is ConcernKind.STUCK_UNDO else concern.kind.value
     if concern.kind is ConcernKind.HELD and concern.step:

@@ -69,8 +69,10 @@ def _card(concern: Concern, services: Services) -> Card:
     nobody_tried = concern.kind is ConcernKind.ABANDONED and concern.step is None
     return Card(
         concern=concern,
-        id="-".join(filter(None, (concern.workflow_id, concern.step, concern.kind.name.lower()))),
-        name=concern.order_id or concern.batch or concern.workflow_id or "worker.py",
+        id="-".join(
+            filter(None, (concern.workflow_id, concern.server, concern.step, concern.kind.name.lower()))
+        ),
+        name=concern.order_id or concern.batch or concern.workflow_id or concern.server or "worker.py",
         kind=_kind(concern),
         look=_LOOKS.get(concern.kind, "failed"),
         address=_address(concern),
