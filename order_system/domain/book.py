@@ -168,7 +168,6 @@ class OrderBook(AcceptedOrders, Protocol):
         self, ref: SubmissionRef, attempt: Attempt, opening: Opening
     ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
         """Open the submission and claim its charge, unless an older submission is open or fulfilled.
-
         Raises Fenced, and OpenElsewhere if the older one belongs to another server."""
         ...
 

@@ -27,6 +27,7 @@ from order_system.domain.search_attributes import ORDER_STATUS
 from order_system.domain.steps import STEP_UNDONE_BY, Step
 from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, first_run
+from order_system.infra.temporal.servers import server_of
 from order_system.orders.child_document import WorkflowState, state_of
 from order_system.orders.in_book import Journal, attempts_in_book, order_in_book, undos_in_book
 
@@ -59,7 +60,10 @@ class OrderStatusReader:
                 return order_in_book(record, journal).model_copy(update={"note": told})
             return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
         if record is not None:
-            return order_in_book(record, journal)
+            in_book, here = order_in_book(record, journal), await server_of(self._temporal)
+            is_ours = (record.namespace_id or record.namespace) in here.names
+            is_open = record.status is SubmissionStatus.OPEN
+            return _running_elsewhere(in_book) if is_open and not is_ours else in_book
         raise UnknownOrder(f"there is no order {order_id}, neither on the server nor in the book")
 
     async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
@@ -157,6 +161,18 @@ def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
 def _with_failure(undo: UndoProgress, failures: Mapping[Step, str]) -> UndoProgress:
     ended = undo.status not in (UndoState.PENDING, UndoState.STUCK)
     return undo if ended else undo.model_copy(update={"reason": failures.get(undo.step) or undo.reason})
+
+
+def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
+    """Of an order that is open on another server than ours: it may well be running there."""
+    running = {StepState.FAILED: StepState.RUNNING, StepState.SKIPPED: StepState.PENDING}
+    children = tuple(
+        child.model_copy(update={"status": running.get(child.status, child.status)})
+        for child in in_book.children
+    )
+    note = "it is open on another Temporal server; this is what the book knows"
+    told = {"status": OrderStatus.RUNNING, "reason": None, "children": children, "note": note}
+    return in_book.model_copy(update=told)
 
 
 def _terminated(progress: OrderProgress) -> OrderProgress:

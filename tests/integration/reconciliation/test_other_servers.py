@@ -43,6 +43,7 @@ async def of_other_servers(shop: Shop) -> list[Concern]:
 
 async def test_another_servers_order_is_left_alone_listed_as_such_and_not_run_here(shop: Shop) -> None:
     order = await opened_on(shop, Server("default", GONE))
+    assert (await shop.client.status(order.order_id)).status == OrderStatus.RUNNING
     async with shop.open():
         assert (await shop.reconcile()).submissions_looked_at == 0
         await shop.client.submit(order)
