@@ -12,7 +12,7 @@ from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import judge
 from tests.chaos.director import run_plan
-from tests.chaos.plan import SHORT_OF_A_CATALOGUE, draw_plan
+from tests.chaos.plan import SHORT_OF_A_CATALOGUE, draw_outages, draw_plan
 from tests.chaos.report import Summary, as_document, as_text, summarise
 from tests.chaos.vacuity import vacuous
 
@@ -27,6 +27,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--in-flight", type=int, default=80, help="orders under way besides the batches'")
     parser.add_argument("--pace", type=float, default=1.0, help="shortens every wait of the product's policy")
+    parser.add_argument(
+        "--outages", action="store_true", help="nothing but the book away for a minute, and a gateway for two"
+    )
     parser.add_argument("--report", type=Path, help="write the numbers of each run that is well to this file")
     parser.add_argument("--keep", action="store_true", help="keep database, logs and diaries")
     return parser.parse_args()
@@ -37,14 +40,15 @@ async def run(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Summa
     configure_logging(Settings(log_level="ERROR"), file=folder / "director.log")
     async with open_arena(folder, pace=given.pace) as arena:
         done = await run_plan(
-            draw_plan(seed, given.orders),
+            draw_outages(seed, given.orders) if given.outages else draw_plan(seed, given.orders),
             arena,
             workers=given.workers,
             in_flight=given.in_flight,
             patience=PATIENCE_SECONDS,
         )
         judgement = await judge(done)
-        missing = vacuous(done, judgement, whole_catalogue=given.orders >= SHORT_OF_A_CATALOGUE)
+        whole = given.orders >= SHORT_OF_A_CATALOGUE and not given.outages
+        missing = vacuous(done, judgement, whole_catalogue=whole)
         return await summarise(done, judgement, missing), judgement.checked
 
 
@@ -57,8 +61,10 @@ def main() -> int:
         say(f"seed {seed}, {given.orders} orders; files in {folder}")
         summary, checked = asyncio.run(run(given, seed, folder))
         say(as_text(summary))
-        if summary.broken or summary.missing:
-            say(f"replay: python -m tests.chaos --orders {given.orders} --seed {seed} --pace {given.pace}")
+        if summary.broken or summary.untrue or summary.missing:
+            which = " --outages" if given.outages else ""
+            again = f"--orders {given.orders} --seed {seed} --pace {given.pace}{which}"
+            say(f"replay: python -m tests.chaos {again}")
             return 1
         runs.append(summary)
         if given.report:

@@ -100,13 +100,13 @@ class Arena:
                 *(sys.executable, "-m", "tests.chaos.worker"),
                 *(str(self.stage.folder), str(diary), str(self.pace)),
                 cwd=self._source,
-                env=self._environment(),
+                env=self.environment(),
                 stdout=log,
                 stderr=log,
                 preexec_fn=dies_with_parent(),
             )
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         ours = {
             key: value for key, value in os.environ.items() if not key.startswith(("ORDER_", "TEMPORAL_"))
         }
@@ -150,12 +150,13 @@ class Arena:
         self.in_background(asyncio.to_thread(hold))
         await held.wait()
 
-    async def refuse_database(self, seconds: float) -> None:
-        self.stage.database_refuses.touch()
+    def exists_for(self, file: Path, seconds: float) -> None:
+        """Whatever the workers are refused meanwhile."""
+        file.touch()
 
         async def allow_again() -> None:
             await asyncio.sleep(seconds)
-            self.stage.database_refuses.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
         self.in_background(allow_again())
 

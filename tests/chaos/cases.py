@@ -28,11 +28,26 @@ class Blow(StrEnum):
     REFUSING = "database refuses"
     CANCEL = "cancel"
     TERMINATE = "terminate"
+    OTHER_CONTENT = "terminate, other content submitted"
+    FOR_GOOD = "terminate, never submitted again"
+    """The reconciler alone settles it, and tells the customer."""
+    NEVER = "never works, a person answers"
+    STUCK_FOR_GOOD = "never works, terminate, a person answers"
     CANCEL_CHILD = "cancel of a child"
     TERMINATE_CHILD = "terminate of a child"
     CANCEL_BATCH = "cancel of the batch"
     TERMINATE_BATCH = "terminate of the batch"
+    SLOW_START = "start of an order under way for long"
+    """Longer than its batch keeps a place for it; meanwhile the batch would continue as new."""
+    BOOK_AWAY = "book away for a minute"
+    GATEWAY_AWAY = "gateway away for two minutes"
 
+
+TERMINATES = {Blow.TERMINATE, Blow.OTHER_CONTENT, Blow.FOR_GOOD}
+"""Of the order's workflow, at the point itself."""
+
+NEVER_WORKS = {Blow.NEVER, Blow.STUCK_FOR_GOOD}
+"""From the first call to the last one; a person who is called for says that it was done by hand."""
 
 COSTLY = {Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
 """They strike everybody who is under way: each planned case once, and no repeats."""
@@ -63,7 +78,7 @@ def takes_every_attempt(fault: Fault) -> bool:
 
 
 def catalogue() -> list[Fault]:
-    return list(chain(_gateway_cases(), _book_cases(), _cases_for_everybody()))
+    return list(chain(_gateway_cases(), _book_cases(), _cases_for_people(), _cases_for_everybody()))
 
 
 def _gateway_cases() -> Iterator[Fault]:
@@ -77,6 +92,7 @@ def _gateway_cases() -> Iterator[Fault]:
                 yield Fault(point, (Blow.ERROR,) * attempts_at(call))
             if call in UNDOS:
                 yield Fault(point, (Blow.ERROR,) * UNTIL_ATTENTION)
+                yield Fault(point, (*(Blow.ERROR,) * UNTIL_ATTENTION, Blow.TERMINATE))
         yield Fault(before(call), (Blow.RACE, Blow.MEET))
         if call in EFFECTS and call != "commit":
             for last in (Blow.STALL, Blow.LATE):
@@ -93,6 +109,17 @@ def _book_cases() -> Iterator[Fault]:
         )
         if call.startswith("claim"):
             yield Fault(before(call), (Blow.ERROR,) * attempts_at(call.removeprefix("claim ")))
+
+
+def _cases_for_people() -> Iterator[Fault]:
+    """Where somebody acts who knows nothing of the others, or has to."""
+    for point in (after("charge"), after("reserve"), after("dispatch"), before("notify"), after("refund")):
+        yield Fault(point, (Blow.OTHER_CONTENT,))
+        yield Fault(point, (Blow.FOR_GOOD,))
+    yield Fault(before("commit"), (Blow.NEVER,))
+    for call in UNDOS:
+        yield Fault(before(call), (Blow.NEVER,))
+        yield Fault(before(call), (Blow.STUCK_FOR_GOOD,))
 
 
 def _cases_for_everybody() -> Iterator[Fault]:
@@ -119,3 +146,6 @@ PAGES = (
 )
 SHORT_PAGES = (Fault(before("read page"), (Blow.ERROR,)),)
 """The batch's own calls: page after page meets one blow."""
+
+START = "start"
+"""The point of an order's start by its batch."""

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from unittest.mock import patch
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -13,13 +14,16 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from order_system.audit.report import AuditReport, audit_now
 from order_system.batches.client import BatchClient
+from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import OrderStatus
-from tests.chaos.cases import Blow
+from tests.chaos import slow_starts
+from tests.chaos.cases import START, TERMINATES, Blow
 from tests.chaos.diary import IN_TIME
 from tests.chaos.points import is_undo
 from tests.chaos.run import Run
+from tests.chaos.truth import TRUE, untrue
 from workflows.registry import WORKFLOWS
 
 REPLAYED = 1_000
@@ -40,6 +44,8 @@ class Judgement:
     audit: AuditReport
     found: dict[str, list[str]]
     """By the names of our own checks: what broke them."""
+    untrue: list[str]
+    """What was said and is not so (`truth.py`)."""
     executions: int
     histories: int
     """How many of them were replayed."""
@@ -50,7 +56,7 @@ class Judgement:
 
     @property
     def checked(self) -> list[str]:
-        return [*(check.name for check in self.audit.checks), *self.found]
+        return [*(check.name for check in self.audit.checks), *self.found, TRUE]
 
     @property
     def broken(self) -> list[str]:
@@ -71,11 +77,13 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
         "nothing is open but what needs attention": await _unexplained(run, executions, waiting),
         "every history replays": differing,
         "batches account for every line": await _unaccounted_lines(run),
+        "no outage of ours, or of a gateway, fails an order": await _failed_by_an_outage(run),
     }
     system = run.arena.system
     return Judgement(
         audit=await audit_now(system.book, system.world),
         found=found,
+        untrue=await untrue(run, waiting),
         executions=len(executions),
         histories=histories,
         waiting=len(waiting),
@@ -100,6 +108,7 @@ async def _disagreements(run: Run, executions: list[WorkflowExecution]) -> list[
     ledger = await run.arena.system.book.ledger()
     by_submission = {(record.ref.order_id, record.ref.submission): record for record, _ in ledger.entries}
     preferred = await run.records()
+    other_content = {entry.order_id for entry in run.fired if entry.blow == Blow.OTHER_CONTENT}
     problems: list[str] = []
     for order_id, found in _order_runs(run, executions):
         if found.status not in _TO_STATUS:
@@ -109,6 +118,8 @@ async def _disagreements(run: Run, executions: list[WorkflowExecution]) -> list[
             record = preferred.get(order_id)
         if record is None and found.status is WorkflowExecutionStatus.TERMINATED:
             continue  # before it had opened anything
+        if record is None and found.status is WorkflowExecutionStatus.FAILED and order_id in other_content:
+            continue  # refused: the order had been fulfilled with the content that came first
         if record is None or record.status not in _TO_STATUS[found.status]:
             says = record.status if record else "nothing"
             problems.append(f"{found.id}/{found.run_id} is {found.status.name}, and the book says {says}")
@@ -133,7 +144,7 @@ async def _lost_cancels(run: Run) -> list[str]:
         if entry.what != IN_TIME or entry.blow != Blow.CANCEL or not before_shipping:
             continue
         order = planned[entry.order_id]
-        started_anew = order.batch or any(Blow.TERMINATE in fault.blows for fault in order.faults)
+        started_anew = order.batch or any(TERMINATES & set(fault.blows) for fault in order.faults)
         status = records[entry.order_id].status if entry.order_id in records else None
         if status is not SubmissionStatus.CANCELLED and not started_anew:
             problems.append(f"{entry.order_id} was cancelled {entry.point}, and is {status}")
@@ -177,13 +188,27 @@ async def _replay(run: Run, executions: list[WorkflowExecution], limit: int) -> 
             handle = run.temporal.get_workflow_handle(found.id, run_id=found.run_id)
             yield await handle.fetch_history()
 
+    slow = {order.order_id for order in run.plan.orders if START in order.points}
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=pydantic_data_converter,
         workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[slow_starts.SlowStarts(lambda order_id, _: order_id in slow, run.arena.pace)],
     )
-    results = await replayer.replay_workflows(histories(), raise_on_replay_failure=False)
+    with patch.object(policy, "BATCH_PATIENCE", slow_starts.PATIENCE * run.arena.pace):
+        results = await replayer.replay_workflows(histories(), raise_on_replay_failure=False)
     return len(chosen), [f"{run_id}: {failure}" for run_id, failure in results.replay_failures.items()]
+
+
+async def _failed_by_an_outage(run: Run) -> list[str]:
+    """Attempts count only once they have reached a gateway, and patience is longer than these outages."""
+    if not run.plan.fails_nobody:
+        return []
+    return [
+        f"{order_id} is {record.status}: {record.reason}"
+        for order_id, record in (await run.records()).items()
+        if record.status is not SubmissionStatus.FULFILLED
+    ]
 
 
 async def _unaccounted_lines(run: Run) -> list[str]:

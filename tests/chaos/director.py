@@ -19,6 +19,7 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id
 from order_system.infra import policy as infra_policy
 from tests.chaos.arena import Arena
+from tests.chaos.cases import START
 from tests.chaos.listener import Listener
 from tests.chaos.orders import order_of, write_file
 from tests.chaos.plan import Plan, PlannedOrder
@@ -26,6 +27,8 @@ from tests.chaos.run import Run
 
 LOOK_SECONDS = 0.3
 QUIET_LOOKS = 4
+RECONCILED = 8
+"""Runs of the reconciler at most, when nothing else runs any more."""
 BATCH_WINDOW = 12
 
 
@@ -56,7 +59,6 @@ class Director:
         self._arena = run.arena
         self._in_flight = in_flight
         self._planned = {order.order_id: order for order in run.plan.orders}
-        self._submitting = 0
         self.listener = Listener(run, self.submit)
 
     # --- driving ---------------------------------------------------------------------------------
@@ -106,15 +108,12 @@ class Director:
         """As a shop does it: again and again until the server has taken it."""
         order = order_of(planned)
         clients = 2 if planned.submitted_twice else 1
-        self._submitting += 1
-        try:
+        with self._run.busy_with(order.order_id):
             while True:
                 with contextlib.suppress(OrderSystemError):
                     await asyncio.gather(*(self._run.orders.submit(order) for _ in range(clients)))
                     return
                 await asyncio.sleep(LOOK_SECONDS)
-        finally:
-            self._submitting -= 1
 
     # --- batches ---------------------------------------------------------------------------------
 
@@ -122,7 +121,15 @@ class Director:
         """Started again until it has run to its end, as one does after a cancel or a terminate."""
         file = write_file(self._arena.folder / f"{name}.csv", orders)
         reference = await self._arena.system.files.inspect(str(file))
-        request = BatchRequest(name=name, file=reference, window=BATCH_WINDOW, page_bytes=1_500)
+        request = BatchRequest(
+            name=name,
+            file=reference,
+            window=BATCH_WINDOW,
+            page_bytes=1_500,
+            continue_after_events=policy.BATCH_HISTORY_EVENTS_LEAST
+            if any(point == START for order in orders for point in order.points)
+            else policy.BATCH_HISTORY_EVENTS,
+        )
         while True:
             with contextlib.suppress(OrderSystemError, RPCError):
                 await self._arena.system.batch_client(self._run.temporal).start(request)
@@ -158,7 +165,7 @@ class Director:
             running = await self._running()
             if not nor_the_reconciler:
                 running = {each for each in running if not each.startswith(RECONCILIATION)}
-            quiet = 0 if running or self._submitting else quiet + 1
+            quiet = 0 if running or self._run.under_way.total() else quiet + 1
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _until_the_schedule_rests(self) -> None:
@@ -185,14 +192,15 @@ class Director:
     async def _reconcile(self) -> None:
         """Settles what was terminated and not submitted again, and what landed when nobody waited."""
         reconciler = self._arena.system.reconciliation(self._run.temporal)
-        while True:
+        for _ in range(RECONCILED):
             report = await reconciler.report(await reconciler.start())
             if not report.unsettled:
                 return
+            await asyncio.sleep(LOOK_SECONDS)  # what is still open then is judged
 
     async def _submit_what_nobody_heard_of(self) -> None:
         """Terminated before the book had heard of them."""
-        for order_id in await self.still_open():
+        for order_id in set(await self.still_open()) - set(await self._run.records()):
             workflow = self._run.temporal.get_workflow_handle(order_workflow_id(order_id))
             if (await workflow.describe()).status is WorkflowExecutionStatus.TERMINATED:
                 await self.submit(self._planned[order_id])

@@ -20,7 +20,7 @@ from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, DatabaseUnreachable, NotReached
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.gateways.simulated.faults import chance
-from tests.chaos.cases import Blow, Fault, attempts_at
+from tests.chaos.cases import NEVER_WORKS, START, TERMINATES, Blow, Fault, attempts_at
 from tests.chaos.diary import IN_TIME, Diary, Entry
 from tests.chaos.points import after, before, child_at, is_gateway
 from tests.chaos.stage import Stage
@@ -37,14 +37,16 @@ HESITATION_SECONDS = 0.2
 WAITS_FOR_SETTLING = 0.8
 """Of an attempt's time. After a terminate nobody waits for the call: it goes on when the order, submitted
 again, has settled its older submission, or else as late as this."""
+WAITS_FOR_A_COMMAND = 30.0
+"""Seconds. The command line that submits other content has to start first, at any pace."""
 
-_ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
+_ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING, Blow.BOOK_AWAY, Blow.GATEWAY_AWAY}
 
 
 class FaultLayer:
     def __init__(self, stage: Stage, faults: dict[tuple[str, str], Fault], diary: Diary) -> None:
         self.temporal: Client | None = None
-        self._stage = stage
+        self.stage = stage
         self._faults = faults
         self._diary = diary
         self._background: set[asyncio.Task[None]] = set()
@@ -59,11 +61,26 @@ class FaultLayer:
         fault = self._faults.get((order_id, point))
         if fault is None:
             return
+        if fault.blows[0] in NEVER_WORKS:
+            self._fires_first(order_id, point, fault.blows[0])
+            raise NotReached(f"{point}: connection refused, as ever (chaos)")
         for nth, blow in islice(enumerate(fault.blows), _missed(fault), None):
-            if self._stage.first_to_mark(f"{order_id}.{point.replace(' ', '-')}.{nth}.blow"):
-                entry = self._diary.write("fired", order_id=order_id, point=point, blow=blow, nth=nth)
+            if entry := self._fires_first(order_id, point, blow, nth):
                 await self._strike(blow, entry, send)
                 return
+
+    def _fires_first(self, order_id: str, point: str, blow: Blow, nth: int = 0) -> Entry | None:
+        """Noted by the first one that comes to it alone."""
+        if not self.stage.first_to_mark(f"{order_id}.{point.replace(' ', '-')}.{nth}.blow"):
+            return None
+        return self._diary.write("fired", order_id=order_id, point=point, blow=blow, nth=nth)
+
+    def slow_start(self, order_id: str, replaying: bool) -> bool:
+        """Whether the order's start by its batch takes long; noted as fired when it does."""
+        slow = (order_id, START) in self._faults
+        if slow and not replaying:
+            self._fires_first(order_id, START, Blow.SLOW_START)
+        return slow
 
     async def _strike(self, blow: Blow, entry: Entry, send: Send | None) -> None:
         match blow:
@@ -78,9 +95,9 @@ class FaultLayer:
             case Blow.STALL | Blow.LATE | Blow.RACE:
                 await self._stall(entry, send)
             case Blow.MEET:
-                self._stage.first_to_mark(f"{entry.place}.met")
+                self.stage.first_to_mark(f"{entry.place}.met")
             case _ if blow in _ASKS_THE_DIRECTOR:
-                if not await self._stage.until_marked(f"{entry.name}.granted", GRANT_SECONDS):
+                if not await self.stage.until_marked(f"{entry.name}.granted", GRANT_SECONDS):
                     self._diary.write(**entry.then("fizzled"))
             case _:
                 await self._interfere(blow, entry)
@@ -103,7 +120,7 @@ class FaultLayer:
     async def _land(self, entry: Entry, send: Send, due: float) -> None:
         self._diary.write(**entry.then("under way", due=due))
         if entry.blow == Blow.RACE:
-            await self._stage.until_marked(f"{entry.place}.met", due - time.time())
+            await self.stage.until_marked(f"{entry.place}.met", due - time.time())
         else:
             await _sleep_until(due)
         try:
@@ -121,9 +138,11 @@ class FaultLayer:
             self._in_background(self._request(blow, entry, accepted="accepted"))
         else:
             await self._request(blow, entry, accepted=IN_TIME)
-        if blow is Blow.TERMINATE:
+        if blow in TERMINATES:
             longest = policy.EFFECT_ATTEMPT.total_seconds() * WAITS_FOR_SETTLING
-            await self._stage.until_marked(f"{entry.name}.granted", longest)
+            if blow is Blow.OTHER_CONTENT:
+                longest = WAITS_FOR_A_COMMAND
+            await self.stage.until_marked(f"{entry.name}.granted", longest)
         else:
             await asyncio.sleep(_drawn(entry, "pause") * HESITATION_SECONDS)
 

@@ -5,28 +5,36 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from order_system.domain import policy
-from tests.chaos.cases import Blow
+from tests.chaos.cases import NEVER_WORKS, TERMINATES, Blow
+from tests.chaos.desk import Desk
 from tests.chaos.diary import Entry
+from tests.chaos.faults import WAITS_FOR_A_COMMAND
 from tests.chaos.plan import PlannedOrder
+from tests.chaos.points import gateway_at
 from tests.chaos.run import Run
+from tests.chaos.starter import submit_other_content
 from tests.fixtures.steering.waiting import eventually
 
 LISTEN_SECONDS = 0.05
 DOWN_SECONDS = 6.0
 """How long the database is locked or refuses, at the product's own pace: longer than it waits for a lock."""
 SERVER_DOWN_SECONDS = 0.5
+BOOK_AWAY_SECONDS = 60.0
+GATEWAY_AWAY_SECONDS = 120.0
 FROZEN = 1.1
 """Of an attempt's time: by then another worker has taken over."""
 
 
 class Listener:
     def __init__(self, run: Run, submit: Callable[[PlannedOrder], Awaitable[None]]) -> None:
+        self._run = run
         self._arena = run.arena
         self._planned = {order.order_id: order for order in run.plan.orders}
         self._submit = submit
         self._server_is_down = asyncio.Lock()
         self.terminated: set[str] = set()
         """Orders that no workflow may be at work on any more."""
+        self._desk = Desk(run, self.terminated)
 
     async def listen(self) -> None:
         while True:
@@ -35,18 +43,16 @@ class Listener:
             await asyncio.sleep(LISTEN_SECONDS)
 
     async def _heed(self, entry: Entry) -> None:
-        pace = self._arena.pace
-        if (
-            entry.what.startswith("accepted")
-            and entry.blow == Blow.TERMINATE
-            and self._planned[entry.order_id].resubmit
-        ):
-            self._arena.in_background(self._resubmit(entry))
+        arena, pace = self._arena, self._arena.pace
+        if entry.what.startswith("accepted") and entry.blow in TERMINATES:
+            self._is_terminated(entry)
         if entry.what != "fired":
             return
         match entry.blow:
-            case Blow.TERMINATE:
+            case _ if entry.blow in TERMINATES:
                 self.terminated.add(entry.order_id)
+            case _ if entry.blow in NEVER_WORKS:
+                arena.in_background(self._desk.answer(entry))
             case Blow.FREEZE:
                 self._arena.in_background(self._wake(entry.pid))
             case Blow.SERVER:
@@ -55,7 +61,14 @@ class Listener:
                 await self._arena.lock_database(DOWN_SECONDS * pace)
                 self._grant(entry)
             case Blow.REFUSING:
-                await self._arena.refuse_database(DOWN_SECONDS * pace)
+                arena.exists_for(arena.stage.database_refuses, DOWN_SECONDS * pace)
+                self._grant(entry)
+            case Blow.BOOK_AWAY:
+                arena.exists_for(arena.stage.database_refuses, BOOK_AWAY_SECONDS * pace)
+                self._grant(entry)
+            case Blow.GATEWAY_AWAY:
+                away = arena.stage.away(gateway_at(entry.point))
+                arena.exists_for(away, GATEWAY_AWAY_SECONDS * pace)
                 self._grant(entry)
             case _:
                 pass
@@ -63,20 +76,28 @@ class Listener:
     def _grant(self, entry: Entry) -> None:
         self._arena.stage.first_to_mark(f"{entry.name}.granted")
 
-    async def _resubmit(self, entry: Entry) -> None:
+    def _is_terminated(self, entry: Entry) -> None:
+        planned = self._planned[entry.order_id]
+        if entry.blow == Blow.OTHER_CONTENT:
+            submitting = submit_other_content(self._run, planned)
+            self._arena.in_background(self._resubmit(entry, submitting, WAITS_FOR_A_COMMAND * 0.8))
+        elif entry.blow == Blow.TERMINATE and planned.resubmit:
+            seconds = policy.EFFECT_ATTEMPT.total_seconds()
+            self._arena.in_background(self._resubmit(entry, self._submit(planned), seconds))
+
+    async def _resubmit(self, entry: Entry, submitting: Awaitable[None], seconds: float) -> None:
         """At once; and when that has settled the older submission, its last attempt may go on."""
         book = self._arena.system.book
         older = (await book.find([entry.order_id])).get(entry.order_id)
-        await self._submit(self._planned[entry.order_id])
+        submitted = asyncio.ensure_future(submitting)
 
         async def settled() -> bool:
             return (await book.find([entry.order_id])).get(entry.order_id) != older
 
         with contextlib.suppress(TimeoutError):  # by then the attempt has gone on by itself
-            await eventually(
-                settled, policy.EFFECT_ATTEMPT.total_seconds(), f"{entry.order_id} to be settled"
-            )
+            await eventually(settled, seconds, f"{entry.order_id} to be settled")
         self._grant(entry)
+        await submitted
 
     async def _wake(self, pid: int) -> None:
         await asyncio.sleep(policy.EFFECT_ATTEMPT.total_seconds() * FROZEN * self._arena.pace)

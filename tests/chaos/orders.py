@@ -11,7 +11,7 @@ UNIT_PRICE = 2999
 """Minor units."""
 
 
-def order_of(planned: PlannedOrder) -> Order:
+def order_of(planned: PlannedOrder, *, other_content: bool = False) -> Order:
     def told(field: str, otherwise: str) -> str:
         return planned.tokens.get(field, otherwise)
 
@@ -27,7 +27,7 @@ def order_of(planned: PlannedOrder) -> Order:
             postal_code=told("postal_code", "97201"),
             country="US",
         ),
-        lines=(OrderLine(sku=told("sku", "MOUSE-321"), quantity=1, unit_price=UNIT_PRICE),),
+        lines=(OrderLine(sku=told("sku", "MOUSE-321"), quantity=1 + other_content, unit_price=UNIT_PRICE),),
     )
 
 

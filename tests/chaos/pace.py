@@ -9,6 +9,7 @@ from temporalio.common import RetryPolicy
 
 from order_system.domain import policy
 from order_system.infra import policy as infra_policy
+from tests.chaos import slow_starts
 
 WAITS = (
     "EFFECT_ATTEMPT",
@@ -36,6 +37,7 @@ def shorten(factor: float) -> None:
     for name in WAITS:
         module = policy if hasattr(policy, name) else infra_policy
         setattr(module, name, getattr(module, name) * factor)
+    policy.BATCH_PATIENCE = slow_starts.PATIENCE * factor
     for value in vars(policy).values():
         if isinstance(value, RetryPolicy):
             value.initial_interval *= factor

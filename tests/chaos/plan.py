@@ -10,7 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from tests.chaos.cases import COSTLY, PAGES, SHORT_PAGES, Blow, Fault, catalogue, takes_every_attempt
+from tests.chaos.cases import (
+    COSTLY,
+    NEVER_WORKS,
+    PAGES,
+    SHORT_PAGES,
+    START,
+    Blow,
+    Fault,
+    catalogue,
+    takes_every_attempt,
+)
 from tests.chaos.points import before, is_undo
 
 
@@ -29,6 +39,10 @@ class PlannedOrder:
     """Once terminated: submitted again at once, while its activities may still be under way."""
 
     @property
+    def points(self) -> set[str]:
+        return {fault.point for fault in self.faults}
+
+    @property
     def stays_stuck(self) -> bool:
         return any(token in STUCK_FOR_EVER for token in self.tokens.values())
 
@@ -39,6 +53,8 @@ class Plan:
     orders: tuple[PlannedOrder, ...]
     batch_faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict[str, tuple[Fault, ...]])
     """By the name of the batch."""
+    fails_nobody: bool = False
+    """Nothing strikes but outages of ours or of a gateway: each order must be fulfilled."""
 
     def batches(self) -> dict[str, list[PlannedOrder]]:
         names = dict.fromkeys(order.batch for order in self.orders if order.batch)
@@ -95,8 +111,10 @@ PLAIN: Sequence[tuple[int, dict[str, str]]] = (
 
 SHORT_OF_A_CATALOGUE = 600
 """A run of fewer orders tries a sample: every kind of case, at a point that the seed chooses."""
+SLOW_START = Fault(START, (Blow.SLOW_START,))
 BATCHES = ("chaos-a", "chaos-b", "chaos-c")
-"""The first is left to finish, the second is cancelled and the third terminated in its middle."""
+"""The first is left to finish, and continues as new while a start is under way. The second is cancelled and
+the third terminated in its middle."""
 
 
 def draw_plan(seed: int, orders: int) -> Plan:
@@ -106,11 +124,11 @@ def draw_plan(seed: int, orders: int) -> Plan:
     struck = orders * 6 // 10
     cases = catalogue()
     dice.shuffle(cases)
-    cheap = [case for case in cases if not set(case.blows) & COSTLY]
+    cheap = [case for case in cases if not set(case.blows) & (COSTLY | NEVER_WORKS)]
     whole_catalogue = orders >= SHORT_OF_A_CATALOGUE
     chosen = [*cases, *filter(takes_every_attempt, cases)] if whole_catalogue else _one_of_each_kind(cases)
     more = [dice.choice(cheap) for _ in range(struck - len(chosen))]
-    ids = (f"CHAOS-{seed}-{number:04d}" for number in range(orders - 2))
+    ids = (f"CHAOS-{seed}-{number:04d}" for number in range(orders - 3))
     planned = [
         *(_struck(dice, next(ids), [fault]) for fault in chosen),
         *(_struck(dice, next(ids), _perhaps_two(dice, fault, cheap)) for fault in more),
@@ -122,6 +140,7 @@ def draw_plan(seed: int, orders: int) -> Plan:
     return Plan(
         seed,
         (
+            PlannedOrder(f"CHAOS-{seed}-{BATCHES[0]}", faults=(SLOW_START,), batch=BATCHES[0]),
             *(replace(order, batch=BATCHES[0]) for order in planned[:size]),
             *_ended_in_its_middle(planned[size : 2 * size], BATCHES[1], Blow.CANCEL_BATCH, seed),
             *_ended_in_its_middle(planned[2 * size : 3 * size], BATCHES[2], Blow.TERMINATE_BATCH, seed),
@@ -129,6 +148,22 @@ def draw_plan(seed: int, orders: int) -> Plan:
         ),
         {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else SHORT_PAGES},
     )
+
+
+def draw_outages(seed: int, orders: int) -> Plan:
+    """Plain orders. In their middle the book is away for a minute, and a gateway for two."""
+    dice = random.Random(seed)
+    outages = {
+        orders // 4: Fault(
+            before(dice.choice(("claim charge", "claim reserve", "fulfil"))), (Blow.BOOK_AWAY,)
+        ),
+        orders // 2: Fault(before(dice.choice(("charge", "reserve", "label"))), (Blow.GATEWAY_AWAY,)),
+    }
+    planned = (
+        PlannedOrder(f"CHAOS-{seed}-{number:04d}", faults=(outages[number],) if number in outages else ())
+        for number in range(orders)
+    )
+    return Plan(seed, tuple(planned), fails_nobody=True)
 
 
 def _one_of_each_kind(cases: Sequence[Fault]) -> list[Fault]:

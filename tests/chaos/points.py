@@ -28,6 +28,14 @@ BATCH_CALLS = ("read page",)
 STEP_OF = {**{str(effect): str(step) for effect, step in steps.STEP_OF.items()}, "fulfil": str(PIVOT)}
 """Which child is at work where."""
 
+GATEWAYS = {
+    "payments": ("charge", "refund"),
+    "warehouse": ("reserve", "commit", "release"),
+    "carrier": ("label", "dispatch", "void"),
+    "mailer": ("notify",),
+}
+"""The calls of each."""
+
 
 class Row(StrEnum):
     BEFORE = "before the effect commits"
@@ -49,6 +57,11 @@ def after(call: str) -> str:
 
 def is_gateway(point: str) -> bool:
     return point.partition(" ")[2] in GATEWAY_CALLS
+
+
+def gateway_at(point: str) -> str:
+    call = point.partition(" ")[2]
+    return next(gateway for gateway, calls in GATEWAYS.items() if call in calls)
 
 
 def row_of(point: str) -> Row:

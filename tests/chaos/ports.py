@@ -1,11 +1,12 @@
 """Ports, wrapped: each call passes two named points, before it is made and after it has been answered."""
 
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from order_system.domain.errors import NotReached
 from order_system.domain.ids import split_key
 from order_system.infra.database import Database
 from tests.chaos.faults import FaultLayer
@@ -17,18 +18,22 @@ class StruckGateway:
 
     _NAMES = {"buy_label": "label", "send": "notify"}  # noqa: RUF012
 
-    def __init__(self, gateway: Any, layer: FaultLayer) -> None:
+    def __init__(self, gateway: Any, layer: FaultLayer, away: Path) -> None:
+        """Not reached while the file `away` exists."""
         self._gateway = gateway
         self._layer = layer
+        self._away = away
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._gateway, name)
 
         async def call(key: str, **details: Any) -> Any:
-            order_id = split_key(key)[0]
-            return await self._layer.pass_through(
-                order_id, self._NAMES.get(name, name), lambda: method(key, **details)
-            )
+            async def send() -> Any:
+                if self._away.exists():
+                    raise NotReached(f"{name}: connection refused (chaos)")
+                return await method(key, **details)
+
+            return await self._layer.pass_through(split_key(key)[0], self._NAMES.get(name, name), send)
 
         return call
 

@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from order_system.domain.reconciliation import ReconciliationReport
-from tests.chaos.cases import Blow
+from tests.chaos.cases import TERMINATES, Blow
 from tests.chaos.checks import Judgement
 from tests.chaos.points import Row, row_of
 from tests.chaos.run import Run
 from workflows.reconciliation import ReconciliationWorkflow
 
 COLUMNS: dict[str, tuple[Blow, ...]] = {
-    "error, answer lost": (Blow.ERROR,),
+    "error, answer lost": (Blow.ERROR, Blow.NEVER, Blow.GATEWAY_AWAY),
     "worker killed, stopped, frozen": (Blow.CRASH, Blow.DRAIN, Blow.FREEZE),
     "server killed": (Blow.SERVER,),
-    "database down": (Blow.LOCKED, Blow.REFUSING),
-    "time-out, lands later": (Blow.STALL, Blow.LATE, Blow.RACE, Blow.MEET),
+    "database down": (Blow.LOCKED, Blow.REFUSING, Blow.BOOK_AWAY),
+    "time-out, lands later": (Blow.STALL, Blow.LATE, Blow.RACE, Blow.MEET, Blow.SLOW_START),
     "cancel": (Blow.CANCEL, Blow.CANCEL_CHILD, Blow.CANCEL_BATCH),
-    "terminate": (Blow.TERMINATE, Blow.TERMINATE_CHILD, Blow.TERMINATE_BATCH),
+    "terminate": (*TERMINATES, Blow.STUCK_FOR_GOOD, Blow.TERMINATE_CHILD, Blow.TERMINATE_BATCH),
 }
 
 
@@ -50,6 +50,7 @@ class Summary:
     cells: Counter[tuple[Row, str]]
     figures: dict[str, int]
     broken: list[str]
+    untrue: list[str]
     missing: list[str] = field(default_factory=list[str])
 
 
@@ -100,6 +101,7 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
             "histories replayed": judgement.histories,
         },
         broken=judgement.broken,
+        untrue=judgement.untrue,
         missing=missing,
     )
 
@@ -123,7 +125,8 @@ def as_text(summary: Summary) -> str:
         *(f"{name}: {number}" for name, number in summary.figures.items()),
         *(f"NOT TRIED: {line}" for line in summary.missing),
         *(f"BROKEN: {line}" for line in summary.broken),
-        f"{len(summary.broken)} broken, {len(summary.missing)} not tried",
+        *(f"UNTRUE: {line}" for line in summary.untrue),
+        f"{len(summary.broken)} broken, {len(summary.untrue)} untrue, {len(summary.missing)} not tried",
     ]
     return "\n".join(lines)
 
@@ -162,6 +165,7 @@ def _rows_of_runs(runs: Sequence[Summary]) -> Iterator[list[str]]:
     yield ["orders", *(str(run.orders) for run in runs)]
     yield ["seconds", *(f"{run.seconds:.0f}" for run in runs)]
     yield ["**checks broken**", *(f"**{len(run.broken)}**" for run in runs)]
+    yield ["**untrue statements**", *(f"**{len(run.untrue)}**" for run in runs)]
     for status in ("fulfilled", "failed", "cancelled", "terminated", "open"):
         yield [f"submissions {status}", *(str(run.submissions.get(status, 0)) for run in runs)]
     for name in runs[0].figures:

@@ -1,15 +1,35 @@
 """One run: what was planned, what is left of it, and where to look."""
 
+import json
 import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from temporalio.client import Client
 
+from order_system.cli.session import INVALID
 from order_system.domain.book import SubmissionRecord
+from order_system.domain.order import Order
 from order_system.orders.client import OrderClient
 from tests.chaos.arena import Arena
 from tests.chaos.diary import Entry
 from tests.chaos.plan import Plan
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a submit of the command line told whoever waited for its end."""
+
+    order: Order
+    code: int
+    text: str
+
+    @property
+    def status(self) -> str:
+        """Of the order, as it was told; `conflict` if the content was refused."""
+        return "conflict" if self.code == INVALID else str(json.loads(self.text)[0]["status"])
 
 
 @dataclass
@@ -23,6 +43,19 @@ class Run:
     seconds: float = 0.0
     unsettled: list[str] = field(default_factory=list[str])
     """What was still not quiet when patience ended."""
+    said: list[Said] = field(default_factory=list[Said])
+
+    under_way: Counter[str] = field(default_factory=Counter[str])
+    """Orders that are being submitted, or that somebody at the desk has to do with."""
+
+    @contextmanager
+    def busy_with(self, order_id: str) -> Generator[None]:
+        """While the block lasts, nothing is quiet."""
+        self.under_way[order_id] += 1
+        try:
+            yield
+        finally:
+            self.under_way[order_id] -= 1
 
     @property
     def orders(self) -> OrderClient:

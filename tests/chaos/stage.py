@@ -15,10 +15,15 @@ class Stage:
         self.diaries = folder / "diary"
         self.markers = folder / "markers"
         self.database_refuses = folder / "database-refuses"
+        """While it exists."""
 
     def prepare(self) -> None:
         self.diaries.mkdir(parents=True)
         self.markers.mkdir()
+
+    def away(self, gateway: str) -> Path:
+        """While it exists, the gateway is not reached."""
+        return self.folder / f"{gateway}-is-away"
 
     def first_to_mark(self, name: str) -> bool:
         try:

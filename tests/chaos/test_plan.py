@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.cases import Fault, attempts_at, catalogue
-from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_plan, read_faults
+from tests.chaos.cases import START, Blow, Fault, attempts_at, catalogue
+from tests.chaos.plan import BATCHES, SHORT_OF_A_CATALOGUE, Plan, draw_outages, draw_plan, read_faults
 from tests.chaos.plants import PLANTS
 from tests.chaos.points import BOOK_CALLS, CLAIMED, EFFECTS, GATEWAY_CALLS, Row, after, before, row_of
 from tests.chaos.report import COLUMNS
@@ -59,6 +59,18 @@ def test_no_case_holds_a_blow_for_an_attempt_that_never_comes(call: str) -> None
     allowed = attempts_at(call.removeprefix("claim "))
     longest = max(len(fault.blows) for fault in catalogue() if fault.point == before(call))
     assert allowed == longest
+
+
+def test_outages_strike_the_book_and_a_gateway_and_no_single_order() -> None:
+    plan = draw_outages(1, 100)
+    assert {blow for _, fault in plan.faults for blow in fault.blows} == {Blow.BOOK_AWAY, Blow.GATEWAY_AWAY}
+    assert len({order.order_id for order in plan.orders}) == 100
+
+
+def test_a_batch_that_is_left_to_finish_has_an_order_whose_start_is_slow() -> None:
+    for orders in (40, 1_000):
+        slow = [order for order in draw_plan(1, orders).orders if START in order.points]
+        assert [order.batch for order in slow] == [BATCHES[0]]
 
 
 def test_a_run_in_which_nothing_happened_is_no_success() -> None:

@@ -18,6 +18,8 @@ def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[st
         missing += sorted({fault.point for fault in planned} - {entry.point for entry in fired})
         cells = {f"{blow} {row_of(fault.point)}" for fault in planned for blow in fault.blows}
         missing += sorted(cells - {f"{entry.blow} {row_of(entry.point)}" for entry in fired})
+    if run.plan.fails_nobody:
+        return missing
     stuck = [fault for fault in planned if is_undo(fault.point) and len(fault.blows) == UNTIL_ATTENTION]
     if stuck and not judgement.called:
         missing.append("no order needed attention")

@@ -17,12 +17,15 @@ from temporalio.worker import Worker
 import worker as product
 from order_system import bootstrap
 from order_system.bootstrap import OrderSystem
+from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
 from tests.chaos import pace
 from tests.chaos.diary import Diary
 from tests.chaos.faults import FaultLayer
 from tests.chaos.plan import read_faults
+from tests.chaos.points import GATEWAYS
 from tests.chaos.ports import StruckBook, StruckFiles, StruckGateway, refusing_database
+from tests.chaos.slow_starts import SlowStarts
 from tests.chaos.stage import Stage
 
 
@@ -34,7 +37,10 @@ class StruckSystem(OrderSystem):
     def worker(self, temporal: Client, **options: Any) -> Worker:
         self.layer.temporal = temporal
         sticky = pace.STICKY * self.pace
-        return super().worker(temporal, sticky_queue_schedule_to_start_timeout=sticky, **options)
+        interceptors = [ActivityLogContext(), SlowStarts(self.layer.slow_start, self.pace)]
+        return super().worker(
+            temporal, sticky_queue_schedule_to_start_timeout=sticky, interceptors=interceptors, **options
+        )
 
 
 def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
@@ -43,10 +49,7 @@ def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
         "book": StruckBook(system.book, layer),
         "files": StruckFiles(system.files, layer),
         "world": SimpleNamespace(
-            payments=StruckGateway(world.payments, layer),
-            warehouse=StruckGateway(world.warehouse, layer),
-            carrier=StruckGateway(world.carrier, layer),
-            mailer=StruckGateway(world.mailer, layer),
+            **{name: StruckGateway(getattr(world, name), layer, layer.stage.away(name)) for name in GATEWAYS}
         ),
     }
     return StruckSystem(**{**vars(system), **ports, "layer": layer, "pace": pace})
