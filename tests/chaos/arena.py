@@ -16,6 +16,7 @@ from typing import Any
 from temporalio.client import Client
 
 from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.domain import policy
 from order_system.infra.process import dies_with_parent
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import connect
@@ -45,6 +46,8 @@ class Arena:
         """Of worker processes."""
         self.troubles: list[str] = []
         """What went wrong with the harness itself."""
+        self.patient = False
+        """Workers have the patience of real gateways, and not the demo's, whose attempts our cases use up."""
         self._source = source
         self._servers = AsyncExitStack()
         self._server: EmbeddedServer | None = None
@@ -125,6 +128,7 @@ class Arena:
             "ORDER_LOG_LEVEL": "ERROR",
             "ORDER_LOG_FORMAT": "json",
             "ORDER_RECONCILE_EVERY": str(settings.reconcile_every),
+            **({"ORDER_PATIENCE": str(max(policy.PATIENCE.values()))} if self.patient else {}),
         }
 
     def wake(self, pid: int) -> None:

@@ -35,6 +35,7 @@ BATCH_WINDOW = 12
 async def run_plan(plan: Plan, arena: Arena, *, workers: int, in_flight: int, patience: float) -> Run:
     """`patience`: seconds after which whatever is not quiet counts as unsettled."""
     plan.write(arena.stage.plan)
+    arena.patient = plan.fails_nobody
     run = Run(plan, arena, await arena.temporal())
     director = Director(run, in_flight)
     listening = asyncio.create_task(director.listener.listen())

@@ -46,7 +46,6 @@ class StruckSystem(OrderSystem):
 def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
     world = system.world
     ports: dict[str, Any] = {
-        "book": StruckBook(system.book, layer),
         "files": StruckFiles(system.files, layer),
         "world": SimpleNamespace(
             **{name: StruckGateway(getattr(world, name), layer, layer.stage.away(name)) for name in GATEWAYS}
@@ -67,6 +66,8 @@ def main(stage_folder: str, diary_file: str, factor: str) -> int:
 
     product_names: Any = SimpleNamespace(bootstrap=bootstrap, product=product)
     product_names.bootstrap.Database = refusing_database(stage)
+    sound = bootstrap.SqlOrderBook
+    product_names.bootstrap.SqlOrderBook = lambda *arguments: StruckBook(sound(*arguments), layer)
     product_names.product.open_order_system = open_struck_system
     return product.main()
 
