@@ -14,9 +14,11 @@ from typing import NoReturn, TypeVar
 
 import structlog
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
+from order_system.domain.ids import TASK_QUEUE
 from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.process import event_loop_factory, stop_signal
@@ -35,7 +37,7 @@ log = structlog.stdlib.get_logger("worker")
 
 
 async def run_worker(settings: Settings) -> None:
-    """Serve until told to stop; then take nothing new, finish what runs, and return."""
+    """Serve until told to stop; then take nothing new, finish what runs, and return. Raises BookGone."""
     with stop_signal() as stop:
         async with contextlib.AsyncExitStack() as opened:
 
@@ -50,15 +52,40 @@ async def run_worker(settings: Settings) -> None:
                 _collect_less_garbage()
                 log.info(
                     "worker ready",
-                    task_queue=settings.task_queue,
+                    task_queue=system.task_queue,
+                    book=system.book.book_id,
+                    database=system.database.url.render_as_string(hide_password=True),
                     server=temporal.service_client.config.target_host,
                     namespace=temporal.namespace,
                     faults=settings.faults,
                     reconcile_every=settings.reconcile_every,
                 )
-                await stop.wait()
+                await _tell_of_earlier_orders(system, temporal)
+                await _until_told(stop, system)
                 log.info("draining: finishing what runs, taking nothing new")
         log.info("worker stopped")
+
+
+async def _tell_of_earlier_orders(system: OrderSystem, temporal: Client) -> None:
+    """Until books had a queue of their own, all workers shared one."""
+    running = f"TaskQueue = '{TASK_QUEUE}' AND ExecutionStatus = 'Running'"
+    with contextlib.suppress(RPCError):
+        earlier = await temporal.count_workflows(running, rpc_timeout=policy.RPC)
+        if earlier.count and system.task_queue != TASK_QUEUE:
+            log.warning(
+                "workflows of an earlier version wait: until they have ended, run another worker "
+                f"with ORDER_TASK_QUEUE={TASK_QUEUE}",
+                workflows=earlier.count,
+            )
+
+
+async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
+    """Raises BookGone: then nothing more is to be taken, and orders wait for a worker that has their book."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), policy.BOOK_LOOK.total_seconds())
+        if not stop.is_set():
+            await system.database.check_book()
 
 
 def _collect_less_garbage() -> None:

@@ -20,12 +20,12 @@ from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
-from order_system.book.identity import book_id
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.domain import policy as domain_policy
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
+from order_system.domain.ids import task_queue_of, worker_identity
 from order_system.gateways.simulated.faults import load_faults
 from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
 from order_system.gateways.simulated.world import SimulatedWorld
@@ -33,6 +33,7 @@ from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
+from order_system.infra.temporal.own_book import OwnBookOnly
 from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer
 from order_system.orders.client import OrderClient
@@ -59,7 +60,11 @@ class OrderSystem:
     listing: SqlOrderListing
     files: OrderFiles
     world: SimulatedWorld
-    book_id: str
+
+    @property
+    def task_queue(self) -> str:
+        """Of this book alone, unless it was set by hand."""
+        return self.settings.task_queue or task_queue_of(self.book.book_id)
 
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
         """Put your own gateways in here; see "Put in your own gateways" in the README."""
@@ -92,10 +97,11 @@ class OrderSystem:
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
         defaults: dict[str, Any] = {
-            "task_queue": self.settings.task_queue,
+            "identity": worker_identity(temporal.identity, self.book.book_id),
+            "task_queue": self.task_queue,
             "workflows": WORKFLOWS,
             "activities": self.activities(temporal),
-            "interceptors": [ActivityLogContext()],
+            "interceptors": [ActivityLogContext(), OwnBookOnly(self.book.book_id)],
             # The sandbox finds code that is not deterministic by importing each workflow's modules anew for
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
             "workflow_runner": UnsandboxedWorkflowRunner(),
@@ -108,13 +114,13 @@ class OrderSystem:
         return Worker(temporal, **{**defaults, **options})
 
     def client(self, temporal: Client) -> OrderClient:
-        return OrderClient(temporal, self.book, task_queue=self.settings.task_queue)
+        return OrderClient(temporal, self.book, task_queue=self.task_queue)
 
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
-        return ReconciliationClient(temporal, task_queue=self.settings.task_queue)
+        return ReconciliationClient(temporal, task_queue=self.task_queue)
 
     def reconciler_schedule(self, temporal: Client) -> ReconcilerSchedule:
-        return ReconcilerSchedule(temporal, book_id=self.book_id, task_queue=self.settings.task_queue)
+        return ReconcilerSchedule(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
 
     def other_servers(self, temporal: Client) -> OtherServers:
         return OtherServers(SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))
@@ -129,12 +135,12 @@ class OrderSystem:
             abandoned,
             self.other_servers(temporal),
             self.reconciler_schedule(temporal),
-            task_queue=self.settings.task_queue,
+            task_queue=self.task_queue,
         )
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""
-        return BatchClient(temporal, self.batch_book, self.files, task_queue=self.settings.task_queue)
+        return BatchClient(temporal, self.batch_book, self.files, task_queue=self.task_queue)
 
 
 @asynccontextmanager
@@ -166,7 +172,6 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
             SqlOrderListing(database),
             OrderFiles(settings.readable_roots),
             world,
-            await database.read(book_id),
         )
     finally:
         await database.dispose()

@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.batch import BatchActivities
     from order_system.domain import policy
     from order_system.domain.batch import BatchOpening, BatchRequest, PageRequest
+    from order_system.domain.ids import BOOK
     from workflows.tally import Tally
 
 
@@ -30,6 +31,7 @@ class BatchFile:
         await workflow.execute_activity_method(
             BatchActivities.open_batch,
             BatchOpening(
+                book=workflow.memo_value(BOOK, default=None),
                 batch=workflow.info().workflow_id,
                 run=workflow.info().first_execution_run_id,
                 request=self._request,
@@ -55,6 +57,7 @@ class BatchFile:
         page = await workflow.execute_activity_method(
             BatchActivities.read_page,
             PageRequest(
+                book=workflow.memo_value(BOOK, default=None),
                 batch=workflow.info().workflow_id,
                 run=workflow.info().first_execution_run_id,
                 file=self._request.file,

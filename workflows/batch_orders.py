@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy, search_attributes
     from order_system.domain.batch import Fate, LookUpRequest, RefusedStart
     from order_system.domain.book import SubmissionStatus
-    from order_system.domain.ids import FINGERPRINT, batch_name, order_workflow_id
+    from order_system.domain.ids import BOOK, FINGERPRINT, batch_name, order_workflow_id
     from order_system.domain.messages import OrderOutcome
     from order_system.domain.order import Order
     from order_system.domain.progress import StepState
@@ -49,7 +49,7 @@ async def run_order(order: Order, started: Callable[[OrderHandle], None]) -> str
             id=order_workflow_id(order.order_id),
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             parent_close_policy=ParentClosePolicy.ABANDON,
-            memo={FINGERPRINT: order.fingerprint()},
+            memo={FINGERPRINT: order.fingerprint(), BOOK: workflow.memo_value(BOOK, default=None)},
             static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
             search_attributes=search_attributes.of_new_order(
                 order.order_id, batch_name(workflow.info().workflow_id)
@@ -72,6 +72,7 @@ async def _why_refused(order: Order) -> str | None:
         answer = await workflow.execute_activity_method(
             BatchActivities.decide_refused,
             RefusedStart(
+                book=workflow.memo_value(BOOK, default=None),
                 batch=info.workflow_id,
                 run=info.first_execution_run_id,
                 order_id=order.order_id,
@@ -91,7 +92,7 @@ async def look_up(submissions: Mapping[str, str | None]) -> dict[str, str]:
     try:
         answer = await workflow.execute_activity_method(
             BatchActivities.look_up,
-            LookUpRequest(submissions=dict(submissions)),
+            LookUpRequest(submissions=dict(submissions), book=workflow.memo_value(BOOK, default=None)),
             start_to_close_timeout=policy.EFFECT_ATTEMPT,
             retry_policy=policy.PAGE_RETRY,
             summary="what became of the orders that took long?",

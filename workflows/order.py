@@ -31,6 +31,7 @@ from workflows.hold import Hold
 from workflows.saga import Saga
 
 with workflow.unsafe.imports_passed_through():
+    from order_system.domain.ids import BOOK
     from order_system.domain.messages import (
         ABANDONED,
         AlreadyFulfilled,
@@ -70,6 +71,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             submission=info.first_execution_run_id,
             fingerprint=order.fingerprint(),
             batch=info.parent.workflow_id if info.parent else None,
+            book=workflow.memo_value(BOOK, default=None),
         )
         self._board = OrderBoard(order.order_id)
         self._hold = Hold(order, self._board)

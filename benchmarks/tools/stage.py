@@ -52,7 +52,7 @@ async def open_stage(folder: Path, worker: Sequence[str | Path] = WORKER) -> Asy
         running(worker, log, ours=environment_of_worker(folder, server.address)) as process,
     ):
         temporal = await connect(server.address, server.namespace)
-        await until_it_polls(process, temporal, settings.task_queue, log)
+        await until_it_polls(process, temporal, system.task_queue, log)
         if server.pid is None:
             raise BenchmarkFailed(f"another process runs a server in {folder}")
         yield Stage(folder, system, server.address, temporal, {"server": server.pid, "worker": process.pid})

@@ -127,7 +127,12 @@ class AttentionClient:
         workflow. Visibility is eventually consistent: an order that has just begun or ceased to wait may
         show a second late."""
         finder = AttentionFinder(
-            self._temporal, self._status, self.workers, task_queue=self._task_queue, slow_after=slow_after
+            self._temporal,
+            self._status,
+            self.workers,
+            task_queue=self._task_queue,
+            book=self._book.book_id,
+            slow_after=slow_after,
         )
         async with reaching_server():
             async for concern in finder.concerns():
@@ -198,7 +203,8 @@ class AttentionClient:
             step=answer.step,
             answer=answered_as(answer),
         )
-        started = await self._reconciler.start(AbandonedAnswer(submission=ref, answer=record))
+        ours = ref.model_copy(update={"book": self._book.book_id})
+        started = await self._reconciler.start(AbandonedAnswer(submission=ours, answer=record))
         see = f"see {status_command(ref.order_id)}"
         try:
             async with asyncio.timeout(infra_policy.ANSWER.total_seconds()):

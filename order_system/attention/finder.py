@@ -16,9 +16,17 @@ from itertools import chain
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 
-from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch, concerns_of
+from order_system.attention.concerns import (
+    Concern,
+    ConcernKind,
+    WaitingOrder,
+    about_batch,
+    about_workers,
+    concerns_of,
+)
 from order_system.attention.stuck import (
     order_by_server,
+    refused_for_its_book,
     stuck_on_bug,
     waiting_order,
     what_fails,
@@ -26,7 +34,7 @@ from order_system.attention.stuck import (
     why_silent,
 )
 from order_system.domain import policy as domain_policy
-from order_system.domain.ids import batch_name, step_workflow_id
+from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.steps import Step
@@ -59,15 +67,19 @@ class AttentionFinder:
         workers: Workers,
         *,
         task_queue: str,
+        book: str,
         slow_after: timedelta,
     ) -> None:
         self._temporal = temporal
         self._status = status
         self._task_queue = task_queue
+        self._book = book
         self._slow_after = slow_after
         self._now = datetime.now(UTC)
         self._at_work = workers
         self._workers = True
+        self._others: list[str] = []
+        """Workers of another book."""
         self._unanswered = 0
         self._told: set[str] = set()
         """IDs of orders that are listed already."""
@@ -77,6 +89,12 @@ class AttentionFinder:
         open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
         if open_ones.count:
             self._workers = await self._at_work.surely_at_work() > 0
+            if self._task_queue != task_queue_of(self._book):
+                there = await self._at_work.identities()
+                self._others = sorted(each for each in there if book_of(each) not in (None, self._book))
+            if self._others:
+                whose = f"the task queue {self._task_queue} of book {self._book}"
+                yield about_workers(f"work is taken from {whose} by {', '.join(self._others)}, too")
             if not self._workers:
                 what = so_many(open_ones.count, "workflow is open", "workflows are open")
                 reason = f"{what}, and nobody takes work from the task queue {self._task_queue}"
@@ -84,12 +102,14 @@ class AttentionFinder:
                     kind=ConcernKind.NO_WORKER, workflow_id="", reason=reason, commands=("python worker.py",)
                 )
         slow = visibility.started_before(self._now - self._slow_after)
+        not_new = visibility.started_before(self._now - policy.BOOKS_DIFFER_AFTER)
         for query, look in (
             (self._where(_ORDERS, _RUNNING, _NEEDS_ATTENTION), self._order),
             (self._where(_RUNNING, _BUGS), self._bug),
             (self._where(_ORDERS, _RUNNING, _SAYS_NOTHING, slow), self._slow_order),
             (self._where(_BATCHES, _RUNNING), self._running_batch),
             (self._where(_BATCHES, _FAILED), self._failed_batch),
+            (self._where(_ORDERS, _RUNNING, not_new), self._between_books),
         ):
             async for concern in self._looked_at(query, look):
                 yield concern
@@ -164,6 +184,20 @@ class AttentionFinder:
     async def _what_keeps(self, order_id: str, order: WorkflowExecutionDescription, step: Step | None) -> str:
         child = await describe(self._temporal, step_workflow_id(step, order_id)) if step else None
         return what_fails(child or order) or what_fails(order) or "nothing has moved since"
+
+    async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
+        """An order of another book, or one that a worker of another book has refused."""
+        waiting = waiting_order(execution, execution.start_time)
+        theirs = await execution.memo_value(BOOK, default="")
+        if theirs not in ("", self._book):
+            reason = f"it was submitted for book {theirs}, and this is book {self._book}"
+        elif self._others and (described := await self._described_if_open(execution)):
+            steps = [child.workflow_id for child in described.raw_description.pending_children]
+            step = await describe(self._temporal, steps[0]) if steps else None
+            reason = refused_for_its_book(step or described)
+        else:
+            return ()
+        return [waiting.concern(ConcernKind.OTHER_BOOK, reason)] if reason else ()
 
     async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
         """A first round of queries in vain is enough to know that no worker answers."""

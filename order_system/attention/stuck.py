@@ -10,6 +10,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescri
 from temporalio.common import SearchAttributeKey
 
 from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
+from order_system.domain.errors import WrongBook
 from order_system.domain.ids import batch_name, order_workflow_id
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
 from order_system.domain.steps import Step
@@ -66,6 +67,13 @@ async def why_silent(temporal: Client, order: WorkflowExecutionDescription, *, w
     tried_again = order.raw_description.pending_workflow_task.attempt > 1
     failure = await _task_failure(temporal, order) if workers and tried_again else None
     return f"its code fails ({failure})" if failure else "no worker answers for it"
+
+
+def refused_for_its_book(described: WorkflowExecutionDescription) -> str | None:
+    """What a worker of another book said last of a pending activity."""
+    failures = (activity.last_failure for activity in described.raw_description.pending_activities)
+    refused = (each for each in failures if each.application_failure_info.type == WrongBook.__name__)
+    return next((each.message for each in refused), None)
 
 
 async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:

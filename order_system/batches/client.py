@@ -16,6 +16,7 @@ from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress
 from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
+from order_system.domain.ids import BOOK
 from order_system.infra import policy
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
@@ -62,7 +63,7 @@ class BatchClient(BatchReports):
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                memo={_CHECKSUM: request.file.sha256, _STARTED_BY: ours},
+                memo={_CHECKSUM: request.file.sha256, _STARTED_BY: ours, BOOK: self._book.book_id},
                 static_summary=f"batch {request.name}",
                 rpc_timeout=policy.RPC,
             )

@@ -72,7 +72,7 @@ class SqlBatchBook(reading.BookQueries):
                 reading.of_run(batch, run), batch_orders.c.order_id.in_(some_ids)
             )
             for row in tx.execute(query):
-                found[row.order_id] = (row.first_line, Fate(row.fate) if row.fate else None)
+                found[row.order_id] = (row.first_line, reading.known(Fate, row.fate) if row.fate else None)
         return found
 
     @reads
@@ -86,4 +86,4 @@ class SqlBatchBook(reading.BookQueries):
     def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
         query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
         rows = tx.execute(query.group_by(batch_orders.c.fate))
-        return {Fate(fate) if fate else None: number for fate, number in rows}
+        return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}

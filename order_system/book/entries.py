@@ -155,7 +155,7 @@ def insert_submission(
     cause: UndoCause | None = None,
 ) -> None:
     row = {
-        **ref.model_dump(),
+        **ref.model_dump(exclude={"book"}),
         "namespace": attempt.namespace,
         "namespace_id": here and here.namespace_id,
         "status": status,

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import LIVE, counts, journal_entry, newest_run, of_run
+from order_system.book.reading import LIVE, counts, journal_entry, known, newest_run, of_run
 from order_system.book.tables import accepted, batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
@@ -58,7 +58,7 @@ class SqlOrderListing(OverDatabase):
     def order_counts(self, tx: Connection) -> dict[SubmissionStatus, int]:
         rows = _submitted()
         query = select(rows.c.status, func.count()).group_by(rows.c.status)
-        found = {SubmissionStatus(status): number for status, number in tx.execute(query).all()}
+        found = {known(SubmissionStatus, status): number for status, number in tx.execute(query).all()}
         return {status: found.get(status, 0) for status in SubmissionStatus}
 
     @writes
@@ -94,13 +94,13 @@ class SqlOrderListing(OverDatabase):
     @reads
     def journal(self, tx: Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
         query = select(effects).filter_by(order_id=order_id, submission=submission)
-        return {Effect(row.effect): journal_entry(row) for row in tx.execute(query)}
+        return {entry.effect: entry for entry in map(journal_entry, tx.execute(query))}
 
     @reads
     def step_runs(self, tx: Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
         journals: dict[tuple[str, str, Step], list[Row[Any]]] = defaultdict(list)
         for row in tx.execute(step_runs_query(since, most=most)):
-            journals[row.order_id, row.submission, STEP_OF[row.effect]].append(row)
+            journals[row.order_id, row.submission, STEP_OF[known(Effect, row.effect)]].append(row)
         return [step_run(step, entries) for (_, _, step), entries in journals.items()]
 
 

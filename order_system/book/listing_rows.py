@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, RowMapping
 
+from order_system.book.reading import known
 from order_system.domain import listing
 from order_system.domain.batch import BatchRequest, Fate
 from order_system.domain.book import EffectState, SubmissionStatus
@@ -26,7 +27,8 @@ def order_summary(row: RowMapping) -> listing.OrderSummary:
 
 
 def _order_status(status: str) -> OrderStatus:
-    return OrderStatus.RUNNING if status == SubmissionStatus.OPEN else OrderStatus(status)
+    stands = known(SubmissionStatus, status)
+    return OrderStatus.RUNNING if stands is SubmissionStatus.OPEN else OrderStatus(stands)
 
 
 def batch_summary(row: RowMapping) -> listing.BatchSummary:

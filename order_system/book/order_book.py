@@ -238,7 +238,7 @@ def _give_way(
                 f"{ref.order_id} is open on another Temporal server (namespace {other.namespace}, UUID "
                 f"{other.namespace_id}): settle it there, or adopt it if that server is gone for good"
             )
-        return OlderSubmissionOpen(older=other.ref)
+        return OlderSubmissionOpen(older=other.ref.model_copy(update={"book": ref.book}))
     if other.ref.fingerprint != ref.fingerprint:
         raise OrderConflict(f"{ref.order_id} has been fulfilled with other content")
     return AlreadyFulfilled(outcome=reading.outcome_of(tx, other))

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
 from sqlalchemy.engine import Connection
@@ -19,6 +20,7 @@ from order_system.domain.book import (
     SubmissionRecord,
     SubmissionStatus,
 )
+from order_system.domain.errors import NewerBook
 from order_system.domain.messages import OrderOutcome
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
 from order_system.domain.steps import Effect
@@ -34,13 +36,26 @@ _NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
 _ENTRY = [field.name for field in fields(JournalEntry)]
 
 
+Known = TypeVar("Known", bound=StrEnum)
+
+
+def known(kind: type[Known], word: str) -> Known:
+    """Raises NewerBook: what we do not know may hold money or stock, so nothing is said or done about it."""
+    try:
+        return kind(word)
+    except ValueError:
+        raise NewerBook(
+            f"the order book says {word!r}, which only a newer version of this program understands"
+        ) from None
+
+
 def submission_record(row: Row[Any]) -> SubmissionRecord:
     return SubmissionRecord(
         ref=SubmissionRef(
             order_id=row.order_id, submission=row.submission, fingerprint=row.fingerprint, batch=row.batch
         ),
         namespace=row.namespace,
-        status=SubmissionStatus(row.status),
+        status=known(SubmissionStatus, row.status),
         failed_step=row.failed_step,
         reason=row.reason,
         total=row.total,
@@ -53,7 +68,7 @@ def submission_record(row: Row[Any]) -> SubmissionRecord:
 
 def journal_entry(row: Row[Any]) -> JournalEntry:
     values: dict[str, Any] = {name: getattr(row, name) for name in _ENTRY}
-    values |= {"effect": Effect(row.effect), "state": EffectState(row.state)}
+    values |= {"effect": known(Effect, row.effect), "state": known(EffectState, row.state)}
     return JournalEntry(**values)
 
 
@@ -105,7 +120,7 @@ def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]
 
 
 def journal_of(tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
-    return {Effect(row.effect): journal_entry(row) for row in tx.execute(_JOURNAL, _key(ref))}
+    return {entry.effect: entry for entry in map(journal_entry, tx.execute(_JOURNAL, _key(ref)))}
 
 
 def _key(ref: SubmissionRef) -> dict[str, str]:
@@ -158,6 +173,10 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
 class BookQueries(OverDatabase):
     """The reading half of `domain.book.OrderBook`."""
 
+    @property
+    def book_id(self) -> str:
+        return self.database.book
+
     @reads
     def find(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
         return preferred(tx, order_ids)
@@ -208,7 +227,8 @@ class BookQueries(OverDatabase):
     def ledger(self, tx: Connection) -> Ledger:
         journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = defaultdict(dict)
         for row in tx.execute(select(effects)):
-            journals[row.order_id, row.submission][Effect(row.effect)] = journal_entry(row)
+            entry = journal_entry(row)
+            journals[row.order_id, row.submission][entry.effect] = entry
         records = map(submission_record, tx.execute(select(submissions)))
         return Ledger(
             tuple((record, journals[record.ref.order_id, record.ref.submission]) for record in records)

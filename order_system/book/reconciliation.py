@@ -2,17 +2,18 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.entries import note_notice
-from order_system.book.reading import BookQueries, submission_record
+from order_system.book.reading import BookQueries, known, submission_record
 from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
-from order_system.domain.book import EffectState, Notice, SubmissionStatus
+from order_system.domain.book import EffectState, Notice, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, owed_notice
 from order_system.domain.servers import Server, Stranded
@@ -50,7 +51,7 @@ class SqlReconciliationBook(BookQueries):
             .order_by(submissions.c.order_id)
             .limit(limit)
         )
-        return [submission_record(row).ref for row in tx.execute(query)]
+        return [self._ours(row).ref for row in tx.execute(query)]
 
     @reads
     def keys_in_doubt(
@@ -80,8 +81,8 @@ class SqlReconciliationBook(BookQueries):
             query = query.where(tuple_(*place) > (ref.order_id, ref.submission, after.effect))
         return [
             KeyInDoubt(
-                submission=submission_record(row).ref,
-                effect=Effect(row.effect),
+                submission=self._ours(row).ref,
+                effect=known(Effect, row.effect),
                 undo_ended_at=row.undo_ended_at,
                 has_receipt=row.has_receipt,
             )
@@ -114,7 +115,12 @@ class SqlReconciliationBook(BookQueries):
             .order_by(submissions.c.order_id)
             .limit(limit)
         )
-        return [owed_notice(submission_record(row)) for row in tx.execute(query)]
+        return [owed_notice(self._ours(row)) for row in tx.execute(query)]
+
+    def _ours(self, row: Row[Any]) -> SubmissionRecord:
+        """So that workers of another book refuse what the reconciler does about it."""
+        record = submission_record(row)
+        return replace(record, ref=record.ref.model_copy(update={"book": self.book_id}))
 
     @writes
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:

@@ -177,7 +177,12 @@ class BatchProgress(Wire):
     """IDs of orders that take long; at the end of the batch those that need attention."""
 
 
-class BatchOpening(Wire):
+class OfBook(Wire):
+    book: str | None = None
+    """As `SubmissionRef.book`."""
+
+
+class BatchOpening(OfBook):
     batch: str
     run: str
     request: BatchRequest
@@ -189,7 +194,7 @@ class BatchRecord(BatchOpening):
     started_at: datetime
 
 
-class PageRequest(Wire):
+class PageRequest(OfBook):
     batch: str
     """The batch's workflow ID."""
     run: str
@@ -209,7 +214,7 @@ class PagePlan(Wire):
     at_end: bool
 
 
-class RefusedStart(Wire):
+class RefusedStart(OfBook):
     batch: str
     run: str
     order_id: str
@@ -220,7 +225,7 @@ class RefusedFate(Wire):
     fate: Fate
 
 
-class LookUpRequest(Wire):
+class LookUpRequest(OfBook):
     submissions: dict[str, str | None]
     """Order ID -> the submission that is asked about. None if it is not known: then only a fulfilled one
     tells how the order ended, since others may be of an earlier day."""
@@ -249,6 +254,11 @@ class NotedOrder:
 
 class BatchBook(Protocol):
     """`batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
+
+    @property
+    def book_id(self) -> str:
+        """As `domain.book.OrderBook.book_id`."""
+        ...
 
     async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
         """Remember which file a run reads. Idempotent."""

@@ -159,6 +159,11 @@ class SubmissionRecord:
 class OrderBook(AcceptedOrders, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
 
+    @property
+    def book_id(self) -> str:
+        """Which book it is, for the memo of what is started for it: workers of another one refuse that."""
+        ...
+
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
         attempt has recorded it: then do not call. Raises Fenced."""

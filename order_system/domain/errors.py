@@ -78,6 +78,15 @@ class NotYetVoided(TransientError):
     """Stock or money was to be given back before shipping's undo had answered `voided`."""
 
 
+class WrongBook(TransientError):
+    """A worker was handed the work of another order book. Nothing was looked at: a worker of that book is to
+    take it."""
+
+
+class NewerBook(TransientError):
+    """The book has an effect or a state that only a newer version of this program knows. Nothing was done."""
+
+
 class InvalidOrder(OrderSystemError):
     """Bad input, refused when it is read. The message names the field, the place and the cure."""
 
@@ -138,7 +147,11 @@ class DatabaseUnreachable(DatabaseUnready):
     """The database is not there, does not answer, or has no room for us now: that may pass."""
 
 
-OUR_OWN_TROUBLE = (DatabaseUnready, BookTooLate)
+class BookGone(DatabaseUnready):
+    """The order book that this process has opened is no longer there, or another one is in its place."""
+
+
+OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, BookTooLate)
 """Never held against a gateway: an order waits as long as it lasts."""
 
 

@@ -10,6 +10,10 @@ from order_system.domain.errors import UnknownOrder
 from order_system.domain.steps import Effect, Step
 
 TASK_QUEUE = "order-fulfillment"
+"""Once that of all workers, before each book had its own."""
+
+BOOK = "book"
+"""Key in the memo of an order's and of a batch's workflow: the ID of the order book that it is kept in."""
 
 RECONCILIATION = "reconciliation"
 """What the IDs of the reconciler's runs begin with. Once it was its schedule's, too."""
@@ -32,6 +36,21 @@ def order_workflow_id(order_id: str) -> str:
 def reconciliation_id(book_id: str) -> str:
     """The reconciler's schedule, one a book: `reconciliation-1a2b3c4d`."""
     return f"{RECONCILIATION}-{book_id[:8]}"
+
+
+def task_queue_of(book: str) -> str:
+    """The task queue of the workers of this order book, unless ORDER_TASK_QUEUE names another."""
+    return f"order-fulfillment-{book[:8]}"
+
+
+def worker_identity(process: str, book: str) -> str:
+    """What the server lists a worker as."""
+    return f"{process} of book {book}"
+
+
+def book_of(worker: str) -> str | None:
+    """Reverses `worker_identity`; None for a worker of an earlier version, which does not say."""
+    return worker.partition(worker_identity("", ""))[2] or None
 
 
 def batch_workflow_id(name: str) -> str:

@@ -96,6 +96,8 @@ class SubmissionRef(Wire):
     fingerprint: str
     batch: str | None = None
     """Workflow ID of the batch that started the order, if one did."""
+    book: str | None = None
+    """ID of the order book that keeps it. None: started before that was noted, and taken by any worker."""
 
     def key(self, effect: Effect) -> str:
         return idempotency_key(self.order_id, self.submission, effect)

@@ -25,6 +25,12 @@ it takes leave of server and database, too; shorter than what docker-compose.yml
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 
+BOOK_LOOK = timedelta(seconds=2)
+"""How often a worker makes sure that its order book is still there."""
+
+BOOKS_DIFFER_AFTER = timedelta(seconds=5)
+"""How long an order has been open before `attention` looks whether another book's worker keeps it waiting."""
+
 CONNECT_AGAIN = timedelta(seconds=2)
 """The pause of a worker that waits for its server or its database."""
 

@@ -11,7 +11,6 @@ from sqlalchemy.exc import ArgumentError
 
 from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
-from order_system.domain.ids import TASK_QUEUE
 from order_system.domain.steps import Step
 from order_system.infra.web_keys import WebKey, parse_keys
 
@@ -27,16 +26,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     data_dir: Path = Field(
-        Path(".data"), description="a folder for the SQLite files and the embedded Temporal server"
+        Path(".data"),
+        validate_default=True,
+        description="a folder for the SQLite files and the embedded Temporal server, within the working "
+        "directory unless it begins with /",
     )
     database_url: str | None = Field(
         None, repr=False, description="a SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/orders"
     )
-    task_queue: str = Field(
-        TASK_QUEUE,
+    task_queue: str | None = Field(
+        None,
         min_length=1,
         max_length=1000,
-        description="the name of the task queue that workers and clients share",
+        description="the name of the task queue that workers and clients share; unless set, "
+        "order-fulfillment- and the beginning of the order book's ID",
     )
     faults: str = Field("default", description="`none`, `default`, or the path of a file with fault rates")
     fault_seed: int = Field(3, description="a whole number (the same one replays the same faults)")
@@ -92,6 +95,11 @@ class Settings(BaseSettings):
     def _level_in_capitals(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("data_dir")
+    @classmethod
+    def _wherever_we_go(cls, value: Path) -> Path:
+        return value.absolute()
+
     @field_validator("database_url")
     @classmethod
     def _known_driver(cls, value: str | None) -> str | None:
@@ -105,6 +113,8 @@ class Settings(BaseSettings):
             raise ValueError(f"the driver {url.drivername!r} is neither {' nor '.join(DRIVERS)}")
         if url.drivername == "sqlite" and (not url.database or ":memory:" in url.database):
             raise ValueError("it names no file, and each thread would have a database in memory of its own")
+        if url.drivername == "sqlite" and url.database and not url.database.startswith("file:"):
+            return str(url.set(database=str(Path(url.database).absolute())))
         return value
 
     @field_validator("file_roots", mode="before")

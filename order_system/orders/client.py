@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from order_system.domain import search_attributes
 from order_system.domain.book import OrderBook, SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
-from order_system.domain.ids import FINGERPRINT, check_order_id, order_workflow_id
+from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
@@ -95,7 +95,7 @@ class OrderClient:
                     task_queue=self._task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    memo={FINGERPRINT: order.fingerprint(), _STARTED_BY: ours},
+                    memo={FINGERPRINT: order.fingerprint(), _STARTED_BY: ours, BOOK: self._book.book_id},
                     static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
                     search_attributes=search_attributes.of_new_order(order.order_id),
                     rpc_timeout=policy.RPC,

@@ -106,6 +106,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.InvalidUsage: 422,
     errors.ServerUnreachable: 503,
     errors.NoWorkerAnswers: 503,
+    errors.NewerBook: 503,
     errors.UploadFailed: 503,
     FileUnreachable: 503,
     errors.OrderSystemError: 502,

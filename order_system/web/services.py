@@ -27,6 +27,7 @@ def _now() -> datetime:
 @dataclass(frozen=True)
 class Services:
     settings: Settings
+    task_queue: str
     temporal: Client
     orders: OrderClient
     batches: BatchClient
@@ -40,12 +41,13 @@ class Services:
 
     @property
     def lists(self) -> OrderLists:
-        return OrderLists(self.listing, self.temporal, self.settings.task_queue)
+        return OrderLists(self.listing, self.temporal, self.task_queue)
 
 
 def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Services:
     return Services(
         settings=system.settings,
+        task_queue=system.task_queue,
         temporal=temporal,
         orders=system.client(temporal),
         batches=system.batch_client(temporal),

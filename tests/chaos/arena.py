@@ -120,7 +120,7 @@ class Arena:
             "TEMPORAL_ADDRESS": self.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "ORDER_DATABASE_URL": settings.database,
-            "ORDER_TASK_QUEUE": settings.task_queue,
+            "ORDER_TASK_QUEUE": self.system.task_queue,
             "ORDER_FILE_ROOTS": ",".join(settings.file_roots),
             "ORDER_FAULTS": "none",
             "ORDER_LATENCY_MIN": str(LATENCY[0]),

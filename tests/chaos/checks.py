@@ -92,7 +92,7 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
 
 
 async def _executions(run: Run) -> AsyncIterator[WorkflowExecution]:
-    queue = run.arena.system.settings.task_queue
+    queue = run.arena.system.task_queue
     async for found in run.temporal.list_workflows(f"TaskQueue = '{queue}'"):
         yield found
 

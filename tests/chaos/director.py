@@ -181,7 +181,7 @@ class Director:
     async def _running(self) -> set[str]:
         """Workflows that the server has open, but for orders that wait for a person for ever."""
         running: set[str] = set()
-        queue = self._arena.system.settings.task_queue
+        queue = self._arena.system.task_queue
         query = f"TaskQueue = '{queue}' AND ExecutionStatus = 'Running'"
         with contextlib.suppress(RPCError):
             async for found in self._run.temporal.list_workflows(query):

@@ -108,7 +108,7 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
 
 async def _reports_of_the_reconciler(run: Run) -> AsyncIterator[ReconciliationReport]:
     """On its schedule, and when nothing ran any more."""
-    queue = run.arena.system.settings.task_queue
+    queue = run.arena.system.task_queue
     ended = "WorkflowType = 'ReconciliationWorkflow' AND ExecutionStatus = 'Completed'"
     async for found in run.temporal.list_workflows(f"TaskQueue = '{queue}' AND {ended}"):
         handle = run.temporal.get_workflow_handle_for(

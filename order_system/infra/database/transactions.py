@@ -26,16 +26,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import DateTime, Dialect
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 
-from order_system.domain.errors import DatabaseUnreachable, DatabaseUnready
+from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database.engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
+from order_system.infra.database.identity import IS_GONE, file_of, identity_in
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -70,6 +70,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
+        self.book = ""
+        """ID of the book that `prepare` has found."""
+        self._file: tuple[int, int] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             database_engines.make_folder(Path(self.url.database).parent)
@@ -102,6 +105,8 @@ class Database:
         gone = Event()
 
         def transact() -> Answer:
+            if self._file not in (None, file_of(self.url)):  # a microsecond
+                raise self._gone()
             with engine.begin() as tx:
                 # Before SQLite lets us in, nothing was asked for.
                 if gone.is_set():
@@ -121,11 +126,13 @@ class Database:
     async def prepare(self) -> None:
         """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
         may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
-        if waiting may help."""
+        if waiting may help. From then on each transaction raises BookGone if SQLite's file is another."""
         try:
             up_to_date = await self.read(_is_up_to_date)
             if not up_to_date and self.is_sqlite:
                 await self.migrate()
+            if up_to_date or self.is_sqlite:
+                self.book = (await self.read(identity_in)).book
         except SQLAlchemyError as failure:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
@@ -133,12 +140,23 @@ class Database:
             if any(sign in reason for sign in MAY_PASS):
                 raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
             raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
-        except CommandError as failure:
-            raise DatabaseUnready(
-                f"the database is of a newer version than this program: {failure}"
-            ) from failure
-        if not up_to_date and not self.is_sqlite:
+        if not self.book:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
+        self._file = file_of(self.url) if self.is_sqlite else None
+
+    async def check_book(self) -> None:
+        """Raises BookGone if another book than `prepare` found is there, or none. A database that does not
+        answer may come back."""
+        try:
+            found = (await self.read(identity_in)).book
+        except SQLAlchemyError as failure:
+            found = None if any(sign in str(failure) for sign in IS_GONE) else self.book
+        if found != self.book:
+            raise self._gone()
+
+    def _gone(self) -> BookGone:
+        shown = self.url.render_as_string(hide_password=True)
+        return BookGone(f"book {self.book} is no longer in {shown}: put it back, and start again")
 
     async def dispose(self) -> None:
         """Wait for what has begun, and close the connections."""
@@ -201,11 +219,19 @@ def _alembic(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
-    command.upgrade(_alembic(connection), "head")
+    if not _is_up_to_date(connection):
+        command.upgrade(_alembic(connection), "head")
 
 
 def _is_up_to_date(connection: Connection) -> bool:
+    """Or newer, and says that we may work with it (docs/adr/0015). Raises DatabaseUnready if we may not."""
     scripts = ScriptDirectory.from_config(_alembic(connection))
-    current = MigrationContext.configure(connection).get_current_heads()
-    scripts.get_revisions(current)  # raises CommandError for one that only a newer program knows
-    return set(current) == set(scripts.get_heads())
+    current = MigrationContext.configure(connection).get_current_revision()
+    ours = [script.revision for script in scripts.walk_revisions()]
+    if current is None or current in ours:
+        return current == ours[0]
+    if (least := identity_in(connection).readable_from) > ours[0]:
+        raise DatabaseUnready(
+            f"the database is of a newer version than this program: it takes one of revision {least} or later"
+        )
+    return True

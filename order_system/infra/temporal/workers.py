@@ -62,6 +62,10 @@ class Workers:
                 return at_work
             await asyncio.sleep(policy.WORKER_SEEN.total_seconds())
 
+    async def identities(self) -> set[str]:
+        """Of those who ask for activities."""
+        return await self._asking_for(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+
     async def _heartbeats(self) -> list[WorkerHeartbeat]:
         """The last one of each worker of this queue that has sent one lately; the server keeps them for a
         day."""

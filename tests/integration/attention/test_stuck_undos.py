@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, delete, insert
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import RetryPolicy
 
+from order_system.book.tables import effects
 from order_system.domain import policy
 from order_system.domain.answers import (
     AnsweredAs,
@@ -15,11 +17,12 @@ from order_system.domain.answers import (
     Remedy,
 )
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.errors import ShippingRefused
+from order_system.domain.errors import NewerBook, ShippingRefused
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import UndoState
 from order_system.domain.steps import Effect, Step
+from order_system.infra.database import Database
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.shops.stuck import (
     UNDOS,
@@ -185,4 +188,41 @@ async def test_a_parcel_that_is_gone_and_whose_commit_never_works_is_ended_by_a_
     assert await answers(shop, order) == [
         (AnsweredAs.DISPATCHED, "ada@desk-1", "refunded by hand, ticket 123")
     ]
+    await shop.assert_clean()
+
+
+async def test_an_undo_that_meets_what_only_a_newer_version_knows_is_tried_again_and_told(
+    shop: Shop, sqlite_database: Database
+) -> None:
+    """And not skipped: nothing is said to be given back before that version has seen to it."""
+    order = an_order()
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"))
+    held = shop.stage.hold("before dispatch")
+    async with shop.open():
+        handle = await shop.start(order)
+        await held.reached()
+        submission = (await shop.book.find([order.order_id]))[order.order_id].ref.submission
+        parked = {"order_id": order.order_id, "submission": submission, "effect": "gift_wrap"}
+        await sqlite_database.write(
+            Connection.execute, insert(effects).values(**parked, state="done", attempts=1)
+        )
+        held.let_go()
+        await stuck(shop, order, Step.SHIPPING)
+
+        async def told_why() -> bool:
+            found = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
+            return any("'gift_wrap', which only a newer version" in each.reason for each in found)
+
+        await eventually(told_why, WAIT_SECONDS, "attention to tell why")
+        with pytest.raises(NewerBook):
+            await shop.client.status(order.order_id)
+        assert (await shop.accounts(order)).refunded == 0
+
+        await sqlite_database.write(
+            Connection.execute, delete(effects).where(effects.c.effect == "gift_wrap")
+        )
+        await resolve(handle, resolution(Step.SHIPPING, Remedy.RETRY))
+        await ended(shop, handle)
+    assert await status_in_book(shop, order) is SubmissionStatus.FAILED
+    (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()

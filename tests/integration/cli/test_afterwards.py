@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.ids import TASK_QUEUE, order_workflow_id
+from order_system.domain.ids import order_workflow_id, task_queue_of
 from order_system.gateways.simulated.scenarios import scenario_order
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
@@ -51,10 +51,14 @@ async def terminated(shop: Env) -> str:
     """The ID of an order whose workflow was terminated while it was being paid."""
     temporal = await connect(shop["TEMPORAL_ADDRESS"])
     order = scenario_order("payment-down", "GONE-1")
-    workflow = await temporal.start_workflow(
-        OrderFulfillmentWorkflow.run, order, id=order_workflow_id("GONE-1"), task_queue=TASK_QUEUE
-    )
     database = Database(f"sqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
+    await database.prepare()
+    workflow = await temporal.start_workflow(
+        OrderFulfillmentWorkflow.run,
+        order,
+        id=order_workflow_id("GONE-1"),
+        task_queue=task_queue_of(database.book),
+    )
 
     async def opened() -> bool:
         return "GONE-1" in await SqlOrderBook(database).find(["GONE-1"])

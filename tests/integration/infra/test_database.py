@@ -168,7 +168,11 @@ async def test_callers_who_gave_up_on_a_locked_row_leave_their_threads_to_others
 
 
 async def test_a_database_of_a_newer_version_is_refused_in_one_line(database: Database) -> None:
-    await database.write(Connection.execute, text("UPDATE alembic_version SET version_num = '9999'"))
+    for newer in (
+        "UPDATE alembic_version SET version_num = '9999'",
+        "UPDATE book_identity SET readable_from = '9999'",
+    ):
+        await database.write(Connection.execute, text(newer))
     with pytest.raises(DatabaseUnready) as refused:
         await database.prepare()
     assert "newer version" in str(refused.value)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from order_system.book.identity import book_id
 from temporalio.client import Client
 
 from order_system.audit.report import audit
-from order_system.book.identity import book_id
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.ids import reconciliation_id
 from order_system.domain.messages import OrderStatus

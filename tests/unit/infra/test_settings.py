@@ -12,8 +12,9 @@ from order_system.infra.web_keys import holder_of
 def test_without_any_variable_everything_is_on_this_machine() -> None:
     settings = load_settings()
 
-    assert settings.data_dir == Path(".data")
-    assert settings.database == "sqlite:///.data/orders.db"
+    assert settings.data_dir == Path.cwd() / ".data"
+    assert settings.database == f"sqlite:///{Path.cwd()}/.data/orders.db"
+    assert settings.task_queue is None, "each book has one of its own"
     assert settings.faults == "default"
 
 
