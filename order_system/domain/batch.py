@@ -11,6 +11,7 @@ from pydantic import Field
 
 from order_system.domain import policy
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
+from order_system.domain.ids import HasBookId
 from order_system.domain.order import Order, Wire
 from order_system.domain.order_file import FileRef, Position
 
@@ -252,13 +253,8 @@ class NotedOrder:
     last_line: int
 
 
-class BatchBook(Protocol):
+class BatchBook(HasBookId, Protocol):
     """`batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
-
-    @property
-    def book_id(self) -> str:
-        """As `domain.book.OrderBook.book_id`."""
-        ...
 
     async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
         """Remember which file a run reads. Idempotent."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from order_system.domain.accepted import AcceptedOrders
 from order_system.domain.answers import AnswerRecord
+from order_system.domain.ids import HasBookId
 from order_system.domain.messages import (
     AlreadyFulfilled,
     OlderSubmissionOpen,
@@ -156,13 +157,8 @@ class SubmissionRecord:
     namespace_id: str | None = None
 
 
-class OrderBook(AcceptedOrders, Protocol):
+class OrderBook(AcceptedOrders, HasBookId, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
-
-    @property
-    def book_id(self) -> str:
-        """Which book it is, for the memo of what is started for it: workers of another one refuse that."""
-        ...
 
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier

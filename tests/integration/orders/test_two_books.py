@@ -103,8 +103,12 @@ async def test_on_one_queue_another_books_worker_claims_nothing_and_is_named(
         assert all(book in worker.reason for book in both)
     assert (await others.book.ledger()).entries == (), "nothing was claimed"
     assert (await others.world.statement()).charges == ()
-    async with ours.worker(client):
-        assert await ended(ours, client, order.order_id) == {OrderStatus.FULFILLED}
+    more = [an_order() for _ in range(ORDERS)]
+    async with ours.worker(client), others.worker(client):
+        await asyncio.gather(*map(ours.client(client).submit, more))
+        ids = [each.order_id for each in (order, *more)]
+        assert await ended(ours, client, *ids) == {OrderStatus.FULFILLED}
+    assert (await others.book.ledger()).entries == ()
     await assert_whole(ours)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from order_system.book.identity import book_id
 from temporalio.client import Client
 
 from order_system.audit.report import audit
@@ -156,7 +155,8 @@ async def test_told_to_stop_again_and_again_all_of_them_drain_and_it_exits_with_
 async def schedule_of(folder: Path) -> str:
     database = Database(f"sqlite:///{folder / 'orders.db'}")
     try:
-        return reconciliation_id(await database.read(book_id))
+        await database.prepare()
+        return reconciliation_id(database.book)
     finally:
         await database.dispose()
 
