@@ -25,6 +25,7 @@ from tests.fixtures.steering.waiting import eventually
 
 ORDERS = 18
 SECONDS = 100
+QUEUE = "kills"
 
 
 class Scene:
@@ -38,6 +39,7 @@ class Scene:
             "ORDER_FAULTS": "none",
             "ORDER_LATENCY_MIN": "0.02",
             "ORDER_LATENCY_MAX": "0.05",
+            "ORDER_TASK_QUEUE": QUEUE,
         }
         self.database = Database(database_url)
         self.book = SqlOrderBook(self.database)
@@ -56,7 +58,7 @@ class Scene:
     async def batches(self) -> BatchClient:
         temporal = await connect(self.environment["TEMPORAL_ADDRESS"])
         files = OrderFiles([str(self.folder)])
-        return BatchClient(temporal, SqlBatchBook(self.database), files, task_queue="order-fulfillment")
+        return BatchClient(temporal, SqlBatchBook(self.database), files, task_queue=QUEUE)
 
     async def start_batch(self) -> None:
         file = write_orders(self.folder / "orders.csv", [row(f"KILL-{n:03d}") for n in range(ORDERS)])

@@ -17,6 +17,8 @@ from order_system.domain.ids import BOOK, batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.infra import policy
 from order_system.infra.settings import load_settings
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.fixtures.shops.batch_shop import row, write_orders
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
@@ -79,7 +81,11 @@ async def test_by_default_no_worker_gets_another_books_work(client: Client, book
 
 
 async def test_on_one_queue_another_books_worker_claims_nothing_and_is_named(
-    client: Client, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client,
+    dev_server: EmbeddedServer,
+    books: Books,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(policy, "BOOKS_DIFFER_AFTER", timedelta(0))
     queue = f"by-hand-{tmp_path.name}"
@@ -104,7 +110,8 @@ async def test_on_one_queue_another_books_worker_claims_nothing_and_is_named(
     assert (await others.book.ledger()).entries == (), "nothing was claimed"
     assert (await others.world.statement()).charges == ()
     more = [an_order() for _ in range(ORDERS)]
-    async with ours.worker(client), others.worker(client):
+    another = await connect(dev_server.address)  # as from another process
+    async with ours.worker(client), others.worker(another):
         await asyncio.gather(*map(ours.client(client).submit, more))
         ids = [each.order_id for each in (order, *more)]
         assert await ended(ours, client, *ids) == {OrderStatus.FULFILLED}
