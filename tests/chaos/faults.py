@@ -175,9 +175,10 @@ class FaultLayer:
 
 def _missed(fault: Fault) -> int:
     """Blows that end with one for the last attempt are counted by attempts: a kill or an outage may take an
-    attempt before it comes here, and the last one must be met all the same."""
+    attempt before it comes here, and the last one must be met all the same. An outage of the book takes
+    several, which are not held against the gateway: there are more attempts then than blows."""
     by_attempts = len(fault.blows) > 1 and fault.blows[-1] in LANDS
-    return activity.info().attempt - 1 if by_attempts else 0
+    return min(activity.info().attempt, len(fault.blows)) - 1 if by_attempts else 0
 
 
 def _trouble(entry: Entry) -> Exception:
