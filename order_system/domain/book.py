@@ -50,8 +50,7 @@ class SubmissionStatus(StrEnum):
 
 
 class Notice(StrEnum):
-    """Whether the customer has been told how a closed submission ended. Absent where there is nothing to
-    tell, and on submissions that closed before this was kept."""
+    """Whether the customer has been told how a closed submission ended; absent if there is nothing to tell."""
 
     OWED = "owed"
     SENT = "sent"
