@@ -50,7 +50,7 @@ class SubmissionStatus(StrEnum):
 
 
 class Notice(StrEnum):
-    """Whether the customer has been told how a closed submission ended; absent if there is nothing to tell."""
+    """Whether the customer was told how a closed submission ended; absent if there is nothing to tell."""
 
     OWED = "owed"
     SENT = "sent"
