@@ -74,19 +74,25 @@ class SqlOrderBook(AnswerBook):
     # --- claim, record ---------------------------------------------------------------------------
 
     async def open_and_claim_charge(
-        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
-    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+        self, ref: SubmissionRef, attempt: Attempt, opening: Opening, *, earlier: frozenset[str] = frozenset()
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled | frozenset[str]:
         here = await self._server() if self._server else Server(attempt.namespace)
         try:
-            return await self._open_and_claim_charge(ref, attempt, opening, here)
+            return await self._open_and_claim_charge(ref, attempt, opening, here, earlier)
         except IntegrityError:
             # Another submission of this order was opened between our look and our insert: now we see it.
-            return await self._open_and_claim_charge(ref, attempt, opening, here)
+            return await self._open_and_claim_charge(ref, attempt, opening, here, earlier)
 
     @writes
-    def _open_and_claim_charge(
-        self, tx: Connection, ref: SubmissionRef, attempt: Attempt, opening: Opening, here: Server
-    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
+    def _open_and_claim_charge(  # noqa: PLR0917 - a transaction is called by position
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        attempt: Attempt,
+        opening: Opening,
+        here: Server,
+        earlier: frozenset[str],
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled | frozenset[str]:
         # One look at them all: one that opens meanwhile is found open, or refused by the unique index.
         others = reading.submissions_of(tx, ref.order_id)
         submission = others.pop(ref.submission, None)
@@ -95,9 +101,8 @@ class SqlOrderBook(AnswerBook):
                 return _give_way(tx, ref, other, here)
         if submission is not None:
             return claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
-        if any(other.opened_at >= attempt.started_at for other in others.values()):
-            # A later submission has come and gone: this attempt is a terminated workflow's.
-            raise Fenced(f"{ref.order_id} has been submitted again since this charge began")
+        if not earlier.issuperset(others):
+            return frozenset(others)
         insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, here=here, opening=opening)
         return write_claim(tx, ref, Effect.CHARGE, None, attempt)
 

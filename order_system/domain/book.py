@@ -165,10 +165,11 @@ class OrderBook(AcceptedOrders, HasBookId, Protocol):
         ...
 
     async def open_and_claim_charge(
-        self, ref: SubmissionRef, attempt: Attempt, opening: Opening
-    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled:
-        """Open the submission and claim its charge, unless an older submission is open or fulfilled.
-        Raises Fenced, and OpenElsewhere if the older one belongs to another server."""
+        self, ref: SubmissionRef, attempt: Attempt, opening: Opening, *, earlier: frozenset[str] = frozenset()
+    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled | frozenset[str]:
+        """Open the submission and claim its charge, unless another one is open or fulfilled. Others may have
+        come and gone, after this one too: unless all of them are known to be `earlier`, they are returned,
+        and nothing is opened. Raises Fenced; OpenElsewhere if the open one is another server's."""
         ...
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:

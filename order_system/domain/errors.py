@@ -151,7 +151,7 @@ class BookGone(DatabaseUnready):
     """The order book that this process has opened is no longer there, or another one is in its place."""
 
 
-OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, BookTooLate)
+OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, ServerUnreachable, BookTooLate)
 """Never held against a gateway: an order waits as long as it lasts."""
 
 

@@ -15,6 +15,7 @@ from temporalio.testing import ActivityEnvironment
 
 from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, NotReached
+from tests.fixtures.shops.activity_calls import ServerKnows
 from tests.properties.gateways import REFUSALS, Gateways, Request
 from tests.properties.virtual_time import Clock
 
@@ -82,7 +83,9 @@ class Attempt:
         return self._task.exception() or self._task.result()
 
     async def begin(self, activity: Callable[[Any], Any], request: Any, fate: Fate) -> None:
-        environment = ActivityEnvironment()
+        asks = self.submission
+        server: Any = ServerKnows(lambda: asks.ref.submission if asks.alive else None)
+        environment = ActivityEnvironment(client=server)
         environment.info = dataclasses.replace(
             environment.info,
             started_time=self._clock.now,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from order_system.domain.errors import (
     PaymentDeclined,
 )
 from order_system.domain.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen
-from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt
+from order_system.domain.order import CommitReceipt, DispatchReceipt, Order, PaymentReceipt
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database
 from tests.fixtures.shops.activity_calls import (
@@ -123,15 +123,44 @@ async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_success
 async def test_a_zombie_of_a_terminated_submission_does_not_open_after_its_successor(parts: Parts) -> None:
     order = an_order()
     stalled = parts.stage.hold("before open_charge")
-    zombie = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order, "first")))
+    # Its worker's attempt began on a clock that has been set back since.
+    zombie = asyncio.create_task(
+        run_activity(
+            parts.payment.charge, payment_request(order, "first"), after=timedelta(hours=1), at_work="second"
+        )
+    )
     await stalled.reached()
-    parts.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
-    with pytest.raises(PaymentDeclined):
-        await run_activity(parts.payment.charge, payment_request(order, "second"))
-    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
-        await run_activity(undo, undo_request(order, "second"))
+    await came_and_went(parts, order, "second")
     stalled.let_go()
     with pytest.raises(Fenced):
         await asyncio.wait_for(zombie, PATIENCE_SECONDS)
     assert not Accounts(await parts.world.statement(), order).charges
     assert (await parts.audit()).clean
+
+
+async def came_and_went(parts: Parts, order: Order, submission: str) -> None:
+    parts.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
+    with pytest.raises(PaymentDeclined):
+        await run_activity(parts.payment.charge, payment_request(order, submission))
+    for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):
+        await run_activity(undo, undo_request(order, submission))
+
+
+async def test_a_submission_opens_though_the_clock_was_set_back_since_the_last_one(parts: Parts) -> None:
+    order = an_order()
+    await came_and_went(parts, order, "first")
+    charge, again = parts.payment.charge, payment_request(order, "second")
+    assert isinstance(await run_activity(charge, again, after=-timedelta(seconds=5)), Charged)
+
+
+async def test_one_that_came_and_went_while_the_server_was_asked_is_asked_about_too(parts: Parts) -> None:
+    order, now = an_order(), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    opening = Opening(total=order.total, currency=order.currency)
+    late = a_submission(order, "late")
+    await came_and_went(parts, order, "first")
+    seen = await parts.book.open_and_claim_charge(late, attempt, opening)
+    assert seen == {"first"}
+    await came_and_went(parts, order, "successor")
+    answer = await parts.book.open_and_claim_charge(late, attempt, opening, earlier=frozenset({"first"}))
+    assert answer == {"first", "successor"}
