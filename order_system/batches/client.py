@@ -5,6 +5,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -18,7 +19,7 @@ from order_system.domain.batch import ENDED, BatchBook, BatchProgress, BatchRequ
 from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
 from order_system.domain.ids import BOOK
 from order_system.infra import policy
-from order_system.infra.temporal.connection import reaching_server, says_there_is_none
+from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 
 _CHECKSUM = "sha256"
@@ -133,10 +134,11 @@ class BatchClient(BatchReports):
         return await progress_in_book(self._book, record, status, NO_WORKER)
 
     async def watch(self, name: str) -> AsyncGenerator[BatchProgress]:
-        """The progress again and again, until the batch has ended. Outlasts a restart of the worker."""
+        """The progress again and again, until the batch has ended. Outlasts a restart of the worker, and
+        a server that is away for up to policy.SERVER_AWAY."""
         while True:
             with suppress(NoWorkerAnswers):
-                progress = await self._asked(name)
+                progress = await outlasting(partial(self._asked, name))
                 yield progress
                 if progress.status in ENDED:
                     return

@@ -55,7 +55,7 @@ class Notice(StrEnum):
     OWED = "owed"
     SENT = "sent"
     NOT_SENT = "not sent"
-    """Refused, or given up after its attempts; or a person has told the customer."""
+    """Refused or given up; or a person has told the customer."""
 
 
 @dataclass
@@ -121,8 +121,9 @@ def parcel_is_gone(journal: Mapping[Effect, JournalEntry]) -> bool:
     dispatch = journal.get(Effect.DISPATCH)
     if dispatch is None:
         return False
-    by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
-    return dispatch.state is EffectState.DONE or by_hand
+    return dispatch.state is EffectState.DONE or bool(
+        dispatch.state is EffectState.HANDLED and dispatch.receipt
+    )
 
 
 def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:

@@ -32,7 +32,7 @@ BOOKS_DIFFER_AFTER = timedelta(seconds=5)
 """How long an order has been open before `attention` looks whether another book's worker keeps it waiting."""
 
 CONNECT_AGAIN = timedelta(seconds=2)
-"""The pause of a worker that waits for its server or its database."""
+"""The pause of whoever waits for a server or, as a worker, for its database."""
 
 DATABASE_CONNECT = timedelta(seconds=5)
 """How long PostgreSQL may take to accept a connection: shorter than EFFECT_ATTEMPT. The URL's own
@@ -41,6 +41,9 @@ DATABASE_CONNECT = timedelta(seconds=5)
 DATABASE_GONE = timedelta(seconds=15)
 """A connection to PostgreSQL on which nothing has been acknowledged for so long is taken for dead, and who
 waits on it is told. The URL's own `keepalives_...` and `tcp_user_timeout` win."""
+
+SERVER_AWAY = timedelta(minutes=1)
+"""How long whoever follows an order or a batch waits for a server that has gone, as in a restart."""
 
 SEARCH_ATTRIBUTES_KNOWN = timedelta(seconds=90)
 """How long a worker waits until the server has taken up search attributes that it has just registered."""

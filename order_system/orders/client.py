@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +24,7 @@ from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import reaching_server, says_there_is_none
+from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
 from order_system.orders.child_document import Child, Parent, state_called
 from order_system.orders.in_book import closed_in_book
@@ -167,11 +168,12 @@ class OrderClient:
         return await self._book.outcome(order_id)
 
     async def watch(self, order_ids: Sequence[str]) -> AsyncGenerator[dict[str, OrderProgress]]:
-        """Documents of all these orders, again and again, until each is closed or waits for a person."""
+        """Documents of all these orders, again and again, until each is closed or waits for a person.
+        Outlasts a server that is away for up to policy.SERVER_AWAY."""
         seen: dict[str, OrderProgress] = {}
         pending = list(order_ids)
         while True:
-            for progress in await side_by_side(self.status, pending):
+            for progress in await outlasting(partial(side_by_side, self.status, pending)):
                 seen[progress.order_id] = progress
             pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
             yield {order_id: seen[order_id] for order_id in order_ids}

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,7 +17,7 @@ from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import FileFormat, FileRef
 from order_system.infra import policy
 from order_system.infra.settings import Settings
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import outlasting, reaching_server
 
 
 @Parameter(name="*")
@@ -52,7 +53,7 @@ async def inspected(file: str, reading: FileReading, settings: Settings, screen:
 async def started(session: Session, screen: Screen, name: str, *, new: bool, wait: bool) -> int:
     """Say where the batch is; with `wait` follow it to its end."""
     workflow_id = batch_workflow_id(name)
-    link = await _link(session, workflow_id)
+    link = await outlasting(partial(_link, session, workflow_id))
     if not new:
         screen.say(f"batch {name} is running already, with the same file; it is not started again")
     if not wait:

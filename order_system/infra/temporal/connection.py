@@ -3,9 +3,10 @@
 what its errors are to our callers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import TypeVar
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
@@ -22,6 +23,7 @@ from order_system.domain.errors import (
 )
 from order_system.infra import policy
 
+Found = TypeVar("Found")
 DEFAULT_ADDRESS = "localhost:7233"
 _NOBODY_THERE = (
     RPCStatusCode.UNAVAILABLE,
@@ -68,7 +70,8 @@ def _runtime() -> Runtime:
 def has_gone(error: RPCError) -> bool:
     """Whether a call failed because nobody is there, and not because the server said no."""
     if error.status is RPCStatusCode.UNKNOWN:
-        return "transport error" in error.message  # so the SDK tells of a connection that broke
+        # So the SDK tells of a connection that broke, and a frontend of a node that is not there any more.
+        return "transport error" in error.message or "Error while dialing" in error.message
     return error.status in _NOBODY_THERE
 
 
@@ -140,3 +143,17 @@ async def reaching_server() -> AsyncGenerator[None]:
         # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
         cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
+
+
+async def outlasting(look: Callable[[], Awaitable[Found]]) -> Found:
+    """What a look finds, taken again while no server answers. Raises ServerUnreachable after
+    policy.SERVER_AWAY, and what else the look raises."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + policy.SERVER_AWAY.total_seconds()
+    while True:
+        try:
+            return await look()
+        except ServerUnreachable:
+            if clock() >= deadline:
+                raise
+        await asyncio.sleep(policy.CONNECT_AGAIN.total_seconds())

@@ -73,6 +73,7 @@ async def test_the_profile_of_temporal_toml_is_used(tmp_path: Path) -> None:
     [
         ("operation was canceled", RPCStatusCode.CANCELLED, True),
         ("transport error", RPCStatusCode.UNKNOWN, True),
+        ("transport: Error while dialing: dial tcp 10.0.0.2:7234: refused", RPCStatusCode.UNKNOWN, True),
         ("tcp connect error", RPCStatusCode.UNAVAILABLE, True),
         ("Timeout expired", RPCStatusCode.DEADLINE_EXCEEDED, True),
         ("something the server does not know either", RPCStatusCode.UNKNOWN, False),
