@@ -118,12 +118,10 @@ class JournalEntry:
 
 def parcel_is_gone(journal: Mapping[Effect, JournalEntry]) -> bool:
     """The carrier says so, or a person who has made sure of it."""
-    dispatch = journal.get(Effect.DISPATCH)
-    if dispatch is None:
+    if (dispatch := journal.get(Effect.DISPATCH)) is None:
         return False
-    return dispatch.state is EffectState.DONE or bool(
-        dispatch.state is EffectState.HANDLED and dispatch.receipt
-    )
+    by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
+    return dispatch.state is EffectState.DONE or by_hand
 
 
 def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:
