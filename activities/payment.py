@@ -60,7 +60,7 @@ class PaymentActivities:
 async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
     """Other submissions of the order have come and gone: an attempt of a terminated workflow must not open
     its own after a later one. No clock tells which is later, since a server's may be set back. The server
-    itself does: an order has one workflow at a time, so what was closed before ours is seen at work, is earlier.
+    itself does: an order has one workflow at a time, so what was closed before ours is seen is earlier.
 
     Raises Fenced, and ServerUnreachable."""
     handle = activity.client().get_workflow_handle(order_workflow_id(ref.order_id))
