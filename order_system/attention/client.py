@@ -27,7 +27,6 @@ from order_system.attention.concerns import (
     WaitingOrder,
     about_schedule,
     about_server,
-    status_command,
 )
 from order_system.attention.finder import AttentionFinder, so_many
 from order_system.domain import policy
@@ -92,7 +91,7 @@ class AttentionClient:
     """Beside OrderClient. Every method raises ServerUnreachable if the server cannot be reached.
 
     What answers: InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
-    take it or is closed, UnknownOrder, and NoWorkerAnswers if it was not heard in time.
+    take it or is closed, UnknownOrder, and NoWorkerAnswers if nobody has confirmed it in time.
     """
 
     def __init__(
@@ -173,16 +172,18 @@ class AttentionClient:
         check_order_id(order_id)
         if flaw := flaw_in(answer):
             raise InvalidUsage(flaw)
-        see = f"see {status_command(order_id)}"
-        unheard = f"no worker has heard the answer within {infra_policy.ANSWER.total_seconds():g} seconds"
+        unconfirmed = (
+            f"not confirmed: no worker has taken the answer within {infra_policy.ANSWER.total_seconds():g} "
+            "seconds. It may still take effect: look at the order before you answer again"
+        )
         async with reaching_server():
             try:
-                with _in_time(f"{unheard}: start one with `python worker.py`, then {see}"):
+                with _in_time(unconfirmed):
                     heard = await self._sent(order_id, answer)
-                with _in_time(f"{order_id} has taken the answer, which is still being carried out: {see}"):
+                with _in_time(f"{order_id} has taken the answer, which is still being carried out"):
                     return await heard.result(rpc_timeout=infra_policy.ANSWER)
             except WorkflowUpdateFailedError as refused:
-                raise AnswerRefused(f"{_why(refused)}. See {status_command(order_id)}") from None
+                raise AnswerRefused(_why(refused)) from None
             except RPCError as error:
                 if not says_there_is_none(error):
                     raise
@@ -191,7 +192,7 @@ class AttentionClient:
                 return await self._answer_by_reconciler(record.ref, answer)
             order = await self._status.read(order_id)
         ended = order.status.replace("_", " ")
-        raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody: {see}")
+        raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody")
 
     async def _answer_by_reconciler(self, ref: SubmissionRef, answer: Resolution) -> AnswerReceipt:
         """Its workflow has ended, so the reconciler's hears the answer, and settles the submission by it."""
@@ -205,15 +206,13 @@ class AttentionClient:
         )
         ours = ref.model_copy(update={"book": self._book.book_id})
         started = await self._reconciler.start(AbandonedAnswer(submission=ours, answer=record))
-        see = f"see {status_command(ref.order_id)}"
         try:
             async with asyncio.timeout(infra_policy.ANSWER.total_seconds()):
                 report = await self._reconciler.report(started)
         except TimeoutError:
-            unsure = f"not confirmed: {started.id} has the answer, and is not done: {see}"
-            raise NoWorkerAnswers(unsure) from None
+            raise NoWorkerAnswers(f"not confirmed: {started.id} has the answer, and is not done") from None
         except ReconciliationFailed as failed:
-            raise AnswerRefused(f"{root_cause(failed)}. See {status_command(ref.order_id)}") from None
+            raise AnswerRefused(str(root_cause(failed))) from None
         result = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
         if answer.remedy is Remedy.RETRY:
             result = AnswerResult.RETRIED

@@ -106,7 +106,7 @@ class BatchClient(BatchReports):
             except RPCError as error:
                 if error.status not in _NO_WORKER:
                     raise
-                raise NoWorkerAnswers("no worker answers: start one with `python worker.py`") from None
+                raise NoWorkerAnswers("no worker answers: one has to be started") from None
             if closed in _RAN_NO_MORE_CODE:
                 if closed is not WorkflowExecutionStatus.FAILED and (
                     found := await self._without_worker(name)

@@ -5,7 +5,7 @@ from order_system.domain.book import SubmissionStatus
 from order_system.infra import policy
 
 FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"
-NO_WORKER = "no worker answers: start one with `python worker.py`; this is what the book knows"
+NO_WORKER = "no worker answers: one has to be started; this is what the book knows"
 
 _COUNTED_AS = {
     SubmissionStatus.FULFILLED: "fulfilled",

@@ -27,7 +27,7 @@ class FileUnreachable(TransientError):
 
 
 class InvalidMapping(InvalidUsage):
-    """`--map` cannot be understood, or does not fit the file's header."""
+    """A mapping cannot be understood, or does not fit the file's header."""
 
 
 class FileFormat(StrEnum):

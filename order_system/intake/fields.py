@@ -35,6 +35,7 @@ RULES = {
 _NO_COUNTRIES = frozenset(
     ("AC", "CP", "CQ", "DG", "EA", "IC", "TA", "EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
 )
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # a letter or a sign to Unicode, and nothing to the eye
 _JOINERS = "\u200c\u200d"  # invisible, yet part of how Persian and Indian names are spelt
 
 
@@ -58,6 +59,9 @@ def _readable(text: str) -> str:
         kind = unicodedata.category(char)
         if kind in ("Cc", "Cs", "Co", "Zl", "Zp") or (kind == "Cf" and char not in _JOINERS):
             raise ValueError("must not hold line breaks, control characters or invisible ones")
+    # Letters, numbers, punctuation and signs; what only changes another character is nothing by itself.
+    if text and not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANKS for char in text):
+        raise ValueError("must hold a character that can be seen")
     return text
 
 

@@ -1,7 +1,8 @@
 """Lists of orders as people mean them: the book's pages, and the server's word about those that are open.
 
 The book knows that an order is open; whether it waits for a person, only its workflow knows, and the server's
-visibility, a second late. Where no server answers, the book's word has to do.
+visibility, a second late. An order that was terminated is open in the book until the reconciler settles it.
+Where no server answers, the book's word has to do.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ _WAITING = visibility.all_of(
 _RUNNING_ORDERS = visibility.all_of(
     f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'", "ExecutionStatus = 'Running'"
 )
+_CUT_SHORT = "ExecutionStatus IN ('Terminated', 'TimedOut')"
 _OPEN_ONES = OrderFilter(status=SubmissionStatus.OPEN)
 
 Row = TypeVar("Row", OrderSummary, BatchOrder)
@@ -154,10 +156,13 @@ class OrderLists:
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """With the server's word about those that are open, and then only those that stand so."""
         open_ones = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
-        waiting = await self._found(_WAITING, open_ones)
+        stands = dict.fromkeys(await self._found(_WAITING, open_ones), OrderStatus.NEEDS_ATTENTION)
+        if cut_short := await self._found(_CUT_SHORT, open_ones):
+            cut_short -= await self._found(_RUNNING_ORDERS, list(cut_short))  # submitted again, or reset
+            stands |= dict.fromkeys(cut_short, OrderStatus.TERMINATED)
         rows = (
-            row.model_copy(update={"status": type(row.status)(OrderStatus.NEEDS_ATTENTION)})
-            if row.order_id in waiting
+            row.model_copy(update={"status": type(row.status)(stands[row.order_id])})
+            if row.order_id in stands
             else row
             for row in page.rows
         )

@@ -53,7 +53,7 @@ class OrderStatusReader:
             progress = await self.by_workflow(described) or await self._by_server(order_id, described)
             state = state_of(described)
             if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
-                progress = _terminated(progress)
+                progress = _terminated(progress, described.close_time)
             closed = state is not WorkflowState.RUNNING
             if closed and record and await _was_refused(described, record):
                 told = f"other content that was submitted later, as {first_run(described)}, was refused"
@@ -175,17 +175,22 @@ def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
     return in_book.model_copy(update=told)
 
 
-def _terminated(progress: OrderProgress) -> OrderProgress:
+def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     """It ran no code of its own then: what it last said of itself is no longer so."""
-    ended = {StepState.RUNNING: StepState.TERMINATED, StepState.PENDING: StepState.SKIPPED}
-    children = tuple(
-        child.model_copy(update={"status": ended.get(child.status, child.status)})
-        for child in progress.children
-    )
+    children = tuple(_step_terminated(step, at) for step in progress.children)
     reason = "terminated before it could finish; the reconciler settles it, or its next submission"
     return progress.model_copy(
         update={"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or reason}
     )
+
+
+def _step_terminated(step: StepProgress, at: datetime | None) -> StepProgress:
+    if step.status is StepState.PENDING:
+        return step.model_copy(update={"status": StepState.SKIPPED})
+    if step.status is not StepState.RUNNING:
+        return step
+    took = milliseconds_between(step.started_at, at) if step.started_at and at else None
+    return step.model_copy(update={"status": StepState.TERMINATED, "closed_at": at, "duration_ms": took})
 
 
 def _with_the_books_word(

@@ -8,6 +8,11 @@ JSON_BODY_BYTES = 1_000_000
 JSON_BODY_WITHIN = timedelta(seconds=10)
 """From a request's head to the end of such a body."""
 
+WRONG_KEYS = 20
+
+WRONG_KEYS_WITHIN = timedelta(minutes=1)
+"""From an address that has sent so many wrong keys, no key is taken for the rest of this time."""
+
 HEAD_WITHIN = timedelta(seconds=10)
 """From a new connection, or the end of an answer on it, to the end of the next request's head. Without it,
 anybody could keep all the connections that there may be, key or no key, by sending nothing."""

@@ -172,6 +172,7 @@ _DOCUMENTED = {
         "What was sent is wrong. `errors` says where, and what the rule is.",
         "lines[0].quantity: must be between 1 and 10,000",
     ),
+    429: ("Too many wrong keys came from this address.", "too many wrong keys came from this address: ..."),
     502: ("The Temporal server refuses.", "the Temporal server refuses: ..."),
     503: ("Server, worker or database does not answer just now.", "the Temporal server does not answer"),
 }
@@ -180,7 +181,7 @@ _DOCUMENTED = {
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the OpenAPI document."""
-    return {status: _documented(status, *_DOCUMENTED[status]) for status in (401, 403, *statuses)}
+    return {status: _documented(status, *_DOCUMENTED[status]) for status in (401, 403, 429, *statuses)}
 
 
 def _documented(status: int, meaning: str, detail: str) -> dict[str, Any]:

@@ -71,6 +71,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
         limit_concurrency=policy.CONNECTIONS_AT_ONCE,
         timeout_graceful_shutdown=int(policy.WEB_CLOSE.total_seconds()),
     )
+    app.openapi()  # made now: else each of the first requests, on a thread of its own, would make it
     server = _OurServer(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -68,16 +68,16 @@ def parse_mapping(text: str) -> ColumnMapping:
         is_constant, target = target.startswith("="), target.removeprefix("=").strip()
         if not separator or not target:
             raise InvalidMapping(
-                "--map takes field=column and field==constant, separated by commas, such as "
+                "a mapping is made of field=column and field==constant, separated by commas, such as "
                 "order_id=orderID,currency==USD"
             )
         if field not in COLUMNS:
             raise InvalidMapping(
-                f"--map: {shown(field)} is no field of an order{hint_at(field, FIELDS)}; the fields "
+                f"mapping: {shown(field)} is no field of an order{hint_at(field, FIELDS)}; the fields "
                 f"are {', '.join(FIELDS)}"
             )
         if field in columns or field in constants:
-            raise InvalidMapping(f"--map: {field} is mapped twice")
+            raise InvalidMapping(f"mapping: {field} is mapped twice")
         if is_constant:
             _check_constant(field, target)
         (constants if is_constant else columns)[field] = target
@@ -95,14 +95,14 @@ def _entries(text: str) -> list[str]:
 def _check_constant(field: str, value: str) -> None:
     """A bad constant would refuse every row of the file."""
     if field in ("order_id", *LINE_FIELDS):
-        raise InvalidMapping(f"--map: {field} cannot be a constant; name the column that holds it")
+        raise InvalidMapping(f"mapping: {field} cannot be a constant; name the column that holds it")
     place = COLUMNS[field][0]
     outer, inner = str(place[0]), [str(part) for part in place[1:]]
     document = {outer: {inner[0]: value} if inner else value}
     _, problems = examine_value(document)
     message = next((problem.message for problem in problems if problem.place == place), None)
     if message:
-        raise InvalidMapping(f"--map: {field} {message}")
+        raise InvalidMapping(f"mapping: {field} {message}")
 
 
 def shown(name: str) -> str:

@@ -48,7 +48,7 @@ def inspect_file(
     Raises FileRefused: what is wrong, on which line, and the cure; InvalidMapping for JSON Lines."""
     file_format = file_format or _format_by_name(url)
     if mapping and file_format is FileFormat.JSONL:
-        raise InvalidMapping("--map is for CSV files; JSON Lines hold order documents as they are")
+        raise InvalidMapping("a mapping is for CSV files; JSON Lines hold order documents as they are")
     with open_source(url, roots) as source:
         try:
             stamp = source.stamp()
@@ -132,10 +132,10 @@ def _line_at(source: Source, offset: int) -> int:
 
 def _not_in(encoding: str, line: int) -> str:
     if encoding != "utf-8":
-        return f"line {line} is not {encoding} text; look for another --encoding, or save it as UTF-8"
+        return f"line {line} is not {encoding} text; name another encoding, or save it as UTF-8"
     return (
-        f"line {line} is not UTF-8 text; save it as UTF-8 (Excel: CSV UTF-8), or say what it is: "
-        "--encoding cp1252 (Windows) or latin-1"
+        f"line {line} is not UTF-8 text; save it as UTF-8 (Excel: CSV UTF-8), or say what its "
+        "encoding is: cp1252 (Windows) or latin-1"
     )
 
 

@@ -25,7 +25,7 @@ from order_system.domain.answers import (
     StepRetry,
     flaw_in,
 )
-from order_system.domain.errors import InvalidUsage
+from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
 from order_system.domain.progress import OrderProgress
 from order_system.domain.steps import Step
 
@@ -36,7 +36,8 @@ workflow's history and in the order book. Give no card number in a note.
 Exit codes
   0 the answer was taken, and the order waits for nobody now; 1 it was taken,
   and the order still needs attention; 2 it was refused, and nothing has
-  changed, or no worker heard it; else as in starter.py --help"""
+  changed, or no worker has confirmed it (it may still take effect); else as
+  in starter.py --help"""
 
 _RESOLVE_HELP = f"""\
 Examples
@@ -153,7 +154,10 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
         with screen.waiting(f"{order_id} is told"):
-            receipt = await session.attention.answer(order_id, answer)
+            try:
+                receipt = await session.attention.answer(order_id, answer)
+            except (AnswerRefused, NoWorkerAnswers) as unanswered:
+                raise type(unanswered)(f"{unanswered}. See {status_command(order_id)}") from None
             order = await _after_a_moment(session, order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},

@@ -26,6 +26,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_system.infra.web_keys import Role, WebKey, holder_of
+from order_system.web import policy
+from order_system.web.guards.limits import WrongKeys
 from order_system.web.guards.sessions import COOKIE, Sessions
 from order_system.web.problems import problem_response
 
@@ -35,6 +37,8 @@ PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
 LOGIN = "/login"
 NO_KEY = "a key is needed: Authorization: Bearer ..."
+TOO_MANY_WRONG_KEYS = "too many wrong keys came from this address: wait a minute"
+LATER = {"Retry-After": f"{policy.WRONG_KEYS_WITHIN.total_seconds():.0f}"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -66,6 +70,7 @@ class Access:
     def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
         self._keys = tuple(keys or ())
         self.sessions = Sessions(self._keys, now)
+        self.wrong_keys = WrongKeys()
 
     @property
     def is_open(self) -> bool:
@@ -93,7 +98,7 @@ class AccessGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
         caller = self._access.caller(request)
-        refusal = self._refusal(request, caller)
+        refusal = _two_lengths(request) or self._refusal(request, caller)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -110,13 +115,26 @@ class AccessGuard:
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
         public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
+        brings_key = "authorization" in request.headers and not public
+        if brings_key and self._access.wrong_keys.too_many(request):
+            return problem_response(429, TOO_MANY_WRONG_KEYS, headers=LATER)
         if caller is None and not public:
+            if brings_key:
+                self._access.wrong_keys.note(request)
             return _who_are_you(request, path)
         if acts and not came_from_us(request, caller):
             return problem_response(403, "this request came from another site's page, or may have")
         if acts and not public and caller is not None and not caller.may_act:
             return problem_response(403, caller.no_operator)
         return None
+
+
+def _two_lengths(request: HTTPConnection) -> Response | None:
+    """Who reads the one and who the other would not agree where the next request begins."""
+    if not {"content-length", "transfer-encoding"} <= set(request.headers):
+        return None
+    detail = "a request has either Content-Length or Transfer-Encoding"
+    return problem_response(400, detail, headers={"Connection": "close"})
 
 
 def _who_are_you(request: HTTPConnection, path: str) -> Response:

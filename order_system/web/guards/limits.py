@@ -1,4 +1,5 @@
-"""How large, how deep and how slow the body of a request may be. ASGI middleware in front of every route.
+"""How large, how deep and how slow the body of a request may be, and how many wrong keys are heard. ASGI
+middleware in front of every route.
 
 A JSON body is read here, all of it, before its route hears of the request: too large, too slow or too deeply
 nested, it is refused without a trace. An upload is handed on as it comes, and counted on its way. What a
@@ -6,16 +7,22 @@ request says of its own length is believed only where it is against it.
 """
 
 import asyncio
+import math
 import re
+import time
+from collections import Counter
 from datetime import timedelta
 
+import structlog
 from fastapi import HTTPException
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_system.intake.documents import MAX_DEPTH
 from order_system.web import policy
+
+log = structlog.stdlib.get_logger(__name__)
 
 UPLOADS = frozenset({"/api/batches", "/batches"})
 """Where a file may be posted: by a program, and by the form of the pages."""
@@ -46,6 +53,29 @@ class BodyLimits:
         if _depth(body) > MAX_DEPTH:
             raise _refused(422, f"the body is nested too deeply: at most {MAX_DEPTH} levels")
         await self._app(scope, _replayed(body, receive), send)
+
+
+class WrongKeys:
+    """How many came from each address lately. From one that has sent too many no key is taken, the right one
+    neither: else whoever guesses would learn which it is."""
+
+    def __init__(self) -> None:
+        self._sent: Counter[str] = Counter()
+        self._since = -math.inf
+
+    def too_many(self, request: HTTPConnection) -> bool:
+        if time.monotonic() - self._since > policy.WRONG_KEYS_WITHIN.total_seconds():
+            self._sent.clear()
+            self._since = time.monotonic()
+        return self._sent[_address(request)] >= policy.WRONG_KEYS
+
+    def note(self, request: HTTPConnection) -> None:
+        self._sent[_address(request)] += 1
+        log.warning("a wrong key", address=_address(request), path=request.scope["path"])
+
+
+def _address(request: HTTPConnection) -> str:
+    return request.client.host if request.client else ""
 
 
 def _metered(receive: Receive, most: int, idle: timedelta, within: timedelta) -> Receive:

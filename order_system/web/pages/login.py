@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from order_system.web.guards.access import Access
+from order_system.web.guards.access import TOO_MANY_WRONG_KEYS, Access
 from order_system.web.guards.sessions import COOKIE, clear_cookie, set_cookie
 from order_system.web.pages.visit import bare_page, redirect
 
@@ -30,8 +30,11 @@ async def take(
     access = _access(request)
     if access.is_open:
         return redirect(HOME)
+    if access.wrong_keys.too_many(request):
+        return bare_page(request, "login.html", status=429, next=ours(next), refused=TOO_MANY_WRONG_KEYS)
     session = access.sessions.opened_with(key.strip())
     if session is None:
+        access.wrong_keys.note(request)
         return bare_page(
             request, "login.html", status=401, next=ours(next), refused="No such key is known here."
         )

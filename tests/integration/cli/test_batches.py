@@ -69,7 +69,7 @@ def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
         ("run", header_only): (2, "no orders below it"),
         ("run", str(EXAMPLE), "--strict"): (2, "1 invalid order, 1 duplicate"),
         ("run", good): (3, "127.0.0.1:1"),
-        ("plan", good, "--map", "order=ID"): (2, "--map"),
+        ("plan", good, "--map", "order=ID"): (2, "mapping: order is no field"),
         ("outcome", "nobody"): (2, "no batch nobody"),
         ("window", "nobody", "0"): (2, ">= 1"),
     }

@@ -7,15 +7,23 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from order_system.book.listing import SqlOrderListing
+from order_system.cli.views import milliseconds_taken
 from order_system.domain import policy
-from order_system.domain.errors import PaymentDeclined, UnknownOrder
+from order_system.domain.answers import GiveUp
+from order_system.domain.durations import milliseconds_between
+from order_system.domain.errors import InvalidSettings, PaymentDeclined, UnknownOrder
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
 from order_system.infra import policy as infra_policy
+from order_system.infra.database import Database
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import CancelAnswer
+from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS, submitted, watched
 from tests.fixtures.steering.waiting import eventually
@@ -93,6 +101,40 @@ async def test_status_without_a_worker_comes_from_server_and_book(
         await shop.client.status("NOBODY")
 
 
+async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_running(
+    shop: Shop, sqlite_database: Database
+) -> None:
+    order = an_order()
+    hold = shop.stage.hold("before reserve")
+    lists = OrderLists(SqlOrderListing(sqlite_database), shop.temporal, shop.task_queue)
+
+    async def status_in_list() -> OrderStatus:
+        rows = {row.order_id: row for row in (await lists.orders()).rows}
+        return rows[order.order_id].status
+
+    async with shop.open():
+        await shop.client.submit(order)
+        await hold.reached()
+        assert await status_in_list() == OrderStatus.RUNNING
+        await shop.handle(order).terminate("by the operator")
+        closed_at = (await shop.handle(order).describe()).close_time
+        status = await shop.client.status(order.order_id)
+
+        async def told() -> bool:
+            return await status_in_list() == OrderStatus.TERMINATED
+
+        await eventually(told, WAIT_SECONDS, "the list to know")
+        assert not (await lists.orders(status=OrderStatus.RUNNING)).rows
+        hold.let_go()
+    inventory = {step.step: step for step in status.children}[Step.INVENTORY]
+    assert (inventory.status, inventory.closed_at) == (StepState.TERMINATED, closed_at)
+    assert closed_at is not None
+    assert inventory.started_at is not None
+    taken = milliseconds_taken(status, closed_at + timedelta(hours=1))
+    assert taken is not None
+    assert (taken or 0) >= milliseconds_between(inventory.started_at, closed_at) > 0
+
+
 @pytest.mark.parametrize("step", [Step.PAYMENT, Step.INVENTORY, Step.SHIPPING])
 async def test_a_child_that_is_terminated_alone_fails_the_order(shop: Shop, step: Step) -> None:
     order = an_order()
@@ -154,3 +196,26 @@ async def test_a_gateway_that_is_away_shows_on_the_order_and_a_cancel_waits_for_
             answer, _ = await shop.client.cancel(order.order_id)
     assert answer is CancelAnswer.UNDONE
     (await shop.accounts(order)).assert_undone()
+
+
+async def test_a_namespace_that_is_not_there_is_no_word_about_any_order(
+    shop: Shop, sqlite_database: Database, dev_server: EmbeddedServer
+) -> None:
+    """Neither "already closed" nor "forgotten": the order is open, and waits."""
+    order = an_order()
+    hold = shop.stage.hold("before reserve")
+    elsewhere = Shop(sqlite_database, await connect(dev_server.address, "nope"))
+    async with shop.open():
+        await shop.client.submit(order)
+        await hold.reached()
+        for question in (
+            elsewhere.client.cancel(order.order_id),
+            elsewhere.client.status(order.order_id),
+            elsewhere.client.submit(order),
+            elsewhere.client.parent(order.order_id),
+            elsewhere.attention.answer(order.order_id, GiveUp(who="ada", note="")),
+        ):
+            with pytest.raises(InvalidSettings, match=r"nope is not found.*TEMPORAL_NAMESPACE"):
+                await question
+        hold.let_go()
+        assert (await watched(shop, order)).status == OrderStatus.FULFILLED

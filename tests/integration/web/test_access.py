@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from httpx import AsyncClient
+from httpx import ASGITransport, AsyncClient
 from structlog.testing import capture_logs
 
 from order_system.domain.errors import InvalidUsage
+from order_system.web import policy
 from order_system.web.guards.access import PUBLIC, Viewer
 from order_system.web.problems import answer_to
 from tests.fixtures.shops.shop import an_order
@@ -35,7 +36,10 @@ def is_public(path: str) -> bool:
 # --- every route ----------------------------------------------------------------------------------
 
 
-async def test_no_key_no_entry_on_any_route(shop: WebShop, stranger: AsyncClient) -> None:
+async def test_no_key_no_entry_on_any_route(
+    shop: WebShop, stranger: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "WRONG_KEYS", 1_000)
     asked = [each for each in requests_of(shop.app) if not is_public(each[1])]
     for method, path in asked:
         for headers in (
@@ -53,6 +57,27 @@ async def test_no_key_no_entry_on_any_route(shop: WebShop, stranger: AsyncClient
 
     assert len(asked) >= 20
     assert {"/api/openapi.json", "/api/attention"} <= {path for _, path in asked}
+
+
+async def test_wrong_keys_are_logged_and_after_a_few_no_key_of_that_address_is_taken(
+    shop: WebShop, stranger: AsyncClient
+) -> None:
+    wrong = {"Authorization": "Bearer a-guess-of-somebody"}
+    with capture_logs() as told:
+        answers = [(await stranger.get("/api/orders", headers=wrong)) for _ in range(policy.WRONG_KEYS + 3)]
+        right = await stranger.get("/api/orders", headers=AS_VIEWER)
+        by_form = await stranger.post("/login", data={"key": VIEWER_KEY}, headers={"Origin": OURS})
+
+    codes = [answer.status_code for answer in answers]
+    assert codes == [401] * policy.WRONG_KEYS + [429] * 3
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert (right.status_code, by_form.status_code) == (429, 429), "else a guess would show"
+    wrong_ones = [entry for entry in told if entry["event"] == "a wrong key"]
+    assert len(wrong_ones) == policy.WRONG_KEYS
+    assert "a-guess" not in str(told)
+    async with shop.browsing() as elsewhere:
+        elsewhere._transport = ASGITransport(shop.app, client=("192.0.2.7", 1))
+        assert (await elsewhere.get("/api/orders")).status_code == 200
 
 
 async def test_a_viewer_acts_on_no_route(shop: WebShop) -> None:

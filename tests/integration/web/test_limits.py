@@ -66,6 +66,27 @@ async def connected(port: int) -> AsyncIterator[Wire]:
         writer.close()
 
 
+@pytest.mark.parametrize("key", [OPERATOR_KEY, "nobody-s-key-0001"])
+async def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(
+    shop: WebShop, key: str
+) -> None:
+    async with shop.on_a_port() as port, connected(port) as wire:
+        await wire.head(ORDERS, "Content-Length: 5", "Transfer-Encoding: chunked", key=key)
+        await wire.send(b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, text = await wire.answer()
+    assert status == 400
+    assert "either Content-Length or Transfer-Encoding" in text
+    assert text.count("HTTP/1.1 ") == 1, "what follows is not read as a request"
+
+
+async def test_the_openapi_document_is_made_before_the_first_request(shop: WebShop) -> None:
+    made: list[str] = []
+    described = shop.app.openapi()
+    shop.app.openapi = lambda: made.append("made") or described
+    async with shop.on_a_port():
+        assert made == ["made"]
+
+
 async def test_a_length_beyond_all_bounds_is_refused_before_anything_is_read(shop: WebShop) -> None:
     async with shop.on_a_port() as port:
         for (path, kind), length in product(BODIES, (str(10**12), "9" * 400)):

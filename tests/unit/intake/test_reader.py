@@ -108,6 +108,19 @@ def test_spaces_around_names_are_trimmed_and_a_region_may_be_empty() -> None:
         ("customer.name", " \t", "customer.name: must not be empty"),
         ("customer.name", "A" * 201, "customer.name: must be at most 200 characters"),
         ("customer.name", "A\x00da", "customer.name: must not hold line breaks, control characters"),
+        *(
+            ("customer.name", blank, "customer.name: must hold a character that can be seen")
+            for blank in (
+                "\u200d",
+                "\u3164\u3164",
+                "\u2800",
+                "\u115f\u1160",
+                "\uffa0",
+                "\u0301",
+                "\ufe0f\u200d",
+            )
+        ),
+        ("shipping_address.region", "\u2800", "shipping_address.region: must hold a character"),
         ("customer.name", "A\u202eda", "customer.name: must not hold line breaks, control characters"),
         ("customer.name", "\ud800", "customer.name: must be valid Unicode text"),
         ("customer.name", None, "customer.name: must be text in quotes"),

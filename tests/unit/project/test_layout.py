@@ -61,3 +61,20 @@ def test_files_and_functions_can_be_read_at_once() -> None:
         if (lines := (function.end_lineno or 0) - function.lineno + 1) > MAX_LINES_OF_A_FUNCTION
     }
     assert (long_files, long_functions) == ({}, {})
+
+
+def test_what_pages_and_api_repeat_has_no_words_of_the_command_line() -> None:
+    """Messages of these packages reach a terminal, a page and a program alike. Whoever knows the place adds
+    what may be typed there."""
+    repeated = ("domain", "intake", "orders", "batches", "reconciliation", "attention/client.py")
+    words = re.compile(r"(^|\s)--[a-z]|starter\.py|worker\.py")
+    found = {
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for name in repeated
+        for path in (python_files(f"order_system/{name}") or [ROOT / "order_system" / name])
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise | ast.Return | ast.Assign)
+        for text in ast.walk(node)
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and words.search(text.value)
+    }
+    assert found == set()

@@ -51,9 +51,9 @@ def _took(step: StepProgress, now: datetime) -> str:
 
 
 async def _in_book(services: Services, order: OrderDocument) -> OrderSummary | None:
-    """None before its payment has begun."""
+    """None before its payment has begun, and if another submission counts there."""
     page = await services.listing.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
-    return next(iter(page.rows), None)
+    return next((row for row in page.rows if row.submission == order.submission), None)
 
 
 def _facts(order: OrderDocument, summary: OrderSummary | None) -> Iterator[tuple[str, Any]]:

@@ -138,5 +138,6 @@ async def test_an_answer_that_no_worker_hears_is_told(shop: WebShop, monkeypatch
         await shop.handle(order).terminate()
 
     assert unheard.status_code == 503
-    assert "start one with `python worker.py`" in unheard.json()["detail"]
+    assert "not confirmed: no worker has taken the answer" in unheard.json()["detail"]
+    assert "starter.py" not in unheard.json()["detail"]
     assert unheard.headers["retry-after"]

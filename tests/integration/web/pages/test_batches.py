@@ -143,7 +143,7 @@ async def test_what_cannot_be_read_as_orders_is_refused_on_the_form_and_not_kept
         ("", {}, "empty"),
         ("\x00\x01", {}, "not"),
         (text_of([row("B-1")]), {"name": "../../etc/passwd"}, "is no name for a batch"),
-        (text_of([row("B-1")]), {"mapping": "nonsense"}, "--map"),
+        (text_of([row("B-1")]), {"mapping": "nonsense"}, "a mapping is made of"),
         (text_of([row("B-1")]), {"encoding": "ebcdic"}, "encoding"),
     ]
     for text, form, words in forms:

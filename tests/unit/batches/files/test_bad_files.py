@@ -62,7 +62,7 @@ def test_an_encoding_is_taken_by_its_name_and_others_are_refused(tmp_path: Path)
     found = read(tmp_path, content, encoding="ISO-8859-1")
     assert found.order("A-1").customer.name == "Jérôme"
     file = write(tmp_path, content)
-    assert "--encoding cp1252" in refusal(file)
+    assert "its encoding is: cp1252" in refusal(file)
     assert "in no other encoding" in refusal(file, encoding="utf-7")
     undefined = write(tmp_path, content + b"\x81")
     assert "line 3 is not cp1252 text" in refusal(undefined, encoding="cp1252")
