@@ -89,7 +89,7 @@ class AttentionFinder:
         open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
         if open_ones.count:
             self._workers = await self._at_work.surely_at_work() > 0
-            if self._task_queue != task_queue_of(self._book):
+            if self._book and self._task_queue != task_queue_of(self._book):
                 there = await self._at_work.identities()
                 self._others = sorted(each for each in there if book_of(each) not in (None, self._book))
             if self._others:

@@ -93,7 +93,8 @@ async def open_session(
         with screen.waiting("starting an embedded Temporal server and a worker"):
             session = await stack.enter_async_context(embedded_session(settings, server))
         screen.say(f"Temporal at {server.address}, Web UI {session.ui_url or 'off'}")
-        screen.say(f"worker's log: {worker_log(settings)}")
+        log, here = worker_log(settings), Path.cwd()
+        screen.say(f"worker's log: {log.relative_to(here) if log.is_relative_to(here) else log}")
         yield session
 
 

@@ -173,7 +173,7 @@ class OrderClient:
         seen: dict[str, OrderProgress] = {}
         pending = list(order_ids)
         while True:
-            for progress in await outlasting(partial(side_by_side, self.status, pending)):
+            for progress in await side_by_side(lambda each: outlasting(partial(self.status, each)), pending):
                 seen[progress.order_id] = progress
             pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
             yield {order_id: seen[order_id] for order_id in order_ids}

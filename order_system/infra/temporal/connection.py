@@ -30,6 +30,8 @@ _NOBODY_THERE = (
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.CANCELLED,  # by the connection, as it closed: we cancel no call
 )
+_NEVER_CONNECTED = "Failed client connect"
+"""What the SDK says of a client that was made `lazy`: it connects with its first call."""
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
 
 
@@ -108,7 +110,7 @@ def _brief(failure: str) -> str:
     ):
         if sign in failure:
             return meaning
-    return failure.removeprefix("Failed client connect: ")[:200]
+    return failure.removeprefix(f"{_NEVER_CONNECTED}: ")[:200]
 
 
 _SHARED = PydanticPayloadConverter()
@@ -143,6 +145,10 @@ async def reaching_server() -> AsyncGenerator[None]:
         # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
         cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
+    except RuntimeError as failure:
+        if _NEVER_CONNECTED not in str(failure):
+            raise
+        raise ServerUnreachable("the Temporal server does not answer") from failure
 
 
 async def outlasting(look: Callable[[], Awaitable[Found]]) -> Found:
