@@ -16,13 +16,7 @@ from order_system.domain.messages import (
     OrderOutcome,
     UndoCause,
 )
-from order_system.domain.order import (
-    CommitReceipt,
-    DispatchReceipt,
-    PaymentReceipt,
-    SubmissionRef,
-    Wire,
-)
+from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
 
 

@@ -31,6 +31,10 @@ BOOK_LOOK = timedelta(seconds=2)
 BOOKS_DIFFER_AFTER = timedelta(seconds=5)
 """How long an order has been open before `attention` looks whether another book's worker keeps it waiting."""
 
+WRONG_BOOK_AGAIN = timedelta(seconds=1)
+"""How soon work is offered again that a worker of another book has refused: not after growing pauses, since
+each time a worker of the right one may be the next."""
+
 CONNECT_AGAIN = timedelta(seconds=2)
 """The pause of whoever waits for a server or, as a worker, for its database."""
 

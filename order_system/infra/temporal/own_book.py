@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from order_system.domain.errors import WrongBook
+from order_system.infra import policy
 
 
 class OwnBookOnly(Interceptor):
@@ -30,5 +32,9 @@ class _Refusing(ActivityInboundInterceptor):
         for request in input.args:
             theirs = getattr(getattr(request, "submission", request), "book", None)
             if theirs and theirs != self._book:
-                raise WrongBook(f"this is work of book {theirs}, and this worker's is book {self._book}")
+                raise ApplicationError(
+                    f"this is work of book {theirs}, and this worker's is book {self._book}",
+                    type=WrongBook.__name__,
+                    next_retry_delay=policy.WRONG_BOOK_AGAIN,
+                )
         return await super().execute_activity(input)

@@ -26,7 +26,8 @@ PATIENCE_SECONDS = 20
 
 
 @pytest.fixture
-def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
+async def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
+    await sqlite_database.prepare()  # so that both know which book it is, and that it is the same one
     return WebShop(sqlite_database, client, tmp_path)
 
 
