@@ -212,3 +212,22 @@ async def test_a_reason_may_hold_anything(parts: Parts) -> None:
     record = (await parts.book.find([order.order_id]))[order.order_id]
     assert record.status == SubmissionStatus.FAILED
     assert (record.reason or "").startswith("ShippingRefused: bad    body!")
+
+
+@pytest.mark.parametrize("call", ["void", "release", "refund"])
+async def test_no_gateway_can_end_an_undo_by_an_error_of_its_own(parts: Parts, call: str) -> None:
+    """It is retried like any other, and so costs the workflow no event."""
+    order = await an_order_with_a_label(parts)
+    undos = {
+        "void": parts.shipping.void_shipment,
+        "release": parts.inventory.release,
+        "refund": parts.payment.refund,
+    }
+    if call != "void":
+        await run_activity(parts.shipping.void_shipment, undo_request(order))
+    final = ApplicationError("never again", type="Final", non_retryable=True)
+    parts.stage.fail(f"before {call}", lambda: final, times=1)
+    with pytest.raises(AnswerLost, match="Final: never again"):
+        await run_activity(undos[call], undo_request(order))
+    answer = await run_activity(undos[call], undo_request(order))
+    assert answer.result is UndoResult.UNDONE
