@@ -107,6 +107,8 @@ class BatchClient(BatchReports):
                 if error.status not in _NO_WORKER:
                     raise
                 raise NoWorkerAnswers("no worker answers: one has to be started") from None
+            if progress.status is BatchStatus.FAILED:  # it has closed since we looked
+                closed = WorkflowExecutionStatus.FAILED
             if closed in _RAN_NO_MORE_CODE:
                 if closed is not WorkflowExecutionStatus.FAILED and (
                     found := await self._without_worker(name)
