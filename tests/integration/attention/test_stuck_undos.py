@@ -226,3 +226,16 @@ async def test_an_undo_that_meets_what_only_a_newer_version_knows_is_tried_again
     assert await status_in_book(shop, order) is SubmissionStatus.FAILED
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
+
+
+async def test_an_order_whose_history_is_nearly_full_takes_only_what_ends_the_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "RETRIES_HISTORY_EVENTS", 10)
+    async with shop.open():
+        _, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
+        assert "its history is nearly full" in str(refused.value.cause)
+        assert (await resolve(handle, resolution(Step.PAYMENT))).result == AnswerResult.HANDLED
+        await ended(shop, handle)

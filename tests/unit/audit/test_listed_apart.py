@@ -123,7 +123,7 @@ class Completed:
         return CurrentRun(submission=self.submission, is_open=False, completed=True)
 
     async def order_of(self, _ref: SubmissionRef) -> None:
-        raise NotImplementedError
+        raise AssertionError("the audit needs no order's content")
 
 
 async def test_an_open_submission_whose_workflow_has_completed_is_a_violation() -> None:
