@@ -28,7 +28,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--in-flight", type=int, default=80, help="orders under way besides the batches'")
     parser.add_argument("--pace", type=float, default=1.0, help="shortens every wait of the product's policy")
     parser.add_argument(
-        "--outages", action="store_true", help="nothing but the book away for a minute, and a gateway for two"
+        "--outages",
+        action="store_true",
+        help="nothing but the book away for two minutes, and a gateway for five",
     )
     parser.add_argument("--report", type=Path, help="write the numbers of each run that is well to this file")
     parser.add_argument("--keep", action="store_true", help="keep database, logs and diaries")

@@ -48,6 +48,12 @@ class Arena:
         """What went wrong with the harness itself."""
         self.patient = False
         """Workers have the patience of real gateways, and not the demo's, whose attempts our cases use up."""
+        self.book_is_there = asyncio.Event()
+        """Whether its file is in its place, or another book's."""
+        self.book_is_there.set()
+        self.commands = 0
+        """That run, and would take another book for theirs."""
+        self.commands_ended = asyncio.Condition()
         self._source = source
         self._servers = AsyncExitStack()
         self._server: EmbeddedServer | None = None
@@ -83,27 +89,27 @@ class Arena:
     async def _keep_running(self, slot: int) -> None:
         """However it ends, as an operator's service manager does."""
         while True:
+            await self.book_is_there.wait()
             self.starts += 1
-            name = f"worker-{slot}-{self.starts:03d}"
-            process = await self._start_worker(name)
+            process = await self.start_worker(f"worker-{slot}-{self.starts:03d}")
             self._processes.add(process)
             try:
                 code = await process.wait()
             finally:
                 self._processes.discard(process)
-                await _kill(process)
+                await kill(process)
             self.diary.write(f"worker ended with {code}")
             if code not in (0, -signal.SIGKILL):
                 await asyncio.sleep(0.5)
 
-    async def _start_worker(self, name: str) -> asyncio.subprocess.Process:
+    async def start_worker(self, name: str, **environment: str) -> asyncio.subprocess.Process:
         diary = self.stage.diaries / f"{name}.jsonl"
         with (self.folder / "worker.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.chaos.worker"),
                 *(str(self.stage.folder), str(diary), str(self.pace)),
                 cwd=self._source,
-                env=self.environment(),
+                env={**self.environment(), **environment},
                 stdout=log,
                 stderr=log,
                 preexec_fn=dies_with_parent(),
@@ -144,7 +150,7 @@ class Arena:
         loop = asyncio.get_running_loop()
 
         def hold() -> None:
-            with contextlib.closing(sqlite3.connect(self._database_file, timeout=30)) as connection:
+            with contextlib.closing(sqlite3.connect(self.database_file, timeout=30)) as connection:
                 connection.isolation_level = None
                 connection.execute("BEGIN IMMEDIATE")
                 loop.call_soon_threadsafe(held.set)
@@ -165,8 +171,25 @@ class Arena:
         self.in_background(allow_again())
 
     @property
-    def _database_file(self) -> str:
-        return str(self.system.database.url.database)
+    def database_file(self) -> Path:
+        return Path(str(self.system.database.url.database))
+
+    @asynccontextmanager
+    async def book_stays(self) -> AsyncGenerator[None]:
+        """While a command of ours runs."""
+        await self.book_is_there.wait()
+        self.commands += 1
+        try:
+            yield
+        finally:
+            self.commands -= 1
+            async with self.commands_ended:
+                self.commands_ended.notify_all()
+
+    @property
+    def working(self) -> bool:
+        """Whether any worker process of ours runs."""
+        return bool(self._processes)
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -186,7 +209,7 @@ class Arena:
         await self._servers.aclose()
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

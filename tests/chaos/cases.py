@@ -39,8 +39,10 @@ class Blow(StrEnum):
     TERMINATE_BATCH = "terminate of the batch"
     SLOW_START = "start of an order under way for long"
     """Longer than its batch keeps a place for it; meanwhile the batch would continue as new."""
-    BOOK_AWAY = "book away for a minute"
-    GATEWAY_AWAY = "gateway away for two minutes"
+    BOOK_AWAY = "book away"
+    GATEWAY_AWAY = "gateway away"
+    SECOND_BOOK = "worker of another book on the queue"
+    BOOK_REPLACED = "another book in the place of ours"
 
 
 TERMINATES = {Blow.TERMINATE, Blow.OTHER_CONTENT, Blow.FOR_GOOD}
@@ -49,7 +51,10 @@ TERMINATES = {Blow.TERMINATE, Blow.OTHER_CONTENT, Blow.FOR_GOOD}
 NEVER_WORKS = {Blow.NEVER, Blow.STUCK_FOR_GOOD}
 """From the first call to the last one; a person who is called for says that it was done by hand."""
 
-COSTLY = {Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.REFUSING}
+COSTLY = {
+    *(Blow.CRASH, Blow.DRAIN, Blow.FREEZE, Blow.SERVER, Blow.LOCKED, Blow.REFUSING),
+    *(Blow.SECOND_BOOK, Blow.BOOK_REPLACED),
+}
 """They strike everybody who is under way: each planned case once, and no repeats."""
 
 UNTIL_ATTENTION = 6
@@ -138,6 +143,8 @@ def _cases_for_everybody() -> Iterator[Fault]:
         after("record reserve"),
     ):
         yield Fault(point, (Blow.DRAIN,))
+    yield Fault(before("label"), (Blow.SECOND_BOOK,))
+    yield Fault(after("charge"), (Blow.BOOK_REPLACED,))
 
 
 PAGES = (

@@ -61,7 +61,9 @@ class Desk:
         except (AnswerRefused, NoWorkerAnswers, OrderSystemError, RPCError):
             await asyncio.sleep(0.5)
             # It may have been heard although nobody told us so.
-            return bool((await self._run.orders.status(order_id)).answers)
+            with contextlib.suppress(OrderSystemError, RPCError):
+                return bool((await self._run.orders.status(order_id)).answers)
+            return False
         return True
 
     def _resolution(self, entry: Entry) -> Resolution:

@@ -97,7 +97,7 @@ class Director:
                 under_way.add(order.order_id)
                 self._arena.in_background(self.submit(order))
             await asyncio.sleep(LOOK_SECONDS)
-            records = await self._arena.system.book.find(sorted(under_way))
+            records = await self._run.found(sorted(under_way))
             ended = {
                 order_id
                 for order_id, record in records.items()

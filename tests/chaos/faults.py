@@ -40,7 +40,10 @@ again, has settled its older submission, or else as late as this."""
 WAITS_FOR_A_COMMAND = 30.0
 """Seconds. The command line that submits other content has to start first, at any pace."""
 
-_ASKS_THE_DIRECTOR = {Blow.SERVER, Blow.LOCKED, Blow.REFUSING, Blow.BOOK_AWAY, Blow.GATEWAY_AWAY}
+_ASKS_THE_DIRECTOR = {
+    *(Blow.SERVER, Blow.LOCKED, Blow.REFUSING, Blow.BOOK_AWAY, Blow.GATEWAY_AWAY),
+    *(Blow.SECOND_BOOK, Blow.BOOK_REPLACED),
+}
 
 
 class FaultLayer:

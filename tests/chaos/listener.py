@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from order_system.domain import policy
+from tests.chaos.books import OTHER_BOOKS
 from tests.chaos.cases import NEVER_WORKS, TERMINATES, Blow
 from tests.chaos.desk import Desk
 from tests.chaos.diary import Entry
@@ -19,8 +20,8 @@ LISTEN_SECONDS = 0.05
 DOWN_SECONDS = 6.0
 """How long the database is locked or refuses, at the product's own pace: longer than it waits for a lock."""
 SERVER_DOWN_SECONDS = 0.5
-BOOK_AWAY_SECONDS = 60.0
-GATEWAY_AWAY_SECONDS = 120.0
+BOOK_AWAY_SECONDS = 120.0
+GATEWAY_AWAY_SECONDS = 300.0
 FROZEN = 1.1
 """Of an attempt's time: by then another worker has taken over."""
 
@@ -60,11 +61,12 @@ class Listener:
             case Blow.LOCKED:
                 await self._arena.lock_database(DOWN_SECONDS * pace)
                 self._grant(entry)
-            case Blow.REFUSING:
-                arena.exists_for(arena.stage.database_refuses, DOWN_SECONDS * pace)
+            case Blow.REFUSING | Blow.BOOK_AWAY:
+                seconds = DOWN_SECONDS if entry.blow == Blow.REFUSING else BOOK_AWAY_SECONDS
+                arena.exists_for(arena.stage.database_refuses, seconds * pace)
                 self._grant(entry)
-            case Blow.BOOK_AWAY:
-                arena.exists_for(arena.stage.database_refuses, BOOK_AWAY_SECONDS * pace)
+            case _ if entry.blow in OTHER_BOOKS:
+                arena.in_background(OTHER_BOOKS[entry.blow](arena, entry))
                 self._grant(entry)
             case Blow.GATEWAY_AWAY:
                 away = arena.stage.away(gateway_at(entry.point))
@@ -87,12 +89,11 @@ class Listener:
 
     async def _resubmit(self, entry: Entry, submitting: Awaitable[None], seconds: float) -> None:
         """At once; and when that has settled the older submission, its last attempt may go on."""
-        book = self._arena.system.book
-        older = (await book.find([entry.order_id])).get(entry.order_id)
+        older = (await self._run.found([entry.order_id])).get(entry.order_id)
         submitted = asyncio.ensure_future(submitting)
 
         async def settled() -> bool:
-            return (await book.find([entry.order_id])).get(entry.order_id) != older
+            return (await self._run.found([entry.order_id])).get(entry.order_id) != older
 
         with contextlib.suppress(TimeoutError):  # by then the attempt has gone on by itself
             await eventually(settled, seconds, f"{entry.order_id} to be settled")

@@ -151,7 +151,7 @@ def draw_plan(seed: int, orders: int) -> Plan:
 
 
 def draw_outages(seed: int, orders: int) -> Plan:
-    """Plain orders. In their middle the book is away for a minute, and a gateway for two."""
+    """Plain orders. In their middle the book is away for two minutes, and a gateway for five."""
     dice = random.Random(seed)
     outages = {
         orders // 4: Fault(

@@ -16,7 +16,10 @@ COLUMNS: dict[str, tuple[Blow, ...]] = {
     "error, answer lost": (Blow.ERROR, Blow.NEVER, Blow.GATEWAY_AWAY),
     "worker killed, stopped, frozen": (Blow.CRASH, Blow.DRAIN, Blow.FREEZE),
     "server killed": (Blow.SERVER,),
-    "database down": (Blow.LOCKED, Blow.REFUSING, Blow.BOOK_AWAY),
+    "database down, another book": (
+        *(Blow.LOCKED, Blow.REFUSING, Blow.BOOK_AWAY),
+        *(Blow.SECOND_BOOK, Blow.BOOK_REPLACED),
+    ),
     "time-out, lands later": (Blow.STALL, Blow.LATE, Blow.RACE, Blow.MEET, Blow.SLOW_START),
     "cancel": (Blow.CANCEL, Blow.CANCEL_CHILD, Blow.CANCEL_BATCH),
     "terminate": (*TERMINATES, Blow.STUCK_FOR_GOOD, Blow.TERMINATE_CHILD, Blow.TERMINATE_BATCH),

@@ -3,14 +3,15 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from temporalio.client import Client
 
 from order_system.cli.session import INVALID
 from order_system.domain.book import SubmissionRecord
+from order_system.domain.errors import BookGone
 from order_system.domain.order import Order
 from order_system.orders.client import OrderClient
 from tests.chaos.arena import Arena
@@ -66,4 +67,11 @@ class Run:
         return [entry for entry in self.arena.entries.entries if entry.what == "fired"]
 
     async def records(self) -> dict[str, SubmissionRecord]:
-        return await self.arena.system.book.find([order.order_id for order in self.plan.orders])
+        return await self.found([order.order_id for order in self.plan.orders])
+
+    async def found(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        """In the book, as soon as it is back in its place."""
+        while True:
+            with suppress(BookGone):
+                return await self.arena.system.book.find(order_ids)
+            await self.arena.book_is_there.wait()

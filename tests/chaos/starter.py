@@ -19,13 +19,14 @@ async def submit_other_content(run: Run, planned: PlannedOrder) -> None:
     file.write_text(json.dumps(order_document(order)))
     with run.busy_with(order.order_id):
         while True:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, str(ROOT / "starter.py"), "submit", str(file), "--json"),
-                env=run.arena.environment(),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            out, err = await process.communicate()
+            async with run.arena.book_stays():
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, str(ROOT / "starter.py"), "submit", str(file), "--json"),
+                    env=run.arena.environment(),
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                )
+                out, err = await process.communicate()
             code = process.returncode or CLEAN
             if code != UNREACHABLE:
                 break

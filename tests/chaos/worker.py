@@ -20,6 +20,7 @@ from order_system.bootstrap import OrderSystem
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
 from tests.chaos import pace
+from tests.chaos.books import NotesRefusals
 from tests.chaos.diary import Diary
 from tests.chaos.faults import FaultLayer
 from tests.chaos.plan import read_faults
@@ -32,18 +33,23 @@ from tests.chaos.stage import Stage
 @dataclass(frozen=True)
 class StruckSystem(OrderSystem):
     layer: FaultLayer
+    diary: Diary
     pace: float
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         self.layer.temporal = temporal
         sticky = pace.STICKY * self.pace
-        interceptors = [ActivityLogContext(), SlowStarts(self.layer.slow_start, self.pace)]
+        interceptors = [
+            ActivityLogContext(),
+            NotesRefusals(self.book.book_id, self.diary),
+            SlowStarts(self.layer.slow_start, self.pace),
+        ]
         return super().worker(
             temporal, sticky_queue_schedule_to_start_timeout=sticky, interceptors=interceptors, **options
         )
 
 
-def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
+def struck(system: OrderSystem, layer: FaultLayer, diary: Diary, pace: float) -> StruckSystem:
     world = system.world
     ports: dict[str, Any] = {
         "files": StruckFiles(system.files, layer),
@@ -51,18 +57,19 @@ def struck(system: OrderSystem, layer: FaultLayer, pace: float) -> StruckSystem:
             **{name: StruckGateway(getattr(world, name), layer, layer.stage.away(name)) for name in GATEWAYS}
         ),
     }
-    return StruckSystem(**{**vars(system), **ports, "layer": layer, "pace": pace})
+    return StruckSystem(**{**vars(system), **ports, "layer": layer, "diary": diary, "pace": pace})
 
 
 def main(stage_folder: str, diary_file: str, factor: str) -> int:
     stage = Stage(Path(stage_folder))
     pace.shorten(float(factor))
-    layer = FaultLayer(stage, read_faults(stage.plan), Diary(Path(diary_file)))
+    diary = Diary(Path(diary_file))
+    layer = FaultLayer(stage, read_faults(stage.plan), diary)
 
     @asynccontextmanager
     async def open_struck_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
         async with bootstrap.open_order_system(settings) as system:
-            yield struck(system, layer, float(factor))
+            yield struck(system, layer, diary, float(factor))
 
     product_names: Any = SimpleNamespace(bootstrap=bootstrap, product=product)
     product_names.bootstrap.Database = refusing_database(stage)

@@ -1,0 +1,126 @@
+"""Another order book where only ours belongs: its worker on our task queue, its file in our file's place."""
+
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.domain.errors import WrongBook
+from order_system.infra.settings import Settings
+from order_system.infra.temporal.own_book import OwnBookOnly
+from tests.chaos.arena import Arena, kill
+from tests.chaos.cases import Blow
+from tests.chaos.diary import Diary, Entry
+from tests.fixtures.steering.waiting import eventually
+
+REFUSES_WITHIN_SECONDS = 60.0
+STOP_WITHIN_SECONDS = 60.0
+"""A frozen worker has to be woken first."""
+REFUSED = "refused"
+
+
+async def join_with_another_book(arena: Arena, entry: Entry) -> None:
+    """Its worker takes work from our task queue until it has refused some. Raises TimeoutError if it never
+    does."""
+    folder = arena.folder / f"book-of-{entry.order_id}"
+    async with _another_book(arena, folder) as other:
+        url = other.database.url.render_as_string()
+        worker = await arena.start_worker(folder.name, ORDER_DATABASE_URL=url, ORDER_RECONCILE_EVERY="0")
+        try:
+            await eventually(lambda: _has_refused(arena, folder.name), REFUSES_WITHIN_SECONDS, "a refusal")
+        finally:
+            await kill(worker)
+
+
+async def _has_refused(arena: Arena, name: str) -> bool:
+    diary = arena.stage.diaries / f"{name}.jsonl"
+    return diary.exists() and f'"what": "{REFUSED}"' in diary.read_text()
+
+
+async def put_another_in_its_place(arena: Arena, entry: Entry) -> None:
+    """Until each of our workers has stopped. Raises TimeoutError if one goes on."""
+    async with arena.commands_ended:
+        arena.book_is_there.clear()
+        await arena.commands_ended.wait_for(lambda: arena.commands == 0)
+    ours, kept = arena.database_file, arena.folder / "kept-book"
+    kept.mkdir()
+    try:
+        async with _another_book(arena, arena.folder / f"book-of-{entry.order_id}") as other:
+            theirs = str(other.database.url.database)
+        _move(ours, kept)
+        shutil.copy(theirs, ours)
+        await eventually(lambda: _all_stopped(arena), STOP_WITHIN_SECONDS, "all workers to stop")
+        async with open_order_system(_settings(arena, ours)) as other:
+            await _check_untouched(arena, other)
+    finally:
+        _move(kept / ours.name, ours.parent)
+        kept.rmdir()
+        arena.book_is_there.set()
+
+
+async def _all_stopped(arena: Arena) -> bool:
+    return not arena.working
+
+
+def _move(database: Path, folder: Path) -> None:
+    """With what SQLite keeps beside it."""
+    for part in database.parent.glob(f"{database.name}*"):
+        part.rename(folder / part.name)
+
+
+@asynccontextmanager
+async def _another_book(arena: Arena, folder: Path) -> AsyncGenerator[OrderSystem]:
+    async with open_order_system(_settings(arena, folder / "orders.db")) as other:
+        yield other
+        await _check_untouched(arena, other)
+
+
+def _settings(arena: Arena, database: Path) -> Settings:
+    database.parent.mkdir(exist_ok=True)
+    return Settings(
+        data_dir=database.parent, database_url=f"sqlite:///{database}", task_queue=arena.system.task_queue
+    )
+
+
+async def _check_untouched(arena: Arena, other: OrderSystem) -> None:
+    if (await other.book.ledger()).entries or (await other.world.statement()).charges:
+        arena.troubles.append(f"work of ours was done in {other.database.url}")
+
+
+OTHER_BOOKS = {
+    Blow.SECOND_BOOK: join_with_another_book,
+    Blow.BOOK_REPLACED: put_another_in_its_place,
+}
+
+
+class NotesRefusals(OwnBookOnly):
+    """As in production; and the diary has what was refused."""
+
+    def __init__(self, book: str, diary: Diary) -> None:
+        super().__init__(book)
+        self._diary = diary
+
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
+    ) -> ActivityInboundInterceptor:
+        return _Noting(super().intercept_activity(next), self._diary)
+
+
+class _Noting(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, diary: Diary) -> None:
+        super().__init__(following)
+        self._diary = diary
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        try:
+            return await super().execute_activity(input)
+        except ApplicationError as refusal:
+            if refusal.type == WrongBook.__name__:
+                self._diary.write(REFUSED)
+            raise
