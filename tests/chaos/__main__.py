@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--outages",
         action="store_true",
-        help="nothing but the book away for two minutes, and a gateway for five",
+        help="only the book away for two minutes, and a gateway for five",
     )
     parser.add_argument("--report", type=Path, help="write the numbers of each run that is well to this file")
     parser.add_argument("--keep", action="store_true", help="keep database, logs and diaries")
