@@ -1,6 +1,7 @@
 """What a command works with: its settings, a session with a server and the order system, the exit codes, and
 the options that several commands share."""
 
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ def configured() -> Settings:
     """The environment's settings, with the log as they want it. Raises InvalidSettings."""
     settings = load_settings()
     configure_logging(settings)
+    # Each try of a call to a server that is away; the command itself says what came of it.
+    logging.getLogger("temporalio.core").setLevel(logging.ERROR)
     return settings
 
 

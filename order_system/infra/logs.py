@@ -143,6 +143,7 @@ def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:
 def _name_the_order(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Flatten what Temporal's loggers add, under the names that all our lines use."""
     event.pop("__temporal_error_identifier", None)
+    event.pop("temporal_log", None)  # the same as the message, of the SDK's Rust half
     ours: dict[str, Any] = {}
     for details in (event.pop("temporal_workflow", None), event.pop("temporal_activity", None)):
         if isinstance(details, dict):

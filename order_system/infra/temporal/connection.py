@@ -3,6 +3,7 @@
 what its errors are to our callers."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
@@ -13,7 +14,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
-from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain.errors import (
@@ -65,8 +66,13 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
 
 @cache
 def _runtime() -> Runtime:
-    """The SDK's own, whose workers send heartbeats often enough for `workers.Workers`. One a process."""
-    return Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=policy.HEARTBEAT)
+    """The SDK's own, whose workers send heartbeats often enough for `workers.Workers`. One a process. What
+    its Rust half has to say goes to our log: by itself it prints to stdout, into the midst of our JSON."""
+    said = LoggingConfig(
+        TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
+    )
+    return Runtime(telemetry=TelemetryConfig(logging=said), worker_heartbeat_interval=policy.HEARTBEAT)
 
 
 def has_gone(error: RPCError) -> bool:

@@ -1,6 +1,7 @@
 """The way to the server breaks while somebody follows an order or a batch."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from order_system.batches.client import BatchClient
 from order_system.domain.errors import ServerUnreachable
@@ -89,3 +91,21 @@ async def test_a_server_that_stays_away_is_not_waited_for_without_end(
     async with asyncio.timeout(WAIT_SECONDS):
         with pytest.raises(ServerUnreachable):
             await anext(gone.watch(["NO-SUCH-ORDER"]))
+
+
+async def test_nothing_but_answers_is_printed_to_stdout_while_the_server_is_away(
+    dev_server: EmbeddedServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The SDK's Rust half prints there by itself, and `--json` would be no JSON any more."""
+    port = unused_port()
+    async with forwarded(port, int(dev_server.address.rpartition(":")[2])):
+        far = await connect(f"{LOOPBACK}:{port}")
+
+    async def complains() -> bool:
+        with pytest.raises(RPCError):
+            await far.get_workflow_handle("order-NOBODYS").describe()
+        return "retried" in caplog.text
+
+    with caplog.at_level(logging.WARNING, "temporalio.core"):
+        await eventually(complains, 2 * WAIT_SECONDS, "the SDK to complain")
+    assert capfd.readouterr().out == ""
