@@ -11,6 +11,7 @@ from httpx import ASGITransport, AsyncClient
 from structlog.testing import capture_logs
 
 from order_system.domain.errors import InvalidUsage
+from order_system.infra.redaction import redact
 from order_system.web import policy
 from order_system.web.guards.access import PUBLIC, Viewer
 from order_system.web.problems import answer_to
@@ -74,6 +75,7 @@ async def test_wrong_keys_are_logged_and_after_a_few_no_key_of_that_address_is_t
     assert (right.status_code, by_form.status_code) == (429, 429), "else a guess would show"
     wrong_ones = [entry for entry in told if entry["event"] == "a wrong key"]
     assert len(wrong_ones) == policy.WRONG_KEYS
+    assert redact(None, "", wrong_ones[0])["client"] == "127.0.0.1", "the log has to say who guesses"
     assert "a-guess" not in str(told)
     async with shop.browsing() as elsewhere:
         elsewhere._transport = ASGITransport(shop.app, client=("192.0.2.7", 1))
