@@ -24,6 +24,8 @@ from order_system.orders.client import OrderClient, SubmitResult, Submitted
 AT_ONCE = 20
 """Requests under way at a time: enough to keep a server busy, not enough to drown it."""
 
+_NOTHING = "nothing was submitted."
+
 
 def read_file(name: str) -> list[Order]:
     """The orders in a file, or in stdin if `name` is `-`. Raises InvalidOrder."""
@@ -60,7 +62,7 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
 
     await asyncio.gather(*(attempt(client.check_conflict, order) for order in orders))
     if conflicts:
-        raise OrderConflict("\n".join(["nothing was submitted.", *conflicts]))
+        raise OrderConflict("\n".join([_NOTHING, *conflicts]))
     try:
         await asyncio.gather(*(attempt(client.submit, order) for order in orders))
     except ServerUnreachable as lost:
@@ -69,7 +71,9 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
             "when it is back: those that run are found, and nobody is charged twice."
         ) from None
     if conflicts:  # somebody else submitted at the same moment
-        raise OrderConflict("\n".join([f"the other {len(submissions)} orders were submitted.", *conflicts]))
+        verb = "was" if len(submissions) == 1 else "were"
+        some = f"{len(submissions)} of {len(orders)} orders {verb} submitted."
+        raise OrderConflict("\n".join([some if submissions else _NOTHING, *conflicts]))
     return submissions
 
 
