@@ -88,6 +88,13 @@ def is_about_the_namespace(error: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
 
 
+def no_such_namespace(error: RPCError) -> InvalidSettings:
+    return InvalidSettings(
+        f"the Temporal server says: {error.message} TEMPORAL_NAMESPACE or temporal.toml names it; "
+        "`temporal operator namespace create` makes one."
+    )
+
+
 def says_there_is_none(error: RPCError) -> bool:
     """Whether the server says that it has no such workflow (any more), or that it is closed."""
     return error.status is RPCStatusCode.NOT_FOUND and not is_about_the_namespace(error)
@@ -144,12 +151,10 @@ async def reaching_server() -> AsyncGenerator[None]:
         if has_gone(error):
             raise ServerUnreachable("the Temporal server does not answer") from error
         if is_about_the_namespace(error):
-            raise InvalidSettings(
-                f"the Temporal server says: {error.message} TEMPORAL_NAMESPACE or temporal.toml names it; "
-                "`temporal operator namespace create` makes one."
-            ) from error
-        # As a worker sees to when it starts; only a server that has never had one of ours lacks them.
-        cure = "; start a worker first, which registers them" if "search attribute" in error.message else ""
+            raise no_such_namespace(error) from error
+        # Only a server that is new, or that was started anew without its data, lacks them. A worker that
+        # was at work before that server came does not see to it.
+        cure = "; (re)start a worker, which registers them" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
     except RuntimeError as failure:
         if _NEVER_CONNECTED not in str(failure):

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from order_system.domain.errors import SearchAttributesMissing, ServerUnreachable
 from order_system.domain.search_attributes import INDEXED_AS, KINDS
 from order_system.infra import policy
-from order_system.infra.temporal.connection import has_gone
+from order_system.infra.temporal.connection import has_gone, is_about_the_namespace, no_such_namespace
 
 
 async def register_search_attributes(temporal: Client) -> None:
@@ -33,6 +33,8 @@ async def register_search_attributes(temporal: Client) -> None:
     except RPCError as refused:
         if has_gone(refused):
             raise ServerUnreachable(f"The Temporal server has gone away: {refused.message}") from refused
+        if is_about_the_namespace(refused):
+            raise no_such_namespace(refused) from refused
         raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
 
 

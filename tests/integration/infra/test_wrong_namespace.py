@@ -13,6 +13,7 @@ from order_system.book.batches import SqlBatchBook
 from order_system.domain.answers import GiveUp
 from order_system.domain.errors import InvalidSettings
 from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.registration import register_search_attributes
 from order_system.orders.client import OrderClient
 from tests.fixtures.shops.shop import Shop, an_order
 
@@ -42,3 +43,9 @@ async def test_it_is_told_in_one_line_with_the_cure(shop: Shop, question: str) -
         await ASKED[question](orders, attention, batches)
     assert "nope" in str(refused.value)
     assert "TEMPORAL_NAMESPACE" in str(refused.value)
+
+
+async def test_a_worker_says_so_too(shop: Shop) -> None:
+    nowhere = await connect(shop.temporal.service_client.config.target_host, "nope")
+    with pytest.raises(InvalidSettings, match=r"Namespace nope is not found.*namespace create"):
+        await register_search_attributes(nowhere)
