@@ -1,8 +1,9 @@
 """Finding submissions that no workflow is at work on, and asking again for keys that are in doubt."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from temporalio import activity
 
@@ -19,9 +20,7 @@ from order_system.domain.messages import (
     UndoAnswer,
     UndoRequest,
 )
-from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import (
-    CurrentRun,
     Finding,
     KeyAnswer,
     KeyInDoubt,
@@ -29,16 +28,19 @@ from order_system.domain.reconciliation import (
     KeyPageRequest,
     NoticeAnswer,
     NoticePage,
-    NoticePageRequest,
     OrderRuns,
     OwedNotice,
+    PageOfBook,
+    PageRequest,
     ReconciliationBook,
     SubmissionPage,
-    SubmissionPageRequest,
     TallyName,
     is_abandoned,
 )
 from order_system.domain.steps import Effect
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 class ReconciliationActivities:
@@ -60,31 +62,29 @@ class ReconciliationActivities:
         self._reversals = reversals
 
     @activity.defn
-    async def look_over(self, request: SubmissionPageRequest) -> SubmissionPage:
+    async def look_over(self, request: PageRequest) -> SubmissionPage:
         """One page of open submissions, and which of them no workflow is at work on. Changes nothing.
 
         A look-up that fails fails the page: it never reads as "nothing is open".
         """
-        attempt = this_attempt()
-        found = await self._book.open_submissions(
-            await self._runs.server(),
-            opened_before=attempt.started_at - timedelta(seconds=request.min_age_seconds),
-            after_order=request.after_order,
-            limit=policy.RECONCILE_PAGE,
-        )
-        places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
-
-        async def current(ref: SubmissionRef) -> CurrentRun | None:
-            async with places:
-                return await self._runs.current_run(ref.order_id)
-
-        runs = await asyncio.gather(*map(current, found))
-        left_alone = (ref for ref, run in zip(found, runs, strict=True) if not is_abandoned(ref, run))
+        found = await self._page(self._book.open_submissions, request)
+        runs = await _each(found, lambda ref: self._runs.current_run(ref.order_id))
+        abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(ref, run)]
+        left_alone = (ref for ref in found if ref not in abandoned)
         return SubmissionPage(
             looked_at=len(found),
-            left_alone=tuple(_finding(ref, "its workflow is open") for ref in left_alone),
-            abandoned=tuple(ref for ref, run in zip(found, runs, strict=True) if is_abandoned(ref, run)),
+            left_alone=tuple(Finding.about(ref, "its workflow is open") for ref in left_alone),
+            abandoned=tuple(abandoned),
             next=found[-1].order_id if len(found) == policy.RECONCILE_PAGE else None,
+        )
+
+    async def _page(self, read: PageOfBook[Item], request: PageRequest) -> Sequence[Item]:
+        """What is older than the request says, on the clock of the server whose submissions these are."""
+        return await read(
+            await self._runs.server(),
+            before=this_attempt().started_at - timedelta(seconds=request.min_age_seconds),
+            after_order=request.after_order,
+            limit=policy.RECONCILE_PAGE,
         )
 
     @activity.defn
@@ -108,48 +108,32 @@ class ReconciliationActivities:
         return await self._answers.end_undo_by_hand(request)
 
     @activity.defn
-    async def send_owed(self, request: NoticePageRequest) -> NoticePage:
+    async def send_owed(self, request: PageRequest) -> NoticePage:
         """One page of notices that are owed since no workflow is there any more to send them: each is sent
         under the key that the order itself would have used, to whom the server knows. Idempotent."""
         attempt = this_attempt()
-        owed = await self._book.owed_notices(
-            await self._runs.server(),
-            closed_before=attempt.started_at - timedelta(seconds=request.min_age_seconds),
-            after_order=request.after_order,
-            limit=policy.RECONCILE_PAGE,
-        )
-        places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
-
-        async def answer(notice: OwedNotice) -> NoticeAnswer | None:
-            async with places:
-                run = await self._runs.current_run(notice.submission.order_id)
-                sent = (
-                    await self._send(notice, attempt.now()) if is_abandoned(notice.submission, run) else None
-                )
-            activity.heartbeat()
-            return sent
-
-        answers = await asyncio.gather(*map(answer, owed))
+        owed = await self._page(self._book.owed_notices, request)
+        answers = await _each(owed, lambda notice: self._send(notice, attempt.now()))
         return NoticePage(
             answers=tuple(filter(None, answers)),
-            next=owed[-1].submission.order_id if len(owed) == policy.RECONCILE_PAGE else None,
+            next=owed[-1].order_id if len(owed) == policy.RECONCILE_PAGE else None,
         )
 
-    async def _send(self, owed: OwedNotice, now: datetime) -> NoticeAnswer:
+    async def _send(self, owed: OwedNotice, now: datetime) -> NoticeAnswer | None:
+        """None if a workflow is at work on the order."""
+        if not is_abandoned(owed.submission, await self._runs.current_run(owed.order_id)):
+            return None
         order = await self._runs.order_of(owed.submission)
         if order is None:
-            detail = f"{owed.kind}: Temporal has forgotten whom to tell"
-            return NoticeAnswer(finding=_finding(owed.submission, detail), tally="notices_owed")
+            return _still_owed(owed, "Temporal has forgotten whom to tell")
         if now - owed.closed_at > policy.NOTICE_HORIZON:
-            detail = f"{owed.kind}: could not be sent for {policy.NOTICE_HORIZON}"
-            return NoticeAnswer(finding=_finding(owed.submission, detail), tally="notices_owed")
+            return _still_owed(owed, f"could not be sent for {policy.NOTICE_HORIZON}")
         request = NotificationRequest(submission=owed.submission, kind=owed.kind, customer=order.customer)
         try:
             await self._notification.notify(request)
         except Exception as trouble:
-            detail = f"{owed.kind}: {type(trouble).__name__}: {trouble}"
-            return NoticeAnswer(finding=_finding(owed.submission, detail), tally="notices_owed")
-        return NoticeAnswer(finding=_finding(owed.submission, owed.kind), tally="notices_sent")
+            return _still_owed(owed, f"{type(trouble).__name__}: {trouble}")
+        return NoticeAnswer(finding=Finding.about(owed.submission, owed.kind), tally="notices_sent")
 
     @activity.defn
     async def ask_again(self, request: KeyPageRequest) -> KeyPage:
@@ -159,18 +143,8 @@ class ReconciliationActivities:
         keys = await self._book.keys_in_doubt(
             await self._runs.server(), after=request.after_key, limit=policy.RECONCILE_PAGE
         )
-        places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
-
-        async def answer(key: KeyInDoubt) -> KeyAnswer:
-            async with places:
-                answered = await self._ask_for(key, attempt.now())
-            activity.heartbeat()
-            return answered
-
-        return KeyPage(
-            answers=tuple(await asyncio.gather(*map(answer, keys))),
-            next=keys[-1] if len(keys) == policy.RECONCILE_PAGE else None,
-        )
+        answers = await _each(keys, lambda key: self._ask_for(key, attempt.now()))
+        return KeyPage(answers=tuple(answers), next=keys[-1] if len(keys) == policy.RECONCILE_PAGE else None)
 
     async def _ask_for(self, key: KeyInDoubt, now: datetime) -> KeyAnswer:
         try:
@@ -192,8 +166,22 @@ class ReconciliationActivities:
         return _answer(key, "doubts_ended", "never happened")
 
 
-def _finding(ref: SubmissionRef, detail: str) -> Finding:
-    return Finding(order_id=ref.order_id, submission=ref.submission, detail=detail)
+async def _each(items: Sequence[Item], look: Callable[[Item], Awaitable[Found]]) -> list[Found]:
+    """A few at once, in the order of the items. The server hears after each that we are alive."""
+    places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
+
+    async def one(item: Item) -> Found:
+        async with places:
+            found = await look(item)
+        activity.heartbeat()
+        return found
+
+    return await asyncio.gather(*map(one, items))
+
+
+def _still_owed(owed: OwedNotice, why: str) -> NoticeAnswer:
+    finding = Finding.about(owed.submission, f"{owed.kind}: {why}")
+    return NoticeAnswer(finding=finding, tally="notices_owed")
 
 
 def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:

@@ -6,7 +6,8 @@ neither the other submissions nor the runs to come. It reads in pages and contin
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -31,15 +32,18 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain.reconciliation import (
         AbandonedAnswer,
         Finding,
+        KeyPage,
         KeyPageRequest,
-        NoticePageRequest,
+        NoticePage,
+        PageRequest,
         ReconciliationReport,
         ReconciliationRequest,
-        SubmissionPageRequest,
         TallyName,
     )
     from order_system.domain.steps import GIVEN_BACK, UNDOS
 
+Request = TypeVar("Request", PageRequest, KeyPageRequest)
+Page = TypeVar("Page", NoticePage, KeyPage)
 _ANSWER: Any = UndoAnswer | None
 _HANDLED: Any = HandledUndoAnswer | None
 """None: by now a workflow is at work on the submission again."""
@@ -104,30 +108,26 @@ class ReconciliationWorkflow:
 
     def _one_more(self, ref: SubmissionRef, outcome: Outcome) -> ReconciliationReport:
         tally, detail = outcome
-        return self._so_far.report.with_one_more(tally, _finding(ref, detail))
+        return self._so_far.report.with_one_more(tally, Finding.about(ref, detail))
 
     # --- open submissions ------------------------------------------------------------------------
 
     async def _settle_a_page(self) -> None:
         page = await workflow.execute_activity_method(
             ReconciliationActivities.look_over,
-            SubmissionPageRequest(
-                min_age_seconds=self._so_far.min_age_seconds, after_order=self._so_far.after_order
-            ),
+            self._older_ones(self._so_far.after_order),
             start_to_close_timeout=policy.PAGE_ATTEMPT,
             retry_policy=policy.RECONCILE_RETRY,
             summary="which open submissions are abandoned?",
         )
         outcomes = await asyncio.gather(*map(self._settle, page.abandoned))
 
-        report = self._so_far.report
-        report = report.model_copy(
-            update={"submissions_looked_at": report.submissions_looked_at + page.looked_at}
-        )
+        looked_at = self._so_far.report.submissions_looked_at + page.looked_at
+        report = self._so_far.report.model_copy(update={"submissions_looked_at": looked_at})
         for finding in page.left_alone:
             report = report.with_one_more("left_alone", finding)
         for ref, (tally, detail) in zip(page.abandoned, outcomes, strict=True):
-            report = report.with_one_more(tally, _finding(ref, detail))
+            report = report.with_one_more(tally, Finding.about(ref, detail))
         self._advance(report=report, after_order=page.next, submissions_done=page.next is None)
 
     async def _settle(self, ref: SubmissionRef) -> Outcome:
@@ -171,42 +171,40 @@ class ReconciliationWorkflow:
             summary=request.submission.order_id,
         )
 
-    # --- keys in doubt ---------------------------------------------------------------------------
+    # --- keys in doubt, and notices that are owed -------------------------------------------------
 
     async def _ask_for_a_page(self) -> None:
-        page = await workflow.execute_activity_method(
-            ReconciliationActivities.ask_again,
-            KeyPageRequest(after_key=self._so_far.after_key),
-            start_to_close_timeout=policy.KEYS_ATTEMPT,
-            heartbeat_timeout=policy.KEYS_HEARTBEAT,
-            retry_policy=policy.RECONCILE_RETRY,
-            summary="did keys in doubt happen after all?",
-        )
-        report = self._so_far.report
-        report = report.model_copy(update={"keys_asked": report.keys_asked + len(page.answers)})
-        for answer in page.answers:
-            report = report.with_one_more(answer.tally, _finding(answer.key.submission, answer.detail))
+        request = KeyPageRequest(after_key=self._so_far.after_key)
+        summary = "did keys in doubt happen after all?"
+        page = await self._answers(ReconciliationActivities.ask_again, request, summary)
+        asked = self._so_far.report.keys_asked + len(page.answers)
+        report = self._so_far.report.with_answers(page.answers).model_copy(update={"keys_asked": asked})
         self._advance(report=report, after_key=page.next, keys_done=page.next is None)
-
-    # --- notices that are owed -------------------------------------------------------------------
 
     async def _send_a_page(self) -> bool:
         """Whether there are more."""
-        page = await workflow.execute_activity_method(
-            ReconciliationActivities.send_owed,
-            NoticePageRequest(
-                min_age_seconds=self._so_far.min_age_seconds, after_order=self._so_far.after_notice
-            ),
+        request = self._older_ones(self._so_far.after_notice)
+        page = await self._answers(ReconciliationActivities.send_owed, request, "which notices are owed?")
+        self._advance(report=self._so_far.report.with_answers(page.answers), after_notice=page.next)
+        return page.next is not None
+
+    def _older_ones(self, after: str | None) -> PageRequest:
+        return PageRequest(min_age_seconds=self._so_far.min_age_seconds, after_order=after)
+
+    async def _answers(
+        self,
+        activity: Callable[[ReconciliationActivities, Request], Awaitable[Page]],
+        request: Request,
+        summary: str,
+    ) -> Page:
+        return await workflow.execute_activity_method(
+            activity,
+            request,
             start_to_close_timeout=policy.KEYS_ATTEMPT,
             heartbeat_timeout=policy.KEYS_HEARTBEAT,
             retry_policy=policy.RECONCILE_RETRY,
-            summary="which notices are owed?",
+            summary=summary,
         )
-        report = self._so_far.report
-        for answer in page.answers:
-            report = report.with_one_more(answer.tally, answer.finding)
-        self._advance(report=report, after_notice=page.next)
-        return page.next is not None
 
     # --- how far it has come ---------------------------------------------------------------------
 
@@ -216,10 +214,6 @@ class ReconciliationWorkflow:
     def _continue_as_new_if_long(self) -> None:
         if workflow.info().get_current_history_length() > policy.RECONCILE_HISTORY_EVENTS:
             workflow.continue_as_new(self._so_far)
-
-
-def _finding(ref: SubmissionRef, detail: str) -> Finding:
-    return Finding(order_id=ref.order_id, submission=ref.submission, detail=detail)
 
 
 def _gave_up(failure: ActivityError) -> str:

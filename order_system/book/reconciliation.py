@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.entries import note_notice
@@ -38,20 +38,11 @@ ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submis
 class SqlReconciliationBook(BookQueries):
     @reads
     def open_submissions(
-        self, tx: Connection, here: Server, *, opened_before: datetime, after_order: str | None, limit: int
+        self, tx: Connection, here: Server, *, before: datetime, after_order: str | None, limit: int
     ) -> Sequence[SubmissionRef]:
-        query = (
-            select(submissions)
-            .where(
-                IS_OPEN,
-                ON_SERVER.in_(here.names),
-                submissions.c.opened_at <= opened_before,
-                submissions.c.order_id > (after_order or ""),
-            )
-            .order_by(submissions.c.order_id)
-            .limit(limit)
-        )
-        return [self._ours(row).ref for row in tx.execute(query)]
+        is_old = submissions.c.opened_at <= before
+        rows = tx.execute(_page(here, after_order, limit).where(IS_OPEN, is_old))
+        return [self._ours(row).ref for row in rows]
 
     @reads
     def keys_in_doubt(
@@ -91,31 +82,15 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def owed_notices(
-        self,
-        tx: Connection,
-        here: Server,
-        *,
-        closed_before: datetime,
-        after_order: str | None,
-        limit: int,
+        self, tx: Connection, here: Server, *, before: datetime, after_order: str | None, limit: int
     ) -> Sequence[OwedNotice]:
         later = submissions.alias("later")
         superseded = exists().where(
             later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
         )
-        query = (
-            select(submissions)
-            .where(
-                IS_OWED,
-                ~superseded,
-                ON_SERVER.in_(here.names),
-                submissions.c.closed_at <= closed_before,
-                submissions.c.order_id > (after_order or ""),
-            )
-            .order_by(submissions.c.order_id)
-            .limit(limit)
-        )
-        return [owed_notice(self._ours(row)) for row in tx.execute(query)]
+        is_old = submissions.c.closed_at <= before
+        rows = tx.execute(_page(here, after_order, limit).where(IS_OWED, ~superseded, is_old))
+        return [owed_notice(self._ours(row)) for row in rows]
 
     def _ours(self, row: Row[Any]) -> SubmissionRecord:
         """So that workers of another book refuse what the reconciler does about it."""
@@ -167,3 +142,10 @@ class SqlReconciliationBook(BookQueries):
             tx.execute(insert(answers), word)
         adopted = tx.execute(update(submissions).where(theirs).values(**asdict(here)))
         return len(word) if adopted.rowcount else None
+
+
+def _page(here: Server, after_order: str | None, limit: int) -> Select[Any]:
+    """Submissions of this server, by order ID."""
+    behind = submissions.c.order_id > (after_order or "")
+    query = select(submissions).where(ON_SERVER.in_(here.names), behind)
+    return query.order_by(submissions.c.order_id).limit(limit)

@@ -5,10 +5,10 @@ workflow has ended (terminated, timed out, deleted) is settled by its own keys. 
 submission has left in doubt is asked for again, since the attempt that was never answered may have landed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self, TypeVar
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import Effect
 
+Found_co = TypeVar("Found_co", covariant=True)
+
 # --- the report -----------------------------------------------------------------------------------
 
 
@@ -28,6 +30,10 @@ class Finding(Wire):
     submission: str
     detail: str
     """For people: `refunded 1059.97 USD`, or why it could not be done yet."""
+
+    @classmethod
+    def about(cls, ref: SubmissionRef, detail: str) -> Self:
+        return cls(order_id=ref.order_id, submission=ref.submission, detail=detail)
 
 
 class Tally(Wire):
@@ -87,6 +93,12 @@ class ReconciliationReport(Wire):
         tally: Tally = getattr(self, name)
         return self.model_copy(update={name: tally.plus(finding)})
 
+    def with_answers(self, answers: "Iterable[NoticeAnswer | KeyAnswer]") -> "ReconciliationReport":
+        report = self
+        for answer in answers:
+            report = report.with_one_more(answer.tally, answer.finding)
+        return report
+
 
 TallyName = Literal[
     "left_alone",
@@ -137,7 +149,9 @@ class ReconciliationRequest(Wire):
     """All but the first two fields are how far a run has come that continues as new."""
 
 
-class SubmissionPageRequest(Wire):
+class PageRequest(Wire):
+    """For the next page of open submissions, or of owed notices, sorted by order ID."""
+
     min_age_seconds: float
     after_order: str | None
 
@@ -155,6 +169,10 @@ class OwedNotice(Wire):
     kind: NoticeKind
     closed_at: datetime
 
+    @property
+    def order_id(self) -> str:
+        return self.submission.order_id
+
 
 def owed_notice(record: SubmissionRecord) -> OwedNotice:
     """Of a closed submission of which the customer is still to be told."""
@@ -164,11 +182,6 @@ def owed_notice(record: SubmissionRecord) -> OwedNotice:
         kind=NoticeKind.CONFIRMATION if fulfilled else NoticeKind.CANCELLATION,
         closed_at=record.closed_at or record.opened_at,
     )
-
-
-class NoticePageRequest(Wire):
-    min_age_seconds: float
-    after_order: str | None
 
 
 class NoticeAnswer(Wire):
@@ -190,6 +203,10 @@ class KeyAnswer(Wire):
     key: KeyInDoubt
     tally: TallyName
     detail: str
+
+    @property
+    def finding(self) -> Finding:
+        return Finding.about(self.key.submission, self.detail)
 
 
 class KeyPage(Wire):
@@ -235,11 +252,19 @@ class OrderRuns(Protocol):
         ...
 
 
+class PageOfBook(Protocol[Found_co]):
+    """`open_submissions` and `owed_notices` of the book."""
+
+    async def __call__(
+        self, here: Server, *, before: datetime, after_order: str | None, limit: int
+    ) -> Sequence[Found_co]: ...
+
+
 class ReconciliationBook(Protocol):
     async def open_submissions(
-        self, here: Server, *, opened_before: datetime, after_order: str | None, limit: int
+        self, here: Server, *, before: datetime, after_order: str | None, limit: int
     ) -> Sequence[SubmissionRef]:
-        """Of this server alone. Sorted by order ID, of which each has one open submission at most."""
+        """Of this server alone, and opened by then. Sorted by order ID, of which each has one at most."""
         ...
 
     async def keys_in_doubt(
@@ -249,9 +274,9 @@ class ReconciliationBook(Protocol):
         ...
 
     async def owed_notices(
-        self, here: Server, *, closed_before: datetime, after_order: str | None, limit: int
+        self, here: Server, *, before: datetime, after_order: str | None, limit: int
     ) -> Sequence[OwedNotice]:
-        """Of orders that have no later submission, sorted by order ID."""
+        """Of orders that were closed by then and have no later submission, sorted by order ID."""
         ...
 
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:

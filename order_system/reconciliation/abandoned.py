@@ -7,16 +7,25 @@ The cost: one search on the server for each page of open submissions, and one ca
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from temporalio.client import Client
 
 from order_system.domain import policy
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import OrderRuns, OwedNotice, ReconciliationBook, is_abandoned
+from order_system.domain.reconciliation import (
+    OrderRuns,
+    OwedNotice,
+    PageOfBook,
+    ReconciliationBook,
+    is_abandoned,
+)
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import side_by_side
+
+Item = TypeVar("Item", SubmissionRef, OwedNotice)
 
 
 class AbandonedFinder:
@@ -27,41 +36,24 @@ class AbandonedFinder:
 
     async def found(self, *, older_than: timedelta) -> AsyncGenerator[SubmissionRef]:
         """In the order of their IDs. Raises the SDK's RPCError when the server fails."""
-        opened_before = datetime.now(UTC) - older_than
-        after: str | None = None
-        here = await self._runs.server()
-        while True:
-            page = await self._book.open_submissions(
-                here,
-                opened_before=opened_before,
-                after_order=after,
-                limit=policy.RECONCILE_PAGE,
-            )
+        async for page in self._pages(self._book.open_submissions, older_than):
             for ref in await self._abandoned(page):
                 yield ref
-            if len(page) < policy.RECONCILE_PAGE:
-                return
-            after = page[-1].order_id
 
     async def owed_notices(self, *, older_than: timedelta) -> AsyncGenerator[OwedNotice]:
         """Of submissions that have closed, and that no workflow is at work on any more."""
-        closed_before = datetime.now(UTC) - older_than
-        after: str | None = None
-        here = await self._runs.server()
-        while True:
-            page = await self._book.owed_notices(
-                here,
-                closed_before=closed_before,
-                after_order=after,
-                limit=policy.RECONCILE_PAGE,
-            )
+        async for page in self._pages(self._book.owed_notices, older_than):
             abandoned = await self._abandoned([owed.submission for owed in page])
             for owed in page:
                 if owed.submission in abandoned:
                     yield owed
-            if len(page) < policy.RECONCILE_PAGE:
-                return
-            after = page[-1].submission.order_id
+
+    async def _pages(self, read: PageOfBook[Item], older_than: timedelta) -> AsyncGenerator[Sequence[Item]]:
+        before, here = datetime.now(UTC) - older_than, await self._runs.server()
+        after: str | None = None
+        while page := await read(here, before=before, after_order=after, limit=policy.RECONCILE_PAGE):
+            yield page
+            after = page[-1].order_id
 
     async def _abandoned(self, page: Sequence[SubmissionRef]) -> list[SubmissionRef]:
         """A search may be a moment late, so what it does not show is asked for by itself."""

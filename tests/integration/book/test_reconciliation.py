@@ -67,7 +67,7 @@ async def test_open_submissions_come_in_pages_by_namespace_and_age(
 
     async def page(after: str | None) -> list[str]:
         found = await pages.open_submissions(
-            HERE, opened_before=NOW - timedelta(minutes=1), after_order=after, limit=2
+            HERE, before=NOW - timedelta(minutes=1), after_order=after, limit=2
         )
         return [ref.order_id for ref in found]
 
@@ -142,15 +142,15 @@ async def test_keys_in_doubt_and_owed_notices_are_adopted_with_the_open_ones(
     new = Server("default", "5eed")
     await parts.book.database.write(Connection.execute, submissions.update().values(namespace_id="gone"))
 
-    [left] = await pages.stranded(new, opened_before=NOW)
+    [left] = await pages.stranded(new, before=NOW)
     assert (left.server, left.submissions) == ("gone", 1)
     assert await pages.keys_in_doubt(new, after=None, limit=9) == []
 
     assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) == 1
 
     assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) is None
-    assert await pages.stranded(new, opened_before=NOW) == []
+    assert await pages.stranded(new, before=NOW) == []
     found = {key.submission.order_id for key in await pages.keys_in_doubt(new, after=None, limit=9)}
     assert found == {doubtful.order_id}
-    notices = await pages.owed_notices(new, closed_before=NOW, after_order=None, limit=9)
+    notices = await pages.owed_notices(new, before=NOW, after_order=None, limit=9)
     assert owed.order_id in {notice.submission.order_id for notice in notices}
