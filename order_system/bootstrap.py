@@ -37,10 +37,9 @@ from order_system.infra.temporal.own_book import OwnBookOnly
 from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer
 from order_system.orders.client import OrderClient
-from order_system.orders.on_server import ContentsOnServer, TemporalOrderRuns
-from order_system.reconciliation.abandoned import AbandonedFinder
+from order_system.orders.on_server import TemporalOrderRuns
+from order_system.reconciliation.abandoned import AbandonedOrders
 from order_system.reconciliation.client import ReconciliationClient
-from order_system.reconciliation.other_servers import OtherServers
 from order_system.reconciliation.schedule import ReconcilerSchedule
 from workflows.registry import WORKFLOWS
 
@@ -79,7 +78,7 @@ class OrderSystem:
             *reconciliation_activities(
                 book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
-            *batch_activities(self.batch_book, self.files, ContentsOnServer(temporal)),
+            *batch_activities(self.batch_book, self.files, runs),
         ]
 
     @asynccontextmanager
@@ -122,21 +121,13 @@ class OrderSystem:
     def reconciler_schedule(self, temporal: Client) -> ReconcilerSchedule:
         return ReconcilerSchedule(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
 
-    def other_servers(self, temporal: Client) -> OtherServers:
-        return OtherServers(SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))
+    def abandoned(self, temporal: Client) -> AbandonedOrders:
+        return AbandonedOrders(temporal, SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))
 
     def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
-        pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
-        abandoned = AbandonedFinder(temporal, pages, runs)
-        return AttentionClient(
-            temporal,
-            self.book,
-            abandoned,
-            self.other_servers(temporal),
-            self.reconciler_schedule(temporal),
-            task_queue=self.task_queue,
-        )
+        abandoned, schedule = self.abandoned(temporal), self.reconciler_schedule(temporal)
+        return AttentionClient(temporal, self.book, abandoned, schedule, task_queue=self.task_queue)
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""

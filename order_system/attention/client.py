@@ -57,9 +57,8 @@ from order_system.infra.temporal.workers import Workers
 from order_system.orders.in_book import stuck_undo
 from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.status import OrderStatusReader
-from order_system.reconciliation.abandoned import AbandonedFinder
+from order_system.reconciliation.abandoned import AbandonedOrders
 from order_system.reconciliation.client import ReconciliationClient
-from order_system.reconciliation.other_servers import OtherServers
 from order_system.reconciliation.schedule import ReconcilerSchedule
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -98,8 +97,7 @@ class AttentionClient:
         self,
         temporal: Client,
         book: OrderBook,
-        abandoned: AbandonedFinder,
-        others: OtherServers,
+        abandoned: AbandonedOrders,
         schedule: ReconcilerSchedule,
         *,
         task_queue: str,
@@ -107,7 +105,6 @@ class AttentionClient:
         self._temporal = temporal
         self._abandoned = abandoned
         self._book = book
-        self._others = others
         self._schedule = schedule
         self._status = OrderStatusReader(temporal, book)
         self._reconciler = ReconciliationClient(temporal, task_queue=task_queue)
@@ -145,7 +142,7 @@ class AttentionClient:
                 waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
                 reason = f"the {owed.kind} {_NOT_SENT}"
                 yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
-            for stranded in await self._others.stranded(older_than=abandoned_after):
+            for stranded in await self._abandoned.stranded(older_than=abandoned_after):
                 yield about_server(stranded)
             if asleep := await self._schedule.asleep():
                 yield about_schedule(asleep, self._temporal.namespace)

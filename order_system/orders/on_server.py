@@ -20,7 +20,8 @@ from order_system.infra.temporal.servers import server_of
 
 
 class TemporalOrderRuns:
-    """`domain.reconciliation.OrderRuns` over a Temporal client."""
+    """`domain.reconciliation.OrderRuns` and `domain.batch.OrderContents` over a Temporal client. Raises the
+    SDK's RPCError when the server fails."""
 
     def __init__(self, temporal: Client) -> None:
         self._temporal = temporal
@@ -65,14 +66,8 @@ class TemporalOrderRuns:
         [order] = await self._temporal.data_converter.decode(started.input.payloads, [Order])
         return order
 
-
-class ContentsOnServer:
-    """`domain.batch.OrderContents`, by the memo of the workflow, which is there at once: the book hears of a
-    submission only when its payment opens it. Raises the SDK's RPCError when the server fails."""
-
-    def __init__(self, temporal: Client) -> None:
-        self._temporal = temporal
-
     async def fingerprint(self, order_id: str) -> str | None:
+        """By the memo of the workflow, which is there at once: the book hears of a submission only when its
+        payment opens it."""
         newest = await describe(self._temporal, order_workflow_id(order_id))
         return None if newest is None else str((await newest.memo()).get(FINGERPRINT, ""))

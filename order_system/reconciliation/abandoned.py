@@ -2,6 +2,8 @@
 
 Their money and stock are held for nobody. The reconciler settles them; it may be off, or not get through.
 
+Other Temporal servers than ours may have left some open, too: a person may have those adopted.
+
 The cost: one search on the server for each page of open submissions, and one call for each that it misses.
 """
 
@@ -12,6 +14,7 @@ from typing import TypeVar
 from temporalio.client import Client
 
 from order_system.domain import policy
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import (
@@ -21,14 +24,16 @@ from order_system.domain.reconciliation import (
     ReconciliationBook,
     is_abandoned,
 )
+from order_system.domain.servers import Stranded
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import side_by_side
 
 Item = TypeVar("Item", SubmissionRef, OwedNotice)
 
 
-class AbandonedFinder:
+class AbandonedOrders:
     def __init__(self, temporal: Client, book: ReconciliationBook, runs: OrderRuns) -> None:
         self._temporal = temporal
         self._book = book
@@ -47,6 +52,30 @@ class AbandonedFinder:
             for owed in page:
                 if owed.submission in abandoned:
                     yield owed
+
+    async def stranded(self, *, older_than: timedelta = timedelta(0)) -> Sequence[Stranded]:
+        """What other servers than ours have left open. Younger submissions are left out: the other server may
+        well be at work on them. Raises ServerUnreachable if our own cannot be reached."""
+        async with reaching_server():
+            here = await self._runs.server()
+        return await self._book.stranded(here, opened_before=datetime.now(UTC) - older_than)
+
+    async def adopt(self, server: str, *, who: str, note: str) -> int:
+        """On a person's word that the server is gone for good. From then on the reconciler of ours settles
+        what it has left open; returns how many submissions that are.
+
+        Raises InvalidUsage for our own server, and for one that the book does not know; else as above."""
+        async with reaching_server():
+            here = await self._runs.server()
+        if server in here.names:
+            raise InvalidUsage(
+                f"{server} is the server that this command speaks to: nothing is to be adopted"
+            )
+        adopted = await self._book.adopt(server, here, who=who, note=note, at=datetime.now(UTC))
+        if adopted is None:
+            known = ", ".join(each.server for each in await self.stranded()) or "none"
+            raise InvalidUsage(f"the book knows of no server {server[:80]}; others with open orders: {known}")
+        return adopted
 
     async def _pages(self, read: PageOfBook[Item], older_than: timedelta) -> AsyncGenerator[Sequence[Item]]:
         before, here = datetime.now(UTC) - older_than, await self._runs.server()

@@ -43,8 +43,8 @@ async def adopt_orders(
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
     async with open_session(configured(), screen, embedded=options.embedded) as session:
-        others = session.system.other_servers(session.temporal)
-        adopted = await others.adopt(server, who=options.who, note=options.note)
+        abandoned = session.system.abandoned(session.temporal)
+        adopted = await abandoned.adopt(server, who=options.who, note=options.note)
     screen.answer(
         {"server": server, "adopted": adopted},
         f"{adopted:,} of the book's submissions were adopted. The reconciler settles them with its next run; "

@@ -142,14 +142,14 @@ async def test_keys_in_doubt_and_owed_notices_are_adopted_with_the_open_ones(
     new = Server("default", "5eed")
     await parts.book.database.write(Connection.execute, submissions.update().values(namespace_id="gone"))
 
-    [left] = await pages.stranded(new, before=NOW)
+    [left] = await pages.stranded(new, opened_before=NOW)
     assert (left.server, left.submissions) == ("gone", 1)
     assert await pages.keys_in_doubt(new, after=None, limit=9) == []
 
     assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) == 1
 
     assert await pages.adopt("gone", new, who="ada@desk-1", note="", at=NOW) is None
-    assert await pages.stranded(new, before=NOW) == []
+    assert await pages.stranded(new, opened_before=NOW) == []
     found = {key.submission.order_id for key in await pages.keys_in_doubt(new, after=None, limit=9)}
     assert found == {doubtful.order_id}
     notices = await pages.owed_notices(new, before=NOW, after_order=None, limit=9)

@@ -33,9 +33,7 @@ async def test_it_is_told_in_one_line_with_the_cure(shop: Shop, question: str) -
     nowhere = await connect(shop.temporal.service_client.config.target_host, "nope")
     assert isinstance(nowhere, Client)
     orders = OrderClient(nowhere, shop.book, task_queue=shop.task_queue)
-    attention = AttentionClient(
-        nowhere, shop.book, shop.abandoned, shop.others, shop.schedule, task_queue=shop.task_queue
-    )
+    attention = AttentionClient(nowhere, shop.book, shop.abandoned, shop.schedule, task_queue=shop.task_queue)
     batches = BatchClient(
         nowhere, SqlBatchBook(shop.book.database), OrderFiles(["."]), task_queue=shop.task_queue
     )

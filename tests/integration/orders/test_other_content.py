@@ -12,7 +12,7 @@ from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
-from order_system.orders.on_server import ContentsOnServer
+from order_system.orders.on_server import TemporalOrderRuns
 from tests.fixtures.shops.abandoned import ended
 from tests.fixtures.shops.shop import Shop, an_order
 
@@ -64,7 +64,7 @@ async def test_the_order_is_told_of_as_what_was_fulfilled(
 
 async def test_a_batch_counts_its_own_content(shop: Shop, refused: tuple[Order, Order, str]) -> None:
     order, _, run = refused
-    book, contents = SqlBatchBook(shop.book.database), ContentsOnServer(shop.temporal)
+    book, contents = SqlBatchBook(shop.book.database), TemporalOrderRuns(shop.temporal)
     activities = BatchActivities(book, OrderFiles(["."]), contents)
     found = await activities.look_up(LookUpRequest(submissions={order.order_id: run}))
     assert found.statuses == {order.order_id: SubmissionStatus.FAILED}

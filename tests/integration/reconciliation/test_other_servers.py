@@ -79,9 +79,9 @@ async def test_adopted_on_a_persons_word_they_are_settled_here(shop: Shop) -> No
     assert here is not None
     for server, why in ((here, "the server that this command speaks to"), ("mistyped", GONE)):
         with pytest.raises(InvalidUsage, match=why):
-            await shop.others.adopt(server, who="ada@desk-1", note="")
+            await shop.abandoned.adopt(server, who="ada@desk-1", note="")
 
-    assert await shop.others.adopt(GONE, who="ada@desk-1", note="file deleted") == 1
+    assert await shop.abandoned.adopt(GONE, who="ada@desk-1", note="file deleted") == 1
 
     assert await of_other_servers(shop) == []
     assert [answer.note for answer in await shop.book.answers(a_submission(order))] == ["file deleted"]
@@ -93,8 +93,8 @@ async def test_adopted_on_a_persons_word_they_are_settled_here(shop: Shop) -> No
 
 async def test_what_has_just_been_opened_elsewhere_waits_for_nobody(shop: Shop) -> None:
     await opened_on(shop, Server("default", GONE))
-    assert await shop.others.stranded(older_than=datetime.now(UTC) - OPENED + timedelta(hours=1)) == []
-    assert [each.server for each in await shop.others.stranded()] == [GONE]
+    assert await shop.abandoned.stranded(older_than=datetime.now(UTC) - OPENED + timedelta(hours=1)) == []
+    assert [each.server for each in await shop.abandoned.stranded()] == [GONE]
 
 
 async def test_a_server_that_does_not_tell_its_uuid_is_known_by_name(
