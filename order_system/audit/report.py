@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
 from order_system.audit.accounts import Books, draw_up
 from order_system.audit.invariants import CURES, INVARIANTS
 from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBook, SubmissionStatus
 from order_system.domain.gateways import Statement, StatementOfAccounts
+from order_system.domain.order import Wire
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect
 
@@ -21,9 +22,7 @@ Key = tuple[str, str]
 """Order ID, submission."""
 
 
-class Check(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Check(Wire):
     name: str
     holds: bool
     violations: tuple[str, ...]
@@ -32,17 +31,13 @@ class Check(BaseModel):
     """What to do about a violation, for people."""
 
 
-class OpenSubmission(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class OpenSubmission(Wire):
     order_id: str
     submission: str
     opened_at: datetime
 
 
-class UnsettledEffect(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class UnsettledEffect(Wire):
     order_id: str
     submission: str
     effect: Effect
@@ -56,9 +51,7 @@ class HandledEffect(UnsettledEffect):
     note: str | None
 
 
-class AuditReport(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class AuditReport(Wire):
     checks: tuple[Check, ...]
     open_submissions: tuple[OpenSubmission, ...]
     in_doubt: tuple[UnsettledEffect, ...]
