@@ -23,8 +23,7 @@ from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.process import event_loop_factory, stop_signal
 from order_system.infra.settings import Settings, load_settings
-from order_system.infra.supervised import REFUSED, Supervised
-from order_system.infra.supervisor import supervise
+from order_system.infra.supervisor import REFUSED, Supervised, supervise
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.registration import register_search_attributes
 

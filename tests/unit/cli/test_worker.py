@@ -7,7 +7,7 @@ import pytest
 from order_system.cli.worker import run_command
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
-from order_system.infra.supervised import Supervised
+from order_system.infra.supervisor import Supervised
 
 DRAINED = 0
 
