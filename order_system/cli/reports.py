@@ -10,7 +10,7 @@ from rich.text import Text
 
 from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect
 from order_system.bootstrap import Scenario
-from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken, status_words
+from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken
 from order_system.domain.durations import in_time
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
@@ -40,7 +40,7 @@ def results_table(results: Sequence[OrderResult], now: datetime) -> Table:
         taken = milliseconds_taken(order, now)
         table.add_row(
             order.order_id,
-            Text(status_words(order), style=STATUS_STYLE[order.status]),
+            Text(order.status_words, style=STATUS_STYLE[order.status]),
             result.total or "",
             Text("\n".join([*result_lines(result), *_hold_and_note(order)])),
             in_time(taken) if taken is not None else "",

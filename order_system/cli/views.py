@@ -33,6 +33,7 @@ _MARKS = {
     StepState.COMPLETED: ("✓", "green"),
     StepState.CANCELLED: ("✗", "yellow"),
 }
+_UNDO_MARKS = {UndoState.DONE: "↩", UndoState.PENDING: "↩", UndoState.HANDLED: "✓", UndoState.STUCK: "!"}
 _TREE_LINES = 1 + len(Step)
 """An order and its children."""
 _STEP_WIDTH = 1 + max(map(len, Step))
@@ -73,16 +74,10 @@ def headline(order: OrderProgress, now: datetime) -> Text:
 
 def _name_and_status(order: OrderProgress, now: datetime) -> Text:
     line = Text(order.order_id, style="bold", no_wrap=True, overflow="ellipsis")
-    line.append(f"  {status_words(order)}", style=STATUS_STYLE[order.status])
+    line.append(f"  {order.status_words}", style=STATUS_STYLE[order.status])
     if (taken := milliseconds_taken(order, now)) is not None:
         line.append(f"  {in_time(taken)}", style="dim")
     return line
-
-
-def status_words(order: OrderProgress) -> str:
-    if order.status is OrderStatus.RUNNING and order.undos:
-        return "being undone"
-    return order.status.replace("_", " ")
 
 
 def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> Text:
@@ -96,20 +91,9 @@ def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> 
     if step.reason:
         line.append(f"  {step.reason}", style=style)
     if undo is not None:
-        line.append(f"  {_undo_words(undo)}", style="magenta" if undo.status is UndoState.STUCK else "yellow")
+        words = f"  {_UNDO_MARKS[undo.status]} {undo.words}"
+        line.append(words, style="magenta" if undo.status is UndoState.STUCK else "yellow")
     return line
-
-
-def _undo_words(undo: UndoProgress) -> str:
-    match undo.status:
-        case UndoState.DONE:
-            return f"↩ {undo.reason or 'undone'}"
-        case UndoState.HANDLED:
-            return f"✓ handled {undo.reason or 'by hand'}"
-        case UndoState.STUCK:
-            return f"! undo is stuck: {undo.reason or 'no reason known'}"
-        case UndoState.PENDING:
-            return f"↩ being undone{f': {undo.reason}' if undo.reason else ''}"
 
 
 def cause(order: OrderProgress) -> str:

@@ -58,6 +58,19 @@ class UndoProgress(Wire):
     reason: str | None = None
     """What the undo did, or what keeps it."""
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        match self.status:
+            case UndoState.DONE:
+                return self.reason or "undone"
+            case UndoState.HANDLED:
+                return f"handled {self.reason or 'by hand'}"
+            case UndoState.STUCK:
+                return f"undo is stuck: {self.reason or 'no reason known'}"
+            case UndoState.PENDING:
+                return f"being undone{f': {self.reason}' if self.reason else ''}"
+
 
 class OrderProgress(Wire):
     order_id: str
@@ -80,6 +93,12 @@ class OrderProgress(Wire):
     @property
     def closed(self) -> bool:
         return self.status not in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+
+    @property
+    def status_words(self) -> str:
+        """For people."""
+        undoing = self.status is OrderStatus.RUNNING and self.undos
+        return "being undone" if undoing else self.status.replace("_", " ")
 
 
 class StepStatus(Wire):

@@ -46,7 +46,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (words.in_words, words.plain, words.iso, words.utc, words.took, words.undo_words, time_between)
+    filters = (words.in_words, words.plain, words.iso, words.utc, words.took, time_between)
     by_name: dict[str, Any] = {each.__name__: each for each in filters}
     environment.filters.update(by_name)
     return environment

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 
 from order_system.domain.durations import time_between
 from order_system.domain.listing import BatchOrder, OrderSummary
-from order_system.domain.messages import OrderStatus
-from order_system.domain.progress import OrderProgress, UndoProgress, UndoState
 
 
 def in_words(state: str) -> str:
@@ -64,21 +62,3 @@ def share(part: int, whole: int) -> str:
         return "0 %"
     percent = 100 * part / whole
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
-
-
-def status_words(order: OrderProgress) -> str:
-    if order.status is OrderStatus.RUNNING and order.undos:
-        return "being undone"
-    return in_words(order.status)
-
-
-def undo_words(undo: UndoProgress) -> str:
-    match undo.status:
-        case UndoState.DONE:
-            return undo.reason or "undone"
-        case UndoState.HANDLED:
-            return f"handled {undo.reason or 'by hand'}"
-        case UndoState.STUCK:
-            return f"undo is stuck: {undo.reason or 'no reason known'}"
-        case UndoState.PENDING:
-            return f"being undone{f': {undo.reason}' if undo.reason else ''}"

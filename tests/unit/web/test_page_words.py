@@ -12,7 +12,7 @@ from order_system.domain.steps import Step
 from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
 from order_system.web.pages.orders.stories import stories_of
 from order_system.web.pages.visit import address
-from order_system.web.pages.words import plain, sentence, share, status_words, undo_words
+from order_system.web.pages.words import plain, sentence, share
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 REFUSED = "ShippingRefused: the carrier does not take the parcel"
@@ -97,9 +97,9 @@ def test_a_note_is_told_of_a_fulfilled_order() -> None:
 
 
 def test_an_order_that_is_being_undone_is_no_longer_just_running() -> None:
-    assert status_words(an_order(OrderStatus.RUNNING)) == "running"
-    assert status_words(an_order(OrderStatus.RUNNING, undos=undos(UndoState.DONE))) == "being undone"
-    assert status_words(an_order(OrderStatus.NEEDS_ATTENTION)) == "needs attention"
+    assert an_order(OrderStatus.RUNNING).status_words == "running"
+    assert an_order(OrderStatus.RUNNING, undos=undos(UndoState.DONE)).status_words == "being undone"
+    assert an_order(OrderStatus.NEEDS_ATTENTION).status_words == "needs attention"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_an_order_that_is_being_undone_is_no_longer_just_running() -> None:
     ],
 )
 def test_undos_in_words(status: UndoState, reason: str | None, words: str) -> None:
-    assert undo_words(undos(status, reason)[0]) == words
+    assert undos(status, reason)[0].words == words
 
 
 def test_the_name_of_an_error_is_for_programs() -> None:

@@ -15,7 +15,6 @@ from order_system.web.pages.orders.stories import stories_of
 from order_system.web.pages.orders.timeline import spans_of
 from order_system.web.pages.orders.timeline_drawing import drawn
 from order_system.web.pages.visit import Visit
-from order_system.web.pages.words import status_words
 from order_system.web.services import Services
 
 router = APIRouter()
@@ -34,7 +33,7 @@ async def show(visit: Visit, order_id: str) -> Response:
         calm=order.closed,
         order=order,
         batch=summary.batch if summary else None,
-        status_words=status_words(order),
+        status_words=order.status_words,
         took=time_between(began, ended or visit.now) if began else "",
         stories=stories_of(order),
         steps=[(step, undos.get(step.step), _took(step, visit.now)) for step in order.children],

@@ -7,7 +7,6 @@ from order_system.domain.progress import UndoState
 from order_system.orders.timeline import Bar, BarKind
 from order_system.web.documents.orders import OrderDocument
 from order_system.web.pages.orders.timeline_drawing import Mark, Span
-from order_system.web.pages.words import status_words
 
 
 def spans_of(order: OrderDocument) -> Iterator[Span]:
@@ -15,7 +14,7 @@ def spans_of(order: OrderDocument) -> Iterator[Span]:
     timeline = order.timeline
     if timeline.began_at is None:
         return
-    yield Span("order", "is-order", timeline.began_at, timeline.ended_at, status_words(order))
+    yield Span("order", "is-order", timeline.began_at, timeline.ended_at, order.status_words)
     begun = [(bar, bar.started_at) for bar in timeline.bars if bar.started_at]
     yield from (_step(bar, began) for bar, began in begun if bar.kind is BarKind.STEP)
     if order.held_until is not None:
