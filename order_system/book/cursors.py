@@ -22,41 +22,24 @@ def _storable(text: str) -> str:
 
 _Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 _Key = Annotated[str, AfterValidator(_storable)]
-_BY_TIME = TypeAdapter(tuple[_Moment, _Key])
-_BY_KEY = TypeAdapter(tuple[_Key])
-Parts = TypeVar("Parts")
+BY_TIME = TypeAdapter(tuple[_Moment, _Key])
+"""For lists by time. The key tells apart what has the same time."""
+BY_KEY = TypeAdapter(tuple[_Key])
+"""For lists by a key alone."""
+Place = TypeVar("Place")
 
 
 class InvalidCursor(InvalidUsage):
     """Not a cursor that a list has given out."""
 
 
-def cursor_of(moment: datetime, key: str) -> str:
-    """For lists by time. `key` tells apart what has the same time."""
-    return _encoded([moment.isoformat(), key])
+def cursor_of(*place: datetime | str) -> str:
+    text = json.dumps(place, default=datetime.isoformat)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def cursor_of_key(key: str) -> str:
-    """For lists by a key alone."""
-    return _encoded([key])
-
-
-def moment_and_key(cursor: str) -> tuple[datetime, str]:
+def place_of(cursor: str, kind: TypeAdapter[Place]) -> Place:
     """Reverses `cursor_of`. Raises InvalidCursor."""
-    return _decoded(cursor, _BY_TIME)
-
-
-def key_of(cursor: str) -> str:
-    """Reverses `cursor_of_key`. Raises InvalidCursor."""
-    [key] = _decoded(cursor, _BY_KEY)
-    return key
-
-
-def _encoded(parts: list[str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-def _decoded(cursor: str, kind: TypeAdapter[Parts]) -> Parts:
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor[:LONGEST]) % 4)
         return kind.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))

@@ -26,7 +26,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from order_system.book.cursors import cursor_of, cursor_of_key, key_of, moment_and_key
+from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
 from order_system.book.reading import LIVE, counts, journal_entry, known, newest_run, of_run
 from order_system.book.tables import accepted, batch_orders, batches, effects, submissions
@@ -51,7 +51,7 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.OrderSummary]:
-        query = orders_query(wanted, after=moment_and_key(cursor) if cursor else None, limit=limit)
+        query = orders_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
         return _page(tx, query, limit, order_summary, lambda last: cursor_of(last.opened_at, last.order_id))
 
     @reads
@@ -69,7 +69,7 @@ class SqlOrderListing(OverDatabase):
     def batches(
         self, tx: Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
     ) -> listing.Page[listing.BatchSummary]:
-        query = batches_query(after=moment_and_key(cursor) if cursor else None, limit=limit)
+        query = batches_query(after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
         return _page(
             tx, query, limit, batch_summary, lambda last: cursor_of(last.started_at, last.workflow_id)
         )
@@ -84,12 +84,12 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
-        after = key_of(cursor) if cursor else ""
+        [after] = place_of(cursor, BY_KEY) if cursor else [""]
         newest = newest_run(tx, batch_workflow_id(name))
         if newest is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
         query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
-        return _page(tx, query, limit, batch_order, lambda last: cursor_of_key(last.order_id))
+        return _page(tx, query, limit, batch_order, lambda last: cursor_of(last.order_id))
 
     @reads
     def journal(self, tx: Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from order_system.domain.listing import OrderListing, StepRun
 from order_system.domain.order import Wire
-from order_system.domain.progress import Timestamp
 from order_system.domain.steps import Step
 
 SUBMISSIONS_LOOKED_AT = 5_000
@@ -39,18 +38,10 @@ class StepStatistics(Wire):
     """Completed runs by duration: up to each of BOUNDS_MS, and above the last."""
 
 
-class StepReport(Wire):
-    since: Timestamp
-    submissions_limit: int = SUBMISSIONS_LOOKED_AT
-    """Only so many submissions, the newest, are looked at."""
-    steps: tuple[StepStatistics, ...]
-    """Each step, also those that did not run."""
-
-
-async def report_steps(listing: OrderListing, since: datetime) -> StepReport:
-    """Of orders whose payment began since then."""
-    runs = await listing.step_runs(since, most=SUBMISSIONS_LOOKED_AT)
-    return StepReport(since=since, steps=statistics_of(runs))
+async def steps_since(listing: OrderListing, since: datetime) -> tuple[StepStatistics, ...]:
+    """Of orders whose payment began since then, each step, also those that did not run. Only the newest
+    SUBMISSIONS_LOOKED_AT are looked at."""
+    return statistics_of(await listing.step_runs(since, most=SUBMISSIONS_LOOKED_AT))
 
 
 def statistics_of(runs: Sequence[StepRun]) -> tuple[StepStatistics, ...]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.dialects import sqlite
 
-from order_system.book.cursors import InvalidCursor, cursor_of, cursor_of_key
+from order_system.book.cursors import InvalidCursor, cursor_of
 from order_system.book.listing import SqlOrderListing, batch_orders_query, orders_query, step_runs_query
 from order_system.domain.batch import Fate
 from order_system.domain.book import EffectState, SubmissionStatus
@@ -16,7 +16,7 @@ from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import EVERY_ORDER, LineStatus, OrderFilter, OrderSummary, Page
 from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Database
-from order_system.orders.step_statistics import report_steps
+from order_system.orders.step_statistics import steps_since
 from tests.fixtures.databases.filled_book import BEGAN, SECOND, effect, fill, fill_batch, submission
 
 OPEN, FULFILLED, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FULFILLED, SubmissionStatus.FAILED
@@ -146,7 +146,7 @@ async def test_what_people_write_is_data(database: Database, listing: SqlOrderLi
 
 @pytest.mark.parametrize(
     "cursor",
-    ["x", "!", "e30", "bnVsbA", "W10", "WyIxIl0", cursor_of_key("A"), cursor_of_key("A\0"), "W1tbW1tb" * 60],
+    ["x", "!", "e30", "bnVsbA", "W10", "WyIxIl0", cursor_of("A"), cursor_of("A\0"), "W1tbW1tb" * 60],
 )
 async def test_what_is_no_cursor_is_told(listing: SqlOrderListing, cursor: str) -> None:
     with pytest.raises(InvalidCursor, match="leave it out to begin at the start"):
@@ -231,9 +231,9 @@ async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> Non
         ],
     )
 
-    report = await report_steps(listing, BEGAN)
+    steps = await steps_since(listing, BEGAN)
 
-    told = {each.step: each for each in report.steps}
+    told = {each.step: each for each in steps}
     payment, inventory, shipped = told[Step.PAYMENT], told[Step.INVENTORY], told[Step.SHIPPING]
     assert (payment.runs, payment.completed, payment.undone, payment.failed) == (3, 3, 1, 0)
     assert (payment.median_ms, payment.longest_ms) == (200, 400)
