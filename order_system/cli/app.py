@@ -160,8 +160,8 @@ def schema(*, as_json: Json = False) -> int:
 def scenarios(*, as_json: Json = False) -> int:
     """List the stories that `--scenario` plays."""
     documents = [
-        {"name": each.name, "story": each.story, "status": each.status, "failed_step": each.failed_step}
-        for each in SCENARIOS.values()
+        {"name": name, "story": each.story, "status": each.status, "failed_step": each.failed_step}
+        for name, each in SCENARIOS.items()
     ]
     Screen(as_json=as_json).answer(documents, scenarios_table(SCENARIOS))
     return CLEAN

@@ -78,9 +78,9 @@ def scenarios_table(scenarios: Mapping[str, Scenario]) -> Table:
     table.add_column("Scenario", no_wrap=True)
     table.add_column("What happens")
     table.add_column("The order ends", no_wrap=True)
-    for scenario in scenarios.values():
+    for name, scenario in scenarios.items():
         status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
-        table.add_row(scenario.name, Text(scenario.story), status)
+        table.add_row(name, Text(scenario.story), status)
     return table
 
 

@@ -19,7 +19,6 @@ Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
 
 @dataclass(frozen=True)
 class Scenario:
-    name: str
     story: str
     """One line."""
     failed_step: Step | None = None
@@ -40,141 +39,119 @@ class Scenario:
 _NO_SUCH_ADDRESS: Mapping[Place, str] = {"postal_code": "00000"}
 """Makes shipping fail, after the card was charged and stock reserved: then there is something to undo."""
 
-_ALL = (
-    Scenario("ok", "everything works", tokens={"payment_method": "pm_card_ok"}),
+SCENARIOS: dict[str, Scenario] = {
+    "ok": Scenario("everything works", tokens={"payment_method": "pm_card_ok"}),
     # --- payment ---
-    Scenario(
-        "card-declined",
+    "card-declined": Scenario(
         "the card is declined: nothing was charged, nothing has to be undone",
         Step.PAYMENT,
         tokens={"payment_method": "pm_card_declined"},
     ),
-    Scenario(
-        "payment-answer-lost-once",
+    "payment-answer-lost-once": Scenario(
         "the charge is made but its answer lost; asked again with the same key, it is not made twice",
         tokens={"payment_method": "pm_answer_lost_once"},
     ),
-    Scenario(
-        "payment-answer-always-lost",
+    "payment-answer-always-lost": Scenario(
         "the charge is made and no answer ever comes: the attempts run out, then one refund gives it back",
         Step.PAYMENT,
         tokens={"payment_method": "pm_answer_always_lost"},
     ),
-    Scenario(
-        "payment-down-for-a-while",
+    "payment-down-for-a-while": Scenario(
         "the payment gateway is down for two calls; the third one charges",
         tokens={"payment_method": "pm_gateway_down_for_a_while"},
     ),
-    Scenario(
-        "payment-down",
+    "payment-down": Scenario(
         "the payment gateway is never reached: the attempts run out, and nothing was charged",
         Step.PAYMENT,
         tokens={"payment_method": "pm_gateway_down"},
     ),
-    Scenario(
-        "refund-fails-thrice",
+    "refund-fails-thrice": Scenario(
         "the address is refused and the refund fails three times; the fourth one works",
         Step.SHIPPING,
         tokens={"payment_method": "pm_refund_fails_thrice", **_NO_SUCH_ADDRESS},
     ),
-    Scenario(
-        "refund-answer-lost-once",
+    "refund-answer-lost-once": Scenario(
         "the address is refused and the refund's answer lost; asked again, the money is not given twice",
         Step.SHIPPING,
         tokens={"payment_method": "pm_refund_answer_lost_once", **_NO_SUCH_ADDRESS},
     ),
-    Scenario(
-        "refund-never",
+    "refund-never": Scenario(
         "the address is refused and the refund never works: a person must answer; the stock is released",
         Step.SHIPPING,
         needs_attention=True,
         tokens={"payment_method": "pm_refund_never", **_NO_SUCH_ADDRESS},
     ),
     # --- inventory ---
-    Scenario(
-        "out-of-stock",
+    "out-of-stock": Scenario(
         "the first line is out of stock: the charge is refunded",
         Step.INVENTORY,
         tokens={"sku": OUT_OF_STOCK},
     ),
-    Scenario(
-        "second-line-out-of-stock",
+    "second-line-out-of-stock": Scenario(
         "the second line is out of stock: the first one is not kept either, and the charge is refunded",
         Step.INVENTORY,
         tokens={"second sku": OUT_OF_STOCK},
     ),
-    Scenario(
-        "reserve-answer-always-lost",
+    "reserve-answer-always-lost": Scenario(
         "the stock is reserved and no answer ever comes: it is released, and the charge refunded",
         Step.INVENTORY,
         tokens={"sku": "RESERVE-ANSWER-LOST"},
     ),
-    Scenario(
-        "release-never",
+    "release-never": Scenario(
         "the address is refused and the stock cannot be released: a person must answer; the money is back",
         Step.SHIPPING,
         needs_attention=True,
         tokens={"sku": "RELEASE-NEVER", **_NO_SUCH_ADDRESS},
     ),
     # --- shipping ---
-    Scenario(
-        "address-refused",
+    "address-refused": Scenario(
         "the carrier refuses the address: stock and money are given back",
         Step.SHIPPING,
         tokens=_NO_SUCH_ADDRESS,
     ),
-    Scenario(
-        "dispatch-refused",
+    "dispatch-refused": Scenario(
         "the label is bought but the parcel not taken: the label is voided, stock and money given back",
         Step.SHIPPING,
         tokens={"postal_code": "00001"},
     ),
-    Scenario(
-        "dispatch-answer-lost-once",
+    "dispatch-answer-lost-once": Scenario(
         "the parcel is taken and the answer lost; asked again, it is the same parcel",
         tokens={"postal_code": "00002"},
     ),
-    Scenario(
-        "dispatch-answer-always-lost",
+    "dispatch-answer-always-lost": Scenario(
         "the parcel is taken and no answer ever comes: the undo finds it gone, so the order is fulfilled",
         tokens={"postal_code": "00003"},
     ),
-    Scenario(
-        "void-never",
+    "void-never": Scenario(
         "the parcel is not taken and the label cannot be voided: a person must answer; stock and money wait",
         Step.SHIPPING,
         needs_attention=True,
         tokens={"postal_code": "00004"},
     ),
-    Scenario(
-        "dispatch-refused-and-held",
+    "dispatch-refused-and-held": Scenario(
         "the parcel is not taken at first, and the order is held for a person: a retry of the step works",
         Step.SHIPPING,
         needs_attention=True,
         hold_on_failure="1h",
         tokens={"postal_code": "00005"},
     ),
-    Scenario(
-        "commit-down",
+    "commit-down": Scenario(
         "the parcel is gone but its stock cannot be committed: shipping's undo does it later; fulfilled",
         tokens={"sku": "COMMIT-DOWN"},
     ),
     # --- notification ---
-    Scenario(
-        "mail-bounces",
+    "mail-bounces": Scenario(
         "the mailer refuses the recipient: the order is fulfilled, and says that its notice failed",
         notice_fails=True,
         tokens={"email": "bounces@example.com"},
     ),
-    Scenario(
-        "mailer-down",
+    "mailer-down": Scenario(
         "the mailer is never reached: the order is fulfilled, and says that its notice failed",
         notice_fails=True,
         tokens={"email": "mailer-down@example.com"},
     ),
-)
-
-SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+}
+"""By name, in the order in which they are told."""
 
 
 def scenario_order(name: str, order_id: str) -> Order:

@@ -87,12 +87,12 @@ def tokens_of(scenario: Scenario) -> dict[str, str]:
 def test_the_table_of_scenarios_is_complete() -> None:
     expected = [
         [
-            f"`{scenario.name}`",
+            f"`{name}`",
             ", ".join(f"{field} `{token}`" for field, token in tokens_of(scenario).items()),
             scenario.story,
             what_is_seen(scenario),
         ]
-        for scenario in SCENARIOS.values()
+        for name, scenario in SCENARIOS.items()
     ]
     assert expected == rows(section(DOCS / "scenarios.md", "## Scenarios"))
 

@@ -68,5 +68,5 @@ async def _form(
         document=text,
         mistakes=mistakes or [],
         story=story,
-        stories=[(each.name, each.story) for each in SCENARIOS.values()],
+        stories=[(name, each.story) for name, each in SCENARIOS.items()],
     )
