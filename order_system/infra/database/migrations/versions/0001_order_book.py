@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -50,8 +48,3 @@ def upgrade() -> None:
             ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
         ),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("book_effects")
-    op.drop_table("book_submissions")

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 KEY = sa.String(160)
 
@@ -73,17 +71,3 @@ def upgrade() -> None:
         sa.Column("submission", sa.String(64), primary_key=True),
         sa.Column("number", sa.Integer, nullable=False),
     )
-
-
-def downgrade() -> None:
-    for table in (
-        "submissions",
-        "calls",
-        "notices",
-        "shipments",
-        "refunds",
-        "charges",
-        "reservations",
-        "stock",
-    ):
-        op.drop_table(f"world_{table}")

@@ -7,8 +7,6 @@ from order_system.infra.database import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -29,8 +27,3 @@ def upgrade() -> None:
         sa.Column("fate", sa.String(32)),
     )
     op.create_index("book_batch_orders_by_order", "book_batch_orders", ["order_id"])
-
-
-def downgrade() -> None:
-    op.drop_table("book_batch_orders")
-    op.drop_table("book_batches")

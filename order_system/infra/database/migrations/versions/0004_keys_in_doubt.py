@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -18,7 +16,3 @@ def upgrade() -> None:
         sqlite_where=only,
         postgresql_where=only,
     )
-
-
-def downgrade() -> None:
-    op.drop_index("book_in_doubt", "book_effects")

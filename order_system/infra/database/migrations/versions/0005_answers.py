@@ -7,8 +7,6 @@ from order_system.infra.database import UtcDateTime
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -25,9 +23,3 @@ def upgrade() -> None:
         sa.Column("step", sa.String(16), nullable=False),
         sa.Column("answer", sa.String(32), nullable=False),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("book_answers")
-    op.drop_column("book_effects", "handled_note")
-    op.drop_column("book_effects", "handled_by")

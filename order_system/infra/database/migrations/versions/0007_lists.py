@@ -4,8 +4,6 @@ from alembic import op
 
 revision = "0007"
 down_revision = "0006"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -14,11 +12,3 @@ def upgrade() -> None:
     op.create_index("book_by_status", "book_submissions", ["status", "opened_at", "order_id"])
     op.create_index("book_by_batch", "book_submissions", ["batch", "opened_at", "order_id"])
     op.drop_index("ix_book_submissions_batch", "book_submissions")
-
-
-def downgrade() -> None:
-    op.create_index("ix_book_submissions_batch", "book_submissions", ["batch"])
-    op.drop_index("book_by_batch", "book_submissions")
-    op.drop_index("book_by_status", "book_submissions")
-    op.create_index("book_by_status", "book_submissions", ["status", "opened_at"])
-    op.drop_index("book_by_time", "book_submissions")

@@ -12,8 +12,6 @@ from alembic import op
 
 revision = "0008"
 down_revision = "0007"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -45,13 +43,3 @@ def upgrade() -> None:
     op.add_column(
         "book_effects", sa.Column("claims_in_run", sa.Integer, nullable=False, server_default=sa.text("0"))
     )
-
-
-def downgrade() -> None:
-    op.drop_column("book_effects", "claims_in_run")
-    op.drop_column("book_effects", "claimed_by")
-    op.drop_index("book_notice_owed", "book_submissions")
-    op.drop_column("book_submissions", "notice")
-    op.drop_column("book_submissions", "namespace_id")
-    op.drop_table("book_accepted")
-    op.drop_table("book_identity")
