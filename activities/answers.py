@@ -1,7 +1,5 @@
 """What follows in the order book when a person answers. No gateway is asked to undo anything here."""
 
-from collections.abc import Mapping
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -62,7 +60,9 @@ class AnswerActivities:
         """The parcel is gone, a person says: its stock is committed, and the order fulfilled."""
         ref = request.submission
         journal = await self._book.journal(ref)
-        if journal[Effect.DISPATCH].undo_ended_at is None and not _paid_and_reserved(journal):
+        needed = (journal.get(effect) for effect in (Effect.CHARGE, Effect.RESERVE))
+        paid_and_reserved = all(entry and entry.state is EffectState.DONE for entry in needed)
+        if journal[Effect.DISPATCH].undo_ended_at is None and not paid_and_reserved:
             raise _refused(
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
                 "answer voided"
@@ -91,13 +91,6 @@ class AnswerActivities:
 
 def _refused(why: str) -> ApplicationError:
     return ApplicationError(why, type=UPDATE_REFUSED, non_retryable=True)
-
-
-def _paid_and_reserved(journal: Mapping[Effect, JournalEntry]) -> bool:
-    return all(
-        effect in journal and journal[effect].state is EffectState.DONE
-        for effect in (Effect.CHARGE, Effect.RESERVE)
-    )
 
 
 def _parcel(label: JournalEntry) -> DispatchReceipt:

@@ -187,6 +187,7 @@ class BookQueries(OverDatabase):
 
     @reads
     def answers(self, tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
+        """What people have answered about this submission, oldest first. For whoever looks into the book."""
         return answers_of(tx, ref)
 
     @reads

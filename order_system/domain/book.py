@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from order_system.domain.accepted import AcceptedOrders
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.ids import HasBookId
 from order_system.domain.messages import (
@@ -149,8 +148,14 @@ class SubmissionRecord:
     namespace_id: str | None = None
 
 
-class OrderBook(AcceptedOrders, HasBookId, Protocol):
+class OrderBook(HasBookId, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
+
+    async def accept(self, order_id: str, submission: str, at: datetime) -> None:
+        """Note an order whose workflow was started, and whose payment has opened no submission yet: lists
+        show it from now on. Nothing else reads the note, and lists ask the server about an order that is not
+        noted, or that has opened nothing."""
+        ...
 
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
@@ -252,10 +257,6 @@ class OrderBook(AcceptedOrders, HasBookId, Protocol):
 
     async def note_answer(self, ref: SubmissionRef, answer: AnswerRecord) -> None:
         """Who answered what, when and why. Idempotent by the answer's ID."""
-        ...
-
-    async def answers(self, ref: SubmissionRef) -> list[AnswerRecord]:
-        """What people have answered about this submission, oldest first."""
         ...
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:

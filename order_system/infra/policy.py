@@ -122,7 +122,8 @@ ORDERS_PER_COUNT = 5_000
 """Orders of a batch that are counted by one query to the book."""
 
 WATCH_AT_ONCE = 20
-"""Orders that a live view asks about at once, of however many it shows."""
+"""Orders that are asked about, or submitted, at once, of however many: enough to keep a server busy, not
+enough to drown it."""
 
 
 def watch_pause(orders: int) -> float:

@@ -101,7 +101,7 @@ class Relatives:
         self, start: _Start, state: WorkflowState | None, span: str | None
     ) -> AsyncGenerator[Child]:
         query = visibility.all_of(
-            visibility.children_of(start.workflow_id),
+            f"ParentWorkflowId = {visibility.quoted(start.workflow_id)}",  # of every run of that ID
             visibility.NEWEST_RUNS,
             f"ExecutionStatus = '{state.in_queries}'" if state else None,
             span,
@@ -143,7 +143,10 @@ class Relatives:
             visibility.with_ids(map(order_workflow_id, order_ids)), visibility.NEWEST_RUNS
         )
         listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)
-        oldest_first = sorted([execution async for execution in listed], key=_age)
+        oldest_first = sorted(
+            [execution async for execution in listed],
+            key=lambda execution: (execution.start_time, execution.close_time is None),
+        )
         return {execution.id: execution for execution in oldest_first}
 
     # --- when only the book remembers ------------------------------------------------------------
@@ -201,10 +204,6 @@ def _unknown(name: str) -> UnknownWorkflow:
         f"there is no workflow {name[:100]!r}, neither on the server nor in the book; "
         "an order's is order-<ORDER_ID>, a batch's batch-<NAME>"
     )
-
-
-def _age(execution: WorkflowExecution) -> tuple[datetime, bool]:
-    return execution.start_time, execution.close_time is None
 
 
 def _as_child(execution: WorkflowExecution, start: _Start) -> Child:

@@ -68,7 +68,11 @@ class ReconcilerSchedule:
             before = await self._from_before()
             if every > timedelta(0):
                 state = before.schedule.state if before else ScheduleState()
-                await self._make(self._schedule(every, ScheduleState(paused=state.paused, note=state.note)))
+                ours = self._schedule(every, ScheduleState(paused=state.paused, note=state.note))
+                try:
+                    await self._temporal.create_schedule(self.id, ours, rpc_timeout=infra_policy.RPC)
+                except ScheduleAlreadyRunningError:
+                    await self._renew(ours)
             else:
                 await self._delete(self.id)
             if before:
@@ -103,12 +107,6 @@ class ReconcilerSchedule:
             return None
         queue = before.raw_description.schedule.action.start_workflow.task_queue.name
         return before if queue in (self._task_queue, TASK_QUEUE) else None
-
-    async def _make(self, schedule: Schedule) -> None:
-        try:
-            await self._temporal.create_schedule(self.id, schedule, rpc_timeout=infra_policy.RPC)
-        except ScheduleAlreadyRunningError:
-            await self._renew(schedule)
 
     async def _renew(self, schedule: Schedule) -> None:
         """With the server's token of what we have read. The server drops an update whose token is stale, and

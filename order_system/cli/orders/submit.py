@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from order_system.attention.concerns import STARTER
@@ -17,12 +18,10 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
+from order_system.infra.temporal.executions import side_by_side
 from order_system.intake.documents import MAX_BYTES
 from order_system.intake.reader import read_orders
 from order_system.orders.client import OrderClient, SubmitResult, Submitted
-
-AT_ONCE = 20
-"""Requests under way at a time: enough to keep a server busy, not enough to drown it."""
 
 _NOTHING = "nothing was submitted."
 
@@ -50,21 +49,18 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
 
-    places = asyncio.Semaphore(AT_ONCE)
-
     async def attempt(ask: Callable[[Order], Awaitable[SubmitResult | None]], order: Order) -> None:
-        async with places:
-            try:
-                if submission := await ask(order):
-                    submissions.append(submission)
-            except OrderConflict as conflict:
-                conflicts.append(str(conflict))
+        try:
+            if submission := await ask(order):
+                submissions.append(submission)
+        except OrderConflict as conflict:
+            conflicts.append(str(conflict))
 
-    await asyncio.gather(*(attempt(client.check_conflict, order) for order in orders))
+    await side_by_side(partial(attempt, client.check_conflict), orders)
     if conflicts:
         raise OrderConflict("\n".join([_NOTHING, *conflicts]))
     try:
-        await asyncio.gather(*(attempt(client.submit, order) for order in orders))
+        await side_by_side(partial(attempt, client.submit), orders)
     except ServerUnreachable as lost:
         raise ServerUnreachable(
             f"{lost}; {len(submissions)} of {len(orders)} orders were submitted. Submit all of them again "
@@ -83,15 +79,11 @@ async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Ord
     number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
     submitted: list[Order] = []
     for template in templates:
-        while not await _is_new(client, order := _numbered(template, number)):
+        while not await _is_new(client, order := template.model_copy(update={"order_id": sample_id(number)})):
             number += 1
         number += 1
         submitted.append(order)
     return submitted
-
-
-def _numbered(template: Order, number: int) -> Order:
-    return template.model_copy(update={"order_id": sample_id(number)})
 
 
 async def _is_new(client: OrderClient, order: Order) -> bool:

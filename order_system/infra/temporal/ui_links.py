@@ -17,16 +17,15 @@ class UiLinks:
 
     def run(self, workflow_id: str, run_id: str | None) -> str | None:
         """The page of a run, with its history."""
-        if self.ui_url is None or run_id is None:
-            return None
-        namespace, workflow = quote(self.namespace, safe=""), quote(workflow_id, safe="")
-        return f"{self.ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{workflow}/{run_id}"
+        workflows = self._workflows if run_id else None
+        return workflows and f"{workflows}/{quote(workflow_id, safe='')}/{run_id}"
 
     def runs(self, workflow_id: str) -> str | None:
         """Where the runs of a workflow ID are listed: for one whose run is not known."""
-        if self.ui_url is None:
-            return None
         query = quote(f'WorkflowId="{workflow_id}"', safe="")
-        return (
-            f"{self.ui_url.rstrip('/')}/namespaces/{quote(self.namespace, safe='')}/workflows?query={query}"
-        )
+        return self._workflows and f"{self._workflows}?query={query}"
+
+    @property
+    def _workflows(self) -> str | None:
+        namespace = quote(self.namespace, safe="")
+        return self.ui_url and f"{self.ui_url.rstrip('/')}/namespaces/{namespace}/workflows"

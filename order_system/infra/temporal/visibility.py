@@ -16,11 +16,6 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def children_of(parent_id: str) -> str:
-    """Of every run of that ID."""
-    return f"ParentWorkflowId = {quoted(parent_id)}"
-
-
 def with_ids(workflow_ids: Iterable[str]) -> str:
     return f"WorkflowId IN ({', '.join(map(quoted, workflow_ids))})"
 
