@@ -34,7 +34,7 @@ _NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
 
 
 _ENTRY = [field.name for field in fields(JournalEntry)]
-
+_RECORD = [field.name for field in fields(SubmissionRecord) if field.name != "ref"]
 
 Known = TypeVar("Known", bound=StrEnum)
 
@@ -50,20 +50,12 @@ def known(kind: type[Known], word: str) -> Known:
 
 
 def submission_record(row: Row[Any]) -> SubmissionRecord:
-    return SubmissionRecord(
-        ref=SubmissionRef(
-            order_id=row.order_id, submission=row.submission, fingerprint=row.fingerprint, batch=row.batch
-        ),
-        namespace=row.namespace,
-        status=known(SubmissionStatus, row.status),
-        failed_step=row.failed_step,
-        reason=row.reason,
-        total=row.total,
-        currency=row.currency,
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
-        namespace_id=row.namespace_id,
+    ref = SubmissionRef(
+        order_id=row.order_id, submission=row.submission, fingerprint=row.fingerprint, batch=row.batch
     )
+    values: dict[str, Any] = {name: getattr(row, name) for name in _RECORD}
+    values |= {"ref": ref, "status": known(SubmissionStatus, row.status)}
+    return SubmissionRecord(**values)
 
 
 def journal_entry(row: Row[Any]) -> JournalEntry:

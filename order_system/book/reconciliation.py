@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
-from order_system.book.entries import note_notice
+from order_system.book.entries import change_entry, note_notice
 from order_system.book.reading import BookQueries, known, submission_record
 from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
@@ -101,16 +101,8 @@ class SqlReconciliationBook(BookQueries):
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         ref = key.submission
         ended_before = [EffectState.NEVER_HAPPENED] if state is EffectState.UNDONE else []
-        tx.execute(
-            update(effects)
-            .where(
-                effects.c.order_id == ref.order_id,
-                effects.c.submission == ref.submission,
-                effects.c.effect == key.effect,
-                effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]),
-            )
-            .values(state=state, undo_ended_at=at)
-        )
+        in_doubt = effects.c.state.in_([EffectState.IN_DOUBT, *ended_before])
+        change_entry(tx, ref, key.effect, in_doubt, state=state, undo_ended_at=at)
         if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
             note_notice(tx, ref, Notice.OWED)
 
