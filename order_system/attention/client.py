@@ -8,7 +8,6 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,21 +68,6 @@ _UPDATES: Mapping[type[Answer], Any] = {
 }
 _NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
 _NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
-
-
-@dataclass(frozen=True)
-class AtWork:
-    workers: int
-    orders: int
-    """That are open."""
-
-    @property
-    def if_nothing_waits(self) -> str:
-        """What may be said then, and what was looked at."""
-        said = "All is well: nothing" if self.workers else "Nothing"
-        workers = "No worker is" if not self.workers else so_many(self.workers, "worker is", "workers are")
-        orders = "no order is" if not self.orders else so_many(self.orders, "order is", "orders are")
-        return f"{said} waits for a person. {workers} at work, and {orders} under way."
 
 
 class AttentionClient:
@@ -147,11 +131,15 @@ class AttentionClient:
             if asleep := await self._schedule.asleep():
                 yield about_schedule(asleep, self._temporal.namespace)
 
-    async def at_work(self) -> AtWork:
-        """For whoever says that nothing waits."""
+    async def all_quiet(self) -> str:
+        """What may be said if nothing waits, and what was looked at."""
         async with reaching_server():
             workers = await self.workers.at_work()
-            return AtWork(workers, await self._open(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"))
+            orders = await self._open(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'")
+        said = "All is well: nothing" if workers else "Nothing"
+        at_work = so_many(workers, "worker is", "workers are") if workers else "No worker is"
+        under_way = so_many(orders, "order is", "orders are") if orders else "no order is"
+        return f"{said} waits for a person. {at_work} at work, and {under_way} under way."
 
     async def deserted(self) -> bool:
         """Whether workflows are open and nobody takes work, as `attention` lists it, by one look; False if no

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -187,7 +188,8 @@ class OrderClient:
         if before.closed:
             return CancelAnswer.ALREADY_CLOSED, before
         async with reaching_server():
-            if not await _request_cancel(self._order(order_id)):
+            order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
+            if not await _request_cancel(order):
                 return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
         after = await self._watch_undone(order_id)
         return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
@@ -242,11 +244,6 @@ class OrderClient:
         raises what the database raises; it never reads as "nothing exists"."""
         return {order_id: known.status for order_id, known in (await self._book.find(order_ids)).items()}
 
-    def _order(self, order_id: str) -> WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]:
-        return self._temporal.get_workflow_handle_for(
-            OrderFulfillmentWorkflow.run, order_workflow_id(order_id)
-        )
-
     async def _fulfilled_before(self, order: Order) -> bool:
         return await self.check_content(order.order_id, order.fingerprint())
 
@@ -260,7 +257,7 @@ class OrderClient:
         )
 
 
-async def _request_cancel(order: WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]) -> bool:
+async def _request_cancel(order: WorkflowHandle[Any, Any]) -> bool:
     """False if it closed before the request came."""
     try:
         await order.cancel(rpc_timeout=policy.RPC)

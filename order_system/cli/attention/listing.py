@@ -71,7 +71,7 @@ async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting("looking for what waits for a person"):
             shown, total = await screen.answer_each(session.attention.attention(), MAX_SHOWN)
-            quiet = "" if total or as_json else (await session.attention.at_work()).if_nothing_waits
+            quiet = "" if total or as_json else await session.attention.all_quiet()
     if not as_json:
         screen.answer(None, concerns_view(shown, total, quiet))
     return ATTENTION if total else CLEAN

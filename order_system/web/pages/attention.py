@@ -61,7 +61,7 @@ async def show(visit: Visit) -> Response:
         cards=[_card(concern, visit.services) for concern in concerns],
         more=max(0, total - MOST_SHOWN),
         total=total,
-        quiet="" if total else (await visit.services.attention.at_work()).if_nothing_waits,
+        quiet="" if total else await visit.services.attention.all_quiet(),
     )
 
 

@@ -3,7 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from order_system.web.pages.orders.timeline_drawing import MOST_TICKS, Drawing, Mark, Span, drawn, tick_step
+from order_system.domain.steps import Effect
+from order_system.orders.timeline import Mark
+from order_system.web.pages.orders.timeline_drawing import MOST_TICKS, Drawing, Span, drawn, tick_step
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -70,7 +72,7 @@ def test_a_lane_tells_how_long_and_what_else_is_known() -> None:
 
 
 def test_marks_stand_where_their_moment_is_unless_the_bar_has_no_room_for_them() -> None:
-    marks = (Mark(after(5), "label"),)
+    marks = (Mark(effect=Effect.LABEL, at=after(5)),)
     wide = Span("shipping", "is-completed", after(0), after(10), marks=marks)
     thin = Span("shipping", "is-completed", after(5), after(5.1), marks=marks)
     shown, left_out = picture([wide, thin], now=10).lanes

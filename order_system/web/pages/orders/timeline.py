@@ -6,7 +6,7 @@ from datetime import datetime
 from order_system.domain.progress import UndoState
 from order_system.orders.timeline import Bar, BarKind
 from order_system.web.documents.orders import OrderDocument
-from order_system.web.pages.orders.timeline_drawing import Mark, Span
+from order_system.web.pages.orders.timeline_drawing import Span
 
 
 def spans_of(order: OrderDocument) -> Iterator[Span]:
@@ -25,8 +25,7 @@ def spans_of(order: OrderDocument) -> Iterator[Span]:
 
 def _step(bar: Bar, began: datetime) -> Span:
     attempts = f"{bar.attempts} attempts" if bar.attempts and bar.attempts > 1 else ""
-    marks = tuple(Mark(mark.at, mark.effect) for mark in bar.marks)
-    return Span(bar.step, f"is-{bar.state}", began, bar.ended_at, attempts, marks)
+    return Span(bar.step, f"is-{bar.state}", began, bar.ended_at, attempts, bar.marks)
 
 
 def _undo(bar: Bar, began: datetime) -> Span:

@@ -10,24 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from order_system.domain.durations import in_time, milliseconds_between
+from order_system.orders.timeline import Mark
 from order_system.web.pages.words import round_time
 
 AXIS_HEIGHT = 22
 LANE_HEIGHT = 34
-BAR_HEIGHT = 9
 MOST_TICKS = 6
 MARKED_FROM = 2.5
 """Percent. A bar that is narrower has no room for marks."""
 LABELS_TURN_AT = 55.0
 """Percent. A bar that begins further to the right has its label end where the bar ends."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A moment at which something happened."""
-
-    at: datetime
-    words: str
 
 
 @dataclass(frozen=True)
@@ -119,7 +111,7 @@ class _Scale:
             label_x=max(began, ended) if turned else began,
             anchor="end" if turned else "start",
             marks=tuple(
-                (self.x(mark.at), f"{mark.words}: {_clock(mark.at)} UTC")
+                (self.x(mark.at), f"{mark.effect}: {_clock(mark.at)} UTC")
                 for mark in span.marks
                 if ended - began >= MARKED_FROM
             ),
