@@ -10,6 +10,7 @@ from workflows.failures import in_words, state_after
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import search_attributes
     from order_system.domain.answers import AnswerRecord
+    from order_system.domain.durations import milliseconds_between
     from order_system.domain.ids import step_workflow_id
     from order_system.domain.messages import OrderStatus, UndoAnswer, UndoCause, UndoResult
     from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
@@ -73,9 +74,8 @@ class OrderBoard:
     def _step_closed(self, step: Step, state: StepState, reason: str | None) -> None:
         began = self._steps[step].started_at or workflow.now()
         ended = workflow.now()
-        self._step(
-            step, status=state, closed_at=ended, duration_ms=_milliseconds(began, ended), reason=reason
-        )
+        took = milliseconds_between(began, ended)
+        self._step(step, status=state, closed_at=ended, duration_ms=took, reason=reason)
 
     def _step(self, step: Step, **changes: object) -> None:
         self._steps[step] = self._steps[step].model_copy(update=changes)
@@ -201,7 +201,3 @@ def _markdown(progress: OrderProgress) -> str:
     if progress.note:
         lines.append(f"\n{progress.note}")
     return "\n".join(lines)
-
-
-def _milliseconds(began: datetime, ended: datetime) -> int:
-    return round((ended - began).total_seconds() * 1000)

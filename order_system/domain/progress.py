@@ -11,11 +11,12 @@ from order_system.domain.order import Wire
 from order_system.domain.steps import Step
 
 
-def _iso_milliseconds(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """In UTC, to the millisecond: in documents, and in `<time datetime>` of pages."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Timestamp = Annotated[datetime, PlainSerializer(_iso_milliseconds, when_used="json")]
+Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
 
 
 class StepState(StrEnum):

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from order_system.domain.durations import time_between
+from order_system.domain.progress import iso
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words
@@ -46,7 +47,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (words.in_words, words.plain, words.iso, words.utc, words.took, time_between)
+    filters = (words.in_words, words.plain, iso, words.utc, words.took, time_between)
     by_name: dict[str, Any] = {each.__name__: each for each in filters}
     environment.filters.update(by_name)
     return environment
