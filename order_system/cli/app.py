@@ -126,8 +126,12 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
     """Ask for a cancel and wait for what comes of it: undone, too late, or already closed, for example."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        with screen.waiting(f"waiting for the answer about {order_id}"):
-            answer, order = await session.client.cancel(order_id)
+        answer, order = await screen.heard(
+            session.client.cancel(order_id),
+            f"waiting for the answer about {order_id}",
+            f"{order_id} has not answered yet. A cancel that the server has taken stands without us: it is "
+            f"carried out when a worker runs (python starter.py attention)",
+        )
         screen.answer({"verdict": answer, "order": order.model_dump(mode="json")}, f"{order_id}: {answer}")
         return exit_code([order])
 

@@ -1,13 +1,11 @@
 """`starter.py reconcile`: one run of the reconciler, now, and what it did."""
 
-import asyncio
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from order_system.cli import policy
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, open_session
 from order_system.domain.errors import ReconciliationFailed
@@ -30,15 +28,11 @@ async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int
 
 async def _run(reconciler: ReconciliationClient, screen: Screen) -> ReconciliationReport:
     started = await reconciler.start()
-    waiting = asyncio.create_task(reconciler.report(started))
-    try:
-        with screen.waiting(f"{started.id} is at work"):
-            done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
-            if not done:
-                screen.say(f"{started.id} is not done yet; it needs a worker, and goes on without us")
-            return await waiting
-    finally:
-        waiting.cancel()
+    return await screen.heard(
+        reconciler.report(started),
+        f"{started.id} is at work",
+        f"{started.id} is not done yet; it needs a worker, and goes on without us",
+    )
 
 
 def report_view(report: ReconciliationReport) -> RenderableType:

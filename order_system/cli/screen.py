@@ -1,12 +1,13 @@
 """Where output goes: stdout for what was asked, stderr for everything that is said meanwhile."""
 
+import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from rich.console import Console, Group, RenderableType
@@ -14,6 +15,7 @@ from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from order_system.cli import policy
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.progress import OrderProgress
 
@@ -28,6 +30,7 @@ SECONDS_BETWEEN_WORDS = 5
 
 Item = TypeVar("Item", bound=BaseModel)
 Orders = Mapping[str, OrderProgress]
+Answer = TypeVar("Answer")
 
 
 class Screen:
@@ -85,6 +88,18 @@ class Screen:
             return
         with self._err.status(f"{message} ..."):
             yield
+
+    async def heard(self, work: Coroutine[Any, Any, Answer], message: str, if_late: str) -> Answer:
+        """What the work comes to. Who has waited for policy.WORD_ABOUT_WAITING is told `if_late`, once."""
+        waiting = asyncio.create_task(work)
+        try:
+            with self.waiting(message):
+                done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
+                if not done:
+                    self.say(if_late)
+                return await waiting
+        finally:
+            waiting.cancel()
 
     @contextmanager
     def reading(self, what: str, total_bytes: int) -> Generator[Callable[[int], None]]:

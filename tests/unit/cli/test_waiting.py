@@ -1,0 +1,29 @@
+"""A command that waits for a workflow."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from order_system.cli import policy
+from order_system.cli.screen import Screen
+
+
+async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(policy, "WORD_ABOUT_WAITING", timedelta(0))
+    answered = asyncio.get_running_loop().create_future()
+
+    async def work() -> str:
+        return await answered
+
+    waiting = asyncio.create_task(Screen(as_json=True).heard(work(), "waiting", "no answer yet"))
+    said = ""
+    async with asyncio.timeout(10):
+        while "no answer yet" not in said:
+            await asyncio.sleep(0)
+            said += capsys.readouterr().err
+        answered.set_result("undone")
+        assert await waiting == "undone"
+    assert capsys.readouterr() == ("", "")
