@@ -7,14 +7,13 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
 )
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.reconciliation import CurrentRun
 from order_system.domain.servers import Server
 from order_system.infra import policy
-from order_system.infra.temporal.connection import says_there_is_none
+from order_system.infra.temporal.connection import if_there
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of
 
@@ -35,13 +34,10 @@ class TemporalOrderRuns:
             namespace=self._temporal.namespace,
             execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
         )
-        service = self._temporal.workflow_service
-        try:
-            answer = await service.describe_workflow_execution(request, timeout=policy.RPC)
-        except RPCError as error:
-            if says_there_is_none(error):
-                return None
-            raise
+        describing = self._temporal.workflow_service.describe_workflow_execution
+        answer = await if_there(describing(request, timeout=policy.RPC))
+        if answer is None:
+            return None
         info = answer.workflow_execution_info
         return CurrentRun(
             submission=info.first_run_id or info.execution.run_id,
@@ -55,13 +51,10 @@ class TemporalOrderRuns:
             execution=WorkflowExecution(workflow_id=order_workflow_id(ref.order_id), run_id=ref.submission),
             maximum_page_size=1,
         )
-        service = self._temporal.workflow_service
-        try:
-            answer = await service.get_workflow_execution_history(request, timeout=policy.RPC)
-        except RPCError as error:
-            if says_there_is_none(error):
-                return None
-            raise
+        reading = self._temporal.workflow_service.get_workflow_execution_history
+        answer = await if_there(reading(request, timeout=policy.RPC))
+        if answer is None:
+            return None
         started = answer.history.events[0].workflow_execution_started_event_attributes
         [order] = await self._temporal.data_converter.decode(started.input.payloads, [Order])
         return order

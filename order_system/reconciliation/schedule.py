@@ -22,7 +22,6 @@ from temporalio.client import (
     WorkflowExecution,
     WorkflowExecutionStatus,
 )
-from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain import policy
 from order_system.domain.errors import OrderSystemError
@@ -30,7 +29,7 @@ from order_system.domain.ids import RECONCILIATION, TASK_QUEUE, reconciliation_i
 from order_system.domain.reconciliation import ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.connection import if_there, reaching_server
 from order_system.infra.temporal.workers import Workers
 from workflows.reconciliation import ReconciliationWorkflow
 
@@ -157,20 +156,12 @@ class ReconcilerSchedule:
         return await anext(aiter(listed), None)
 
     async def _described(self, schedule_id: str) -> ScheduleDescription | None:
-        try:
-            handle = self._temporal.get_schedule_handle(schedule_id)
-            return await handle.describe(rpc_timeout=infra_policy.RPC)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
+        handle = self._temporal.get_schedule_handle(schedule_id)
+        return await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
 
     async def _delete(self, schedule_id: str) -> None:
-        try:
-            await self._temporal.get_schedule_handle(schedule_id).delete(rpc_timeout=infra_policy.RPC)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+        handle = self._temporal.get_schedule_handle(schedule_id)
+        await if_there(handle.delete(rpc_timeout=infra_policy.RPC))
 
     def _schedule(self, every: timedelta, state: ScheduleState) -> Schedule:
         # An order that is terminated is older than one interval when the second run from then begins, so

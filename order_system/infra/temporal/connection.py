@@ -96,8 +96,18 @@ def no_such_namespace(error: RPCError) -> InvalidSettings:
 
 
 def says_there_is_none(error: RPCError) -> bool:
-    """Whether the server says that it has no such workflow (any more), or that it is closed."""
+    """Whether the server says that it has no such workflow or schedule (any more), or that it is closed."""
     return error.status is RPCStatusCode.NOT_FOUND and not is_about_the_namespace(error)
+
+
+async def if_there(answer: Awaitable[Found]) -> Found | None:
+    """None only if the server says that there is no such thing. Raises its RPCError for all other trouble."""
+    try:
+        return await answer
+    except RPCError as error:
+        if not says_there_is_none(error):
+            raise
+        return None
 
 
 def _profile_from_environment() -> ClientConnectConfig:
