@@ -65,6 +65,13 @@ class Concern(Wire):
     cure: str | None = None
     """What to do where no command of ours answers it."""
 
+    @property
+    def words(self) -> str:
+        """Its kind, and of which step."""
+        if self.step and self.kind is ConcernKind.STUCK_UNDO:
+            return f"undo of {self.step} is stuck"
+        return f"held at {self.step}" if self.step and self.kind is ConcernKind.HELD else self.kind
+
 
 _CURES = {
     ConcernKind.NO_PROGRESS: "see its pending activities and children in the Web UI",

@@ -104,11 +104,7 @@ def _blocks(shown: Sequence[Concern], total: int) -> Iterator[RenderableType]:
 
 def _headline(concern: Concern) -> Text:
     line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
-    step = f" of {concern.step}" if concern.step and concern.kind is ConcernKind.STUCK_UNDO else ""
-    kind = f"undo{step} is stuck" if concern.kind is ConcernKind.STUCK_UNDO else concern.kind.value
-    if concern.kind is ConcernKind.HELD and concern.step:
-        kind = f"held at {concern.step}"
-    line.append(f"  {kind}", style=_STYLE.get(concern.kind, "bold magenta"))
+    line.append(f"  {concern.words}", style=_STYLE.get(concern.kind, "bold magenta"))
     if concern.since:
         line.append(f"  for {time_between(concern.since, now())}", style="dim")
     return line

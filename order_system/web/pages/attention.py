@@ -38,7 +38,6 @@ class Card:
     id: str
     """Of this page's own, for its parts that are renewed."""
     name: str
-    kind: str
     look: str
     address: str | None
     link: str | None
@@ -73,20 +72,11 @@ def _card(concern: Concern, services: Services) -> Card:
             filter(None, (concern.workflow_id, concern.server, concern.step, concern.kind.name.lower()))
         ),
         name=concern.order_id or concern.batch or concern.workflow_id or concern.server or "worker.py",
-        kind=_kind(concern),
         look=_LOOKS.get(concern.kind, "failed"),
         address=_address(concern),
         link=services.links.run(concern.workflow_id, concern.run_id),
         actions=() if nobody_tried else _ANSWERS.get(concern.kind, ()),
     )
-
-
-def _kind(concern: Concern) -> str:
-    if concern.step and concern.kind is ConcernKind.STUCK_UNDO:
-        return f"undo of {concern.step} is stuck"
-    if concern.step and concern.kind is ConcernKind.HELD:
-        return f"held at {concern.step}"
-    return concern.kind
 
 
 def _address(concern: Concern) -> str | None:
