@@ -63,10 +63,13 @@ class ReconciliationActivities:
 
     @activity.defn
     async def look_over(self, request: PageRequest) -> SubmissionPage:
-        """One page of open submissions, and which of them no workflow is at work on. Changes nothing.
+        """One page of open submissions, and which of them no workflow is at work on. Before the first one,
+        orders begin whose first task the server has forgotten. Changes nothing else.
 
         A look-up that fails fails the page: it never reads as "nothing is open".
         """
+        if request.after_order is None:
+            await self._runs.begin_forgotten(_before(request))
         found = await self._page(self._book.open_submissions, request)
         runs = await _each(found, lambda ref: self._runs.current_run(ref.order_id))
         abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(ref, run)]
@@ -82,7 +85,7 @@ class ReconciliationActivities:
         """What is older than the request says, on the clock of the server whose submissions these are."""
         return await read(
             await self._runs.server(),
-            before=this_attempt().started_at - timedelta(seconds=request.min_age_seconds),
+            before=_before(request),
             after_order=request.after_order,
             limit=policy.RECONCILE_PAGE,
         )
@@ -186,3 +189,7 @@ def _still_owed(owed: OwedNotice, why: str) -> NoticeAnswer:
 
 def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:
     return KeyAnswer(key=key, tally=tally, detail=f"{key.effect}: {detail}")
+
+
+def _before(request: PageRequest) -> datetime:
+    return this_attempt().started_at - timedelta(seconds=request.min_age_seconds)

@@ -247,6 +247,12 @@ class OrderRuns(Protocol):
         """What that submission was started with. None if the server has forgotten it. Raises as above."""
         ...
 
+    async def begin_forgotten(self, started_before: datetime) -> None:
+        """Have orders begin that run, and were never given their first task: a server that dies between the
+        start of a child and that task forgets it if the parent has been terminated when it is back. Nothing
+        else would ever wake them. Idempotent."""
+        ...
+
     async def server(self) -> Server:
         """Whose word that is, asked anew each time: another one may answer at its address by now."""
         ...

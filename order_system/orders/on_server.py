@@ -1,5 +1,7 @@
 """An order's workflow as the server knows it: whether it is open, and with what content."""
 
+from datetime import datetime
+
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflowservice.v1 import (
@@ -11,11 +13,17 @@ from temporalio.client import Client
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.reconciliation import CurrentRun
+from order_system.domain.search_attributes import BATCH_NAME
 from order_system.domain.servers import Server
 from order_system.infra import policy
+from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import if_there
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of
+from workflows.order import OrderFulfillmentWorkflow
+
+_ORDERS = OrderFulfillmentWorkflow.__name__
+_WAKE = "wake"
 
 
 class TemporalOrderRuns:
@@ -44,6 +52,22 @@ class TemporalOrderRuns:
             is_open=not info.HasField("close_time"),
             completed=info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED,
         )
+
+    async def begin_forgotten(self, started_before: datetime) -> None:
+        query = visibility.all_of(
+            f"WorkflowType = '{_ORDERS}'",
+            "ExecutionStatus = 'Running'",
+            f"{BATCH_NAME.name} IS NOT NULL",  # who is no child is given that task with the start itself
+            visibility.started_before(started_before),
+        )
+        listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)
+        async for order in listed:
+            described = (await self._temporal.get_workflow_handle(order.id).describe()).raw_description
+            if described.workflow_execution_info.history_length == 1 and not described.HasField(
+                "pending_workflow_task"
+            ):
+                handle = self._temporal.get_workflow_handle(order.id, run_id=order.run_id)
+                await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
         request = GetWorkflowExecutionHistoryRequest(

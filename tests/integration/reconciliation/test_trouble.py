@@ -3,16 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from temporalio.client import (
-    Client,
-)
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.service import RPCError
 
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ReconciliationFailed
+from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import OrderStatus
+from order_system.domain.search_attributes import of_new_order
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.reconciliation.client import ReconciliationClient
 from tests.fixtures.shops.abandoned import (
@@ -22,6 +23,8 @@ from tests.fixtures.shops.abandoned import (
     terminated_at,
 )
 from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.steering.waiting import eventually
+from workflows.order import OrderFulfillmentWorkflow
 
 THREE_QUICK_ATTEMPTS = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=3)
 
@@ -85,3 +88,29 @@ async def test_a_server_without_our_namespace_has_not_forgotten_our_orders(clien
     with pytest.raises(RPCError, match="nowhere"):
         await TemporalOrderRuns(elsewhere).current_run("ORDER-1")
     assert await TemporalOrderRuns(client).current_run("NEVER-SUBMITTED") is None
+
+
+async def test_an_order_whose_first_task_the_server_has_forgotten_is_woken(shop: Shop) -> None:
+    """A start that is delayed looks the same: it runs, and no task of it was ever scheduled."""
+    order = an_order()
+    workflow = await shop.temporal.start_workflow(
+        OrderFulfillmentWorkflow.run,
+        order,
+        id=order_workflow_id(order.order_id),
+        task_queue=shop.task_queue,
+        start_delay=timedelta(hours=1),
+        search_attributes=of_new_order(order.order_id, "a-batch"),
+    )
+
+    async def is_woken() -> bool:
+        await shop.reconcile()
+        return (await workflow.describe()).history_length > 1
+
+    async with shop.open():
+        await eventually(is_woken, 30, "the reconciler to see and wake it")
+        await shop.reconcile()
+    assert [event.event_type async for event in workflow.fetch_history_events()] == [
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    ], "once"
+    await workflow.terminate()
