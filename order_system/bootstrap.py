@@ -4,6 +4,7 @@ Shared by `worker.py` and the command line; apart from tests and examples nothin
 the simulated world.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.own_book import OwnBookOnly
+from order_system.infra.temporal.registration import settle_in_again
 from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer
 from order_system.orders.client import OrderClient
@@ -83,15 +85,21 @@ class OrderSystem:
 
     @asynccontextmanager
     async def serving(self, temporal: Client) -> AsyncGenerator[None]:
-        """A worker for the length of the block, and the reconciler on its schedule from then on."""
+        """A worker for the length of the block, and the reconciler on its schedule from then on, also on a
+        server that comes back without its data."""
+        every = timedelta(seconds=self.settings.reconcile_every)
+        schedule = self.reconciler_schedule(temporal)
         with serving_from(self.settings.book_folder, temporal):
             async with self.worker(temporal):
-                every = timedelta(seconds=self.settings.reconcile_every)
+                looking = asyncio.create_task(settle_in_again(temporal, lambda: schedule.ensure(every)))
                 try:
-                    await self.reconciler_schedule(temporal).ensure(every)
+                    await schedule.ensure(every)
                 except OrderSystemError as trouble:  # orders go on without it
                     log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
-                yield
+                try:
+                    yield
+                finally:
+                    looking.cancel()
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""

@@ -13,6 +13,7 @@ from order_system.cli.attention.listing import attention
 from order_system.cli.batches.commands import batch
 from order_system.cli.ending import run_to_exit_code, until_interrupted
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
+from order_system.cli.misuse import told
 from order_system.cli.orders.children import children
 from order_system.cli.orders.samples import sample_orders
 from order_system.cli.orders.status import read_status, show_status
@@ -22,10 +23,11 @@ from order_system.cli.reports import audit_view, scenarios_table
 from order_system.cli.screen import Screen
 from order_system.cli.serve import serve
 from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, exit_code, open_session
-from order_system.domain.errors import InvalidUsage, OrderSystemError
+from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.order import Order
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import connect, reaching_server
+from order_system.infra.temporal.servers import server_of
 from order_system.intake.reader import order_schema
 from order_system.orders.client import Submitted
 from order_system.orders.on_server import TemporalOrderRuns
@@ -141,10 +143,13 @@ async def audit(*, as_json: Json = False) -> int:
     """Compare the order book with the outside world, and with the Temporal server if one answers."""
     screen = Screen(as_json=as_json)
     async with open_order_system(configured()) as system:
+        runs = None
         try:
-            runs = TemporalOrderRuns(await connect())
-        except OrderSystemError:
-            runs = None
+            async with reaching_server():
+                temporal = await connect()
+                await server_of(temporal)  # a namespace that is not there has completed nothing, and says so
+            runs = TemporalOrderRuns(temporal)
+        except ServerUnreachable:
             screen.say("no Temporal server answers: what has completed there was not compared")
         async with reaching_server():
             report = await audit_now(system.book, system.world, runs)
@@ -209,7 +214,7 @@ async def run_command(arguments: Sequence[str] | None) -> int:
         )
     except CycloptsError as misuse:
         # Like every other mistake in one line, not in a box.
-        raise InvalidUsage(f"{misuse} See starter.py --help.") from None
+        raise InvalidUsage(f"{told(app, misuse)} See starter.py --help.") from None
     except ImportError as failure:
         if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):
             raise

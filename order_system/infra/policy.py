@@ -28,6 +28,9 @@ CONNECT = timedelta(seconds=5)
 BOOK_LOOK = timedelta(seconds=2)
 """How often a worker makes sure that its order book is still there."""
 
+SERVER_LOOK = timedelta(seconds=3)
+"""How often a worker makes sure that its Temporal server is still the same."""
+
 BOOKS_DIFFER_AFTER = timedelta(seconds=5)
 """How long an order has been open before `attention` looks whether another book's worker keeps it waiting."""
 

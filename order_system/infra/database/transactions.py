@@ -35,7 +35,7 @@ from sqlalchemy.types import TypeDecorator
 from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database.engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
-from order_system.infra.database.identity import IS_GONE, file_of, identity_in
+from order_system.infra.database.identity import IS_GONE, BookNote, file_of, identity_in
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -74,6 +74,7 @@ class Database:
         """ID of the book that `prepare` has found."""
         self._file: tuple[int, int] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._note = BookNote.beside(self.url)
         if self.is_sqlite and self.url.database:
             database_engines.make_folder(Path(self.url.database).parent)
         connect = database_engines.sqlite if self.is_sqlite else database_engines.postgresql
@@ -120,7 +121,11 @@ class Database:
             raise
 
     async def migrate(self) -> None:
-        """Bring the tables up to date. Idempotent; safe with several processes at once."""
+        """Bring the tables up to date. Idempotent; safe with several processes at once.
+
+        Raises DatabaseUnready if the book that was in SQLite's file is gone.
+        """
+        await self._check_note()
         await self.write(_upgrade)
 
     async def prepare(self) -> None:
@@ -128,6 +133,7 @@ class Database:
         may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
         if waiting may help. From then on each transaction raises BookGone if SQLite's file is another."""
         try:
+            await self._check_note()
             up_to_date = await self.read(_is_up_to_date)
             if not up_to_date and self.is_sqlite:
                 await self.migrate()
@@ -143,6 +149,22 @@ class Database:
         if not self.book:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
         self._file = file_of(self.url) if self.is_sqlite else None
+        if self._note:
+            self._note.write(self.book)
+
+    async def _check_note(self) -> None:
+        """Before SQLite makes a new file, or we make tables in an empty one."""
+        if self._note is None or not self._note.read():
+            return
+        found = None
+        try:
+            if self._note.file.exists():
+                found = (await self.read(identity_in)).book
+        except SQLAlchemyError as failure:
+            if not any(sign in str(failure) for sign in IS_GONE):
+                raise
+        if refusal := self._note.refusal(found):
+            raise DatabaseUnready(refusal)
 
     async def check_book(self) -> None:
         """Raises BookGone if another book than `prepare` found is there, or none. A database that does not

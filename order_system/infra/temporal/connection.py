@@ -162,9 +162,8 @@ async def reaching_server() -> AsyncGenerator[None]:
             raise ServerUnreachable("the Temporal server does not answer") from error
         if is_about_the_namespace(error):
             raise no_such_namespace(error) from error
-        # Only a server that is new, or that was started anew without its data, lacks them. A worker that
-        # was at work before that server came does not see to it.
-        cure = "; (re)start a worker, which registers them" if "search attribute" in error.message else ""
+        # Only a server that is new, or that was started anew without its data, lacks them.
+        cure = "; a worker registers them within seconds" if "search attribute" in error.message else ""
         raise OrderSystemError(f"the Temporal server refuses: {error.message}{cure}") from error
     except RuntimeError as failure:
         if _NEVER_CONNECTED not in str(failure):

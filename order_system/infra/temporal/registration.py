@@ -6,7 +6,9 @@ for ever, while money is held. So a worker registers them before it takes anythi
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
+import structlog
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
@@ -14,10 +16,13 @@ from temporalio.api.operatorservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.domain.errors import SearchAttributesMissing, ServerUnreachable
+from order_system.domain.errors import OrderSystemError, SearchAttributesMissing, ServerUnreachable
 from order_system.domain.search_attributes import INDEXED_AS, KINDS
 from order_system.infra import policy
 from order_system.infra.temporal.connection import has_gone, is_about_the_namespace, no_such_namespace
+from order_system.infra.temporal.servers import server_of
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 async def register_search_attributes(temporal: Client) -> None:
@@ -36,6 +41,25 @@ async def register_search_attributes(temporal: Client) -> None:
         if is_about_the_namespace(refused):
             raise no_such_namespace(refused) from refused
         raise SearchAttributesMissing(_cure(temporal, refused.message)) from None
+
+
+async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[None]]) -> None:
+    """For ever: a server that comes back without its data is another one, and knows nothing of us. Within
+    seconds our search attributes are registered there, and `settle_in` does the rest."""
+    settled = None
+    while True:
+        try:
+            found = await server_of(temporal)
+            if settled is not None and found != settled:
+                await register_search_attributes(temporal)
+                await settle_in()
+                log.warning("another Temporal server has taken the place of ours: settled in anew")
+            settled = found
+        except OrderSystemError as trouble:
+            log.warning("another Temporal server cannot be settled in yet", reason=str(trouble))
+        except RPCError:
+            pass  # it is away, or its namespace is: the next look tells
+        await asyncio.sleep(policy.SERVER_LOOK.total_seconds())
 
 
 async def _missing(temporal: Client) -> list[str]:

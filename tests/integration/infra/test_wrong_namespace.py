@@ -1,5 +1,6 @@
 """A namespace that is not there is a wrong place, and no answer about any order in it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,8 +14,10 @@ from order_system.book.batches import SqlBatchBook
 from order_system.domain.answers import GiveUp
 from order_system.domain.errors import InvalidSettings
 from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.registration import register_search_attributes
 from order_system.orders.client import OrderClient
+from tests.fixtures.processes.command_line import Running
 from tests.fixtures.shops.shop import Shop, an_order
 
 Ask = Callable[[OrderClient, AttentionClient, BatchClient], Awaitable[Any]]
@@ -41,6 +44,20 @@ async def test_it_is_told_in_one_line_with_the_cure(shop: Shop, question: str) -
         await ASKED[question](orders, attention, batches)
     assert "nope" in str(refused.value)
     assert "TEMPORAL_NAMESPACE" in str(refused.value)
+
+
+async def test_the_audit_does_not_take_it_for_a_server_where_nothing_has_completed(
+    dev_server: EmbeddedServer, sqlite_url: str
+) -> None:
+    environment = {"ORDER_DATABASE_URL": sqlite_url, "TEMPORAL_ADDRESS": dev_server.address}
+    clean = Running("starter.py", "audit", env=environment)
+    audited = await asyncio.to_thread(clean.finished)
+    assert (audited.code, audited.err) == (0, "")
+    nowhere = Running("starter.py", "audit", env=environment | {"TEMPORAL_NAMESPACE": "nope"})
+    refused = await asyncio.to_thread(nowhere.finished)
+    assert (refused.code, refused.out) == (2, "")
+    [line] = refused.err.splitlines()
+    assert "Namespace nope is not found" in line
 
 
 async def test_a_worker_says_so_too(shop: Shop) -> None:

@@ -19,6 +19,12 @@ from tests.fixtures.processes.command_line import ROOT
     ("arguments", "told"),
     [
         (["--what"], "Unknown option: --what. See starter.py --help."),
+        (["resolv", "H-1"], "There is no command resolv; did you mean resolve? See starter.py --help."),
+        (["H-1", "--json"], "There is no command H-1. See starter.py --help."),
+        (["--json", "status", "X"], "Options come after the command: starter.py status"),
+        (["batch", "--json", "status", "X"], "Options come after the command: starter.py batch status"),
+        (["batch", "rnu"], 'Unknown command "rnu". Did you mean "run"?'),
+        (["status", "A", "B"], "starter.py status does not take 'B'"),
         (["submit"], "requires an argument"),
         (["status"], "requires an argument"),
         (["--keep"], "--keep is for --embedded"),
