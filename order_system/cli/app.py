@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
 from order_system.audit.report import audit_now
 from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
@@ -13,7 +13,6 @@ from order_system.cli.attention.listing import attention
 from order_system.cli.batches.commands import batch
 from order_system.cli.ending import run_to_exit_code, until_interrupted
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
-from order_system.cli.misuse import told
 from order_system.cli.orders.children import children
 from order_system.cli.orders.samples import sample_orders
 from order_system.cli.orders.status import read_status, show_status
@@ -201,6 +200,20 @@ def _scenario_template(name: str) -> Order:
         raise InvalidUsage(str(unknown)) from None
 
 
+def _told(misuse: CycloptsError) -> str:
+    """Cyclopts has plain words for most; not for what `samples` is given, where a command was meant."""
+    tokens, chain = misuse.unused_tokens or [], misuse.command_chain or ()
+    if isinstance(misuse, UnknownCommandError) and tokens[0].startswith("-"):
+        return "Options come after the command."
+    if not isinstance(misuse, UnusedCliTokensError):
+        return str(misuse)
+    if chain:
+        return f"{' '.join(chain)} does not take {' '.join(tokens)!r}."
+    if command := next((token for token in tokens if token in app), None):
+        return f"Options come after the command: starter.py {command} ... and then the options."
+    return str(UnknownCommandError(app=app, unused_tokens=tokens, verbose=False))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code and never raises."""
     return run_to_exit_code(lambda: run_command(arguments))
@@ -214,7 +227,7 @@ async def run_command(arguments: Sequence[str] | None) -> int:
         )
     except CycloptsError as misuse:
         # Like every other mistake in one line, not in a box.
-        raise InvalidUsage(f"{told(app, misuse)} See starter.py --help.") from None
+        raise InvalidUsage(f"{_told(misuse)} See starter.py --help.") from None
     except ImportError as failure:
         if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):
             raise

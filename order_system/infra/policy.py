@@ -26,10 +26,7 @@ CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 
 BOOK_LOOK = timedelta(seconds=2)
-"""How often a worker makes sure that its order book is still there."""
-
-SERVER_LOOK = timedelta(seconds=3)
-"""How often a worker makes sure that its Temporal server is still the same."""
+"""How often a worker makes sure that its order book is still there, and that its server is still the same."""
 
 BOOKS_DIFFER_AFTER = timedelta(seconds=5)
 """How long an order has been open before `attention` looks whether another book's worker keeps it waiting."""

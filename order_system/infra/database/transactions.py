@@ -14,7 +14,7 @@ refused half-way.
 import asyncio
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -35,7 +35,14 @@ from sqlalchemy.types import TypeDecorator
 from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database.engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
-from order_system.infra.database.identity import IS_GONE, BookNote, file_of, identity_in
+from order_system.infra.database.identity import (
+    IS_GONE,
+    file_of,
+    identity_in,
+    note_beside,
+    note_book,
+    noted_book,
+)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -74,7 +81,7 @@ class Database:
         """ID of the book that `prepare` has found."""
         self._file: tuple[int, int] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._note = BookNote.beside(self.url)
+        self._is_file = self.is_sqlite and self.url.database not in (None, "", ":memory:")
         if self.is_sqlite and self.url.database:
             database_engines.make_folder(Path(self.url.database).parent)
         connect = database_engines.sqlite if self.is_sqlite else database_engines.postgresql
@@ -149,32 +156,34 @@ class Database:
         if not self.book:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
         self._file = file_of(self.url) if self.is_sqlite else None
-        if self._note:
-            self._note.write(self.book)
+        if self._is_file:
+            note_book(self.url, self.book)
 
     async def _check_note(self) -> None:
         """Before SQLite makes a new file, or we make tables in an empty one."""
-        if self._note is None or not self._note.read():
+        if not self._is_file or not (noted := noted_book(self.url)):
             return
-        found = None
-        try:
-            if self._note.file.exists():
-                found = (await self.read(identity_in)).book
-        except SQLAlchemyError as failure:
-            if not any(sign in str(failure) for sign in IS_GONE):
-                raise
-        if refusal := self._note.refusal(found):
-            raise DatabaseUnready(refusal)
+        found = await self._found_book() if file_of(self.url) else None
+        if found != noted:
+            raise DatabaseUnready(
+                f"book {noted} was here and is gone: put it back in {self.url.database}, or remove "
+                f"{note_beside(self.url)} to begin with {f'book {found}' if found else 'an empty one'}"
+            )
 
     async def check_book(self) -> None:
         """Raises BookGone if another book than `prepare` found is there, or none. A database that does not
         answer may come back."""
+        with suppress(SQLAlchemyError):
+            if await self._found_book() != self.book:
+                raise self._gone()
+
+    async def _found_book(self) -> str | None:
         try:
-            found = (await self.read(identity_in)).book
+            return (await self.read(identity_in)).book
         except SQLAlchemyError as failure:
-            found = None if any(sign in str(failure) for sign in IS_GONE) else self.book
-        if found != self.book:
-            raise self._gone()
+            if any(sign in str(failure) for sign in IS_GONE):
+                return None
+            raise
 
     def _gone(self) -> BookGone:
         shown = self.url.render_as_string(hide_password=True)

@@ -59,7 +59,7 @@ async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[No
             log.warning("another Temporal server cannot be settled in yet", reason=str(trouble))
         except RPCError:
             pass  # it is away, or its namespace is: the next look tells
-        await asyncio.sleep(policy.SERVER_LOOK.total_seconds())
+        await asyncio.sleep(policy.BOOK_LOOK.total_seconds())
 
 
 async def _missing(temporal: Client) -> list[str]:
