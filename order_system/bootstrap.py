@@ -93,10 +93,10 @@ class OrderSystem:
             async with self.worker(temporal):
                 looking = asyncio.create_task(settle_in_again(temporal, lambda: schedule.ensure(every)))
                 try:
-                    await schedule.ensure(every)
-                except OrderSystemError as trouble:  # orders go on without it
-                    log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
-                try:
+                    try:
+                        await schedule.ensure(every)
+                    except OrderSystemError as trouble:  # orders go on without it
+                        log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
                     yield
                 finally:
                     looking.cancel()

@@ -50,7 +50,7 @@ async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[No
     while True:
         try:
             found = await server_of(temporal)
-            if settled is not None and found != settled:
+            if settled not in (None, found):
                 await register_search_attributes(temporal)
                 await settle_in()
                 log.warning("another Temporal server has taken the place of ours: settled in anew")
