@@ -92,12 +92,3 @@ async def test_processes_that_prepare_a_new_book_at_once_agree_on_it(tmp_path: P
 
     books = await asyncio.gather(*(another() for _ in range(4)))
     assert set(books) == {(tmp_path / "orders.db.book").read_text().strip()}
-
-
-async def test_a_database_in_memory_leaves_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    database = Database("sqlite://")
-    await database.dispose()
-    named = Database("sqlite:///:memory:")
-    await named.dispose()
-    assert not list(tmp_path.iterdir())
