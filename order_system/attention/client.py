@@ -100,7 +100,7 @@ class AttentionClient:
         self,
         *,
         slow_after: timedelta = policy.ORDER_TAKES_AT_MOST,
-        abandoned_after: timedelta = policy.RECONCILE_MIN_AGE,
+        abandoned_after: timedelta = timedelta(0),
     ) -> AsyncGenerator[Concern]:
         """What waits for a person, one after another, and nothing if all is well: orders that have not moved
         for `slow_after`, too, and submissions that are open in the book for `abandoned_after` without a
@@ -118,6 +118,8 @@ class AttentionClient:
             async for concern in finder.concerns():
                 yield concern
             async for ref in self._abandoned.found(older_than=abandoned_after):
+                if not await self._is_open(ref):
+                    continue  # its workflow closed it while the server was asked
                 stuck = stuck_undo(await self._book.journal(ref))
                 waiting = WaitingOrder(ref.order_id, ref.submission)
                 yield waiting.concern(ConcernKind.ABANDONED, _NOBODYS, step=stuck)
@@ -126,10 +128,18 @@ class AttentionClient:
                 waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
                 reason = f"the {owed.kind} {_NOT_SENT}"
                 yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
-            for stranded in await self._abandoned.stranded(older_than=abandoned_after):
+            for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
                 yield about_server(stranded)
             if asleep := await self._schedule.asleep():
                 yield about_schedule(asleep, self._temporal.namespace)
+
+    async def _is_open(self, ref: SubmissionRef) -> bool:
+        record = (await self._book.find([ref.order_id])).get(ref.order_id)
+        return (
+            record is not None
+            and record.ref.submission == ref.submission
+            and record.status is SubmissionStatus.OPEN
+        )
 
     async def all_quiet(self) -> str:
         """What may be said if nothing waits, and what was looked at."""

@@ -87,20 +87,22 @@ class AttentionFinder:
 
     async def concerns(self) -> AsyncGenerator[Concern]:
         open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
+        if self._book and self._task_queue != task_queue_of(self._book):
+            there = await self._at_work.identities()
+            self._others = sorted(each for each in there if book_of(each) not in (None, self._book))
+        if self._others:
+            whose = f"the task queue {self._task_queue} of book {self._book}"
+            yield about_workers(f"work is taken from {whose} by {', '.join(self._others)}, too")
         if open_ones.count:
             self._workers = await self._at_work.surely_at_work() > 0
-            if self._book and self._task_queue != task_queue_of(self._book):
-                there = await self._at_work.identities()
-                self._others = sorted(each for each in there if book_of(each) not in (None, self._book))
-            if self._others:
-                whose = f"the task queue {self._task_queue} of book {self._book}"
-                yield about_workers(f"work is taken from {whose} by {', '.join(self._others)}, too")
             if not self._workers:
                 what = so_many(open_ones.count, "workflow is open", "workflows are open")
                 reason = f"{what}, and nobody takes work from the task queue {self._task_queue}"
                 yield Concern(
                     kind=ConcernKind.NO_WORKER, workflow_id="", reason=reason, commands=("python worker.py",)
                 )
+        async for concern in self._on_deserted_queues():
+            yield concern
         slow = visibility.started_before(self._now - self._slow_after)
         not_new = visibility.started_before(self._now - policy.BOOKS_DIFFER_AFTER)
         for query, look in (
@@ -116,6 +118,24 @@ class AttentionFinder:
         for name, orders in sorted(self._orders_of_batches.items()):
             reason = so_many(orders, "order of it", "orders of it")
             yield about_batch(ConcernKind.BATCH_ORDERS, name, reason)
+
+    async def _on_deserted_queues(self) -> AsyncGenerator[Concern]:
+        """Orders of this book that were submitted to another task queue than ours, and nobody serves it."""
+        elsewhere = f"TaskQueue != {visibility.quoted(self._task_queue)}"
+        query = visibility.all_of(_ORDERS, _RUNNING, elsewhere)
+        served: dict[str, bool] = {}
+        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
+            if not self._book or await execution.memo_value(BOOK, default="") != self._book:
+                continue
+            queue = execution.task_queue
+            if queue not in served:
+                served[queue] = await Workers(self._temporal, queue).surely_at_work() > 0
+            if not served[queue]:
+                reason = f"it is on the task queue {queue}, from which nobody takes work"
+                waiting = waiting_order(execution, execution.start_time)
+                concern = waiting.concern(ConcernKind.NO_WORKER, reason)
+                cure = f"start a worker there: ORDER_TASK_QUEUE={queue} python worker.py"
+                yield concern.model_copy(update={"cure": cure})
 
     def _where(self, *conditions: str) -> str:
         return visibility.all_of(f"TaskQueue = {visibility.quoted(self._task_queue)}", *conditions)

@@ -6,6 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from order_system.attention.concerns import STARTER
+from order_system.attention.finder import so_many
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, open_session
 from order_system.domain.errors import ReconciliationFailed
@@ -47,12 +49,23 @@ def report_view(report: ReconciliationReport) -> RenderableType:
         if tally.count > len(tally.orders):
             table.add_row("...", Text(name, style=style), f"and {tally.count - len(tally.orders)} more")
     lines = [Text(line) for line in _sums(report)]
-    rest = (
-        Text(f"{report.unsettled} NOT SETTLED YET: the next run goes on with it", style="bold red")
-        if report.unsettled
-        else Text("nothing is left that could be settled now", style="bold green")
-    )
-    return Group(*([table] if table.row_count else []), *lines, rest)
+    return Group(*([table] if table.row_count else []), *lines, *_what_is_left(report))
+
+
+def _what_is_left(report: ReconciliationReport) -> Iterator[Text]:
+    owed = report.notices_owed.count
+    if again := report.unsettled - owed:
+        yield Text(f"{again} NOT SETTLED YET: the next run goes on with it", style="bold red")
+    if owed:
+        yield Text(
+            f"{so_many(owed, 'CUSTOMER WAS', 'CUSTOMERS WERE')} NOT TOLD. "
+            "The next run tries again, but cannot where Temporal has forgotten whom to tell: "
+            "tell them yourself, and say so with "
+            f'`{STARTER} resolve ORDER notification --handled --note "..."`',
+            style="bold red",
+        )
+    if not report.unsettled:
+        yield Text("nothing is left that could be settled now", style="bold green")
 
 
 def _kinds(report: ReconciliationReport) -> Iterator[tuple[str, str, Tally]]:
@@ -81,4 +94,5 @@ def _sums(report: ReconciliationReport) -> Iterator[str]:
             f"{report.doubts_unanswered.count} could not be asked for"
         )
     if report.notices_sent.count or report.notices_owed.count:
-        yield f"{report.notices_sent.count} owed notices sent, {report.notices_owed.count} still owed"
+        sent = so_many(report.notices_sent.count, "owed notice", "owed notices")
+        yield f"{sent} sent, {report.notices_owed.count} still owed"

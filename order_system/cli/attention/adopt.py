@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from order_system.attention.finder import so_many
 from order_system.cli.attention.answers import DEFAULTS, Options
 from order_system.cli.ending import dying_at_once
 from order_system.cli.screen import Screen
@@ -47,7 +48,8 @@ async def adopt_orders(
         adopted = await abandoned.adopt(server, who=options.who, note=options.note)
     screen.answer(
         {"server": server, "adopted": adopted},
-        f"{adopted:,} of the book's submissions were adopted. The reconciler settles them with its next run; "
+        f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "
+        "The reconciler settles what is open with its next run; "
         "`python starter.py reconcile` does it now",
     )
     return CLEAN

@@ -14,7 +14,7 @@ from order_system.attention.concerns import status_command
 from order_system.cli import policy
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import Embedded, Json, Session, configured, exit_code, open_session
+from order_system.cli.session import CLEAN, Embedded, Json, Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
@@ -25,6 +25,7 @@ from order_system.domain.answers import (
     StepRetry,
     flaw_in,
 )
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
 from order_system.domain.progress import OrderProgress
 from order_system.domain.steps import Step
@@ -52,12 +53,15 @@ What each says
   --handled     I have done it by hand. It is not tried again, and a late
                 attempt cannot do it a second time. The audit lists it
                 separately.
+  For notification, --handled says that a person has told the customer.
   For shipping, add one of these:
   --voided      no parcel has gone, and none can go any more. Stock and money
                 are given back.
   --dispatched  the parcel is with the carrier. The order is fulfilled.
 
 {_WHO_AND_WHY}"""
+
+_WHICH_STEP = "Whose undo is stuck: payment, inventory or shipping; or notification, if it was not sent."
 
 _RETRY_HELP = f"""\
 Examples
@@ -109,7 +113,10 @@ DEFAULTS = Options()
 @resolve.default
 async def resolve_undo(
     order_id: OrderId,
-    step: Annotated[Step, Parameter(help="Whose undo is stuck: payment, inventory or shipping.")],
+    step: Annotated[
+        Step,
+        Parameter(help=_WHICH_STEP),
+    ],
     /,
     *,
     retry: Annotated[bool, Parameter(help="Try it again now.")] = False,
@@ -159,6 +166,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
             except (AnswerRefused, NoWorkerAnswers) as unanswered:
                 raise type(unanswered)(f"{unanswered}. See {status_command(order_id)}") from None
             order = await _after_a_moment(session, order_id)
+            record = (await session.system.book.find([order_id])).get(order_id)
     screen.answer(
         {"receipt": receipt.model_dump(mode="json"), "order": order.model_dump(mode="json")},
         f"{order_id}: {receipt.detail}",
@@ -167,6 +175,8 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
     show_commands(screen, order)
     if not order.closed and not options.as_json:
         screen.say(f"To follow it: {status_command(order_id)}")
+    if record is not None and record.status is SubmissionStatus.TERMINATED:
+        return CLEAN  # a terminated order that is settled waits for nobody
     return exit_code([order])
 
 

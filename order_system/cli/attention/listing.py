@@ -39,6 +39,9 @@ What is listed
                   a batch has orders that wait for a person.
   abandoned       an order is open in the book, and it has no workflow.
                   `reconcile` settles it.
+  customer not told
+                  an order has ended, and its notice was not sent. `resolve
+                  ORDER notification` says that a person has told them.
   needs attention
                   the order says so, but no worker can say why.
   on another server
@@ -46,6 +49,8 @@ What is listed
                   `adopt` takes them over if that one is gone for good.
   reconciler does not run
                   it was paused, nobody takes its work, or it fails.
+  another order book
+                  workers of two order books take work from one task queue.
   no worker       workflows are open, and nobody takes work. It is told within
                   15 seconds after the last worker has died.
   What has changed within the last second may not show yet.

@@ -119,6 +119,44 @@ async def test_on_one_queue_another_books_worker_claims_nothing_and_is_named(
     await assert_whole(ours)
 
 
+async def test_an_order_on_a_queue_that_nobody_serves_is_listed_from_another_queue(
+    client: Client, books: Books, tmp_path: Path
+) -> None:
+    by_default, others = await books.open("ours"), await books.open("others")
+    order, not_ours = an_order(), an_order()
+    await by_default.client(client).submit(order)
+    await others.client(client).submit(not_ours)
+    by_hand = await books.open("ours", f"by-hand-{tmp_path.name}")
+    found: list[Concern] = []
+
+    async def told() -> bool:
+        attention = by_hand.attention_client(client).attention()
+        found[:] = [each async for each in attention if each.kind is ConcernKind.NO_WORKER]
+        return bool(found)
+
+    async with by_hand.worker(client):
+        await eventually(told, SECONDS, "the order on the default queue to be told")
+    assert [each.order_id for each in found] == [order.order_id]
+    assert by_default.task_queue in found[0].reason
+    assert by_default.task_queue in (found[0].cure or "")
+    async with by_default.worker(client), others.worker(client):
+        assert await ended(by_default, client, order.order_id) == {OrderStatus.FULFILLED}
+        assert await ended(others, client, not_ours.order_id) == {OrderStatus.FULFILLED}
+
+
+async def test_two_books_workers_on_one_queue_are_told_before_any_order_is_under_way(
+    client: Client, books: Books, tmp_path: Path
+) -> None:
+    queue = f"by-hand-{tmp_path.name}"
+    ours, others = await books.open("ours", queue), await books.open("others", queue)
+    async with others.worker(client):
+
+        async def told() -> bool:
+            return any(others.database.book in each.reason for each in await concerns(ours, client))
+
+        await eventually(told, SECONDS, "the other book's worker to be told")
+
+
 async def test_a_batch_hands_its_book_on_to_its_orders(client: Client, books: Books, tmp_path: Path) -> None:
     queue, name = f"batch-by-hand-{tmp_path.name}", f"books-{tmp_path.name}"
     ours, others = await books.open("ours", queue), await books.open("others", queue)

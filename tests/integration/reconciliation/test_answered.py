@@ -1,5 +1,7 @@
 """What a person may still say when the order's workflow is gone: the reconciler's hears it."""
 
+from collections.abc import Sequence
+
 import pytest
 from temporalio.common import RetryPolicy
 
@@ -8,11 +10,16 @@ from order_system.domain import policy
 from order_system.domain.answers import AnsweredAs, AnswerResult, ParcelFate, Remedy
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import AnswerRefused
-from order_system.domain.order import Order
+from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.steps import Effect, Step
+from order_system.reconciliation.abandoned import AbandonedOrders
 from tests.fixtures.shops.abandoned import status_in_book, terminated_at
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import UNDOS, answers, journal, resolution
+from tests.fixtures.steering.waiting import eventually
+
+SECONDS = 20
+"""Far less than the age from which the reconciler settles."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +62,33 @@ async def test_a_stuck_undo_of_a_terminated_order_is_tried_again_when_a_person_s
         assert "refunded" in receipt.detail
     (await shop.accounts(order)).assert_undone()
     await shop.assert_clean()
+
+
+async def test_a_terminated_order_is_listed_at_once_and_not_if_it_closes_meanwhile(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def listed() -> list[str | None]:
+        concerns = shop.attention.attention()
+        return [each.order_id async for each in concerns if each.kind is ConcernKind.ABANDONED]
+
+    order = an_order()
+    async with shop.open():
+        await terminated_at(shop, "after buy_label", order)
+
+        async def is_listed() -> bool:
+            return await listed() == [order.order_id]
+
+        await eventually(is_listed, SECONDS, "the terminated order to be listed")
+        asked = AbandonedOrders._abandoned  # pyright: ignore[reportPrivateUsage]
+
+        async def and_settled(self: AbandonedOrders, page: Sequence[SubmissionRef]) -> list[SubmissionRef]:
+            found = await asked(self, page)
+            await shop.reconcile()
+            return found
+
+        monkeypatch.setattr(AbandonedOrders, "_abandoned", and_settled)
+        assert await listed() == []
+        assert await status_in_book(shop, order) is SubmissionStatus.TERMINATED
 
 
 async def test_attention_tells_which_answers_help(shop: Shop) -> None:

@@ -64,6 +64,15 @@ def test_people_see_which_orders_were_settled_and_what_is_left() -> None:
     assert "nothing is left that could be settled now" in shown(report("settled", "doubts_left"))
 
 
+def test_of_a_customer_who_was_not_told_a_person_is_told_what_to_do() -> None:
+    text = " ".join(shown(report("notices_owed", "notices_sent")).split())
+    assert "NOT SETTLED YET" not in text
+    assert "1 CUSTOMER WAS NOT TOLD" in text
+    assert "resolve ORDER notification --handled" in text
+    assert "1 owed notice sent" in text
+    assert "1 NOT SETTLED YET" in shown(report("notices_owed", "not_yet"))
+
+
 def test_all_are_counted_and_the_first_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "RECONCILE_NAMED", 2)
     result = report(*["settled"] * 5)
