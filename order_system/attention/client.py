@@ -24,6 +24,7 @@ from order_system.attention.concerns import (
     Concern,
     ConcernKind,
     WaitingOrder,
+    about_book,
     about_schedule,
     about_server,
 )
@@ -43,7 +44,13 @@ from order_system.domain.answers import (
     flaw_in,
 )
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
-from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers, ReconciliationFailed
+from order_system.domain.errors import (
+    AnswerRefused,
+    DatabaseUnreachable,
+    InvalidUsage,
+    NoWorkerAnswers,
+    ReconciliationFailed,
+)
 from order_system.domain.ids import check_order_id, order_workflow_id
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import AbandonedAnswer
@@ -66,6 +73,7 @@ _UPDATES: Mapping[type[Answer], Any] = {
     StepRetry: OrderFulfillmentWorkflow.retry_step,
     GiveUp: OrderFulfillmentWorkflow.give_up,
 }
+_RECONCILED_WITHIN = policy.RECONCILE_MIN_AGE * policy.RECONCILER_ASLEEP
 _NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
 _NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
@@ -115,6 +123,10 @@ class AttentionClient:
             slow_after=slow_after,
         )
         async with reaching_server():
+            try:
+                await self._book.check_writable()
+            except DatabaseUnreachable as trouble:
+                yield about_book(str(trouble))
             async for concern in finder.concerns():
                 yield concern
             async for ref in self._abandoned.found(older_than=abandoned_after):
@@ -123,7 +135,7 @@ class AttentionClient:
                 stuck = stuck_undo(await self._book.journal(ref))
                 waiting = WaitingOrder(ref.order_id, ref.submission)
                 yield waiting.concern(ConcernKind.ABANDONED, _NOBODYS, step=stuck)
-            async for owed in self._abandoned.owed_notices(older_than=slow_after):
+            async for owed in self._abandoned.owed_notices(older_than=min(slow_after, _RECONCILED_WITHIN)):
                 ref = owed.submission
                 waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
                 reason = f"the {owed.kind} {_NOT_SENT}"

@@ -41,6 +41,8 @@ class ConcernKind(StrEnum):
     OTHER_SERVER = "on another server"
     """Open in the order book, on a Temporal server that is not the one we speak to."""
     RECONCILER_ASLEEP = "reconciler does not run"
+    BOOK = "order book"
+    """It cannot be written to: no order goes on."""
     OTHER_BOOK = "another order book"
     """A worker of another book takes work from the task queue, or an order waits because of one."""
 
@@ -77,6 +79,7 @@ _CURES = {
     ConcernKind.NO_PROGRESS: "see its pending activities and children in the Web UI",
     ConcernKind.BUG: "mend or roll back the code, and restart the workers: it goes on where it stands",
     ConcernKind.RETRIED: "make its file and its database readable again: it goes on by itself; or cancel it",
+    ConcernKind.BOOK: "make room on its disk, or mend its database: what waits goes on by itself",
     ConcernKind.OTHER_BOOK: "give all of them one book (ORDER_DATA_DIR, ORDER_DATABASE_URL), or each book a "
     "task queue of its own (ORDER_TASK_QUEUE unset), and restart: what waits goes on",
     ConcernKind.BATCH_FAILED: f"run its file again: {STARTER} batch run FILE --name {{name}}",
@@ -160,6 +163,10 @@ def about_workers(reason: str) -> Concern:
     """Of another book than ours."""
     kind = ConcernKind.OTHER_BOOK
     return Concern(kind=kind, workflow_id="", reason=reason, cure=_CURES[kind])
+
+
+def about_book(reason: str) -> Concern:
+    return Concern(kind=ConcernKind.BOOK, workflow_id="", reason=reason, cure=_CURES[ConcernKind.BOOK])
 
 
 def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[Concern]:

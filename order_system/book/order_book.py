@@ -20,7 +20,7 @@ never interleave. Unique indexes (`tables.py`) are the guard behind the checks m
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, delete, insert
+from sqlalchemy import case, delete, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -64,6 +64,10 @@ class SqlOrderBook(AnswerBook):
         namespace has to do."""
         super().__init__(database)
         self._server = server
+
+    @writes
+    def check_writable(self, tx: Connection) -> None:
+        tx.execute(text("UPDATE book_identity SET book = book"))
 
     @writes
     def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:

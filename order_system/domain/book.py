@@ -151,6 +151,10 @@ class SubmissionRecord:
 class OrderBook(HasBookId, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
 
+    async def check_writable(self) -> None:
+        """Raises DatabaseUnreachable, and so do all writes, if the disk is full, for example."""
+        ...
+
     async def accept(self, order_id: str, submission: str, at: datetime) -> None:
         """Note an order whose workflow was started, and whose payment has opened no submission yet: lists
         show it from now on. Nothing else reads the note, and lists ask the server about an order that is not

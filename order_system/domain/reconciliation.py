@@ -248,9 +248,8 @@ class OrderRuns(Protocol):
         ...
 
     async def begin_forgotten(self, started_before: datetime) -> None:
-        """Have orders begin that run, and were never given their first task: a server that dies between the
-        start of a child and that task forgets it if the parent has been terminated when it is back. Nothing
-        else would ever wake them. Idempotent."""
+        """Have orders begin that run and were never given a task: the server forgets it if it dies between
+        the start of a child and that task, and the parent is terminated when it is back. Idempotent."""
         ...
 
     async def server(self) -> Server:

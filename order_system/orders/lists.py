@@ -69,7 +69,7 @@ class OrderLists:
         """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
         On top of the first page of all orders, or of those that run, are also the newest that the server runs
         and the book does not know: of a batch that has just begun them, or of a client that died before it
-        could note them.
+        could note them. On top of those that were terminated are those that nobody has settled yet.
 
         Raises InvalidCursor."""
         wanted = replace(wanted, status=_in_book(status))
@@ -82,6 +82,11 @@ class OrderLists:
             unnoted = await self._unnoted()
             again = {row.order_id for row in unnoted}
             page = replace(page, rows=(*unnoted, *(row for row in page.rows if row.order_id not in again)))
+        if cursor is None and status is OrderStatus.TERMINATED:
+            cut_short = sorted(await self._found(_CUT_SHORT, limit=WAITING_LISTED))
+            still_open = replace(wanted, status=SubmissionStatus.OPEN, order_ids=cut_short)
+            left = await self.listing.orders(still_open, limit=PAGE_ROWS_LIMIT)
+            page = replace(page, rows=(*left.rows, *page.rows))
         return await self._told(page, status)
 
     async def _forgot_ended(self, rows: Sequence[OrderSummary]) -> bool:

@@ -58,6 +58,8 @@ class OrderStatusReader:
             if closed and record and await _was_refused(described, record):
                 told = f"other content that was submitted later, as {first_run(described)}, was refused"
                 return order_in_book(record, journal).model_copy(update={"note": told})
+            if record and _was_settled_since(record, described):
+                return order_in_book(record, journal)
             return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
         if record is not None:
             in_book, here = order_in_book(record, journal), await server_of(self._temporal)
@@ -191,6 +193,13 @@ def _step_terminated(step: StepProgress, at: datetime | None) -> StepProgress:
         return step
     took = milliseconds_between(step.started_at, at) if step.started_at and at else None
     return step.model_copy(update={"status": StepState.TERMINATED, "closed_at": at, "duration_ms": took})
+
+
+def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:
+    """Whether an earlier submission was: the newest start was refused on its account."""
+    if record.ref.submission == first_run(newest) or not (record.closed_at and newest.close_time):
+        return False
+    return record.closed_at > newest.close_time
 
 
 def _with_the_books_word(

@@ -49,6 +49,7 @@ What is listed
                   `adopt` takes them over if that one is gone for good.
   reconciler does not run
                   it was paused, nobody takes its work, or it fails.
+  order book      it cannot be written to, for a full disk, say: all waits.
   another order book
                   workers of two order books take work from one task queue.
   no worker       workflows are open, and nobody takes work. It is told within
@@ -65,6 +66,7 @@ _STYLE = {
     ConcernKind.ABANDONED: "bold red",
     ConcernKind.BATCH_FAILED: "bold red",
     ConcernKind.NO_WORKER: "bold red",
+    ConcernKind.BOOK: "bold red",
     ConcernKind.RECONCILER_ASLEEP: "bold red",
 }
 

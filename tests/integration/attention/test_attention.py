@@ -2,11 +2,14 @@
 so that it sees only what is its own."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from temporalio.client import Client
 
 from order_system.attention import finder
@@ -252,3 +255,18 @@ async def test_a_batch_is_listed_while_it_cannot_read_while_its_orders_wait_and_
     assert failed.batch == name
     assert "terminated" in failed.reason.lower()
     assert f"batch run FILE --name {name}" in (failed.cure or "")
+
+
+async def test_a_book_that_cannot_be_written_to_is_told(
+    shop: Shop, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a full disk: whatever is under way waits, and nobody would hear of it."""
+    monkeypatch.setattr(infra_policy, "DATABASE_BUSY", timedelta(milliseconds=100))
+    with contextlib.closing(sqlite3.connect(make_url(sqlite_url).database or "")) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        [concern] = await listed(shop, lambda found: ConcernKind.BOOK in kinds(found))
+        other.execute("ROLLBACK")
+    assert "locked" in concern.reason
+    assert concern.cure
+    assert await listed(shop, lambda found: not found) == []

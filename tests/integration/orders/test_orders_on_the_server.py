@@ -125,6 +125,8 @@ async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_ru
 
         await eventually(told, WAIT_SECONDS, "the list to know")
         assert not (await lists.orders(status=OrderStatus.RUNNING)).rows
+        [row] = (await lists.orders(status=OrderStatus.TERMINATED)).rows
+        assert (row.order_id, row.status) == (order.order_id, OrderStatus.TERMINATED), "and it is in one"
         hold.let_go()
     inventory = {step.step: step for step in status.children}[Step.INVENTORY]
     assert (inventory.status, inventory.closed_at) == (StepState.TERMINATED, closed_at)

@@ -91,6 +91,20 @@ async def test_adopted_on_a_persons_word_they_are_settled_here(shop: Shop) -> No
     await shop.assert_clean()
 
 
+async def test_what_became_of_an_adopted_order_is_its_status_although_it_was_refused_here_before(
+    shop: Shop,
+) -> None:
+    order = await opened_on(shop, Server("default", GONE))
+    async with shop.open():
+        await shop.client.submit(order)
+        assert await ended(shop, order) == OrderStatus.FAILED
+        await shop.abandoned.adopt(GONE, who="ada@desk-1", note="")
+        await shop.reconcile()
+        told = await shop.client.status(order.order_id)
+    assert told.status is OrderStatus.TERMINATED
+    assert "OpenElsewhere" not in (told.reason or "")
+
+
 async def test_what_has_just_been_opened_elsewhere_waits_for_nobody(shop: Shop) -> None:
     await opened_on(shop, Server("default", GONE))
     assert await shop.abandoned.stranded(older_than=datetime.now(UTC) - OPENED + timedelta(hours=1)) == []
