@@ -205,8 +205,8 @@ def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescri
 def _with_the_books_word(
     progress: OrderProgress, record: SubmissionRecord, journal: Journal, *, closed: bool
 ) -> OrderProgress:
-    """The book counts attempts. Of an order whose workflow has closed it also knows whether the parcel is
-    gone, and what the reconciler has undone since: of that a terminated workflow knows nothing."""
+    """The book counts attempts. Of an order whose workflow has closed it also knows how it ended, whether the
+    parcel is gone, and what was undone since: of that a terminated workflow knows nothing."""
     changes: dict[str, Any] = {}
     if closed and record.status is SubmissionStatus.FULFILLED:
         changes = {"status": OrderStatus.FULFILLED, "failed_step": None, "reason": None}
@@ -215,6 +215,7 @@ def _with_the_books_word(
             step.model_copy(update={"attempts": attempts_in_book(step.step, journal)})
             for step in progress.children
         )
-        if closed and record.status is SubmissionStatus.TERMINATED:
+        if progress.status is OrderStatus.TERMINATED and record.status is not SubmissionStatus.OPEN:
+            changes["status"] = OrderStatus(record.status.value)
             changes |= {"reason": record.reason, "undos": undos_in_book(journal)}
     return progress.model_copy(update=changes)

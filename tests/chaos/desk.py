@@ -60,9 +60,13 @@ class Desk:
             await desk.answer(order_id, resolution)
         except (AnswerRefused, NoWorkerAnswers, OrderSystemError, RPCError):
             await asyncio.sleep(0.5)
-            # It may have been heard although nobody told us so.
+            # It may have been heard although nobody told us so: by the order, or by the reconciler.
             with contextlib.suppress(OrderSystemError, RPCError):
-                return bool((await self._run.orders.status(order_id)).answers)
+                book = self._run.arena.system.book
+                record = (await self._run.found([order_id]))[order_id]
+                return bool(
+                    (await self._run.orders.status(order_id)).answers or await book.answers(record.ref)
+                )
             return False
         return True
 

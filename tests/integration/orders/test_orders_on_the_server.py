@@ -12,11 +12,11 @@ from order_system.cli.views import milliseconds_taken
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
 from order_system.domain.durations import milliseconds_between
-from order_system.domain.errors import InvalidSettings, PaymentDeclined, UnknownOrder
+from order_system.domain.errors import InvalidSettings, PaymentDeclined, ShippingRefused, UnknownOrder
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
-from order_system.domain.progress import StepState
+from order_system.domain.progress import StepState, UndoState
 from order_system.domain.steps import Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
@@ -135,6 +135,27 @@ async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_ru
     taken = milliseconds_taken(status, closed_at + timedelta(hours=1))
     assert taken is not None
     assert (taken or 0) >= milliseconds_between(inventory.started_at, closed_at) > 0
+
+
+async def test_an_order_whose_last_undo_ends_after_its_workflow_was_terminated_has_failed(shop: Shop) -> None:
+    """As the book has it by then, and its customer was told."""
+    order = an_order()
+    shop.stage.fail("before buy_label", lambda: ShippingRefused("too heavy"))
+    hold = shop.stage.hold("after refund")
+    async with shop.open():
+        await shop.client.submit(order)
+        await hold.reached()
+        await shop.handle(order).terminate("by the operator")
+        assert (await shop.client.status(order.order_id)).status is OrderStatus.TERMINATED
+        hold.let_go()
+
+        async def has_failed() -> bool:
+            return (await shop.client.status(order.order_id)).status is OrderStatus.FAILED
+
+        await eventually(has_failed, WAIT_SECONDS, "the book's word to count")
+        told = await shop.client.status(order.order_id)
+    assert "too heavy" in (told.reason or "")
+    assert {undo.status for undo in told.undos} == {UndoState.DONE}
 
 
 @pytest.mark.parametrize("step", [Step.PAYMENT, Step.INVENTORY, Step.SHIPPING])
