@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from order_system.domain.card_numbers import REFUSAL, holds_card_number
+from order_system.domain.card_numbers import REFUSAL, identifier_holds_card_number
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_workflow_id
 
@@ -21,7 +21,7 @@ def workflow_id_of(name: str) -> str:
 def workflow_id_of_new(name: str) -> str:
     """As `workflow_id_of`, of a batch that is given this name now. It will stand in IDs, in the book and in
     addresses; so it is refused, too, if it holds a card number."""
-    if holds_card_number(name):
+    if identifier_holds_card_number(name):
         raise InvalidUsage(f"the name of a batch {REFUSAL}")
     return workflow_id_of(name)
 

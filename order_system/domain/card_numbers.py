@@ -4,6 +4,11 @@ so an order that holds one is refused when it is read, and nothing repeats it.
 A card number has 13 to 19 digits, begins as one of the networks' numbers do, and its last digit checks the
 others (Luhn). People write it with spaces or dashes, so anything but a letter may stand between its groups.
 Of innocent numbers of that length a few in a hundred pass all three tests.
+
+That is too many for identifiers: shops, marketplaces and barcodes have numbers of just these lengths. In an
+identifier only what is as long as the network's cards are, and written as cards are written, counts. Of
+innocent plain runs of 16 digits one in 26 is still taken for a card number. A plain run of 13 or 14 digits
+never is: it is a barcode or a shop's own number far more often than an old Visa or a Diners Club card.
 """
 
 import re
@@ -14,26 +19,37 @@ SHORTEST, LONGEST = 13, 19
 
 REFUSAL = "holds a card number, which must not reach this system; send the payment gateway's token instead"
 
-# First digits (lowest, highest) of a network's numbers, and the lengths that it issues.
-_NETWORKS: tuple[tuple[str, str, range], ...] = (
-    ("4", "4", range(13, 20)),  # Visa
-    ("51", "55", range(16, 17)),  # Mastercard
-    ("2221", "2720", range(16, 17)),  # Mastercard
-    ("34", "34", range(15, 16)),  # American Express
-    ("37", "37", range(15, 16)),  # American Express
-    ("300", "305", range(14, 20)),  # Diners Club
-    ("3095", "3095", range(14, 20)),  # Diners Club
-    ("36", "36", range(14, 20)),  # Diners Club
-    ("38", "39", range(14, 20)),  # Diners Club
-    ("3528", "3589", range(16, 20)),  # JCB
-    ("2200", "2204", range(16, 20)),  # Mir
-    ("50", "50", range(13, 20)),  # Maestro, RuPay
-    ("56", "69", range(13, 20)),  # Maestro, Discover, UnionPay, RuPay
-    ("81", "82", range(16, 20)),  # UnionPay, RuPay
-    ("9792", "9792", range(16, 17)),  # Troy
+# First digits (lowest, highest) of a network's numbers; the lengths that it may issue, and does today.
+_NETWORKS: tuple[tuple[str, str, range, tuple[int, ...]], ...] = (
+    ("4", "4", range(13, 20), (16, 19)),  # Visa
+    ("51", "55", range(16, 17), (16,)),  # Mastercard
+    ("2221", "2720", range(16, 17), (16,)),  # Mastercard
+    ("34", "34", range(15, 16), (15,)),  # American Express
+    ("37", "37", range(15, 16), (15,)),  # American Express
+    ("300", "305", range(14, 20), (14, 16)),  # Diners Club
+    ("3095", "3095", range(14, 20), (14, 16)),  # Diners Club
+    ("36", "36", range(14, 20), (14, 16)),  # Diners Club
+    ("38", "39", range(14, 20), (14, 16)),  # Diners Club
+    ("3528", "3589", range(16, 20), (16, 19)),  # JCB
+    ("2200", "2204", range(16, 20), (16, 19)),  # Mir
+    ("50", "50", range(13, 20), (16, 19)),  # Maestro, RuPay
+    ("56", "69", range(13, 20), (16, 19)),  # Maestro, Discover, UnionPay, RuPay
+    ("81", "82", range(16, 20), (16, 19)),  # UnionPay, RuPay
+    ("9792", "9792", range(16, 17), (16,)),  # Troy
 )
 
 _LONG_ENOUGH = re.compile(r"\d(?:[\W_]*\d){12,}")  # SHORTEST digits, and no letter between them
+
+_AS_CARDS_ARE_WRITTEN = tuple(
+    re.compile(rf"(?<!\d){pattern}(?!\d)")
+    for pattern in (
+        r"(?<!1[Zz])(?:\d{15,16}|\d{19})",  # 1Z begins the numbers of UPS's parcels
+        r"\d{4}([\W_])\d{6}\1\d{4,5}",
+        # In fours, but no longer row of fours: USPS shows the 22 digits of a parcel like that.
+        r"(?<!\d{4}[\W_])\d{4}([\W_])\d{4}\1\d{4}\1\d{4}(?!\d|\1\d{4}(?!\d))",
+        r"(?<!\d{4}[\W_])\d{4}([\W_])\d{4}\1\d{4}\1\d{4}\1\d{3}",
+    )
+)
 
 _SCANNED = 2_000
 """No field that is accepted, and no name that is shown, is anywhere near this long."""
@@ -52,6 +68,19 @@ def holds_card_number(value: object) -> bool:
         elif _in_scalar(part):
             return True
     return False
+
+
+def identifier_holds_card_number(identifier: str) -> bool:
+    """Whether a card number stands in an order ID, a SKU, a payment reference or another name that programs
+    give: `4242424242424242` or `A-4242-4242-4242-4242`, but no Amazon order ID and no barcode."""
+    if len(identifier) < SHORTEST and identifier.isascii():
+        return False
+    plain = unicodedata.normalize("NFKC", identifier[:_SCANNED])
+    return any(
+        _is_card_number(_digits(found[0]), as_issued_today=True)
+        for pattern in _AS_CARDS_ARE_WRITTEN
+        for found in pattern.finditer(plain)
+    )
 
 
 def text_holds_card_number(text: str) -> bool:
@@ -81,14 +110,20 @@ def _in_groups(groups: list[str]) -> bool:
             digits += group
             if len(digits) > LONGEST:
                 break
-            if len(digits) >= SHORTEST and _is_card_number("".join(str(int(digit)) for digit in digits)):
+            if len(digits) >= SHORTEST and _is_card_number(_digits(digits)):
                 return True
     return False
 
 
-def _is_card_number(digits: str) -> bool:
+def _digits(text: str) -> str:
+    """Of any script, as ASCII."""
+    return "".join(str(int(char)) for char in text if char.isdecimal())
+
+
+def _is_card_number(digits: str, *, as_issued_today: bool = False) -> bool:
     issued = any(
-        low <= digits[: len(low)] <= high and len(digits) in lengths for low, high, lengths in _NETWORKS
+        low <= digits[: len(low)] <= high and len(digits) in (today if as_issued_today else lengths)
+        for low, high, lengths, today in _NETWORKS
     )
     return issued and _luhn(digits)
 

@@ -24,7 +24,7 @@ class Form(BaseModel):
 
 
 class LineForm(Form):
-    sku: Annotated[Sku, Field(description="Each SKU once in an order.", examples=["LAPTOP-789"])]
+    sku: Annotated[Sku, Field(description="Each SKU once at one price.", examples=["LAPTOP-789"])]
     quantity: Annotated[Quantity, Field(examples=[1])]
     unit_price: Annotated[Amount, Field(description="In quotes; 0 for a gift.", examples=["999.99"])]
 
@@ -50,7 +50,7 @@ class Bill(Form):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        problems = [*self._repeated_skus(), *self._unfit_amounts()] or [*self._wrong_sums()]
+        problems = [*self._unfit_amounts()] or [*self._repeated_lines()] or [*self._wrong_sums()]
         if problems:
             raise ValidationError.from_exception_data(
                 type(self).__name__,
@@ -63,12 +63,16 @@ class Bill(Form):
             )
         return self
 
-    def _repeated_skus(self) -> Iterator[tuple[Place, str]]:
-        first: dict[str, int] = {}
+    def _repeated_lines(self) -> Iterator[tuple[Place, str]]:
+        """One SKU may stand there at two prices: buy one, get one half off."""
+        first: dict[tuple[str, int], int] = {}
         for index, line in enumerate(self.lines):
-            if first.setdefault(line.sku, index) != index:
-                cure = f"merge it into lines[{first[line.sku]}], which has the same SKU"
-                yield ("lines", index, "sku"), cure
+            place = first.setdefault((line.sku, self.minor(line.unit_price)), index)
+            if place != index:
+                yield (
+                    ("lines", index, "sku"),
+                    f"merge it into lines[{place}], which has the same SKU and price",
+                )
 
     def _unfit_amounts(self) -> Iterator[tuple[Place, str]]:
         amounts: list[tuple[Place, str | None]] = [

@@ -10,7 +10,12 @@ from babel.core import Locale
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from order_system.domain import durations, ids, money, policy
-from order_system.domain.card_numbers import REFUSAL, SHORTEST, holds_card_number
+from order_system.domain.card_numbers import (
+    REFUSAL,
+    SHORTEST,
+    holds_card_number,
+    identifier_holds_card_number,
+)
 
 MAX_QUANTITY = 10_000
 
@@ -53,6 +58,17 @@ def _without_card_number(text: str) -> str:
     return text
 
 
+def _identifier_without_card_number(text: str) -> str:
+    if identifier_holds_card_number(text):
+        raise ValueError(REFUSAL)
+    return text
+
+
+def _composed(value: object) -> object:
+    """One spelling (NFC) of letters that Unicode has two of: stock is kept by the text of a SKU."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
 def _readable(text: str) -> str:
     """A terminal and a log line show what is stored: nothing that hides, breaks lines or turns text round."""
     for char in "" if text.isprintable() else text:
@@ -90,11 +106,23 @@ def _short_enough(text: str) -> str:
 
 
 CARD_FREE = AfterValidator(_without_card_number)
+CARD_FREE_IDENTIFIER = AfterValidator(_identifier_without_card_number)
 READABLE = AfterValidator(_readable)
 
-OrderId = Annotated[str, StringConstraints(pattern=ORDER_ID_PATTERN), CARD_FREE]
-Sku = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=64), CARD_FREE]
-PaymentToken = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=255), CARD_FREE]
+IDENTIFIERS = ("order_id", "sku", "payment_method")
+"""Fields whose text programs have made: what only looks like a card number is let through there."""
+
+OrderId = Annotated[str, StringConstraints(pattern=ORDER_ID_PATTERN), CARD_FREE_IDENTIFIER]
+Sku = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    BeforeValidator(_composed),
+    READABLE,
+    CARD_FREE_IDENTIFIER,
+]
+PaymentToken = Annotated[
+    str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=255), CARD_FREE_IDENTIFIER
+]
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254), READABLE, CARD_FREE
 ]

@@ -98,7 +98,7 @@ def order_document(order: Order) -> dict[str, Any]:
 
 def order_schema() -> dict[str, Any]:
     """JSON Schema of what a file may hold: one order, or an array of them. It says all that a schema
-    can; sums, repeated SKUs and card numbers are left to `reader.py`."""
+    can; sums, repeated lines and card numbers are left to `reader.py`."""
     schema: dict[str, Any] = TypeAdapter[Any](
         OrderForm | Annotated[list[OrderForm], Field(min_length=1)]
     ).json_schema()

@@ -13,13 +13,13 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from order_system.domain.card_numbers import REFUSAL, holds_card_number
+from order_system.domain.card_numbers import REFUSAL, holds_card_number, identifier_holds_card_number
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
 from order_system.intake.bill import Bill, Form, LineForm
 from order_system.intake.documents import Document, Place, UnreadableText, flaws, read_documents, spell
-from order_system.intake.fields import MAX_QUANTITY, RULES
+from order_system.intake.fields import IDENTIFIERS, MAX_QUANTITY, RULES
 from order_system.intake.form import AddressForm, CustomerForm, OrderForm, order_document, order_schema
 
 __all__ = ["OrderForm", "order_document", "order_from_document", "order_schema", "read_orders"]
@@ -94,7 +94,7 @@ def _shortened(problems: list[str]) -> str:
 def presentable_id(document: object) -> str | None:
     """The order's ID, if it may be shown."""
     order_id = document.get("order_id") if isinstance(document, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if isinstance(order_id, str) and is_order_id(order_id) and not holds_card_number(order_id):
+    if isinstance(order_id, str) and is_order_id(order_id) and not identifier_holds_card_number(order_id):
         return order_id
     return None
 
@@ -133,7 +133,12 @@ def _in_our_words(mistake: ErrorDetails) -> str:
     is_of_unknown_field = kind in ("extra_forbidden", "invalid_key")  # whose name may hold one as well
     if is_of_unknown_field and holds_card_number([*mistake["loc"][-1:], given]):
         return REFUSAL
-    if isinstance(given, str | int) and holds_card_number(given):
+    is_identifier = any(part in IDENTIFIERS for part in mistake["loc"][-1:])
+    if isinstance(given, str) and is_identifier:
+        holds = identifier_holds_card_number(given)
+    else:
+        holds = isinstance(given, str | int) and holds_card_number(given)
+    if holds:
         return REFUSAL
     if kind == "value_error":
         return str(details["error"])

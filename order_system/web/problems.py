@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from order_system.domain import errors
-from order_system.domain.card_numbers import REFUSAL, holds_card_number
+from order_system.domain.card_numbers import REFUSAL, holds_card_number, identifier_holds_card_number
 from order_system.domain.order_file import FileChanged, FileUnreachable
 from order_system.intake.documents import Place, spell
 from order_system.web import policy
@@ -82,7 +82,7 @@ def problem_response(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    if holds_card_number(detail):  # an ID in a path, perhaps
+    if identifier_holds_card_number(detail):  # an ID in a path, perhaps
         detail = f"what was sent {REFUSAL}"
     mistakes = [
         each.model_copy(update={"message": REFUSAL}) if holds_card_number(each.message) else each

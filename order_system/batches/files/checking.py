@@ -11,6 +11,7 @@ from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELD
 from order_system.batches.files.findings import Mistake, ParsedOrder, RowProblem, told
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.quick_check import cents, is_plain
+from order_system.batches.files.spellings import spelled_out
 from order_system.domain.order import Order, fingerprint_of
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell
@@ -54,12 +55,13 @@ def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:
 
 
 def _read_thoroughly(block: Block, layout: Layout) -> tuple[Order | None, list[Mistake]]:
-    rows = block.rows[:MAX_LINES]
-    mistakes = [*block.mistakes, *_mistakes_of_block(block, rows, layout)]
+    rows, unharmless = spelled_out(block.rows[:MAX_LINES], layout)
+    mistakes = [*block.mistakes, *_mistakes_of_block(block, rows, layout), *unharmless]
     came_from: dict[str, int] = {}
     if len(rows) > 1:
         rows, came_from, disagreements = _consolidated(rows, layout)
         mistakes += disagreements
+        rows = _merged(rows)
     return (None, mistakes) if mistakes else _read_strictly(rows, came_from, layout)
 
 
@@ -94,6 +96,21 @@ def _consolidated(
                 )
                 mistakes.append(Mistake(line, layout.names[field], message))
     return [(first_line, first), *rows[1:]], came_from, mistakes
+
+
+def _merged(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
+    """One line for each SKU at each price: buy one, get one half off stays two."""
+    merged: dict[tuple[str, str], NumberedRow] = {}
+    for line, fields in rows:
+        key = (fields["sku"], fields["unit_price"])
+        first_line, first = merged.setdefault(key, (line, fields))
+        if first_line == line:
+            continue
+        quantities = [first["quantity"], fields["quantity"]]
+        if not all(re.fullmatch(r"[1-9][0-9]{0,4}", quantity) for quantity in quantities):
+            return list(rows)
+        merged[key] = (first_line, {**first, "quantity": str(sum(map(int, quantities)))})
+    return list(merged.values())
 
 
 def _read_strictly(

@@ -20,7 +20,7 @@ COLUMNS: dict[str, tuple[Place, bool, str]] = {
     "region": (("shipping_address", "region"), False, "state or province"),
     "postal_code": (("shipping_address", "postal_code"), False, ""),
     "country": (("shipping_address", "country"), True, "ISO 3166-1 alpha-2, such as US"),
-    "sku": (("lines", 0, "sku"), True, "each SKU once in an order"),
+    "sku": (("lines", 0, "sku"), True, "up to 64 characters; rows of one SKU at one price are added up"),
     "quantity": (("lines", 0, "quantity"), True, "1 to 10,000"),
     "unit_price": (("lines", 0, "unit_price"), True, "decimal text, such as 29.99"),
     "shipping_fee": (("shipping_fee",), False, "of the whole order, as the three that follow"),

@@ -22,6 +22,8 @@ class Layout:
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
     is_shopify: bool = False
+    decimal: str = "."
+    """The sign before the decimals of amounts and quantities."""
 
 
 def layout_of(ref: FileRef) -> Layout:

@@ -9,16 +9,18 @@ from operator import itemgetter
 from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
+from order_system.batches.files.spellings import CUT_SHORT, GARBLED
+from order_system.domain.card_numbers import SHORTEST, holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
 from order_system.intake.bill import MAX_LINES
-from order_system.intake.fields import countries
+from order_system.intake.fields import IDENTIFIERS, countries
 
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"
 _LABEL = f"[ -~{_LETTERS}]"
 _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
-    "order_id": ORDER_ID.pattern,
+    "order_id": f"(?!{CUT_SHORT}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
     "customer_name": f"{_LABEL}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
@@ -28,7 +30,7 @@ _PATTERNS = {
     "region": f"{_LABEL}{{0,100}}",
     "postal_code": f"{_LABEL}{{0,100}}",
     "country": "[A-Z]{2}",
-    "sku": "[!-~]{1,64}",
+    "sku": f"(?!{CUT_SHORT}\n){_LABEL}{{1,64}}",
     "quantity": "[1-9][0-9]{0,3}",
     "unit_price": _AMOUNT,
     "shipping_fee": f"(?:{_AMOUNT})?",
@@ -61,9 +63,20 @@ def is_plain(rows: Sequence[NumberedRow]) -> bool:
         return False
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return False
-    if _MAY_HOLD_CARD_NUMBER.search(f"{order}\n{lines}"):
+    if _is_garbled_or_holds_card_number(f"{order}\n{lines}", rows):
         return False
     return first["currency"] in _with_two_decimals() and first["country"] in countries() and _adds_up(rows)
+
+
+def _is_garbled_or_holds_card_number(text: str, rows: Sequence[NumberedRow]) -> bool:
+    if not text.isascii() and GARBLED.search(text):
+        return True
+    return _MAY_HOLD_CARD_NUMBER.search(text) is not None and any(
+        (identifier_holds_card_number if field in IDENTIFIERS else holds_card_number)(text)
+        for _, fields in rows
+        for field, text in fields.items()
+        if len(text) >= SHORTEST
+    )
 
 
 def _repeats_or_is_blank(fields: Fields, first: Fields) -> bool:

@@ -104,8 +104,7 @@ def readings(rows: Sequence[NumberedRow]) -> Iterator[list[NumberedRow]]:
     """What the rows of an order may mean, likeliest first: the first that adds up to `Total` counts. The
     order's fields must all stand on its first row. An order without a `Total` means nothing but what stands
     there."""
-    rows = _merged(rows)
-    yield rows
+    yield list(rows)
     if not rows[0][1]["total"]:
         return
     without_tax = _without(rows, "tax")
@@ -113,21 +112,6 @@ def readings(rows: Sequence[NumberedRow]) -> Iterator[list[NumberedRow]]:
     if _discount_is_on_shipping(rows):
         yield _without(rows, "discount")  # and `Shipping` is what was left of it
         yield _without(without_tax, "discount")
-
-
-def _merged(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """One line for each SKU. The same SKU at another price stays, to be refused."""
-    merged: dict[tuple[str, str], NumberedRow] = {}
-    for line, fields in rows:
-        key = (fields["sku"], fields["unit_price"])
-        first_line, first = merged.setdefault(key, (line, fields))
-        if first_line == line:
-            continue
-        quantities = [first["quantity"], fields["quantity"]]
-        if not all(re.fullmatch(r"[1-9][0-9]{0,4}", quantity) for quantity in quantities):
-            return list(rows)
-        merged[key] = (first_line, {**first, "quantity": str(sum(map(int, quantities)))})
-    return list(merged.values())
 
 
 def _without(rows: Sequence[NumberedRow], field: str) -> list[NumberedRow]:
