@@ -28,10 +28,11 @@ CUT_SHORT = r"[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}"
 _FURTHER = bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")
 _CLEAR = re.sub("[\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]", "", _FURTHER)
 GARBLED = re.compile(
-    rf"\ufffd|\u00c3[{_CLEAR}]|(?<=[a-z])[\u00c2-\u00c5][{_FURTHER}]"
-    rf"|\u00c2[\u00a1-\u00aa\u00ac-\u00b6\u00b8-\u00ba\u00bc-\u00bf]|[\u00c4\u00c5](?![\u00b0-\u00b3\u00b9])[{_CLEAR}]"
-    rf"|\u00e2(?:\u20ac|\u201a\u00ac|\u201e\u00a2)|\u00e1[\u00ba\u00bb][{_CLEAR}\u00ab\u00b7\u00bb]"
-    rf"|(?:[\u00d0\u00d1][{_FURTHER}]){{2}}|(?:[\u00e0-\u00ef][{_FURTHER}]{{2}}){{2}}"
+    rf"\ufffd|\u00c3[{_CLEAR}]|(?<=[a-z])(?:\u00c3(?!\w)|[\u00c2-\u00c5][{_FURTHER}])"
+    rf"|\u00c2[\u00a1-\u00aa\u00ac-\u00b6\u00b8-\u00ba\u00bc-\u00bf]"
+    rf"|[\u00c4\u00c5](?![\u00b0-\u00b3\u00b9])[{_CLEAR}]|\u00e2(?:\u20ac|\u201a\u00ac|\u201e\u00a2)"
+    rf"|\u00e1[\u00ba\u00bb](?:[{_CLEAR}\u00ab\u00b7\u00bb]|[{_FURTHER}](?=\w))"
+    rf"|(?:[\u00ce-\u00d1\u00d8\u00d9][{_FURTHER}]){{2}}|(?:[\u00e0-\u00ef][{_FURTHER}]{{2}}){{2}}"
 )
 
 _AMOUNTS = ("unit_price", "shipping_fee", "tax", "discount", "total", "subtotal")
@@ -60,7 +61,9 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
                 except money.InvalidAmount as error:
                     found.append((field, str(error)))
         for field, message in found:
-            mistakes.setdefault((field, fields[field]), Mistake(line, layout.names.get(field, field), message))
+            mistakes.setdefault(
+                (field, fields[field]), Mistake(line, layout.names.get(field, field), message)
+            )
         spelled.append((line, new))
     return spelled, list(mistakes.values())
 
