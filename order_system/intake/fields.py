@@ -3,6 +3,7 @@ together; messages name the rule and never repeat what was given."""
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated
 
@@ -51,22 +52,14 @@ def countries() -> frozenset[str]:
     return frozenset(code for code in codes if re.fullmatch(r"[A-Z]{2}", code)) - _NO_COUNTRIES
 
 
-def _without_card_number(text: str) -> str:
-    # A character that is not ASCII may stand for several digits.
-    if (len(text) >= SHORTEST or not text.isascii()) and holds_card_number(text):
-        raise ValueError(REFUSAL)
-    return text
+def _free_of(holds: Callable[[object], bool]) -> AfterValidator:
+    def check(text: str) -> str:
+        # A character that is not ASCII may stand for several digits.
+        if (len(text) >= SHORTEST or not text.isascii()) and holds(text):
+            raise ValueError(REFUSAL)
+        return text
 
-
-def _identifier_without_card_number(text: str) -> str:
-    if identifier_holds_card_number(text):
-        raise ValueError(REFUSAL)
-    return text
-
-
-def _composed(value: object) -> object:
-    """One spelling (NFC) of letters that Unicode has two of: stock is kept by the text of a SKU."""
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+    return AfterValidator(check)
 
 
 def _readable(text: str) -> str:
@@ -105,18 +98,18 @@ def _short_enough(text: str) -> str:
     return text
 
 
-CARD_FREE = AfterValidator(_without_card_number)
-CARD_FREE_IDENTIFIER = AfterValidator(_identifier_without_card_number)
+CARD_FREE = _free_of(holds_card_number)
+CARD_FREE_IDENTIFIER = _free_of(identifier_holds_card_number)
 READABLE = AfterValidator(_readable)
 
-IDENTIFIERS = ("order_id", "sku", "payment_method")
-"""Fields whose text programs have made: what only looks like a card number is let through there."""
+IDENTIFIERS = frozenset(("order_id", "sku", "payment_method"))
+"""Fields with names that programs gave: what only looks like a card number is let through there."""
 
 OrderId = Annotated[str, StringConstraints(pattern=ORDER_ID_PATTERN), CARD_FREE_IDENTIFIER]
 Sku = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
-    BeforeValidator(_composed),
+    AfterValidator(lambda sku: unicodedata.normalize("NFC", sku)),  # stock is kept by this text
     READABLE,
     CARD_FREE_IDENTIFIER,
 ]

@@ -133,12 +133,9 @@ def _in_our_words(mistake: ErrorDetails) -> str:
     is_of_unknown_field = kind in ("extra_forbidden", "invalid_key")  # whose name may hold one as well
     if is_of_unknown_field and holds_card_number([*mistake["loc"][-1:], given]):
         return REFUSAL
-    is_identifier = any(part in IDENTIFIERS for part in mistake["loc"][-1:])
-    if isinstance(given, str) and is_identifier:
-        holds = identifier_holds_card_number(given)
-    else:
-        holds = isinstance(given, str | int) and holds_card_number(given)
-    if holds:
+    is_identifier = isinstance(given, str) and IDENTIFIERS.issuperset(mistake["loc"][-1:])
+    holds = identifier_holds_card_number if is_identifier else holds_card_number
+    if isinstance(given, str | int) and holds(given):
         return REFUSAL
     if kind == "value_error":
         return str(details["error"])

