@@ -1,6 +1,7 @@
 """What an order costs: the part of the order document that money depends on, and whether it adds up."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Self
 
@@ -50,7 +51,7 @@ class Bill(Form):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        problems = [*self._unfit_amounts()] or [*self._repeated_lines()] or [*self._wrong_sums()]
+        problems = [*self._repeated_lines(), *self._unfit_amounts()] or [*self._wrong_sums()]
         if problems:
             raise ValidationError.from_exception_data(
                 type(self).__name__,
@@ -65,9 +66,9 @@ class Bill(Form):
 
     def _repeated_lines(self) -> Iterator[tuple[Place, str]]:
         """One SKU may stand there at two prices: buy one, get one half off."""
-        first: dict[tuple[str, int], int] = {}
+        first: dict[tuple[str, Decimal], int] = {}
         for index, line in enumerate(self.lines):
-            place = first.setdefault((line.sku, self.minor(line.unit_price)), index)
+            place = first.setdefault((line.sku, Decimal(line.unit_price)), index)
             if place != index:
                 yield (
                     ("lines", index, "sku"),

@@ -106,6 +106,15 @@ async def test_stock_that_has_left_cannot_be_released_nor_the_other_way_round(wo
         await world.warehouse.commit(key(Effect.RESERVE, "ORDER-003"))
 
 
+async def test_one_sku_on_two_lines_is_one_shelf(world: SimulatedWorld) -> None:
+    sku = "T\u00e4sse 350 ml"
+    await world.warehouse.receive(sku, 5)
+    await world.warehouse.reserve(RESERVE, lines=[line(sku, 2), line(sku, 1)])
+    assert await stock_of(world, sku) == (2, 3, 0)
+    await world.warehouse.release(RESERVE)
+    assert await stock_of(world, sku) == (5, 0, 0)
+
+
 async def test_trouble_with_stock_by_its_sku(world: SimulatedWorld) -> None:
     lost, stuck = key(Effect.RESERVE, "ORDER-002"), key(Effect.RESERVE, "ORDER-003")
     for _ in range(2):
