@@ -27,6 +27,8 @@ _SIGN = r"[^\d\s.,'()+-]{1,4}"
 _ENDS_WORD = re.compile(
     "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]"
 )
+_LOST = re.compile("[\ufffd\\x80-\\x9f]")
+_SUSPICIOUS = re.compile(f"[\u00c2-\u00f4][^\\x00-\\x9f]|{_LOST.pattern}")
 _NO_ONES_LETTERS = re.compile("[\u0180-\u036f\u0500-\u05ff\u0700-\u07ff]")
 
 
@@ -49,7 +51,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
 
 def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
     """Raises ValueError: why it is not harmless."""
-    if not text.isascii() and is_garbled(text):
+    if is_garbled(text):
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if field in ("order_id", "sku") and re.fullmatch(CUT_SHORT, text):
         raise ValueError("is a number that a spreadsheet cut short; export it again, this column as text")
@@ -72,7 +74,9 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
 
 def is_garbled(text: str) -> bool:
     """Whether it is UTF-8 that was read as cp1252, and makes sense as UTF-8 only; or what is left of that."""
-    if re.search("[\ufffd\x80-\x9f]", text):
+    if text.isascii() or _SUSPICIOUS.search(text) is None:
+        return False
+    if _LOST.search(text):
         return True
     try:
         restored = _ENDS_WORD.sub("", text).encode("cp1252").decode()
