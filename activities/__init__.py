@@ -8,6 +8,7 @@ from activities.attempts import Reverse
 from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
+from activities.paid_orders import PaidOrders
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
@@ -27,11 +28,13 @@ def order_activities(
     carrier: Carrier,
     mailer: Mailer,
     *,
+    runs: OrderRuns | None = None,
     patience: Mapping[Step, int] = policy.PATIENCE,
 ) -> Sequence[Callable[..., Any]]:
     """Every activity of an order, over your gateways: what a Worker is handed. `patience`: of each step, how
-    many attempts may reach its gateway before the step has failed."""
-    payment = PaymentActivities(book, payments, patience=patience[Step.PAYMENT])
+    many attempts may reach its gateway before the step has failed. `runs` tells whose money a person is to
+    give back."""
+    payment = PaymentActivities(book, payments, runs=runs, patience=patience[Step.PAYMENT])
     inventory = InventoryActivities(book, warehouse, patience=patience[Step.INVENTORY])
     shipping = ShippingActivities(book, carrier, warehouse, patience=patience[Step.SHIPPING])
     notification = NotificationActivities(book, mailer, patience=patience[Step.NOTIFICATION])
@@ -76,7 +79,7 @@ def reconciliation_activities(
         shipping=shipping,
         answers=AnswerActivities(book, warehouse),
         notification=NotificationActivities(book, mailer),
-        reversals=reversals(payments, warehouse),
+        reversals=reversals(PaidOrders(book, payments, runs), warehouse),
     )
     return [
         reconciliation.look_over,
@@ -87,6 +90,6 @@ def reconciliation_activities(
     ]
 
 
-def reversals(payments: PaymentGateway, warehouse: Warehouse) -> dict[Effect, Reverse]:
+def reversals(payments: PaidOrders, warehouse: Warehouse) -> dict[Effect, Reverse]:
     """How the reconciler gives back what may turn up late: one for each undo that waits for the pivot."""
-    return {Effect.CHARGE: payments.refund, Effect.RESERVE: warehouse.release}
+    return {Effect.CHARGE: payments.give_back, Effect.RESERVE: warehouse.release}

@@ -1,4 +1,4 @@
-"""Charging a customer once, and giving it all back."""
+"""Charging a customer once, unless the order is paid already; and giving it all back."""
 
 from datetime import timedelta
 from functools import partial
@@ -7,42 +7,54 @@ from temporalio import activity
 from temporalio.service import RPCError
 
 from activities.attempts import call_and_record, patiently, time_left, undo
+from activities.paid_orders import PaidOrders
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, Opening, OrderBook
-from order_system.domain.errors import Fenced, ServerUnreachable
+from order_system.domain.errors import Fenced, PaymentNotConfirmed, ServerUnreachable
 from order_system.domain.gateways import PaymentGateway
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
 from order_system.domain.order import PaymentReceipt, SubmissionRef
+from order_system.domain.payment_methods import paid_reference
+from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect, Step
 
 
 class PaymentActivities:
     def __init__(
-        self, book: OrderBook, gateway: PaymentGateway, *, patience: int = policy.PATIENCE[Step.PAYMENT]
+        self,
+        book: OrderBook,
+        gateway: PaymentGateway,
+        *,
+        runs: OrderRuns | None = None,
+        patience: int = policy.PATIENCE[Step.PAYMENT],
     ) -> None:
         self._book = book
         self._gateway = gateway
+        self._paid = PaidOrders(book, gateway, runs)
         self._patience = patience
 
     @activity.defn
     async def charge(self, request: PaymentRequest) -> PaymentAnswer:
-        """Open the submission in the book and capture its total. Idempotent by the submission's key.
+        """Open the submission in the book and capture its total; of an order that is paid already, confirm
+        that instead, and never charge. Idempotent by the submission's key.
 
-        Raises PaymentDeclined, Fenced, OrderConflict or OpenElsewhere, never to be retried.
+        Raises PaymentDeclined, PaymentNotConfirmed, Fenced, OrderConflict or OpenElsewhere, never to be
+        retried.
         """
-        ref = request.submission
+        ref, price = request.submission, {"amount": request.amount, "currency": request.currency}
         opening = Opening(total=request.amount, currency=request.currency)
-        call = partial(
-            self._gateway.charge,
-            amount=request.amount,
-            currency=request.currency,
-            payment_method=request.payment_method,
-        )
+        reference = _paid_by(request.payment_method)
+        if reference is None:
+            call = partial(self._gateway.charge, payment_method=request.payment_method, **price)
+        else:
+            call = partial(self._paid.confirm, reference=reference, **price)
         with patiently(self._patience) as attempt:
             claimed = await self._book.open_and_claim_charge(ref, attempt, opening)
             while isinstance(claimed, frozenset):
                 await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
+                if reference is not None:
+                    await self._paid.refuse_if_given_back(ref, reference, claimed)
                 claimed = await self._book.open_and_claim_charge(ref, attempt, opening, earlier=claimed)
             if not isinstance(claimed, JournalEntry):
                 return claimed
@@ -53,8 +65,16 @@ class PaymentActivities:
 
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of `charge`: fence its key and give back whatever was captured under it. Idempotent."""
-        return await undo(self._book, request, Effect.CHARGE, self._gateway.refund)
+        """Undo of `charge`: fence its key and give back whatever was captured under it, or by the
+        payment that it stands for. Idempotent. Raises RefundByHand until a person has answered."""
+        return await undo(self._book, request, Effect.CHARGE, self._paid.give_back)
+
+
+def _paid_by(payment_method: str) -> str | None:
+    try:
+        return paid_reference(payment_method)
+    except ValueError as flaw:  # it came past `intake/`
+        raise PaymentNotConfirmed(f"payment_method {flaw}") from None
 
 
 async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:

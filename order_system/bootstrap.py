@@ -76,7 +76,7 @@ class OrderSystem:
         book = SqlOrderBook(self.database, KnownServer(temporal))
         pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         return [
-            *order_activities(book, payments, warehouse, carrier, mailer, patience=patience),
+            *order_activities(book, payments, warehouse, carrier, mailer, runs=runs, patience=patience),
             *reconciliation_activities(
                 book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
@@ -162,6 +162,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
             seed=settings.fault_seed,
             latency=(settings.latency_min, settings.latency_max),
             strict_stock=settings.strict_stock,
+            strict_payments=settings.strict_payments,
         )
         yield OrderSystem(
             settings,

@@ -118,6 +118,10 @@ class OrderBoard:
         self._skip_pending()
         self._publish()
 
+    def noted(self, note: str) -> None:
+        """What a person should know besides; it is published with what follows."""
+        self._note = note
+
     def undone(self, cause: UndoCause) -> None:
         self._status = cause.status
         self._publish()

@@ -48,6 +48,7 @@ with workflow.unsafe.imports_passed_through():
         UndoResult,
     )
     from order_system.domain.order import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
+    from order_system.domain.payment_methods import is_paid_already
     from order_system.domain.progress import OrderProgress
     from order_system.domain.steps import PIVOT, Step
     from workflows.inventory import InventoryWorkflow
@@ -182,6 +183,8 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
             await self._notify(NoticeKind.CANCELLATION)  # who got money back is told why
+        elif is_paid_already(self._order.payment_method):
+            self._board.noted("it was not confirmed that the order is paid: that payment is left as it is")
         self._board.undone(cause)
         return cause
 

@@ -1,4 +1,4 @@
-"""The first child: charge the customer."""
+"""The first child: charge the customer, or confirm that the order is paid already."""
 
 from temporalio import workflow
 
@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest
     from order_system.domain.money import format_amount
+    from order_system.domain.payment_methods import is_paid_already
     from order_system.domain.progress import StepStatus
     from order_system.domain.steps import Step
 
@@ -21,11 +22,12 @@ class PaymentWorkflow:
 
     @workflow.run
     async def run(self, request: PaymentRequest) -> PaymentAnswer:
+        what = "confirm" if is_paid_already(request.payment_method) else "charge"
         with self._record:
             answer = await run_effect(
                 PaymentActivities.charge,
                 request,
-                summary=f"charge {format_amount(request.amount, request.currency)}",
+                summary=f"{what} {format_amount(request.amount, request.currency)}",
             )
             self._record.answered(answer.receipt if isinstance(answer, Charged) else answer)
             return answer

@@ -1,12 +1,13 @@
 """One submission's account: what the book says of it, beside what the outside world says."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
 from order_system.domain.gateways import (
     ChargeEntry,
     NoticeEntry,
+    PaymentElsewhere,
     ReservationEntry,
     ShipmentEntry,
     Statement,
@@ -14,6 +15,7 @@ from order_system.domain.gateways import (
 )
 from order_system.domain.ids import split_key
 from order_system.domain.money import format_amount
+from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
 from order_system.domain.steps import Effect
 
 
@@ -25,6 +27,8 @@ class Account:
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
     shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
     notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
+    payment: PaymentElsewhere | None = None
+    """By which the order is paid already, as the world has it."""
 
     def __str__(self) -> str:
         return f"{self.record.ref.order_id} (submission {self.record.ref.submission}, {self.record.status})"
@@ -42,8 +46,14 @@ class Account:
         return self.record.status is SubmissionStatus.FULFILLED
 
     @property
+    def paid_already(self) -> PaymentReceipt | None:
+        """What the book has of the payment, if it was not us who captured it."""
+        charge = self.journal.get(Effect.CHARGE)
+        return paid_already(charge.receipt) if charge else None
+
+    @property
     def captured(self) -> int:
-        """Minor units."""
+        """Minor units, by us or elsewhere."""
         return sum(charge.amount for charge in self.charges)
 
     @property
@@ -143,6 +153,9 @@ def draw_up(
     for charge in statement.charges:
         if account := account_of(charge.key, Effect.CHARGE):
             account.charges.append(charge)
+    payments = {payment.reference: payment for payment in statement.payments}
+    for account in accounts.values():
+        _count_as_charge(account, payments)
     for reservation in statement.reservations:
         if account := account_of(reservation.key, Effect.RESERVE):
             account.reservations.append(reservation)
@@ -155,6 +168,19 @@ def draw_up(
     return Books(
         list(accounts.values()), claims, strangers, statement.reservations, statement.stock, completed
     )
+
+
+def _count_as_charge(account: Account, payments: Mapping[str, PaymentElsewhere]) -> None:
+    """The payment of an order that is paid already, whoever captured it. What no gateway can look up is
+    what the book says."""
+    if (receipt := account.paid_already) is None:
+        return
+    payment = account.payment = payments.get(receipt.charge_id)
+    key = account.record.ref.key(Effect.CHARGE)
+    if payment is not None:
+        account.charges.append(ChargeEntry(key, payment.amount, payment.refunded))
+    elif receipt.captured_elsewhere is CapturedElsewhere.AT_ITS_WORD:
+        account.charges.append(ChargeEntry(key, receipt.amount, 0))
 
 
 def _key_of(record: SubmissionRecord) -> tuple[str, str]:

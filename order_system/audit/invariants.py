@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from order_system.audit.accounts import Books
 from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.money import format_amount
 from order_system.domain.steps import GIVEN_BACK, Effect
 
 MONEY = (Effect.CHARGE,)
@@ -73,6 +74,17 @@ def one_live_submission(books: Books) -> Iterator[str]:
             yield f"{order_id}: a submission is open although another one is fulfilled"
 
 
+def one_order_a_payment(books: Books) -> Iterator[str]:
+    """Of payments that a gateway has confirmed: elsewhere, `cash` may be the reference of many."""
+    paying: defaultdict[str, set[str]] = defaultdict(set)
+    for account in books.accounts:
+        if account.payment and not account.undone:
+            paying[account.payment.reference].add(account.record.ref.order_id)
+    for reference, orders in paying.items():
+        if len(orders) > 1:
+            yield f"the payment {reference} pays for {', '.join(sorted(orders))}"
+
+
 # --- all or nothing -------------------------------------------------------------------------------
 
 
@@ -118,6 +130,18 @@ def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
             yield f"{account.at(Effect.CHARGE)}: the parcel is dispatched, yet {account.money}"
         if account.stock("released") and not account.handled(*STOCK):
             yield f"{account.at(Effect.RESERVE)}: the parcel is dispatched, yet its stock was released"
+
+
+def paid_orders_are_not_charged(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        if (receipt := account.paid_already) is None:
+            continue
+        if len(account.charges) > 1:
+            yield f"{account.at(Effect.CHARGE)}: charged, although paid already by {receipt.charge_id}"
+        held = account.payment
+        if held and (held.amount, held.currency) != (receipt.amount, receipt.currency):
+            found = format_amount(held.amount, held.currency)
+            yield f"{account}: the payment {held.reference} is of {found}, and by the book it is not"
 
 
 # --- the book agrees with itself ------------------------------------------------------------------
@@ -202,6 +226,8 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "stock agrees with its reservations": stock_agrees_with_reservations,
     "no effect happened twice": no_effect_twice,
     "one live submission an order, at most": one_live_submission,
+    "a payment made elsewhere pays for one order": one_order_a_payment,
+    "what was paid already is so, and not charged again": paid_orders_are_not_charged,
     "fulfilled orders are paid, dispatched and committed": fulfilled_is_complete,
     "undone orders hold no money, stock or parcel": undone_holds_nothing,
     "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
@@ -231,6 +257,10 @@ CURES: dict[str, str] = {
     "one live submission an order, at most": (
         "stop the workers: the database lacks the unique index book_one_live; "
         "put it back, and undo the younger submission"
+    ),
+    "a payment made elsewhere pays for one order": "find out by which payments the others are paid, if any",
+    "what was paid already is so, and not charged again": (
+        f"{_LOOK}, and refund there what we have charged; look the payment's reference up as well"
     ),
     "fulfilled orders are paid, dispatched and committed": (
         f"{_LOOK}, and do there what is missing: the customer has been told that the order is fulfilled"

@@ -157,7 +157,8 @@ def _count_effects(statement: Statement) -> dict[str, int]:
     shipments = Counter(shipment.state for shipment in statement.shipments)
     return {
         "charge": len(statement.charges),
-        "refund": sum(charge.refunded > 0 for charge in statement.charges),
+        "refund": sum(each.refunded > 0 for each in (*statement.charges, *statement.payments)),
+        "payment made elsewhere": len(statement.payments),
         "reserve": len(statement.reservations),
         "release": reservations["released"],
         "commit": reservations["committed"],

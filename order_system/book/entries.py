@@ -24,7 +24,7 @@ from order_system.domain.book import (
 )
 from order_system.domain.errors import Fenced
 from order_system.domain.messages import UndoCause
-from order_system.domain.order import DispatchReceipt, SubmissionRef, Wire
+from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 
@@ -95,7 +95,9 @@ def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wi
     entry = journal_of(tx, ref)[effect]
     if entry.state is EffectState.DONE and entry.fenced_at is None:
         return False  # another attempt recorded the same answer first
-    change_entry(tx, ref, effect, effects.c.receipt.is_(None), receipt=content)
+    if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
+        # A payment that was only looked up has not landed: by now another submission may be paid by it.
+        change_entry(tx, ref, effect, effects.c.receipt.is_(None), receipt=content)
     return True
 
 

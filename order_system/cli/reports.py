@@ -24,6 +24,8 @@ class OrderResult:
     order: OrderProgress
     total: str | None = None
     """For people: `1059.97 USD`."""
+    payment: str | None = None
+    """For people: `charged 1059.97 USD`."""
     tracking: str | None = None
     link: str | None = None
     """Its page in Temporal's Web UI; None if only the book remembers it."""

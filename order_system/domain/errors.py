@@ -18,6 +18,10 @@ class PaymentDeclined(BusinessError):
     """The card's issuer or the gateway refuses the charge."""
 
 
+class PaymentNotConfirmed(BusinessError):
+    """The payment by which an order is paid already does not exist, or is not what it should be."""
+
+
 class OutOfStock(BusinessError):
     """At least one line cannot be served; no line of the order was reserved."""
 
@@ -68,6 +72,10 @@ class BookTooLate(TransientError):
 
 class StillInDoubt(TransientError):
     """An undo found nothing, but an unanswered attempt may still land: ask again later."""
+
+
+class RefundByHand(TransientError):
+    """The gateway cannot give this money back: a person is to do it, and to say so."""
 
 
 class ParcelIsGone(OrderSystemError):

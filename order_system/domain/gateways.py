@@ -42,6 +42,38 @@ class PaymentGateway(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PaymentElsewhere:
+    """What the gateway knows of a payment that was made before its order came to us. Minor units."""
+
+    reference: str
+    amount: int
+    currency: str
+    refunded: int
+
+
+class PaymentsElsewhere(Protocol):
+    """What a payment gateway may offer besides, for orders that are paid already (`paid:REFERENCE`). Leave
+    out what yours cannot do: a payment is then taken at its word, and given back by a person."""
+
+    async def find_payment(
+        self, key: str, *, reference: str, amount: int, currency: str
+    ) -> PaymentElsewhere | None:
+        """What is known of that payment; None if it is none that this gateway can look up. `amount` and
+        `currency` are what the order comes to. Changes nothing.
+
+        Raises PaymentNotConfirmed if there is certainly no such payment.
+        """
+        ...
+
+    async def refund_payment(
+        self, key: str, *, reference: str, amount: int, currency: str
+    ) -> RefundReceipt | None:
+        """Give back all of that payment. Idempotent by `key`, and by the reference: the money goes back
+        once. None if this gateway cannot give it back."""
+        ...
+
+
 class Warehouse(Protocol):
     async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
         """Set aside every line or none, atomically. Idempotent by `key`. Raises OutOfStock."""
@@ -137,6 +169,8 @@ class Statement:
     shipments: tuple[ShipmentEntry, ...]
     notices: tuple[NoticeEntry, ...]
     stock: tuple[StockEntry, ...]
+    payments: tuple[PaymentElsewhere, ...] = ()
+    """As far as it knows them. Of which orders they are, the book tells."""
 
 
 class StatementOfAccounts(Protocol):

@@ -7,11 +7,13 @@ does not know is ignored. Input from people is checked by `intake/`, which is st
 import hashlib
 import json
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from order_system.domain.ids import idempotency_key
+from order_system.domain.money import format_amount
 from order_system.domain.steps import Effect
 
 
@@ -55,7 +57,8 @@ class Order(Wire):
     """ISO 4217."""
     customer: Customer
     payment_method: str
-    """A token of the payment gateway, never a card number."""
+    """A token of the payment gateway, never a card number; or `paid:REFERENCE` of an order that is paid
+    already. `domain/payment_methods.py` tells the two apart."""
     shipping_address: Address
     lines: tuple[OrderLine, ...]
     shipping_fee: int = 0
@@ -103,11 +106,34 @@ class SubmissionRef(Wire):
         return idempotency_key(self.order_id, self.submission, effect)
 
 
+class CapturedElsewhere(StrEnum):
+    """How sure it is that an order is paid already. The words are what people read."""
+
+    CONFIRMED = "confirmed by the gateway"
+    AT_ITS_WORD = "taken at its word, since the gateway cannot look it up"
+
+
 class PaymentReceipt(Wire):
     charge_id: str
+    """Or the reference of a payment that was captured elsewhere."""
     amount: int
     """Captured, in minor units."""
     currency: str
+    captured_elsewhere: CapturedElsewhere | None = None
+    """None: we have charged it."""
+
+    def __str__(self) -> str:
+        """For people: `charged 59.98 USD`, `paid already 59.98 USD by ch_123, confirmed by the gateway`."""
+        amount = format_amount(self.amount, self.currency)
+        if self.captured_elsewhere is None:
+            return f"charged {amount}"
+        return f"paid already {amount} by {self.charge_id}, {self.captured_elsewhere}"
+
+
+def paid_already(charge: dict[str, Any] | None) -> PaymentReceipt | None:
+    """A charge's receipt as the book keeps it, if it is that of a payment which was captured elsewhere."""
+    receipt = PaymentReceipt.model_validate(charge) if charge else None
+    return receipt if receipt and receipt.captured_elsewhere else None
 
 
 class RefundReceipt(Wire):

@@ -51,6 +51,7 @@ class StepProgress(Wire):
     attempts: int | None = None
     """The most that any effect of this step took, from the book; None if nothing was claimed."""
     reason: str | None = None
+    """Why it failed; of a payment, too, by what the order was paid already."""
 
 
 class UndoProgress(Wire):

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         False,
         description="true or false (whether the simulated warehouse refuses unknown SKUs)",
     )
+    strict_payments: bool = Field(
+        False,
+        description="true or false (whether the simulated payment gateway refuses an unknown reference of an "
+        "order that is paid already)",
+    )
     file_roots: Annotated[tuple[str, ...], NoDecode] = Field(
         (".",),
         description="folders and object store URLs, separated by commas, below which order files are read",

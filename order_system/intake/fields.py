@@ -17,6 +17,7 @@ from order_system.domain.card_numbers import (
     holds_card_number,
     identifier_holds_card_number,
 )
+from order_system.domain.payment_methods import paid_reference
 
 MAX_QUANTITY = 10_000
 
@@ -86,6 +87,11 @@ def _circulating(code: str) -> str:
     return code
 
 
+def _known_kind(payment_method: str) -> str:
+    paid_reference(payment_method)
+    return payment_method
+
+
 def _not_a_number(value: object) -> object:
     if isinstance(value, int | float):
         raise ValueError('must be decimal text in quotes, such as "29.99": numbers lose digits on the way')
@@ -114,7 +120,10 @@ Sku = Annotated[
     CARD_FREE_IDENTIFIER,
 ]
 PaymentToken = Annotated[
-    str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=255), CARD_FREE_IDENTIFIER
+    str,
+    StringConstraints(pattern=PRINTABLE_PATTERN, max_length=255),
+    CARD_FREE_IDENTIFIER,
+    AfterValidator(_known_kind),
 ]
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254), READABLE, CARD_FREE

@@ -51,7 +51,11 @@ class OrderForm(Bill):
     customer: CustomerForm
     payment_method: Annotated[
         PaymentToken,
-        Field(description="A token of the payment gateway, never a card number.", examples=["pm_card_ok"]),
+        Field(
+            description="A token of the payment gateway, never a card number. Of an order that is paid "
+            "already, `paid:` and the payment's reference: then nothing is charged.",
+            examples=["pm_card_ok", "paid:ch_123"],
+        ),
     ]
     shipping_address: AddressForm
     hold_on_failure: Annotated[

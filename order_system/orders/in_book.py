@@ -1,11 +1,13 @@
 """An order as the book has it: for when Temporal has forgotten the order, or no server answers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from order_system.domain.book import EffectState, JournalEntry, OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.durations import milliseconds_between
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
+from order_system.domain.order import paid_already
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import STEPS, UNDOS, Effect, Step
 
@@ -61,8 +63,17 @@ def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
         started_at=started_at,
         closed_at=closed_at,
         duration_ms=milliseconds_between(started_at, closed_at) if started_at and closed_at else None,
-        attempts=attempts_in_book(step, journal),
+        **told_by_book(step, journal),
     )
+
+
+def told_by_book(step: Step, journal: Journal) -> dict[str, Any]:
+    """Fields of a step that only the book knows: its attempts, and that its order was paid already."""
+    told: dict[str, Any] = {"attempts": attempts_in_book(step, journal)}
+    charge = journal.get(Effect.CHARGE)
+    if step is Step.PAYMENT and charge and (receipt := paid_already(charge.receipt)):
+        told["reason"] = str(receipt)
+    return told
 
 
 def attempts_in_book(step: Step, journal: Journal) -> int | None:

@@ -29,7 +29,7 @@ from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, first_run
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.child_document import WorkflowState, state_of
-from order_system.orders.in_book import Journal, attempts_in_book, order_in_book, undos_in_book
+from order_system.orders.in_book import Journal, order_in_book, told_by_book, undos_in_book
 
 _OTHERWISE_CALLED = {
     WorkflowState.COMPLETED: OrderStatus.FULFILLED,
@@ -212,8 +212,7 @@ def _with_the_books_word(
         changes = {"status": OrderStatus.FULFILLED, "failed_step": None, "reason": None}
     if record.ref.submission == progress.submission:
         changes["children"] = tuple(
-            step.model_copy(update={"attempts": attempts_in_book(step.step, journal)})
-            for step in progress.children
+            step.model_copy(update=told_by_book(step.step, journal)) for step in progress.children
         )
         if progress.status is OrderStatus.TERMINATED and record.status is not SubmissionStatus.OPEN:
             changes["status"] = OrderStatus(record.status.value)

@@ -19,7 +19,7 @@ def order_of(planned: PlannedOrder, *, other_content: bool = False) -> Order:
         order_id=planned.order_id,
         currency="USD",
         customer=Customer(name="Ada", email=told("email", "ada@example.com")),
-        payment_method=told("payment_method", "pm_card_ok"),
+        payment_method=told("payment_method", "pm_card_ok").replace("ORDER", planned.order_id),
         shipping_address=Address(
             street="1 Main St",
             city="Portland",

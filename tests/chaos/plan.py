@@ -86,6 +86,7 @@ def read_faults(file: Path) -> dict[tuple[str, str], Fault]:
 # --- what the orders are like besides -------------------------------------------------------------
 
 REFUSED_AT_DISPATCH = {"postal_code": "00001"}
+PAID_ALREADY = {"payment_method": "paid:ch_ORDER"}
 STUCK_STORIES = (
     {"payment_method": "pm_refund_never", "postal_code": "00001"},
     {"sku": "RELEASE-NEVER", "postal_code": "00001"},
@@ -93,7 +94,9 @@ STUCK_STORIES = (
 )
 STUCK_FOR_EVER = {"pm_refund_never", "RELEASE-NEVER", "00004"}
 PLAIN: Sequence[tuple[int, dict[str, str]]] = (
-    (66, {}),
+    (58, {}),
+    (6, PAID_ALREADY),
+    (2, PAID_ALREADY | REFUSED_AT_DISPATCH),
     (7, {"payment_method": "pm_card_declined"}),
     (6, {"sku": "OUT-OF-STOCK"}),
     (5, {"postal_code": "00000"}),
@@ -182,7 +185,8 @@ def _perhaps_two(dice: random.Random, fault: Fault, cheap: Sequence[Fault]) -> l
 def _struck(dice: random.Random, order_id: str, faults: Sequence[Fault]) -> PlannedOrder:
     return PlannedOrder(
         order_id,
-        REFUSED_AT_DISPATCH if is_undo(faults[0].point) else {},
+        (REFUSED_AT_DISPATCH if is_undo(faults[0].point) else {})
+        | (PAID_ALREADY if dice.random() < 0.25 else {}),
         tuple(faults),
         submitted_twice=dice.random() < 0.1,
         resubmit=dice.random() < 0.5,

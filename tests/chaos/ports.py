@@ -16,7 +16,12 @@ from tests.chaos.stage import Stage
 class StruckGateway:
     """Any of the four gateways: the first argument of a call is its key."""
 
-    _NAMES = {"buy_label": "label", "send": "notify"}  # noqa: RUF012
+    _NAMES = {  # noqa: RUF012
+        "buy_label": "label",
+        "send": "notify",
+        "find_payment": "charge",
+        "refund_payment": "refund",
+    }
 
     def __init__(self, gateway: Any, layer: FaultLayer, away: Path) -> None:
         """Not reached while the file `away` exists."""

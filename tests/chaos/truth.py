@@ -21,6 +21,7 @@ from order_system.domain.gateways import Statement
 from order_system.domain.ids import split_key
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
+from order_system.domain.steps import Effect
 from order_system.intake.form import order_document
 from order_system.web.app import create_app
 from order_system.web.services import Services, services_of
@@ -86,8 +87,13 @@ async def _facts(run: Run, waiting: set[str]) -> Facts:
     system = run.arena.system
     statement: Statement = await system.world.statement()
     all_records: defaultdict[str, list[SubmissionRecord]] = defaultdict(list)
-    for record, _ in (await system.book.ledger()).entries:
+    given_back = {payment.reference for payment in statement.payments if payment.refunded}
+    refunded = {split_key(charge.key)[:2] for charge in statement.charges if charge.refunded}
+    for record, journal in (await system.book.ledger()).entries:
         all_records[record.ref.order_id].append(record)
+        receipt = journal[Effect.CHARGE].receipt if Effect.CHARGE in journal else None
+        if receipt and receipt["charge_id"] in given_back:
+            refunded.add((record.ref.order_id, record.ref.submission))
     query = select(submissions.c.order_id, submissions.c.submission, submissions.c.notice)
 
     def noted(tx: Connection) -> dict[tuple[str, str], str | None]:
@@ -100,7 +106,7 @@ async def _facts(run: Run, waiting: set[str]) -> Facts:
         dispatched={
             split_key(each.label_key)[0] for each in statement.shipments if each.state == "dispatched"
         },
-        refunded={split_key(charge.key)[:2] for charge in statement.charges if charge.refunded},
+        refunded=refunded,
         told={split_key(notice.key)[:2] for notice in statement.notices},
         notices=await system.database.read(noted),
     )

@@ -14,6 +14,8 @@ from order_system.domain.errors import (
     OrderConflict,
     OutOfStock,
     PaymentDeclined,
+    PaymentNotConfirmed,
+    RefundByHand,
     ShippingRefused,
     StillInDoubt,
 )
@@ -25,20 +27,21 @@ from order_system.domain.messages import (
     UndoAnswer,
     UndoResult,
 )
+from order_system.domain.payment_methods import paid_reference
 from order_system.domain.steps import Effect
 from tests.properties.attempts import Attempt
 from tests.properties.bench import Bench
 from tests.properties.model import Model
 
 MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
-    "charge": (Fenced, PaymentDeclined, OrderConflict),
+    "charge": (Fenced, PaymentDeclined, PaymentNotConfirmed, OrderConflict),
     "reserve": (Fenced, OutOfStock),
     "buy_label": (Fenced, ShippingRefused),
     "dispatch": (Fenced, ShippingRefused),
     "notify": (Fenced, NoticeRefused),
     "void_shipment": (),
     "release": (NotYetVoided,),
-    "refund": (NotYetVoided,),
+    "refund": (NotYetVoided, RefundByHand),
     "ask_again": (),
 }
 TROUBLE = (NotReached, AnswerLost, BookTooLate, TimeoutError)
@@ -78,6 +81,12 @@ def _asks_to_wait(kind: str, outcome: BaseException) -> bool:
 
 def _charge(submission: Any, answer: Any, model: Model) -> None:
     if isinstance(answer, Charged):
+        paid = paid_reference(submission.order.payment_method) is not None
+        assert paid == (answer.receipt.captured_elsewhere is not None), "charged, although paid already"
+    if isinstance(answer, Charged) and answer.receipt.captured_elsewhere:
+        assert answer.receipt.charge_id not in model.given_back or not submission.alive
+        assert submission.ref.key(Effect.CHARGE) not in model.captured
+    elif isinstance(answer, Charged):
         assert answer.receipt.amount == model.captured[submission.ref.key(Effect.CHARGE)]
     elif isinstance(answer, OlderSubmissionOpen):
         assert answer.older != submission.ref
@@ -111,7 +120,10 @@ def _void(submission: Any, answer: Any, model: Model) -> None:
     if answer.result is UndoResult.ALREADY_DISPATCHED:
         assert answer.parcel is not None
         assert answer.payment is not None
-        assert model.kept(submission.ref.key(Effect.CHARGE)) == answer.payment.amount
+        if answer.payment.captured_elsewhere:
+            assert answer.payment.charge_id not in model.given_back
+        else:
+            assert model.kept(submission.ref.key(Effect.CHARGE)) == answer.payment.amount
 
 
 def _release(submission: Any, answer: Any, model: Model) -> None:
@@ -122,7 +134,11 @@ def _release(submission: Any, answer: Any, model: Model) -> None:
 def _refund(submission: Any, answer: Any, model: Model) -> None:
     key = submission.ref.key(Effect.CHARGE)
     assert model.kept(key) == 0
-    assert (answer.result is UndoResult.UNDONE) == (key in model.captured)
+    reference = paid_reference(submission.order.payment_method)
+    if reference is None:
+        assert (answer.result is UndoResult.UNDONE) == (key in model.captured)
+    elif answer.result is UndoResult.UNDONE:
+        assert reference in model.given_back
 
 
 _CHECKS = {

@@ -10,18 +10,23 @@ from unittest.mock import patch
 from sqlalchemy.engine import Connection
 
 from activities import attempts as activities_attempts
+from activities import reversals
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
+from activities.paid_orders import PaidOrders
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.tables import metadata as book_tables
+from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import Ledger
 from order_system.domain.gateways import Statement
+from order_system.domain.messages import UndoCause
+from order_system.domain.order import SubmissionRef
 from order_system.domain.servers import Server
-from order_system.domain.steps import Effect
+from order_system.domain.steps import Effect, Step
 from order_system.gateways.simulated.tables import metadata as world_tables
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
@@ -85,7 +90,7 @@ class Bench:
             shipping=shipping,
             answers=nobody,
             notification=notification,
-            reversals={Effect.CHARGE: world.refund, Effect.RESERVE: world.release},
+            reversals=reversals(PaidOrders(book, world, None), world),
         )
         activity: Any = {
             "charge": payment.charge,
@@ -100,6 +105,12 @@ class Bench:
         }[kind]
         self.run(attempt.begin(activity, request, fate))
         return attempt
+
+    def give_back_by_hand(self, ref: SubmissionRef, cause: UndoCause) -> None:
+        """What no gateway can give back: a person says that they have."""
+        now, by_hand = self.clock.now, {"answer": AnsweredAs.HANDLED, "step": Step.PAYMENT}
+        answer = AnswerRecord(answer_id=ref.submission, at=now, who="ada", note="", **by_hand)
+        self.run(self.book.end_undo_by_hand(ref, [Effect.CHARGE], answer, cause=cause, at=now))
 
     def wait(self, by: timedelta) -> None:
         """Time passes; what waited for longer than it may has its time-out."""

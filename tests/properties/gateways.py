@@ -68,7 +68,7 @@ class Gateways:
         self._methods: dict[str, Callable[..., Any]] = {
             name: getattr(gateway, name)
             for gateway, names in (
-                (world.payments, ("charge", "refund")),
+                (world.payments, ("charge", "refund", "find_payment", "refund_payment")),
                 (world.warehouse, ("reserve", "release", "commit")),
                 (world.carrier, ("buy_label", "dispatch", "void")),
                 (world.mailer, ("send",)),
@@ -108,6 +108,9 @@ class Gateways:
         match name:
             case "charge":
                 return self._model.charge(key, kwargs["amount"])
+            case "find_payment" | "refund_payment":
+                known = self._model.find_payment(kwargs["reference"], kwargs["amount"])
+                return known if name == "find_payment" else self._model.refund_payment(kwargs["reference"])
             case "reserve":
                 return self._model.reserve(key, _lines(kwargs["lines"]))
             case "dispatch":

@@ -12,6 +12,10 @@ class Model:
     on_hand: dict[str, int] = field(default_factory=dict)
     captured: dict[str, int] = field(default_factory=dict)
     refunded: dict[str, int] = field(default_factory=dict)
+    payments: dict[str, int] = field(default_factory=dict)
+    """Made elsewhere, by their references: amounts."""
+    given_back: set[str] = field(default_factory=set)
+    """Of those."""
     reservations: dict[str, str] = field(default_factory=dict)
     lines: dict[str, Lines] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -26,6 +30,15 @@ class Model:
             return None
         self.refunded[key] = self.captured[key]
         return self.refunded[key]
+
+    def find_payment(self, reference: str, amount: int) -> int | None:
+        """None if it cannot be looked up. The first who asks for one that can is the one who has paid it."""
+        return self.payments.setdefault(reference, amount) if reference.startswith("ch_") else None
+
+    def refund_payment(self, reference: str) -> int | None:
+        if reference in self.payments:
+            self.given_back.add(reference)
+        return self.payments.get(reference)
 
     def reserve(self, key: str, lines: Lines) -> bool:
         if key not in self.reservations:

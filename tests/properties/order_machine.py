@@ -72,6 +72,8 @@ CONTENTS = st.sampled_from(
         (("MOUSE", 1), ("LAPTOP", 2)),
     ]
 )
+PAID = st.sampled_from(["pm_card_ok", "pm_card_ok", "paid:ch_{}", "paid:ch_{}.2", "paid:cash-{}"])
+"""A payment belongs to one order."""
 
 
 @dataclass(eq=False)
@@ -127,25 +129,28 @@ class OrderMachine(RuleBasedStateMachine):
 
     # --- what happens ----------------------------------------------------------------------------
 
-    @initialize(target=submissions, laptops=st.integers(1, 3), mice=st.integers(1, 4), content=CONTENTS)
-    def open_the_shop(self, laptops: int, mice: int, content: Content) -> Submission:
+    @initialize(
+        target=submissions, laptops=st.integers(1, 3), mice=st.integers(1, 4), content=CONTENTS, paid=PAID
+    )
+    def open_the_shop(self, laptops: int, mice: int, content: Content, paid: str) -> Submission:
         self.bench.clear({"LAPTOP": laptops, "MOUSE": mice})
-        return self._submit("A", content)
+        return self._submit("A", content, paid)
 
     @precondition(lambda self: len(self.known) < 6)
     @rule(
         target=submissions,
         order_id=st.sampled_from(["A", "A", "B"]),
         content=CONTENTS,
+        paid=PAID,
         calls=st.sampled_from([None, 0, 0, 1, 2]),
     )
-    def submit(self, order_id: str, content: Content, calls: int | None) -> Submission:
+    def submit(self, order_id: str, content: Content, paid: str, calls: int | None) -> Submission:
         """If an earlier workflow of this order still runs, it is terminated, maybe in the midst of an
         attempt: that one is held after so many calls, and may go on when all is over."""
         for earlier in self.known:
             if earlier.alive and earlier.ref.order_id == order_id and calls is not None:
                 self._begin(earlier.next_steps()[-1], earlier, Fate(calls=calls))
-        return self._submit(order_id, content)
+        return self._submit(order_id, content, paid)
 
     @rule(target=held, submission=submissions, again=st.integers(0, 3), fate=FATES, retried=st.booleans())
     def attempt_a_step(self, submission: Submission, again: int, fate: Fate, retried: bool) -> Any:
@@ -224,9 +229,9 @@ class OrderMachine(RuleBasedStateMachine):
 
     # --- how it is carried out -------------------------------------------------------------------
 
-    def _submit(self, order_id: str, content: Content) -> Submission:
+    def _submit(self, order_id: str, content: Content, paid: str) -> Submission:
         lines = tuple(OrderLine(sku=sku, quantity=quantity, unit_price=100) for sku, quantity in content)
-        order = an_order(order_id, lines=lines)
+        order = an_order(order_id, lines=lines, payment_method=paid.format(order_id))
         for earlier in self.known:
             if earlier.ref.order_id == order_id:
                 earlier.alive = False
@@ -287,6 +292,8 @@ class OrderMachine(RuleBasedStateMachine):
         for submission in self.known:
             if submission.ref in still_open:
                 self._undo_all(submission, SETTLED)
+                if submission.order.payment_method.startswith("paid:cash"):
+                    self.bench.give_back_by_hand(submission.ref, SETTLED)
         ledger = check_everything(self.bench, self.seen)
         still_open = [record.ref for record, _ in ledger.entries if record.status is SubmissionStatus.OPEN]
         assert not still_open, "settled, and open all the same"

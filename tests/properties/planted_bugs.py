@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 from activities import attempts as activities_attempts
+from activities import payment as payment_activities
 from order_system.book import order_book as book_module
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, JournalEntry
@@ -67,4 +68,11 @@ def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
     with patch.object(
         activities_attempts, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED
     ):
+        yield
+
+
+@contextmanager
+def paid_orders_are_charged(_: Bench) -> Iterator[None]:
+    """What says that the order is paid already is taken for a token like any other."""
+    with patch.object(payment_activities, "paid_reference", lambda _: None):
         yield

@@ -51,6 +51,7 @@ def test_no_order_of_events_loses_money_or_stock(bench: Bench) -> None:
         planted_bugs.no_unique_key,
         planted_bugs.no_wait_for_shippings_answer,
         planted_bugs.nothing_found_is_believed_at_once,
+        planted_bugs.paid_orders_are_charged,
     ],
     ids=lambda bug: bug.__name__,
 )

@@ -24,7 +24,7 @@ _PATTERNS = {
     "currency": "[A-Z]{3}",
     "customer_name": f"{_LABEL}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
-    "payment_method": "[!-~]{1,255}",
+    "payment_method": "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",
     "street": f"{_LABEL}{{1,200}}",
     "city": f"{_LABEL}{{1,200}}",
     "region": f"{_LABEL}{{0,100}}",

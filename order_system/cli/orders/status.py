@@ -10,7 +10,6 @@ from order_system.cli.session import open_session
 from order_system.cli.views import order_tree
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.messages import OrderOutcome
-from order_system.domain.money import format_amount
 from order_system.domain.progress import OrderProgress
 from order_system.infra.settings import Settings
 from order_system.orders.in_book import closed_in_book
@@ -36,14 +35,14 @@ def _result(order: OrderProgress, outcome: OrderOutcome | None, link: str | None
         return OrderResult(order, link=link)
     return OrderResult(
         order,
-        total=format_amount(outcome.payment.amount, outcome.payment.currency),
+        payment=str(outcome.payment),
         tracking=outcome.parcel.tracking_number,
         link=link,
     )
 
 
 def show_status(screen: Screen, result: OrderResult) -> None:
-    details = [*result_lines(result), *([f"charged {result.total}"] if result.total else [])]
+    details = [*result_lines(result), *([result.payment] if result.payment else [])]
     tree = order_tree(result.order, now())
     screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))
     show_commands(screen, result.order)

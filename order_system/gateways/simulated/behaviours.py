@@ -58,6 +58,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
 
 OUT_OF_STOCK = "OUT-OF-STOCK"
 """A SKU that the warehouse knows and has none of."""
+MADE_UP = "ch_made_up"
+"""The reference of a payment that was never made, of an order that says it is paid already."""
 
 
 def scripted_fault(operation: Operation, tokens: Iterable[str], call: int) -> FaultKind | None:

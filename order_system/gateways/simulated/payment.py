@@ -1,22 +1,45 @@
 """The simulated payment gateway."""
 
-from sqlalchemy import bindparam, select
+import re
 
-from order_system.domain.errors import PaymentDeclined
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.engine import Connection
+
+from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
+from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.order import PaymentReceipt, RefundReceipt
+from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
-from order_system.gateways.simulated.tables import charges, insert_into, refunds
+from order_system.gateways.simulated.tables import (
+    CHECKOUT,
+    charges,
+    insert_into,
+    insert_unless_there,
+    refunds,
+)
 
 # Made once: to put a statement together costs more than to carry it out.
 _CHARGE = select(charges).where(charges.c.key == bindparam("key"))
+_PAYMENT = select(charges, func.coalesce(refunds.c.amount, 0).label("refunded")).outerjoin_from(
+    charges, refunds
+)
+_OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
 class SimulatedPaymentGateway:
-    """Implements `domain.gateways.PaymentGateway`."""
+    """Implements `domain.gateways.PaymentGateway` and `PaymentsElsewhere`. It can look up references that
+    begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it; with
+    `strict_payments` it has what was received, and nothing else."""
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         self._switchboard = switchboard
+        self._strict_payments = strict_payments
+
+    async def receive(self, reference: str, *, amount: int, currency: str) -> None:
+        """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come. The
+        reference has at most 64 characters."""
+        await self._switchboard.database.write(lambda tx: _pay_elsewhere(tx, reference, amount, currency))
 
     async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         def capture(call: Call) -> PaymentReceipt:
@@ -26,16 +49,41 @@ class SimulatedPaymentGateway:
             if stored is not None:
                 return stored
             receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
-            row = {"key": key, "payment_method": payment_method, **receipt.model_dump()}
+            paid = receipt.model_dump(exclude={"captured_elsewhere"})
+            row = {"key": key, "payment_method": payment_method, **paid}
             call.connection.execute(insert_into(call.connection.dialect.name, charges), row)
             return receipt
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
 
+    async def find_payment(
+        self, key: str, *, reference: str, amount: int, currency: str
+    ) -> PaymentElsewhere | None:
+        def look_up(call: Call) -> PaymentElsewhere | None:
+            call.meet_trouble([])
+            if not self._strict_payments:
+                if not _OF_OUR_KIND.fullmatch(reference):
+                    return None
+                if reference != MADE_UP:
+                    _pay_elsewhere(call.connection, reference, amount, currency)
+            payment = call.connection.execute(_PAYMENT.where(charges.c.key == CHECKOUT + reference)).first()
+            if payment is None:
+                raise PaymentNotConfirmed(f"there is no payment {reference} (simulated)")
+            return PaymentElsewhere(reference, payment.amount, payment.currency, payment.refunded)
+
+        return await self._switchboard.put_through(Operation.CHARGE, key, look_up)
+
     async def refund(self, charge_key: str) -> RefundReceipt | None:
         """Leaves no trace when there is no such charge: it may still come, and gateways do not remember
         what they were asked to refund in vain."""
+        return await self._refund(charge_key, charge_key)
 
+    async def refund_payment(
+        self, key: str, *, reference: str, amount: int, currency: str
+    ) -> RefundReceipt | None:
+        return await self._refund(key, CHECKOUT + reference)
+
+    async def _refund(self, key: str, charge_key: str) -> RefundReceipt | None:
         def give_back(call: Call) -> RefundReceipt | None:
             with_refund = select(charges, refunds.c.refund_id).outerjoin_from(charges, refunds)
             charge = call.connection.execute(with_refund.where(charges.c.key == charge_key)).first()
@@ -53,7 +101,14 @@ class SimulatedPaymentGateway:
                 )
             return receipt
 
-        return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
+        return await self._switchboard.put_through(Operation.REFUND, key, give_back)
+
+
+def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str) -> None:
+    """Captured by a shop's checkout, once."""
+    row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
+    insert = insert_unless_there(tx.dialect.name, charges)
+    tx.execute(insert, row | {"amount": amount, "currency": currency})
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

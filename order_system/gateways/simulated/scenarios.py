@@ -11,7 +11,7 @@ from order_system.domain.durations import parse_duration
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Address, Customer, Order, OrderLine
 from order_system.domain.steps import Step
-from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
+from order_system.gateways.simulated.behaviours import MADE_UP, OUT_OF_STOCK
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
 """Where in an order a token stands; `sku` is the first line's."""
@@ -27,6 +27,7 @@ class Scenario:
     hold_on_failure: str | None = None
     """As in an order document: `1h`."""
     tokens: Mapping[Place, str] = field(default_factory=dict[Place, str])
+    """ORDER in one stands for the order's ID."""
 
     @property
     def status(self) -> OrderStatus:
@@ -80,6 +81,26 @@ SCENARIOS: dict[str, Scenario] = {
         Step.SHIPPING,
         needs_attention=True,
         tokens={"payment_method": "pm_refund_never", **_NO_SUCH_ADDRESS},
+    ),
+    "paid-already": Scenario(
+        "the card was charged in the shop: the payment is confirmed, and nothing charged",
+        tokens={"payment_method": "paid:ch_ORDER"},
+    ),
+    "paid-already-and-undone": Scenario(
+        "the address is refused: the gateway gives the payment back that was made in the shop",
+        Step.SHIPPING,
+        tokens={"payment_method": "paid:ch_ORDER", **_NO_SUCH_ADDRESS},
+    ),
+    "paid-by-nothing": Scenario(
+        "the gateway knows no such payment: the order fails, and nothing has to be undone",
+        Step.PAYMENT,
+        tokens={"payment_method": f"paid:{MADE_UP}"},
+    ),
+    "paid-in-cash": Scenario(
+        "the gateway cannot look that payment up: it is taken at its word, and a person must give it back",
+        Step.SHIPPING,
+        needs_attention=True,
+        tokens={"payment_method": "paid:cash-ORDER", **_NO_SUCH_ADDRESS},
     ),
     # --- inventory ---
     "out-of-stock": Scenario(
@@ -160,7 +181,7 @@ def scenario_order(name: str, order_id: str) -> Order:
     scenario = SCENARIOS.get(name)
     if scenario is None:
         raise ValueError(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
-    tokens = scenario.tokens
+    tokens = {place: token.replace("ORDER", order_id) for place, token in scenario.tokens.items()}
     return Order(
         order_id=order_id,
         currency="USD",

@@ -55,6 +55,10 @@ charges = Table(
     Column("payment_method", Text, nullable=False),
 )
 
+CHECKOUT = "checkout:"
+"""What the keys of payments begin with that a shop's checkout has captured, and not we; then comes the
+reference. No key of ours does: an effect stands at its end, and no order's ID holds a colon."""
+
 refunds = Table(
     "world_refunds",
     metadata,

@@ -6,6 +6,7 @@ from sqlalchemy.engine import Connection
 from order_system.domain.gateways import (
     ChargeEntry,
     NoticeEntry,
+    PaymentElsewhere,
     ReservationEntry,
     ShipmentEntry,
     Statement,
@@ -17,7 +18,15 @@ from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates
 from order_system.gateways.simulated.mailer import SimulatedMailer
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
 from order_system.gateways.simulated.switchboard import Switchboard
-from order_system.gateways.simulated.tables import charges, notices, refunds, reservations, shipments, stock
+from order_system.gateways.simulated.tables import (
+    CHECKOUT,
+    charges,
+    notices,
+    refunds,
+    reservations,
+    shipments,
+    stock,
+)
 from order_system.gateways.simulated.warehouse import SimulatedWarehouse
 from order_system.infra.database import Database, OverDatabase, reads
 
@@ -26,7 +35,8 @@ class SimulatedWorld(OverDatabase):
     """A payment gateway, a warehouse, a carrier and a mailer that keep their books in `database`.
 
     `latency` is the least and the most time that a call takes, in seconds. With `strict_stock` only goods
-    that `warehouse.receive` has taken in exist; otherwise unknown SKUs are in plentiful stock.
+    that `warehouse.receive` has taken in exist; otherwise unknown SKUs are in plentiful stock. With
+    `strict_payments` the same of `payments.receive`, for orders that are paid already.
     """
 
     def __init__(
@@ -37,10 +47,11 @@ class SimulatedWorld(OverDatabase):
         seed: int = 0,
         latency: tuple[float, float] = (0.0, 0.0),
         strict_stock: bool = False,
+        strict_payments: bool = False,
     ) -> None:
         super().__init__(database)
         switchboard = Switchboard(database, faults=faults, seed=seed, latency=latency)
-        self.payments = SimulatedPaymentGateway(switchboard)
+        self.payments = SimulatedPaymentGateway(switchboard, strict_payments=strict_payments)
         self.warehouse = SimulatedWarehouse(switchboard, strict_stock=strict_stock)
         self.carrier = SimulatedCarrier(switchboard)
         self.mailer = SimulatedMailer(switchboard)
@@ -49,10 +60,15 @@ class SimulatedWorld(OverDatabase):
     def statement(self, tx: Connection) -> Statement:
         """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
         refunded = func.coalesce(refunds.c.amount, 0).label("refunded")
-        all_charges = select(charges.c.key, charges.c.amount, refunded).outerjoin_from(charges, refunds)
+        captured = select(charges, refunded).outerjoin_from(charges, refunds)
+        by_us = charges.c.payment_method != CHECKOUT
+        ours, elsewhere = tx.execute(captured.where(by_us)), tx.execute(captured.where(~by_us))
         labels = select(shipments).where(shipments.c.label_id.is_not(None))
         return Statement(
-            charges=tuple(ChargeEntry(row.key, row.amount, row.refunded) for row in tx.execute(all_charges)),
+            charges=tuple(ChargeEntry(row.key, row.amount, row.refunded) for row in ours),
+            payments=tuple(
+                PaymentElsewhere(row.charge_id, row.amount, row.currency, row.refunded) for row in elsewhere
+            ),
             reservations=tuple(
                 ReservationEntry(
                     row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.inventory import InventoryActivities
 from activities.payment import PaymentActivities
 from activities.shipping import ShippingActivities
-from order_system.domain.errors import PaymentDeclined
+from order_system.domain.errors import PaymentDeclined, RefundByHand
 from order_system.domain.order import Customer
 from order_system.infra.logs import configure_logging
 from order_system.infra.redaction import REDACTED
@@ -235,3 +235,17 @@ def test_below_the_level_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> 
     logging.getLogger("temporalio.activity").warning("hidden too")
 
     assert capsys.readouterr().err == ""
+
+
+def test_whose_money_is_to_be_given_back_by_hand_is_for_the_desk_and_not_for_the_log(lines: Lines) -> None:
+    told = 'give back 59.98 USD by hand, paid as ch_1; customer: "Ada Lovelace", e-mail: "ada@example.com"'
+    try:
+        raise RefundByHand(told)
+    except RefundByHand:
+        logging.getLogger("temporalio.activity").warning("Completing activity as failed", exc_info=True)
+
+    [line] = lines()
+
+    assert "59.98 USD by hand, paid as ch_1" in str(line)
+    assert "Lovelace" not in str(line)
+    assert "ada@" not in str(line)

@@ -188,3 +188,23 @@ def test_mistakes_of_form_and_of_sums_are_told_together() -> None:
     document = the_order_with(("customer.email", "?"), ("total", "1.00"), ("colour", "red"))
     refused = refusal_of(document).splitlines()
     assert [line.partition(":")[0] for line in refused] == ["customer.email", "colour", "total"]
+
+
+def test_an_order_may_be_paid_already() -> None:
+    document = the_order_with(("payment_method", "paid:ch_123"))
+    assert order_from_document(document).payment_method == "paid:ch_123"
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        ("paid", "must say by which payment the order is paid already"),
+        ("paid:", "must say by which payment the order is paid already"),
+        ("Paid:ch_1", "must say by which payment the order is paid already"),
+        ("paid: ch_1", "must be printable ASCII without spaces"),
+        ("authorised:pi_1", "is a payment that is authorised and not yet captured, which is not supported"),
+        ("paid:4111111111111111", "holds a card number"),
+    ],
+)
+def test_a_payment_without_a_reference_is_refused(method: str, why: str) -> None:
+    assert refusal_of(the_order_with(("payment_method", method))).startswith(f"payment_method: {why}")

@@ -69,6 +69,10 @@ def orders(draw: st.DrawFn) -> list[list[str]]:
 @example(rows=[row(customer_email="a@b.cd\n")])
 @example(rows=[row(customer_email="a@b.cd\nc@d.ef")])
 @example(rows=[row(payment_method="pm_ok\n")])
+@example(rows=[row(payment_method="paid:ch_1")])
+@example(rows=[row(payment_method="paid:")])
+@example(rows=[row(payment_method="Paid:ch_1")])
+@example(rows=[row(payment_method="authorised:pi_1")])
 @example(rows=[row(sku="A\nB")])
 @example(rows=[row(sku="A\n1\n5.00\nB")])  # one cell that looks like a row and the next one's beginning
 @example(rows=[row(customer_name="4111\u00d71111\u00d71111\u00d71111")])

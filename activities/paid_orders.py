@@ -1,0 +1,88 @@
+"""Orders that are paid already: their payment is confirmed instead of charged, and given back by its
+reference."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from order_system.domain.book import OrderBook
+from order_system.domain.errors import PaymentNotConfirmed, RefundByHand
+from order_system.domain.gateways import PaymentElsewhere, PaymentGateway
+from order_system.domain.ids import split_key
+from order_system.domain.money import format_amount
+from order_system.domain.order import (
+    CapturedElsewhere,
+    PaymentReceipt,
+    RefundReceipt,
+    SubmissionRef,
+    paid_already,
+)
+from order_system.domain.reconciliation import OrderRuns
+from order_system.domain.steps import Effect
+
+
+class PaidOrders:
+    """`gateway` may offer what `domain.gateways.PaymentsElsewhere` says, or only a part of it. `runs` tells
+    whom to give money back to by hand."""
+
+    def __init__(self, book: OrderBook, gateway: PaymentGateway, runs: OrderRuns | None) -> None:
+        self._book = book
+        self._gateway = gateway
+        self._runs = runs
+
+    async def confirm(self, key: str, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
+        """Instead of a charge. Raises PaymentNotConfirmed."""
+        find: Callable[..., Awaitable[PaymentElsewhere | None]] | None
+        find = getattr(self._gateway, "find_payment", None)
+        found = await find(key, reference=reference, amount=amount, currency=currency) if find else None
+        sure = CapturedElsewhere.CONFIRMED if found else CapturedElsewhere.AT_ITS_WORD
+        if found and found.refunded:
+            back = format_amount(found.refunded, found.currency)
+            raise PaymentNotConfirmed(f"of the payment {reference}, {back} have been given back")
+        if found and (found.amount, found.currency) != (amount, currency):
+            paid, owed = format_amount(found.amount, found.currency), format_amount(amount, currency)
+            raise PaymentNotConfirmed(f"the payment {reference} is of {paid}, and the order comes to {owed}")
+        return PaymentReceipt(charge_id=reference, amount=amount, currency=currency, captured_elsewhere=sure)
+
+    async def refuse_if_given_back(self, ref: SubmissionRef, reference: str, earlier: Iterable[str]) -> None:
+        """An earlier submission of the order was paid by it, too, and was undone. Not every gateway can tell.
+
+        Raises PaymentNotConfirmed."""
+        for submission in earlier:
+            receipt = await self._receipt(ref.order_id, submission)
+            if receipt and receipt.charge_id == reference:
+                raise PaymentNotConfirmed(
+                    f"the payment {reference} was that of submission {submission}, which was undone, and so "
+                    "its money is given back: the order needs another payment"
+                )
+
+    async def give_back(self, key: str) -> RefundReceipt | None:
+        """As `PaymentGateway.refund`, whoever has captured it. Raises RefundByHand."""
+        order_id, submission, _ = split_key(key)
+        receipt = await self._receipt(order_id, submission)
+        if receipt is None:
+            return await self._gateway.refund(key)
+        refund: Callable[..., Awaitable[RefundReceipt | None]] | None
+        refund = getattr(self._gateway, "refund_payment", None)
+        payment = {"reference": receipt.charge_id, "amount": receipt.amount, "currency": receipt.currency}
+        refunded = await refund(key, **payment) if refund else None
+        if refunded is None:
+            raise RefundByHand(
+                f"give back {format_amount(receipt.amount, receipt.currency)} by hand, paid as "
+                f"{receipt.charge_id}; {await self._customer(order_id, submission)}"
+            )
+        return refunded
+
+    async def _receipt(self, order_id: str, submission: str) -> PaymentReceipt | None:
+        charge = (await self._book.journal(_ref(order_id, submission))).get(Effect.CHARGE)
+        return paid_already(charge.receipt) if charge else None
+
+    async def _customer(self, order_id: str, submission: str) -> str:
+        """In quotes after a colon, as `infra/redaction.py` finds what logs must not tell."""
+        order = await self._runs.order_of(_ref(order_id, submission)) if self._runs else None
+        if order is None:
+            return "whose it was, Temporal has forgotten"
+        name = order.customer.name.replace('"', "'")
+        return f'customer: "{name}", e-mail: "{order.customer.email}"'
+
+
+def _ref(order_id: str, submission: str) -> SubmissionRef:
+    return SubmissionRef(order_id=order_id, submission=submission, fingerprint="")

@@ -1,0 +1,102 @@
+"""The audit of orders that were paid before they came to us."""
+
+from dataclasses import replace
+
+import pytest
+
+from order_system.audit.report import audit
+from order_system.domain.book import EffectState, Ledger, SubmissionStatus
+from order_system.domain.gateways import ChargeEntry, PaymentElsewhere, Statement
+from order_system.domain.order import CapturedElsewhere, PaymentReceipt
+from order_system.domain.steps import Effect
+from tests.fixtures.books.audited import (
+    COMPLETE,
+    FAILED_BOOK,
+    FAILED_WORLD,
+    FULFILLED_BOOK,
+    FULFILLED_WORLD,
+    HANDLED,
+    HOLDS_NOTHING,
+    KEPT,
+    NOTHING,
+    ONE_ORDER,
+    PAID_ALREADY,
+    TOTAL,
+    TRUE,
+    TWICE,
+    WHOLE,
+    booked,
+    broken,
+    key,
+    together,
+    violations,
+)
+
+CONFIRMED, AT_ITS_WORD = CapturedElsewhere
+PAYMENT = PaymentElsewhere("ch_1", TOTAL, "USD", 0)
+SHIPPED = replace(FULFILLED_WORLD, charges=(), payments=(PAYMENT,))
+GIVEN_BACK = replace(FAILED_WORLD, charges=(), payments=(replace(PAYMENT, refunded=TOTAL),))
+
+
+def paid(ledger: Ledger, sure: CapturedElsewhere = CONFIRMED, **charge: EffectState) -> Ledger:
+    """The same book, of an order that was paid already."""
+    receipt = PaymentReceipt(charge_id="ch_1", amount=TOTAL, currency="USD", captured_elsewhere=sure)
+    [(record, journal)] = ledger.entries
+    entry = replace(journal[Effect.CHARGE], receipt=receipt.model_dump(mode="json"), **charge)
+    return Ledger(((record, {**journal, Effect.CHARGE: entry}),))
+
+
+@pytest.mark.parametrize(
+    ("book", "world"),
+    [
+        (paid(FULFILLED_BOOK), SHIPPED),
+        (paid(FAILED_BOOK), GIVEN_BACK),
+        (paid(FULFILLED_BOOK, AT_ITS_WORD), replace(SHIPPED, payments=())),
+        (paid(FAILED_BOOK, AT_ITS_WORD, state=HANDLED), replace(GIVEN_BACK, payments=())),
+    ],
+    ids=["fulfilled", "given back", "at its word", "given back by hand"],
+)
+def test_a_payment_made_elsewhere_counts_as_the_charge(book: Ledger, world: Statement) -> None:
+    assert broken(audit(book, world)) == set()
+
+
+CHARGED = (ChargeEntry(key(Effect.CHARGE), TOTAL, 0),)
+BACK = (replace(PAYMENT, refunded=TOTAL),)
+
+
+@pytest.mark.parametrize(
+    ("book", "world", "names"),
+    [
+        (paid(FULFILLED_BOOK), replace(SHIPPED, charges=CHARGED), {PAID_ALREADY, TWICE, WHOLE, COMPLETE}),
+        (paid(FULFILLED_BOOK), replace(SHIPPED, payments=()), {TRUE, COMPLETE}),
+        (paid(FULFILLED_BOOK), replace(SHIPPED, payments=BACK), {COMPLETE, KEPT}),
+        (paid(FAILED_BOOK), replace(GIVEN_BACK, payments=(PAYMENT,)), {HOLDS_NOTHING, TRUE}),
+        (
+            paid(FULFILLED_BOOK),
+            replace(SHIPPED, payments=(replace(PAYMENT, amount=TOTAL - 1),)),
+            {PAID_ALREADY, WHOLE, COMPLETE},
+        ),
+        (
+            paid(FULFILLED_BOOK),
+            replace(SHIPPED, payments=(replace(PAYMENT, currency="EUR"),)),
+            {PAID_ALREADY},
+        ),
+    ],
+    ids=["charged too", "unknown", "kept not", "not given back", "other amount", "other currency"],
+)
+def test_what_the_gateway_knows_otherwise_is_found(book: Ledger, world: Statement, names: set[str]) -> None:
+    report = audit(book, world)
+    assert broken(report) == names
+    if world.charges:
+        assert "charged, although paid already by ch_1" in violations(report, PAID_ALREADY)
+
+
+def test_one_payment_is_not_for_two_orders() -> None:
+    other = paid(booked(SubmissionStatus.OPEN, {Effect.CHARGE: EffectState.DONE}, "ORDER-002"))
+    report = audit(together(paid(FULFILLED_BOOK), other), SHIPPED)
+    assert broken(report) == {ONE_ORDER}
+    assert violations(report, ONE_ORDER) == "the payment ch_1 pays for ORDER-001, ORDER-002"
+
+
+def test_payments_of_which_the_book_knows_no_order_are_not_ours() -> None:
+    assert audit(Ledger(()), replace(NOTHING, payments=(PAYMENT,))).clean
