@@ -12,6 +12,7 @@ from pydantic import Field
 
 from order_system.domain.errors import InvalidOrder, InvalidUsage, TransientError
 from order_system.domain.order import Order, Wire
+from order_system.domain.order_profile import Profile
 
 
 class FileRefused(InvalidOrder):
@@ -70,6 +71,8 @@ class FileRef(Wire):
     read its own copy), but as long as it is the same nobody needs to hash the file again."""
     format: FileFormat
     mapping: ColumnMapping = ColumnMapping()
+    profile: Profile | None = None
+    """None: JSON Lines, our own columns, or of an earlier version, which had `format` and `mapping` alone."""
     encoding: str
     """Decided once for the whole file, all of which is known to be text in it."""
     columns: tuple[str, ...] = ()

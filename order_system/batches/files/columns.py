@@ -79,7 +79,7 @@ def parse_mapping(text: str) -> ColumnMapping:
         if field in columns or field in constants:
             raise InvalidMapping(f"mapping: {field} is mapped twice")
         if is_constant:
-            _check_constant(field, target)
+            check_constant(field, target)
         (constants if is_constant else columns)[field] = target
     return ColumnMapping(columns=columns, constants=constants)
 
@@ -92,7 +92,7 @@ def _entries(text: str) -> list[str]:
     return [entry for entry in entries if entry.strip()] or [""]
 
 
-def _check_constant(field: str, value: str) -> None:
+def check_constant(field: str, value: str) -> None:
     """A bad constant would refuse every row of the file."""
     if field in ("order_id", *LINE_FIELDS):
         raise InvalidMapping(f"mapping: {field} cannot be a constant; name the column that holds it")

@@ -50,6 +50,8 @@ class Mistake(NamedTuple):
 class ProblemKind(StrEnum):
     INVALID = "invalid"
     DUPLICATE = "duplicate"
+    LEFT_OUT = "left out"
+    """An order that its shop has fulfilled, refunded or cancelled: not wrong, and not to be shipped."""
 
 
 @dataclass(frozen=True, slots=True)

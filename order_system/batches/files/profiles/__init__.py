@@ -1,0 +1,99 @@
+"""Profiles: those of well-known shops, which are TOML files beside this one, and people's own."""
+
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from order_system.batches.files.columns import COLUMNS, FIELDS, LINE_FIELDS, check_constant, hint_at, shown
+from order_system.domain.order_file import ColumnMapping, InvalidMapping
+from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, Profile
+
+MAX_BYTES = 100_000
+_AMOUNTS = ("shipping_fee", "tax", "discount", "total")
+
+
+def built_in_profiles() -> list[str]:
+    """Their names."""
+    folder = files(__name__)
+    return sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
+
+
+def load_profile(name: str) -> Profile:
+    """A built-in one by its name, or one in a TOML file of this machine. Raises InvalidMapping."""
+    if re.fullmatch(r"[a-z]+", name):
+        return parse_profile(name)
+    try:
+        with Path(name).open("rb") as file:
+            text = file.read(MAX_BYTES).decode()
+    except (OSError, ValueError):
+        text = None
+    if text is None:
+        raise InvalidMapping(f"profile {shown(name)}: there is no such file of UTF-8 text")
+    return parse_profile(text)
+
+
+def parse_profile(text: str) -> Profile:
+    """A built-in one by its name, or the TOML of one. Raises InvalidMapping."""
+    try:
+        profile = Profile.model_validate(_with_base(text))
+    except tomllib.TOMLDecodeError as error:
+        message = f"is no TOML: {error}"
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_input=False)
+        message = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in mistakes)
+    else:
+        _check(profile)
+        return profile
+    raise InvalidMapping(f"profile: {message}")
+
+
+def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> Profile:
+    """What a short mapping says, on top of a profile."""
+    profile = base or Profile()
+    columns = profile.columns | {field: (name,) for field, name in mapping.columns.items()}
+    for field in mapping.constants:
+        columns.pop(field, None)
+    constants = {field: text for field, text in profile.constants.items() if field not in mapping.columns}
+    paid = profile.paid
+    if paid and "payment_method" in {**mapping.columns, **mapping.constants}:
+        paid = paid.model_copy(update={"refuse": ()})  # it says how they are charged
+    return profile.model_copy(
+        update={"columns": columns, "constants": constants | mapping.constants, "paid": paid}
+    )
+
+
+def _with_base(text: str) -> dict[str, Any]:
+    """The content, with that of the built-in profile that it begins with."""
+    if re.fullmatch(r"[a-z]+", text):
+        if text not in built_in_profiles():
+            raise InvalidMapping(
+                f"there is no profile {shown(text)}{hint_at(text, built_in_profiles())}; there are "
+                f"{', '.join(built_in_profiles())}, and your own, as a .toml file"
+            )
+        return tomllib.loads((files(__name__) / f"{text}.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(text)
+    base = _with_base(str(content.pop("base"))) if re.fullmatch(r"[a-z]+", str(content.get("base"))) else {}
+    for key, value in content.items():
+        known = base.get(key)
+        both = isinstance(value, dict) and isinstance(known, dict)
+        base[key] = cast("dict[str, Any]", known) | cast("dict[str, Any]", value) if both else value
+    return base
+
+
+def _check(profile: Profile) -> None:
+    for field in (*profile.columns, *profile.otherwise, *profile.defaults, *profile.constants):
+        if field not in COLUMNS and field not in FURTHER_FIELDS:
+            raise InvalidMapping(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
+    for field, meaning in profile.meaning.items():
+        allowed = AMOUNT_MEANINGS if field in _AMOUNTS else ("each", "line total")
+        if field not in (*_AMOUNTS, "unit_price") or meaning not in allowed:
+            raise InvalidMapping(f"profile: {shown(field)} cannot be {meaning!r}")
+        if meaning.startswith("share") and field != "discount":
+            raise InvalidMapping("profile: only a discount can be a share")
+    for field, text in (profile.constants | profile.defaults).items():
+        if field not in LINE_FIELDS:
+            check_constant(field, text)

@@ -1,0 +1,105 @@
+"""A profile: what the columns of a shop's file of orders mean. People write it as TOML.
+
+    base = "shopify"          # begin with a built-in profile; what follows comes first
+    id_prefix = "shopA-"
+
+    [columns]                 # field = "column", or several: texts are joined, amounts added up
+    street = ["Address 1|Address", "Address 2?"]   # `|`: or else; `?`: the file need not have this column
+
+It is part of the reference to a file, and so stored with each batch that runs it.
+"""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from order_system.domain.order import Wire
+
+Amounts = Literal["per order", "per line", "share of line", "share of order"]
+Meaning = Literal["each", "line total", Amounts]
+
+FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left")
+"""Fields that a profile may name beside an order's own: the name that a SKU is made from where there is none,
+the sum of the lines less what is taken off them, and how much of a line is still to be shipped."""
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_several)]
+
+
+class Strict(Wire):
+    """An unknown key is refused, also by a worker that is older than it: it might change what is charged."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class State(Strict):
+    """A column that tells how an order, or a line of one, stands in its shop. A state that is named nowhere
+    refuses the order. Capitals do not count."""
+
+    column: str
+    of: Literal["order", "line", "all lines"] = "order"
+    """`line`: lines are left out one by one. `all lines`: the order, if it is so with every line."""
+    run: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
+    """Run with the lines that are left, if the file says which."""
+    leave_out: tuple[str, ...] = ()
+    """`*` is any other state."""
+    words: dict[str, str] = Field(default_factory=dict)
+    """State -> how people are told of it, as "cancelled in the shop"."""
+    date: str = ""
+    """The column that tells since when."""
+
+
+class Paid(Strict):
+    """Orders that are paid already, and never charged: their payment method is `paid:REFERENCE`."""
+
+    reference: Columns
+    """The first of these columns that is filled."""
+    column: str = ""
+    """What tells whether an order is paid; blank: all are."""
+    states: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+    """States in which the shop has still to get its money, or some of it."""
+    owed: str = ""
+    """The column of what is still to be paid."""
+
+
+class Profile(Strict):
+    format: Literal["csv"] = "csv"
+    separator: Annotated[str, Field(pattern=r'^[^\s"\w]$|^\t$')] = ","
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    columns: dict[str, Columns] = Field(default_factory=dict)
+    """Field -> columns. What is not named is not read, but for the required ones of our own columns."""
+    otherwise: dict[str, Columns] = Field(default_factory=dict)
+    """The same, for rows whose `street` is blank: a billing address, for example."""
+    constants: dict[str, str] = Field(default_factory=dict)
+    """Field -> the value that it has on every row."""
+    defaults: dict[str, str] = Field(default_factory=dict)
+    """Field -> what a blank cell means."""
+    meaning: dict[str, Meaning] = Field(default_factory=dict)
+    """Amount -> whether it is of each piece or of all of a line (`unit_price`); and whether it stands there
+    once for the order or on each line, as an amount or as a share of the goods, 0.15 or 15% (the others)."""
+    included: tuple[Literal["tax", "discount"], ...] = ()
+    """Amounts that may be in the prices, or off `shipping_fee`, already. The total tells."""
+    id_prefix: str = ""
+    id_strip: str = ""
+    """Signs that an ID may begin with, and that are no part of it."""
+    id_replace: Annotated[str, Field(pattern=r"^[._-]?$")] = ""
+    """What stands for each sign that no ID may have. Blank: such an ID is refused."""
+    states: tuple[State, ...] = ()
+    paid: Paid | None = None
+
+    @property
+    def names_columns(self) -> bool:
+        return bool(self.columns or self.constants)
+
+    def is_per_line(self, field: str) -> bool:
+        return self.meaning.get(field) in ("per line", "share of line")
+
+
+AMOUNT_MEANINGS = get_args(Amounts)
