@@ -21,7 +21,7 @@ MAX_RAW_BYTES = 10_000_000
 """Of one row; a longer one is written as far as it was looked at."""
 
 _OLD_REASON = re.compile(r"line \d+[ ,]")
-_MAY_BEGIN_A_FORMULA = re.compile(r'(?:^|(?<=[,"\r\n]))(?= *[=+\-@\t\uff1d\uff0b\uff0d\uff20])')
+_MAY_BEGIN_A_FORMULA = r'(?:^|(?<=[{separator}"\r\n]))(?= *[=+\-@\t\uff1d\uff0b\uff0d\uff20])'
 """Where in a broken row a spreadsheet may see a cell begin, whatever it makes of the quotes."""
 
 
@@ -41,6 +41,8 @@ class RejectsFile:
         """Columns of reasons, if the file is one of rejects itself: replaced."""
         self._rows = rows_of(ref, ref.start, source.chunks(ref.start.offset))
         self._next = next(self._rows, None)
+        if ref.separator != ",":  # told to spreadsheets, and to us
+            self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:
             self._file.write(self._csv(map(defuse, [*self._without_reasons(ref.columns), REJECT_REASON])))
 
@@ -56,8 +58,10 @@ class RejectsFile:
             return _json_line(self._raw(row), reason)
         if row.broken is None:
             return self._csv(map(defuse, [*self._without_reasons(row.cells), reason]))
-        raw = _MAY_BEGIN_A_FORMULA.sub("'", self._raw(row))
-        return f"{raw},{self._csv([defuse(reason)])}"
+        separator = self._ref.separator
+        cell_begins = _MAY_BEGIN_A_FORMULA.replace("{separator}", re.escape(separator))
+        raw = re.sub(cell_begins, "'", self._raw(row))
+        return f"{raw}{separator}{self._csv([defuse(reason)])}"
 
     def _raw(self, row: Row) -> str:
         size = row.end - row.offset
@@ -74,7 +78,7 @@ class RejectsFile:
 
     def _csv(self, cells: Iterable[str]) -> str:
         text = io.StringIO(newline="")
-        csv.writer(text).writerow(cells)
+        csv.writer(text, delimiter=self._ref.separator).writerow(cells)
         return text.getvalue()
 
 

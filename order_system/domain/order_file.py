@@ -80,6 +80,11 @@ class FileRef(Wire):
     start: Position
     """Where the first row is: behind the byte order mark and the header."""
 
+    @property
+    def separator(self) -> str:
+        """What stands between the cells of a CSV file."""
+        return self.profile.separator if self.profile else ","
+
 
 class RowsOnPage(Protocol):
     """Rows that belong together: those of one order, or of one mistake."""

@@ -11,7 +11,7 @@ It is part of the reference to a file, and so stored with each batch that runs i
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from order_system.domain.order import Wire
 
@@ -27,7 +27,13 @@ def _several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Columns = Annotated[tuple[str, ...], BeforeValidator(_several)]
+def _small(states: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(state.casefold() for state in states)
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+States = Annotated[tuple[str, ...], AfterValidator(_small)]
+"""Capitals do not count."""
 
 
 class Strict(Wire):
@@ -38,18 +44,18 @@ class Strict(Wire):
 
 class State(Strict):
     """A column that tells how an order, or a line of one, stands in its shop. A state that is named nowhere
-    refuses the order. Capitals do not count."""
+    refuses the order."""
 
     column: str
     of: Literal["order", "line", "all lines"] = "order"
     """`line`: lines are left out one by one. `all lines`: the order, if it is so with every line."""
-    run: tuple[str, ...] = ()
-    partly: tuple[str, ...] = ()
+    run: States = ()
+    partly: States = ()
     """Run with the lines that are left, if the file says which."""
-    leave_out: tuple[str, ...] = ()
+    leave_out: States = ()
     """`*` is any other state."""
     words: dict[str, str] = Field(default_factory=dict)
-    """State -> how people are told of it, as "cancelled in the shop"."""
+    """State in small letters -> how people are told of it, as "cancelled in the shop"."""
     date: str = ""
     """The column that tells since when."""
 
@@ -57,12 +63,12 @@ class State(Strict):
 class Paid(Strict):
     """Orders that are paid already, and never charged: their payment method is `paid:REFERENCE`."""
 
-    reference: Columns
-    """The first of these columns that is filled."""
+    reference: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    """The first of these columns that is filled; if none is, the order's ID stands for it."""
     column: str = ""
     """What tells whether an order is paid; blank: all are."""
-    states: tuple[str, ...] = ()
-    refuse: tuple[str, ...] = ()
+    states: States = ()
+    refuse: States = ()
     """States in which the shop has still to get its money, or some of it."""
     owed: str = ""
     """The column of what is still to be paid."""
@@ -86,7 +92,7 @@ class Profile(Strict):
     once for the order or on each line, as an amount or as a share of the goods, 0.15 or 15% (the others)."""
     included: tuple[Literal["tax", "discount"], ...] = ()
     """Amounts that may be in the prices, or off `shipping_fee`, already. The total tells."""
-    id_prefix: str = ""
+    id_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,30})?$")] = ""
     id_strip: str = ""
     """Signs that an ID may begin with, and that are no part of it."""
     id_replace: Annotated[str, Field(pattern=r"^[._-]?$")] = ""

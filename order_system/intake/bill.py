@@ -102,9 +102,11 @@ class Bill(Form):
             yield ("total",), f"must not exceed {self._show(money.MAX_AMOUNT)}"
         elif self.total is not None and self.minor(self.total) != total:
             parts = f"lines {self._show(lines)} + shipping_fee {self._show(fee)} + tax {self._show(tax)}"
+            rest = self.minor(self.total) - total
+            unexplained = f"{self._show(abs(rest))} {'more' if rest > 0 else 'less'} is not explained"
             yield (
                 ("total",),
-                f"must be {self._show(total)}: {parts} - discount {self._show(discount)}",
+                f"must be {self._show(total)}: {parts} - discount {self._show(discount)}; {unexplained}",
             )
 
     def minor(self, amount: str | None) -> int:

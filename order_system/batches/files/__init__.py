@@ -7,15 +7,17 @@
     page = await files.read_page(ref, page.next)       until page.at_end
 
 `sources` opens what may be opened; `lines` and `csv_rows` make rows of bytes, whatever is wrong with them;
-`columns`, `layouts` and `shopify` say what the cells mean; `blocks` finds the rows of one order; `checking`
-makes it an order, by `quick_check` or by the strict reader of `intake`. Other packages import the names below
-and no module of this package."""
+`columns`, `layouts` and `profiles` say what the cells are; `blocks` finds the rows of one order; `meaning`
+says by the profile what is to be shipped of it, and for how much; `checking` makes it an order, by
+`quick_check` or by the strict reader of `intake`. Other packages import the names below and no module of
+this package."""
 
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
 from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem, duplicate
 from order_system.batches.files.formulas import defuse
 from order_system.batches.files.inspection import inspect_file
 from order_system.batches.files.pages import Page
+from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
 from order_system.batches.files.reader import OrderFiles
 from order_system.batches.files.seen import SeenOrders
 
@@ -28,8 +30,11 @@ __all__ = [
     "ProblemKind",
     "RowProblem",
     "SeenOrders",
+    "built_in_profiles",
     "defuse",
     "duplicate",
     "inspect_file",
+    "load_profile",
     "parse_mapping",
+    "parse_profile",
 ]

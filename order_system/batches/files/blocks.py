@@ -8,7 +8,7 @@ neighbour is refused, telling why.
 import re
 from collections.abc import Iterable, Iterator
 
-from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow
+from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.findings import Mistake
 from order_system.batches.files.layouts import Layout
@@ -66,8 +66,10 @@ def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block |
 
 
 def _ragged(row: Row, width: int) -> str:
-    cut_off = "" if row.text.endswith(("\n", "\r")) else "; is the file cut off here?"
-    return f"has {len(row.cells)} cells, and the header has {width}{cut_off}"
+    doubts = ["is this a footer" if sum(map(bool, row.cells)) < 3 else ""]
+    doubts += ["is the file cut off here" if not row.text.endswith(("\n", "\r")) else ""]
+    question = f"; {', or '.join(filter(None, doubts))}?" if any(doubts) else ""
+    return f"has {len(row.cells)} cells, and the header has {width}{question}"
 
 
 def _salvaged_id(text: str) -> str:
@@ -80,6 +82,8 @@ def _belongs(block: Block, order_id: str, fields: Fields | None, text: str) -> b
         return order_id == block.order_id
     if not order_id and not block.order_id:
         return False
+    if fields is not None and not any(fields[field] for field in ("order_id", *LINE_FIELDS)):
+        return False  # no line of an order: a footer
     if fields is not None and block.rows:
         return _could_be_one(block.rows[0][1], fields, alike=bool(order_id))
     # One of them is broken: is the other's order named in it?

@@ -5,11 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from order_system.batches.files import shopify
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
-from order_system.batches.files.findings import Mistake, ParsedOrder, RowProblem, told
+from order_system.batches.files.findings import (
+    LeftOut,
+    Mistake,
+    ParsedOrder,
+    ProblemKind,
+    RowProblem,
+    Unfit,
+    told,
+)
 from order_system.batches.files.layouts import Layout
+from order_system.batches.files.meaning import as_meant, readings
 from order_system.batches.files.quick_check import cents, is_plain
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.order import Order, fingerprint_of
@@ -20,21 +28,43 @@ from order_system.intake.reader import Problem, examine_value, presentable_id
 
 
 def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
-    """The order that the rows make up, or all that is wrong with them."""
-    if not block.mistakes and not layout.is_shopify and is_plain(block.rows):
-        read = partial(_plain_content, block.rows)
-        return _parsed(block, lambda: Order.model_validate(read()), lambda: fingerprint_of(read()))
-    order, mistakes = _read_thoroughly(block, layout)
+    """The order that the rows make up, or all that is wrong with them, or why it is not to be shipped."""
+    rows: Sequence[NumberedRow] = block.rows[:MAX_LINES]
+    unfit: list[Mistake] = []
+    if rows and not block.mistakes and block.count <= MAX_LINES:
+        try:
+            rows = as_meant(rows, layout)
+        except LeftOut as left_out:
+            return _problem(block, left_out.column, left_out.reason, ProblemKind.LEFT_OUT)
+        except Unfit as mistake:
+            unfit.append(mistake.mistake)
+        else:
+            plain = next((reading for reading in readings(rows, layout) if is_plain(reading)), None)
+            if plain is not None:
+                read = partial(_plain_content, plain)
+                return _parsed(block, lambda: Order.model_validate(read()), lambda: fingerprint_of(read()))
+    order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, lambda: order, order.fingerprint)
+    if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
+        message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
+        mistakes = [Mistake(block.first_line, None, message)]
     mistakes.sort(key=lambda mistake: mistake.line)
+    return _problem(block, mistakes[0].column, told(mistakes), ProblemKind.INVALID)
+
+
+_NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city")
+
+
+def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -> RowProblem:
     return RowProblem(
         first_line=block.first_line,
         last_line=block.last_line,
         rows=block.count,
-        column=mistakes[0].column,
+        column=column,
         order_id=presentable_id({"order_id": block.order_id}),
-        reason=told(mistakes),
+        reason=reason,
+        kind=kind,
     )
 
 
@@ -54,9 +84,11 @@ def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:
     return content
 
 
-def _read_thoroughly(block: Block, layout: Layout) -> tuple[Order | None, list[Mistake]]:
-    rows, unharmless = spelled_out(block.rows[:MAX_LINES], layout)
-    mistakes = [*block.mistakes, *_mistakes_of_block(block, rows, layout), *unharmless]
+def _read_thoroughly(
+    block: Block, rows: Sequence[NumberedRow], unfit: Sequence[Mistake], layout: Layout
+) -> tuple[Order | None, list[Mistake]]:
+    rows, unharmless = spelled_out(rows, layout)
+    mistakes = [*block.mistakes, *_mistakes_of_block(block, rows, layout), *unharmless, *unfit]
     came_from: dict[str, int] = {}
     if len(rows) > 1:
         rows, came_from, disagreements = _consolidated(rows, layout)
@@ -69,9 +101,6 @@ def _mistakes_of_block(block: Block, rows: Sequence[NumberedRow], layout: Layout
     if block.count > MAX_LINES:
         message = f"begins an order of {block.count:,} rows; an order may have at most {MAX_LINES}"
         yield Mistake(block.first_line, None, message)
-    if layout.is_shopify and (line := shopify.cancelled_line(rows)) is not None:
-        message = "the order was cancelled in the shop; take it out of the file"
-        yield Mistake(line, layout.names["cancelled_at"], message)
     if len(rows) > 1:  # the strict reader speaks of a single one
         missing = (line for line, fields in rows if not fields["order_id"])
         yield from (Mistake(line, layout.names["order_id"], "is missing") for line in missing)
@@ -116,13 +145,15 @@ def _merged(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
 def _read_strictly(
     rows: Sequence[NumberedRow], came_from: dict[str, int], layout: Layout
 ) -> tuple[Order | None, list[Mistake]]:
-    mistakes: list[Mistake] = []
-    for reading in shopify.readings(rows) if layout.is_shopify else [rows]:
+    fewest: list[Mistake] = []
+    for reading in readings(rows, layout):
         order, problems = examine_value(_document(reading))
         if order is not None:
             return order, []
-        mistakes = mistakes or [_in_the_file(problem, reading, came_from, layout) for problem in problems]
-    return None, mistakes
+        # A total that is right in another reading is not told as wrong because something else is.
+        if not fewest or len(problems) < len(fewest):
+            fewest = [_in_the_file(problem, reading, came_from, layout) for problem in problems]
+    return None, fewest
 
 
 def _document(rows: Sequence[NumberedRow]) -> dict[str, Any]:

@@ -36,7 +36,11 @@ class Row(NamedTuple):
 
 
 def csv_rows(
-    batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str, width: int | None = None
+    batches: Iterable[list[bytes] | LongLine],
+    start: Position,
+    encoding: str,
+    width: int | None = None,
+    separator: str = ",",
 ) -> Iterator[Row]:
     """The rows but for blank ones. A row of several lines must have `width` cells to pass for one. Raises
     UnicodeDecodeError."""
@@ -44,7 +48,7 @@ def csv_rows(
     line, offset = start.line, start.offset
     for batch in batches:
         is_long = isinstance(batch, LongLine)
-        lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding)
+        lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding, separator)
         rows, taken = lines.rows(width, final=is_long)
         yield from rows
         waiting = lines.raw[taken:]
@@ -52,21 +56,22 @@ def csv_rows(
         if is_long:
             head = batch.head.decode(encoding, "ignore")  # it may end within a character
             end = offset + batch.size
-            yield Row(line, line, offset, end, head, salvaged_cells(head), TOO_LONG)
+            yield Row(line, line, offset, end, head, salvaged_cells(head, separator), TOO_LONG)
             line, offset = line + 1, end
-    yield from _Lines(waiting, line, offset, encoding).rows(width, final=True)[0]
+    yield from _Lines(waiting, line, offset, encoding, separator).rows(width, final=True)[0]
 
 
-def salvaged_cells(text: str) -> list[str]:
+def salvaged_cells(text: str, separator: str = ",") -> list[str]:
     """The cells of a row that is none, as far as they can be told: by them a person finds its order."""
     try:
-        return next(csv.reader([text]), list[str]())
+        return next(csv.reader([text], delimiter=separator), list[str]())
     except csv.Error:  # a cell that is too long even for csv
         return []
 
 
 class _Lines:
-    def __init__(self, raw: list[bytes], line: int, offset: int, encoding: str) -> None:
+    def __init__(self, raw: list[bytes], line: int, offset: int, encoding: str, separator: str) -> None:
+        self.separator = separator
         self.raw = raw
         self.texts = [each.decode(encoding) for each in raw]
         self.offsets = list(accumulate(map(len, raw), initial=offset))
@@ -84,7 +89,8 @@ class _Lines:
             if reached == len(self.raw) and not final and self._fits(first, reached):
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
-            rows.append(self._row(first, first + 1, text, salvaged_cells(text), _syntax_error(text)))
+            cells = salvaged_cells(text, self.separator)
+            rows.append(self._row(first, first + 1, text, cells, _syntax_error(text)))
             first += 1
         return rows, first
 
@@ -92,7 +98,7 @@ class _Lines:
         """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one
         begins, and how many lines were looked at."""
         begin = first
-        reader = csv.reader(islice(self.texts, begin, None), strict=True)
+        reader = csv.reader(islice(self.texts, begin, None), delimiter=self.separator, strict=True)
         try:
             for cells in reader:
                 after = begin + reader.line_num

@@ -70,6 +70,23 @@ class RowProblem:
     kind: ProblemKind = ProblemKind.INVALID
 
 
+class LeftOut(Exception):
+    """The order is not to be shipped."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(column)
+        self.column = column
+        self.reason = f"not to be shipped: {reason}"
+
+
+class Unfit(Exception):
+    """It cannot be told what of the order is to be run."""
+
+    def __init__(self, line: int, column: str, message: str) -> None:
+        super().__init__(column)
+        self.mistake = Mistake(line, column, message)
+
+
 def told(mistakes: Sequence[Mistake]) -> str:
     more = len(mistakes) - MAX_SHOWN
     return "; ".join([*map(str, mistakes[:MAX_SHOWN]), *([f"and {more} more"] if more > 0 else [])])

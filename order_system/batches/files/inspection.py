@@ -2,13 +2,16 @@
 whenever it is read later, whether it is still that file."""
 
 import codecs
+import json
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from order_system.batches.files.csv_rows import csv_rows
+from order_system.batches.files.csv_rows import Row, csv_rows, salvaged_cells
 from order_system.batches.files.jsonl import rows_of_lines
 from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
 from order_system.batches.files.lines import LongLine, line_batches
+from order_system.batches.files.profiles import load_profile, profile_of_mapping
 from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
 from order_system.domain.order_file import (
     ColumnMapping,
@@ -19,6 +22,7 @@ from order_system.domain.order_file import (
     InvalidMapping,
     Position,
 )
+from order_system.domain.order_profile import Profile
 from order_system.intake.documents import document_on_line
 
 _NO_TEXT = {
@@ -32,6 +36,7 @@ _NO_TEXT = {
     b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
 }
 _ENCODINGS = {"utf-8": "utf-8", "cp1252": "cp1252", "iso8859-1": "latin-1"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def inspect_file(
@@ -40,26 +45,34 @@ def inspect_file(
     *,
     file_format: FileFormat | None = None,
     mapping: ColumnMapping | None = None,
-    encoding: str = "utf-8",
+    profile: Profile | None = None,
+    encoding: str | None = None,
 ) -> FileRef:
     """The reference to a file that can be read as orders, whatever its rows are worth. Without a format it
-    is told by the name. Memory is constant, however large the file. Blocks.
+    is told by the name; a mapping comes on top of a profile; without an encoding the profile tells, or else
+    it is UTF-8. Memory is constant, however large the file. Blocks.
 
     Raises FileRefused: what is wrong, on which line, and the cure; InvalidMapping for JSON Lines."""
-    file_format = file_format or _format_by_name(url)
-    if mapping and file_format is FileFormat.JSONL:
-        raise InvalidMapping("a mapping is for CSV files; JSON Lines hold order documents as they are")
+    file_format = file_format or (FileFormat.CSV if profile else _format_by_name(url))
+    if file_format is FileFormat.SHOPIFY:
+        profile = profile or load_profile("shopify")
+    if mapping:
+        profile = profile_of_mapping(mapping, profile)
+    if profile and file_format is FileFormat.JSONL:
+        raise InvalidMapping(
+            "a mapping or profile is for CSV files; JSON Lines hold order documents as they are"
+        )
     with open_source(url, roots) as source:
         try:
             stamp = source.stamp()
-            encoding, start = _encoding(source, encoding)
+            encoding, start = _encoding(source, encoding or (profile.encoding if profile else "utf-8"))
             digest = _checksum_of_text(source, stamp.size, encoding)
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
                 columns: tuple[str, ...] = ()
             else:
-                columns, start = _header(source, start, encoding)
-                fitted_layout(columns, file_format, mapping or ColumnMapping())
+                profile, columns, start = _header(source, start, encoding, profile)
+                fitted_layout(columns, profile or Profile())
             if source.stamp() != stamp:
                 raise FileRefused("is being written to; try again when it is complete")
         except FileRefused as refused:
@@ -72,6 +85,7 @@ def inspect_file(
                 stamp=stamp.mark,
                 format=file_format,
                 mapping=mapping or ColumnMapping(),
+                profile=profile,
                 encoding=encoding,
                 columns=columns,
                 start=start,
@@ -139,21 +153,39 @@ def _not_in(encoding: str, line: int) -> str:
     )
 
 
-def _header(source: Source, start: Position, encoding: str) -> tuple[tuple[str, ...], Position]:
-    """The header, and where the rows begin. Raises FileRefused."""
-    rows = csv_rows(line_batches(source.chunks(start.offset)), start, encoding)
+def _header(
+    source: Source, start: Position, encoding: str, profile: Profile | None
+) -> tuple[Profile | None, tuple[str, ...], Position]:
+    """The header, and where the rows begin; and the profile with the separator that a first line `sep=;`
+    tells, as spreadsheets write it. Raises FileRefused."""
+    separator = profile.separator if profile else ","
+    rows = csv_rows(line_batches(source.chunks(start.offset)), start, encoding, separator=separator)
     header = next(rows, None)
+    if header and (told := re.fullmatch(r'"?sep=([^\s"\w]|\t)"?[\r\n]*', header.text)):
+        profile = (profile or Profile()).model_copy(update={"separator": told[1]})
+        return _header(source, Position(offset=header.end, line=header.last_line + 1), encoding, profile)
     if header is None:
         raise FileRefused("is empty")
+    _check_separator(header, separator)
     if header.broken:
         raise FileRefused(f"line {header.line}, the header, {header.broken}")
-    if len(header.cells) == 1 and any(sign in header.cells[0] for sign in ";\t|"):
-        raise FileRefused(f"line {header.line}: columns must be separated by commas")
     if len(header.cells) > MAX_COLUMNS:
         raise FileRefused(f"line {header.line}: has more than {MAX_COLUMNS} columns")
     if next(rows, None) is None:
         raise FileRefused("has a header, and no orders below it")
-    return tuple(header.cells), Position(offset=header.end, line=header.last_line + 1)
+    return profile, tuple(header.cells), Position(offset=header.end, line=header.last_line + 1)
+
+
+def _check_separator(header: Row, separator: str) -> None:
+    if header.broken is None and len(header.cells) > 1:
+        return
+    other = next((sign for sign in _SEPARATORS if len(salvaged_cells(header.text, sign)) > 1), separator)
+    if other != separator:
+        wanted = _SEPARATORS.get(separator, repr(separator))
+        raise FileRefused(
+            f"line {header.line}: columns must be separated by {wanted}; or say in a profile that they are "
+            f"by {_SEPARATORS[other]}: separator = {json.dumps(other)}"
+        )
 
 
 def _check_json_lines(source: Source, start: Position, encoding: str) -> None:

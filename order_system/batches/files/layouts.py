@@ -1,12 +1,14 @@
 """From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from order_system.batches.files import shopify
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
 from order_system.batches.files.formulas import undefused
-from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, FileRefused
+from order_system.batches.files.made_names import sku_of_name, tidied_id
+from order_system.batches.files.profiles import AMOUNTS, earlier_profile
+from order_system.domain.order_file import FileRef, FileRefused
+from order_system.domain.order_profile import FURTHER_FIELDS, Profile
 
 MAX_COLUMNS = 500
 
@@ -18,60 +20,106 @@ class Layout:
     names: dict[str, str]
     """Field -> what messages call it: the file's own name for the column."""
     pick: Callable[[Sequence[str]], Fields]
-    """For a row of `width` cells."""
+    """For a row of `width` cells. What a profile needs beside the fields stands under `in_column`."""
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
-    is_shopify: bool = False
-    decimal: str = "."
-    """The sign before the decimals of amounts and quantities."""
+    profile: Profile
+    is_plain: bool
+    """Whether the profile says no more than how cells are told apart and written."""
+
+    @property
+    def decimal(self) -> str:
+        """The sign before the decimals of amounts and quantities."""
+        return self.profile.decimal
+
+    def name_of(self, column: str) -> str:
+        """What the file calls a column that is no field's."""
+        return self.names.get(in_column(column), column)
 
 
 def layout_of(ref: FileRef) -> Layout:
-    return fitted_layout(ref.columns, ref.format, ref.mapping)
+    return fitted_layout(ref.columns, ref.profile or earlier_profile(ref.format, ref.mapping))
 
 
-def fitted_layout(header: Sequence[str], file_format: FileFormat, mapping: ColumnMapping) -> Layout:
+def in_column(name: str) -> str:
+    """The key of a column in a row's fields, for what is no field of an order."""
+    return f"[{name}]"
+
+
+def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     """Raises FileRefused, naming every column that is missing, unknown or repeated, and the cure."""
-    is_shopify = file_format is FileFormat.SHOPIFY
-    if is_shopify:
-        mapping = shopify.preset(mapping, header)
     index = _Header(header)
-    problems = [*index.repeated_columns(), *index.missing_columns(mapping)]
-    if not mapping.columns and not mapping.constants:
-        problems = [*index.unknown_columns(), *problems]
+    wanted = _wanted_columns(profile)
+    problems = [*index.repeated_columns(wanted.values()), *index.missing_columns(wanted, profile)]
+    if not profile.names_columns:
+        problems = [*index.unknown_columns(wanted.values()), *problems]
     if problems:
         raise FileRefused("; ".join(problems))
 
-    names: dict[str, str] = {}
+    is_plain = not profile.model_dump(exclude={"separator", "encoding", "decimal"}, exclude_defaults=True)
+    names = {field: field for field in FIELDS}
     places: dict[str, int] = {}
-    texts: dict[str, str] = {}
+    texts = dict.fromkeys((*FIELDS, *wanted), "")
     """Of fields that are the same on each row: constants, and those that the file has no column for."""
-    for field in (*FIELDS, *(shopify.FURTHER_COLUMNS if is_shopify else ())):
-        column = index.find(mapping.columns.get(field, field))
-        if field in mapping.constants:
-            names[field], texts[field] = f"{field} (a constant)", _cleaned(mapping.constants[field])
-        elif column is None:
-            names[field], texts[field] = field, ""
-        else:
-            names[field], places[field] = shown(header[column].strip()), column
+    for key, name in wanted.items():
+        if (column := index.find(name)) is not None:
+            names[key], places[key] = shown(header[column].strip()), column
+    for field, constant in profile.constants.items():
+        names[field], texts[field] = f"{field} (a constant)", _cleaned(constant)
 
     def pick(cells: Sequence[str]) -> Fields:
         clean = _cleaned if "'" in "".join(cells) else str.strip
-        return texts | {field: clean(cells[place]) for field, place in places.items()}
+        fields = texts | {key: clean(cells[place]) for key, place in places.items()}
+        return fields if is_plain else _tidied(fields, profile)
 
     def pick_order_id(cells: Sequence[str]) -> str:
         place = places["order_id"]
-        return cells[place].strip() if place < len(cells) else ""
+        return tidied_id(cells[place].strip(), profile) if place < len(cells) else ""
 
-    if is_shopify:
-        return Layout(
-            len(header),
-            names,
-            lambda cells: shopify.tidied(pick(cells)),
-            lambda cells: shopify.tidied_id(pick_order_id(cells)),
-            is_shopify=True,
+    return Layout(len(header), names, pick, pick_order_id, profile, is_plain)
+
+
+def _wanted_columns(profile: Profile) -> dict[str, str]:
+    """Key in a row's fields -> the file's column, as the profile spells it. The first column of a field is
+    the field's own; what is added to it, or stands for it, has a key of its own."""
+    wanted: dict[str, str] = {}
+    for field in (*FIELDS, *FURTHER_FIELDS):
+        required = field in COLUMNS and (COLUMNS[field][1] or not profile.names_columns)
+        columns = profile.columns.get(
+            field, (field if COLUMNS[field][1] else f"{field}?",) if required else ()
         )
-    return Layout(len(header), names, pick, pick_order_id)
+        if field not in profile.constants and columns:
+            wanted |= {field: columns[0], **{in_column(name): name for name in columns[1:]}}
+    further = [name for columns in profile.otherwise.values() for name in columns]
+    for state in profile.states:
+        further += [state.column, state.date]
+    if paid := profile.paid:
+        further += [paid.column, paid.owed, *paid.reference]
+    return wanted | {in_column(name): name for name in further if name}
+
+
+def _tidied(fields: Fields, profile: Profile) -> Fields:
+    """A row without its shop's habits."""
+    if profile.otherwise and not fields["street"]:
+        for field, (name, *more) in profile.otherwise.items():
+            fields[field] = _joined(field, [fields[in_column(each)] for each in (name, *more)])
+    else:
+        for field, (_, *more) in profile.columns.items():
+            if more and field not in AMOUNTS:
+                fields[field] = _joined(field, [fields[field], *(fields[in_column(name)] for name in more)])
+    fields[in_column("order_id")] = fields["order_id"]
+    fields["order_id"] = tidied_id(fields["order_id"], profile)
+    fields["postal_code"] = fields["postal_code"].removeprefix("'")
+    if "item_name" in fields:
+        if fields["sku"]:
+            fields["item_name"] = ""  # it is kept where the SKU was made from it
+        else:
+            fields["sku"] = sku_of_name(fields["item_name"])
+    return fields
+
+
+def _joined(field: str, texts: list[str]) -> str:
+    return (", " if field == "street" else " ").join(filter(None, texts))
 
 
 def _cleaned(cell: str) -> str:
@@ -90,34 +138,47 @@ class _Header:
                 self._places.setdefault(_key(name), []).append(place)
 
     def find(self, name: str) -> int | None:
-        return self._places.get(_key(name), [None])[0]
+        """Of a name as a profile spells it, with other names and `?`."""
+        found = (self._places.get(_key(each)) for each in (name, *_alternatives(name)))
+        return next((places[0] for places in found if places), None)
 
-    def repeated_columns(self) -> list[str]:
+    def repeated_columns(self, wanted: Iterable[str]) -> list[str]:
+        found = dict.fromkeys(place for name in wanted if (place := self.find(name)) is not None)
+        counts = {place: len(self._places[_key(self._header[place])]) for place in found}
         return [
-            f"the column {shown(self._header[places[0]].strip())} stands there {len(places)} times; keep one"
-            for places in self._places.values()
-            if len(places) > 1
+            f"the column {shown(self._header[place].strip())} stands there {count} times; keep one"
+            for place, count in counts.items()
+            if count > 1
         ]
 
-    def missing_columns(self, mapping: ColumnMapping) -> list[str]:
+    def missing_columns(self, wanted: dict[str, str], profile: Profile) -> list[str]:
         problems: list[str] = []
-        for field, (_, required, _) in COLUMNS.items():
-            wanted = mapping.columns.get(field)
-            if wanted is not None and self.find(wanted) is None:
-                problems.append(
-                    f"there is no column {shown(wanted)} for {field}{hint_at(wanted, self._header)}"
-                )
-            elif required and wanted is None and field not in mapping.constants and self.find(field) is None:
-                problems.append(f"the column {field} is missing{hint_at(field, self._header)}")
+        for key, name in wanted.items():
+            is_required = key in COLUMNS and COLUMNS[key][1]
+            may_be_missing = key in profile.defaults or (name.endswith("?") and not is_required)
+            if may_be_missing or self.find(name) is not None:
+                continue
+            if key not in profile.columns and key in COLUMNS:
+                problems.append(f"the column {key} is missing{hint_at(key, self._header)}")
+            else:
+                names = [shown(each) for each in _alternatives(name)]
+                hint = hint_at(_alternatives(name)[0], self._header)
+                purpose = f" for {key}" if key in profile.columns else ""
+                problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}")
         return problems
 
-    def unknown_columns(self) -> list[str]:
+    def unknown_columns(self, wanted: Iterable[str]) -> list[str]:
         """Refused as long as nothing is mapped: a misspelt `dicount` must not pass for no discount."""
+        known = {_key(each) for name in wanted for each in _alternatives(name)}
         return [
             f"the column {shown(self._header[places[0]].strip())} is unknown{hint_at(name, FIELDS)}"
             for name, places in self._places.items()
-            if name not in FIELDS
+            if name not in known
         ]
+
+
+def _alternatives(name: str) -> list[str]:
+    return name.removesuffix("?").split("|")
 
 
 def _key(name: str) -> str:

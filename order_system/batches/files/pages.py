@@ -125,4 +125,4 @@ def rows_of(ref: FileRef, start: Position, chunks: Iterable[bytes]) -> Iterator[
     batches = line_batches(chunks)
     if ref.format is FileFormat.JSONL:
         return rows_of_lines(batches, start, ref.encoding)
-    return csv_rows(batches, start, ref.encoding, len(ref.columns))
+    return csv_rows(batches, start, ref.encoding, len(ref.columns), ref.separator)

@@ -13,6 +13,7 @@ from order_system.domain.order_file import (
     FileRef,
     Position,
 )
+from order_system.domain.order_profile import Profile
 
 
 class OrderFiles:
@@ -28,14 +29,21 @@ class OrderFiles:
         *,
         file_format: FileFormat | None = None,
         mapping: ColumnMapping | None = None,
-        encoding: str = "utf-8",
+        profile: Profile | None = None,
+        encoding: str | None = None,
     ) -> FileRef:
         """Read all of a file once: is it text, does its header fit, what is its SHA-256? Without a format,
-        the name tells (.jsonl, .ndjson, else CSV).
+        the name tells (.jsonl, .ndjson, else CSV); without an encoding, the profile, or else it is UTF-8.
 
         Raises FileRefused, which names the line and the cure; FileUnreachable if an object store fails."""
         return await asyncio.to_thread(
-            inspect_file, url, self._roots, file_format=file_format, mapping=mapping, encoding=encoding
+            inspect_file,
+            url,
+            self._roots,
+            file_format=file_format,
+            mapping=mapping,
+            profile=profile,
+            encoding=encoding,
         )
 
     async def verify(self, ref: FileRef, got_on: GotOn | None = None) -> None:

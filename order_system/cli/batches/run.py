@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from order_system.batches.files import OrderFiles, parse_mapping
+from order_system.batches.files import OrderFiles, load_profile, parse_mapping
 from order_system.cli.batches.views import progress_picture, progress_table, progress_words
 from order_system.cli.screen import Screen
 from order_system.cli.session import ATTENTION, CLEAN, INVALID, Session
@@ -33,9 +33,15 @@ class FileReading:
         str | None,
         Parameter(name="--map", help="Columns and constants: order_id=orderID,sku=productID,currency==USD"),
     ] = None
-    encoding: Annotated[str, Parameter(name="--encoding", help="utf-8 (the default), cp1252 or latin-1.")] = (
-        "utf-8"
-    )
+    profile: Annotated[
+        str | None,
+        Parameter(
+            name="--profile", help="What the columns mean: shopify or another shop's name, or your FILE.toml"
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None, Parameter(name="--encoding", help="utf-8 (the default), cp1252 or latin-1.")
+    ] = None
 
 
 AS_ITS_NAME_SAYS = FileReading()
@@ -44,9 +50,10 @@ AS_ITS_NAME_SAYS = FileReading()
 async def inspected(file: str, reading: FileReading, settings: Settings, screen: Screen) -> FileRef:
     """Raises FileRefused, InvalidMapping."""
     mapping = None if reading.mapping is None else parse_mapping(reading.mapping)
+    profile = None if reading.profile is None else load_profile(reading.profile)
     with screen.waiting(f"checking {file}"):
         return await OrderFiles(settings.file_roots).inspect(
-            file, file_format=reading.file_format, mapping=mapping, encoding=reading.encoding
+            file, file_format=reading.file_format, mapping=mapping, profile=profile, encoding=reading.encoding
         )
 
 

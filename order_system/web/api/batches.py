@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from order_system.batches.files import parse_mapping
+from order_system.batches.files import parse_mapping, parse_profile
 from order_system.domain import policy
 from order_system.domain.errors import OrderConflict
 from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
@@ -72,7 +72,17 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
             examples=["order_id=orderID,sku=productID,currency==USD"],
         ),
     ] = None,
-    encoding: Annotated[str, Query(max_length=40, description="utf-8, cp1252 or latin-1.")] = "utf-8",
+    profile: Annotated[
+        str | None,
+        Query(
+            max_length=8_000,
+            description="What the columns mean: the name of a built-in profile, or the TOML of one.",
+            examples=["woocommerce"],
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, Query(max_length=40, description="utf-8 (the default), cp1252 or latin-1.")
+    ] = None,
 ) -> Response:
     """Rows that are invalid never stop the rest. The same file may be run again: orders that are fulfilled
     are skipped, orders that have failed run again."""
@@ -80,7 +90,10 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     if kind is None:
         raise HTTPException(415, f"send the file as {CSV} or {JSON_LINES}")
     reading = Reading(
-        FileFormat.SHOPIFY if shopify else kind, parse_mapping(mapping) if mapping else None, encoding
+        FileFormat.SHOPIFY if shopify else kind,
+        parse_mapping(mapping) if mapping else None,
+        encoding,
+        parse_profile(profile) if profile else None,
     )
     uploads = Uploads(services.settings.uploads)
     file = await uploads.store(name, request.stream(), reading.file_format, for_now=dry_run)

@@ -9,6 +9,7 @@ from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, FileRefused, FileUnreachable
+from order_system.domain.order_profile import Profile
 from order_system.web.documents.batches import BatchStarted, PlanDocument, plan_document
 from order_system.web.services import Services
 
@@ -19,7 +20,8 @@ class Reading:
 
     file_format: FileFormat = FileFormat.CSV
     mapping: ColumnMapping | None = None
-    encoding: str = "utf-8"
+    encoding: str | None = None
+    profile: Profile | None = None
 
 
 async def inspected(services: Services, path: Path, name: str, reading: Reading) -> FileRef:
@@ -27,7 +29,11 @@ async def inspected(services: Services, path: Path, name: str, reading: Reading)
     refusal: str
     try:
         return await services.files.inspect(
-            str(path), file_format=reading.file_format, mapping=reading.mapping, encoding=reading.encoding
+            str(path),
+            file_format=reading.file_format,
+            mapping=reading.mapping,
+            profile=reading.profile,
+            encoding=reading.encoding,
         )
     except (FileRefused, InvalidUsage) as refused:
         kind, refusal = type(refused), str(refused).replace(str(path), name)

@@ -9,11 +9,12 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, LINE_FIELDS, check_constant, hint_at, shown
-from order_system.domain.order_file import ColumnMapping, InvalidMapping
-from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, Profile
+from order_system.domain.order_file import ColumnMapping, FileFormat, InvalidMapping
+from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, Columns, Profile
 
 MAX_BYTES = 100_000
-_AMOUNTS = ("shipping_fee", "tax", "discount", "total")
+AMOUNTS = ("shipping_fee", "tax", "discount", "total")
+"""Those that are of the whole order, though a file may have them by its lines."""
 
 
 def built_in_profiles() -> list[str]:
@@ -66,6 +67,20 @@ def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> P
     )
 
 
+def earlier_profile(file_format: FileFormat, mapping: ColumnMapping) -> Profile:
+    """What format and mapping meant before there were profiles: a column that is named like a field was read
+    though nothing named it, and of a Shopify order's states only that it was cancelled counted."""
+    profile = profile_of_mapping(mapping)
+    if file_format is FileFormat.SHOPIFY:
+        shopify = load_profile("shopify")
+        cancelled = tuple(state for state in shopify.states if state.column == state.date)
+        profile = profile_of_mapping(mapping, shopify.model_copy(update={"states": cancelled, "paid": None}))
+    if not profile.names_columns:
+        return profile
+    own: dict[str, Columns] = {field: (f"{field}?",) for field in FIELDS}
+    return profile.model_copy(update={"columns": own | profile.columns})
+
+
 def _with_base(text: str) -> dict[str, Any]:
     """The content, with that of the built-in profile that it begins with."""
     if re.fullmatch(r"[a-z]+", text):
@@ -89,8 +104,8 @@ def _check(profile: Profile) -> None:
         if field not in COLUMNS and field not in FURTHER_FIELDS:
             raise InvalidMapping(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
     for field, meaning in profile.meaning.items():
-        allowed = AMOUNT_MEANINGS if field in _AMOUNTS else ("each", "line total")
-        if field not in (*_AMOUNTS, "unit_price") or meaning not in allowed:
+        allowed = AMOUNT_MEANINGS if field in AMOUNTS else ("each", "line total")
+        if field not in (*AMOUNTS, "unit_price") or meaning not in allowed:
             raise InvalidMapping(f"profile: {shown(field)} cannot be {meaning!r}")
         if meaning.startswith("share") and field != "discount":
             raise InvalidMapping("profile: only a discount can be a share")

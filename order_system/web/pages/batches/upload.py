@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from order_system.batches.files import COLUMNS, parse_mapping
+from order_system.batches.files import COLUMNS, built_in_profiles, parse_mapping, parse_profile
 from order_system.domain import policy as domain_policy
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
@@ -30,7 +30,8 @@ FORMATS = (
     (FileFormat.JSONL, "JSON Lines"),
     (FileFormat.SHOPIFY, "Shopify's export of orders"),
 )
-ENCODINGS = ("utf-8", "cp1252", "latin-1")
+ENCODINGS = ("", "utf-8", "cp1252", "latin-1")
+"""Blank: as the profile says, or else UTF-8."""
 
 
 class Asked(BaseModel):
@@ -41,12 +42,19 @@ class Asked(BaseModel):
     name: str = Field(default="", max_length=200)
     format: FileFormat = FileFormat.CSV
     mapping: str = Field(default="", max_length=2_000)
-    encoding: str = Field(default="utf-8", max_length=40)
+    profile: str = Field(default="", max_length=4_000)
+    """The name of a built-in one, or TOML."""
+    encoding: str = Field(default="", max_length=40)
 
     @property
     def reading(self) -> Reading:
         """Raises InvalidMapping."""
-        return Reading(self.format, parse_mapping(self.mapping) if self.mapping else None, self.encoding)
+        return Reading(
+            self.format,
+            parse_mapping(self.mapping) if self.mapping else None,
+            self.encoding or None,
+            parse_profile(self.profile) if self.profile.strip() else None,
+        )
 
 
 class Uploaded(Asked):
@@ -75,6 +83,7 @@ async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()])
         name=sent.name.strip() or _name_of(sent.file),
         format=sent.format,
         mapping=sent.mapping,
+        profile=sent.profile,
         encoding=sent.encoding,
     )
     try:
@@ -142,6 +151,7 @@ async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Re
         refused=refused,
         formats=FORMATS,
         encodings=ENCODINGS,
+        profiles=built_in_profiles(),
         columns=[(name, required) for name, (_, required, _) in COLUMNS.items()],
         size_limit=f"{policy.UPLOAD_BYTES // 1_000_000} MB",
     )

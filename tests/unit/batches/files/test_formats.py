@@ -91,9 +91,7 @@ def shopify(folder: Path, *rows: list[str], **options: Any) -> Reading:
 def test_the_example_export_is_read_as_it_comes() -> None:
     found = read_whole(inspect(ROOT / "examples" / "shopify_orders_export.csv", FileFormat.SHOPIFY))
     assert found.ids == ["1001", "1002", "1003"]
-    assert found.reasons == [
-        "line 7, Cancelled at: the order was cancelled in the shop; take it out of the file"
-    ]
+    assert found.reasons == ["not to be shipped: cancelled in the shop on 2026-03-03"]
     first, second, third = (found.order(order_id) for order_id in found.ids)
     assert [(each.sku, each.quantity) for each in first.lines] == [
         ("MUG-MOSS-350", 2),
@@ -101,7 +99,7 @@ def test_the_example_export_is_read_as_it_comes() -> None:
     ]
     assert (first.shipping_fee, first.tax, first.discount, first.total) == (650, 653, 880, 9223)
     assert first.shipping_address.street == "118 Alder St, Apt 4"
-    assert (first.shipping_address.postal_code, first.payment_method) == ("97205", "pm_shopify")
+    assert (first.shipping_address.postal_code, first.payment_method) == ("97205", "paid:5812000001001")
     # Prices that hold the tax; a discount that was free shipping.
     assert (second.tax, second.shipping_fee, second.total) == (0, 490, 4060)
     assert second.lines[0].sku.startswith("LEINENTUCH-NATUR-")

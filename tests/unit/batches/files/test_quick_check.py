@@ -7,17 +7,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from order_system.batches.files import COLUMNS, RowProblem, checking
+from order_system.batches.files import COLUMNS, RowProblem, checking, load_profile
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import Layout, fitted_layout
 from order_system.batches.files.quick_check import is_plain
 from order_system.domain.order import Order
-from order_system.domain.order_file import ColumnMapping, FileFormat
+from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import further_row, row
 from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 
-LAYOUT = fitted_layout(tuple(COLUMNS), FileFormat.CSV, ColumnMapping())
+LAYOUT = fitted_layout(tuple(COLUMNS), Profile())
 
 TEXTS = ["", " ", "x", "a@b.cd\n", "a@b.cd\nc@d.ef", "pm_ok\n", "Ada\n", "'=1", "'Ada", "Ada ", "\tAda",
          "=1+1", "Ærø", "٣", "\u200b", "\u200c",
@@ -99,7 +99,7 @@ def test_plain_orders_do_pass(rows: list[list[str]]) -> None:
 
 
 def test_without_a_total_the_taxes_are_never_left_out() -> None:
-    layout = fitted_layout(SHOPIFY_HEADER, FileFormat.SHOPIFY, ColumnMapping())
+    layout = fitted_layout(SHOPIFY_HEADER, load_profile("shopify"))
     problem = told(block_of([shopify_row(Total="", Taxes="x")], layout), layout)
     assert isinstance(problem, RowProblem)
     assert problem.column == "Taxes"

@@ -1,0 +1,136 @@
+"""The amounts in the rows of one order, as a profile means them: parts of one are added up, shares become
+amounts, and what stands on each line, or is of all its pieces, becomes what our own columns have."""
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
+from order_system.batches.files.findings import Unfit
+from order_system.batches.files.layouts import Layout, in_column
+from order_system.batches.files.profiles import AMOUNTS
+from order_system.batches.files.spellings import amount, whole_number
+from order_system.domain.money import InvalidAmount, decimals
+
+Rows = Sequence[NumberedRow]
+
+
+def filled_in(rows: Rows, layout: Layout) -> Rows:
+    """With what blank cells mean; and with the currency on each row, since amounts are read by it."""
+    filled = {field for field in layout.profile.defaults for _, fields in rows if fields[field]}
+    defaults = layout.profile.defaults.items()
+    of_order = {field: text for field, text in defaults if field not in {*LINE_FIELDS, *filled}}
+    of_line = [(field, text) for field, text in defaults if field in LINE_FIELDS]
+    if currency := next((fields["currency"] for _, fields in rows if fields["currency"]), ""):
+        of_line.append(("currency", currency))
+    changes = [of_order | {field: text for field, text in of_line if not fields[field]} for _, fields in rows]
+    return [
+        (line, fields | change if change else fields)
+        for (line, fields), change in zip(rows, changes, strict=True)
+    ]
+
+
+def number(fields: Fields, key: str, layout: Layout) -> Decimal | None:
+    """None if it is blank, or no amount."""
+    try:
+        text = amount(fields.get(key, ""), fields["currency"].upper(), layout.decimal)
+    except InvalidAmount:
+        return None
+    return Decimal(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text) else None
+
+
+def rounded(value: Decimal, currency: str) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-decimals(currency.upper())), ROUND_HALF_UP)
+
+
+def written(value: Decimal, currency: str, layout: Layout) -> str:
+    """As the file writes amounts."""
+    return f"{rounded(value, currency):f}".replace(".", layout.decimal)
+
+
+def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
+    total = Decimal(0)
+    is_of_line = layout.profile.meaning.get("unit_price") == "line total"
+    for _, fields in rows:
+        price = number(fields, "unit_price", layout)
+        quantity = whole_number(fields["quantity"], layout.decimal)
+        if price is None or not quantity.isdecimal():
+            return None
+        total += price if is_of_line else price * int(quantity)
+    return total
+
+
+def with_amounts(rows: Rows, layout: Layout) -> Rows:
+    """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
+    columns, is_share = layout.profile.columns, layout.profile.meaning.get("discount", "").startswith("share")
+    changed: list[NumberedRow] = []
+    for line, fields in rows:
+        new = fields
+        for key in ("discount", *map(in_column, columns.get("discount", ())[1:])):
+            if "-" in fields[key]:  # some shops write so what is taken off
+                new = new | {key: fields[key].replace("-", "", 1)}
+        if is_share and fields["discount"]:
+            new = new | {"discount": _of_share((line, new), rows, layout)}
+        for field in AMOUNTS:
+            more = [key for name in columns.get(field, ())[1:] if fields[key := in_column(name)]]
+            if more:
+                values = [_amount((line, new), key, layout) for key in (field, *more) if new[key]]
+                new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
+        changed.append((line, new))
+    return changed
+
+
+def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
+    """Raises Unfit."""
+    line, fields = row
+    if (value := number(fields, key, layout)) is None:
+        raise Unfit(line, layout.names[key], "must be an amount, such as 29.99")
+    return value
+
+
+def _of_share(row: NumberedRow, rows: Rows, layout: Layout) -> str:
+    line, fields = row
+    text = fields["discount"].replace(layout.decimal, ".").removesuffix("%").strip()
+    goods = sum_of_lines([row] if layout.profile.is_per_line("discount") else rows, layout)
+    if goods is None:
+        return ""  # the strict reader tells what is wrong with the lines
+    share = Decimal(text) if _SHARE.fullmatch(text) else Decimal("Infinity")
+    if fields["discount"].endswith("%"):
+        share /= 100
+    if share > 1:
+        raise Unfit(line, layout.names["discount"], "must be a share, such as 0.15 or 15%")
+    return written(goods * share, fields["currency"], layout)
+
+
+_SHARE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,12})?")
+
+
+def added_up(rows: Rows, layout: Layout) -> Rows:
+    """With the amounts that stand on each line added up on the first. Raises Unfit."""
+    sums: Fields = {}
+    first_line, first = rows[0]
+    for field in AMOUNTS:
+        if layout.profile.is_per_line(field):
+            values = [_amount(row, field, layout) for row in rows if row[1][field]]
+            sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
+    if not sums:
+        return rows
+    blank = dict.fromkeys(sums, "")
+    return [(first_line, first | sums), *((line, fields | blank) for line, fields in rows[1:])]
+
+
+def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
+    """A line whose price is of all its pieces. What cannot be divided becomes two lines: 10.00 for three are
+    one at 3.34 and two at 3.33."""
+    line, fields = row
+    total, quantity = number(fields, "unit_price", layout), whole_number(fields["quantity"], layout.decimal)
+    if total is None or not re.fullmatch(r"[1-9][0-9]{0,4}", quantity):
+        yield row
+        return
+    step = Decimal(1).scaleb(-decimals(fields["currency"]))
+    each = total / int(quantity) // step * step
+    dearer = int((total - each * int(quantity)) / step)
+    for pieces, price in ((int(quantity) - dearer, each), (dearer, each + step)):
+        if pieces:
+            text = written(price, fields["currency"], layout)
+            yield line, fields | {"quantity": str(pieces), "unit_price": text}

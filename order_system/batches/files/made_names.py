@@ -1,0 +1,34 @@
+"""IDs and SKUs that are made of what a file has instead."""
+
+import hashlib
+import re
+import unicodedata
+
+from order_system.domain.order_profile import Profile
+
+_SEPARATORS = " -/,.()'&:|_\""
+"""Between the words of a product's name. Any other sign tells one product from another: S10 and S10+."""
+_DESTROYED = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
+"""A number that a spreadsheet has rounded. It stays as it is, and is refused."""
+
+
+def tidied_id(text: str, profile: Profile) -> str:
+    """As the profile writes IDs: `#1002/A` as shopA-1002-A. Blank if the text is."""
+    if profile.id_strip:
+        text = text.lstrip(profile.id_strip + " ")
+    if profile.id_replace and not text.isalnum() and not _DESTROYED.fullmatch(text):
+        text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace)
+    return f"{profile.id_prefix}{text}" if text else ""
+
+
+def sku_of_name(name: str, *, apart: bool = False) -> str:
+    """`Leather Bag - Brown / L` as LEATHER-BAG-BROWN-L: for one name always the same, and for another name
+    as good as always another. Blank if the name is. `apart`: from one that would be the same."""
+    name = name.strip()
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = "-".join(re.findall(r"[A-Z0-9]+", plain.upper()))
+    tells_all = name.isascii() and all(char.isalnum() or char in _SEPARATORS for char in name)
+    if name and (apart or not slug or len(slug) > 50 or not tells_all):
+        # What fell away told it from others.
+        slug = "-".join(filter(None, (slug[:50], hashlib.sha256(name.encode()).hexdigest()[:8].upper())))
+    return slug

@@ -1,0 +1,216 @@
+"""What a profile says of the rows of one order: whether it is to be shipped, and how much of it; what its
+amounts are of; and whether it is paid. Rows in, and rows of our own columns out, for `checking` to read."""
+
+import re
+from collections.abc import Iterator
+
+from order_system.batches.files.amounts import (
+    Rows,
+    added_up,
+    filled_in,
+    number,
+    of_each_piece,
+    rounded,
+    sum_of_lines,
+    with_amounts,
+    written,
+)
+from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow
+from order_system.batches.files.findings import LeftOut, Unfit
+from order_system.batches.files.layouts import Layout, in_column
+from order_system.batches.files.made_names import sku_of_name
+from order_system.batches.files.profiles import AMOUNTS
+from order_system.batches.files.spellings import whole_number
+from order_system.domain.order_profile import State
+
+
+def as_meant(rows: Rows, layout: Layout) -> Rows:
+    """Raises LeftOut, Unfit."""
+    profile = layout.profile
+    if layout.is_plain:
+        return rows
+    _check_ids(rows, layout)
+    lines = _to_be_shipped(rows, layout)
+    rows = filled_in(rows, layout)
+    payment = _payment(rows, layout)
+    rows = with_amounts(rows, layout)
+    if len(lines) < len(rows) or "quantity_left" in profile.columns:
+        rows = _what_is_left(rows, lines, layout)
+    rows = _with_skus_apart(added_up(rows, layout))
+    if profile.meaning.get("unit_price") == "line total":
+        rows = [each for row in rows for each in of_each_piece(row, layout)]
+    return [(line, fields | payment) for line, fields in rows] if payment else rows
+
+
+def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
+    """The rows as they stand there; then without the tax that the prices hold already, and with the discount
+    of the goods alone. An order without a total means nothing but what stands there."""
+    yield rows
+    first, included = rows[0][1], layout.profile.included
+    if not included or not first["total"]:
+        return
+    less = [{"tax": ""}] if "tax" in included and first["tax"] else []
+    if "discount" in included and first["discount"]:
+        discount = {"discount": _discount_of_goods(rows, layout)}
+        less += [discount, *(tax | discount for tax in less)]
+    for change in less:
+        yield [(line, fields | {key: change[key] for key in change if fields[key]}) for line, fields in rows]
+
+
+def _discount_of_goods(rows: Rows, layout: Layout) -> str:
+    """What the subtotal is less than the lines; nothing if there is none."""
+    first = rows[0][1]
+    subtotal, lines = number(first, "subtotal", layout), sum_of_lines(rows, layout)
+    return f"{lines - subtotal:f}" if subtotal is not None and lines is not None and lines > subtotal else ""
+
+
+def _check_ids(rows: Rows, layout: Layout) -> None:
+    """IDs that differ only in signs that no ID may have would make one order of two."""
+    key = in_column("order_id")
+    for line, fields in rows[1:]:
+        if fields[key] != rows[0][1][key] and fields[key] and rows[0][1][key]:
+            message = f"is not the ID of line {rows[0][0]}, and becomes the same one"
+            raise Unfit(line, layout.names["order_id"], message)
+
+
+# --- which lines ----------------------------------------------------------------------------------
+
+
+def _to_be_shipped(rows: Rows, layout: Layout) -> set[int]:
+    """The line numbers of rows. Raises LeftOut, Unfit."""
+    partly: tuple[int, str] | None = None
+    kept = rows
+    for state in layout.profile.states:
+        name = layout.name_of(state.column)
+        if state.of == "order":
+            line, text = _of_order(rows, state.column, layout)
+            if _is_left_out(state, text, line, name):
+                raise _left_out(state, text, rows, name)
+            partly = (line, name) if text.casefold() in state.partly else partly
+            continue
+        left = [row for row in kept if not _is_left_out(state, _text(row, state.column), row[0], name)]
+        if not left:
+            raise _left_out(state, _text(kept[0], state.column), rows, name)
+        kept = left if state.of == "line" else kept
+    if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
+        raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
+    return {line for line, _ in kept}
+
+
+def _text(row: NumberedRow, column: str) -> str:
+    return row[1].get(in_column(column), "")
+
+
+def _of_order(rows: Rows, column: str, layout: Layout) -> tuple[int, str]:
+    """What stands in a column that is of the whole order, and on which line. Raises Unfit if rows differ."""
+    filled = [(row[0], text) for row in rows if (text := _text(row, column))]
+    for line, text in filled[1:]:
+        if text != filled[0][1]:
+            message = f"differs from line {filled[0][0]}; repeat it, or leave it blank"
+            raise Unfit(line, layout.name_of(column), message)
+    return filled[0] if filled else (rows[0][0], "")
+
+
+def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
+    key = text.casefold()
+    if key in state.leave_out or not key or key in state.run or key in state.partly:
+        return key in state.leave_out
+    if "*" not in state.leave_out:
+        known = ", ".join((*state.run, *state.partly, *state.leave_out))
+        raise Unfit(line, name, f"is a state that the profile does not know, which are {known}; add it there")
+    return True
+
+
+def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
+    key = text.casefold() if text.casefold() in state.leave_out else "*"
+    words = state.words.get(key) or f"{key.replace('_', ' ')} in the shop"
+    days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)
+    day = next(filter(None, days), None)
+    return LeftOut(name, f"{words} on {day[0]}" if day else words)
+
+
+def _what_is_left(rows: Rows, lines: set[int], layout: Layout) -> Rows:
+    """Only the lines, or pieces of them, that have not been shipped. The fee for shipping the whole order
+    went with what has. Raises LeftOut, and Unfit if it cannot be told what the rest costs."""
+    left: list[NumberedRow] = []
+    for row in rows:
+        line, fields = row
+        ordered = whole_number(fields["quantity"], layout.decimal)
+        pieces = whole_number(fields.get("quantity_left", ""), layout.decimal) or ordered
+        if line in lines and pieces == ordered:
+            left.append(row)
+        elif line in lines and pieces.strip("0"):
+            left.append((line, _fewer_pieces(row, ordered, pieces, layout)))
+    if not left:
+        raise LeftOut(layout.names["quantity_left"], "all of it is shipped already")
+    if left == list(rows):
+        return rows
+    _, first = rows[0]
+    of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
+    fee, total = (number(first, field, layout) or 0 for field in ("shipping_fee", "total"))
+    if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
+        for field in ("tax", "discount", "total"):
+            if field in of_order and number(first, field, layout):
+                message = "is of the whole order, part of which is shipped: what the rest costs is not told"
+                raise Unfit(rows[0][0], layout.names[field], message)
+    shared = {field: first[field] for field in ORDER_FIELDS if not layout.profile.is_per_line(field)}
+    shared |= dict.fromkeys(of_order, "")
+    return [(line, fields | shared) for line, fields in left]
+
+
+def _fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -> Fields:
+    line, fields = row
+    profile, column = layout.profile, layout.names["quantity_left"]
+    if not (ordered.isdecimal() and pieces.isdecimal() and 0 < int(pieces) < int(ordered)):
+        raise Unfit(line, column, "must be a whole number, and no more than was ordered")
+    whole_line = [field for field in AMOUNTS if profile.is_per_line(field)]
+    if profile.meaning.get("unit_price") == "line total":
+        whole_line.append("unit_price")
+    changed = {"quantity": pieces}
+    for field in whole_line:
+        if value := number(fields, field, layout):
+            part = value * int(pieces) / int(ordered)
+            if part != rounded(part, fields["currency"]):
+                message = f"cannot be divided by {ordered}: what the rest costs is not told"
+                raise Unfit(line, layout.names[field], message)
+            changed[field] = written(part, fields["currency"], layout)
+    return fields | changed
+
+
+# --- payment and SKUs -----------------------------------------------------------------------------
+
+
+def _payment(rows: Rows, layout: Layout) -> Fields:
+    """The payment method of an order that is paid already. Raises Unfit if some of it is still to be paid."""
+    paid = layout.profile.paid
+    if paid is None:
+        return {}
+    line, text = _of_order(rows, paid.column, layout)
+    state, first = text.casefold(), rows[0][1]
+    owed_on, owes = _of_order(rows, paid.owed, layout)
+    owed = number({"currency": first["currency"], "owed": owes}, "owed", layout)
+    if owes and owed is None and not owes.startswith("-"):  # which is too much that was paid
+        raise Unfit(owed_on, layout.name_of(paid.owed), "must be an amount, such as 29.99")
+    rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
+    if state in paid.refuse:
+        cure = "wait for the money, or name the payment_method that is to be charged"
+        raise Unfit(line, layout.name_of(paid.column), f"{rest} in the shop ({state}); {cure}")
+    is_paid = not paid.column or state in paid.states
+    if owed and (is_paid or owed != number(first, "total", layout)):
+        raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
+    if not is_paid:
+        return {}
+    found = (_of_order(rows, column, layout)[1] for column in paid.reference)
+    reference = next(filter(None, found), "") or first["order_id"]
+    return {"payment_method": f"paid:{''.join(reference.split())}"}
+
+
+def _with_skus_apart(rows: Rows) -> Rows:
+    """Two names of products that become the same SKU: each later one gets one of its own."""
+    names: dict[str, str] = {}
+    changed: list[NumberedRow] = []
+    for line, fields in rows:
+        name = fields.get("item_name", "")
+        is_another = name and names.setdefault(fields["sku"], name) != name
+        changed.append((line, fields | {"sku": sku_of_name(name, apart=True)} if is_another else fields))
+    return changed
