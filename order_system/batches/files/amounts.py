@@ -127,10 +127,23 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
     if total is None or not re.fullmatch(r"[1-9][0-9]{0,4}", quantity):
         yield row
         return
-    step = Decimal(1).scaleb(-decimals(fields["currency"]))
+    step = Decimal(1).scaleb(-decimals(fields["currency"].upper()))
     each = total / int(quantity) // step * step
     dearer = int((total - each * int(quantity)) / step)
     for pieces, price in ((int(quantity) - dearer, each), (dearer, each + step)):
         if pieces:
             text = written(price, fields["currency"], layout)
             yield line, fields | {"quantity": str(pieces), "unit_price": text}
+
+
+def with_points(rows: Rows) -> Rows:
+    """With the amounts that have a comma before two decimals as the quick check knows them."""
+    changed: list[NumberedRow] = []
+    for line, fields in rows:
+        found = [key for key in _PRICES if _COMMA.fullmatch(fields[key])]
+        changed.append((line, fields | {key: fields[key].replace(",", ".") for key in found}))
+    return changed
+
+
+_PRICES = ("unit_price", *AMOUNTS)
+_COMMA = re.compile(r"[0-9]{1,8},[0-9]{2}")

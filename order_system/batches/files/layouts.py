@@ -24,8 +24,8 @@ class Layout:
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
     profile: Profile
-    is_plain: bool
-    """Whether the profile says no more than how cells are told apart and written."""
+    reckons: bool
+    """Whether the profile says more than which column is which, so that rows must be looked at together."""
 
     @property
     def decimal(self) -> str:
@@ -56,7 +56,12 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     if problems:
         raise FileRefused("; ".join(problems))
 
-    is_plain = not profile.model_dump(exclude={"separator", "encoding", "decimal"}, exclude_defaults=True)
+    parts = {field: list(map(in_column, more)) for field, (_, *more) in profile.columns.items() if more}
+    joined = [(field, [field, *keys]) for field, keys in parts.items() if field not in AMOUNTS]
+    written = {"separator", "encoding", "decimal"}
+    is_plain = not profile.model_dump(exclude=written, exclude_defaults=True)
+    more = (profile.meaning, profile.defaults, profile.states, profile.paid, profile.included)
+    reckons = len(parts) > len(joined) or any(more) or "quantity_left" in profile.columns
     names = {field: field for field in FIELDS}
     places: dict[str, int] = {}
     texts = dict.fromkeys((*FIELDS, *wanted), "")
@@ -70,13 +75,13 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     def pick(cells: Sequence[str]) -> Fields:
         clean = _cleaned if "'" in "".join(cells) else str.strip
         fields = texts | {key: clean(cells[place]) for key, place in places.items()}
-        return fields if is_plain else _tidied(fields, profile)
+        return fields if is_plain else _tidied(fields, profile, joined)
 
     def pick_order_id(cells: Sequence[str]) -> str:
         place = places["order_id"]
         return tidied_id(cells[place].strip(), profile) if place < len(cells) else ""
 
-    return Layout(len(header), names, pick, pick_order_id, profile, is_plain)
+    return Layout(len(header), names, pick, pick_order_id, profile, reckons)
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
@@ -98,15 +103,12 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     return wanted | {in_column(name): name for name in further if name}
 
 
-def _tidied(fields: Fields, profile: Profile) -> Fields:
+def _tidied(fields: Fields, profile: Profile, joined: Sequence[tuple[str, list[str]]]) -> Fields:
     """A row without its shop's habits."""
     if profile.otherwise and not fields["street"]:
-        for field, (name, *more) in profile.otherwise.items():
-            fields[field] = _joined(field, [fields[in_column(each)] for each in (name, *more)])
-    else:
-        for field, (_, *more) in profile.columns.items():
-            if more and field not in AMOUNTS:
-                fields[field] = _joined(field, [fields[field], *(fields[in_column(name)] for name in more)])
+        joined = [(field, [*map(in_column, names)]) for field, names in profile.otherwise.items()]
+    for field, keys in joined:
+        fields[field] = (", " if field == "street" else " ").join(filter(None, [fields[key] for key in keys]))
     fields[in_column("order_id")] = fields["order_id"]
     fields["order_id"] = tidied_id(fields["order_id"], profile)
     fields["postal_code"] = fields["postal_code"].removeprefix("'")
@@ -116,10 +118,6 @@ def _tidied(fields: Fields, profile: Profile) -> Fields:
         else:
             fields["sku"] = sku_of_name(fields["item_name"])
     return fields
-
-
-def _joined(field: str, texts: list[str]) -> str:
-    return (", " if field == "street" else " ").join(filter(None, texts))
 
 
 def _cleaned(cell: str) -> str:
@@ -153,10 +151,14 @@ class _Header:
 
     def missing_columns(self, wanted: dict[str, str], profile: Profile) -> list[str]:
         problems: list[str] = []
+        not_needed = {*profile.defaults}
+        if profile.paid and not profile.paid.column:
+            not_needed.add("payment_method")  # all orders are paid
         for key, name in wanted.items():
             is_required = key in COLUMNS and COLUMNS[key][1]
-            may_be_missing = key in profile.defaults or (name.endswith("?") and not is_required)
-            if may_be_missing or self.find(name) is not None:
+            enough = profile.columns.get(key, ()) if name.endswith("?") else (name,)
+            may_be_missing = key in not_needed or (name.endswith("?") and not is_required)
+            if may_be_missing or any(self.find(each) is not None for each in enough):
                 continue
             if key not in profile.columns and key in COLUMNS:
                 problems.append(f"the column {key} is missing{hint_at(key, self._header)}")

@@ -13,6 +13,7 @@ from order_system.batches.files.amounts import (
     rounded,
     sum_of_lines,
     with_amounts,
+    with_points,
     written,
 )
 from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow
@@ -27,16 +28,23 @@ from order_system.domain.order_profile import State
 def as_meant(rows: Rows, layout: Layout) -> Rows:
     """Raises LeftOut, Unfit."""
     profile = layout.profile
-    if layout.is_plain:
-        return rows
-    _check_ids(rows, layout)
+    if profile.id_replace or "item_name" in profile.columns:
+        _check_ids(rows, layout)
+        rows = _with_skus_apart(rows)
+    if layout.reckons:
+        rows = _reckoned(rows, layout)
+    return with_points(rows) if layout.decimal == "," else rows
+
+
+def _reckoned(rows: Rows, layout: Layout) -> Rows:
+    profile = layout.profile
     lines = _to_be_shipped(rows, layout)
     rows = filled_in(rows, layout)
     payment = _payment(rows, layout)
     rows = with_amounts(rows, layout)
     if len(lines) < len(rows) or "quantity_left" in profile.columns:
         rows = _what_is_left(rows, lines, layout)
-    rows = _with_skus_apart(added_up(rows, layout))
+    rows = added_up(rows, layout)
     if profile.meaning.get("unit_price") == "line total":
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     return [(line, fields | payment) for line, fields in rows] if payment else rows
@@ -207,6 +215,8 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
 
 def _with_skus_apart(rows: Rows) -> Rows:
     """Two names of products that become the same SKU: each later one gets one of its own."""
+    if len(rows) == 1:
+        return rows
     names: dict[str, str] = {}
     changed: list[NumberedRow] = []
     for line, fields in rows:
