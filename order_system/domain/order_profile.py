@@ -68,6 +68,7 @@ class Paid(Strict):
     column: str = ""
     """What tells whether an order is paid; blank: all are."""
     states: States = ()
+    """`*` is any that is not blank, such as a date."""
     refuse: States = ()
     """States in which the shop has still to get its money, or some of it."""
     owed: str = ""

@@ -151,9 +151,7 @@ class _Header:
 
     def missing_columns(self, wanted: dict[str, str], profile: Profile) -> list[str]:
         problems: list[str] = []
-        not_needed = {*profile.defaults}
-        if profile.paid and not profile.paid.column:
-            not_needed.add("payment_method")  # all orders are paid
+        not_needed = {*profile.defaults, *(["payment_method"] if profile.paid else [])}
         for key, name in wanted.items():
             is_required = key in COLUMNS and COLUMNS[key][1]
             enough = profile.columns.get(key, ()) if name.endswith("?") else (name,)

@@ -203,7 +203,7 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
     if state in paid.refuse:
         cure = "wait for the money, or name the payment_method that is to be charged"
         raise Unfit(line, layout.name_of(paid.column), f"{rest} in the shop ({state}); {cure}")
-    is_paid = not paid.column or state in paid.states
+    is_paid = not paid.column or state in paid.states or ("*" in paid.states and state != "")
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
     if not is_paid:

@@ -82,7 +82,8 @@ def rows_of(order: Order, profile: Profile, *, repeats: bool) -> list[Cells]:
     shared = {
         "No.": order.order_id, "currency": order.currency, "Last": order.customer.name,
         "Sum": text(order.total), "customer_email": order.customer.email,
-        "street": order.shipping_address.street, "city": order.shipping_address.city, "country": "DE", "payment_method": "pm_ok",
+        "street": order.shipping_address.street, "city": order.shipping_address.city, "country": "DE",
+        "payment_method": "pm_ok",
     }  # fmt: skip
     rows: list[Cells] = []
     for place, line in enumerate(order.lines):
