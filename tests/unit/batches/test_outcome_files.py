@@ -107,3 +107,13 @@ def test_the_outcome_runs_no_formula() -> None:
     lines = list(csv.DictReader(io.StringIO(text.getvalue(), newline="")))
     assert len(lines) == len(SIGNS)
     assert not any(cell.startswith(SIGNS) for line in lines for cell in line.values())
+
+
+def test_rejects_are_separated_as_their_file_is(tmp_path: Path) -> None:
+    content = "sep=;\n" + csv_text(row("A-1", quantity="0"), row("A-2", city="Port;land", sku="")).replace(
+        ",", ";"
+    )
+    text = rejected(tmp_path, content.replace("Port;land", '"Port;land"'))
+    assert text.startswith("sep=;\r\norder_id;currency;")
+    found = read_whole(inspect(write(tmp_path, text.replace(";0;", ";1;", 1), "mended.csv")))
+    assert (found.ids, len(found.problems)) == (["A-1"], 1)

@@ -62,6 +62,7 @@ async def test_parameters_that_cannot_be_meant(shop: WebShop, operator: AsyncCli
         ("name=x&dry_run=perhaps", "dry_run"),
         ("", "name"),
         ("name=x&map=nonsense", ""),
+        ("name=x&profile=nonsense", ""),
         ("name=x&encoding=klingon", ""),
         ("name=x&encoding=utf-8%00", ""),
     ):

@@ -190,3 +190,18 @@ async def test_a_viewer_sees_a_batch_and_no_way_to_touch_it(shop: WebShop, opera
     assert page.sends == []
     assert "1 failed" in page.text
     assert [answer.status_code for answer in refusals] == [403, 403, 403, 403]
+
+
+async def test_a_file_is_read_by_the_profile_that_is_named_or_pasted(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    text = text_of([row("PF-1")]).replace(",", ";")
+    async with shop.open():
+        plan, form = await planned(operator, text, name="pages-profile", profile='separator = ";"')
+        run = await operator.post("/batches/run", data={**form, "window": "5"})
+        page = await ended(operator, "pages-profile")
+        refused = seen(await uploaded(operator, text, name="pages-profile", profile="shopifi"))
+    assert "The file holds 1 order on 1 row." in plan.text
+    assert run.status_code == 303
+    assert page.flaws == refused.flaws == []
+    assert "did you mean shopify?" in refused.text
