@@ -78,14 +78,17 @@ class BatchActivities:
 
         duplicates = orders.pop(Fate.DUPLICATE)
         rows_duplicate = rows.pop(Fate.DUPLICATE)
+        left_out = [problem.rows for problem in page.problems if problem.is_left_out]
         counts = BatchCounts(
             bytes_read=page.bytes_read + (request.file.start.offset if request.position is None else 0),
             rows=page.rows,
-            rows_rejected=sum(problem.rows for problem in page.problems),
+            rows_rejected=sum(problem.rows for problem in page.problems) - sum(left_out),
             rows_duplicate=rows_duplicate,
+            rows_left_out=sum(left_out),
             rows_valid=sum(rows.values()),
-            rejected=len(page.problems),
+            rejected=len(page.problems) - len(left_out),
             duplicate=duplicates,
+            left_out=len(left_out),
             valid=sum(orders.values()),
             skipped=orders[Fate.SKIP_FULFILLED],
             conflicting=orders[Fate.CONFLICT],

@@ -15,7 +15,7 @@ from order_system.batches.files import OrderFiles
 from order_system.batches.names import workflow_id_of, workflow_id_of_new
 from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
-from order_system.domain.batch import ENDED, BatchBook, BatchProgress, BatchRequest, BatchStatus
+from order_system.domain.batch import ENDED, BatchBook, BatchCounts, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
 from order_system.domain.ids import BOOK
 from order_system.infra import policy
@@ -30,7 +30,8 @@ _RAN_NO_MORE_CODE = {
     WorkflowExecutionStatus.TIMED_OUT,
 }
 """What such a workflow last said of itself is no longer so."""
-_OF_FILE = {"bytes_read", "rows", "rows_rejected", "rows_duplicate", "rows_valid", "rejected", "duplicate"}
+_ROWS = {name for name in BatchCounts.model_fields if name.startswith("rows")}
+_OF_FILE = _ROWS | {"bytes_read", "rejected", "duplicate", "left_out"}
 """Counts that the book does not keep."""
 _NO_WORKER = {
     RPCStatusCode.CANCELLED,

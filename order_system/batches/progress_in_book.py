@@ -19,7 +19,7 @@ async def progress_in_book(
     book: BatchBook, record: BatchRecord, status: BatchStatus, reason: str
 ) -> BatchProgress:
     """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
-    what was rejected or there twice."""
+    what was rejected, there twice or left out."""
     fates = await book.fates_counted(record.batch, record.run)
     stand = await _orders_by_stand(book, record, still_open=_stand_of_open(status))
     stand["not_started"] = stand.get("not_started", 0) + fates.get(Fate.NOT_ASKED_FOR, 0)

@@ -31,6 +31,19 @@ class Plan:
     duplicates: int = 0
     examples: list[RowProblem] = field(default_factory=list[RowProblem])
     """The first problems and duplicates, up to MAX_EXAMPLES."""
+    left_out: int = 0
+    """Orders that are not to be shipped, as their shop says."""
+    left_out_examples: list[RowProblem] = field(default_factory=list[RowProblem])
+    """The first of them, up to MAX_EXAMPLES."""
+
+    def add_problem(self, problem: RowProblem) -> None:
+        self.rows += problem.rows
+        self.duplicates += problem.kind is ProblemKind.DUPLICATE
+        self.problems += problem.kind is ProblemKind.INVALID
+        self.left_out += problem.is_left_out
+        examples = self.left_out_examples if problem.is_left_out else self.examples
+        if len(examples) < MAX_EXAMPLES:
+            examples.append(problem)
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ class LineOutcome:
     order_id: str | None
     workflow_id: str | None
     status: str
-    """An order's status, or `rejected`, `duplicate`, `conflict`, `not started`."""
+    """An order's status, or `rejected`, `duplicate`, `left out`, `conflict`, `not started`."""
     failed_step: str | None = None
     reason: str | None = None
     closed_at: datetime | None = None
@@ -71,10 +84,7 @@ class BatchReports:
                 if name == Fate.CONFLICT and len(plan.conflicts) < MAX_EXAMPLES:
                     plan.conflicts.append(order.order_id)
             for problem in problems:
-                plan.rows += problem.rows
-                plan.duplicates += problem.kind is ProblemKind.DUPLICATE
-                plan.problems += problem.kind is ProblemKind.INVALID
-            plan.examples += problems[: MAX_EXAMPLES - len(plan.examples)]
+                plan.add_problem(problem)
             yield offset, plan
 
     async def outcome(self, name: str) -> AsyncGenerator[LineOutcome]:
@@ -146,6 +156,6 @@ def _line_of(
 
 
 def _line_of_problem(problem: RowProblem) -> LineOutcome:
-    status = "duplicate" if problem.kind is ProblemKind.DUPLICATE else "rejected"
+    status = "rejected" if problem.kind is ProblemKind.INVALID else problem.kind.value
     lines = (problem.first_line, problem.last_line, problem.rows)
     return LineOutcome(*lines, problem.order_id, None, status, reason=problem.reason)

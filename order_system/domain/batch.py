@@ -54,17 +54,20 @@ def fate_of_refused(fingerprint: str, known: SubmissionRecord | None, on_server:
 
 class BatchCounts(Wire):
     """Orders of the file = valid = fulfilled + failed + cancelled + needing attention + skipped +
-    conflicting + not started + running. Rows = rows of those + rejected rows + duplicate rows."""
+    conflicting + not started + running. Rows = rows of those + rejected, duplicate and left-out rows."""
 
     bytes_read: int = 0
     rows: int = 0
     rows_rejected: int = 0
     rows_duplicate: int = 0
+    rows_left_out: int = 0
     rows_valid: int = 0
     rejected: int = 0
     """Rows or blocks of rows with something wrong, each reported once."""
     duplicate: int = 0
     """Further blocks under an order ID that the file has had before."""
+    left_out: int = 0
+    """Orders that are not to be shipped: their shop has fulfilled, refunded or cancelled them."""
     valid: int = 0
     skipped: int = 0
     conflicting: int = 0

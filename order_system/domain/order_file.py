@@ -87,7 +87,7 @@ class FileRef(Wire):
 
 
 class RowsOnPage(Protocol):
-    """Rows that belong together: those of one order, or of one mistake."""
+    """Rows that belong together: those of one order, or of one problem."""
 
     @property
     def rows(self) -> int: ...
@@ -108,13 +108,20 @@ class OrderOnPage(RowsOnPage, Protocol):
     def order(self) -> Order: ...
 
 
+class ProblemOnPage(RowsOnPage, Protocol):
+    @property
+    def is_left_out(self) -> bool:
+        """An order that is not to be shipped, as its shop says: not a mistake."""
+        ...
+
+
 class PageOfOrders(Protocol):
     """The whole orders in some bytes of the file. One ID may come twice."""
 
     @property
     def orders(self) -> Sequence[OrderOnPage]: ...
     @property
-    def problems(self) -> Sequence[RowsOnPage]: ...
+    def problems(self) -> Sequence[ProblemOnPage]: ...
     @property
     def rows(self) -> int:
         """Of its orders and problems together; blank rows are none."""

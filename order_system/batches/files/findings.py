@@ -69,6 +69,10 @@ class RowProblem:
     """All mistakes, each with its line and column."""
     kind: ProblemKind = ProblemKind.INVALID
 
+    @property
+    def is_left_out(self) -> bool:
+        return self.kind is ProblemKind.LEFT_OUT
+
 
 class LeftOut(Exception):
     """The order is not to be shipped."""

@@ -1,6 +1,6 @@
 """`batch plan`: what a run of a file would do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,6 +32,8 @@ _WHAT_A_RUN_DOES = {
 gone only the book still believes that it runs. The plan asks no server, so that it counts such a one with
 other content as a conflict, though a run would settle and run it."""
 
+_STYLES = {ProblemKind.INVALID: "red", ProblemKind.DUPLICATE: "yellow", ProblemKind.LEFT_OUT: "cyan"}
+
 
 async def read_plan(system: OrderSystem, screen: Screen, file: FileRef) -> Plan:
     """Raises FileRefused."""
@@ -52,7 +54,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "conflicts": plan.conflicts,
         "invalid": plan.problems,
         "duplicates": plan.duplicates,
+        "left_out": plan.left_out,
         "problems": [asdict(problem) for problem in plan.examples],
+        "left_out_orders": [asdict(order) for order in plan.left_out_examples],
     }
 
 
@@ -83,21 +87,27 @@ def plan_view(plan: Plan) -> RenderableType:
         )
     if plan.problems:
         table.add_row(Text("invalid", style="red"), f"{plan.problems:,}", "leave out")
+    if plan.left_out:
+        table.add_row(named("left out"), f"{plan.left_out:,}", "leave out: not to be shipped, says the shop")
     if not table.row_count:
         table.add_row("none", "0", "do nothing")
     return Group(table, *_told(plan))
 
 
 def _told(plan: Plan) -> Iterator[Text]:
-    for problem in plan.examples[:MAX_SHOWN]:
-        yield Text(_line(problem), style="yellow" if problem.kind is ProblemKind.DUPLICATE else "red")
-    untold = plan.problems + plan.duplicates - MAX_SHOWN
-    if untold > 0:
-        yield Text(f"... and {untold:,} more")
+    yield from _told_of(plan.examples, plan.problems + plan.duplicates)
+    yield from _told_of(plan.left_out_examples, plan.left_out)
     if plan.conflicts:
         more = plan.fates.get(Fate.CONFLICT, 0) - MAX_SHOWN
         names = ", ".join(plan.conflicts[:MAX_SHOWN])
         yield Text(f"in conflict: {names}{f' and {more:,} more' if more > 0 else ''}", style="yellow")
+
+
+def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
+    for problem in examples[:MAX_SHOWN]:
+        yield Text(_line(problem), style=_STYLES[problem.kind])
+    if number > MAX_SHOWN:
+        yield Text(f"... and {number - MAX_SHOWN:,} more")
 
 
 def _line(problem: RowProblem) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.cli.views import STATUS_STYLE
-from order_system.domain.batch import BatchCounts, BatchProgress
+from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.durations import in_time
 from order_system.domain.messages import OrderStatus
 
@@ -25,6 +25,7 @@ _STYLES = {
     "conflicting": "yellow",
     "rejected": "red",
     "duplicate": "yellow",
+    "left_out": "cyan",
 }
 _ORDERS = (
     "fulfilled",
@@ -36,6 +37,8 @@ _ORDERS = (
     "running",
     "not_started",
 )
+_OTHERS = ("rejected", "duplicate", "left_out")
+"""Of the file, and not run."""
 
 
 def number_of(number: int, what: str) -> str:
@@ -43,7 +46,7 @@ def number_of(number: int, what: str) -> str:
 
 
 def named(status: str) -> Text:
-    return Text(status.replace("_", " "), style=_STYLES.get(status, ""))
+    return Text(status.replace("_", " "), style=_STYLES.get(status.replace(" ", "_"), ""))
 
 
 # --- while it runs --------------------------------------------------------------------------------
@@ -72,7 +75,7 @@ def _pace(progress: BatchProgress) -> str:
 
 
 def _counts_line(counts: BatchCounts) -> Text:
-    names: Sequence[str] = (*_ORDERS, "rejected", "duplicate")
+    names: Sequence[str] = (*_ORDERS, *_OTHERS)
     parts = [
         Text(f"{number:,} {name.replace('_', ' ')}", style=_STYLES.get(name, ""))
         for name in names
@@ -91,14 +94,17 @@ def progress_table(progress: BatchProgress) -> RenderableType:
             table.add_row(named(name), f"{number:,}")
     table.add_row("all of them", f"{counts.valid:,}", style="bold")
     table.add_section()
-    for name, rows in (("rejected", counts.rows_rejected), ("duplicate", counts.rows_duplicate)):
-        if rows:
+    for name in _OTHERS:
+        if rows := getattr(counts, f"rows_{name}"):
             table.add_row(named(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}")
     if counts.rows:
         table.add_row("rows read", f"{counts.rows:,}")
     table.caption = _pace(progress)
     waiting = ", ".join(progress.handed_on[:MAX_SHOWN])
-    return Group(table, *([Text(f"these take long: {waiting}", style="bold magenta")] if waiting else []))
+    remarks = [Text(f"these take long: {waiting}", style="bold magenta")] if waiting else []
+    if counts.rows and not counts.valid and progress.status in ENDED:
+        remarks.append(Text("there was no order to run: ").append(_counts_line(counts)))
+    return Group(table, *remarks)
 
 
 # --- the end --------------------------------------------------------------------------------------

@@ -48,7 +48,13 @@ class PlanDocument(BaseModel):
     conflicts: tuple[str, ...] = Field(description="The first IDs that are in use for other content.")
     invalid: int
     duplicates: int
+    left_out: int = Field(
+        description="Orders that their shop has fulfilled, refunded or cancelled. A run leaves them out."
+    )
     problems: tuple[RowProblem, ...] = Field(description="The first ones, with line, column and reason.")
+    left_out_orders: tuple[RowProblem, ...] = Field(
+        description="The first that are left out, each with the reason."
+    )
 
 
 async def read_batch(services: Services, name: str) -> BatchDocument:
@@ -82,5 +88,7 @@ def plan_document(name: str, plan: Plan) -> PlanDocument:
         conflicts=tuple(plan.conflicts),
         invalid=plan.problems,
         duplicates=plan.duplicates,
+        left_out=plan.left_out,
         problems=tuple(plan.examples),
+        left_out_orders=tuple(plan.left_out_examples),
     )

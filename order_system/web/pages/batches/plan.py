@@ -25,17 +25,22 @@ _STARTS = ("new", "failed", "cancelled", "terminated", "open")
 def plan_context(plan: PlanDocument) -> dict[str, Any]:
     """For the template."""
     startable = sum(plan.by_status.get(status, 0) for status in _STARTS)
-    wrong = plan.invalid + plan.duplicates
-    problems = plan.problems[:MOST_SHOWN]
+    problems, left_out = plan.problems[:MOST_SHOWN], plan.left_out_orders[:MOST_SHOWN]
     return {
         "summary": f"The file holds {counted(plan.orders, 'order')} on {counted(plan.rows, 'row')}.",
         "lines": list(_lines(plan)),
         "problems": problems,
-        "problems_words": f"{len(problems)} of {wrong:,} shown" if wrong > len(problems) else "",
+        "problems_words": _shown(len(problems), plan.invalid + plan.duplicates),
+        "left_out": left_out,
+        "left_out_words": _shown(len(left_out), plan.left_out),
         "conflicts": plan.conflicts[:MOST_SHOWN],
         "startable": startable > 0,
         "startable_words": counted(startable, "order"),
     }
+
+
+def _shown(number: int, of: int) -> str:
+    return f"{number} of {of:,} shown" if of > number else ""
 
 
 def _lines(plan: PlanDocument) -> Iterator[tuple[str, str, int, str]]:
@@ -48,3 +53,5 @@ def _lines(plan: PlanDocument) -> Iterator[tuple[str, str, int, str]]:
         yield "duplicate", "duplicate", plan.duplicates, action
     if plan.invalid:
         yield "invalid", "failed", plan.invalid, "leave them out, and keep them as rejects for you to mend"
+    if plan.left_out:
+        yield "left out", "skipped", plan.left_out, "leave them out: not to be shipped, says the shop"

@@ -41,6 +41,8 @@ def parts_of(progress: BatchProgress) -> list[Part]:
 
 
 def headline(progress: BatchProgress) -> str:
+    if progress.status in ENDED and progress.counts.rows and not progress.counts.valid:
+        return "There was no order to run"
     about = "" if progress.counts.bytes_read >= progress.bytes_total or progress.status in ENDED else "about "
     return f"{progress.counts.ended:,} of {about}{counted(expected(progress), 'order')} done"
 
@@ -65,3 +67,6 @@ def _rows(counts: BatchCounts) -> Iterator[str]:
         yield f"{counted(counts.rows_rejected, 'row')} rejected"
     if counts.rows_duplicate:
         yield counted(counts.rows_duplicate, "duplicate row")
+    if counts.left_out:
+        rows = counted(counts.rows_left_out, "row")
+        yield f"{counted(counts.left_out, 'order')} on {rows} left out: not to be shipped, says the shop"
