@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.processes.command_line import PATIENCE_SECONDS, ROOT, starter
 from tests.fixtures.processes.shop_commands import Env
 from tests.fixtures.steering.waiting import wait_until
@@ -52,12 +53,34 @@ def test_the_example_of_a_shopify_export_is_planned_as_it_comes(no_server: Env) 
     assert plan.code == 0, plan.err
     document = plan.document
     assert (document["file"]["format"], document["by_status"]) == ("shopify", {"new": 3})
-    (cancelled,) = document["problems"]
+    (cancelled,) = document["left_out_orders"]
     assert (cancelled["order_id"], cancelled["first_line"], cancelled["column"]) == (
         "1004",
         7,
         "Cancelled at",
     )
+
+
+def test_a_plan_tells_left_out_orders_apart_and_is_content_with_them(no_server: Env, folder: Path) -> None:
+    file = folder / "left-out.csv"
+    text = export_of(*(order(f"#{number}", cancelled=number > 1) for number in range(1, 60)))
+    file.write_text(text, encoding="utf-8", newline="")
+    of_file = ("batch", "plan", str(file), "--format", "shopify", "--strict")
+
+    plan = starter(*of_file, "--json", env=no_server)
+    assert plan.code == 0, plan.err
+    document = plan.document
+    assert (document["by_status"], document["left_out"], document["rows"]) == ({"new": 1}, 58, 59)
+    assert (document["invalid"], document["problems"]) == (0, [])
+    assert [left_out["order_id"] for left_out in document["left_out_orders"]] == [
+        str(n) for n in range(2, 52)
+    ]
+
+    shown = starter(*of_file, env=no_server)
+    assert shown.code == 0
+    assert "leave out: not to be shipped, says the shop" in shown.out
+    assert "2: line 3, Cancelled at: " in shown.out
+    assert "... and 38 more" in shown.out
 
 
 def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:

@@ -1,9 +1,12 @@
 """What pages say about orders and batches, without any page."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
 
+from order_system.cli.batches.views import progress_table
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
 from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -151,6 +154,17 @@ def test_how_far_a_batch_is_in_words() -> None:
     assert pace_words(a_batch()) == ""
     counts = BatchCounts(rows=9, rows_rejected=1, rows_duplicate=2)
     assert rows_words(counts) == "9 rows read; 1 row rejected; 2 duplicate rows"
+
+
+def test_a_batch_that_had_nothing_to_run_says_so() -> None:
+    counts = BatchCounts(bytes_read=100, rows=9, rows_left_out=9, left_out=7)
+    done = a_batch(BatchStatus.FINISHED, counts=counts, orders_expected=0)
+    assert headline(done) == "There was no order to run"
+    told = "9 rows read; 7 orders on 9 rows left out: not to be shipped, says the shop"
+    assert rows_words(counts) == told
+    table = io.StringIO()
+    Console(file=table, width=100).print(progress_table(done))
+    assert "there was no order to run: 7 left out" in table.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,13 @@ def test_a_pause_does_not_count_as_slowness() -> None:
     assert tally.recent_pace() == 2.0
 
 
+def test_counts_of_an_older_worker_are_those_of_files_that_left_nothing_out() -> None:
+    older = PAGE.model_dump(exclude={"left_out", "rows_left_out"})
+    read = BatchCounts.model_validate(older)
+    assert read == PAGE
+    assert read.plus(BatchCounts(left_out=2, rows_left_out=3)).rows_left_out == 3
+
+
 # --- what people see of it ------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from httpx import AsyncClient, Response
 
+from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.shops.batch_shop import HEADER, Row, row
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.seen_pages import SeenPage, seen
@@ -44,6 +45,37 @@ async def ended(browser: AsyncClient, name: str) -> SeenPage:
 
     await eventually(has_ended, WAIT_SECONDS, f"the end of {name}")
     return page
+
+
+async def test_orders_that_are_left_out_have_a_place_of_their_own(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    text = export_of(
+        order("#LO-1", cancelled=True), order("#LO-2", cancelled=True), order("#LO-3", quantity="0")
+    )
+    async with shop.open():
+        plan, form = await planned(operator, text, name="left-out", format="shopify")
+        nothing_to_run = plan.buttons
+        await operator.post("/batches/run", data=form)
+        page = await ended(operator, "left-out")
+        document = (await operator.get("/api/batches/left-out")).json()
+        outcome = await operator.get("/api/batches/left-out/outcome.csv")
+        rejects = await operator.get("/api/batches/left-out/rejects.csv")
+
+    assert plan.flaws == page.flaws == []
+    assert "left out 2 leave them out: not to be shipped, says the shop" in plan.text
+    assert "invalid 1" in plan.text
+    assert "Left out: not to be shipped, says the shop" in plan.text
+    assert "Run 0 orders" in nothing_to_run
+    assert "There was no order to run" in page.text
+    assert "2 orders on 2 rows left out" in page.text
+    assert (document["counts"]["left_out"], document["counts"]["rejected"]) == (2, 1)
+    assert [line["status"] for line in csv.DictReader(io.StringIO(outcome.text))] == [
+        "left out",
+        "left out",
+        "rejected",
+    ]
+    assert [line["Name"] for line in csv.DictReader(io.StringIO(rejects.text))] == ["#LO-3"]
 
 
 async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
