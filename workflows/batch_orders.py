@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
 
 OrderHandle = ChildWorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]
 
-_COUNTED_AS = {
+COUNTED_AS = {
     SubmissionStatus.FULFILLED: "fulfilled",
     SubmissionStatus.FAILED: "failed",
     SubmissionStatus.TERMINATED: "failed",
@@ -99,7 +99,7 @@ async def look_up(submissions: Mapping[str, str | None]) -> dict[str, str]:
         )
     except ActivityError:  # ended by hand, from outside: another look follows
         return {}
-    return {order_id: _COUNTED_AS[status] for order_id, status in answer.statuses.items()}
+    return {order_id: COUNTED_AS[status] for order_id, status in answer.statuses.items()}
 
 
 async def cancel_submission(order_id: str, submission: str) -> None:

@@ -1,18 +1,11 @@
 """How far a batch has come, as far as the order book knows: for when its workflow cannot be asked."""
 
 from order_system.domain.batch import BatchBook, BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
-from order_system.domain.book import SubmissionStatus
 from order_system.infra import policy
+from workflows.batch_orders import COUNTED_AS
 
 FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"
 NO_WORKER = "no worker answers: one has to be started; this is what the book knows"
-
-_COUNTED_AS = {
-    SubmissionStatus.FULFILLED: "fulfilled",
-    SubmissionStatus.FAILED: "failed",
-    SubmissionStatus.TERMINATED: "failed",
-    SubmissionStatus.CANCELLED: "cancelled",
-}
 
 
 async def progress_in_book(
@@ -52,7 +45,7 @@ async def _orders_by_stand(book: BatchBook, record: BatchRecord, *, still_open: 
         known = await book.find(order_ids)
         for order_id in order_ids:
             order = known.get(order_id)
-            name = "not_started" if order is None else _COUNTED_AS.get(order.status, still_open)
+            name = "not_started" if order is None else COUNTED_AS.get(order.status, still_open)
             stand[name] = stand.get(name, 0) + 1
         after = order_ids[-1]
     return stand

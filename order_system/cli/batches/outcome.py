@@ -8,8 +8,7 @@ from typing import IO, Any
 from order_system.batches.outcome_files import OutcomeFile, outcome_document, rejects_from
 from order_system.bootstrap import OrderSystem
 from order_system.cli.screen import Screen
-from order_system.domain.errors import InvalidUsage, UnknownBatch
-from order_system.domain.ids import batch_workflow_id
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.order_file import FileRef
 
 REJECTED = "rejected"
@@ -21,12 +20,10 @@ async def write_outcome(
     """The outcome as a document; with the lines, unless they are written to `output`.
 
     Raises UnknownBatch, FileRefused, InvalidUsage."""
-    record = await system.batch_book.newest_batch(batch_workflow_id(name))
-    if record is None:
-        raise UnknownBatch(f"the book knows of no batch {name}")
+    batches = system.batch_client(None)
+    ref = (await batches.record(name)).request.file
     if output and output == rejects:
         raise InvalidUsage("-o and --rejects are two files: name two")
-    ref = record.request.file
     by_status: dict[str, int] = {}
     lines: list[dict[str, Any]] = []
     with ExitStack() as stack:
@@ -36,7 +33,7 @@ async def write_outcome(
             file = stack.enter_context(_replacing(rejects, ref))
             mending = stack.enter_context(rejects_from(ref, system.settings.readable_roots, file))
         stack.enter_context(screen.waiting(f"reading {ref.url}"))
-        async for line in system.batch_client(None).outcome(name):
+        async for line in batches.outcome(name):
             by_status[line.status] = by_status.get(line.status, 0) + 1
             if table:
                 table.add(line)

@@ -1,9 +1,7 @@
 """`/new-batch` and on: a file is uploaded, its plan is shown, and only then is it run."""
 
-import re
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
-from pathlib import PurePosixPath
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, UploadFile
@@ -11,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from order_system.batches.files import COLUMNS, built_in_profiles, parse_mapping, parse_profile
+from order_system.batches.names import name_of
 from order_system.domain import policy as domain_policy
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
@@ -80,7 +79,7 @@ async def ask(visit: Visit, _caller: Operator) -> Response:
 async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
     """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
     asked = Asked(
-        name=sent.name.strip() or _name_of(sent.file),
+        name=sent.name.strip() or name_of((sent.file.filename or "").replace("\\", "/")),
         format=sent.format,
         mapping=sent.mapping,
         profile=sent.profile,
@@ -159,12 +158,6 @@ async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Re
 
 def _uploads(services: Services) -> Uploads:
     return Uploads(services.settings.uploads)
-
-
-def _name_of(file: UploadFile) -> str:
-    """A name for the batch: the file's own, made valid, as the command line does it."""
-    stem = PurePosixPath((file.filename or "").replace("\\", "/")).stem
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"
 
 
 async def _chunks(file: UploadFile) -> AsyncGenerator[bytes]:
