@@ -1,0 +1,142 @@
+"""A first profile for a file that nobody has described yet, going by its first bytes: for a person to check."""
+
+import csv
+import io
+import json
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator
+from importlib.resources import files
+
+from order_system.batches.files.columns import COLUMNS
+
+GUESSED_FROM = 100_000
+"""Bytes of the file that are looked at."""
+ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
+"""What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
+SEPARATORS = ",;\t|"
+BY_LOOK = "  # by its cells, not by its name: check it"
+MAX_WORDS = 5
+"""Shown of those that two encodings read differently."""
+_TELLS_STATE = re.compile("status|cancel|refund|fulfil|shipped|versendet|storno")
+_IS_DONE = re.compile("(?<!un)(fulfilled|shipped)|deliver|cancel|refund|void|expired|complete", re.IGNORECASE)
+
+
+def first_profile(head: bytes) -> str:
+    """As TOML, with a comment wherever a person has to look. `head` may be cut anywhere."""
+    lines = head[: head.rfind(b"\n") + 1] or head
+    encoding, doubt = _encoding(lines)
+    text = lines.decode(encoding, "replace").removeprefix("\ufeff").replace("\0", "")
+    text = re.sub(r"\A\s*(?:sep=.\s+)?", "", text)
+    tables = {sign: list(_rows(text, sign)) for sign in SEPARATORS}
+    separator = max(SEPARATORS, key=lambda sign: _agreement(tables[sign]))
+    header, *rows = tables[separator] or [[]]
+    cells = {name.strip(): [row[at].strip() for row in rows if row[at:]] for at, name in enumerate(header)}
+    cells.pop("", None)
+    columns, by_look = _columns(cells)
+    numbers = "\n".join("\n".join(cells[column]) for column in columns.values())
+    commas, points = (len(re.findall(rf"^[\d.,]*\d[{sign}]\d\d?$", numbers, re.M)) for sign in ",.")
+    return "\n".join(
+        [
+            "# A first guess. Hold the sample order against the file before you run it.",
+            f"separator = {_toml(separator)}",
+            f"encoding = {_toml(encoding)}{doubt}",
+            f"decimal = {_toml(',' if commas > points else '.')}",
+            "",
+            "[columns]",
+            *(f"{field} = {_toml(name)}{BY_LOOK * (field in by_look)}" for field, name in columns.items()),
+            *(f"# not used: {_toml(name)}" for name in cells if name not in columns.values()),
+            "",
+            "[constants]",
+            *(
+                f'# {field} = "..."  # missing: name its column above, or give here what it is on all rows'
+                for field, (_, required, _) in COLUMNS.items()
+                if required and field not in columns
+            ),
+            *(
+                line
+                for name in cells
+                if _TELLS_STATE.search(_key(name))
+                for line in _states(name, cells[name])
+            ),
+            "",
+        ]
+    )
+
+
+def _states(name: str, cells: list[str]) -> list[str]:
+    """Its orders are refused until a person has said which of its states are run."""
+    done, others = (
+        sorted({cell for cell in cells if bool(_IS_DONE.search(cell)) is is_done})[:MAX_WORDS]
+        for is_done in (True, False)
+    )
+    return [
+        "",
+        "[[states]]",
+        f"column = {_toml(name)}",
+        f"leave_out = {_toml(done)}",
+        f"run = []  # orders of other states are refused; there are {_toml(others)}",
+    ]
+
+
+def _toml(value: str | list[str]) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _encoding(text: bytes) -> tuple[str, str]:
+    """The likeliest, and a comment on what the next one would make of the words."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        return "utf-8", ""
+    words = dict.fromkeys(re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", text))
+    readings = {name: [word.decode(name, "replace") for word in words] for name in ENCODINGS}
+    first, *others = sorted(ENCODINGS, key=lambda name: -sum(map(_is_spelt_well, readings[name])))
+    for other in others:
+        pairs = zip(readings[first], readings[other], strict=True)
+        if differ := [f"{one} or {two}" for one, two in pairs if one != two][:MAX_WORDS]:
+            return first, f"  # or {other}? That reads {', '.join(differ)}"
+    return first, ""
+
+
+def _is_spelt_well(word: str) -> bool:
+    return word.isalpha() and (word.islower() or word.istitle() or word.isupper())
+
+
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
+    try:
+        yield from filter(any, csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error:  # told when the file is read
+        return
+
+
+def _agreement(rows: list[list[str]]) -> tuple[bool, float, int]:
+    """How well these rows make up a table."""
+    width = len(rows[0]) if rows else 0
+    return width > 1, sum(len(row) == width for row in rows) / max(1, len(rows)), width
+
+
+def _columns(cells: dict[str, list[str]]) -> tuple[dict[str, str], set[str]]:
+    """Field -> the file's column; and those fields that only the cells tell."""
+    known = tomllib.loads(files(__name__.rpartition(".")[0]).joinpath("column_names.toml").read_text("utf-8"))
+    free = {_key(name): name for name in reversed(cells)}
+    columns: dict[str, str] = {}
+    for field in COLUMNS:
+        key = next((key for key in map(_key, [field, *known[field]["names"]]) if key in free), None)
+        if key is not None:
+            columns[field] = free.pop(key)
+    by_look = {field for field in COLUMNS if field not in columns and "look" in known[field]}
+    for field in sorted(by_look):
+        for key, name in free.items():
+            filled = "\n".join(filter(None, cells[name]))
+            if re.fullmatch(f"{known[field]['look']}(?:\n{known[field]['look']})*", filled):
+                columns[field] = free.pop(key)
+                break
+    return columns, by_look
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name.casefold()))

@@ -1,0 +1,92 @@
+"""A first profile of a file that nobody has described: what is guessed, and what a person has to check."""
+
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from order_system.batches.files.guessing import first_profile
+
+GERMAN = (
+    "Bestellnummer;Kunde;E-Mail;Straße;PLZ;Ort;Land;Währung;Artikelnummer;Menge;Einzelpreis;Versandkosten\n"
+    "B-1;Jürgen Groß;juergen@example.de;Am Büchel 1;80331;München;DE;EUR;TASSE-1;2;1.012,50;4,90\n"
+    "B-2;Zoë Bäcker;zoe@example.de;Hauptstraße 2;50667;Köln;DE;EUR;TASSE-2;1;12,50;4,90\n"
+)
+
+
+def guess(text: str | bytes) -> dict[str, Any]:
+    return tomllib.loads(first_profile(text if isinstance(text, bytes) else text.encode()))
+
+
+def test_a_german_export_is_told_by_its_names() -> None:
+    found = guess(GERMAN)
+    assert (found["separator"], found["encoding"], found["decimal"]) == (";", "utf-8", ",")
+    assert found["columns"] == {
+        "order_id": "Bestellnummer",
+        "currency": "Währung",
+        "customer_name": "Kunde",
+        "customer_email": "E-Mail",
+        "street": "Straße",
+        "city": "Ort",
+        "postal_code": "PLZ",
+        "country": "Land",
+        "sku": "Artikelnummer",
+        "quantity": "Menge",
+        "unit_price": "Einzelpreis",
+        "shipping_fee": "Versandkosten",
+    }
+    assert '# payment_method = "..."  # missing' in first_profile(GERMAN.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "mac_roman"])
+def test_the_encoding_is_told_by_the_words(encoding: str) -> None:
+    assert guess(GERMAN.encode(encoding))["encoding"] == encoding
+    assert guess(GERMAN.encode("utf-8-sig"))["columns"]["order_id"] == "Bestellnummer"
+
+
+def test_of_two_encodings_the_words_that_differ_are_shown() -> None:
+    text = first_profile(GERMAN.encode("cp1252"))
+    (line,) = [line for line in text.splitlines() if line.startswith("encoding")]
+    assert line.startswith('encoding = "cp1252"  # or ')
+    assert "Währung or W" in line
+    assert "Währung or Währung" not in line
+
+
+def test_bytes_that_are_text_in_no_language_are_never_said_to_be_latin_1() -> None:
+    assert "latin" not in first_profile(bytes(range(256)) * 10)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("before", ["", "\n\n", "sep={}\n", "\ufeff"])
+def test_the_separator_is_the_one_that_makes_a_table(separator: str, before: str) -> None:
+    rows = [["order_id", "note", "unit_price"], ["A-1", "a; b, c|d", "1,50"], ["A-2", "e, f; g", "2,50"]]
+    text = "\n".join(separator.join(f'"{cell}"' for cell in row) for row in rows)
+    found = guess(before.format(separator) + text)
+    assert (found["separator"], found["decimal"]) == (separator, ",")
+    assert found["columns"] == {"order_id": "order_id", "unit_price": "unit_price"}
+
+
+def test_a_column_that_its_name_does_not_tell_is_told_by_its_cells_and_marked() -> None:
+    text = first_profile(b"order_id,k,w,n\nA-1,ada@example.com,EUR,3\nA-2,eve@example.com,EUR,1\n")
+    assert tomllib.loads(text)["columns"] == {
+        "order_id": "order_id",
+        "customer_email": "k",
+        "currency": "w",
+        "quantity": "n",
+    }
+    assert text.count("not by its name: check it") == 3
+
+
+def test_a_column_that_may_say_that_an_order_is_shipped_is_never_passed_over() -> None:
+    """Until a person has said which of its states are run, all of its orders are refused."""
+    text = "order_id,Order Status\nA-1,shipped\nA-2,Unshipped\nA-3,processing\nA-4,Cancelled\n"
+    (state,) = guess(text)["states"]
+    assert (state["column"], state["run"]) == ("Order Status", [])
+    assert state["leave_out"] == ["Cancelled", "shipped"]
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200))
+def test_whatever_the_file_is_the_guess_is_toml(content: str | bytes) -> None:
+    guess(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
