@@ -1,4 +1,4 @@
-"""A first profile for a file that nobody has described yet, going by its first bytes: for a person to check."""
+"""A first profile for a file that nobody has described yet, by its first bytes: for a person to check."""
 
 import csv
 import io
@@ -6,16 +6,20 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS
+from order_system.batches.files.layouts import fitted_layout
+from order_system.batches.files.profiles import built_in_profiles, parse_profile
+from order_system.domain.order_file import FileRefused
 
 GUESSED_FROM = 100_000
 """Bytes of the file that are looked at."""
 ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
 """What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
 SEPARATORS = ",;\t|"
+FIRST_LINE = "# A first guess. Hold the sample order against the file before you run it."
 BY_LOOK = "  # by its cells, not by its name: check it"
 MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
@@ -27,57 +31,43 @@ def first_profile(head: bytes) -> str:
     """As TOML, with a comment wherever a person has to look. `head` may be cut anywhere."""
     lines = head[: head.rfind(b"\n") + 1] or head
     encoding, doubt = _encoding(lines)
-    text = lines.decode(encoding, "replace").removeprefix("\ufeff").replace("\0", "")
-    text = re.sub(r"\A\s*(?:sep=.\s+)?", "", text)
-    tables = {sign: list(_rows(text, sign)) for sign in SEPARATORS}
-    separator = max(SEPARATORS, key=lambda sign: _agreement(tables[sign]))
-    header, *rows = tables[separator] or [[]]
+    separator, header, rows = _table(lines.decode(encoding, "replace").removeprefix("\ufeff"))
     cells = {name.strip(): [row[at].strip() for row in rows if row[at:]] for at, name in enumerate(header)}
     cells.pop("", None)
+    base = next((name for name in built_in_profiles() if _fits(header, name)), None)
+    told = [f"base = {_toml(base)}"] if base else []
+    told += [f"separator = {_toml(separator)}", f"encoding = {_toml(encoding)}{doubt}"]
+    return "\n".join([FIRST_LINE, *told, *([] if base else _described(cells)), ""])
+
+
+def _fits(header: Sequence[str], profile: str) -> bool:
+    try:
+        fitted_layout(header, parse_profile(profile))
+    except FileRefused:
+        return False
+    return True
+
+
+def _described(cells: dict[str, list[str]]) -> Iterator[str]:
     columns, by_look = _columns(cells)
-    numbers = "\n".join("\n".join(cells[column]) for column in columns.values())
+    numbers = "\n".join(cell for name in columns.values() for cell in cells[name])
     commas, points = (len(re.findall(rf"^[\d.,]*\d[{sign}]\d\d?$", numbers, re.M)) for sign in ",.")
-    return "\n".join(
-        [
-            "# A first guess. Hold the sample order against the file before you run it.",
-            f"separator = {_toml(separator)}",
-            f"encoding = {_toml(encoding)}{doubt}",
-            f"decimal = {_toml(',' if commas > points else '.')}",
-            "",
-            "[columns]",
-            *(f"{field} = {_toml(name)}{BY_LOOK * (field in by_look)}" for field, name in columns.items()),
-            *(f"# not used: {_toml(name)}" for name in cells if name not in columns.values()),
-            "",
-            "[constants]",
-            *(
-                f'# {field} = "..."  # missing: name its column above, or give here what it is on all rows'
-                for field, (_, required, _) in COLUMNS.items()
-                if required and field not in columns
-            ),
-            *(
-                line
-                for name in cells
-                if _TELLS_STATE.search(_key(name))
-                for line in _states(name, cells[name])
-            ),
-            "",
-        ]
-    )
-
-
-def _states(name: str, cells: list[str]) -> list[str]:
-    """Its orders are refused until a person has said which of its states are run."""
-    done, others = (
-        sorted({cell for cell in cells if bool(_IS_DONE.search(cell)) is is_done})[:MAX_WORDS]
-        for is_done in (True, False)
-    )
-    return [
-        "",
-        "[[states]]",
-        f"column = {_toml(name)}",
-        f"leave_out = {_toml(done)}",
-        f"run = []  # orders of other states are refused; there are {_toml(others)}",
-    ]
+    yield f"decimal = {_toml(',' if commas > points else '.')}\n\n[columns]"
+    for field, name in columns.items():
+        yield f"{field} = {_toml(name)}{BY_LOOK * (field in by_look)}"
+    for field, (_, required, _) in COLUMNS.items():
+        if required and field not in columns:
+            yield f'# {field} = "..."  # missing: its column, or below [constants] what it is on all rows'
+    for name in cells:
+        if name not in columns.values():
+            yield f"# not used: {_toml(name)}"
+    yield "\n[constants]"
+    for name in filter(lambda name: _TELLS_STATE.search(_key(name)), cells):
+        found = sorted(set(cells[name]))
+        done = [cell for cell in found if _IS_DONE.search(cell)]
+        yield f"\n[[states]]  # an order in a state that is named nowhere is refused\ncolumn = {_toml(name)}"
+        yield f"leave_out = {_toml(done[:MAX_WORDS])}"
+        yield f"run = []  # which of {_toml([cell for cell in found if cell not in done][:MAX_WORDS])}?"
 
 
 def _toml(value: str | list[str]) -> str:
@@ -106,17 +96,24 @@ def _is_spelt_well(word: str) -> bool:
     return word.isalpha() and (word.islower() or word.istitle() or word.isupper())
 
 
+def _table(text: str) -> tuple[str, list[str], list[list[str]]]:
+    """The separator that makes it a table, the header and the rows."""
+    text = re.sub(r"\A\s*(?:sep=.\s+)?", "", text.replace("\0", ""))
+
+    def agreement(separator: str) -> tuple[bool, float, int]:
+        width = len(tables[separator][0])
+        return width > 1, sum(len(row) == width for row in tables[separator]) / len(tables[separator]), width
+
+    tables = {separator: list(_rows(text, separator)) or [[""]] for separator in SEPARATORS}
+    separator = max(SEPARATORS, key=agreement)
+    return separator, tables[separator][0], tables[separator][1:]
+
+
 def _rows(text: str, separator: str) -> Iterator[list[str]]:
     try:
         yield from filter(any, csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error:  # told when the file is read
         return
-
-
-def _agreement(rows: list[list[str]]) -> tuple[bool, float, int]:
-    """How well these rows make up a table."""
-    width = len(rows[0]) if rows else 0
-    return width > 1, sum(len(row) == width for row in rows) / max(1, len(rows)), width
 
 
 def _columns(cells: dict[str, list[str]]) -> tuple[dict[str, str], set[str]]:
