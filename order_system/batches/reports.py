@@ -1,8 +1,9 @@
 """What is told of a batch's file without a server: what a run would do, and what became of each line."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from order_system.batches.files import OrderFiles, duplicate
 from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem
@@ -15,6 +16,22 @@ from order_system.domain.ids import order_workflow_id
 from order_system.domain.order_file import FileRef, Position
 
 MAX_EXAMPLES = 50
+
+A_RUN_WILL = {
+    "new": "start them",
+    "failed": "run them again",
+    "cancelled": "run them again",
+    "terminated": "settle what they left open, and run them again",
+    "open": "skip those that run; settle the others, and run them again",
+    "fulfilled": "skip them",
+    Fate.CONFLICT: "leave them alone: they are fulfilled or running with other content",
+    "duplicate": "leave them out: the same ID stands earlier in the file",
+    "invalid": "leave them out, and keep them as rejects for you to mend",
+    ProblemKind.LEFT_OUT: "leave them out: not to be shipped, says the shop",
+}
+"""By what the plan says of an order. An open one is tried too. The server refuses a second start of one that
+runs; of one whose workflow is gone only the book still believes that it runs. The plan asks no server, so that
+it counts such a one with other content as a conflict, though a run would settle and run it."""
 
 
 @dataclass
@@ -44,6 +61,24 @@ class Plan:
         examples = self.left_out_examples if problem.is_left_out else self.examples
         if len(examples) < MAX_EXAMPLES:
             examples.append(problem)
+
+    def numbers(self) -> dict[str, int]:
+        """By the names of A_RUN_WILL."""
+        others = {"duplicate": self.duplicates, "invalid": self.problems, ProblemKind.LEFT_OUT: self.left_out}
+        return {**self.fates, **others}
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "orders": self.orders,
+            "by_status": {str(status): number for status, number in self.fates.items()},
+            "conflicts": self.conflicts,
+            "invalid": self.problems,
+            "duplicates": self.duplicates,
+            "left_out": self.left_out,
+            "problems": [asdict(problem) for problem in self.examples],
+            "left_out_orders": [asdict(order) for order in self.left_out_examples],
+        }
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from importlib.resources import files
 from order_system.batches.files.columns import COLUMNS
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import built_in_profiles, parse_profile
+from order_system.batches.files.sources import open_source
 from order_system.domain.order_file import FileRefused
 
 GUESSED_FROM = 100_000
@@ -25,6 +26,12 @@ MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
 _TELLS_STATE = re.compile("status|cancel|refund|fulfil|shipped|versendet|storno")
 _IS_DONE = re.compile("(?<!un)(fulfilled|shipped)|deliver|cancel|refund|void|expired|complete", re.IGNORECASE)
+
+
+def first_profile_of(url: str, roots: Sequence[str]) -> str:
+    """Blocks. Raises FileRefused, FileUnreachable."""
+    with open_source(url, roots) as source:
+        return first_profile(source.read(0, GUESSED_FROM))
 
 
 def first_profile(head: bytes) -> str:

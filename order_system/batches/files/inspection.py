@@ -35,8 +35,11 @@ _NO_TEXT = {
     b"\xff\xfe": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
 }
-_ENCODINGS = {"utf-8": "utf-8", "cp1252": "cp1252", "iso8859-1": "latin-1"}
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_ENCODINGS = {name: name for name in ("utf-8", "cp1252", "cp1250", "cp850")} | {
+    "iso8859-1": "latin-1",
+    "mac-roman": "mac_roman",
+}
 
 
 def inspect_file(
@@ -104,7 +107,7 @@ def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
     except (LookupError, ValueError):  # the latter for a name with a NUL
         encoding = None
     if encoding is None:
-        raise FileRefused("can be read as utf-8, cp1252 or latin-1, and in no other encoding")
+        raise FileRefused(f"can be read as one of {', '.join(_ENCODINGS.values())}, and in no other encoding")
     head = source.read(0, 1_000)
     for sign, reason in _NO_TEXT.items():
         if head.startswith(sign):

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.batches.client import BatchClient
+from order_system.batches.files import OrderFiles, parse_profile
 from order_system.batches.names import name_of
+from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.outcome import write_outcome
 from order_system.cli.batches.plan import has_problems, plan_document, plan_in_words, plan_view, read_plan
@@ -20,6 +23,7 @@ from order_system.cli.session import CLEAN, INVALID, Embedded, Json, configured,
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidUsage
+from order_system.domain.order_file import FileRefused
 
 batch = App(
     name="batch",
@@ -49,6 +53,31 @@ async def plan(
         found = await read_plan(system, screen, ref)
     screen.answer(plan_document(found), plan_view(found))
     return INVALID if strict and has_problems(found) else CLEAN
+
+
+@batch.command(help_epilogue=MORE_HELP)
+async def profile(
+    file: File,
+    /,
+    *,
+    out: Annotated[str | None, Parameter(help="Write the profile to this new file.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Guess a first profile for a file of any shop, and show an order as it would be read. Starts nothing."""
+    screen = Screen(as_json=as_json)
+    files = OrderFiles(configured().file_roots)
+    text = await files.first_profile(file)
+    try:
+        sample = await sample_of(files, await files.inspect(file, profile=parse_profile(text)))
+    except FileRefused as refused:
+        sample = [f"no order can be read yet: {refused}"]
+    if out:
+        _write_new(out, text)
+    screen.answer({"profile": text, "sample": sample, "out": out})
+    if not as_json:
+        written = f"{out} is a first guess: check it" if out else text
+        screen.say("\n# ".join([written, "The first order, as it would be read:", *sample]))
+    return CLEAN
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -167,6 +196,15 @@ async def outcome(
         document = await write_outcome(system, screen, name, output=output, rejects=rejects)
     screen.answer(document, outcome_view(document))
     return CLEAN
+
+
+def _write_new(name: str, text: str) -> None:
+    """Never over what is there: a profile is worked on by hand. Raises InvalidUsage."""
+    try:
+        with Path(name).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as failure:
+        raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ _STYLES = {
     "running": STATUS_STYLE[OrderStatus.RUNNING],
     "conflicting": "yellow",
     "rejected": "red",
+    "invalid": "red",
     "duplicate": "yellow",
     "left_out": "cyan",
 }
@@ -46,7 +47,11 @@ def number_of(number: int, what: str) -> str:
 
 
 def named(status: str) -> Text:
-    return Text(status.replace("_", " "), style=_STYLES.get(status.replace(" ", "_"), ""))
+    return Text(status.replace("_", " "), style=style_of(status))
+
+
+def style_of(status: str) -> str:
+    return _STYLES.get(status.replace(" ", "_"), "")
 
 
 # --- while it runs --------------------------------------------------------------------------------

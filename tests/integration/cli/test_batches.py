@@ -78,7 +78,7 @@ def test_a_plan_tells_left_out_orders_apart_and_is_content_with_them(no_server: 
 
     shown = starter(*of_file, env=no_server)
     assert shown.code == 0
-    assert "leave out: not to be shipped, says the shop" in shown.out
+    assert "leave them out: not to be shipped, says the shop" in shown.out
     assert "2: line 3, Cancelled at: " in shown.out
     assert "... and 38 more" in shown.out
 

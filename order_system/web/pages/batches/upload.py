@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from order_system.batches.files import COLUMNS, built_in_profiles, parse_mapping, parse_profile
 from order_system.batches.names import name_of
+from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
@@ -133,6 +134,7 @@ async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None)
         code=HTTPStatus.CONFLICT if refused else HTTPStatus.OK,
         uploaded=uploaded,
         refused=refused,
+        sample=await sample_of(visit.services.files, ref),
         window=domain_policy.BATCH_WINDOW,
         window_limit=domain_policy.BATCH_WINDOW_LIMIT,
         **plan_context(found),

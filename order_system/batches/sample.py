@@ -1,0 +1,31 @@
+"""One order of a file as it would be run, for a person to hold against the file before the first run."""
+
+from collections.abc import Iterator
+
+from order_system.batches.files import OrderFiles
+from order_system.domain.money import format_amount
+from order_system.domain.order import Order
+from order_system.domain.order_file import FileRef
+
+LOOKED_AT = 100_000
+"""Bytes of the file, at most, to find an order that can be run."""
+
+
+async def sample_of(files: OrderFiles, file: FileRef) -> list[str]:
+    """The first order that can be run or, if the beginning of the file has none, why the first cannot.
+
+    Raises FileChanged, FileRefused, FileUnreachable."""
+    page = await files.read_page(file, max_bytes=LOOKED_AT)
+    return list(_in_words(page.orders[0].order)) if page.orders else [page.problems[0].reason]
+
+
+def _in_words(order: Order) -> Iterator[str]:
+    address, customer = order.shipping_address, order.customer
+    place = (address.street, address.city, address.region, address.postal_code, address.country)
+    yield f"{order.order_id}: {customer.name}, {customer.email}, pays by {order.payment_method}"
+    yield f"to {', '.join(filter(None, place))}"
+    for line in order.lines:
+        yield f"{line.quantity:,} x {line.sku} at {format_amount(line.unit_price, order.currency)}"
+    for name in ("shipping_fee", "tax", "discount", "total"):
+        if amount := getattr(order, name):
+            yield f"{name.replace('_', ' ')} {format_amount(amount, order.currency)}"
