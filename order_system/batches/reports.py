@@ -30,8 +30,8 @@ A_RUN_WILL = {
     ProblemKind.LEFT_OUT: "leave them out: not to be shipped, says the shop",
 }
 """By what the plan says of an order. An open one is tried too. The server refuses a second start of one that
-runs; of one whose workflow is gone only the book still believes that it runs. The plan asks no server, so that
-it counts such a one with other content as a conflict, though a run would settle and run it."""
+runs; of one whose workflow is gone only the book still believes that it runs. The plan asks no server, so it
+counts such a one with other content as a conflict, though a run would settle and run it."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ this package."""
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
 from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem, duplicate
 from order_system.batches.files.formulas import defuse
+from order_system.batches.files.guessing import first_profile
 from order_system.batches.files.inspection import inspect_file
 from order_system.batches.files.pages import Page
 from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
@@ -33,6 +34,7 @@ __all__ = [
     "built_in_profiles",
     "defuse",
     "duplicate",
+    "first_profile",
     "inspect_file",
     "load_profile",
     "parse_mapping",

@@ -1,7 +1,6 @@
 """A first profile for a file that nobody has described yet, by its first bytes: for a person to check."""
 
 import csv
-import io
 import json
 import re
 import tomllib
@@ -9,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from order_system.batches.files.columns import COLUMNS
+from order_system.batches.files.columns import COLUMNS, shown
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
@@ -28,19 +27,14 @@ _TELLS_STATE = re.compile("status|cancel|refund|fulfil|shipped|versendet|storno"
 _IS_DONE = re.compile("(?<!un)(fulfilled|shipped)|deliver|cancel|refund|void|expired|complete", re.IGNORECASE)
 
 
-def first_profile_of(url: str, roots: Sequence[str]) -> str:
-    """Blocks. Raises FileRefused, FileUnreachable."""
+def first_profile(url: str, roots: Sequence[str]) -> str:
+    """As TOML, with a comment wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
     with open_source(url, roots) as source:
-        return first_profile(source.read(0, GUESSED_FROM))
-
-
-def first_profile(head: bytes) -> str:
-    """As TOML, with a comment wherever a person has to look. `head` may be cut anywhere."""
-    lines = head[: head.rfind(b"\n") + 1] or head
-    encoding, doubt = _encoding(lines)
-    separator, header, rows = _table(lines.decode(encoding, "replace").removeprefix("\ufeff"))
+        head = source.read(0, GUESSED_FROM)
+    whole_lines = head[: head.rfind(b"\n") + 1] or head
+    encoding, doubt = _encoding(whole_lines)
+    separator, (header, *rows) = _table(whole_lines.decode(encoding, "replace"))
     cells = {name.strip(): [row[at].strip() for row in rows if row[at:]] for at, name in enumerate(header)}
-    cells.pop("", None)
     base = next((name for name in built_in_profiles() if _fits(header, name)), None)
     told = [f"base = {_toml(base)}"] if base else []
     told += [f"separator = {_toml(separator)}", f"encoding = {_toml(encoding)}{doubt}"]
@@ -66,12 +60,14 @@ def _described(cells: dict[str, list[str]]) -> Iterator[str]:
         if required and field not in columns:
             yield f'# {field} = "..."  # missing: its column, or below [constants] what it is on all rows'
     for name in cells:
-        if name not in columns.values():
+        if name and name not in columns.values():
             yield f"# not used: {_toml(name)}"
     yield "\n[constants]"
     for name in filter(lambda name: _TELLS_STATE.search(_key(name)), cells):
-        found = sorted(set(cells[name]))
+        found = sorted({cell for cell in cells[name] if shown(cell) == cell})
         done = [cell for cell in found if _IS_DONE.search(cell)]
+        if all(re.search(r"\d", cell) for cell in found):
+            done = ["*"]  # it tells when, or how much
         yield f"\n[[states]]  # an order in a state that is named nowhere is refused\ncolumn = {_toml(name)}"
         yield f"leave_out = {_toml(done[:MAX_WORDS])}"
         yield f"run = []  # which of {_toml([cell for cell in found if cell not in done][:MAX_WORDS])}?"
@@ -103,30 +99,23 @@ def _is_spelt_well(word: str) -> bool:
     return word.isalpha() and (word.islower() or word.istitle() or word.isupper())
 
 
-def _table(text: str) -> tuple[str, list[str], list[list[str]]]:
-    """The separator that makes it a table, the header and the rows."""
-    text = re.sub(r"\A\s*(?:sep=.\s+)?", "", text.replace("\0", ""))
+def _table(text: str) -> tuple[str, list[list[str]]]:
+    """The separator by which most rows are as long as the header, and these rows."""
+    lines = re.sub(r"\A\s*(?:sep=.\s+)?", "", text.removeprefix("\ufeff").replace("\0", "")).splitlines()
+    tables = {sign: list(filter(any, csv.reader(lines, delimiter=sign))) or [[]] for sign in SEPARATORS}
 
-    def agreement(separator: str) -> tuple[bool, float, int]:
+    def agreement(separator: str) -> tuple[int, int]:
         width = len(tables[separator][0])
-        return width > 1, sum(len(row) == width for row in tables[separator]) / len(tables[separator]), width
+        return (width > 1) * sum(len(row) == width for row in tables[separator]), width
 
-    tables = {separator: list(_rows(text, separator)) or [[""]] for separator in SEPARATORS}
     separator = max(SEPARATORS, key=agreement)
-    return separator, tables[separator][0], tables[separator][1:]
-
-
-def _rows(text: str, separator: str) -> Iterator[list[str]]:
-    try:
-        yield from filter(any, csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error:  # told when the file is read
-        return
+    return separator, tables[separator]
 
 
 def _columns(cells: dict[str, list[str]]) -> tuple[dict[str, str], set[str]]:
     """Field -> the file's column; and those fields that only the cells tell."""
-    known = tomllib.loads(files(__name__.rpartition(".")[0]).joinpath("column_names.toml").read_text("utf-8"))
-    free = {_key(name): name for name in reversed(cells)}
+    known = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
+    free = {_key(name): name for name in reversed(cells) if _key(name)}
     columns: dict[str, str] = {}
     for field in COLUMNS:
         key = next((key for key in map(_key, [field, *known[field]["names"]]) if key in free), None)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 from order_system.batches.files import inspection, pages
-from order_system.batches.files.guessing import first_profile_of
 from order_system.batches.files.inspection import inspect_file
 from order_system.batches.files.pages import PAGE_BYTES, Page
 from order_system.batches.files.sources import GotOn
@@ -46,12 +45,6 @@ class OrderFiles:
             profile=profile,
             encoding=encoding,
         )
-
-    async def first_profile(self, url: str) -> str:
-        """As TOML: what a file seems to be that nobody has described yet, going by how it begins.
-
-        Raises FileRefused if it cannot be opened, FileUnreachable."""
-        return await asyncio.to_thread(first_profile_of, url, self._roots)
 
     async def verify(self, ref: FileRef, got_on: GotOn | None = None) -> None:
         """Compare the SHA-256 of the whole file. Raises FileChanged, FileUnreachable, and FileRefused

@@ -1,5 +1,6 @@
 """`starter.py batch`: a file of orders as one workflow. Thin over BatchClient; each returns its exit code."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.batches.client import BatchClient
-from order_system.batches.files import OrderFiles, parse_profile
+from order_system.batches.files import OrderFiles, first_profile, parse_profile
 from order_system.batches.names import name_of
 from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
@@ -64,9 +65,8 @@ async def profile(
     as_json: Json = False,
 ) -> int:
     """Guess a first profile for a file of any shop, and show an order as it would be read. Starts nothing."""
-    screen = Screen(as_json=as_json)
-    files = OrderFiles(configured().file_roots)
-    text = await files.first_profile(file)
+    screen, roots = Screen(as_json=as_json), configured().file_roots
+    files, text = OrderFiles(roots), await asyncio.to_thread(first_profile, file, roots)
     try:
         sample = await sample_of(files, await files.inspect(file, profile=parse_profile(text)))
     except FileRefused as refused:

@@ -1,6 +1,8 @@
 """A first profile of a file that nobody has described: what is guessed, and what a person has to check."""
 
+import tempfile
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +18,15 @@ GERMAN = (
 )
 
 
-def guess(text: str | bytes) -> dict[str, Any]:
-    return tomllib.loads(first_profile(text if isinstance(text, bytes) else text.encode()))
+def written(content: str | bytes) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_bytes(content.encode("utf-8", "replace") if isinstance(content, str) else content)
+        return first_profile(str(file), [folder])
+
+
+def guess(content: str | bytes) -> dict[str, Any]:
+    return tomllib.loads(written(content))
 
 
 def test_a_german_export_is_told_by_its_names() -> None:
@@ -37,7 +46,7 @@ def test_a_german_export_is_told_by_its_names() -> None:
         "unit_price": "Einzelpreis",
         "shipping_fee": "Versandkosten",
     }
-    assert '# payment_method = "..."  # missing' in first_profile(GERMAN.encode())
+    assert '# payment_method = "..."  # missing' in written(GERMAN)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "mac_roman"])
@@ -47,7 +56,7 @@ def test_the_encoding_is_told_by_the_words(encoding: str) -> None:
 
 
 def test_of_two_encodings_the_words_that_differ_are_shown() -> None:
-    text = first_profile(GERMAN.encode("cp1252"))
+    text = written(GERMAN.encode("cp1252"))
     (line,) = [line for line in text.splitlines() if line.startswith("encoding")]
     assert line.startswith('encoding = "cp1252"  # or ')
     assert "Währung or W" in line
@@ -55,7 +64,7 @@ def test_of_two_encodings_the_words_that_differ_are_shown() -> None:
 
 
 def test_bytes_that_are_text_in_no_language_are_never_said_to_be_latin_1() -> None:
-    assert "latin" not in first_profile(bytes(range(256)) * 10)
+    assert "latin" not in written(bytes(range(256)) * 10)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -69,7 +78,7 @@ def test_the_separator_is_the_one_that_makes_a_table(separator: str, before: str
 
 
 def test_a_column_that_its_name_does_not_tell_is_told_by_its_cells_and_marked() -> None:
-    text = first_profile(b"order_id,k,w,n\nA-1,ada@example.com,EUR,3\nA-2,eve@example.com,EUR,1\n")
+    text = written(b"order_id,k,w,n\nA-1,ada@example.com,EUR,3\nA-2,eve@example.com,EUR,1\n")
     assert tomllib.loads(text)["columns"] == {
         "order_id": "order_id",
         "customer_email": "k",
@@ -89,4 +98,4 @@ def test_a_column_that_may_say_that_an_order_is_shipped_is_never_passed_over() -
 
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_whatever_the_file_is_the_guess_is_toml(content: str | bytes) -> None:
-    guess(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
+    guess(content)
