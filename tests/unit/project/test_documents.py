@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import COLUMNS
+from order_system.batches.files import COLUMNS, built_in_profiles
 from order_system.cli.app import app
 from order_system.cli.batches.commands import batch
 from order_system.gateways.simulated.faults import DEFAULT_FAULTS, FaultRates
@@ -118,11 +118,16 @@ def test_the_default_fault_rates_are_as_shown() -> None:
 
 
 def test_every_column_of_a_file_is_listed() -> None:
-    listed = rows(section(DOCS / "batches.md", "## Files"))
+    listed = rows(section(DOCS / "files.md", "## What a file may be"))
     expected = [
         [f"`{name}`", "yes" if required else ""] for name, (_place, required, _note) in COLUMNS.items()
     ]
     assert [row[:2] for row in listed] == expected
+
+
+def test_every_built_in_profile_has_its_how_to() -> None:
+    listed = rows(section(DOCS / "files.md", "## Built-in profiles"))
+    assert sorted(row[0] for row in listed) == [f"[`{name}`](#{name})" for name in built_in_profiles()]
 
 
 def test_every_command_is_listed() -> None:
