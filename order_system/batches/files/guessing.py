@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS, shown
 from order_system.batches.files.layouts import fitted_layout
-from order_system.batches.files.profiles import built_in_profiles, parse_profile
+from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
 from order_system.domain.order_file import FileRefused
 
@@ -21,6 +21,7 @@ ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
 SEPARATORS = ",;\t|"
 FIRST_LINE = "# A first guess. Hold the sample order against the file before you run it."
 BY_LOOK = "  # by its cells, not by its name: check it"
+ON_EACH_ROW = '  # on further rows, too: if it is of the row alone, say "per line" under [meaning]'
 MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
 _TELLS_STATE = re.compile("status|cancel|refund|fulfil|shipped|versendet|storno")
@@ -54,8 +55,15 @@ def _described(cells: dict[str, list[str]]) -> Iterator[str]:
     numbers = "\n".join(cell for name in columns.values() for cell in cells[name])
     commas, points = (len(re.findall(rf"^[\d.,]*\d[{sign}]\d\d?$", numbers, re.M)) for sign in ",.")
     yield f"decimal = {_toml(',' if commas > points else '.')}\n\n[columns]"
+    ids = cells.get(columns.get("order_id", ""), [])
     for field, name in columns.items():
-        yield f"{field} = {_toml(name)}{BY_LOOK * (field in by_look)}"
+        doubt = BY_LOOK if field in by_look else ""
+        again = (
+            cell for one, other, cell in zip(ids, ids[1:], cells[name][1:], strict=False) if one == other
+        )
+        if field in AMOUNTS and any(again):
+            doubt = ON_EACH_ROW
+        yield f"{field} = {_toml(name)}{doubt}"
     for field, (_, required, _) in COLUMNS.items():
         if required and field not in columns:
             yield f'# {field} = "..."  # missing: its column, or below [constants] what it is on all rows'

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,29 @@ def test_a_plan_tells_left_out_orders_apart_and_is_content_with_them(no_server: 
     assert "leave them out: not to be shipped, says the shop" in shown.out
     assert "2: line 3, Cancelled at: " in shown.out
     assert "... and 38 more" in shown.out
+
+
+def test_a_first_profile_shows_an_order_as_it_would_be_read_and_then_reads_the_file(
+    no_server: Env, folder: Path
+) -> None:
+    file, mine = folder / "strange.csv", folder / "mine.toml"
+    header = HEADER.replace("order_id", "Bestellnummer").replace("quantity", "Menge").replace(",", ";")
+    line = row("B-1", name="Zoë").replace("29.99", "29,99x").replace(",", ";").replace("29;99x", "29,99")
+    file.write_bytes(f"{header};Status\n{line};shipped\n{line.replace('B-1', 'B-2')};open\n".encode("cp1252"))
+
+    shown = starter("batch", "profile", str(file), env=no_server)
+    assert shown.code == 0, shown.err
+    assert 'encoding = "cp1252"  # or ' in shown.out
+    assert "# not to be shipped" in shown.out
+    written = starter("batch", "profile", str(file), "--out", str(mine), "--json", env=no_server).document
+    assert mine.read_text("utf-8") == written["profile"]
+    assert tomllib.loads(shown.out)["columns"]["quantity"] == "Menge"
+
+    mine.write_text(written["profile"].replace("run = []", 'run = ["open"]'), "utf-8")
+    again = starter("batch", "profile", str(file), "--out", str(mine), env=no_server)
+    assert (again.code, "File exists" in again.err) == (2, True), "a profile is worked on by hand"
+    plan = starter("batch", "plan", str(file), "--profile", str(mine), "--json", env=no_server).document
+    assert (plan["by_status"], plan["left_out"], plan["invalid"]) == ({"new": 1}, 1, 0)
 
 
 def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from order_system.batches.files import COLUMNS, inspect_file, parse_profile
 from order_system.batches.files.guessing import first_profile
+from tests.fixtures.documents.order_files import csv_line, read_whole, row, write
+from tests.fixtures.documents.shop_export import export_of, order
 
 GERMAN = (
     "Bestellnummer;Kunde;E-Mail;Straße;PLZ;Ort;Land;Währung;Artikelnummer;Menge;Einzelpreis;Versandkosten\n"
@@ -96,6 +99,36 @@ def test_a_column_that_may_say_that_an_order_is_shipped_is_never_passed_over() -
     assert state["leave_out"] == ["Cancelled", "shipped"]
 
 
+def test_an_amount_on_each_row_may_be_of_the_row_alone_and_a_person_is_told() -> None:
+    header = "order_id,sku,quantity,unit_price,tax,shipping_fee\n"
+    once = written(header + "A-1,S,1,1.00,0.20,5.00\nA-1,T,1,1.00,,\nA-2,T,1,1.00,0.20,5.00\n")
+    assert "per line" not in once
+    each = written(header + "A-1,S,1,1.00,0.20,5.00\nA-1,T,1,1.00,0.20,\nA-2,T,1,1.00,0.20,5.00\n")
+    (told,) = [line for line in each.splitlines() if "per line" in line]
+    assert told.startswith('tax = "tax"  # on further rows, too')
+
+
+def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
+    text = export_of(order("#1001"), order("#1002", cancelled=True)).replace(",", ";")
+    assert guess(text) == {"base": "shopify", "separator": ";", "encoding": "utf-8"}
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200))
-def test_whatever_the_file_is_the_guess_is_toml(content: str | bytes) -> None:
-    guess(content)
+def test_whatever_the_file_is_the_guess_is_a_profile(content: str | bytes) -> None:
+    parse_profile(written(content))
+
+
+@pytest.mark.parametrize(
+    "name", ["Status?", "Sent|status", 'The "status"', "Fulfilment\\", "ship status\x7f"]
+)
+def test_nothing_is_run_before_a_person_has_said_which_states_are(name: str, tmp_path: Path) -> None:
+    """However the column is called."""
+    header, cells = [*COLUMNS, name], [*row("A-1"), "sent on Friday"]
+    file = write(tmp_path, csv_line(header) + csv_line(cells))
+    guessed = first_profile(str(file), [str(tmp_path)])
+    decided = guessed.replace("run = []", 'run = ["sent on Friday"]')
+    read = [
+        read_whole(inspect_file(str(file), [str(tmp_path)], profile=parse_profile(text)))
+        for text in (guessed, decided)
+    ]
+    assert [found.ids for found in read] == [[], ["A-1"]]
