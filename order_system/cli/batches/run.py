@@ -40,7 +40,8 @@ class FileReading:
         ),
     ] = None
     encoding: Annotated[
-        str | None, Parameter(name="--encoding", help="utf-8 (the default), cp1252 or latin-1.")
+        str | None,
+        Parameter(name="--encoding", help="utf-8 (the default), cp1252, cp1250, cp850, mac_roman, latin-1."),
     ] = None
 
 

@@ -81,7 +81,8 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
         ),
     ] = None,
     encoding: Annotated[
-        str | None, Query(max_length=40, description="utf-8 (the default), cp1252 or latin-1.")
+        str | None,
+        Query(max_length=40, description="utf-8 (the default), cp1252, cp1250, cp850, mac_roman, latin-1."),
     ] = None,
 ) -> Response:
     """Rows that are invalid never stop the rest. The same file may be run again: orders that are fulfilled

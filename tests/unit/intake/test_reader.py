@@ -71,7 +71,11 @@ def test_spaces_around_names_are_trimmed_and_a_region_may_be_empty() -> None:
         ("lines.0.sku", "", "lines[0].sku: must not be empty"),
         ("lines.0.sku", " ", "lines[0].sku: must not be empty"),
         ("lines.0.sku", "A\nB", "lines[0].sku: must not hold line breaks"),
-        ("lines.0.sku", "A\u202eB", "lines[0].sku: must not hold line breaks, control characters or invisible"),
+        (
+            "lines.0.sku",
+            "A\u202eB",
+            "lines[0].sku: must not hold line breaks, control characters or invisible",
+        ),
         ("lines.0.sku", "A" * 65, "lines[0].sku: must be at most 64 characters"),
         ("lines.0.quantity", 0, "lines[0].quantity: must be between 1 and 10,000"),
         ("lines.0.quantity", -1, "lines[0].quantity: must be between 1 and 10,000"),

@@ -30,7 +30,7 @@ FORMATS = (
     (FileFormat.JSONL, "JSON Lines"),
     (FileFormat.SHOPIFY, "Shopify's export of orders"),
 )
-ENCODINGS = ("", "utf-8", "cp1252", "latin-1")
+ENCODINGS = ("", "utf-8", "cp1252", "cp1250", "cp850", "mac_roman", "latin-1")
 """Blank: as the profile says, or else UTF-8."""
 
 

@@ -1,7 +1,6 @@
 """Other spellings of the same are read, what is not harmless is refused in one line, and neither touches what
 people are really called."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,14 +15,12 @@ from order_system.batches.files.quick_check import is_plain
 from order_system.batches.files.spellings import amount, country_code, is_garbled, whole_number
 from order_system.domain.money import InvalidAmount
 from order_system.domain.order import Order
-from order_system.domain.order_file import ColumnMapping, FileFormat
+from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import csv_text, further_row, read, row
 
 
 def told(*rows: Sequence[str], decimal: str = ".") -> Order | str:
-    layout = dataclasses.replace(
-        fitted_layout(tuple(COLUMNS), FileFormat.CSV, ColumnMapping()), decimal=decimal
-    )
+    layout = fitted_layout(tuple(COLUMNS), Profile.model_validate({"decimal": decimal}))
     block = Block("A-1", Row(2, 2, 0, 0, "", [], None))
     for line, cells in enumerate(rows, 2):
         block.add(Row(line, line, 0, 0, "", list(cells), None), layout.pick(cells), "")
@@ -125,7 +122,7 @@ def test_one_sku_is_one_line_at_each_price() -> None:
 
 
 def test_a_plain_sku_may_hold_blanks_and_letters_and_identifiers_numbers_like_a_cards() -> None:
-    layout = fitted_layout(tuple(COLUMNS), FileFormat.CSV, ColumnMapping())
+    layout = fitted_layout(tuple(COLUMNS), Profile())
     cells = row(
         "404-5433012-2530823", sku="4006381333931 T\u00e4sse gro\u00df", payment_method="paid:4222222222222"
     )
