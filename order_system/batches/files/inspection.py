@@ -152,7 +152,7 @@ def _not_in(encoding: str, line: int) -> str:
         return f"line {line} is not {encoding} text; name another encoding, or save it as UTF-8"
     return (
         f"line {line} is not UTF-8 text; save it as UTF-8 (Excel: CSV UTF-8), or say what its "
-        "encoding is, such as cp1252 (Windows)"
+        "encoding is: cp1252 (Windows), for example"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_system.batches.files import COLUMNS, inspect_file, parse_profile
@@ -113,6 +113,7 @@ def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
     assert guess(text) == {"base": "shopify", "separator": ";", "encoding": "utf-8"}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_whatever_the_file_is_the_guess_is_a_profile(content: str | bytes) -> None:
     parse_profile(written(content))
