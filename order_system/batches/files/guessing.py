@@ -126,7 +126,7 @@ def _columns(cells: dict[str, list[str]]) -> tuple[dict[str, str], set[str]]:
     free = {_key(name): name for name in reversed(cells) if _key(name)}
     columns: dict[str, str] = {}
     for field in COLUMNS:
-        key = next((key for key in map(_key, [field, *known[field]["names"]]) if key in free), None)
+        key = next((key for key in map(_key, known[field]["names"]) if key in free), None)
         if key is not None:
             columns[field] = free.pop(key)
     by_look = {field for field in COLUMNS if field not in columns and "look" in known[field]}

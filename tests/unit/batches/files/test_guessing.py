@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from order_system.batches.files import COLUMNS, inspect_file, parse_profile
 from order_system.batches.files.guessing import first_profile
-from tests.fixtures.documents.order_files import csv_line, read_whole, row, write
+from tests.fixtures.documents.order_files import csv_line, csv_text, read_whole, row, write
 from tests.fixtures.documents.shop_export import export_of, order
 
 GERMAN = (
@@ -50,6 +50,15 @@ def test_a_german_export_is_told_by_its_names() -> None:
         "shipping_fee": "Versandkosten",
     }
     assert '# payment_method = "..."  # missing' in written(GERMAN)
+
+
+def test_where_the_parcel_goes_counts_before_who_has_bought() -> None:
+    found = guess("Name,Ship Name,City,Shipping City,Order ID,ID\nA,B,C,D,X-1,Y-2\n")["columns"]
+    assert found == {"order_id": "Order ID", "customer_name": "Ship Name", "city": "Shipping City"}
+
+
+def test_our_own_columns_are_always_told() -> None:
+    assert guess(csv_text(row()))["columns"] == {name: name for name in COLUMNS}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "mac_roman"])
