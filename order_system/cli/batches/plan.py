@@ -10,7 +10,7 @@ from rich.text import Text
 from order_system.batches.files import RowProblem
 from order_system.batches.reports import A_RUN_WILL, Plan
 from order_system.bootstrap import OrderSystem
-from order_system.cli.batches.views import named, number_of, style_of
+from order_system.cli.batches.views import named, number_of
 from order_system.cli.screen import Screen
 from order_system.domain.batch import Fate
 from order_system.domain.order_file import FileRef
@@ -72,7 +72,7 @@ def _told(plan: Plan) -> Iterator[Text]:
 
 def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
     for problem in examples[:MAX_SHOWN]:
-        yield Text(_line(problem), style=style_of(problem.kind))
+        yield Text(_line(problem), style=named(problem.kind).style)
     if number > MAX_SHOWN:
         yield Text(f"... and {number - MAX_SHOWN:,} more")
 

@@ -47,11 +47,7 @@ def number_of(number: int, what: str) -> str:
 
 
 def named(status: str) -> Text:
-    return Text(status.replace("_", " "), style=style_of(status))
-
-
-def style_of(status: str) -> str:
-    return _STYLES.get(status.replace(" ", "_"), "")
+    return Text(status.replace("_", " "), style=_STYLES.get(status.replace(" ", "_"), ""))
 
 
 # --- while it runs --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import COLUMNS, built_in_profiles
+from order_system.batches.files import COLUMNS, built_in_profiles, parse_profile
 from order_system.cli.app import app
 from order_system.cli.batches.commands import batch
 from order_system.gateways.simulated.faults import DEFAULT_FAULTS, FaultRates
@@ -128,6 +128,11 @@ def test_every_column_of_a_file_is_listed() -> None:
 def test_every_built_in_profile_has_its_how_to() -> None:
     listed = rows(section(DOCS / "files.md", "## Built-in profiles"))
     assert sorted(row[0] for row in listed) == [f"[`{name}`](#{name})" for name in built_in_profiles()]
+
+
+def test_the_example_of_a_profile_is_one() -> None:
+    (example,) = blocks(text_of(DOCS / "files.md"), "toml")
+    assert parse_profile(example).states[-1].leave_out[:2] == ("shipped", "cancelled")
 
 
 def test_every_command_is_listed() -> None:
