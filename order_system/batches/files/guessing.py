@@ -43,8 +43,10 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:
+    """But for a currency, which not every export names: the sample order tells."""
+    given = parse_profile(profile)
     try:
-        fitted_layout(header, parse_profile(profile))
+        fitted_layout(header, given.model_copy(update={"constants": {"currency": "", **given.constants}}))
     except FileRefused:
         return False
     return True

@@ -122,6 +122,14 @@ def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
     assert guess(text) == {"base": "shopify", "separator": ";", "encoding": "utf-8"}
 
 
+def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() -> None:
+    columns = (
+        "Order Number,Ship To Name,Buyer Email,Ship To Address 1,Ship To City,Ship To State,Ship To Country"
+    )
+    text = f"{columns},Custom Label,Item Title,Quantity,Sold For,Paid On Date\n" + ",".join("x" * 12) + "\n"
+    assert guess(text)["base"] == "ebay"
+
+
 @settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_whatever_the_file_is_the_guess_is_a_profile(content: str | bytes) -> None:
