@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS, shown
@@ -24,6 +24,8 @@ BY_LOOK = "  # by its cells, not by its name: check it"
 ON_EACH_ROW = '  # on further rows, too: if it is of the row alone, say "per line" under [meaning]'
 MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
+A_SHARE = '  # amounts, or shares of the goods? Then say "share of line" or "share of order" under [meaning]'
+_SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
 _TELLS_STATE = re.compile("status|cancel|refund|fulfil|shipped|versendet|storno")
 _IS_DONE = re.compile("(?<!un)(fulfilled|shipped)|deliver|cancel|refund|void|expired|complete", re.IGNORECASE)
 
@@ -65,6 +67,8 @@ def _described(cells: dict[str, list[str]]) -> Iterator[str]:
         )
         if field in AMOUNTS and any(again):
             doubt = ON_EACH_ROW
+        if field == "discount" and _all_are(_SHARE, (cell for cell in cells[name] if cell.strip("0.,"))):
+            doubt = A_SHARE
         yield f"{field} = {_toml(name)}{doubt}"
     for field, (_, required, _) in COLUMNS.items():
         if required and field not in columns:
@@ -76,11 +80,12 @@ def _described(cells: dict[str, list[str]]) -> Iterator[str]:
     for name in filter(lambda name: _TELLS_STATE.search(_key(name)), cells):
         found = sorted({cell for cell in cells[name] if shown(cell) == cell})
         done = [cell for cell in found if _IS_DONE.search(cell)]
+        others = [cell for cell in found if cell not in done]
         if all(re.search(r"\d", cell) for cell in found):
-            done = ["*"]  # it tells when, or how much
+            done, others = ["*"], []  # it tells when, or how much
         yield f"\n[[states]]  # an order in a state that is named nowhere is refused\ncolumn = {_toml(name)}"
         yield f"leave_out = {_toml(done[:MAX_WORDS])}"
-        yield f"run = []  # which of {_toml([cell for cell in found if cell not in done][:MAX_WORDS])}?"
+        yield f"run = []{f'  # which of {_toml(others[:MAX_WORDS])}?' if others else ''}"
 
 
 def _toml(value: str | list[str]) -> str:
@@ -134,11 +139,16 @@ def _columns(cells: dict[str, list[str]]) -> tuple[dict[str, str], set[str]]:
     by_look = {field for field in COLUMNS if field not in columns and "look" in known[field]}
     for field in sorted(by_look):
         for key, name in free.items():
-            filled = "\n".join(filter(None, cells[name]))
-            if re.fullmatch(f"{known[field]['look']}(?:\n{known[field]['look']})*", filled):
+            if _all_are(known[field]["look"], cells[name]):
                 columns[field] = free.pop(key)
                 break
     return columns, by_look
+
+
+def _all_are(pattern: str, cells: Iterable[str]) -> bool:
+    """All that are filled; and there are some."""
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and all(re.fullmatch(pattern, cell) for cell in filled)
 
 
 def _key(name: str) -> str:

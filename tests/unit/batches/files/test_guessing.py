@@ -117,6 +117,14 @@ def test_an_amount_on_each_row_may_be_of_the_row_alone_and_a_person_is_told() ->
     assert told.startswith('tax = "tax"  # on further rows, too')
 
 
+@pytest.mark.parametrize(
+    ("cells", "doubtful"), [("0.15 0 ", 1), ("10%  5%", 1), ("0.00 0 ", 0), ("0.15 4.50 ", 0)]
+)
+def test_a_discount_that_may_be_a_share_is_marked(cells: str, doubtful: int) -> None:
+    rows = "".join(f"A-{at},{cell}\n" for at, cell in enumerate(cells.split(" ")))
+    assert written(f"order_id,discount\n{rows}").count("shares of the goods?") == doubtful
+
+
 def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
     text = export_of(order("#1001"), order("#1002", cancelled=True)).replace(",", ";")
     assert guess(text) == {"base": "shopify", "separator": ";", "encoding": "utf-8"}
