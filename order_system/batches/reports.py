@@ -138,7 +138,7 @@ class BatchReports:
                 yield line
 
     async def _pages(self, file: FileRef) -> AsyncGenerator[tuple[int, list[ParsedOrder], list[RowProblem]]]:
-        """Pages of the whole file, with further blocks under one order ID among the problems."""
+        """Pages of the whole file, with what comes again under one order ID among the problems."""
         seen = SeenOrders()
         position: Position | None = None
         while True:
@@ -146,11 +146,11 @@ class BatchReports:
             orders: list[ParsedOrder] = []
             problems = list(page.problems)
             for order in page.orders:
-                first_line = seen.first_line(order.order_id, order.first_line)
-                if first_line == order.first_line:
+                line = order.first_line
+                if file.apart is not None or (before := seen.first_line(order.order_id, line)) == line:
                     orders.append(order)
                 else:
-                    problems.append(duplicate(order, first_line))
+                    problems.append(duplicate(order, before))
             yield page.next_offset, orders, problems
             if page.at_end:
                 return

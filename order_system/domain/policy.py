@@ -88,6 +88,10 @@ BATCH_PAGE_BYTES = 32_000
 BATCH_PAGE_ORDERS = 250
 """Orders to start in one page, however short their rows: what is left of it travels in one message, too."""
 
+BATCH_ORDERS_APART = 100
+"""Orders of a file whose rows may stand apart, each of which is then refused: with more, the file is. They
+are sent with each request for a page, in some 100 bytes each."""
+
 BATCH_PAGE_BYTES_LIMIT = 2_000_000
 BATCH_PAGES_WHEN_STOPPING = 500
 """A stopped batch only counts: larger pages, and no more of them (six events each) than its history bears."""

@@ -41,8 +41,9 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         else:
             plain = next((reading for reading in readings(rows, layout) if is_plain(reading)), None)
             if plain is not None:
-                read = partial(_plain_content, plain)
-                return _parsed(block, lambda: Order.model_validate(read()), lambda: fingerprint_of(read()))
+                # Not two closures over one reading: a page holds thousands of these, and Python's look for
+                # garbage takes time for each object.
+                return _parsed(block, partial(_plain_order, plain), partial(_plain_fingerprint, plain))
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, lambda: order, order.fingerprint)
@@ -70,6 +71,14 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 def _parsed(block: Block, read: Callable[[], Order], fingerprint: Callable[[], str]) -> ParsedOrder:
     return ParsedOrder(block.order_id, block.first_line, block.last_line, block.count, read, fingerprint)
+
+
+def _plain_order(rows: Sequence[NumberedRow]) -> Order:
+    return Order.model_validate(_plain_content(rows))
+
+
+def _plain_fingerprint(rows: Sequence[NumberedRow]) -> str:
+    return fingerprint_of(_plain_content(rows))
 
 
 def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class _Lines:
                     (width is not None and len(cells) != width) or not self._fits(first, after)
                 ):
                     break
-                text = "".join(self.texts[first:after])
+                text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
                 if any(cells) and not text.isspace():
                     rows.append(self._row(first, after, text, cells, NUL if "\0" in text else None))
                 first = after
@@ -115,8 +115,8 @@ class _Lines:
         return first, begin + reader.line_num
 
     def _row(self, first: int, after: int, text: str, cells: list[str], broken: str | None) -> Row:
-        lines, place = (self.line + first, self.line + after - 1), (self.offsets[first], self.offsets[after])
-        return Row(*lines, *place, text, cells, broken)
+        first_line, last_line = self.line + first, self.line + after - 1
+        return Row(first_line, last_line, self.offsets[first], self.offsets[after], text, cells, broken)
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]

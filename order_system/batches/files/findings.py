@@ -98,7 +98,7 @@ def told(mistakes: Sequence[Mistake]) -> str:
 
 def duplicate(found: ParsedOrder, first_line: int) -> RowProblem:
     """An order whose ID the file has had before."""
-    message = f"is also the ID of line {first_line}; put the rows of an order next to each other"
+    message = f"is also the ID of line {first_line}; only that one is run. Take one of them out"
     return RowProblem(
         first_line=found.first_line,
         last_line=found.last_line,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
+from order_system.batches.files.apart import orders_apart
 from order_system.batches.files.csv_rows import Row, csv_rows, salvaged_cells
 from order_system.batches.files.jsonl import rows_of_lines
 from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
@@ -72,10 +73,11 @@ def inspect_file(
             digest = _checksum_of_text(source, stamp.size, encoding)
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
-                columns: tuple[str, ...] = ()
+                columns, apart = (), None
             else:
                 profile, columns, start = _header(source, start, encoding, profile)
-                fitted_layout(columns, profile or Profile())
+                layout = fitted_layout(columns, profile or Profile())
+                apart = orders_apart(source, start, encoding, layout)
             if source.stamp() != stamp:
                 raise FileRefused("is being written to; try again when it is complete")
         except FileRefused as refused:
@@ -92,6 +94,7 @@ def inspect_file(
                 encoding=encoding,
                 columns=columns,
                 start=start,
+                apart=apart,
             )
     raise FileRefused(f"{url}: {reason}")
 

@@ -23,6 +23,8 @@ class Layout:
     """For a row of `width` cells. What a profile needs beside the fields stands under `in_column`."""
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
+    id_place: int
+    """The cell that `pick_order_id` looks at."""
     profile: Profile
     reckons: bool
     """Whether the profile says more than which column is which, so that rows must be looked at together."""
@@ -79,9 +81,10 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
 
     def pick_order_id(cells: Sequence[str]) -> str:
         place = places["order_id"]
-        return tidied_id(cells[place].strip(), profile) if place < len(cells) else ""
+        cell = cells[place].strip() if place < len(cells) else ""
+        return tidied_id(_cleaned(cell) if cell.startswith("'") else cell, profile)
 
-    return Layout(len(header), names, pick, pick_order_id, profile, reckons)
+    return Layout(len(header), names, pick, pick_order_id, places["order_id"], profile, reckons)
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:

@@ -7,6 +7,7 @@ the first row of the order that this one could not see the end of.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from order_system.batches.files.apart import refused_as_apart
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.checking import checked
 from order_system.batches.files.csv_rows import Row, csv_rows
@@ -33,7 +34,8 @@ class Page:
     rows: int = 0
     """Of its orders and problems together; blank rows are none."""
     orders: list[ParsedOrder] = field(default_factory=list[ParsedOrder])
-    """One ID may come twice: who reads the whole file tells duplicates (`SeenOrders`)."""
+    """If nobody has looked for IDs that come back (`FileRef.apart`), one may come twice: who reads the whole
+    file tells duplicates (`SeenOrders`)."""
     problems: list[RowProblem] = field(default_factory=list[RowProblem])
 
     @property
@@ -111,9 +113,12 @@ def _findings(
         for row in rows:
             yield checked_line(row), row.end, row.last_line + 1
         return
-    layout = layout_of(ref)
+    layout, apart = layout_of(ref), {each.order_id: each for each in ref.apart or ()}
     for block, following in blocks(rows, layout):
-        found = checked(block, layout)
+        if block.order_id in apart:
+            found = refused_as_apart(block, apart[block.order_id], layout)
+        else:
+            found = checked(block, layout)
         if following is None:
             yield found, ref.size, block.last_line + 1
         else:

@@ -42,7 +42,10 @@ _PATTERNS = {
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)
 _LINES = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.ASCII)
-_MAY_HOLD_CARD_NUMBER = re.compile(rf"(?<![0-9])[0-9](?:[^0-9{_LETTERS}\n]*+[0-9]){{12}}")
+_MAY_HOLD_CARD_NUMBER = re.compile(
+    rf"[0-9](?<![0-9][0-9])(?=[^{_LETTERS}\n]{{12}})(?:[^0-9{_LETTERS}\n]*+[0-9]){{12}}"
+)
+"""Twelve more digits. What is looked at first are a digit and room for those, which is quick to find."""
 
 _TextsOf = Callable[[Fields], tuple[str, ...]]
 _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))

@@ -36,15 +36,19 @@ def test_a_plan_tells_what_a_run_would_do_and_what_is_wrong(no_server: Env) -> N
 
     assert plan.code == 0, plan.err
     document = plan.document
-    assert document["by_status"] == {"new": 4}
-    assert (document["rows"], document["invalid"], document["duplicates"]) == (7, 1, 1)
-    invalid, duplicate = document["problems"]
+    assert document["by_status"] == {"new": 3}
+    assert (document["rows"], document["invalid"], document["duplicates"]) == (7, 3, 0)
+    apart, invalid, further = document["problems"]
     assert (invalid["first_line"], invalid["column"], invalid["order_id"]) == (7, "quantity", "CSV-005")
-    assert (duplicate["first_line"], duplicate["kind"]) == (8, "duplicate")
+    assert [(each["first_line"], each["order_id"]) for each in (apart, further)] == [
+        (4, "CSV-002"),
+        (8, "CSV-002"),
+    ]
 
     shown = starter("batch", "plan", str(EXAMPLE), "--strict", env=no_server)
     assert shown.code == 2
     assert "CSV-005: line 7, quantity: must be between 1 and 10,000" in shown.out
+    assert "the rows of this order stand apart, on lines 4 and 8" in " ".join(shown.out.split())
 
 
 def test_the_example_of_a_shopify_export_is_planned_as_it_comes(no_server: Env) -> None:
@@ -114,7 +118,7 @@ def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
         ("plan", "/etc/hostname"): (2, "ORDER_FILE_ROOTS"),
         ("plan", str(folder / "missing.csv")): (2, "no such file"),
         ("run", header_only): (2, "no orders below it"),
-        ("run", str(EXAMPLE), "--strict"): (2, "1 invalid order, 1 duplicate"),
+        ("run", str(EXAMPLE), "--strict"): (2, "3 invalid orders"),
         ("run", good): (3, "127.0.0.1:1"),
         ("plan", good, "--map", "order=ID"): (2, "mapping: order is no field"),
         ("outcome", "nobody"): (2, "no batch nobody"),
@@ -131,7 +135,7 @@ def test_every_mistake_is_one_line(no_server: Env, folder: Path) -> None:
 
 def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Path) -> None:
     formula = "'=cmd|calc"
-    rows = [row("RUN-1"), row("RUN-2", token="pm_card_declined"), row("RUN-3", quantity=0), row("RUN-1")]
+    rows = [row("RUN-1"), row("RUN-2", token="pm_card_declined"), row("RUN-3", quantity=0)]
     # What looks like a formula comes in as somebody's own ID, which is none.
     file = write(folder / "my run.csv", *rows, row("=cmd|1"), row("RUN-6", name=formula), "RUN-7,USD")
 
@@ -142,17 +146,17 @@ def test_a_file_is_run_and_a_second_run_skips_what_is_done(shop: Env, folder: Pa
 
     counts = again["counts"]
     assert (again["status"], counts["valid"], counts["skipped"], counts["failed"]) == ("finished", 3, 2, 1)
-    assert (counts["fulfilled"], counts["rejected"], counts["duplicate"]) == (0, 3, 1)
+    assert (counts["fulfilled"], counts["rejected"], counts["duplicate"]) == (0, 3, 0)
     assert starter("batch", "status", "my-run", "--json", env=shop).document == again
 
     out, rejects = folder / "out.csv", folder / "rejects.csv"
     written = starter(
         "batch", "outcome", "my-run", "-o", str(out), "--rejects", str(rejects), "--json", env=shop
     )
-    assert written.document["by_status"] == {"fulfilled": 2, "failed": 1, "rejected": 3, "duplicate": 1}
+    assert written.document["by_status"] == {"fulfilled": 2, "failed": 1, "rejected": 3}
     with out.open(encoding="utf-8", newline="") as lines:
         outcome = list(csv.DictReader(lines))
-    assert [line["first_line"] for line in outcome] == ["2", "3", "4", "5", "6", "7", "8"]
+    assert [line["first_line"] for line in outcome] == ["2", "3", "4", "5", "6", "7"]
     assert [line["status"] for line in outcome[:3]] == ["fulfilled", "failed", "rejected"]
     assert (outcome[1]["workflow_id"], outcome[1]["failed_step"]) == ("order-RUN-2", "payment")
     assert not any(cell.startswith("=") for line in outcome for cell in line.values())

@@ -45,7 +45,7 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
 ) -> None:
     name, ids = "web-run", [f"WR-{number}" for number in range(6)]
     orders = [row(ids[0], card="pm_card_declined"), *(row(order_id) for order_id in ids[1:])]
-    file = text_of([*orders, row("WR-BAD", quantity="0"), row(ids[2])])
+    file = text_of([row("WR-APART"), *orders, row("WR-BAD", quantity="0"), row("WR-APART")])
     async with shop.open():
         plan = await operator.post(f"/api/batches?name={name}&dry_run=true", content=file, headers=CSV)
         assert shop.uploaded() == []
@@ -62,23 +62,25 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
 
     assert plan.status_code == 200
     assert plan.json()["by_status"] == {"new": 6}
-    assert (plan.json()["invalid"], plan.json()["duplicates"]) == (1, 1)
+    assert (plan.json()["invalid"], plan.json()["duplicates"]) == (3, 0)
     assert str(shop.settings.data_dir) not in plan.text
     assert (taken.status_code, taken.headers["location"]) == (202, f"/api/batches/{name}")
     assert taken.json()["started"] is True
     counts = progress["counts"]
-    assert (counts["fulfilled"], counts["failed"], counts["rejected"]) == (5, 1, 1)
+    assert (counts["fulfilled"], counts["failed"], counts["rejected"]) == (5, 1, 3)
     assert progress["actions"] == ["retry"]
     assert [order["order_id"] for order in orders_of_it] == ids
     assert [(order["order_id"], order["failed_step"]) for order in failed] == [(ids[0], "payment")]
     assert sorted(order["order_id"] for order in started) == ids
     lines = list(csv.DictReader(io.StringIO(outcome.text)))
     assert [line["status"] for line in lines].count("fulfilled") == 5
-    assert {line["status"] for line in lines} == {"fulfilled", "failed", "rejected", "duplicate"}
+    assert {line["status"] for line in lines} == {"fulfilled", "failed", "rejected"}
     assert outcome.headers["content-disposition"] == "attachment; filename*=UTF-8''web-run-outcome.csv"
-    (rejected,) = csv.DictReader(io.StringIO(rejects.text))
+    first, rejected, second = csv.DictReader(io.StringIO(rejects.text))
     assert rejected["order_id"] == "WR-BAD"
     assert "quantity" in rejected["reject_reason"]
+    assert first["order_id"] == second["order_id"] == "WR-APART"
+    assert "stand apart, on lines 2 and 10" in second["reject_reason"]
     assert (retried.status_code, retried.json()["started"]) == (202, True)
     assert again["counts"]["failed"] == 1
     assert [(batch["name"], batch["only_failed"]) for batch in batches] == [(name, True)]

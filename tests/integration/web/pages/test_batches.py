@@ -82,11 +82,12 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     shop: WebShop, operator: AsyncClient
 ) -> None:
     rows = [
+        row("PB-5"),
         row("PB-1"),
         row("PB-2", card="pm_card_declined"),
         row("PB-3"),
         row("PB-4", quantity="0"),
-        row("PB-1"),
+        row("PB-5"),
     ]
     async with shop.open():
         plan, form = await planned(operator, text_of(rows), name="pages-run")
@@ -99,13 +100,14 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
         retried = await ended(operator, "pages-run")
 
     assert plan.flaws == page.flaws == batches.flaws == failed.flaws == []
-    assert "The file holds 3 orders on 5 rows." in plan.text
+    assert "The file holds 3 orders on 6 rows." in plan.text
     assert "new 3 start them" in plan.text
     assert "The first order, as it would be read" in plan.text
     assert "PB-1: Ada, ada@example.com, pays by pm_card_ok" in plan.text
     assert "1 x MOUSE-321 at 29.99 USD" in plan.text
     assert "quantity: must be between 1 and 10,000" in plan.text
-    assert "duplicate 1" in plan.text
+    assert "the rows of this order stand apart, on lines 2 and 7" in plan.text
+    assert "invalid 3" in plan.text
     assert "Run 3 orders" in plan.buttons
     assert "No batches yet." in nothing_yet.text
     assert run.headers["location"] == "/batches/pages-run?said=batch-started"
@@ -113,7 +115,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "3 of 3 orders done" in page.text
     assert "2 fulfilled" in page.text
     assert "1 failed" in page.text
-    assert "1 row rejected; 1 duplicate row" in page.text
+    assert "3 rows rejected" in page.text
     assert "/batches/pages-run/retry" in page.sends
     assert {"/api/batches/pages-run/outcome.csv", "/api/batches/pages-run/rejects.csv"} <= set(page.links)
     shown_orders = {link for link in failed.links if link.startswith("/orders/")}

@@ -1,0 +1,174 @@
+"""An order whose rows stand apart in its file is refused as a whole; and looking for such rows finds exactly
+those that reading page by page would have taken for two orders."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+
+from order_system.batches.files import OrderFiles
+from order_system.batches.files.blocks import blocks
+from order_system.batches.files.layouts import layout_of
+from order_system.batches.files.pages import rows_of
+from order_system.batches.reports import BatchReports, Plan
+from order_system.domain import policy
+from order_system.domain.batch import BatchBook
+from order_system.domain.book import SubmissionRecord
+from order_system.domain.ids import is_order_id
+from order_system.domain.order_file import FileFormat, FileRef, FileRefused
+from order_system.intake.reader import order_document
+from tests.fixtures.documents.order_files import (
+    csv_line,
+    csv_text,
+    further_row,
+    inspect,
+    read,
+    read_whole,
+    refusal,
+    row,
+    write,
+)
+from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
+from tests.fixtures.shops.shop import an_order
+from tests.unit.batches.files.test_pages import files
+
+CURE = "sort the file by order ID, or put them together"
+
+
+def apart_in(folder: Path, content: str | bytes, **options: FileFormat) -> list[str]:
+    return [each.order_id for each in inspect(write(folder, content), **options).apart or ()]
+
+
+def test_an_order_whose_rows_stand_apart_is_refused_whole(tmp_path: Path) -> None:
+    content = csv_text(row("A-1"), row("A-2"), further_row("A-1"), further_row("A-1", sku="BOWL"))
+    found = read(tmp_path, content)
+
+    assert found.ids == ["A-2"]
+    reason = f"order_id: the rows of this order stand apart, on lines 2 and 4; {CURE}"
+    assert found.reasons == [f"line 2, {reason}", f"line 4, {reason}"]
+    assert [(each.order_id, each.first_line, each.last_line, each.rows) for each in found.problems] == [
+        ("A-1", 2, 2, 1),
+        ("A-1", 4, 5, 2),
+    ]
+    assert read(tmp_path, content, max_bytes=1) == found, "whatever page a row is on"
+
+
+def test_the_same_rows_a_second_time_are_apart_too(tmp_path: Path) -> None:
+    order = csv_line(row("A-1")) + csv_line(further_row("A-1"))
+    assert read(tmp_path, csv_text() + order + csv_line(row("A-2")) + order).ids == ["A-2"]
+
+
+def test_only_the_first_of_many_lines_are_told(tmp_path: Path) -> None:
+    found = read(tmp_path, csv_text(*[row(order_id) for order_id in ["A", "B"] * 1_002]))
+    assert found.ids == []
+    assert {reason.partition(": ")[2] for reason in found.reasons} == {
+        f"the rows of this order stand apart, on lines 2, 4, 6 and 999 more; {CURE}",
+        f"the rows of this order stand apart, on lines 3, 5, 7 and 999 more; {CURE}",
+    }
+
+
+def test_a_file_with_too_many_such_orders_is_refused(tmp_path: Path) -> None:
+    limit = policy.BATCH_ORDERS_APART
+    longest = [f"{number:0>64}" for number in range(limit + 1)]
+
+    ref = inspect(write(tmp_path, csv_text(*map(row, longest[:limit] * 4))))
+    assert [each.order_id for each in ref.apart or ()] == longest[:limit]
+    assert len(ref.model_dump_json()) < 25_000, "it is sent with each request for a page"
+
+    file = write(tmp_path, csv_text(*map(row, ["B", *longest, "C", *longest, "C"])))
+    assert refusal(file) == (
+        f"{file}: the rows of {limit + 2:,} orders stand apart ("
+        f"{longest[0]} on lines 3 and {limit + 5}; "
+        f"{longest[1]} on lines 4 and {limit + 6}; "
+        f"{longest[2]} on lines 5 and {limit + 7}; ...); {CURE}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("again", "is_apart"),
+    [
+        (" A-1 ", True),
+        ('"A-1"', True),
+        ("'A-1", False),  # no formula: the apostrophe is part of what stands there
+        ("a-1", False),
+    ],
+)
+def test_ids_are_told_apart_as_they_are_read(tmp_path: Path, again: str, is_apart: bool) -> None:
+    content = csv_text(row("A-1"), row("B")) + again + csv_line(further_row(""))
+    assert apart_in(tmp_path, content) == (["A-1"] if is_apart else [])
+
+
+def test_the_id_of_a_shopify_export_is_the_same_without_its_sign(tmp_path: Path) -> None:
+    orders = [shopify_row(Name="#1001"), shopify_row(Name="#1002")]
+    export = csv_text(*orders, header=",".join(SHOPIFY_HEADER))
+    assert apart_in(tmp_path, export, file_format=FileFormat.SHOPIFY) == []
+    export += csv_line(shopify_row(Name="1001"))
+    assert apart_in(tmp_path, export, file_format=FileFormat.SHOPIFY) == ["1001"]
+
+
+def test_a_line_of_a_quoted_cell_is_no_row(tmp_path: Path) -> None:
+    torn = csv_line(row("B", street="1 Main St\nA-1,USD\nA-1"))
+    content = csv_text(row("A-1")) + torn + csv_text(row("C"), header="")[1:]
+    assert apart_in(tmp_path, content) == []
+    assert apart_in(tmp_path, content + csv_line(further_row("A-1"))) == ["A-1"]
+
+
+def test_a_row_without_an_id_is_put_to_the_order_around_it(tmp_path: Path) -> None:
+    found = read(tmp_path, csv_text(row("A-1"), further_row(""), further_row("A-1", sku="BOWL")))
+    assert found.reasons == ["line 3, order_id: is missing"]
+
+
+async def test_where_nobody_has_looked_the_first_order_is_run_and_the_second_told(tmp_path: Path) -> None:
+    documents = [json.dumps(order_document(an_order(order_id))) for order_id in ("A-1", "B", "A-1")]
+    of_json = inspect(write(tmp_path, "\n".join(documents), "orders.jsonl"))
+    ref = inspect(write(tmp_path, csv_text(row("A-1"), row("B"), row("A-1"))))
+    of_earlier_version = FileRef.model_validate(ref.model_dump(exclude={"apart"}))
+
+    for file, first_line in ((of_json, 1), (of_earlier_version, 2)):
+        plan = await planned(file)
+        assert file.apart is None
+        assert (plan.orders, plan.duplicates, plan.problems, plan.rows) == (2, 1, 0, 3)
+        (told,) = plan.examples
+        assert (told.first_line, told.order_id) == (first_line + 2, "A-1")
+        assert f"is also the ID of line {first_line};" in told.reason
+
+    plan = await planned(ref)
+    assert (plan.orders, plan.duplicates, plan.problems, plan.rows) == (1, 0, 2, 3)
+
+
+class EmptyBook:
+    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        del order_ids
+        return {}
+
+
+async def planned(file: FileRef) -> Plan:
+    reports = BatchReports(cast("BatchBook", EmptyBook()), OrderFiles([str(Path(file.url).parent)]))
+    return [plan async for _, plan in reports.plan(file)][-1]
+
+
+@given(content=files(), chunk=st.integers(20, 300), batch=st.integers(1, 8))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_found_apart_is_what_pages_would_tear(
+    tmp_path: Path, content: bytes, chunk: int, batch: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("order_system.batches.files.sources.CHUNK_BYTES", chunk)
+        patch.setattr("order_system.batches.files.lines.BATCH", batch)
+        try:
+            ref = inspect(write(tmp_path, content))
+        except FileRefused:  # for want of rows
+            reject()
+    rows = rows_of(ref, ref.start, [content[ref.start.offset :]])
+    times = Counter(block.order_id for block, _ in blocks(rows, layout_of(ref)))
+    torn = {order_id for order_id, number in times.items() if number > 1 and is_order_id(order_id)}
+    told = {each.order_id: each.blocks for each in ref.apart or ()}
+    assert told == {order_id: times[order_id] for order_id in torn}
+    ids = read_whole(ref).ids
+    assert len(set(ids)) == len(ids)
+    assert torn.isdisjoint(ids)
