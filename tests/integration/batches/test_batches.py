@@ -286,22 +286,3 @@ async def test_a_look_up_that_fails_is_retried_and_never_reads_as_new(
         again = await shop.run(await shop.request(name, file))
     assert (again.counts.skipped, again.counts.fulfilled) == (2, 0)
     assert len((await shop.world.statement()).charges) == 2
-
-
-async def test_an_order_whose_rows_stand_apart_is_neither_charged_nor_shipped(
-    shop: BatchShop, tmp_path: Path
-) -> None:
-    name = f"apart-{shop.task_queue}"
-    rows = [row(f"{name}-1"), row(f"{name}-2"), row(f"{name}-1", sku="SECOND-LINE")]
-    request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows), page_bytes=1)
-    async with shop.open(), asyncio.timeout(SECONDS):
-        ended = await shop.run(request)
-        lines = await shop.outcome(name)
-
-    assert_adds_up(ended)
-    counts = ended.counts
-    assert (counts.fulfilled, counts.rejected, counts.rows_rejected, counts.duplicate) == (1, 2, 2, 0)
-    assert [line.status for line in lines] == ["rejected", "fulfilled", "rejected"]
-    statement = await shop.world.statement()
-    assert len(statement.charges) == 1
-    await shop.assert_clean()
