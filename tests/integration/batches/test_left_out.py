@@ -1,5 +1,5 @@
-"""Orders that their shop has done with: a batch runs none, and tells them apart from what is wrong. And orders
-that stand in pieces: none of these is run either."""
+"""Orders that their shop has done with: a batch runs none, and tells them apart from what is wrong. And
+orders that stand in pieces: none of these is run either."""
 
 import asyncio
 import io
