@@ -48,6 +48,8 @@ class Plan:
     duplicates: int = 0
     examples: list[RowProblem] = field(default_factory=list[RowProblem])
     """The first problems and duplicates, up to MAX_EXAMPLES."""
+    counted_once: int = 0
+    """Orders with an amount that stands on several rows."""
     left_out: int = 0
     """Orders that are not to be shipped, as their shop says."""
     left_out_examples: list[RowProblem] = field(default_factory=list[RowProblem])
@@ -67,6 +69,15 @@ class Plan:
         others = {"duplicate": self.duplicates, "invalid": self.problems, ProblemKind.LEFT_OUT: self.left_out}
         return {**self.fates, **others}
 
+    def warnings(self) -> list[str]:
+        """What may be meant otherwise, each in a sentence."""
+        orders = "1 order has" if self.counted_once == 1 else f"{self.counted_once:,} orders have"
+        told = (
+            f"{orders} a shipping fee, tax or discount on several rows, which counts once. If each row has "
+            'a share of its own, say so in a profile: shipping_fee = "per line" under [meaning].'
+        )
+        return [told] if self.counted_once else []
+
     def document(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
@@ -76,6 +87,7 @@ class Plan:
             "invalid": self.problems,
             "duplicates": self.duplicates,
             "left_out": self.left_out,
+            "warnings": self.warnings(),
             "problems": [asdict(problem) for problem in self.examples],
             "left_out_orders": [asdict(order) for order in self.left_out_examples],
         }
@@ -116,6 +128,7 @@ class BatchReports:
                 plan.fates[name] = plan.fates.get(name, 0) + 1
                 plan.orders += 1
                 plan.rows += order.rows
+                plan.counted_once += order.counted_once
                 if name == Fate.CONFLICT and len(plan.conflicts) < MAX_EXAMPLES:
                     plan.conflicts.append(order.order_id)
             for problem in problems:

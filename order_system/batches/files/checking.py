@@ -43,10 +43,12 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
             if plain is not None:
                 # Not two closures over one reading: a page holds thousands of these, and Python's look for
                 # garbage takes time for each object.
-                return _parsed(block, partial(_plain_order, plain), partial(_plain_fingerprint, plain))
+                return _parsed(
+                    block, layout, partial(_plain_order, plain), partial(_plain_fingerprint, plain)
+                )
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
-        return _parsed(block, lambda: order, order.fingerprint)
+        return _parsed(block, layout, lambda: order, order.fingerprint)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
         mistakes = [Mistake(block.first_line, None, message)]
@@ -69,8 +71,17 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
     )
 
 
-def _parsed(block: Block, read: Callable[[], Order], fingerprint: Callable[[], str]) -> ParsedOrder:
-    return ParsedOrder(block.order_id, block.first_line, block.last_line, block.count, read, fingerprint)
+def _parsed(
+    block: Block, layout: Layout, read: Callable[[], Order], fingerprint: Callable[[], str]
+) -> ParsedOrder:
+    counted_once = block.count > 1 and any(
+        fields[field].strip("0.,")
+        for _, fields in block.rows[1:]
+        for field in ("shipping_fee", "tax", "discount")
+        if not layout.profile.is_per_line(field)
+    )
+    lines = block.first_line, block.last_line, block.count
+    return ParsedOrder(block.order_id, *lines, read, fingerprint, counted_once)
 
 
 def _plain_order(rows: Sequence[NumberedRow]) -> Order:

@@ -23,6 +23,8 @@ class ParsedOrder:
     _read: Callable[[], Order] = field(repr=False)
     """Called if the order is asked for: a plan of a million orders needs little more than their IDs."""
     _fingerprint: Callable[[], str] = field(repr=False)
+    counted_once: bool = False
+    """An amount of the whole order stands on its further rows, too, and counts once."""
     _order: Order | None = field(default=None, repr=False)
 
     @property

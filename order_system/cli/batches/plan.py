@@ -48,7 +48,8 @@ def plan_in_words(plan: Plan) -> str:
 
 
 def plan_view(plan: Plan) -> RenderableType:
-    table = Table(title=f"{plan.rows:,} rows of {plan.file.url}", title_style="bold", header_style="bold")
+    title = Text(f"{plan.rows:,} rows of {plan.file.url}", style="bold")
+    table = Table(header_style="bold")
     table.add_column("Orders")
     table.add_column("Number", justify="right")
     table.add_column("A run will")
@@ -58,7 +59,7 @@ def plan_view(plan: Plan) -> RenderableType:
             table.add_row(named(status), f"{number:,}", action)
     if not table.row_count:
         table.add_row("none", "0", "do nothing")
-    return Group(table, *_told(plan))
+    return Group(title, table, *(Text(warning, style="yellow") for warning in plan.warnings()), *_told(plan))
 
 
 def _told(plan: Plan) -> Iterator[Text]:

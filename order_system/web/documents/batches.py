@@ -52,6 +52,7 @@ class PlanDocument(BaseModel):
         description="Orders that their shop has fulfilled, refunded or cancelled. A run leaves them out."
     )
     problems: tuple[RowProblem, ...] = Field(description="The first ones, with line, column and reason.")
+    warnings: tuple[str, ...] = Field(description="What may be meant otherwise.")
     left_out_orders: tuple[RowProblem, ...] = Field(
         description="The first that are left out, each with the reason."
     )

@@ -26,6 +26,7 @@ def plan_context(plan: PlanDocument) -> dict[str, Any]:
             for name, action in A_RUN_WILL.items()
             if numbers.get(name)
         ],
+        "warnings": plan.warnings,
         "problems": problems,
         "problems_words": _shown(len(problems), plan.invalid + plan.duplicates),
         "left_out": left_out,

@@ -1,0 +1,34 @@
+"""An amount that stands on several rows of an order counts once, and a plan says so: it may be meant so or not."""
+
+from pathlib import Path
+
+import pytest
+
+from order_system.batches.files.inspection import inspect_file
+from order_system.batches.files.pages import PAGE_BYTES, read_page
+from order_system.batches.reports import Plan
+from order_system.domain.order_profile import Profile
+from tests.fixtures.documents.order_files import csv_text, further_row, row
+
+
+@pytest.mark.parametrize(
+    ("second", "meaning", "told"),
+    [
+        ({"shipping_fee": "5.00"}, {}, True),
+        ({"tax": "5.00", "shipping_fee": "5.00"}, {}, True),
+        ({"shipping_fee": "0.00"}, {}, False),
+        ({}, {}, False),
+        ({"shipping_fee": "5.00"}, {"shipping_fee": "per line"}, False),
+    ],
+)
+def test_a_fee_on_several_rows_is_told(
+    tmp_path: Path, second: dict[str, str], meaning: dict[str, str], told: bool
+) -> None:
+    first = {name: amount for name, amount in second.items() if amount} | {"sku": "CUP"}
+    file = tmp_path / "orders.csv"
+    file.write_text(csv_text(row(**first), further_row(**second)))
+    ref = inspect_file(str(file), [str(tmp_path)], profile=Profile.model_validate({"meaning": meaning}))
+    page = read_page(ref, ref.start, [str(tmp_path)], PAGE_BYTES)
+    assert [order.counted_once for order in page.orders] == [told]
+    plan = Plan(ref, counted_once=sum(order.counted_once for order in page.orders))
+    assert bool(plan.warnings()) is told
