@@ -1,4 +1,4 @@
-"""An amount that stands on several rows of an order counts once, and a plan says so: it may be meant so or not."""
+"""An amount that stands on several rows of an order counts once, and a plan says so: was it meant so?"""
 
 from pathlib import Path
 
