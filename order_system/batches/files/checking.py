@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from order_system.batches.files.blocks import Block
@@ -41,14 +40,10 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         else:
             plain = next((reading for reading in readings(rows, layout) if is_plain(reading)), None)
             if plain is not None:
-                # Not two closures over one reading: a page holds thousands of these, and Python's look for
-                # garbage takes time for each object.
-                return _parsed(
-                    block, layout, partial(_plain_order, plain), partial(_plain_fingerprint, plain)
-                )
+                return _parsed(block, layout, plain, _plain_order, _plain_fingerprint)
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
-        return _parsed(block, layout, lambda: order, order.fingerprint)
+        return _parsed(block, layout, order, lambda same: same, Order.fingerprint)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
         mistakes = [Mistake(block.first_line, None, message)]
@@ -72,7 +67,11 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 
 def _parsed(
-    block: Block, layout: Layout, read: Callable[[], Order], fingerprint: Callable[[], str]
+    block: Block,
+    layout: Layout,
+    content: Any,
+    read: Callable[[Any], Order],
+    fingerprint: Callable[[Any], str],
 ) -> ParsedOrder:
     counted_once = block.count > 1 and any(
         fields[field].strip("0.,")
@@ -81,7 +80,7 @@ def _parsed(
         if not layout.profile.is_per_line(field)
     )
     lines = block.first_line, block.last_line, block.count
-    return ParsedOrder(block.order_id, *lines, read, fingerprint, counted_once)
+    return ParsedOrder(block.order_id, *lines, content, read, fingerprint, counted_once)
 
 
 def _plain_order(rows: Sequence[NumberedRow]) -> Order:

@@ -4,7 +4,7 @@ was found there: it may be a card number."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from order_system.domain.order import Order
 
@@ -20,21 +20,23 @@ class ParsedOrder:
     first_line: int
     last_line: int
     rows: int
-    _read: Callable[[], Order] = field(repr=False)
-    """Called if the order is asked for: a plan of a million orders needs little more than their IDs."""
-    _fingerprint: Callable[[], str] = field(repr=False)
+    _content: Any = field(repr=False)
+    """Of which the two that follow make something if they are asked: a plan of a million orders needs little
+    more than their IDs. They are no closures: Python's search for garbage takes time for each object."""
+    _read: Callable[[Any], Order] = field(repr=False)
+    _fingerprint: Callable[[Any], str] = field(repr=False)
     counted_once: bool = False
     """An amount of the whole order stands on its further rows, too, and counts once."""
     _order: Order | None = field(default=None, repr=False)
 
     @property
     def order(self) -> Order:
-        self._order = self._order or self._read()
+        self._order = self._order or self._read(self._content)
         return self._order
 
     @property
     def fingerprint(self) -> str:
-        return self._fingerprint()
+        return self._fingerprint(self._content)
 
 
 class Mistake(NamedTuple):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 MAX_LINE_BYTES = 131_072
 """No row needs nearly as much, and it is where Python's csv gives up on a field, too."""
 
-BATCH = 500
-"""Lines in one batch, at most: what has to be parsed again after a broken row stays short."""
+BATCH = 100
+"""Lines in one batch, at most: what has to be parsed again after a broken row stays short. And rows that soon
+go again are not looked at by Python's search for garbage."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def is_plain(rows: Sequence[NumberedRow]) -> bool:
     if len(rows) > 1:
         if len(rows) > MAX_LINES or len({fields["sku"] for _, fields in rows}) < len(rows):
             return False
-        if not all(_repeats_or_is_blank(fields, first) for _, fields in rows[1:]):
+        texts = _of_order(first)
+        if not all(_repeats_or_is_blank(_of_order(fields), texts) for _, fields in rows[1:]):
             return False
     order = "\n".join(_of_order(first))
     lines = "\n".join(["\n".join(_of_line(fields)) for _, fields in rows])
@@ -81,12 +82,11 @@ def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
     )
 
 
-def _repeats_or_is_blank(fields: Fields, first: Fields) -> bool:
-    texts, others = _of_order(fields), _of_order(first)
-    if texts == others:
+def _repeats_or_is_blank(texts: Sequence[str], first: Sequence[str]) -> bool:
+    """Of two rows' order fields, the first of which is the ID."""
+    if texts == first:
         return True
-    same_order = fields["order_id"] == first["order_id"]
-    return same_order and all(text in ("", other) for text, other in zip(texts, others, strict=True))
+    return texts[0] == first[0] and all(text in ("", other) for text, other in zip(texts, first, strict=True))
 
 
 def _adds_up(rows: Sequence[NumberedRow]) -> bool:
