@@ -58,16 +58,6 @@ class Position(Wire):
     """The line number that people see, from 1."""
 
 
-class RowsApart(Wire):
-    """An order whose rows have others between them."""
-
-    order_id: str
-    lines: tuple[int, ...]
-    """On which its first few blocks of rows begin."""
-    blocks: int
-    """How many there are."""
-
-
 class FileRef(Wire):
     """One file with one content. Made by `inspect_file`, which has read and checked all of it."""
 
@@ -89,9 +79,9 @@ class FileRef(Wire):
     """The header as it stands there; none for JSON Lines."""
     start: Position
     """Where the first row is: behind the byte order mark and the header."""
-    apart: tuple[RowsApart, ...] | None = None
-    """None of these orders is run; at most policy.BATCH_ORDERS_APART. None if nobody has looked, so that an
-    ID may come twice: a line of JSON Lines is a whole order, and an earlier version did not look."""
+    apart: dict[str, str] | None = None
+    """The orders whose rows stand apart, none of which is run, and where ("lines 2 and 17"). None if nobody
+    has looked, so that an ID may come twice: in JSON Lines, or in an earlier version."""
 
     @property
     def separator(self) -> str:

@@ -89,8 +89,8 @@ BATCH_PAGE_ORDERS = 250
 """Orders to start in one page, however short their rows: what is left of it travels in one message, too."""
 
 BATCH_ORDERS_APART = 100
-"""Orders of a file whose rows may stand apart, each of which is then refused: with more, the file is. They
-are sent with each request for a page, in some 100 bytes each."""
+"""Orders whose rows stand apart that are refused one by one: with more, the file is. Each request for a page
+names them, in some 100 bytes each."""
 
 BATCH_PAGE_BYTES_LIMIT = 2_000_000
 BATCH_PAGES_WHEN_STOPPING = 500

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from order_system.batches.files.blocks import Block
@@ -19,7 +20,7 @@ from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
 from order_system.batches.files.quick_check import cents, is_plain
 from order_system.batches.files.spellings import spelled_out
-from order_system.domain.order import Order, fingerprint_of
+from order_system.domain.order import Order
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell
 from order_system.intake.fields import MAX_QUANTITY
@@ -40,10 +41,10 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         else:
             plain = next((reading for reading in readings(rows, layout) if is_plain(reading)), None)
             if plain is not None:
-                return _parsed(block, layout, plain, _plain_order, _plain_fingerprint)
+                return _parsed(block, layout, partial(_plain_content, plain))
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
-        return _parsed(block, layout, order, lambda same: same, Order.fingerprint)
+        return _parsed(block, layout, order)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
         mistakes = [Mistake(block.first_line, None, message)]
@@ -66,13 +67,7 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
     )
 
 
-def _parsed(
-    block: Block,
-    layout: Layout,
-    content: Any,
-    read: Callable[[Any], Order],
-    fingerprint: Callable[[Any], str],
-) -> ParsedOrder:
+def _parsed(block: Block, layout: Layout, content: Order | Callable[[], dict[str, Any]]) -> ParsedOrder:
     counted_once = block.count > 1 and any(
         fields[field].strip("0.,")
         for _, fields in block.rows[1:]
@@ -80,15 +75,7 @@ def _parsed(
         if not layout.profile.is_per_line(field)
     )
     lines = block.first_line, block.last_line, block.count
-    return ParsedOrder(block.order_id, *lines, content, read, fingerprint, counted_once)
-
-
-def _plain_order(rows: Sequence[NumberedRow]) -> Order:
-    return Order.model_validate(_plain_content(rows))
-
-
-def _plain_fingerprint(rows: Sequence[NumberedRow]) -> str:
-    return fingerprint_of(_plain_content(rows))
+    return ParsedOrder(block.order_id, *lines, content, counted_once)
 
 
 def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from order_system.domain.order import Order
+from order_system.domain.order import Order, fingerprint_of
 
 MAX_SHOWN = 5
 """Mistakes told of one order."""
@@ -20,23 +20,21 @@ class ParsedOrder:
     first_line: int
     last_line: int
     rows: int
-    _content: Any = field(repr=False)
-    """Of which the two that follow make something if they are asked: a plan of a million orders needs little
-    more than their IDs. They are no closures: Python's search for garbage takes time for each object."""
-    _read: Callable[[Any], Order] = field(repr=False)
-    _fingerprint: Callable[[Any], str] = field(repr=False)
+    _content: Order | Callable[[], dict[str, Any]] = field(repr=False)
+    """The order, or what reads it if asked for: a plan of a million orders needs little more than IDs."""
     counted_once: bool = False
     """An amount of the whole order stands on its further rows, too, and counts once."""
-    _order: Order | None = field(default=None, repr=False)
 
     @property
     def order(self) -> Order:
-        self._order = self._order or self._read(self._content)
-        return self._order
+        if not isinstance(self._content, Order):
+            self._content = Order.model_validate(self._content())
+        return self._content
 
     @property
     def fingerprint(self) -> str:
-        return self._fingerprint(self._content)
+        content = self._content
+        return content.fingerprint() if isinstance(content, Order) else fingerprint_of(content())
 
 
 class Mistake(NamedTuple):

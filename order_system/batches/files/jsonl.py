@@ -7,7 +7,6 @@ from order_system.batches.files.columns import REJECT_REASON
 from order_system.batches.files.csv_rows import TOO_LONG, Row
 from order_system.batches.files.findings import Mistake, ParsedOrder, RowProblem, told
 from order_system.batches.files.lines import LongLine
-from order_system.domain.order import Order
 from order_system.domain.order_file import Position
 from order_system.intake.documents import document_on_line, spell
 from order_system.intake.reader import examine, presentable_id
@@ -35,7 +34,7 @@ def checked_line(row: Row) -> ParsedOrder | RowProblem:
         cast("dict[str, object]", value).pop(REJECT_REASON, None)
     order, problems = examine(document)
     if order is not None:
-        return ParsedOrder(order.order_id, row.line, row.line, 1, order, lambda same: same, Order.fingerprint)
+        return ParsedOrder(order.order_id, row.line, row.line, 1, order)
     mistakes = [Mistake(row.line, spell(problem.place) or None, problem.message) for problem in problems]
     return _problem(row, presentable_id(cast("object", value)), mistakes)
 

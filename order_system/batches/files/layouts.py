@@ -81,8 +81,7 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
 
     def pick_order_id(cells: Sequence[str]) -> str:
         place = places["order_id"]
-        cell = cells[place].strip() if place < len(cells) else ""
-        return tidied_id(_cleaned(cell) if cell.startswith("'") else cell, profile)
+        return tidied_id(_cleaned(cells[place]), profile) if place < len(cells) else ""
 
     return Layout(len(header), names, pick, pick_order_id, places["order_id"], profile, reckons)
 

@@ -7,7 +7,7 @@ the first row of the order that this one could not see the end of.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from order_system.batches.files.apart import refused_as_apart
+from order_system.batches.files.apart import stands_apart
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.checking import checked
 from order_system.batches.files.csv_rows import Row, csv_rows
@@ -113,12 +113,11 @@ def _findings(
         for row in rows:
             yield checked_line(row), row.end, row.last_line + 1
         return
-    layout, apart = layout_of(ref), {each.order_id: each for each in ref.apart or ()}
+    layout, apart = layout_of(ref), ref.apart or {}
     for block, following in blocks(rows, layout):
-        if block.order_id in apart:
-            found = refused_as_apart(block, apart[block.order_id], layout)
-        else:
-            found = checked(block, layout)
+        if lines := apart.get(block.order_id):
+            block.mistakes.insert(0, stands_apart(block, lines, layout.names["order_id"]))
+        found = checked(block, layout)
         if following is None:
             yield found, ref.size, block.last_line + 1
         else:
