@@ -36,6 +36,7 @@ _NO_TEXT = {
     b"\xff\xfe": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
 }
+_BEING_WRITTEN = "is being written to; try again when it is complete"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ENCODINGS = {name: name for name in ("utf-8", "cp1252", "cp1250", "cp850")} | {
     "iso8859-1": "latin-1",
@@ -79,9 +80,11 @@ def inspect_file(
                 layout = fitted_layout(columns, profile or Profile())
                 apart = orders_apart(source, start, encoding, layout)
             if source.stamp() != stamp:
-                raise FileRefused("is being written to; try again when it is complete")
+                raise FileRefused(_BEING_WRITTEN)
         except FileRefused as refused:
             reason = str(refused)
+        except UnicodeDecodeError:  # all of it was text a moment ago
+            reason = _BEING_WRITTEN
         else:
             return FileRef(
                 url=source.url,

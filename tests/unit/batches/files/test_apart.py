@@ -10,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from order_system.batches.files import OrderFiles
+from order_system.batches.files import OrderFiles, inspection
 from order_system.batches.files.blocks import blocks
+from order_system.batches.files.inspection import _checksum_of_text as checksum_of_text
 from order_system.batches.files.layouts import layout_of
 from order_system.batches.files.pages import rows_of
+from order_system.batches.files.sources import Source
 from order_system.batches.reports import BatchReports, Plan
 from order_system.domain import policy
 from order_system.domain.batch import BatchBook
@@ -22,6 +24,7 @@ from order_system.domain.ids import is_order_id
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused
 from order_system.intake.reader import order_document
 from tests.fixtures.documents.order_files import (
+    HEADER,
     csv_line,
     csv_text,
     further_row,
@@ -76,7 +79,9 @@ def test_a_file_with_too_many_such_orders_is_refused(tmp_path: Path) -> None:
     longest = [f"{number:0>64}" for number in range(limit + 1)]
 
     ref = inspect(write(tmp_path, csv_text(*map(row, longest[:limit] * 4))))
-    assert list(ref.apart or ()) == longest[:limit]
+    apart = ref.apart or {}
+    assert list(apart) == longest[:limit]
+    assert apart[longest[0]] == f"lines 2, {limit + 2}, {2 * limit + 2} and 1 more"
     assert len(ref.model_dump_json()) < 25_000, "it is sent with each request for a page"
 
     file = write(tmp_path, csv_text(*map(row, ["B", *longest, "C", *longest, "C"])))
@@ -108,6 +113,19 @@ def test_the_id_of_a_shopify_export_is_the_same_without_its_sign(tmp_path: Path)
     assert apart_in(tmp_path, export, file_format=FileFormat.SHOPIFY) == []
     export += csv_line(shopify_row(Name="1001"))
     assert apart_in(tmp_path, export, file_format=FileFormat.SHOPIFY) == ["1001"]
+
+
+@pytest.mark.parametrize("place", [1, 5, 17])
+def test_the_id_may_stand_in_any_column(tmp_path: Path, place: int) -> None:
+    def moved(cells: list[str]) -> list[str]:
+        order_id, *others = cells
+        return [*others[:place], order_id, *others[place:]]
+
+    header = ",".join(moved(HEADER.split(",")))
+    in_order = [row("A"), row("A", sku="BOWL"), row("B"), row("C")]
+    assert apart_in(tmp_path, csv_text(*map(moved, in_order), header=header)) == []
+    again = csv_text(*map(moved, [*in_order, row("A")]), header=header)
+    assert apart_in(tmp_path, again) == apart_in(tmp_path, again.removesuffix("\n")) == ["A"]
 
 
 def test_a_line_of_a_quoted_cell_is_no_row(tmp_path: Path) -> None:
@@ -149,6 +167,20 @@ class EmptyBook:
 async def planned(file: FileRef) -> Plan:
     reports = BatchReports(cast("BatchBook", EmptyBook()), OrderFiles([str(Path(file.url).parent)]))
     return [plan async for _, plan in reports.plan(file)][-1]
+
+
+def test_a_file_that_is_no_text_any_more_when_it_is_looked_through_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, csv_text(row("A-1"), row("A-2")))
+
+    def look(source: Source, size: int, encoding: str) -> str:
+        digest = checksum_of_text(source, size, encoding)
+        file.write_bytes(file.read_bytes().replace(b"A-2", b"A-\xff"))
+        return digest
+
+    monkeypatch.setattr(inspection, "_checksum_of_text", look)
+    assert refusal(file).endswith("is being written to; try again when it is complete")
 
 
 @given(content=files(), chunk=st.integers(20, 300), batch=st.integers(1, 8))
