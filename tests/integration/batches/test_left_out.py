@@ -1,5 +1,4 @@
-"""Orders that their shop has done with: a batch runs none, and tells them apart from what is wrong. And
-orders that stand in pieces: none of these is run either."""
+"""Orders that their shop has done with: a batch runs none, and tells them apart from what is wrong."""
 
 import asyncio
 import io
@@ -14,7 +13,7 @@ from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import FileFormat
 from order_system.infra.database import Database
 from tests.fixtures.documents.shop_export import export_of, order
-from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
+from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up
 
 SECONDS = 60
 
@@ -102,22 +101,3 @@ async def test_a_terminated_batch_still_tells_what_its_file_left_out(shop: Batch
         charge.let_go()
     assert (ended.status, ended.counts.running) == (BatchStatus.FAILED, 1)
     assert (ended.counts.rows, ended.counts.left_out, ended.counts.rows_left_out) == (2, 1, 1)
-
-
-async def test_an_order_whose_rows_stand_apart_is_neither_charged_nor_shipped(
-    shop: BatchShop, tmp_path: Path
-) -> None:
-    name = f"apart-{shop.task_queue}"
-    rows = [row(f"{name}-1"), row(f"{name}-2"), row(f"{name}-1", sku="SECOND-LINE")]
-    request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows), page_bytes=1)
-    async with shop.open(), asyncio.timeout(SECONDS):
-        ended = await shop.run(request)
-        lines = await shop.outcome(name)
-
-    assert_adds_up(ended)
-    counts = ended.counts
-    assert (counts.fulfilled, counts.rejected, counts.rows_rejected, counts.duplicate) == (1, 2, 2, 0)
-    assert [line.status for line in lines] == ["rejected", "fulfilled", "rejected"]
-    statement = await shop.world.statement()
-    assert len(statement.charges) == 1
-    await shop.assert_clean()
