@@ -39,6 +39,7 @@ class Desk:
         await eventually(
             lambda: self._takes(order_id, resolution), seconds, f"{order_id} to take a person's answer"
         )
+        self._run.arena.stage.first_to_mark(f"{entry.place}.answered")
         self._run.arena.diary.write(**entry.then("answered"))
 
     async def _calls(self, order_id: str) -> bool:
