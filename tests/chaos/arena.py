@@ -51,6 +51,8 @@ class Arena:
         self.book_is_there = asyncio.Event()
         """Whether its file is in its place, or another book's."""
         self.book_is_there.set()
+        self.commands_may_start = asyncio.Event()
+        self.commands_may_start.set()
         self.commands = 0
         """That run, and would take another book for theirs."""
         self.commands_ended = asyncio.Condition()
@@ -177,7 +179,7 @@ class Arena:
     @asynccontextmanager
     async def book_stays(self) -> AsyncGenerator[None]:
         """While a command of ours runs."""
-        await self.book_is_there.wait()
+        await self.commands_may_start.wait()
         self.commands += 1
         try:
             yield

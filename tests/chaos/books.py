@@ -44,9 +44,10 @@ async def _has_refused(arena: Arena, name: str) -> bool:
 
 async def put_another_in_its_place(arena: Arena, entry: Entry) -> None:
     """Until each of our workers has stopped. Raises TimeoutError if one goes on."""
-    async with arena.commands_ended:
-        arena.book_is_there.clear()
+    async with arena.commands_ended:  # which need workers until then
+        arena.commands_may_start.clear()
         await arena.commands_ended.wait_for(lambda: arena.commands == 0)
+    arena.book_is_there.clear()
     ours, kept = arena.database_file, arena.folder / "kept-book"
     kept.mkdir()
     try:
@@ -61,6 +62,7 @@ async def put_another_in_its_place(arena: Arena, entry: Entry) -> None:
         _move(kept / ours.name, ours.parent)
         kept.rmdir()
         arena.book_is_there.set()
+        arena.commands_may_start.set()
 
 
 async def _all_stopped(arena: Arena) -> bool:
