@@ -107,12 +107,14 @@ def lock(tx: Connection, ref: SubmissionRef) -> None:
 
 def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]:
     """Every submission that there is of an order, locked."""
-    rows = tx.execute(_LOCKED_SUBMISSIONS, {"order_id": order_id})
+    rows = tx.execute(_LOCKED_SUBMISSIONS, {"order_id": order_id}).all()
     return {row.submission: submission_record(row) for row in rows}
 
 
 def journal_of(tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
-    return {entry.effect: entry for entry in map(journal_entry, tx.execute(_JOURNAL, _key(ref)))}
+    # All of it before any is looked at: what only a newer version knows would leave the cursor open, and with
+    # SQLite the connection could not write as long as somebody keeps that error.
+    return {entry.effect: entry for entry in map(journal_entry, tx.execute(_JOURNAL, _key(ref)).all())}
 
 
 def _key(ref: SubmissionRef) -> dict[str, str]:
@@ -129,7 +131,7 @@ def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionR
     """Of each order the submission that counts."""
     found: dict[str, SubmissionRecord] = {}
     for some_ids in batched_ids(order_ids):
-        rows = tx.execute(_PREFERRED, {"order_ids": some_ids})
+        rows = tx.execute(_PREFERRED, {"order_ids": some_ids}).all()
         found |= {row.order_id: submission_record(row) for row in rows}
     return found
 
