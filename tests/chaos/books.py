@@ -4,24 +4,18 @@ import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-
-from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from order_system.bootstrap import OrderSystem, open_order_system
-from order_system.domain.errors import WrongBook
 from order_system.infra.settings import Settings
-from order_system.infra.temporal.own_book import OwnBookOnly
 from tests.chaos.arena import Arena, kill
 from tests.chaos.cases import Blow
-from tests.chaos.diary import Diary, Entry
+from tests.chaos.diary import Entry
+from tests.chaos.refusals import REFUSED
 from tests.fixtures.steering.waiting import eventually
 
 REFUSES_WITHIN_SECONDS = 60.0
 STOP_WITHIN_SECONDS = 60.0
 """A frozen worker has to be woken first."""
-REFUSED = "refused"
 
 
 async def join_with_another_book(arena: Arena, entry: Entry) -> None:
@@ -98,31 +92,3 @@ OTHER_BOOKS = {
     Blow.SECOND_BOOK: join_with_another_book,
     Blow.BOOK_REPLACED: put_another_in_its_place,
 }
-
-
-class NotesRefusals(OwnBookOnly):
-    """As in production; and the diary has what was refused."""
-
-    def __init__(self, book: str, diary: Diary) -> None:
-        super().__init__(book)
-        self._diary = diary
-
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        return _Noting(super().intercept_activity(next), self._diary)
-
-
-class _Noting(ActivityInboundInterceptor):
-    def __init__(self, following: ActivityInboundInterceptor, diary: Diary) -> None:
-        super().__init__(following)
-        self._diary = diary
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-        try:
-            return await super().execute_activity(input)
-        except ApplicationError as refusal:
-            if refusal.type == WrongBook.__name__:
-                self._diary.write(REFUSED)
-            raise

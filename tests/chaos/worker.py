@@ -20,12 +20,12 @@ from order_system.bootstrap import OrderSystem
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
 from tests.chaos import pace
-from tests.chaos.books import NotesRefusals
 from tests.chaos.diary import Diary
 from tests.chaos.faults import FaultLayer
 from tests.chaos.plan import read_faults
 from tests.chaos.points import GATEWAYS
 from tests.chaos.ports import StruckBook, StruckFiles, StruckGateway, refusing_database
+from tests.chaos.refusals import NotesRefusals
 from tests.chaos.slow_starts import SlowStarts
 from tests.chaos.stage import Stage
 
