@@ -124,7 +124,7 @@ class OrderSystem:
         return OrderClient(temporal, self.book, task_queue=self.task_queue)
 
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
-        return ReconciliationClient(temporal, task_queue=self.task_queue)
+        return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
 
     def reconciler_schedule(self, temporal: Client) -> ReconcilerSchedule:
         return ReconcilerSchedule(temporal, book_id=self.book.book_id, task_queue=self.task_queue)

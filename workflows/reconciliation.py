@@ -174,7 +174,7 @@ class ReconciliationWorkflow:
     # --- keys in doubt, and notices that are owed -------------------------------------------------
 
     async def _ask_for_a_page(self) -> None:
-        request = KeyPageRequest(after_key=self._so_far.after_key)
+        request = KeyPageRequest(book=self._so_far.book, after_key=self._so_far.after_key)
         summary = "did keys in doubt happen after all?"
         page = await self._answers(ReconciliationActivities.ask_again, request, summary)
         asked = self._so_far.report.keys_asked + len(page.answers)
@@ -189,7 +189,8 @@ class ReconciliationWorkflow:
         return page.next is not None
 
     def _older_ones(self, after: str | None) -> PageRequest:
-        return PageRequest(min_age_seconds=self._so_far.min_age_seconds, after_order=after)
+        so_far = self._so_far
+        return PageRequest(book=so_far.book, min_age_seconds=so_far.min_age_seconds, after_order=after)
 
     async def _answers(
         self,

@@ -99,7 +99,7 @@ class AttentionClient:
         self._book = book
         self._schedule = schedule
         self._status = OrderStatusReader(temporal, book)
-        self._reconciler = ReconciliationClient(temporal, task_queue=task_queue)
+        self._reconciler = ReconciliationClient(temporal, book_id=book.book_id, task_queue=task_queue)
         self._ours = f"TaskQueue = {visibility.quoted(task_queue)}"
         self._task_queue = task_queue
         self.workers = Workers(temporal, task_queue)

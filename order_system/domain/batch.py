@@ -12,7 +12,7 @@ from pydantic import Field
 from order_system.domain import policy
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.ids import HasBookId
-from order_system.domain.order import Order, Wire
+from order_system.domain.order import OfBook, Order, Wire
 from order_system.domain.order_file import FileRef, Position
 
 
@@ -179,11 +179,6 @@ class BatchProgress(Wire):
     """Why it failed, or why the book answers in its place."""
     handed_on: tuple[str, ...] = ()
     """IDs of orders that take long; at the end of the batch those that need attention."""
-
-
-class OfBook(Wire):
-    book: str | None = None
-    """As `SubmissionRef.book`."""
 
 
 class BatchOpening(OfBook):

@@ -89,7 +89,12 @@ def fingerprint_of(content: dict[str, Any]) -> str:
     return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
-class SubmissionRef(Wire):
+class OfBook(Wire):
+    book: str | None = None
+    """ID of the order book that keeps it. None: started before that was noted, and taken by any worker."""
+
+
+class SubmissionRef(OfBook):
     """Which attempt at which order. A submission is one start of the order's workflow, however often
     it is reset afterwards; running a failed order again is another submission with other keys."""
 
@@ -99,8 +104,6 @@ class SubmissionRef(Wire):
     fingerprint: str
     batch: str | None = None
     """Workflow ID of the batch that started the order, if one did."""
-    book: str | None = None
-    """ID of the order book that keeps it. None: started before that was noted, and taken by any worker."""
 
     def key(self, effect: Effect) -> str:
         return idempotency_key(self.order_id, self.submission, effect)

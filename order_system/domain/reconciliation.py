@@ -16,7 +16,7 @@ from order_system.domain import policy
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
 from order_system.domain.messages import NoticeKind
-from order_system.domain.order import Order, SubmissionRef, Wire
+from order_system.domain.order import OfBook, Order, SubmissionRef, Wire
 from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import Effect
 
@@ -135,7 +135,7 @@ class AbandonedAnswer(Wire):
     answer: AnswerRecord
 
 
-class ReconciliationRequest(Wire):
+class ReconciliationRequest(OfBook):
     only: AbandonedAnswer | None = None
     """Settle this submission, with a person's answer, and nothing else."""
     min_age_seconds: float = 0
@@ -149,7 +149,7 @@ class ReconciliationRequest(Wire):
     """All but the first two fields are how far a run has come that continues as new."""
 
 
-class PageRequest(Wire):
+class PageRequest(OfBook):
     """For the next page of open submissions, or of owed notices, sorted by order ID."""
 
     min_age_seconds: float
@@ -195,7 +195,7 @@ class NoticePage(Wire):
     """The last order ID of this page; None if there are no more."""
 
 
-class KeyPageRequest(Wire):
+class KeyPageRequest(OfBook):
     after_key: KeyInDoubt | None
 
 

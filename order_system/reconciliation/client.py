@@ -23,8 +23,9 @@ ReconciliationHandle = WorkflowHandle[ReconciliationWorkflow, ReconciliationRepo
 class ReconciliationClient:
     """Over a Temporal client. Raises ServerUnreachable if the server cannot be reached."""
 
-    def __init__(self, temporal: Client, *, task_queue: str) -> None:
+    def __init__(self, temporal: Client, *, book_id: str, task_queue: str) -> None:
         self._temporal = temporal
+        self._book_id = book_id
         self._task_queue = task_queue
 
     async def start(self, only: AbandonedAnswer | None = None) -> ReconciliationHandle:
@@ -37,7 +38,7 @@ class ReconciliationClient:
         async with reaching_server():
             return await self._temporal.start_workflow(
                 ReconciliationWorkflow.run,
-                ReconciliationRequest(only=only),
+                ReconciliationRequest(book=self._book_id, only=only),
                 id=f"{RECONCILIATION}-now-{uuid.uuid4()}",
                 task_queue=self._task_queue,
                 run_timeout=policy.RECONCILE_RUN,

@@ -54,6 +54,7 @@ class ReconcilerSchedule:
     def __init__(self, temporal: Client, *, book_id: str, task_queue: str) -> None:
         self._temporal = temporal
         self.id = reconciliation_id(book_id)
+        self._book_id = book_id
         self._task_queue = task_queue
 
     async def ensure(self, every: timedelta) -> None:
@@ -170,7 +171,7 @@ class ReconcilerSchedule:
         return Schedule(
             action=ScheduleActionStartWorkflow(
                 ReconciliationWorkflow.run,
-                ReconciliationRequest(min_age_seconds=min_age.total_seconds()),
+                ReconciliationRequest(book=self._book_id, min_age_seconds=min_age.total_seconds()),
                 id=self.id,
                 task_queue=self._task_queue,
                 run_timeout=policy.RECONCILE_RUN,

@@ -1,5 +1,6 @@
 """Another order book where only ours belongs: its worker on our task queue, its file in our file's place."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -23,10 +24,22 @@ async def join_with_another_book(arena: Arena, entry: Entry) -> None:
     does."""
     folder = arena.folder / f"book-of-{entry.order_id}"
     async with _another_book(arena, folder) as other:
-        url = other.database.url.render_as_string()
-        worker = await arena.start_worker(folder.name, ORDER_DATABASE_URL=url, ORDER_RECONCILE_EVERY="0")
+        serving = asyncio.create_task(_serve(arena, folder.name, other.database.url.render_as_string()))
         try:
             await eventually(lambda: _has_refused(arena, folder.name), REFUSES_WITHIN_SECONDS, "a refusal")
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+
+async def _serve(arena: Arena, name: str, url: str) -> None:
+    """Started again whenever it ends, as ours are: a server that dies as it begins takes it along."""
+    while True:
+        worker = await arena.start_worker(
+            name, ORDER_DATABASE_URL=url, ORDER_RECONCILE_EVERY="0", ORDER_LOG_LEVEL="INFO"
+        )
+        try:
+            arena.diary.write(f"worker of another book ended with {await worker.wait()}")
         finally:
             await kill(worker)
 

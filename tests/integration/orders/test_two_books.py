@@ -179,3 +179,23 @@ async def test_a_batch_hands_its_book_on_to_its_orders(client: Client, books: Bo
         described = await client.get_workflow_handle(order_workflow_id(order_id)).describe()
         assert await described.memo_value(BOOK) == ours.database.book
     assert await ended(ours, client, *ids) == {OrderStatus.FULFILLED}
+
+
+async def test_another_books_worker_does_not_reconcile_ours(
+    client: Client, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its book knows nothing of what we left open, and would find that all is well."""
+    monkeypatch.setattr(policy, "WRONG_BOOK_AGAIN", timedelta(seconds=2))
+    ours = await books.open("ours", "one-queue-for-two-reconcilers")
+    others = await books.open("others", "one-queue-for-two-reconcilers")
+    reconciler = ours.reconciliation(client)
+    async with others.worker(client):
+        started = await reconciler.start()
+
+        async def is_refused() -> bool:
+            pending = (await started.describe()).raw_description.pending_activities
+            return any(ours.book.book_id in each.last_failure.message for each in pending)
+
+        await eventually(is_refused, SECONDS, "a refusal")
+    async with ours.worker(client):
+        assert (await reconciler.report(started)).submissions_looked_at == 0

@@ -54,7 +54,7 @@ async def test_a_look_up_that_never_works_fails_the_run_and_touches_nothing(
 ) -> None:
     monkeypatch.setattr(policy, "RECONCILE_RETRY", THREE_QUICK_ATTEMPTS)
     order = an_order()
-    reconciler = ReconciliationClient(shop.temporal, task_queue=shop.task_queue)
+    reconciler = ReconciliationClient(shop.temporal, book_id=shop.book.book_id, task_queue=shop.task_queue)
     async with shop.open():
         await terminated_at(shop, "after charge", order)
         shop.stage.unreachable(look_up)
