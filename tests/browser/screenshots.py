@@ -86,7 +86,6 @@ def batch_rows() -> Iterator[Row]:
         card = "pm_card_declined" if number % 9 == 0 else "pm_card_ok"
         yield row(f"SHOP-{number:04}", card=card, quantity=str(number % 4 + 1))
     yield row("SHOP-0081", quantity="0")
-    yield row("SHOP-0001")
 
 
 async def shoot_batch(page: Page, image: Path) -> None:
