@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
 from order_system.batches.files.formulas import undefused
@@ -43,6 +45,7 @@ def layout_of(ref: FileRef) -> Layout:
     return fitted_layout(ref.columns, ref.profile or earlier_profile(ref.format, ref.mapping))
 
 
+@cache
 def in_column(name: str) -> str:
     """The key of a column in a row's fields, for what is no field of an order."""
     return f"[{name}]"
@@ -74,9 +77,12 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     for field, constant in profile.constants.items():
         names[field], texts[field] = f"{field} (a constant)", _cleaned(constant)
 
+    keys, picked = tuple(places), itemgetter(*places.values())
+
     def pick(cells: Sequence[str]) -> Fields:
-        clean = _cleaned if "'" in "".join(cells) else str.strip
-        fields = texts | {key: clean(cells[place]) for key, place in places.items()}
+        fields = {**texts, **dict(zip(keys, map(str.strip, picked(cells)), strict=True))}
+        if "'" in "".join(cells):
+            fields |= {key: undefused(text).strip() for key, text in fields.items() if text[:1] == "'"}
         return fields if is_plain else _tidied(fields, profile, joined)
 
     def pick_order_id(cells: Sequence[str]) -> str:
