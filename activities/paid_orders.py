@@ -29,7 +29,9 @@ class PaidOrders:
         self._runs = runs
 
     async def confirm(self, key: str, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
-        """Instead of a charge. Raises PaymentNotConfirmed."""
+        """Instead of a charge. A payment may be larger than its order, a part of which the shop has shipped:
+        `amount` is what the order takes of it, and all that it gives back. Each order is asked about alone:
+        whether several take more than the payment is, the audit tells. Raises PaymentNotConfirmed."""
         find: Callable[..., Awaitable[PaymentElsewhere | None]] | None
         find = getattr(self._gateway, "find_payment", None)
         found = await find(key, reference=reference, amount=amount, currency=currency) if find else None
@@ -37,7 +39,7 @@ class PaidOrders:
         if found and found.refunded:
             back = format_amount(found.refunded, found.currency)
             raise PaymentNotConfirmed(f"of the payment {reference}, {back} have been given back")
-        if found and (found.amount, found.currency) != (amount, currency):
+        if found and (found.currency != currency or found.amount < amount):
             paid, owed = format_amount(found.amount, found.currency), format_amount(amount, currency)
             raise PaymentNotConfirmed(f"the payment {reference} is of {paid}, and the order comes to {owed}")
         return PaymentReceipt(charge_id=reference, amount=amount, currency=currency, captured_elsewhere=sure)

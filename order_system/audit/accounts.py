@@ -52,6 +52,12 @@ class Account:
         return paid_already(charge.receipt) if charge else None
 
     @property
+    def gave_back(self) -> bool:
+        """The gateway has given its money back, says the book."""
+        charge = self.journal.get(Effect.CHARGE)
+        return charge is not None and charge.state is EffectState.UNDONE
+
+    @property
     def captured(self) -> int:
         """Minor units, by us or elsewhere."""
         return sum(charge.amount for charge in self.charges)
@@ -154,8 +160,9 @@ def draw_up(
         if account := account_of(charge.key, Effect.CHARGE):
             account.charges.append(charge)
     payments = {payment.reference: payment for payment in statement.payments}
-    for account in accounts.values():
-        _count_as_charge(account, payments)
+    refunds = {payment.reference: payment.refunded for payment in statement.payments}
+    for account in sorted(accounts.values(), key=lambda account: not account.gave_back):
+        _count_as_charge(account, payments, refunds)
     for reservation in statement.reservations:
         if account := account_of(reservation.key, Effect.RESERVE):
             account.reservations.append(reservation)
@@ -170,15 +177,19 @@ def draw_up(
     )
 
 
-def _count_as_charge(account: Account, payments: Mapping[str, PaymentElsewhere]) -> None:
-    """The payment of an order that is paid already, whoever captured it. What no gateway can look up is
-    what the book says."""
+def _count_as_charge(
+    account: Account, payments: Mapping[str, PaymentElsewhere], refunds: dict[str, int]
+) -> None:
+    """What an order that is paid already takes of its payment, and of what is left of that payment's
+    refunds. What no gateway can look up is what the book says."""
     if (receipt := account.paid_already) is None:
         return
     payment = account.payment = payments.get(receipt.charge_id)
     key = account.record.ref.key(Effect.CHARGE)
     if payment is not None:
-        account.charges.append(ChargeEntry(key, payment.amount, payment.refunded))
+        refunded = min(refunds[payment.reference], receipt.amount)
+        refunds[payment.reference] -= refunded
+        account.charges.append(ChargeEntry(key, min(payment.amount, receipt.amount), refunded))
     elif receipt.captured_elsewhere is CapturedElsewhere.AT_ITS_WORD:
         account.charges.append(ChargeEntry(key, receipt.amount, 0))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from order_system.audit.accounts import Books
 from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.money import format_amount
 from order_system.domain.steps import GIVEN_BACK, Effect
 
@@ -74,15 +75,17 @@ def one_live_submission(books: Books) -> Iterator[str]:
             yield f"{order_id}: a submission is open although another one is fulfilled"
 
 
-def one_order_a_payment(books: Books) -> Iterator[str]:
-    """Of payments that a gateway has confirmed: elsewhere, `cash` may be the reference of many."""
-    paying: defaultdict[str, set[str]] = defaultdict(set)
+def payments_cover_their_orders(books: Books) -> Iterator[str]:
+    """Of payments that a gateway has confirmed: elsewhere, `cash` may be the reference of many. Undone orders
+    count, too: what was given back pays for nothing again."""
+    paying: defaultdict[PaymentElsewhere, Counter[str]] = defaultdict(Counter)
     for account in books.accounts:
-        if account.payment and not account.undone:
-            paying[account.payment.reference].add(account.record.ref.order_id)
-    for reference, orders in paying.items():
-        if len(orders) > 1:
-            yield f"the payment {reference} pays for {', '.join(sorted(orders))}"
+        if account.payment and (receipt := account.paid_already):
+            paying[account.payment][account.record.ref.order_id] += receipt.amount
+    for payment, orders in paying.items():
+        if orders.total() > payment.amount:
+            holds, owed = (format_amount(each, payment.currency) for each in (payment.amount, orders.total()))
+            yield f"the payment {payment.reference} of {holds} pays for {', '.join(orders)}, of {owed}"
 
 
 # --- all or nothing -------------------------------------------------------------------------------
@@ -138,10 +141,8 @@ def paid_orders_are_not_charged(books: Books) -> Iterator[str]:
             continue
         if len(account.charges) > 1:
             yield f"{account.at(Effect.CHARGE)}: charged, although paid already by {receipt.charge_id}"
-        held = account.payment
-        if held and (held.amount, held.currency) != (receipt.amount, receipt.currency):
-            found = format_amount(held.amount, held.currency)
-            yield f"{account}: the payment {held.reference} is of {found}, and by the book it is not"
+        if (held := account.payment) and held.currency != receipt.currency:
+            yield f"{account}: the payment {held.reference} is in {held.currency}, and by the book it is not"
 
 
 # --- the book agrees with itself ------------------------------------------------------------------
@@ -226,7 +227,7 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "stock agrees with its reservations": stock_agrees_with_reservations,
     "no effect happened twice": no_effect_twice,
     "one live submission an order, at most": one_live_submission,
-    "a payment made elsewhere pays for one order": one_order_a_payment,
+    "a payment made elsewhere covers its orders": payments_cover_their_orders,
     "what was paid already is so, and not charged again": paid_orders_are_not_charged,
     "fulfilled orders are paid, dispatched and committed": fulfilled_is_complete,
     "undone orders hold no money, stock or parcel": undone_holds_nothing,
@@ -258,7 +259,7 @@ CURES: dict[str, str] = {
         "stop the workers: the database lacks the unique index book_one_live; "
         "put it back, and undo the younger submission"
     ),
-    "a payment made elsewhere pays for one order": "find out by which payments the others are paid, if any",
+    "a payment made elsewhere covers its orders": "find out by which payments the others are paid, if any",
     "what was paid already is so, and not charged again": (
         f"{_LOOK}, and refund there what we have charged; look the payment's reference up as well"
     ),

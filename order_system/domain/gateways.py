@@ -69,8 +69,8 @@ class PaymentsElsewhere(Protocol):
     async def refund_payment(
         self, key: str, *, reference: str, amount: int, currency: str
     ) -> RefundReceipt | None:
-        """Give back all of that payment. Idempotent by `key`, and by the reference: the money goes back
-        once. None if this gateway cannot give it back."""
+        """Give back `amount` of that payment, which may be larger, and not a cent more. Idempotent by `key`.
+        None if this gateway cannot give it back."""
         ...
 
 

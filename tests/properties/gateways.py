@@ -109,8 +109,7 @@ class Gateways:
             case "charge":
                 return self._model.charge(key, kwargs["amount"])
             case "find_payment" | "refund_payment":
-                known = self._model.find_payment(kwargs["reference"], kwargs["amount"])
-                return known if name == "find_payment" else self._model.refund_payment(kwargs["reference"])
+                return getattr(self._model, name)(kwargs["reference"], kwargs["amount"])
             case "reserve":
                 return self._model.reserve(key, _lines(kwargs["lines"]))
             case "dispatch":

@@ -14,8 +14,8 @@ class Model:
     refunded: dict[str, int] = field(default_factory=dict)
     payments: dict[str, int] = field(default_factory=dict)
     """Made elsewhere, by their references: amounts."""
-    given_back: set[str] = field(default_factory=set)
-    """Of those."""
+    given_back: dict[str, int] = field(default_factory=dict)
+    """Of those: amounts."""
     reservations: dict[str, str] = field(default_factory=dict)
     lines: dict[str, Lines] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -35,10 +35,8 @@ class Model:
         """None if it cannot be looked up. The first who asks for one that can is the one who has paid it."""
         return self.payments.setdefault(reference, amount) if reference.startswith("ch_") else None
 
-    def refund_payment(self, reference: str) -> int | None:
-        if reference in self.payments:
-            self.given_back.add(reference)
-        return self.payments.get(reference)
+    def refund_payment(self, reference: str, amount: int) -> int | None:
+        return self.given_back.setdefault(reference, amount) if reference in self.payments else None
 
     def reserve(self, key: str, lines: Lines) -> bool:
         if key not in self.reservations:

@@ -38,11 +38,10 @@ def check_everything(bench: Bench, seen: WhatHasBeenSeen) -> Ledger:
 
 def _the_world_is_as_the_model_says(statement: Statement, model: Model) -> None:
     payments = {each.reference: (each.amount, each.refunded) for each in statement.payments}
-    back = {
-        reference: amount if reference in model.given_back else 0
+    assert payments == {
+        reference: (amount, model.given_back.get(reference, 0))
         for reference, amount in model.payments.items()
     }
-    assert payments == {reference: (amount, back[reference]) for reference, amount in model.payments.items()}
     charges = {charge.key: (charge.amount, charge.refunded) for charge in statement.charges}
     assert charges == {key: (amount, model.refunded.get(key, 0)) for key, amount in model.captured.items()}
     assert len(charges) == len(statement.charges)

@@ -30,7 +30,8 @@ _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 class SimulatedPaymentGateway:
     """Implements `domain.gateways.PaymentGateway` and `PaymentsElsewhere`. It can look up references that
     begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it; with
-    `strict_payments` it has what was received, and nothing else."""
+    `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to one
+    order, however little: what a second one took of it is for a person to give back."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         self._switchboard = switchboard
@@ -81,25 +82,24 @@ class SimulatedPaymentGateway:
     async def refund_payment(
         self, key: str, *, reference: str, amount: int, currency: str
     ) -> RefundReceipt | None:
-        return await self._refund(key, CHECKOUT + reference)
+        return await self._refund(key, CHECKOUT + reference, amount)
 
-    async def _refund(self, key: str, charge_key: str) -> RefundReceipt | None:
+    async def _refund(self, key: str, charge_key: str, part: int | None = None) -> RefundReceipt | None:
         def give_back(call: Call) -> RefundReceipt | None:
             with_refund = select(charges, refunds.c.refund_id).outerjoin_from(charges, refunds)
             charge = call.connection.execute(with_refund.where(charges.c.key == charge_key)).first()
             call.meet_trouble([] if charge is None else [charge.payment_method])
             if charge is None:
                 return None
-            receipt = RefundReceipt(
-                refund_id=id_from("re", charge_key), amount=charge.amount, currency=charge.currency
-            )
+            amount = charge.amount if part is None else part
+            receipt = RefundReceipt(refund_id=id_from("re", key), amount=amount, currency=charge.currency)
             if charge.refund_id is None:
                 call.connection.execute(
                     insert_into(call.connection.dialect.name, refunds).values(
                         charge_key=charge_key, refund_id=receipt.refund_id, amount=receipt.amount
                     )
                 )
-            return receipt
+            return receipt if charge.refund_id in (None, receipt.refund_id) else None
 
         return await self._switchboard.put_through(Operation.REFUND, key, give_back)
 

@@ -82,11 +82,11 @@ async def test_its_money_goes_back_once_by_its_reference(parts: Parts, lost: int
 @pytest.mark.parametrize(
     ("amount", "currency", "why"),
     [
-        (105998, "USD", "is of 1059.98 USD, and the order comes to 1059.97 USD"),
+        (105996, "USD", "is of 1059.96 USD, and the order comes to 1059.97 USD"),
         (105997, "EUR", "is of 1059.97 EUR, and the order comes to 1059.97 USD"),
     ],
 )
-async def test_a_payment_of_another_amount_is_refused(
+async def test_a_payment_that_is_smaller_or_in_another_currency_is_refused(
     parts: Parts, amount: int, currency: str, why: str
 ) -> None:
     await parts.world.payments.receive("ch_1", amount=amount, currency=currency)
@@ -96,6 +96,26 @@ async def test_a_payment_of_another_amount_is_refused(
     assert await undone(parts, order) is UndoResult.NOTHING_TO_UNDO
     assert (await parts.world.statement()).payments[0].refunded == 0, "it may be somebody else's"
     assert (await parts.audit()).clean
+
+
+async def test_of_a_larger_payment_an_order_takes_and_gives_back_what_it_comes_to(parts: Parts) -> None:
+    """Two orders on one payment, which covers both; the first is undone. Of a third, the audit tells."""
+    first, second, third = (paid_by("ch_1") for _ in range(3))
+    await parts.world.payments.receive("ch_1", amount=2 * first.total, currency="USD")
+    for order in (first, second):
+        answer = await run_activity(parts.payment.charge, payment_request(order))
+        assert (answer.receipt.amount, answer.receipt.charge_id) == (order.total, "ch_1")
+    assert (await parts.audit()).clean
+
+    assert [await undone(parts, first), await undone(parts, first)] == [UndoResult.UNDONE] * 2
+    [payment] = (await parts.world.statement()).payments
+    assert (payment.amount, payment.refunded) == (2 * first.total, first.total)
+    assert (await parts.audit()).clean
+    with pytest.raises(PaymentNotConfirmed, match=r"1059\.97 USD have been given back"):
+        await run_activity(parts.payment.charge, payment_request(third))
+    with pytest.raises(RefundByHand, match=r"give back 1059\.97 USD by hand, paid as ch_1"):
+        await undone(parts, second)
+    assert (await parts.world.statement()).payments == (payment,)
 
 
 async def test_a_payment_that_was_given_back_is_refused(parts: Parts) -> None:

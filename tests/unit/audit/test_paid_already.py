@@ -11,6 +11,7 @@ from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.domain.steps import Effect
 from tests.fixtures.books.audited import (
     COMPLETE,
+    COVERED,
     FAILED_BOOK,
     FAILED_WORLD,
     FULFILLED_BOOK,
@@ -19,7 +20,6 @@ from tests.fixtures.books.audited import (
     HOLDS_NOTHING,
     KEPT,
     NOTHING,
-    ONE_ORDER,
     PAID_ALREADY,
     TOTAL,
     TRUE,
@@ -74,7 +74,7 @@ BACK = (replace(PAYMENT, refunded=TOTAL),)
         (
             paid(FULFILLED_BOOK),
             replace(SHIPPED, payments=(replace(PAYMENT, amount=TOTAL - 1),)),
-            {PAID_ALREADY, WHOLE, COMPLETE},
+            {COVERED, WHOLE, COMPLETE},
         ),
         (
             paid(FULFILLED_BOOK),
@@ -82,7 +82,7 @@ BACK = (replace(PAYMENT, refunded=TOTAL),)
             {PAID_ALREADY},
         ),
     ],
-    ids=["charged too", "unknown", "kept not", "not given back", "other amount", "other currency"],
+    ids=["charged too", "unknown", "kept not", "not given back", "smaller", "other currency"],
 )
 def test_what_the_gateway_knows_otherwise_is_found(book: Ledger, world: Statement, names: set[str]) -> None:
     report = audit(book, world)
@@ -91,11 +91,36 @@ def test_what_the_gateway_knows_otherwise_is_found(book: Ledger, world: Statemen
         assert "charged, although paid already by ch_1" in violations(report, PAID_ALREADY)
 
 
-def test_one_payment_is_not_for_two_orders() -> None:
-    other = paid(booked(SubmissionStatus.OPEN, {Effect.CHARGE: EffectState.DONE}, "ORDER-002"))
-    report = audit(together(paid(FULFILLED_BOOK), other), SHIPPED)
-    assert broken(report) == {ONE_ORDER}
-    assert violations(report, ONE_ORDER) == "the payment ch_1 pays for ORDER-001, ORDER-002"
+OTHER = paid(booked(SubmissionStatus.OPEN, {Effect.CHARGE: EffectState.DONE}, "ORDER-002"))
+
+
+def test_one_payment_is_for_two_orders_if_it_covers_both() -> None:
+    both = together(paid(FULFILLED_BOOK), OTHER)
+    assert audit(both, replace(SHIPPED, payments=(replace(PAYMENT, amount=2 * TOTAL),))).clean
+    report = audit(both, replace(SHIPPED, payments=(replace(PAYMENT, amount=2 * TOTAL - 1),)))
+    assert broken(report) == {COVERED}
+    assert violations(report, COVERED) == (
+        "the payment ch_1 of 2119.93 USD pays for ORDER-001, ORDER-002, of 2119.94 USD"
+    )
+
+
+@pytest.mark.parametrize(
+    ("refunded", "names"),
+    [(TOTAL, set[str]()), (TOTAL - 1, {WHOLE, HOLDS_NOTHING, TRUE}), (TOTAL + 1, {WHOLE})],
+)
+def test_what_was_given_back_of_a_payment_is_that_of_the_order_that_was_undone(
+    refunded: int, names: set[str]
+) -> None:
+    payment = replace(PAYMENT, amount=2 * TOTAL, refunded=refunded)
+    world = replace(FAILED_WORLD, charges=(), payments=(payment,))
+    for ledger in (together(OTHER, paid(FAILED_BOOK)), together(paid(FAILED_BOOK), OTHER)):
+        assert broken(audit(ledger, world)) == names
+
+
+def test_what_the_shop_keeps_of_a_larger_payment_is_none_of_ours() -> None:
+    payment = replace(PAYMENT, amount=3 * TOTAL)
+    assert audit(paid(FULFILLED_BOOK), replace(SHIPPED, payments=(payment,))).clean
+    assert audit(paid(FAILED_BOOK), replace(GIVEN_BACK, payments=(replace(payment, refunded=TOTAL),))).clean
 
 
 def test_payments_of_which_the_book_knows_no_order_are_not_ours() -> None:
