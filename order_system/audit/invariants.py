@@ -83,9 +83,10 @@ def payments_cover_their_orders(books: Books) -> Iterator[str]:
         if account.payment and (receipt := account.paid_already):
             paying[account.payment][account.record.ref.order_id] += receipt.amount
     for payment, orders in paying.items():
-        if orders.total() > payment.amount:
-            holds, owed = (format_amount(each, payment.currency) for each in (payment.amount, orders.total()))
-            yield f"the payment {payment.reference} of {holds} pays for {', '.join(orders)}, of {owed}"
+        if not payment.refunded <= orders.total() <= payment.amount:
+            amounts = (payment.amount, payment.refunded, orders.total())
+            held, back, owed = (format_amount(each, payment.currency) for each in amounts)
+            yield f"{payment.reference} of {held}, {back} given back, pays for {', '.join(orders)}: {owed}"
 
 
 # --- all or nothing -------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ CURES: dict[str, str] = {
         "stop the workers: the database lacks the unique index book_one_live; "
         "put it back, and undo the younger submission"
     ),
-    "a payment made elsewhere covers its orders": "find out by which payments the others are paid, if any",
+    "a payment made elsewhere covers its orders": f"{_LOOK}, and find out what else has paid them, if any",
     "what was paid already is so, and not charged again": (
         f"{_LOOK}, and refund there what we have charged; look the payment's reference up as well"
     ),

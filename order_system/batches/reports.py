@@ -201,8 +201,7 @@ def _line_of(
     if known is None:
         return LineOutcome(*lines, *ids, "not started")
     if known.status is SubmissionStatus.OPEN:
-        where = f"it runs or waits, and this tells for what: python starter.py status {order.order_id}"
-        return LineOutcome(*lines, *ids, known.status, reason=where)
+        return LineOutcome(*lines, *ids, known.status, reason="it runs or waits; its status tells for what")
     return LineOutcome(*lines, *ids, known.status, known.failed_step, known.reason, known.closed_at)
 
 

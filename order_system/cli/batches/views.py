@@ -118,6 +118,8 @@ def outcome_view(document: Mapping[str, Any]) -> RenderableType:
     for status, number in sorted(document["by_status"].items()):
         table.add_row(named(status), f"{number:,}")
     remarks = [f"every line: {document['output']}"] if document["output"] else []
+    if "open" in document["by_status"]:
+        remarks.append("what an open order waits for: python starter.py status ORDER")
     if document["rejects"]:
         remarks.append(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")
     return Group(table, *map(Text, remarks))

@@ -121,7 +121,10 @@ async def test_an_order_that_needs_attention_is_handed_on_and_reported(
     )
     async with shop.open(), asyncio.timeout(SECONDS):
         progress = await shop.run(request)
+        waiting, *others = await shop.outcome(name)
     assert_adds_up(progress)
+    assert (waiting.status, {line.status for line in others}) == ("open", {"fulfilled"})
+    assert waiting.reason == "it runs or waits; its status tells for what"
     assert (progress.counts.fulfilled, progress.counts.needing_attention) == (5, 1)
     assert (ids[0],) == progress.handed_on
 

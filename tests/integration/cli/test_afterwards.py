@@ -2,12 +2,18 @@
 
 import json
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from order_system.book.order_book import SqlOrderBook
+from order_system.domain.book import Attempt, Opening, SubmissionRecord
 from order_system.domain.ids import order_workflow_id, task_queue_of
+from order_system.domain.order import Order, SubmissionRef
+from order_system.domain.servers import Server
+from order_system.domain.steps import Effect
 from order_system.gateways.simulated.scenarios import scenario_order
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
@@ -47,26 +53,71 @@ def test_a_cancel_waits_for_its_answer(shop: Env) -> None:
 
 
 @pytest.fixture
-async def terminated(shop: Env) -> str:
-    """The ID of an order whose workflow was terminated while it was being paid."""
-    temporal = await connect(shop["TEMPORAL_ADDRESS"])
-    order = scenario_order("payment-down", "GONE-1")
+async def database(shop: Env) -> AsyncIterator[Database]:
+    """The worker's own."""
     database = Database(f"sqlite:///{shop['ORDER_DATA_DIR']}/orders.db")
     await database.prepare()
+    yield database
+    await database.dispose()
+
+
+async def terminated_once(
+    shop: Env, database: Database, order: Order, is_so: Callable[[SubmissionRecord], Awaitable[bool]]
+) -> str:
+    """The ID of the order, whose workflow is terminated when the book has it and this is so of it."""
+    temporal = await connect(shop["TEMPORAL_ADDRESS"])
     workflow = await temporal.start_workflow(
         OrderFulfillmentWorkflow.run,
         order,
-        id=order_workflow_id("GONE-1"),
+        id=order_workflow_id(order.order_id),
         task_queue=task_queue_of(database.book),
     )
 
-    async def opened() -> bool:
-        return "GONE-1" in await SqlOrderBook(database).find(["GONE-1"])
+    async def has_come_so_far() -> bool:
+        record = (await SqlOrderBook(database).find([order.order_id])).get(order.order_id)
+        return record is not None and await is_so(record)
 
-    await eventually(opened, 30, "the order to be in the book")
+    await eventually(has_come_so_far, 30, "the order to have come so far")
     await workflow.terminate()
-    await database.dispose()
-    return "GONE-1"
+    return order.order_id
+
+
+@pytest.fixture
+async def terminated(shop: Env, database: Database) -> str:
+    """The ID of an order whose workflow was terminated while it was being paid."""
+
+    async def opened(_: SubmissionRecord) -> bool:
+        return True
+
+    return await terminated_once(shop, database, scenario_order("payment-down", "GONE-1"), opened)
+
+
+@pytest.fixture
+async def terminated_and_stuck(shop: Env, database: Database) -> str:
+    """The ID of an order whose workflow was terminated while its refund failed again and again."""
+
+    async def refund_has_begun(record: SubmissionRecord) -> bool:
+        charge = (await SqlOrderBook(database).journal(record.ref)).get(Effect.CHARGE)
+        return charge is not None and charge.fenced_at is not None
+
+    return await terminated_once(shop, database, scenario_order("refund-never", "GONE-2"), refund_has_begun)
+
+
+@pytest.fixture
+async def left_on_two_servers(database: Database) -> list[str]:
+    """UUIDs of servers that are gone. Each has left an order open whose charge was claimed."""
+    gone = ["5eed0000-0000-4000-8000-000000000001", "5eed0000-0000-4000-8000-000000000002"]
+    for number, server in enumerate(gone):
+
+        async def there(server: str = server) -> Server:
+            return Server("default", server)
+
+        ref = SubmissionRef(order_id=f"LEFT-{number}", submission="first", fingerprint="")
+        opened = datetime(2026, 1, 1, tzinfo=UTC)
+        attempt = Attempt(started_at=opened, deadline=opened, namespace="default")
+        book = SqlOrderBook(database, there)
+        await book.open_and_claim_charge(ref, attempt, Opening(total=1, currency="USD"))
+    return gone
 
 
 def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env, terminated: str) -> None:
@@ -77,6 +128,44 @@ def test_reconcile_settles_a_terminated_order_and_says_so(shop: Env, terminated:
     assert finished.code == 0
     assert finished.document["settled"]["count"] == 1
     assert [found["order_id"] for found in finished.document["settled"]["orders"]] == [terminated]
+
+
+def test_a_terminated_orders_stuck_refund_is_handled_and_then_it_waits_for_nobody(
+    shop: Env, terminated_and_stuck: str
+) -> None:
+    note = "refunded by hand, ticket 123"
+    handled = starter(
+        "resolve", terminated_and_stuck, "payment", "--handled", "--note", note, "--json", env=shop
+    )
+
+    assert handled.code == 0, handled.out + handled.err
+    assert handled.document["receipt"]["result"] == "handled"
+    assert handled.document["order"]["status"] == "terminated"
+    assert note in handled.out
+    assert starter("audit", env=shop).code == 0
+    again = starter("resolve", terminated_and_stuck, "payment", "--handled", "--note", note, env=shop)
+    assert again.code == 2
+    assert f"{terminated_and_stuck} has ended as terminated, and waits for nobody" in again.err
+
+
+def test_an_adoption_says_how_many_submissions_and_what_settles_them(
+    shop: Env, left_on_two_servers: list[str]
+) -> None:
+    first, second = left_on_two_servers
+    adopted = starter("adopt", first, "--yes", "--note", "temporal.db was deleted", env=shop)
+    as_json = starter("adopt", second, "--yes", "--json", env=shop)
+    settled = starter("reconcile", "--json", env=shop)
+
+    assert (adopted.code, as_json.code) == (0, 0)
+    assert " ".join(adopted.out.split()) == (
+        "1 submission was adopted. The reconciler settles what is open with its next run; "
+        "`python starter.py reconcile` does it now"
+    )
+    assert as_json.document == {"server": second, "adopted": 1}
+    assert {each["order_id"] for each in settled.document["settled"]["orders"]} == {"LEFT-0", "LEFT-1"}
+    again = starter("adopt", first, "--yes", env=shop)
+    assert again.code == 2
+    assert f"the book knows of no server {first}; others with open orders: none" in again.err
 
 
 def test_a_held_order_is_listed_and_answered_by_the_commands_that_are_shown(shop: Env) -> None:

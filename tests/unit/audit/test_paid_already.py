@@ -100,7 +100,7 @@ def test_one_payment_is_for_two_orders_if_it_covers_both() -> None:
     report = audit(both, replace(SHIPPED, payments=(replace(PAYMENT, amount=2 * TOTAL - 1),)))
     assert broken(report) == {COVERED}
     assert violations(report, COVERED) == (
-        "the payment ch_1 of 2119.93 USD pays for ORDER-001, ORDER-002, of 2119.94 USD"
+        "ch_1 of 2119.93 USD, 0.00 USD given back, pays for ORDER-001, ORDER-002: 2119.94 USD"
     )
 
 
@@ -117,10 +117,12 @@ def test_what_was_given_back_of_a_payment_is_that_of_the_order_that_was_undone(
         assert broken(audit(ledger, world)) == names
 
 
-def test_what_the_shop_keeps_of_a_larger_payment_is_none_of_ours() -> None:
+def test_what_the_shop_keeps_of_a_larger_payment_is_none_of_ours_unless_it_is_given_back() -> None:
     payment = replace(PAYMENT, amount=3 * TOTAL)
     assert audit(paid(FULFILLED_BOOK), replace(SHIPPED, payments=(payment,))).clean
     assert audit(paid(FAILED_BOOK), replace(GIVEN_BACK, payments=(replace(payment, refunded=TOTAL),))).clean
+    whole = replace(GIVEN_BACK, payments=(replace(payment, refunded=3 * TOTAL),))
+    assert broken(audit(paid(FAILED_BOOK), whole)) == {COVERED}
 
 
 def test_payments_of_which_the_book_knows_no_order_are_not_ours() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console, Group, RenderableType
 
+from order_system.cli.batches.views import outcome_view
 from order_system.cli.reports import OrderResult, results_table
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.durations import in_time
@@ -87,6 +88,12 @@ def test_a_running_step_counts_its_time_up() -> None:
 
     assert lines[0] == "A-1  running  1 m 05 s"
     assert "▸ running   1 m 05 s  attempt 3" in lines[1]
+
+
+@pytest.mark.parametrize(("status", "told"), [("open", 1), ("fulfilled", 0)])
+def test_an_outcome_with_open_orders_says_how_to_see_what_they_wait_for(status: str, told: int) -> None:
+    document = {"name": "orders", "by_status": {status: 2}, "output": None, "rejects": None}
+    assert "\n".join(rendered(outcome_view(document))).count("python starter.py status ORDER") == told
 
 
 def test_an_undo_under_way_and_one_that_is_stuck() -> None:
