@@ -12,6 +12,7 @@ from order_system.batches.files.columns import COLUMNS, shown
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
+from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
 
 GUESSED_FROM = 100_000
@@ -19,15 +20,16 @@ GUESSED_FROM = 100_000
 ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
 """What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
 SEPARATORS = ",;\t|"
-FIRST_LINE = "# A first guess. Hold the sample order against the file before you run it."
-BY_LOOK = "  # by its cells, not by its name: check it"
-ON_EACH_ROW = '  # on further rows, too: if it is of the row alone, say "per line" under [meaning]'
 MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
-A_SHARE = '  # amounts, or shares of the goods? Then say "share of line" or "share of order" under [meaning]'
+MAX_STATES = 12
+"""A column of more different cells is none of states; and no more of them are written down."""
 _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
-_TELLS_STATE = re.compile("status|cancel|refund|fulfil|shipped|versendet|storno")
-_IS_DONE = re.compile("(?<!un)(fulfilled|shipped)|deliver|cancel|refund|void|expired|complete", re.IGNORECASE)
+
+Cells = dict[str, list[str]]
+"""Column -> its cells, row by row."""
+_KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
+_STATES, _PAID = _KNOWN["states"], _KNOWN["paid"]
 
 
 def first_profile(url: str, roots: Sequence[str]) -> str:
@@ -37,11 +39,12 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
     whole_lines = head[: head.rfind(b"\n") + 1] or head
     encoding, doubt = _encoding(whole_lines)
     separator, (header, *rows) = _table(whole_lines.decode(encoding, "replace"))
-    cells = {name.strip(): [row[at].strip() for row in rows if row[at:]] for at, name in enumerate(header)}
+    proper = [row for row in rows if len(row) == len(header)]
+    cells = {name.strip(): [row[at].strip() for row in proper] for at, name in enumerate(header)}
     base = next((name for name in built_in_profiles() if _fits(header, name)), None)
     told = [f"base = {_toml(base)}"] if base else []
     told += [f"separator = {_toml(separator)}", f"encoding = {_toml(encoding)}{doubt}"]
-    return "\n".join([FIRST_LINE, *told, *([] if base else _described(cells)), ""])
+    return "\n".join([_comment("first").strip(), *told, *([] if base else _described(cells)), ""])
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:
@@ -54,38 +57,151 @@ def _fits(header: Sequence[str], profile: str) -> bool:
     return True
 
 
-def _described(cells: dict[str, list[str]]) -> Iterator[str]:
-    columns, by_look = _columns(cells)
-    numbers = "\n".join(cell for name in columns.values() for cell in cells[name])
-    commas, points = (len(re.findall(rf"^[\d.,]*\d[{sign}]\d\d?$", numbers, re.M)) for sign in ",.")
-    yield f"decimal = {_toml(',' if commas > points else '.')}\n\n[columns]"
-    ids = cells.get(columns.get("order_id", ""), [])
-    for field, name in columns.items():
-        doubt = BY_LOOK if field in by_look else ""
-        again = (
-            cell for one, other, cell in zip(ids, ids[1:], cells[name][1:], strict=False) if one == other
-        )
-        if field in AMOUNTS and any(again):
-            doubt = ON_EACH_ROW
-        if field == "discount" and _all_are(_SHARE, (cell for cell in cells[name] if cell.strip("0.,"))):
-            doubt = A_SHARE
-        yield f"{field} = {_toml(name)}{doubt}"
+def _described(cells: Cells) -> Iterator[str]:
+    free = {_key(name): name for name in reversed(cells) if _key(name)}
+    reference = next((name for name in _named(free, _KNOWN["reference"]["names"]) if any(cells[name])), "")
+    paid = _paid_column(cells) or reference
+    states = [name for name in free.values() if name not in (paid, reference) and _tells_state(name, cells)]
+    for name in filter(None, {paid, reference, *states}):
+        free.pop(_key(name), None)
+    columns, by_look = _columns(free, cells)
+    prices = [
+        cell for field in ("unit_price", *AMOUNTS) for name in columns.get(field, []) for cell in cells[name]
+    ]
+    yield f"decimal = {_toml(_decimal(prices))}\n\n[columns]"
+    ids = cells[columns["order_id"][0]] if "order_id" in columns else []
+    meaning: dict[str, str] = {}
+    if _key(columns.get("unit_price", [""])[0]) in map(_key, _KNOWN["unit_price"]["line_total"]):
+        meaning["unit_price"] = "line total"
+    for field, names in columns.items():
+        first, doubt = cells[names[0]], "by_look" if field in by_look else ""
+        if field in AMOUNTS and (further := _further(ids, first)):
+            doubt = "on_each_row"
+            if any(before != cell for before, cell in further):
+                doubt, meaning[field] = "", "per line"
+        if field == "discount" and _all_are(_SHARE, (cell for cell in first if cell.strip("0.,"))):
+            doubt = "share"
+        yield f"{field} = {_toml(names if names[1:] else names[0])}{_comment(doubt)}"
+    constants = {} if "currency" in columns else _currency(prices)
+    found = {*columns, *constants, *(["payment_method"] if paid else [])}
     for field, (_, required, _) in COLUMNS.items():
-        if required and field not in columns:
-            yield f'# {field} = "..."  # missing: its column, or below [constants] what it is on all rows'
-    for name in cells:
-        if name and name not in columns.values():
-            yield f"# not used: {_toml(name)}"
-    yield "\n[constants]"
-    for name in filter(lambda name: _TELLS_STATE.search(_key(name)), cells):
-        found = sorted({cell for cell in cells[name] if shown(cell) == cell})
-        done = [cell for cell in found if _IS_DONE.search(cell)]
-        others = [cell for cell in found if cell not in done]
-        if all(re.search(r"\d", cell) for cell in found):
-            done, others = ["*"], []  # it tells when, or how much
-        yield f"\n[[states]]  # an order in a state that is named nowhere is refused\ncolumn = {_toml(name)}"
-        yield f"leave_out = {_toml(done[:MAX_WORDS])}"
-        yield f"run = []{f'  # which of {_toml(others[:MAX_WORDS])}?' if others else ''}"
+        if required and field not in found:
+            yield f'# {field} = "..."{_comment(f"missing_{field}") or _comment("missing")}'
+    used = {"", paid, reference, *states, *(name for names in columns.values() for name in names)}
+    yield from (f"# not used: {_toml(name)}" for name in cells if name not in used)
+    yield "\n[meaning]" if meaning else ""
+    yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
+    yield "[constants]"
+    yield from (f"{field} = {_toml(text)}{_comment('currency')}" for field, text in constants.items())
+    if paid:
+        yield from _paid_section(paid, reference, cells[paid])
+    for name in states:
+        if "quantity_left" not in columns or not _counts(name):
+            yield from _state_section(
+                name, cells[name], of_line=any(a != b for a, b in _further(ids, cells[name]))
+            )
+
+
+def _paid_section(name: str, reference: str, cells: list[str]) -> Iterator[str]:
+    """And what refuses an order in any state that is not known to mean that it is paid."""
+    found = _different(cells)
+    dates = name == reference or _all_are(_STATES["date"], filter(_is_more_than_zero, cells))
+    paid = ["*"] if dates else [cell for cell in found if _means_paid(cell, name)]
+    others = [cell for cell in found if cell not in paid and not (dates and _is_more_than_zero(cell))]
+    yield f"\n[paid]{_comment('paid')}\ncolumn = {_toml(name)}"
+    yield f"states = {_toml(paid)}\nrefuse = {_toml([*others, ''])}"
+    yield f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
+    if not dates:
+        done = [cell for cell in others if _is_done(cell)]
+        run = [cell for cell in found if cell not in done] if paid else []
+        yield from _section(name, done, run, [] if run else others)
+
+
+def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
+    found = _different(cells)
+    done = [cell for cell in found if _is_done(cell)]
+    others, run = [cell for cell in found if cell not in done], list[str]()
+    if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
+        run = [cell for cell in found if not _is_more_than_zero(cell)]
+        done, others, of_line = [] if _counts(name) else ["*"], [], of_line or _counts(name)
+    yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
+
+
+def _section(name: str, done: list[str], run: list[str], others: list[str], of: str = "") -> Iterator[str]:
+    yield f"\n[[states]]{_comment('states')}\ncolumn = {_toml(name)}"
+    yield f"{of}leave_out = {_toml(done)}"
+    yield f"run = {_toml(run)}{f'  # which of {_toml(others)}?' if others else ''}"
+
+
+def _different(cells: Iterable[str]) -> list[str]:
+    """Those that may be shown."""
+    return sorted({cell for cell in cells if shown(cell) == cell})[:MAX_STATES]
+
+
+def _paid_column(cells: Cells) -> str:
+    """The likeliest of those that tell whether an order is paid; blank if there is none."""
+    named = [name for name in cells if _tells_paid(name)]
+    by_cells = [name for name in cells if any(_means_paid(cell, name) for cell in cells[name])]
+    return next(iter([*(name for name in named if name in by_cells), *by_cells, *named]), "")
+
+
+def _tells_paid(name: str) -> bool:
+    return bool(re.search(_PAID["name"], _key(name)))
+
+
+def _means_paid(cell: str, name: str) -> bool:
+    named = _tells_paid(name) and not re.search(_PAID["unpaid_name"], _key(name))
+    return any(
+        re.fullmatch(_PAID[yes], _plain(cell)) for yes in ("yes", *(["yes_if_named"] if named else []))
+    )
+
+
+def _tells_state(name: str, cells: Cells) -> bool:
+    """By its name or, whatever that is, by its cells."""
+    known = {_key(each) for field in COLUMNS for each in _KNOWN[field]["names"]}
+    if re.search(_STATES["name"], _key(name)) and _key(name) not in known:
+        return True
+    found = set(map(_plain, cells[name]))
+    one_done = rf"(?:wc )?(?:{_STATES['done']})\w*(?: \w+)?"
+    is_product = _key(name) in map(_key, _KNOWN["sku"]["names"])
+    return len(found) <= MAX_STATES and not is_product and any(re.fullmatch(one_done, cell) for cell in found)
+
+
+def _is_done(cell: str) -> bool:
+    return bool(re.search(_STATES["done"], _plain(cell))) and not re.search(_STATES["undone"], _plain(cell))
+
+
+def _counts(name: str) -> bool:
+    return bool(re.search(_STATES["counts"], _key(name)))
+
+
+def _is_more_than_zero(cell: str) -> bool:
+    """Of an amount, or of a date such as 0000-00-00."""
+    return bool(cell.strip("0-.,:/ "))
+
+
+def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
+    """The filled cells of the rows that are not the first ones of their orders, each with the one before."""
+    rows = zip(ids, ids[1:], cells, cells[1:], strict=False)
+    return [(before, cell) for one, other, before, cell in rows if one == other and cell]
+
+
+def _decimal(prices: Iterable[str]) -> str:
+    text = "\n".join(prices)
+    commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", text)) for sign in ",.")
+    return "," if commas > points else "."
+
+
+def _currency(prices: Iterable[str]) -> dict[str, str]:
+    """What stands at the amounts, if it is one that can be told."""
+    signs = {sign for price in prices for sign in re.findall(r"[^\d\s.,'\u2019()+-]+", price)}
+    codes = {_KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
+    return {"currency": codes.pop()} if len(codes) == 1 and codes <= set(circulating_currencies()) else {}
+
+
+def _comment(of: str) -> str:
+    text = _KNOWN["comments"].get(of)
+    return f"  # {text}" if text else ""
 
 
 def _toml(value: str | list[str]) -> str:
@@ -127,22 +243,33 @@ def _table(text: str) -> tuple[str, list[list[str]]]:
     return separator, tables[separator]
 
 
-def _columns(cells: dict[str, list[str]]) -> tuple[dict[str, str], set[str]]:
-    """Field -> the file's column; and those fields that only the cells tell."""
-    known = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
-    free = {_key(name): name for name in reversed(cells) if _key(name)}
-    columns: dict[str, str] = {}
-    for field in COLUMNS:
-        key = next((key for key in map(_key, known[field]["names"]) if key in free), None)
-        if key is not None:
-            columns[field] = free.pop(key)
-    by_look = {field for field in COLUMNS if field not in columns and "look" in known[field]}
+def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], set[str]]:
+    """Field -> the file's columns; and those fields that only the cells tell."""
+    columns: dict[str, list[str]] = {}
+    for field in (*COLUMNS, "quantity_left"):
+        known = _KNOWN[field]
+        for name in _named(free, [*known["names"], *known.get("line_total", [])]):
+            if "every" in known and not _all_are(known["every"], cells[name]):
+                continue
+            del free[_key(name)]
+            then = {_key(one): others for one, others in known.get("then", {}).items()}.get(_key(name), [])
+            columns[field] = [name, *_named(free, then)[:1]]
+            for more in columns[field][1:]:
+                del free[_key(more)]
+            break
+    by_look = {field for field in COLUMNS if field not in columns and "look" in _KNOWN[field]}
     for field in sorted(by_look):
+        never, look = _KNOWN[field].get("never", "(?!)"), _KNOWN[field]["look"]
         for key, name in free.items():
-            if _all_are(known[field]["look"], cells[name]):
-                columns[field] = free.pop(key)
+            if _all_are(look, cells[name]) and not re.search(never, key):
+                columns[field] = [free.pop(key)]
                 break
     return columns, by_look
+
+
+def _named(free: dict[str, str], names: Iterable[str]) -> list[str]:
+    """The columns that are called so, likeliest first."""
+    return [free[key] for key in dict.fromkeys(map(_key, names)) if key in free]
 
 
 def _all_are(pattern: str, cells: Iterable[str]) -> bool:
@@ -153,3 +280,9 @@ def _all_are(pattern: str, cells: Iterable[str]) -> bool:
 
 def _key(name: str) -> str:
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name.casefold()))
+
+
+def _plain(cell: str) -> str:
+    """In small letters, without accents, a blank between words."""
+    letters = unicodedata.normalize("NFKD", cell.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[\W_]+", " ", letters).strip()
