@@ -29,7 +29,6 @@ _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
 Cells = dict[str, list[str]]
 """Column -> its cells, row by row."""
 _KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
-_STATES, _PAID = _KNOWN["states"], _KNOWN["paid"]
 
 
 def first_profile(url: str, roots: Sequence[str]) -> str:
@@ -61,18 +60,15 @@ def _described(cells: Cells) -> Iterator[str]:
     free = {_key(name): name for name in reversed(cells) if _key(name)}
     reference = next((name for name in _named(free, _KNOWN["reference"]["names"]) if any(cells[name])), "")
     paid = _paid_column(cells) or reference
-    states = [name for name in free.values() if name not in (paid, reference) and _tells_state(name, cells)]
+    states = [name for name in cells if name not in ("", paid, reference) and _tells_state(name, cells)]
     for name in filter(None, {paid, reference, *states}):
         free.pop(_key(name), None)
-    columns, by_look = _columns(free, cells)
-    prices = [
-        cell for field in ("unit_price", *AMOUNTS) for name in columns.get(field, []) for cell in cells[name]
-    ]
-    yield f"decimal = {_toml(_decimal(prices))}\n\n[columns]"
+    columns, by_look, meaning = _columns(free, cells)
+    amounts = [name for field in ("unit_price", *AMOUNTS) for name in columns.get(field, [])]
+    prices = "\n".join(cell for name in amounts for cell in cells[name])
+    commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", prices)) for sign in ",.")
+    yield f"decimal = {_toml(',' if commas > points else '.')}\n\n[columns]"
     ids = cells[columns["order_id"][0]] if "order_id" in columns else []
-    meaning: dict[str, str] = {}
-    if _key(columns.get("unit_price", [""])[0]) in map(_key, _KNOWN["unit_price"]["line_total"]):
-        meaning["unit_price"] = "line total"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
         if field in AMOUNTS and (further := _further(ids, first)):
@@ -82,36 +78,35 @@ def _described(cells: Cells) -> Iterator[str]:
         if field == "discount" and _all_are(_SHARE, (cell for cell in first if cell.strip("0.,"))):
             doubt = "share"
         yield f"{field} = {_toml(names if names[1:] else names[0])}{_comment(doubt)}"
-    constants = {} if "currency" in columns else _currency(prices)
-    found = {*columns, *constants, *(["payment_method"] if paid else [])}
+    currency = "" if "currency" in columns else _currency(prices)
     for field, (_, required, _) in COLUMNS.items():
-        if required and field not in found:
+        if required and field not in {*columns, currency and "currency", paid and "payment_method"}:
             yield f'# {field} = "..."{_comment(f"missing_{field}") or _comment("missing")}'
     used = {"", paid, reference, *states, *(name for names in columns.values() for name in names)}
     yield from (f"# not used: {_toml(name)}" for name in cells if name not in used)
-    yield "\n[meaning]" if meaning else ""
-    yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
-    yield "[constants]"
-    yield from (f"{field} = {_toml(text)}{_comment('currency')}" for field, text in constants.items())
+    if meaning:
+        yield "\n[meaning]"
+        yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
+    yield "\n[constants]" + (f"\ncurrency = {_toml(currency)}{_comment('currency')}" if currency else "")
     if paid:
         yield from _paid_section(paid, reference, cells[paid])
     for name in states:
-        if "quantity_left" not in columns or not _counts(name):
-            yield from _state_section(
-                name, cells[name], of_line=any(a != b for a, b in _further(ids, cells[name]))
-            )
+        if "quantity_left" not in columns or not _is("states", "counts", _key(name)):
+            of_line = any(before != cell for before, cell in _further(ids, cells[name]))
+            yield from _state_section(name, cells[name], of_line=of_line)
 
 
 def _paid_section(name: str, reference: str, cells: list[str]) -> Iterator[str]:
     """And what refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
-    dates = name == reference or _all_are(_STATES["date"], filter(_is_more_than_zero, cells))
-    paid = ["*"] if dates else [cell for cell in found if _means_paid(cell, name)]
-    others = [cell for cell in found if cell not in paid and not (dates and _is_more_than_zero(cell))]
+    filled = [cell for cell in cells if _is_more_than_zero(cell)]
+    is_date = name == reference or _all_are(_KNOWN["states"]["date"], filled)
+    paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
+    others = [cell for cell in found if cell not in paid and not (is_date and cell in filled)]
     yield f"\n[paid]{_comment('paid')}\ncolumn = {_toml(name)}"
     yield f"states = {_toml(paid)}\nrefuse = {_toml([*others, ''])}"
     yield f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
-    if not dates:
+    if not is_date:
         done = [cell for cell in others if _is_done(cell)]
         run = [cell for cell in found if cell not in done] if paid else []
         yield from _section(name, done, run, [] if run else others)
@@ -119,17 +114,22 @@ def _paid_section(name: str, reference: str, cells: list[str]) -> Iterator[str]:
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
     found = _different(cells)
-    done = [cell for cell in found if _is_done(cell)]
+    done = [
+        cell for cell in found if _is_done(cell) or (_is_done(name) and _is("paid", "if_named", _plain(cell)))
+    ]
     others, run = [cell for cell in found if cell not in done], list[str]()
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
+        counts = _is("states", "counts", _key(name))
         run = [cell for cell in found if not _is_more_than_zero(cell)]
-        done, others, of_line = [] if _counts(name) else ["*"], [], of_line or _counts(name)
+        done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
 
 
 def _section(name: str, done: list[str], run: list[str], others: list[str], of: str = "") -> Iterator[str]:
     yield f"\n[[states]]{_comment('states')}\ncolumn = {_toml(name)}"
     yield f"{of}leave_out = {_toml(done)}"
+    if "*" in done:
+        yield 'words = { "*" = "dealt with in the shop already" }'
     yield f"run = {_toml(run)}{f'  # which of {_toml(others)}?' if others else ''}"
 
 
@@ -140,39 +140,33 @@ def _different(cells: Iterable[str]) -> list[str]:
 
 def _paid_column(cells: Cells) -> str:
     """The likeliest of those that tell whether an order is paid; blank if there is none."""
-    named = [name for name in cells if _tells_paid(name)]
-    by_cells = [name for name in cells if any(_means_paid(cell, name) for cell in cells[name])]
-    return next(iter([*(name for name in named if name in by_cells), *by_cells, *named]), "")
-
-
-def _tells_paid(name: str) -> bool:
-    return bool(re.search(_PAID["name"], _key(name)))
+    by_cells = [name for name in cells if name and any(_means_paid(cell, name) for cell in cells[name])]
+    named = [name for name in cells if _is("paid", "name", _key(name))]
+    return next(iter([*(name for name in by_cells if name in named), *by_cells, *named]), "")
 
 
 def _means_paid(cell: str, name: str) -> bool:
-    named = _tells_paid(name) and not re.search(_PAID["unpaid_name"], _key(name))
-    return any(
-        re.fullmatch(_PAID[yes], _plain(cell)) for yes in ("yes", *(["yes_if_named"] if named else []))
-    )
+    named = _is("paid", "name", _key(name)) and not _is("paid", "unpaid_name", _key(name))
+    return _is("paid", "yes", _plain(cell)) or (named and _is("paid", "if_named", _plain(cell)))
 
 
 def _tells_state(name: str, cells: Cells) -> bool:
     """By its name or, whatever that is, by its cells."""
     known = {_key(each) for field in COLUMNS for each in _KNOWN[field]["names"]}
-    if re.search(_STATES["name"], _key(name)) and _key(name) not in known:
+    if _is("states", "name", _key(name)) and _key(name) not in known:
         return True
     found = set(map(_plain, cells[name]))
-    one_done = rf"(?:wc )?(?:{_STATES['done']})\w*(?: \w+)?"
+    one_done = rf"(?:wc )?(?:{_KNOWN['states']['done']})\w*(?: \w+)?"
     is_product = _key(name) in map(_key, _KNOWN["sku"]["names"])
     return len(found) <= MAX_STATES and not is_product and any(re.fullmatch(one_done, cell) for cell in found)
 
 
-def _is_done(cell: str) -> bool:
-    return bool(re.search(_STATES["done"], _plain(cell))) and not re.search(_STATES["undone"], _plain(cell))
+def _is_done(text: str) -> bool:
+    return _is("states", "done", _plain(text)) and not _is("states", "undone", _plain(text))
 
 
-def _counts(name: str) -> bool:
-    return bool(re.search(_STATES["counts"], _key(name)))
+def _is(section: str, kind: str, text: str) -> bool:
+    return re.search(_KNOWN[section][kind], text) is not None
 
 
 def _is_more_than_zero(cell: str) -> bool:
@@ -186,17 +180,11 @@ def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
     return [(before, cell) for one, other, before, cell in rows if one == other and cell]
 
 
-def _decimal(prices: Iterable[str]) -> str:
-    text = "\n".join(prices)
-    commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", text)) for sign in ",.")
-    return "," if commas > points else "."
-
-
-def _currency(prices: Iterable[str]) -> dict[str, str]:
-    """What stands at the amounts, if it is one that can be told."""
-    signs = {sign for price in prices for sign in re.findall(r"[^\d\s.,'\u2019()+-]+", price)}
+def _currency(prices: str) -> str:
+    """What stands at the amounts; blank if that is no currency, or several."""
+    signs = set(re.findall(r"[^\d\s.,'\u2019()+-]+", prices))
     codes = {_KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
-    return {"currency": codes.pop()} if len(codes) == 1 and codes <= set(circulating_currencies()) else {}
+    return codes.pop() if len(codes) == 1 and codes <= set(circulating_currencies()) else ""
 
 
 def _comment(of: str) -> str:
@@ -243,28 +231,29 @@ def _table(text: str) -> tuple[str, list[list[str]]]:
     return separator, tables[separator]
 
 
-def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], set[str]]:
-    """Field -> the file's columns; and those fields that only the cells tell."""
+def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], set[str], dict[str, str]]:
+    """Field -> the file's columns; those fields that only the cells tell; and what amounts mean."""
     columns: dict[str, list[str]] = {}
-    for field in (*COLUMNS, "quantity_left"):
+    for field in (*COLUMNS, "quantity_left", "line_total"):
         known = _KNOWN[field]
-        for name in _named(free, [*known["names"], *known.get("line_total", [])]):
-            if "every" in known and not _all_are(known["every"], cells[name]):
-                continue
-            del free[_key(name)]
-            then = {_key(one): others for one, others in known.get("then", {}).items()}.get(_key(name), [])
-            columns[field] = [name, *_named(free, then)[:1]]
-            for more in columns[field][1:]:
-                del free[_key(more)]
-            break
+        for name in _named(free, known["names"]):
+            if "every" not in known or _all_are(known["every"], cells[name]):
+                then = {_key(one): names for one, names in known.get("then", {}).items()}.get(_key(name), [])
+                columns[field] = [name, *_named(free, then)[:1]]
+                for used in columns[field]:
+                    del free[_key(used)]
+                break
+    meaning = dict[str, str]()
+    if (line_total := columns.pop("line_total", None)) and "unit_price" not in columns:
+        columns["unit_price"], meaning = line_total, {"unit_price": "line total"}
     by_look = {field for field in COLUMNS if field not in columns and "look" in _KNOWN[field]}
     for field in sorted(by_look):
-        never, look = _KNOWN[field].get("never", "(?!)"), _KNOWN[field]["look"]
         for key, name in free.items():
-            if _all_are(look, cells[name]) and not re.search(never, key):
+            known = _KNOWN[field]
+            if _all_are(known["look"], cells[name]) and not re.search(known.get("never", "^$"), key):
                 columns[field] = [free.pop(key)]
                 break
-    return columns, by_look
+    return columns, by_look, meaning
 
 
 def _named(free: dict[str, str], names: Iterable[str]) -> list[str]:

@@ -124,8 +124,8 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     if key in state.leave_out or not key or key in state.run or key in state.partly:
         return key in state.leave_out
     if "*" not in state.leave_out:
-        known = ", ".join((*state.run, *state.partly, *state.leave_out))
-        raise Unfit(line, name, f"is a state that the profile does not know, which are {known}; add it there")
+        known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
+        raise Unfit(line, name, f"is a state that the profile does not know (it knows {known}); add it there")
     return True
 
 
@@ -202,7 +202,7 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:
         cure = "wait for the money, or name the payment_method that is to be charged"
-        raise Unfit(line, layout.name_of(paid.column), f"{rest} in the shop ({state}); {cure}")
+        raise Unfit(line, layout.name_of(paid.column), f"{rest} in the shop ({state or 'blank'}); {cure}")
     is_paid = not paid.column or state in paid.states or ("*" in paid.states and state != "")
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
