@@ -1,0 +1,115 @@
+"""A guessed profile leads nobody to charge an order that is paid, or to ship one that is shipped."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from order_system.batches.files import inspect_file, parse_profile
+from order_system.batches.files.guessing import first_profile
+from tests.fixtures.documents.order_files import read_whole
+
+ADDRESS = ("Ada", "ada@example.com", "1 High St", "London", "GB", "MUG", "2", "10.00", "GBP", "pm_visa")
+ADDRESSED = "Order ID,Name,Email,Address,City,Country,SKU,Quantity,Price,Currency,Token"
+
+
+def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool = True) -> list[str]:
+    """Of A-1, A-2 ...: how each is paid, or why it is not run. By the profile as written or, if `decided`,
+    after a person has carelessly let each state run that the profile asks about."""
+    rows = [f"A-{at},{','.join(ADDRESS)},{cells}" for at, cells in enumerate(orders, 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text("\n".join([f"{ADDRESSED},{header}", *rows, further]).strip() + "\n")
+        text = first_profile(str(file), [folder])
+        if decided:
+            text = re.sub(r"run = \[\]  # which of (\[.*\])\?", r"run = \1", text)
+        read = read_whole(inspect_file(str(file), [folder], profile=parse_profile(text)))
+    told = {str(each.order_id): each.reason for each in read.problems}
+    told |= {each[0]: json.loads(each[-1])["payment_method"] for each in read.orders}
+    return [told[name] for name in sorted(told)]
+
+
+@pytest.mark.parametrize(
+    ("header", "paid", "unpaid"),
+    [
+        ("Payment Status", "Paid", "Pending"),
+        ("payment_state", "captured", "authorized"),
+        ("Bezahlt am", "12.03.2024", ""),
+        ("bezahlt", "ja", "nein"),
+        ("paid_at", "2024-03-12T10:00:00Z", "0000-00-00 00:00:00"),
+        ("is_paid", "1", "0"),
+        ("Estado del pago", "Pagado", "Pendiente"),
+        ("Pago", "Sim", "Não"),
+        ("Zahlung", "Komplett bezahlt", "Offen"),
+        ("Payment", "paid", "partially paid"),
+        ("Etat", "Payée", "En attente"),
+        ("Stato pagamento", "Completed", "In attesa"),
+        ("Betaald", "Ja", "Nee"),
+    ],
+)
+def test_what_the_file_says_is_paid_is_never_charged(header: str, paid: str, unpaid: str) -> None:
+    """Though each has a token that could be; and what it does not say is paid waits."""
+    first, second = run_by_its_guess(header, paid, unpaid)
+    assert first == "paid:A-1"
+    assert f"it is not paid in the shop ({unpaid.casefold() or 'blank'})" in second
+    assert "wait for the money, or name the payment_method" in second
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"), [("Payment Status", "A"), ("Amount Paid", "20.00"), ("Total paid", "20,00 EUR")]
+)
+def test_where_nobody_can_tell_whether_an_order_is_paid_none_is_charged(header: str, cells: str) -> None:
+    (undecided,) = run_by_its_guess(header, f'"{cells}"', decided=False)
+    assert "is a state that the profile does not know" in undecided
+    (careless,) = run_by_its_guess(header, f'"{cells}"')
+    assert f"it is not paid in the shop ({cells.casefold()})" in careless
+
+
+def test_a_payment_is_told_by_its_reference() -> None:
+    assert run_by_its_guess("Payment Status,Transaction ID", "paid,ch_1", "paid,ch_2") == [
+        "paid:ch_1",
+        "paid:ch_2",
+    ]
+    first, second = run_by_its_guess("Charge ID", "ch_1", "")
+    assert first == "paid:ch_1"
+    assert "it is not paid in the shop (blank)" in second
+
+
+def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
+    rows = ["paid"] * 1500
+    later = f"B-1,{','.join(ADDRESS)},reversed"
+    *_, told = run_by_its_guess("Payment Status", *rows, further=later)
+    assert "reversed" not in told
+    assert "is a state that the profile does not know" in told
+
+
+@pytest.mark.parametrize(
+    ("header", "shipped", "waiting"),
+    [
+        ("LSTAT", "SHIPPED", "OPEN"),
+        ("Zustand", "versendet", "offen"),
+        ("situacao", "Enviado", "Não enviado"),
+        ("Estado", "Entregado", "Por enviar"),
+        ("Phase", "Expédiée", "Non expédiée"),
+        ("Stato", "Spedito", "Da spedire"),
+        ("Fase", "verzonden", "niet verzonden"),
+        ("Shipped", "yes", "no"),
+        ("Versendet", "ja", "nein"),
+        ("Storniert am", "12.03.2024", ""),
+        ("Tracking Number", "1Z999", ""),
+        ("Refunded Amount", "20.00", "0.00"),
+        ("wc_state", "wc-completed", "wc-processing"),
+    ],
+)
+def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, waiting: str) -> None:
+    first, second = run_by_its_guess(header, shipped, waiting)
+    assert first.startswith("not to be shipped: ")
+    assert second == "pm_visa"
+
+
+def test_a_number_of_pieces_that_are_shipped_refuses_the_order() -> None:
+    some, none = run_by_its_guess("Qty Shipped", "1", "0")
+    assert "is a state that the profile does not know" in some
+    assert none == "pm_visa"
