@@ -24,7 +24,7 @@ the sum of the lines less what is taken off them, and how much of a line is stil
 
 
 def _several(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    return ((value,) if value else ()) if isinstance(value, str) else value
 
 
 def _small(states: tuple[str, ...]) -> tuple[str, ...]:
@@ -48,8 +48,10 @@ class State(Strict):
 
     column: str
     of: Literal["order", "line", "all lines"] = "order"
-    """`line`: lines are left out one by one. `all lines`: the order, if it is so with every line."""
+    """`line`: lines are left out one by one. `all lines`: the same of lines that need no shipping, which an
+    order that is not paid may not have beside others."""
     run: States = ()
+    """`0` is nothing in any spelling, as `EUR 0.00`."""
     partly: States = ()
     """Run with the lines that are left, if the file says which."""
     leave_out: States = ()
@@ -65,10 +67,11 @@ class Paid(Strict):
 
     reference: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """The first of these columns that is filled; if none is, the order's ID stands for it."""
-    column: str = ""
-    """What tells whether an order is paid; blank: all are."""
+    column: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    """The first of these that is filled tells whether an order is paid; none named: all are."""
     states: States = ()
-    """`*` is any that is not blank, such as a date."""
+    """`*` is any that is not blank, such as a date, nor among `unpaid`."""
+    unpaid: States = ()
     refuse: States = ()
     """States in which the shop has still to get its money, or some of it."""
     owed: str = ""

@@ -20,6 +20,7 @@ from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
 from order_system.batches.files.quick_check import cents, is_plain
 from order_system.batches.files.spellings import spelled_out
+from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell
@@ -206,5 +207,7 @@ def _in_the_file(
     message = problem.message
     if field == "quantity" and message.startswith("must be a whole number"):
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
+    if field == "order_id" and rows[0][1][field] and not is_order_id(rows[0][1][field]):
+        message += '; a profile that says id_replace = "-" puts that for each other sign'
     message = re.sub(r"lines\[(\d+)\]", lambda place: f"line {rows[int(place[1])][0]}", message)
     return Mistake(line, layout.names[field], message)

@@ -1,19 +1,7 @@
 """A cell that begins like a formula is run by the spreadsheet that opens the file. An apostrophe in front
 says that it is text: spreadsheets hide it, and reading such a file we take it away again."""
 
-_STARTS = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "\uff1d",
-    "\uff0b",
-    "\uff0d",
-    "\uff20",
-)  # the last: full width
+_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four: full width
 
 
 def defuse(cell: str) -> str:

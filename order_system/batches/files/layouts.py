@@ -1,8 +1,10 @@
 """From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
@@ -38,7 +40,7 @@ class Layout:
 
     def name_of(self, column: str) -> str:
         """What the file calls a column that is no field's."""
-        return self.names.get(in_column(column), column)
+        return self.names.get(in_column(column), _alternatives(column)[0])
 
 
 def layout_of(ref: FileRef) -> Layout:
@@ -80,8 +82,11 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     keys, picked = tuple(places), itemgetter(*places.values())
 
     def pick(cells: Sequence[str]) -> Fields:
+        text = "".join(cells)
+        if "&" in text:
+            cells = [*map(_without_entities, cells)]
         fields = {**texts, **dict(zip(keys, map(str.strip, picked(cells)), strict=True))}
-        if "'" in "".join(cells):
+        if "'" in text:
             fields |= {key: undefused(text).strip() for key, text in fields.items() if text[:1] == "'"}
         return fields if is_plain else _tidied(fields, profile, joined)
 
@@ -107,14 +112,15 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     for state in profile.states:
         further += [state.column, state.date]
     if paid := profile.paid:
-        further += [paid.column, paid.owed, *paid.reference]
+        further += [*paid.column, paid.owed, *paid.reference]
     return wanted | {in_column(name): name for name in further if name}
 
 
 def _tidied(fields: Fields, profile: Profile, joined: Sequence[tuple[str, list[str]]]) -> Fields:
     """A row without its shop's habits."""
-    if profile.otherwise and not fields["street"]:
-        joined = [(field, [*map(in_column, names)]) for field, names in profile.otherwise.items()]
+    if not fields["street"] and any(fields[in_column(name)] for name in profile.otherwise.get("street", ())):
+        otherwise = ((field, [*map(in_column, names)]) for field, names in profile.otherwise.items())
+        joined = [*joined, *otherwise]
     for field, keys in joined:
         fields[field] = (", " if field == "street" else " ").join(filter(None, [fields[key] for key in keys]))
     fields[in_column("order_id")] = fields["order_id"]
@@ -126,6 +132,16 @@ def _tidied(fields: Fields, profile: Profile, joined: Sequence[tuple[str, list[s
         else:
             fields["sku"] = sku_of_name(fields["item_name"])
     return fields
+
+
+def _without_entities(cell: str) -> str:
+    """`Caf&eacute;` and `R&amp;amp;D` as people read them; web shops export what they show."""
+    while (read := _ENTITY.sub(lambda found: unescape(found[0]), cell)) != cell:
+        cell = read
+    return cell
+
+
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 
 def _cleaned(cell: str) -> str:

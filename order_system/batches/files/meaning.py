@@ -16,7 +16,7 @@ from order_system.batches.files.amounts import (
     with_points,
     written,
 )
-from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow
+from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import sku_of_name
@@ -38,12 +38,14 @@ def as_meant(rows: Rows, layout: Layout) -> Rows:
 
 def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
-    lines = _to_be_shipped(rows, layout)
+    lines, unshippable = _to_be_shipped(rows, layout)
     rows = filled_in(rows, layout)
     payment = _payment(rows, layout)
+    if unshippable and not payment:
+        raise unshippable
     rows = with_amounts(rows, layout)
     if len(lines) < len(rows) or "quantity_left" in profile.columns:
-        rows = _what_is_left(rows, lines, layout)
+        rows = _what_is_left(rows, lines, layout, only_unshippable=unshippable is not None)
     rows = added_up(rows, layout)
     if profile.meaning.get("unit_price") == "line total":
         rows = [each for row in rows for each in of_each_piece(row, layout)]
@@ -84,9 +86,11 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
 # --- which lines ----------------------------------------------------------------------------------
 
 
-def _to_be_shipped(rows: Rows, layout: Layout) -> set[int]:
-    """The line numbers of rows. Raises LeftOut, Unfit."""
+def _to_be_shipped(rows: Rows, layout: Layout) -> tuple[set[int], Unfit | None]:
+    """The line numbers of rows; and what is wrong if some of them need no shipping, and nobody has paid for
+    those. Raises LeftOut, Unfit."""
     partly: tuple[int, str] | None = None
+    unshippable: Unfit | None = None
     kept = rows
     for state in layout.profile.states:
         name = layout.name_of(state.column)
@@ -99,10 +103,13 @@ def _to_be_shipped(rows: Rows, layout: Layout) -> set[int]:
         left = [row for row in kept if not _is_left_out(state, _text(row, state.column), row[0], name)]
         if not left:
             raise _left_out(state, _text(kept[0], state.column), rows, name)
-        kept = left if state.of == "line" else kept
+        if state.of == "all lines" and len(left) < len(kept):
+            line = next(line for line, _ in kept if line not in dict(left))
+            unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
+        kept = left
     if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
-    return {line for line, _ in kept}
+    return {line for line, _ in kept}, unshippable
 
 
 def _text(row: NumberedRow, column: str) -> str:
@@ -123,23 +130,34 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     key = text.casefold()
     if key in state.leave_out or not key or key in state.run or key in state.partly:
         return key in state.leave_out
+    if "0" in state.run and _ZERO.fullmatch(text):
+        return False
     if "*" not in state.leave_out:
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
-        raise Unfit(line, name, f"is a state that the profile does not know (it knows {known}); add it there")
+        told = f"{shown(text)} is a state that the profile does not know (it knows {known}); add it there"
+        raise Unfit(line, name, told)
     return True
 
 
+_ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")
+"""`0`, `0,00` or `EUR 0.00`."""
+
+
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
-    key = text.casefold() if text.casefold() in state.leave_out else "*"
-    words = state.words.get(key) or f"{key.replace('_', ' ')} in the shop"
+    key = text.casefold()
+    if key in state.leave_out:
+        words = state.words.get(key, f"{key.replace('_', ' ')} in the shop")
+    else:
+        words = state.words.get("*", f"{name} is {shown(text)}")
     days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)
     day = next(filter(None, days), None)
     return LeftOut(name, f"{words} on {day[0]}" if day else words)
 
 
-def _what_is_left(rows: Rows, lines: set[int], layout: Layout) -> Rows:
+def _what_is_left(rows: Rows, lines: set[int], layout: Layout, *, only_unshippable: bool) -> Rows:
     """Only the lines, or pieces of them, that have not been shipped. The fee for shipping the whole order
-    went with what has. Raises LeftOut, and Unfit if it cannot be told what the rest costs."""
+    went with what has, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what the
+    rest costs."""
     left: list[NumberedRow] = []
     for row in rows:
         line, fields = row
@@ -157,12 +175,14 @@ def _what_is_left(rows: Rows, lines: set[int], layout: Layout) -> Rows:
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
     fee, total = (number(first, field, layout) or 0 for field in ("shipping_fee", "total"))
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
-        for field in ("tax", "discount", "total"):
+        for field in ("discount",) if only_unshippable else ("tax", "discount", "total"):
             if field in of_order and number(first, field, layout):
-                message = "is of the whole order, part of which is shipped: what the rest costs is not told"
+                message = "is of the whole order, and what the part of it costs that is left is not told"
                 raise Unfit(rows[0][0], layout.names[field], message)
     shared = {field: first[field] for field in ORDER_FIELDS if not layout.profile.is_per_line(field)}
     shared |= dict.fromkeys(of_order, "")
+    if only_unshippable:
+        shared["shipping_fee"] = first["shipping_fee"]
     return [(line, fields | shared) for line, fields in left]
 
 
@@ -193,7 +213,8 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
     paid = layout.profile.paid
     if paid is None:
         return {}
-    line, text = _of_order(rows, paid.column, layout)
+    found = [(column, *_of_order(rows, column, layout)) for column in paid.column]
+    column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
     state, first = text.casefold(), rows[0][1]
     owed_on, owes = _of_order(rows, paid.owed, layout)
     owed = number({"currency": first["currency"], "owed": owes}, "owed", layout)
@@ -201,16 +222,27 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
         raise Unfit(owed_on, layout.name_of(paid.owed), "must be an amount, such as 29.99")
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:
-        cure = "wait for the money, or name the payment_method that is to be charged"
-        raise Unfit(line, layout.name_of(paid.column), f"{rest} in the shop ({state or 'blank'}); {cure}")
-    is_paid = not paid.column or state in paid.states or ("*" in paid.states and state != "")
+        told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
+        raise Unfit(line, layout.name_of(column), told)
+    is_paid = not column or state in paid.states or ("*" in paid.states and state not in ("", *paid.unpaid))
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
     if not is_paid:
+        if not any(fields["payment_method"] for _, fields in rows):
+            names = " or ".join(map(layout.name_of, paid.column))
+            told = (
+                f"does not say that it is paid ({shown(text)})"
+                if text
+                else f"{names}: nothing says that it is paid"
+            )
+            raise Unfit(line, layout.name_of(column), f"{told}; {_CURE}")
         return {}
-    found = (_of_order(rows, column, layout)[1] for column in paid.reference)
-    reference = next(filter(None, found), "") or first["order_id"]
+    references = (_of_order(rows, column, layout)[1] for column in paid.reference)
+    reference = next(filter(None, references), "") or first["order_id"]
     return {"payment_method": f"paid:{''.join(reference.split())}"}
+
+
+_CURE = "wait for the money, or name the payment_method that is to be charged"
 
 
 def _with_skus_apart(rows: Rows) -> Rows:

@@ -74,7 +74,9 @@ def earlier_profile(file_format: FileFormat, mapping: ColumnMapping) -> Profile:
     if file_format is FileFormat.SHOPIFY:
         shopify = load_profile("shopify")
         cancelled = tuple(state for state in shopify.states if state.column == state.date)
-        profile = profile_of_mapping(mapping, shopify.model_copy(update={"states": cancelled, "paid": None}))
+        profile = profile_of_mapping(
+            mapping, shopify.model_copy(update={"states": cancelled, "paid": None, "otherwise": {}})
+        )
     if not profile.names_columns:
         return profile
     own: dict[str, Columns] = {field: (f"{field}?",) for field in FIELDS}
