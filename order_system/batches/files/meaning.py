@@ -229,13 +229,9 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
         raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
     if not is_paid:
         if not any(fields["payment_method"] for _, fields in rows):
-            names = " or ".join(map(layout.name_of, paid.column))
-            told = (
-                f"does not say that it is paid ({shown(text)})"
-                if text
-                else f"{names}: nothing says that it is paid"
-            )
-            raise Unfit(line, layout.name_of(column), f"{told}; {_CURE}")
+            names = layout.name_of(column) if text else " or ".join(map(layout.name_of, paid.column))
+            told = f"does not say that it is paid ({shown(text)})" if text else "nothing says that it is paid"
+            raise Unfit(line, names, f"{told}; {_CURE}")
         return {}
     references = (_of_order(rows, column, layout)[1] for column in paid.reference)
     reference = next(filter(None, references), "") or first["order_id"]

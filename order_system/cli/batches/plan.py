@@ -69,6 +69,7 @@ def _told(plan: Plan) -> Iterator[Text]:
         more = plan.fates.get(Fate.CONFLICT, 0) - MAX_SHOWN
         names = ", ".join(plan.conflicts[:MAX_SHOWN])
         yield Text(f"in conflict: {names}{f' and {more:,} more' if more > 0 else ''}", style="yellow")
+        yield Text("if two shops have these IDs, give each shop's profile an id_prefix", style="yellow")
 
 
 def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
@@ -79,4 +80,6 @@ def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
 
 
 def _line(problem: RowProblem) -> str:
-    return f"{problem.order_id}: {problem.reason}" if problem.order_id else problem.reason
+    """The reason of an order that is left out names no line."""
+    line = f"line {problem.first_line}" if problem.is_left_out else ""
+    return ": ".join(filter(None, (", ".join(filter(None, (line, problem.order_id))), problem.reason)))

@@ -189,7 +189,7 @@ def example(
 ) -> Reading:
     """A file of order A-1 in the form of a built-in profile: paid, to be shipped, of one piece at 5.00."""
     profile = load_profile(name)
-    cells = {**PLAIN, "unit_price": "5.00", "total": "5.00", "quantity": "1"}
+    cells = {**PLAIN, "unit_price": "5.00", "total": "5.00", "quantity": "1", "payment_method": ""}
     named = {columns[0]: cells.get(field, "") for field, columns in profile.columns.items()}
     more = dict.fromkeys([column for columns in profile.columns.values() for column in columns[1:]], "")
     otherwise = dict.fromkeys([column for columns in profile.otherwise.values() for column in columns], "")
@@ -270,7 +270,7 @@ def test_what_each_shop_has_done_with_is_left_out(
             {**COD, "Payment Method Title": "Cash on delivery"},
             "Payment Method Title: does not say that it is paid (Cash on delivery)",
         ),
-        ("woocommerce", COD, NOTHING_SAYS),
+        ("woocommerce", COD | {"payment_method": "cod"}, NOTHING_SAYS),
         ("ebay", {"Paid On Date": ""}, NOTHING_SAYS),
         ("etsy", {"Date Paid": ""}, NOTHING_SAYS),
         ("tiendanube", {"Estado del pago": "Pendiente"}, "it is not paid in the shop (pendiente)"),
