@@ -1,0 +1,153 @@
+"""Every built-in profile reads what its shop exports, and believes what stands there."""
+
+from pathlib import Path
+
+import pytest
+
+from order_system.batches.files import ProblemKind, load_profile, parse_mapping
+from order_system.batches.files.profiles import built_in_profiles
+from order_system.domain.order_file import ColumnMapping
+from tests.fixtures.documents.order_files import PLAIN, Reading, csv_line, csv_text, read, row
+
+
+def example(
+    folder: Path, name: str, changes: dict[str, str], mapping: ColumnMapping | None = None
+) -> Reading:
+    """A file of order A-1 in the form of a built-in profile: paid, to be shipped, of one piece at 5.00."""
+    profile = load_profile(name)
+    cells = {**PLAIN, "unit_price": "5.00", "total": "5.00", "quantity": "1", "payment_method": ""}
+    named = {columns[0]: cells.get(field, "") for field, columns in profile.columns.items()}
+    more = dict.fromkeys([column for columns in profile.columns.values() for column in columns[1:]], "")
+    otherwise = dict.fromkeys([column for columns in profile.otherwise.values() for column in columns], "")
+    states = {state.column: (*state.run, "")[0] for state in profile.states}
+    paid = dict.fromkeys(profile.paid.column if profile.paid else (), "")
+    if profile.paid and profile.paid.column:
+        paid[profile.paid.column[0]] = profile.paid.states[0]
+    table = {
+        column.split("|")[0].removesuffix("?"): text
+        for column, text in (more | otherwise | named | paid | states).items()
+    }
+    table |= changes
+    mapping = mapping if "currency" in profile.columns else parse_mapping("currency==USD")
+    content = "".join(csv_line(row, separator=profile.separator) for row in (table.keys(), table.values()))
+    return read(folder, content.encode(profile.encoding), profile=profile, mapping=mapping)
+
+
+@pytest.mark.parametrize("name", built_in_profiles())
+def test_every_built_in_profile_reads_an_order_and_can_be_stored(tmp_path: Path, name: str) -> None:
+    profile = load_profile(name)
+    assert type(profile).model_validate_json(profile.model_dump_json()) == profile
+    order = example(tmp_path, name, {}).order("A-1")
+    assert (order.total, order.payment_method) == (500, "paid:A-1")
+
+
+PARTLY = "partly refunded in the shop, and the file does not say which line"
+NOTHING_SAYS = "nothing says that it is paid; wait for the money, or name the payment_method"
+COD = {"Paid Date": "", "Transaction ID": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("shopify", {"Refunded Amount": "2.00"}, PARTLY),
+        ("woocommerce", {"Order Refund Amount": "-2.00"}, PARTLY),
+        ("woocommerce", {"Order Status": "wc-completed"}, "completed in the shop"),
+        ("woocommerce", {"Order Status": "On hold"}, "not paid: on hold in the shop"),
+        ("woocommerce", {"Order Status": "wc-pending"}, "not paid: the payment is pending"),
+        ("woocommerce", {"Order Status": "checkout-draft"}, "not paid: the customer has not ordered yet"),
+        ("square", {"Order Refunded Amount": "$2.00"}, PARTLY),
+        ("square", {"Fulfillment Type": "Pickup"}, "to be picked up at the shop"),
+        ("square", {"Fulfillment Status": "Completed"}, "completed in the shop"),
+        ("tiendanube", {"Estado del pago": "Anulado"}, "voided in the shop"),
+        ("tiendanube", {"Estado del pago": "Reembolsado"}, "refunded in the shop"),
+        ("tiendanube", {"Estado de la orden": "Cancelada"}, "cancelled in the shop"),
+        ("tiendanube", {"Estado del envío": "Enviado"}, "shipped in the shop"),
+        (
+            "amazon",
+            {"order-status": "Shipped - Delivered to Buyer"},
+            "shipped - delivered to buyer in the shop",
+        ),
+        ("amazon", {"order-status": "Pending"}, "not paid: Amazon has still to check the payment"),
+        ("amazon", {"item-status": "Cancelled"}, "cancelled in the shop"),
+        ("amazon", {"fulfillment-channel": "Amazon"}, "Amazon ships it"),
+        ("amazon", {"is-buyer-requested-cancellation": "true"}, "the buyer asks to cancel it"),
+        ("etsy", {"Date Shipped": "03/01/2024"}, "shipped already"),
+        ("ebay", {"Shipped On Date": "Mar-01-24"}, "shipped already"),
+    ],
+)
+def test_what_each_shop_has_done_with_is_left_out(
+    tmp_path: Path, name: str, changes: dict[str, str], told: str
+) -> None:
+    (problem,) = example(tmp_path, name, changes).problems
+    assert problem.kind is ProblemKind.LEFT_OUT
+    assert problem.reason == f"not to be shipped: {told}"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        (
+            "woocommerce",
+            {**COD, "Payment Method": "cod"},
+            "Payment Method: does not say that it is paid (cod)",
+        ),
+        (
+            "woocommerce",
+            {**COD, "Payment Method Title": "Cash on delivery"},
+            "Payment Method Title: does not say that it is paid (Cash on delivery)",
+        ),
+        ("woocommerce", COD | {"payment_method": "cod"}, NOTHING_SAYS),
+        ("ebay", {"Paid On Date": ""}, NOTHING_SAYS),
+        ("etsy", {"Date Paid": ""}, NOTHING_SAYS),
+        ("tiendanube", {"Estado del pago": "Pendiente"}, "it is not paid in the shop (pendiente)"),
+        ("tiendanube", {"Estado del envío": "Parcialmente enviado"}, "does not say which lines are still"),
+        ("amazon", {"order-status": "Frozen"}, "is a state that the profile does not know (Frozen)"),
+    ],
+)
+def test_what_no_export_says_is_refused(
+    tmp_path: Path, name: str, changes: dict[str, str], told: str
+) -> None:
+    (problem,) = example(tmp_path, name, changes).problems
+    assert problem.kind is ProblemKind.INVALID
+    assert told in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "method"),
+    [
+        ({**COD, "Payment Method": "cod"}, "pm_cash"),
+        ({**COD, "Transaction ID": "ch_1", "Payment Method": "bacs"}, "paid:ch_1"),
+        ({"Transaction ID": "", "Payment Method": "cod"}, "paid:A-1"),
+        ({**COD, "Payment Method": "stripe"}, "paid:A-1"),
+    ],
+)
+def test_woocommerce_tells_what_is_paid_by_what_it_has(
+    tmp_path: Path, changes: dict[str, str], method: str
+) -> None:
+    mapping = parse_mapping("payment_method==pm_cash")
+    assert example(tmp_path, "woocommerce", changes, mapping).order("A-1").payment_method == method
+
+
+@pytest.mark.parametrize("zero", ["", "0", "0.0", "0.00", "0,00", "EUR 0.00", "$0.00", "-0.00"])
+def test_nothing_was_refunded_in_whatever_spelling(tmp_path: Path, zero: str) -> None:
+    assert example(tmp_path, "shopify", {"Refunded Amount": zero}).ids == ["A-1"]
+
+
+def test_an_order_without_a_shipping_address_goes_to_the_billing_address(tmp_path: Path) -> None:
+    billing = {"Billing Name": "Bo", "Billing Address1": "2 Oak St", "Billing Address2": "Apt 3",
+               "Billing City": "Salem", "Billing Zip": "97301", "Billing Country": "US"}  # fmt: skip
+    order = example(tmp_path, "shopify", {"Shipping Address1": "", "Shipping City": ""} | billing).order(
+        "A-1"
+    )
+    address = order.shipping_address
+    assert (order.customer.name, address.street, address.city) == ("Bo", "2 Oak St, Apt 3", "Salem")
+
+
+@pytest.mark.parametrize("name", ["Caf&eacute; R&amp;D", "Café R&#38;D", "Caf&#xe9; R&amp;amp;D"])
+def test_no_label_has_html_on_it(tmp_path: Path, name: str) -> None:
+    assert (
+        example(tmp_path, "woocommerce", {"First Name (Shipping)": name}).order("A-1").customer.name
+        == "Café R&D"
+    )
+    kept = "Smith&Sons; A&B &region"
+    assert read(tmp_path, csv_text(row(customer_name=kept))).order("A-1").customer.name == kept
