@@ -101,7 +101,7 @@ def test_what_each_shop_has_done_with_is_left_out(
         ("etsy", {"Date Paid": ""}, NOTHING_SAYS),
         ("tiendanube", {"Estado del pago": "Pendiente"}, "it is not paid in the shop (pendiente)"),
         ("tiendanube", {"Estado del envío": "Parcialmente enviado"}, "does not say which lines are still"),
-        ("amazon", {"order-status": "Frozen"}, "is a state that the profile does not know (Frozen)"),
+        ("amazon", {"order-status": "Frozen"}, "Frozen is a state that the profile does not know"),
     ],
 )
 def test_what_no_export_says_is_refused(
