@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
-from order_system.batches.files.layouts import Layout, in_column
+from order_system.batches.files.layouts import Layout
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import amount, whole_number
 from order_system.domain.money import InvalidAmount, decimals
@@ -62,19 +62,19 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
 
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
-    columns, is_share = layout.profile.columns, layout.profile.meaning.get("discount", "").startswith("share")
+    is_share = layout.profile.meaning.get("discount", "").startswith("share")
+    added = [(field, keys) for field, keys in layout.amount_parts.items() if len(keys) > 1]
     changed: list[NumberedRow] = []
     for line, fields in rows:
         new = fields
-        for key in ("discount", *map(in_column, columns.get("discount", ())[1:])):
+        for key in layout.amount_parts["discount"]:
             if "-" in fields[key]:  # some shops write so what is taken off
                 new = new | {key: fields[key].replace("-", "", 1)}
         if is_share and fields["discount"]:
             new = new | {"discount": _of_share((line, new), rows, layout)}
-        for field in AMOUNTS:
-            more = [key for name in columns.get(field, ())[1:] if fields[key := in_column(name)]]
-            if more:
-                values = [_amount((line, new), key, layout) for key in (field, *more) if new[key]]
+        for field, keys in added:
+            if any(new[key] for key in keys[1:]):
+                values = [_amount((line, new), key, layout) for key in keys if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
     return changed
@@ -109,10 +109,9 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
     """With the amounts that stand on each line added up on the first. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
-    for field in AMOUNTS:
-        if layout.profile.is_per_line(field):
-            values = [_amount(row, field, layout) for row in rows if row[1][field]]
-            sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
+    for field in layout.per_line:
+        values = [_amount(row, field, layout) for row in rows if row[1][field]]
+        sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
     if not sums:
         return rows
     blank = dict.fromkeys(sums, "")

@@ -69,12 +69,8 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 
 def _parsed(block: Block, layout: Layout, content: Order | Callable[[], dict[str, Any]]) -> ParsedOrder:
-    counted_once = block.count > 1 and any(
-        fields[field].strip("0.,")
-        for _, fields in block.rows[1:]
-        for field in ("shipping_fee", "tax", "discount")
-        if not layout.profile.is_per_line(field)
-    )
+    once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.per_line]
+    counted_once = any(fields[field].strip("0.,") for field in once for _, fields in block.rows[1:])
     lines = block.first_line, block.last_line, block.count
     return ParsedOrder(block.order_id, *lines, content, counted_once)
 

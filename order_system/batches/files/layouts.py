@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from html import unescape
 from operator import itemgetter
 
@@ -30,13 +30,28 @@ class Layout:
     id_place: int
     """The cell that `pick_order_id` looks at."""
     profile: Profile
+    states_of: Callable[[Fields], object]
+    """What a row says in the columns of the profile's states."""
     reckons: bool
     """Whether the profile says more than which column is which, so that rows must be looked at together."""
+    run_whole: set[object]
+    """What the rows of orders have said there that run whole: of most orders the same."""
 
     @property
     def decimal(self) -> str:
         """The sign before the decimals of amounts and quantities."""
         return self.profile.decimal
+
+    @cached_property
+    def per_line(self) -> list[str]:
+        """Amounts that stand on each line of an order. The others stand there once."""
+        return [amount for amount in AMOUNTS if self.profile.is_per_line(amount)]
+
+    @cached_property
+    def amount_parts(self) -> dict[str, list[str]]:
+        """Amount -> its key, and the keys of what is added to it."""
+        columns = self.profile.columns
+        return {amount: [amount, *map(in_column, columns.get(amount, ())[1:])] for amount in AMOUNTS}
 
     def name_of(self, column: str) -> str:
         """What the file calls a column that is no field's."""
@@ -82,11 +97,11 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     keys, picked = tuple(places), itemgetter(*places.values())
 
     def pick(cells: Sequence[str]) -> Fields:
-        text = "".join(cells)
+        text = "\n".join(cells)
         if "&" in text:
             cells = [*map(_without_entities, cells)]
         fields = {**texts, **dict(zip(keys, map(str.strip, picked(cells)), strict=True))}
-        if "'" in text:
+        if "\n'" in text or " '" in text or text[:1] == "'":
             fields |= {key: undefused(text).strip() for key, text in fields.items() if text[:1] == "'"}
         return fields if is_plain else _tidied(fields, profile, joined)
 
@@ -94,7 +109,15 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
         place = places["order_id"]
         return tidied_id(_cleaned(cells[place]), profile) if place < len(cells) else ""
 
-    return Layout(len(header), names, pick, pick_order_id, places["order_id"], profile, reckons)
+    states = [in_column(state.column) for state in profile.states]
+    states_of = itemgetter(*states) if states else _nothing
+    return Layout(
+        len(header), names, pick, pick_order_id, places["order_id"], profile, states_of, reckons, set()
+    )
+
+
+def _nothing(_: Fields) -> None:
+    """What a row says of its state where no column does."""
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:

@@ -89,6 +89,9 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
 def _to_be_shipped(rows: Rows, layout: Layout) -> tuple[set[int], Unfit | None]:
     """The line numbers of rows; and what is wrong if some of them need no shipping, and nobody has paid for
     those. Raises LeftOut, Unfit."""
+    states = tuple([layout.states_of(fields) for _, fields in rows])
+    if states in layout.run_whole:
+        return {line for line, _ in rows}, None
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
     kept = rows
@@ -109,6 +112,8 @@ def _to_be_shipped(rows: Rows, layout: Layout) -> tuple[set[int], Unfit | None]:
         kept = left
     if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
+    if not partly and len(kept) == len(rows):
+        layout.run_whole.add(states)
     return {line for line, _ in kept}, unshippable
 
 
@@ -118,12 +123,14 @@ def _text(row: NumberedRow, column: str) -> str:
 
 def _of_order(rows: Rows, column: str, layout: Layout) -> tuple[int, str]:
     """What stands in a column that is of the whole order, and on which line. Raises Unfit if rows differ."""
-    filled = [(row[0], text) for row in rows if (text := _text(row, column))]
-    for line, text in filled[1:]:
-        if text != filled[0][1]:
-            message = f"differs from line {filled[0][0]}; repeat it, or leave it blank"
-            raise Unfit(line, layout.name_of(column), message)
-    return filled[0] if filled else (rows[0][0], "")
+    key, found = in_column(column), (rows[0][0], "")
+    for line, fields in rows:
+        if (text := fields.get(key, "")) and text != found[1]:
+            if found[1]:
+                message = f"differs from line {found[0]}; repeat it, or leave it blank"
+                raise Unfit(line, layout.name_of(column), message)
+            found = line, text
+    return found
 
 
 def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
