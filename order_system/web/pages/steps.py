@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from order_system.orders.step_statistics import SUBMISSIONS_LOOKED_AT, steps_since
-from order_system.web.pages.step_figures import figures_of
+from order_system.web.pages.step_figures import Scale
 from order_system.web.pages.visit import Visit, address
 
 router = APIRouter()
@@ -19,12 +19,14 @@ SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelt
 async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
     chosen = since if since in SPANS else "hour"
     words, span = SPANS[chosen]
+    steps = await steps_since(visit.services.listing, visit.now - span)
     return await visit.page(
         "steps.html",
         place=HERE,
         calm=True,
         spans=[(words, address(HERE, {"since": name}), name == chosen) for name, (words, _) in SPANS.items()],
         span_words=words.lower(),
-        steps=figures_of(await steps_since(visit.services.listing, visit.now - span)),
+        steps=steps if any(step.runs for step in steps) else (),
+        scale=Scale.over([step.classes for step in steps]),
         submissions_limit=SUBMISSIONS_LOOKED_AT,
     )

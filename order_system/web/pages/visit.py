@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from order_system.domain.durations import time_between
+from order_system.domain.durations import in_time, time_between
 from order_system.domain.progress import iso
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
@@ -47,13 +47,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (words.in_words, words.plain, iso, words.utc, words.took, time_between)
+    of_ours = (words.in_words, words.plain, words.utc, words.clock, words.took, words.counted, words.share)
+    filters = (*of_ours, iso, in_time, time_between)
     by_name: dict[str, Any] = {each.__name__: each for each in filters}
     environment.filters.update(by_name)
     return environment
 
 
-_TEMPLATES = _environment()
+TEMPLATES = _environment()
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class _Visit:
         **context: Any,
     ) -> Response:
         """`calm`: nothing on it changes soon, so that it need not be renewed as often."""
-        text = _TEMPLATES.get_template(template).render(
+        text = TEMPLATES.get_template(template).render(
             **_frame(self.services, self.caller),
             place=place,
             here=self.here,
@@ -118,7 +119,7 @@ def bare_page(
     """For people who have not signed in, and for when something is wrong: it asks neither server nor book."""
     services: Services = request.app.state.services
     caller: Caller | None = getattr(request.state, "caller", None)
-    text = _TEMPLATES.get_template(template).render(
+    text = TEMPLATES.get_template(template).render(
         **_frame(services, caller), place="", said=None, waiting=0, **context
     )
     return HTMLResponse(text, status)

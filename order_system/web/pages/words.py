@@ -29,6 +29,11 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def clock(moment: datetime) -> str:
+    """In UTC, to the millisecond, without the day."""
+    return moment.astimezone(UTC).time().isoformat(timespec="milliseconds")
+
+
 def took(order: OrderSummary | BatchOrder, now: datetime) -> str:
     """How long the order took, or has been under way; nothing of one that was not started."""
     return time_between(order.opened_at, order.closed_at or now) if order.opened_at else ""
