@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from order_system.orders.step_statistics import SUBMISSIONS_LOOKED_AT, steps_since
 from order_system.web.pages.step_figures import Scale
-from order_system.web.pages.visit import Visit, address
+from order_system.web.pages.visit import Visit
 
 router = APIRouter()
 HERE = "/steps"
@@ -24,7 +24,7 @@ async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour
         "steps.html",
         place=HERE,
         calm=True,
-        spans=[(words, address(HERE, {"since": name}), name == chosen) for name, (words, _) in SPANS.items()],
+        spans=[(words, visit.here(since=name), name == chosen) for name, (words, _) in SPANS.items()],
         span_words=words.lower(),
         steps=steps if any(step.runs for step in steps) else (),
         scale=Scale.over([step.classes for step in steps]),

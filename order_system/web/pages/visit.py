@@ -67,12 +67,11 @@ class _Visit:
     def now(self) -> datetime:
         return self.services.now()
 
-    @property
-    def here(self) -> str:
-        """This page's address, for its parts that are renewed."""
-        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "said"]
-        path = quote(str(self.request.scope["path"]))
-        return f"{path}?{urlencode(kept)}" if kept else path
+    def here(self, **changes: str | None) -> str:
+        """This page's address, for its parts that are renewed; with these parts of its query changed, for
+        links to more of the same."""
+        kept: dict[str, str | None] = {**self.request.query_params, "said": None, **changes}
+        return address(quote(str(self.request.scope["path"])), kept)
 
     async def page(
         self,

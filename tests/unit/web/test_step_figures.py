@@ -24,7 +24,7 @@ def page_of(*runs: StepRun) -> dict[Step, str]:
         place="",
         said=None,
         ui_url=None,
-        here="/steps",
+        here=lambda: "/steps",
         pace="2s",
         spans=[],
         span_words="last hour",

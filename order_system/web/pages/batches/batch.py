@@ -14,8 +14,7 @@ from order_system.web.api.batch_actions import Steering, steer
 from order_system.web.documents.batches import BatchDocument, read_batch
 from order_system.web.guards.access import operator
 from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
-from order_system.web.pages.chips import chips
-from order_system.web.pages.visit import Visit, address, redirect
+from order_system.web.pages.visit import Visit, redirect
 from order_system.web.pages.words import counted
 from order_system.web.services import Given, Services
 
@@ -32,8 +31,6 @@ async def show(
     """Raises UnknownBatch, InvalidUsage for what can be no name, ServerUnreachable, InvalidCursor."""
     services = visit.services
     progress = await read_batch(services, name)
-    here = f"/batches/{progress.name}"
-    page = await _orders(services, progress, status, cursor)
     return await visit.page(
         "batch.html",
         place="/batches",
@@ -43,13 +40,9 @@ async def show(
         headline=headline(progress),
         pace_words=pace_words(progress),
         rows_words=rows_words(progress.counts),
-        chips=list(
-            chips(_numbers(progress.counts), progress.counts.valid, path=here, kept={}, chosen=status or "")
-        ),
-        rows=page.rows,
+        numbers=_numbers(progress.counts),
+        page=await _orders(services, progress, status, cursor),
         chosen_status=status,
-        older=address(here, {"status": status, "cursor": page.next}) if page.next else None,
-        newest=address(here, {"status": status}) if cursor else None,
         facts=await _facts(services, progress),
     )
 

@@ -11,7 +11,7 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.listing import BatchSummary
 from order_system.infra import policy as infra_policy
 from order_system.web.pages.batches.progress import expected, parts_of
-from order_system.web.pages.visit import Visit, address
+from order_system.web.pages.visit import Visit
 from order_system.web.services import Services
 
 router = APIRouter()
@@ -28,12 +28,11 @@ async def list_batches(visit: Visit, cursor: Annotated[str | None, Query(max_len
         "batches.html",
         place=HERE,
         calm=all(known is None or known.status in ENDED for known in progress),
-        rows=[
+        page=page,
+        batches=[
             (batch, known, expected(known) if known else 0, parts_of(known) if known else [])
             for batch, known in zip(page.rows, progress, strict=True)
         ],
-        older=address(HERE, {"cursor": page.next}) if page.next else None,
-        newest=HERE if cursor else None,
     )
 
 

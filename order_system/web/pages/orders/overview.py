@@ -11,8 +11,7 @@ from order_system.batches.names import BATCH_NAME
 from order_system.domain.ids import is_order_id
 from order_system.domain.listing import OrderFilter, OrderSummary, Page
 from order_system.domain.messages import OrderStatus
-from order_system.web.pages.chips import chips
-from order_system.web.pages.visit import Visit, address
+from order_system.web.pages.visit import Visit
 from order_system.web.services import Services
 
 router = APIRouter()
@@ -37,12 +36,8 @@ class Chosen(BaseModel):
     cursor: str | None = Field(None, max_length=500)
 
     @property
-    def besides_status(self) -> dict[str, str]:
-        return {"find": self.find, "batch": self.batch, "since": self.since if self.since in SPANS else ""}
-
-    @property
     def any(self) -> bool:
-        return bool(self.status or any(self.besides_status.values()))
+        return bool(self.status or self.find or self.batch or (self.since in SPANS and self.since))
 
     @property
     def possible(self) -> bool:
@@ -57,20 +52,14 @@ class Chosen(BaseModel):
 
 @router.get(HERE)
 async def list_orders(visit: Visit, chosen: Annotated[Chosen, Query()]) -> Response:
-    counts = await visit.services.lists.counts()
-    page = await _found(visit.services, chosen, visit.now)
-    kept, status = chosen.besides_status, chosen.status or ""
-    ours = {"status": status, **kept}
     return await visit.page(
         "orders.html",
         place=HERE,
-        chips=list(chips(counts, sum(counts.values()), path=HERE, kept=kept, chosen=status)),
-        rows=page.rows,
+        counts=await visit.services.lists.counts(),
+        page=await _found(visit.services, chosen, visit.now),
         chosen=chosen,
         filtered=chosen.any,
         spans=[(value, words) for value, (words, _) in SPANS.items()],
-        older=address(HERE, {**ours, "cursor": page.next}) if page.next else None,
-        newest=address(HERE, ours) if chosen.cursor else None,
     )
 
 

@@ -49,4 +49,4 @@ async def test_many_orders_are_read_a_page_at_a_time_with_the_filters_kept(
         assert len(found) <= 120
 
     assert found == [f"N-{number:03}" for number in reversed(range(120))]
-    assert page.links["/?status=fulfilled&find=n-"] == "Newest"
+    assert page.links["/?find=n-&status=fulfilled"] == "Newest"
