@@ -14,7 +14,13 @@ from order_system.domain.errors import OrderConflict
 from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit
-from order_system.web.documents.batches import BatchDocument, BatchStarted, PlanDocument, read_batch
+from order_system.web.documents.batches import (
+    BatchDocument,
+    BatchStarted,
+    PlanDocument,
+    plan_document,
+    read_batch,
+)
 from order_system.web.documents.orders import Rows
 from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
@@ -102,7 +108,8 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     try:
         ref = await inspected(services, file.path, name, reading)
         if dry_run:
-            return JSONResponse((await planned(services, name, ref)).model_dump(mode="json"))
+            document = plan_document(name, await planned(services, ref))
+            return JSONResponse(document.model_dump(mode="json"))
         keep = True  # whatever is answered from here on, the batch may run
         batch = await started(services, name, ref, window=window)
     except OrderConflict:

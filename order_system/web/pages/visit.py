@@ -22,22 +22,6 @@ from order_system.web.guards.access import Caller, Viewer
 from order_system.web.pages import words
 from order_system.web.services import Given, Services
 
-SAID = {
-    "submitted": "The order is submitted.",
-    "submitted-before": "This order was submitted before, with the same content. It is not started again.",
-    "cancel-asked": "The order is being cancelled. This page shows what comes of it.",
-    "cancelled": "The order is cancelled.",
-    "cancel-too-late": "The cancel came too late. The parcel is with the carrier, so the order is fulfilled.",
-    "cancel-first-failed": "The order had failed before it could be cancelled. It is undone all the same.",
-    "cancel-closed": "The order was closed already. There was nothing to cancel.",
-    "answered": "Your answer has arrived. This page shows what comes of it.",
-    "batch-started": "The batch is started.",
-    "batch-running": "This batch is running already, with the same file. It is not started again.",
-    "batch-told": "The batch has your request. This page will show the result in a moment.",
-}
-"""What a page says first after something was done. An address carries only the key, so that no link from
-elsewhere puts words of its own on our pages."""
-
 
 def _environment() -> Environment:
     environment = Environment(
@@ -89,7 +73,7 @@ class _Visit:
             here=self.here,
             now=self.now,
             pace=f"{(policy.PAGE_RENEWED_SELDOM if calm else policy.PAGE_RENEWED).total_seconds():g}s",
-            said=SAID.get(self.request.query_params.get("said", "")),
+            said=self.request.query_params.get("said"),
             waiting=sum(
                 await asyncio.gather(self.services.lists.waiting(), self.services.attention.deserted())
             ),
@@ -103,7 +87,7 @@ Visit = Annotated[_Visit, Depends(_Visit)]
 
 
 def redirect(address: str, said: str | None = None) -> RedirectResponse:
-    """After something was done: loading the page again does not do it again."""
+    """After something was done: loading the page again does not do it again. `said` is a key of said.html."""
     return RedirectResponse(f"{address}?said={said}" if said else address, HTTPStatus.SEE_OTHER)
 
 

@@ -10,7 +10,7 @@ from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, FileRefused, FileUnreachable
 from order_system.domain.order_profile import Profile
-from order_system.web.documents.batches import BatchStarted, PlanDocument, plan_document
+from order_system.web.documents.batches import BatchStarted
 from order_system.web.services import Services
 
 
@@ -42,12 +42,12 @@ async def inspected(services: Services, path: Path, name: str, reading: Reading)
     raise kind(refusal)
 
 
-async def planned(services: Services, name: str, file: FileRef) -> PlanDocument:
+async def planned(services: Services, file: FileRef) -> Plan:
     """What a run would do. Starts nothing."""
     plan = Plan(file)
     async for _, so_far in services.batches.plan(file):
         plan = so_far
-    return plan_document(name, plan)
+    return plan
 
 
 async def started(

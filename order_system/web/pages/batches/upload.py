@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from order_system.batches.files import COLUMNS, built_in_profiles, parse_mapping, parse_profile
 from order_system.batches.names import name_of
+from order_system.batches.reports import A_RUN_WILL
 from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
 from order_system.domain.card_numbers import holds_card_number
@@ -17,7 +18,6 @@ from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict
 from order_system.domain.order_file import FileFormat
 from order_system.web import policy
 from order_system.web.guards.access import Operator
-from order_system.web.pages.batches.plan import plan_context
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Services
 from order_system.web.transfers.plans import Reading, inspected, planned, started
@@ -30,6 +30,10 @@ FORMATS = (
     (FileFormat.JSONL, "JSON Lines"),
     (FileFormat.SHOPIFY, "Shopify's export of orders"),
 )
+_STARTS = ("new", "failed", "cancelled", "terminated", "open")
+"""Which orders a run starts, by the names of A_RUN_WILL."""
+MOST_SHOWN = 20
+"""Of the problems, the conflicts and the orders that are left out."""
 ENCODINGS = ("", "utf-8", "cp1252", "cp1250", "cp850", "mac_roman", "latin-1")
 """Blank: as the profile says, or else UTF-8."""
 
@@ -127,7 +131,8 @@ async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
 async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None) -> Response:
     path = _uploads(visit.services).path_of(uploaded.name, uploaded.sha256, uploaded.format)
     ref = await inspected(visit.services, path, uploaded.name, uploaded.reading)
-    found = await planned(visit.services, uploaded.name, ref)
+    found = await planned(visit.services, ref)
+    numbers = found.numbers()
     return await visit.page(
         "batch_plan.html",
         place="/batches",
@@ -137,7 +142,10 @@ async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None)
         sample=await sample_of(visit.services.files, ref),
         window=domain_policy.BATCH_WINDOW,
         window_limit=domain_policy.BATCH_WINDOW_LIMIT,
-        **plan_context(found),
+        plan=found,
+        lines=[(name, numbers[name], action) for name, action in A_RUN_WILL.items() if numbers.get(name)],
+        startable=sum(numbers.get(status, 0) for status in _STARTS),
+        most=MOST_SHOWN,
     )
 
 
