@@ -1,7 +1,5 @@
 """`/attention`: what waits for a person, since when, why, and what may be answered."""
 
-from itertools import count
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -24,17 +22,17 @@ _ANSWERS = {
 @router.get(HERE)
 async def show(visit: Visit) -> Response:
     """Raises ServerUnreachable."""
-    concerns: list[Concern] = []
-    numbers = count()
+    cards: list[tuple[Concern, tuple[OrderAction, ...]]] = []
+    total = 0
     async for concern in visit.services.attention.attention():
-        if next(numbers) < MOST_SHOWN:
-            concerns.append(concern)
-    total = next(numbers)
+        total += 1
+        if total <= MOST_SHOWN:
+            cards.append((concern, _answers(concern)))
     return await visit.page(
         "attention.html",
         place=HERE,
         calm=True,  # it asks a lot of the server
-        cards=[(concern, _answers(concern)) for concern in concerns],
+        cards=cards,
         links=visit.services.links,
         more=max(0, total - MOST_SHOWN),
         total=total,

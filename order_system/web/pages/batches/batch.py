@@ -1,13 +1,12 @@
 """`/batches/{name}`: one batch, its orders, and what may be done about it."""
 
 from contextlib import suppress
-from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
-from order_system.domain.batch import ENDED, BatchCounts
+from order_system.domain.batch import ENDED, BatchCounts, BatchRequest
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchOrder, LineStatus, Page
 from order_system.web.api.batch_actions import Steering, steer
@@ -15,7 +14,6 @@ from order_system.web.documents.batches import BatchDocument, read_batch
 from order_system.web.guards.access import operator
 from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
 from order_system.web.pages.visit import Visit, redirect
-from order_system.web.pages.words import counted
 from order_system.web.services import Given, Services
 
 router = APIRouter(prefix="/batches/{name}")
@@ -43,7 +41,7 @@ async def show(
         numbers=_numbers(progress.counts),
         page=await _orders(services, progress, status, cursor),
         chosen_status=status,
-        facts=await _facts(services, progress),
+        request=await _request(services, progress.name),
     )
 
 
@@ -60,21 +58,11 @@ def _numbers(counts: BatchCounts) -> dict[LineStatus, int]:
     }
 
 
-async def _facts(services: Services, progress: BatchDocument) -> list[tuple[str, Any]]:
-    """Names and texts; a moment is given as it is, for the template to tell."""
-    facts: list[tuple[str, Any]] = []
-    with suppress(UnknownBatch):  # one that has just been started is not in the book yet
-        request = (await services.batches.record(progress.name)).request
-        facts.append(("File", PurePosixPath(request.file.url).name))
-        if request.only_failed:
-            facts.append(("Runs", "only what had failed before"))
-    return [
-        *facts,
-        ("Size", f"{progress.bytes_total:,} bytes"),
-        ("Started", progress.started_at),
-        ("Under way at once", f"at most {counted(progress.window, 'order')}"),
-        ("Workflow", progress.workflow_id),
-    ]
+async def _request(services: Services, name: str) -> BatchRequest | None:
+    """None as long as a batch that has just been started is not in the book."""
+    with suppress(UnknownBatch):
+        return (await services.batches.record(name)).request
+    return None
 
 
 async def _orders(
