@@ -1,6 +1,8 @@
 """What pages say about orders and batches, without any page."""
 
 import io
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,8 +15,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, UndoProgress, UndoState
 from order_system.domain.steps import Step
 from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
-from order_system.web.pages.orders.stories import stories_of
-from order_system.web.pages.visit import address
+from order_system.web.pages.visit import TEMPLATES, address
 from order_system.web.pages.words import plain, sentence, share
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -27,6 +28,26 @@ def an_order(status: OrderStatus, **changes: object) -> OrderProgress:
         order_id="O-1", workflow_id="order-O-1", run_id="r", status=status, children=children
     )
     return order.model_copy(update=changes)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the page says of an order at its top."""
+
+    loud: bool
+    title: str
+    text: str
+    rest: str
+
+
+def stories_of(order: OrderProgress) -> list[Story]:
+    page = TEMPLATES.get_template("order_stories.html").render(order=order, now=NOW)
+    told = re.findall(
+        r'<div class="say is-\w+ (\w*)">\s*<h2>(.*?)</h2>\s*(?:<p class="reason">(.*?)</p>)?(.*?)</div>',
+        page,
+        re.DOTALL,
+    )
+    return [Story(bool(loud), *texts) for loud, *texts in told]
 
 
 def undos(status: UndoState, reason: str | None = None) -> tuple[UndoProgress, ...]:
@@ -62,6 +83,7 @@ def test_a_failed_order_says_where_why_and_that_all_was_undone() -> None:
     (undone,) = stories_of(failed.model_copy(update={"undos": undos(UndoState.DONE)}))
     (open_,) = stories_of(failed.model_copy(update={"undos": undos(UndoState.PENDING)}))
     assert bare.title == "The order failed at shipping"
+    assert "To run it again, submit the same order again." in bare.rest
     assert bare.text == "The carrier does not take the parcel. Nothing had to be undone."
     assert undone.text == "The carrier does not take the parcel. Everything that was done has been undone."
     assert open_.text == "The carrier does not take the parcel."
@@ -77,7 +99,7 @@ def test_a_held_order_says_until_when_and_what_comes_then() -> None:
     (story,) = stories_of(held)
     assert story.title == "Held at shipping: the order waits for a person"
     assert story.loud
-    assert story.until == NOW + timedelta(hours=2)
+    assert "2026-03-01 14:00:00 UTC</time>, in 2 h 00 m; then the order is undone." in story.rest
 
 
 def test_a_stuck_undo_is_loud_and_the_first_cause_is_told_beside_it() -> None:

@@ -6,7 +6,6 @@ from starlette.responses import Response
 from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.progress import UndoState
 from order_system.web.documents.orders import OrderDocument, read_order
-from order_system.web.pages.orders.stories import stories_of
 from order_system.web.pages.orders.timeline import spans_of
 from order_system.web.pages.orders.timeline_drawing import drawn
 from order_system.web.pages.visit import Visit
@@ -25,7 +24,6 @@ async def show(visit: Visit, order_id: str) -> Response:
         calm=order.closed,
         order=order,
         summary=await _in_book(visit.services, order),
-        stories=stories_of(order),
         undos={undo.step: undo for undo in order.undos},
         stuck=[undo.step for undo in order.undos if undo.status is UndoState.STUCK],
         drawing=drawn(list(spans_of(order)), visit.now),
