@@ -19,6 +19,7 @@ from order_system.domain.card_numbers import REFUSAL, holds_card_number, identif
 from order_system.domain.order_file import FileChanged, FileUnreachable
 from order_system.intake.documents import Place, spell
 from order_system.web import policy
+from order_system.web.openapi.examples import EXAMPLES
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -157,34 +158,13 @@ def _mistake(found: Mapping[str, Any]) -> Mistake:
     return Mistake(field=field, message=str(found["msg"]).removeprefix("Value error, "))
 
 
-_DOCUMENTED = {
-    401: ("No key, or none that is known.", "a key is needed: Authorization: Bearer ..."),
-    403: ("A viewer may not act.", "viewer may look, and not act: that takes an operator's key"),
-    404: ("There is no such thing.", "there is no order ORDER-404, neither on the server nor in the book"),
-    408: ("The body did not come in time.", "the body did not come in time"),
-    409: (
-        "It does not fit how things stand. Nothing has changed.",
-        "ORDER-001 is running with other content; it was left as it is",
-    ),
-    413: ("The body is too large.", "the body is larger than 1 MB"),
-    415: ("The body is of another type.", "send the order as application/json"),
-    422: (
-        "What was sent is wrong. `errors` says where, and what the rule is.",
-        "lines[0].quantity: must be between 1 and 10,000",
-    ),
-    429: ("Too many wrong keys came from this address.", "too many wrong keys came from this address: ..."),
-    502: ("The Temporal server refuses.", "the Temporal server refuses: ..."),
-    503: ("Server, worker or database does not answer just now.", "the Temporal server does not answer"),
-}
-"""Of each status what it means, and an example of its detail."""
-
-
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the OpenAPI document."""
-    return {status: _documented(status, *_DOCUMENTED[status]) for status in (401, 403, 429, *statuses)}
+    return {status: _documented(status) for status in (401, 403, 429, *statuses)}
 
 
-def _documented(status: int, meaning: str, detail: str) -> dict[str, Any]:
+def _documented(status: int) -> dict[str, Any]:
+    meaning, detail = EXAMPLES["problems"][str(status)]
     field, _, message = detail.partition(": ")
     mistakes = [Mistake(field=field, message=message)] if status == 422 else []
     example = _problem(status, detail, mistakes).model_dump()

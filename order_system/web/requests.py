@@ -1,10 +1,10 @@
 """Requests, read strictly: JSON bodies (one order, or a small document of ours) and query parameters, of
 which a misspelt one must not pass for none and list everything."""
 
-from email.message import Message
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 
 from order_system.domain.order import Order
@@ -16,9 +16,8 @@ JSON = "application/json"
 
 
 def media_type(request: Request) -> str:
-    header = Message()
-    header["content-type"] = request.headers.get("content-type", "")
-    return header.get_content_type() if header["content-type"] else ""
+    kind, _options = parse_options_header(request.headers.get("content-type"))
+    return kind.decode("latin-1")
 
 
 async def _order(request: Request) -> Order:

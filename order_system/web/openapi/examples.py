@@ -1,4 +1,5 @@
-"""Examples of bodies and answers, for the OpenAPI document: those of `examples.json`, by name."""
+"""Examples of bodies and answers, for the OpenAPI document: those of `examples.json`, by name;
+and of each problem what it means, and an example of its detail."""
 
 import json
 from importlib.resources import files
