@@ -1,7 +1,6 @@
 """`/api/batches`: upload a file of orders, list, read, download."""
 
-from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -26,9 +25,9 @@ from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import media_type
-from order_system.web.services import Given
+from order_system.web.services import Given, Services
 from order_system.web.streams import begun
-from order_system.web.transfers.downloads import outcome_csv, rejects_csv
+from order_system.web.transfers.downloads import outcome_csv
 from order_system.web.transfers.plans import Reading, inspected, planned, started
 from order_system.web.transfers.uploads import Uploads
 
@@ -178,7 +177,7 @@ async def list_orders(
 async def outcome(name: BatchName, services: Given) -> StreamingResponse:
     """Each order with its workflow, status, failed step, reason and time. Each rejected line with its reason.
     No spreadsheet runs a cell of it. 409 if the file is no longer there as it was."""
-    return await _downloaded(outcome_csv(services, name), name, "outcome")
+    return await _downloaded(services, name, "outcome")
 
 
 @router.get(
@@ -190,13 +189,15 @@ async def outcome(name: BatchName, services: Given) -> StreamingResponse:
 async def rejects(name: BatchName, services: Given, _caller: Operator) -> StreamingResponse:
     """The lines as they were, with a column `reject_reason`. Of a file of JSON Lines, its documents. For
     operators alone: a line may hold what it was refused for, a card number perhaps."""
-    return await _downloaded(rejects_csv(services, name), name, "rejects")
+    return await _downloaded(services, name, "rejects")
 
 
-async def _downloaded(pieces: AsyncGenerator[str], name: str, what: str) -> StreamingResponse:
+async def _downloaded(
+    services: Services, name: str, what: Literal["outcome", "rejects"]
+) -> StreamingResponse:
     """Raises FileChanged if the batch's file is not what it was; where it was is not told."""
     try:
-        written = await begun(pieces)
+        written = await begun(outcome_csv(services, name, rejects=what == "rejects"))
     except FileRefused:
         raise FileChanged(
             f"the file of batch {name} is no longer there as it was: restore it, or run it as another batch"

@@ -13,30 +13,24 @@ WRITTEN_AT_ONCE = 64_000
 REJECTED = "rejected"
 
 
-async def outcome_csv(services: Services, name: str) -> AsyncGenerator[str]:
-    """A row for each order of the file, and for each rejected line. Raises, before the first piece,
-    UnknownBatch, FileChanged, FileRefused and InvalidUsage."""
-    text = io.StringIO(newline="")
-    table = OutcomeFile(text)
-    async with aclosing(services.batches.outcome(name)) as lines:
-        async for line in lines:
-            table.add(line)
-            if text.tell() >= WRITTEN_AT_ONCE:
-                yield _taken(text)
-    yield _taken(text)
-
-
-async def rejects_csv(services: Services, name: str) -> AsyncGenerator[str]:
-    """The invalid lines as they were, each with its reason: to be mended and run. Raises as `outcome_csv`."""
-    ref = (await services.batches.record(name)).request.file
+async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncGenerator[str]:
+    """A row for each order of the file, and for each rejected line. Or `rejects` alone: the invalid lines as
+    they were, each with its reason, to be mended and run. Raises, before the first piece, UnknownBatch,
+    FileChanged, FileRefused and InvalidUsage."""
     text = io.StringIO(newline="")
     async with aclosing(services.batches.outcome(name)) as lines:
         with ExitStack() as stack:
-            opened = rejects_from(ref, services.settings.readable_roots, text)
-            rejects = await asyncio.to_thread(stack.enter_context, opened)
+            if rejects:
+                ref = (await services.batches.record(name)).request.file
+                opened = rejects_from(ref, services.settings.readable_roots, text)
+                table = await asyncio.to_thread(stack.enter_context, opened)
+            else:
+                table = OutcomeFile(text)
             async for line in lines:
-                if line.status == REJECTED:
-                    await asyncio.to_thread(rejects.add, line)
+                if not rejects:
+                    table.add(line)
+                elif line.status == REJECTED:  # it reads the file
+                    await asyncio.to_thread(table.add, line)
                 if text.tell() >= WRITTEN_AT_ONCE:
                     yield _taken(text)
     yield _taken(text)

@@ -25,17 +25,10 @@ from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads
 
 router = APIRouter()
 
-FORMATS = (
-    (FileFormat.CSV, "CSV with a header"),
-    (FileFormat.JSONL, "JSON Lines"),
-    (FileFormat.SHOPIFY, "Shopify's export of orders"),
-)
 _STARTS = ("new", "failed", "cancelled", "terminated", "open")
 """Which orders a run starts, by the names of A_RUN_WILL."""
 MOST_SHOWN = 20
 """Of the problems, the conflicts and the orders that are left out."""
-ENCODINGS = ("", "utf-8", "cp1252", "cp1250", "cp850", "mac_roman", "latin-1")
-"""Blank: as the profile says, or else UTF-8."""
 
 
 class Asked(BaseModel):
@@ -83,13 +76,8 @@ async def ask(visit: Visit, _caller: Operator) -> Response:
 @router.post("/batches")
 async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
     """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
-    asked = Asked(
-        name=sent.name.strip() or name_of((sent.file.filename or "").replace("\\", "/")),
-        format=sent.format,
-        mapping=sent.mapping,
-        profile=sent.profile,
-        encoding=sent.encoding,
-    )
+    name = sent.name.strip() or name_of((sent.file.filename or "").replace("\\", "/"))
+    asked = Asked.model_validate({**sent.model_dump(exclude={"file"}), "name": name})
     try:
         sha256 = await _stored(visit.services, asked, sent.file)
     except (InvalidOrder, InvalidUsage) as refused:
@@ -158,8 +146,6 @@ async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Re
         code=HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK,
         asked=shown,
         refused=refused,
-        formats=FORMATS,
-        encodings=ENCODINGS,
         profiles=built_in_profiles(),
         columns=[(name, required) for name, (_, required, _) in COLUMNS.items()],
         size_limit=f"{policy.UPLOAD_BYTES // 1_000_000} MB",

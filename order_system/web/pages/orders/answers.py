@@ -1,6 +1,6 @@
 """What a person does about an order: each a form of its page, which asks first."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
@@ -32,24 +32,20 @@ async def cancel(order_id: str, services: Given) -> Response:
     return redirect(f"/orders/{order_id}", _SAID[answer])
 
 
-@router.post("/retry")
-async def retry(order_id: str, services: Given, caller: Operator, answer: Answer) -> Response:
-    """For an order that is held: just the step that failed. Raises what `AttentionClient` raises."""
-    await services.attention.answer(order_id, StepRetry(**answer.given(caller)))
-    return redirect(f"/orders/{order_id}", "answered")
-
-
-@router.post("/give-up")
-async def give_up(order_id: str, services: Given, caller: Operator, answer: Answer) -> Response:
-    """For an order that is held: undo it now. Raises as `retry`."""
-    await services.attention.answer(order_id, GiveUp(**answer.given(caller)))
-    return redirect(f"/orders/{order_id}", "answered")
-
-
 @router.post("/resolve")
 async def resolve(
     order_id: str, services: Given, caller: Operator, answer: Annotated[ResolutionBody, Form()]
 ) -> Response:
-    """For an order with an undo that is stuck. Raises as `retry`."""
+    """For an order with an undo that is stuck. Raises what `AttentionClient` raises."""
     await services.attention.answer(order_id, Resolution(**answer.given(caller)))
+    return redirect(f"/orders/{order_id}", "answered")
+
+
+@router.post("/{how}")
+async def answer_hold(
+    order_id: str, how: Literal["retry", "give-up"], services: Given, caller: Operator, answer: Answer
+) -> Response:
+    """For an order that is held: run just the step that failed again, or undo it now. Raises as `resolve`."""
+    kind = StepRetry if how == "retry" else GiveUp
+    await services.attention.answer(order_id, kind(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
