@@ -24,7 +24,7 @@ from order_system.attention.concerns import (
     Concern,
     ConcernKind,
     WaitingOrder,
-    about_book,
+    about_all,
     about_schedule,
     about_server,
 )
@@ -126,7 +126,7 @@ class AttentionClient:
             try:
                 await self._book.check_writable()
             except DatabaseUnreachable as trouble:
-                yield about_book(str(trouble))
+                yield about_all(ConcernKind.BOOK, str(trouble))
             async for concern in finder.concerns():
                 yield concern
             async for ref in self._abandoned.found(older_than=abandoned_after):

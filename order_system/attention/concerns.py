@@ -159,14 +159,10 @@ def about_schedule(asleep: Asleep, namespace: str) -> Concern:
     )
 
 
-def about_workers(reason: str) -> Concern:
-    """Of another book than ours."""
-    kind = ConcernKind.OTHER_BOOK
-    return Concern(kind=kind, workflow_id="", reason=reason, cure=_CURES[kind])
-
-
-def about_book(reason: str) -> Concern:
-    return Concern(kind=ConcernKind.BOOK, workflow_id="", reason=reason, cure=_CURES[ConcernKind.BOOK])
+def about_all(kind: ConcernKind, reason: str) -> Concern:
+    """What keeps more than one workflow: the order book, or who takes work."""
+    commands = ("python worker.py",) if kind is ConcernKind.NO_WORKER else ()
+    return Concern(kind=kind, workflow_id="", reason=reason, commands=commands, cure=_CURES.get(kind))
 
 
 def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[Concern]:

@@ -20,8 +20,8 @@ from order_system.attention.concerns import (
     Concern,
     ConcernKind,
     WaitingOrder,
+    about_all,
     about_batch,
-    about_workers,
     concerns_of,
 )
 from order_system.attention.stuck import (
@@ -92,15 +92,14 @@ class AttentionFinder:
             self._others = sorted(each for each in there if book_of(each) not in (None, self._book))
         if self._others:
             whose = f"the task queue {self._task_queue} of book {self._book}"
-            yield about_workers(f"work is taken from {whose} by {', '.join(self._others)}, too")
+            reason = f"work is taken from {whose} by {', '.join(self._others)}, too"
+            yield about_all(ConcernKind.OTHER_BOOK, reason)
         if open_ones.count:
             self._workers = await self._at_work.surely_at_work() > 0
             if not self._workers:
                 what = so_many(open_ones.count, "workflow is open", "workflows are open")
                 reason = f"{what}, and nobody takes work from the task queue {self._task_queue}"
-                yield Concern(
-                    kind=ConcernKind.NO_WORKER, workflow_id="", reason=reason, commands=("python worker.py",)
-                )
+                yield about_all(ConcernKind.NO_WORKER, reason)
         async for concern in self._on_deserted_queues():
             yield concern
         slow = visibility.started_before(self._now - self._slow_after)

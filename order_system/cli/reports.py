@@ -12,7 +12,7 @@ from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffec
 from order_system.bootstrap import Scenario
 from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken
 from order_system.domain.durations import in_time
-from order_system.domain.messages import OrderStatus
+from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
 
 MAX_VIOLATIONS = 10
@@ -24,9 +24,8 @@ class OrderResult:
     order: OrderProgress
     total: str | None = None
     """For people: `1059.97 USD`."""
-    payment: str | None = None
-    """For people: `charged 1059.97 USD`."""
-    tracking: str | None = None
+    outcome: OrderOutcome | None = None
+    """What it came to, if it is fulfilled."""
     link: str | None = None
     """Its page in Temporal's Web UI; None if only the book remembers it."""
 
@@ -61,8 +60,8 @@ def _hold_and_note(order: OrderProgress) -> Iterator[str]:
 def result_lines(result: OrderResult) -> Iterator[str]:
     """What came of an order: its parcel, or why it failed, what was given back and what is still owed."""
     order = result.order
-    if result.tracking:
-        yield f"tracking {result.tracking}"
+    if result.outcome and (tracking := result.outcome.parcel.tracking_number):
+        yield f"tracking {tracking}"
     if order.reason:
         yield cause(order)
     if order.status is not OrderStatus.FULFILLED:

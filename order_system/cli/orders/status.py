@@ -9,7 +9,6 @@ from order_system.cli.screen import Screen, now
 from order_system.cli.session import open_session
 from order_system.cli.views import order_tree
 from order_system.domain.errors import ServerUnreachable
-from order_system.domain.messages import OrderOutcome
 from order_system.domain.progress import OrderProgress
 from order_system.infra.settings import Settings
 from order_system.orders.in_book import closed_in_book
@@ -21,28 +20,17 @@ async def read_status(settings: Settings, screen: Screen, order_id: str, *, embe
         async with open_session(settings, screen, embedded=embedded) as session:
             order = await session.client.status(order_id)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
-            return _result(order, await session.client.outcome(order_id), link)
+            return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
     except ServerUnreachable:
         async with open_order_system(settings) as system:
             order = await closed_in_book(system.book, order_id)
             if order is None:
                 raise
-            return _result(order, await system.book.outcome(order_id), None)
-
-
-def _result(order: OrderProgress, outcome: OrderOutcome | None, link: str | None) -> OrderResult:
-    if outcome is None:
-        return OrderResult(order, link=link)
-    return OrderResult(
-        order,
-        payment=str(outcome.payment),
-        tracking=outcome.parcel.tracking_number,
-        link=link,
-    )
+            return OrderResult(order, outcome=await system.book.outcome(order_id))
 
 
 def show_status(screen: Screen, result: OrderResult) -> None:
-    details = [*result_lines(result), *([result.payment] if result.payment else [])]
+    details = [*result_lines(result), *([str(result.outcome.payment)] if result.outcome else [])]
     tree = order_tree(result.order, now())
     screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))
     show_commands(screen, result.order)

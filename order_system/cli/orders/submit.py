@@ -149,10 +149,9 @@ async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> 
 
 async def _result(session: Session, order: Order, progress: OrderProgress) -> OrderResult:
     fulfilled = progress.status is OrderStatus.FULFILLED
-    outcome = await session.client.outcome(order.order_id) if fulfilled else None
     return OrderResult(
         order=progress,
         total=format_amount(order.total, order.currency),
-        tracking=outcome.parcel.tracking_number if outcome else None,
+        outcome=await session.client.outcome(order.order_id) if fulfilled else None,
         link=session.page(progress.workflow_id, progress.run_id),
     )

@@ -1,5 +1,6 @@
 """`/api/batches/{name}/...`: what is done about a batch."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -49,14 +50,10 @@ async def cancel(
 async def steer(services: Services, name: str, how: Steering, *, orders_too: bool = False) -> None:
     """Raises UnknownBatch, and AnswerRefused for one that has ended: to that nothing can be said any more."""
     batches = services.batches
+    cancel = partial(batches.cancel, orders_too=orders_too)
+    ways = {"pause": batches.pause, "resume": batches.resume, "cancel": cancel}
     try:
-        match how:
-            case "pause":
-                await batches.pause(name)
-            case "resume":
-                await batches.resume(name)
-            case "cancel":
-                await batches.cancel(name, orders_too=orders_too)
+        await ways[how](name)
     except UnknownBatch:
         await batches.record(name)
         raise AnswerRefused(f"batch {name} has ended: nothing can be done about it but a retry") from None

@@ -78,10 +78,5 @@ def actions_of(batch: BatchProgress) -> tuple[BatchAction, ...]:
 
 
 def plan_document(name: str, plan: Plan) -> PlanDocument:
-    return PlanDocument(
-        name=name,
-        format=plan.file.format,
-        size=plan.file.size,
-        sha256=plan.file.sha256,
-        **plan.document(),
-    )
+    file = plan.file.model_dump(include={"format", "size", "sha256"})
+    return PlanDocument(name=name, **file, **plan.document())

@@ -6,8 +6,7 @@ from starlette.responses import Response
 from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.progress import UndoState
 from order_system.web.documents.orders import OrderDocument, read_order
-from order_system.web.pages.orders.timeline import spans_of
-from order_system.web.pages.orders.timeline_drawing import drawn
+from order_system.web.pages.orders.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit
 from order_system.web.services import Services
 

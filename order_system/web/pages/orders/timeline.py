@@ -1,12 +1,37 @@
-"""An order's timeline as spans to draw: the order itself, its steps and undos, and a hold while it lasts."""
+"""The timeline of an order as a drawing: the order itself, its steps and undos, and a hold while it lasts, and
+where a moment stands. The template draws.
 
-from collections.abc import Iterator
+Across, places are percent of the width, so that a drawing fills whatever screen it is on; downwards they are
+pixels, so that its words stay legible.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from order_system.domain.durations import in_time, milliseconds_between
 from order_system.domain.progress import UndoState
-from order_system.orders.timeline import Bar, BarKind
+from order_system.orders.timeline import Bar, BarKind, Mark
 from order_system.web.documents.orders import OrderDocument
-from order_system.web.pages.orders.timeline_drawing import Span
+from order_system.web.pages.words import round_time
+
+MOST_TICKS = 6
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something that took time, or still does."""
+
+    name: str
+    look: str
+    """Classes of the style sheet: what it is, and how it stands."""
+    began: datetime
+    ended: datetime | None
+    """None: it goes on."""
+    words: str = ""
+    """What is said of it besides its name and how long it took."""
+    marks: tuple[Mark, ...] = ()
 
 
 def spans_of(order: OrderDocument) -> Iterator[Span]:
@@ -32,3 +57,54 @@ def _undo(bar: Bar, began: datetime) -> Span:
     """What keeps one that is stuck is told elsewhere, and would not fit here."""
     words = bar.reason if bar.state is UndoState.DONE and bar.reason else str(bar.state)
     return Span(f"undo of {bar.step}", f"is-undo is-{bar.state}", began, bar.ended_at, words)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    spans: Sequence[Span]
+    first: datetime
+    last: datetime
+    """Where the drawing ends, and with it all that goes on."""
+
+    @property
+    def whole(self) -> int:
+        """Milliseconds that the width stands for. What began and ended in the same one is drawn as well."""
+        return max(1, milliseconds_between(self.first, self.last))
+
+    def x(self, moment: datetime) -> float:
+        share = milliseconds_between(self.first, moment) / self.whole
+        return round(100 * min(1.0, share), 3)
+
+    def told(self, span: Span) -> str:
+        taken = in_time(milliseconds_between(span.began, span.ended or self.last))
+        return " · ".join(part for part in (taken, span.words) if part)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        for at in range(0, self.whole + 1, tick_step(self.whole)):
+            yield round(100 * at / self.whole, 3), round_time(at)
+
+
+def drawn(spans: Sequence[Span], now: datetime) -> Drawing | None:
+    """In the order in which the spans are given, from the first beginning to the last end, or to `now` while
+    anything goes on. None if there is nothing to draw."""
+    if not spans:
+        return None
+    last = max(span.ended or now for span in spans)
+    return Drawing(spans, min(span.began for span in spans), last)
+
+
+_STEPS = (
+    *(digit * 10**power for power in range(4) for digit in (1, 2, 5)),
+    *(1_000 * seconds for seconds in (10, 15, 30)),
+    *(60_000 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
+    *(3_600_000 * hours for hours in (1, 2, 3, 6, 12)),
+)
+_DAY = 86_400_000
+
+
+def tick_step(whole: int) -> int:
+    """Milliseconds between two ticks: a round time, and at most MOST_TICKS of them after the first."""
+    for step in _STEPS:
+        if whole / step <= MOST_TICKS:
+            return step
+    return _DAY * math.ceil(whole / _DAY / MOST_TICKS)
