@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType, group
+from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import STARTER
@@ -37,22 +37,19 @@ async def _run(reconciler: ReconciliationClient, screen: Screen) -> Reconciliati
     )
 
 
-def report_view(report: ReconciliationReport) -> RenderableType:
+@group()
+def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
     """For people: a row for each order that something was done about, and a line that sums up."""
-    table = Table(header_style="bold")
-    for column in ("Order", "What became of it"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("Detail", overflow="fold")
+    columns = (Column("Order", no_wrap=True), Column("What became of it", no_wrap=True))
+    table = Table(*columns, Column("Detail", overflow="fold"), header_style="bold")
     for name, style, tally in _kinds(report):
         for found in tally.orders:
             table.add_row(found.order_id, Text(name, style=style), found.detail)
         if tally.count > len(tally.orders):
             table.add_row("...", Text(name, style=style), f"and {tally.count - len(tally.orders)} more")
-    lines = [Text(line) for line in _sums(report)]
-    return Group(*([table] if table.row_count else []), *lines, *_what_is_left(report))
-
-
-def _what_is_left(report: ReconciliationReport) -> Iterator[Text]:
+    if table.row_count:
+        yield table
+    yield from map(Text, _sums(report))
     owed = report.notices_owed.count
     if again := report.unsettled - owed:
         yield Text(f"{again} NOT SETTLED YET: the next run goes on with it", style="bold red")

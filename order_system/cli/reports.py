@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rich.console import Group, RenderableType
+from rich.console import group
 from rich.table import Table
 from rich.text import Text
 
@@ -88,11 +88,8 @@ def scenarios_table(scenarios: Mapping[str, Scenario]) -> Table:
 # --- the audit ------------------------------------------------------------------------------------
 
 
-def audit_view(report: AuditReport) -> RenderableType:
-    return Group(*_audit_lines(report))
-
-
-def _audit_lines(report: AuditReport) -> Iterator[Text]:
+@group()
+def audit_view(report: AuditReport) -> Iterator[Text]:
     submissions = ", ".join(f"{number} {status}" for status, number in sorted(report.submissions.items()))
     effects = ", ".join(f"{number} {kind}" for kind, number in report.effects.items() if number)
     yield Text(f"The book has {submissions or 'no orders'}.")

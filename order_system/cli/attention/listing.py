@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from cyclopts import App
-from rich.console import Group, RenderableType
+from rich.console import RenderableType, group
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
@@ -84,20 +84,16 @@ async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -
     return ATTENTION if total else CLEAN
 
 
-def concerns_view(shown: Sequence[Concern], total: int, quiet: str) -> RenderableType:
-    """`quiet` is what to say if there is none."""
+@group()
+def concerns_view(shown: Sequence[Concern], total: int, quiet: str) -> Iterator[RenderableType]:
+    """A block each, since a command that a table's cell breaks into lines cannot be copied. `quiet` is what
+    to say if there is none."""
     if not total:
-        return Text(quiet, style="green")
-    return Group(*_blocks(shown, total))
-
-
-def _blocks(shown: Sequence[Concern], total: int) -> Iterator[RenderableType]:
-    """A block each, since a command that a table's cell breaks into lines cannot be copied."""
+        yield Text(quiet, style="green")
+        return
     for concern in shown:
         yield _headline(concern)
-        facts = Table.grid(padding=(0, 2))
-        facts.add_column(style="dim", no_wrap=True)
-        facts.add_column(overflow="fold")
+        facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
         for name, text in _facts(concern):
             facts.add_row(name, Text(text))
         yield Padding(facts, (0, 0, 0, 2))

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import RenderableType, group
+from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.batches.files import RowProblem
@@ -47,22 +47,19 @@ def plan_in_words(plan: Plan) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def plan_view(plan: Plan) -> RenderableType:
-    title = Text(f"{plan.rows:,} rows of {plan.file.url}", style="bold")
-    table = Table(header_style="bold")
-    table.add_column("Orders")
-    table.add_column("Number", justify="right")
-    table.add_column("A run will")
+@group()
+def plan_view(plan: Plan) -> Iterator[RenderableType]:
+    yield Text(f"{plan.rows:,} rows of {plan.file.url}", style="bold")
+    table = Table("Orders", Column("Number", justify="right"), "A run will", header_style="bold")
     numbers = plan.numbers()
     for status, action in A_RUN_WILL.items():
         if number := numbers.get(status):
             table.add_row(named(status), f"{number:,}", action)
     if not table.row_count:
         table.add_row("none", "0", "do nothing")
-    return Group(title, table, *(Text(warning, style="yellow") for warning in plan.warnings()), *_told(plan))
-
-
-def _told(plan: Plan) -> Iterator[Text]:
+    yield table
+    for warning in plan.warnings():
+        yield Text(warning, style="yellow")
     yield from _told_of(plan.examples, plan.problems + plan.duplicates)
     yield from _told_of(plan.left_out_examples, plan.left_out)
     if plan.conflicts:

@@ -1,11 +1,11 @@
 """Batches as people see them: the plan, the running counts, the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group, RenderableType, group
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.cli.views import STATUS_STYLE
@@ -85,11 +85,15 @@ def _counts_line(counts: BatchCounts) -> Text:
     return Text(" · ").join(parts) if parts else Text("nothing read yet")
 
 
-def progress_table(progress: BatchProgress) -> RenderableType:
+def _numbers_table(title: str) -> Table:
+    columns = ("Orders", Column("Number", justify="right"))
+    return Table(*columns, title=title, title_style="bold", header_style="bold")
+
+
+@group()
+def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
     counts = progress.counts
-    table = Table(title=f"batch {progress.name}: {progress.status}", title_style="bold", header_style="bold")
-    table.add_column("Orders")
-    table.add_column("Number", justify="right")
+    table = _numbers_table(f"batch {progress.name}: {progress.status}")
     for name in _ORDERS:
         if number := getattr(counts, name):
             table.add_row(named(name), f"{number:,}")
@@ -101,25 +105,25 @@ def progress_table(progress: BatchProgress) -> RenderableType:
     if counts.rows:
         table.add_row("rows read", f"{counts.rows:,}")
     table.caption = _pace(progress)
-    waiting = ", ".join(progress.handed_on[:MAX_SHOWN])
-    remarks = [Text(f"these take long: {waiting}", style="bold magenta")] if waiting else []
+    yield table
+    if waiting := ", ".join(progress.handed_on[:MAX_SHOWN]):
+        yield Text(f"these take long: {waiting}", style="bold magenta")
     if counts.rows and not counts.valid and progress.status in ENDED:
-        remarks.append(Text("there was no order to run: ").append(_counts_line(counts)))
-    return Group(table, *remarks)
+        yield Text("there was no order to run: ").append(_counts_line(counts))
 
 
 # --- the end --------------------------------------------------------------------------------------
 
 
-def outcome_view(document: Mapping[str, Any]) -> RenderableType:
-    table = Table(title=f"batch {document['name']}", title_style="bold", header_style="bold")
-    table.add_column("Orders")
-    table.add_column("Number", justify="right")
+@group()
+def outcome_view(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    table = _numbers_table(f"batch {document['name']}")
     for status, number in sorted(document["by_status"].items()):
         table.add_row(named(status), f"{number:,}")
-    remarks = [f"every line: {document['output']}"] if document["output"] else []
+    yield table
+    if document["output"]:
+        yield Text(f"every line: {document['output']}")
     if "open" in document["by_status"]:
-        remarks.append("what an open order waits for: python starter.py status ORDER")
+        yield Text("what an open order waits for: python starter.py status ORDER")
     if document["rejects"]:
-        remarks.append(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")
-    return Group(table, *map(Text, remarks))
+        yield Text(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")

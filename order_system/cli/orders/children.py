@@ -1,10 +1,10 @@
 """`starter.py children`: what a batch or an order has started, and how each of it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Group, RenderableType
+from rich.console import RenderableType, group
 from rich.table import Table
 from rich.text import Text
 
@@ -69,9 +69,11 @@ async def list_children(
     return CLEAN
 
 
-def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -> RenderableType:
+@group()
+def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -> Iterator[RenderableType]:
     if not total:
-        return Text(f"{parent} has no {'children' if status is None else f'{status} children'}")
+        yield Text(f"{parent} has no {'children' if status is None else f'{status} children'}")
+        return
     table = Table(title=f"children of {parent}", title_style="bold", header_style="bold")
     for column in ("Workflow", "Type", "State", "Started"):
         table.add_column(column, no_wrap=True)
@@ -86,8 +88,9 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
             _took(child),
             _run(child),
         )
-    rest = f"... and {total - len(shown):,} more; --json lists them all"
-    return Group(table, *([Text(rest)] if total > len(shown) else []))
+    yield table
+    if total > len(shown):
+        yield Text(f"... and {total - len(shown):,} more; --json lists them all")
 
 
 def _took(child: Child) -> str:

@@ -31,7 +31,6 @@ FOR_NOW = "for-now-"
 class Upload:
     path: Path
     sha256: str
-    size: int
     is_new: bool
     """False if the same file was here before: then it may be some batch's."""
 
@@ -61,7 +60,7 @@ class Uploads:
         workflow_id_of_new(name)
         unfinished = await asyncio.to_thread(self._unfinished)
         try:
-            sha256, size = await _written(unfinished, chunks)
+            sha256 = await _written(unfinished, chunks)
             of_our_own = FOR_NOW + unfinished.name.removeprefix(UNFINISHED)
             folder = self._folder / (of_our_own if for_now else sha256)
             path = folder / _file_name(name, file_format)
@@ -70,7 +69,7 @@ class Uploads:
             raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
         finally:
             unfinished.unlink(missing_ok=True)
-        return Upload(path, sha256, size, is_new)
+        return Upload(path, sha256, is_new)
 
     def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
         """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
@@ -104,9 +103,9 @@ def _file_name(name: str, file_format: FileFormat) -> str:
     return f"{name}.{'jsonl' if file_format is FileFormat.JSONL else 'csv'}"
 
 
-async def _written(path: Path, chunks: AsyncIterable[bytes]) -> tuple[str, int]:
-    """SHA-256 and size of what came. Disk and hash are kept off the event loop."""
-    digest, size, waiting = hashlib.sha256(), 0, bytearray()
+async def _written(path: Path, chunks: AsyncIterable[bytes]) -> str:
+    """The SHA-256 of what came. Disk and hash are kept off the event loop."""
+    digest, waiting = hashlib.sha256(), bytearray()
 
     def write(content: bytes) -> None:
         digest.update(content)
@@ -114,13 +113,12 @@ async def _written(path: Path, chunks: AsyncIterable[bytes]) -> tuple[str, int]:
             file.write(content)
 
     async for chunk in chunks:
-        size += len(chunk)
         waiting += chunk
         if len(waiting) >= WRITTEN_AT_ONCE:
             await asyncio.to_thread(write, bytes(waiting))
             waiting.clear()
     await asyncio.to_thread(write, bytes(waiting))
-    return digest.hexdigest(), size
+    return digest.hexdigest()
 
 
 def _put(unfinished: Path, path: Path) -> bool:

@@ -11,7 +11,7 @@ from order_system.cli.reports import OrderResult, results_table
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.durations import in_time
 from order_system.domain.ids import order_workflow_id, step_workflow_id
-from order_system.domain.messages import OrderStatus
+from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
 
@@ -169,8 +169,10 @@ def test_the_table_tells_what_came_of_each_order() -> None:
     fulfilled = an_order(
         OrderStatus.FULFILLED, done(Step.PAYMENT, 40), order_id="A-0", note="its mail [bounced]"
     )
+    parcel = DispatchReceipt.model_construct(tracking_number="SPS_1")
+    outcome = OrderOutcome.model_construct(parcel=parcel)
     results = [
-        OrderResult(fulfilled, total="1059.97 USD", tracking="SPS_1"),
+        OrderResult(fulfilled, total="1059.97 USD", outcome=outcome),
         OrderResult(undone_order(), total="5.00 USD"),
     ]
 

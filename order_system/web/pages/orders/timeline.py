@@ -1,5 +1,5 @@
-"""The timeline of an order as a drawing: the order itself, its steps and undos, and a hold while it lasts, and
-where a moment stands. The template draws.
+"""The timeline of an order as a drawing: the order, its steps and undos, a hold while it lasts, and where a
+moment stands. The template draws.
 
 Across, places are percent of the width, so that a drawing fills whatever screen it is on; downwards they are
 pixels, so that its words stay legible.
