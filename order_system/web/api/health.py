@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz`: for probes. They tell nothing that is secret."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -55,8 +56,9 @@ async def health() -> Health:
 async def readiness(services: Given, response: Response) -> Readiness:
     """Whether order book and Temporal server answer within two seconds, and a worker is at work. Pages and
     API can be used without a worker: what is to keep them reachable asks `/healthz`."""
+    server = services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
     database, temporal, workers = await asyncio.gather(
-        _database(services), _temporal(services), _workers(services)
+        _answers(services.listing.batches(limit=1)), _answers(server), _workers(services)
     )
     ready = database == temporal == workers == "ok"
     if not ready:
@@ -65,21 +67,13 @@ async def readiness(services: Given, response: Response) -> Readiness:
     return Readiness(status=status, database=database, temporal=temporal, workers=workers)
 
 
-async def _database(services: Services) -> State:
+async def _answers(question: Awaitable[object]) -> State:
+    """Whether it is answered, and not with a no, in time."""
     try:
         async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
-            await services.listing.batches(limit=1)
-    except (TimeoutError, DatabaseUnready):
+            return "does not answer" if await question is False else "ok"
+    except (TimeoutError, DatabaseUnready, RPCError):
         return "does not answer"
-    return "ok"
-
-
-async def _temporal(services: Services) -> State:
-    try:
-        alive = await services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
-    except RPCError:
-        return "does not answer"
-    return "ok" if alive else "does not answer"
 
 
 async def _workers(services: Services) -> AtWork:

@@ -10,7 +10,7 @@ from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.orders.client import Submitted as How
 from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
-from order_system.web.documents.events import EVENT, MEDIA_TYPE, Listeners
+from order_system.web.documents.events import MEDIA_TYPE, Listeners
 from order_system.web.documents.orders import OrderDocument, Rows, Submitted, read_order
 from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
@@ -117,7 +117,12 @@ async def read(
         200: {
             "description": "Server-sent events. `order` holds the order document, at first and whenever it "
             "has changed. `closed` is the last one.",
-            "content": {MEDIA_TYPE: {"schema": EVENT, "example": examples.EXAMPLES["events"]}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": examples.EXAMPLES["event_schema"],
+                    "example": examples.EXAMPLES["events"],
+                }
+            },
         },
         **documented(404, 422, 502, 503),
     },

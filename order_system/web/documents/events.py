@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from typing import Any
 
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
@@ -12,18 +11,6 @@ from order_system.web.documents.orders import document_of
 from order_system.web.services import Services
 
 MEDIA_TYPE = "text/event-stream"
-EVENT: dict[str, Any] = {
-    "type": "object",
-    "description": "One event of the stream.",
-    "properties": {
-        "event": {"enum": ["order", "closed"]},
-        "data": {
-            "type": "string",
-            "description": "JSON: the order document; of `closed`, its ID and status.",
-        },
-    },
-    "required": ["event", "data"],
-}
 
 
 class TooManyListeners(ServerUnreachable):

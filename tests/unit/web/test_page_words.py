@@ -14,7 +14,7 @@ from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, UndoProgress, UndoState
 from order_system.domain.steps import Step
-from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
+from order_system.web.pages.batches.progress import headline, pace_words, parts_of
 from order_system.web.pages.visit import TEMPLATES, address
 from order_system.web.pages.words import plain, sentence, share
 
@@ -28,6 +28,10 @@ def an_order(status: OrderStatus, **changes: object) -> OrderProgress:
         order_id="O-1", workflow_id="order-O-1", run_id="r", status=status, children=children
     )
     return order.model_copy(update=changes)
+
+
+def rows_words(counts: BatchCounts) -> str:
+    return TEMPLATES.get_template("batch_rows.html").render(counts=counts).strip()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from order_system.domain.listing import BatchOrder, LineStatus, Page
 from order_system.web.api.batch_actions import Steering, steer
 from order_system.web.documents.batches import BatchDocument, read_batch
 from order_system.web.guards.access import operator
-from order_system.web.pages.batches.progress import headline, pace_words, parts_of, rows_words
+from order_system.web.pages.batches.progress import headline, pace_words, parts_of
 from order_system.web.pages.visit import Visit, redirect
 from order_system.web.services import Given, Services
 
@@ -37,7 +37,6 @@ async def show(
         parts=parts_of(progress),
         headline=headline(progress),
         pace_words=pace_words(progress),
-        rows_words=rows_words(progress.counts),
         numbers=_numbers(progress.counts),
         page=await _orders(services, progress, status, cursor),
         chosen_status=status,

@@ -1,9 +1,8 @@
 """How far a batch has come, as a bar and in words."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
+from order_system.domain.batch import ENDED, BatchProgress
 from order_system.domain.durations import in_time
 from order_system.web.pages.words import counted, in_words
 
@@ -54,19 +53,3 @@ def pace_words(progress: BatchProgress) -> str:
     if progress.seconds_left:
         parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
     return ", ".join(parts)
-
-
-def rows_words(counts: BatchCounts) -> str:
-    return "; ".join(_rows(counts))
-
-
-def _rows(counts: BatchCounts) -> Iterator[str]:
-    if counts.rows:
-        yield f"{counted(counts.rows, 'row')} read"
-    if counts.rows_rejected:
-        yield f"{counted(counts.rows_rejected, 'row')} rejected"
-    if counts.rows_duplicate:
-        yield counted(counts.rows_duplicate, "duplicate row")
-    if counts.left_out:
-        rows = counted(counts.rows_left_out, "row")
-        yield f"{counted(counts.left_out, 'order')} on {rows} left out: not to be shipped, says the shop"

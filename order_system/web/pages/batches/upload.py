@@ -95,7 +95,7 @@ async def plan(visit: Visit, _caller: Operator, uploaded: Annotated[Uploaded, Qu
 async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()]) -> Response:
     """Raises as `plan`."""
     services, name = visit.services, to_run.name
-    path = _uploads(services).path_of(name, to_run.sha256, to_run.format)
+    path = Uploads(services.settings.uploads).path_of(name, to_run.sha256, to_run.format)
     ref = await inspected(services, path, name, to_run.reading)
     try:
         batch = await started(services, name, ref, window=to_run.window)
@@ -107,7 +107,7 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
 async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
     """Its SHA-256. Raises InvalidUsage, FileRefused, UploadFailed; then nothing is kept."""
     reading = asked.reading
-    file = await _uploads(services).store(asked.name, _chunks(sent), asked.format)
+    file = await Uploads(services.settings.uploads).store(asked.name, _chunks(sent), asked.format)
     try:
         await inspected(services, file.path, asked.name, reading)
     except OrderSystemError:
@@ -117,7 +117,7 @@ async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
 
 
 async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None) -> Response:
-    path = _uploads(visit.services).path_of(uploaded.name, uploaded.sha256, uploaded.format)
+    path = Uploads(visit.services.settings.uploads).path_of(uploaded.name, uploaded.sha256, uploaded.format)
     ref = await inspected(visit.services, path, uploaded.name, uploaded.reading)
     found = await planned(visit.services, ref)
     numbers = found.numbers()
@@ -150,10 +150,6 @@ async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Re
         columns=[(name, required) for name, (_, required, _) in COLUMNS.items()],
         size_limit=f"{policy.UPLOAD_BYTES // 1_000_000} MB",
     )
-
-
-def _uploads(services: Services) -> Uploads:
-    return Uploads(services.settings.uploads)
 
 
 async def _chunks(file: UploadFile) -> AsyncGenerator[bytes]:
