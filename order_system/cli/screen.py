@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -83,10 +83,7 @@ class Screen:
     @contextmanager
     def waiting(self, message: str) -> Generator[None]:
         """Shows on a terminal that something is under way."""
-        if not self._err.is_terminal:
-            yield
-            return
-        with self._err.status(f"{message} ..."):
+        with self._err.status(f"{message} ...") if self._err.is_terminal else nullcontext():
             yield
 
     async def heard(self, work: Coroutine[Any, Any, Answer], message: str, if_late: str) -> Answer:

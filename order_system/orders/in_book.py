@@ -68,18 +68,14 @@ def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
 
 
 def told_by_book(step: Step, journal: Journal) -> dict[str, Any]:
-    """Fields of a step that only the book knows: its attempts, and that its order was paid already."""
-    told: dict[str, Any] = {"attempts": attempts_in_book(step, journal)}
+    """Fields of a step that only the book knows: the most attempts that any effect of it took, None if it has
+    claimed nothing; and that its order was paid already."""
+    attempts = (journal[effect].attempts for effect in STEPS[step].effects if effect in journal)
+    told: dict[str, Any] = {"attempts": max(attempts, default=0) or None}
     charge = journal.get(Effect.CHARGE)
     if step is Step.PAYMENT and charge and (receipt := paid_already(charge.receipt)):
         told["reason"] = str(receipt)
     return told
-
-
-def attempts_in_book(step: Step, journal: Journal) -> int | None:
-    """The most that any effect of this step took; None if nothing was claimed."""
-    attempts = (journal[effect].attempts for effect in STEPS[step].effects if effect in journal)
-    return max(attempts, default=0) or None
 
 
 def stuck_undo(journal: Journal) -> Step | None:

@@ -47,7 +47,3 @@ def set_cookie(response: Response, value: str, *, secure: bool) -> None:
     """`secure` if the browser came by https."""
     age = int(policy.WEB_SESSION.total_seconds())
     response.set_cookie(COOKIE, value, max_age=age, httponly=True, samesite="strict", secure=secure)
-
-
-def clear_cookie(response: Response) -> None:
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from order_system.web.guards.access import TOO_MANY_WRONG_KEYS, Access
-from order_system.web.guards.sessions import COOKIE, clear_cookie, set_cookie
+from order_system.web.guards.sessions import COOKIE, set_cookie
 from order_system.web.pages.visit import bare_page, redirect
 
 router = APIRouter()
@@ -47,7 +47,7 @@ async def take(
 async def leave(request: Request) -> Response:
     _access(request).sessions.close(request.cookies.get(COOKIE, ""))
     response = redirect("/login")
-    clear_cookie(response)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 
 

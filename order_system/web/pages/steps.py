@@ -18,14 +18,13 @@ SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelt
 @router.get(HERE)
 async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
     chosen = since if since in SPANS else "hour"
-    words, span = SPANS[chosen]
-    steps = await steps_since(visit.services.listing, visit.now - span)
+    steps = await steps_since(visit.services.listing, visit.now - SPANS[chosen][1])
     return await visit.page(
         "steps.html",
         place=HERE,
         calm=True,
-        spans=[(words, visit.here(since=name), name == chosen) for name, (words, _) in SPANS.items()],
-        span_words=words.lower(),
+        spans=SPANS,
+        chosen=chosen,
         steps=steps if any(step.runs for step in steps) else (),
         scale=Scale.over([step.classes for step in steps]),
         submissions_limit=SUBMISSIONS_LOOKED_AT,

@@ -1,7 +1,5 @@
 """How far a batch has come, as a bar and in words."""
 
-from dataclasses import dataclass
-
 from order_system.domain.batch import ENDED, BatchProgress
 from order_system.domain.durations import in_time
 from order_system.web.pages.words import counted, in_words
@@ -11,32 +9,20 @@ _PARTS = ("fulfilled", "skipped", "failed", "cancelled", "needing_attention", "c
 _NAMES = {"needing_attention": "need attention", "conflicting": "in conflict"}
 
 
-@dataclass(frozen=True)
-class Part:
-    look: str
-    x: float
-    """Percent, as the width."""
-    width: float
-    title: str
-
-
 def expected(progress: BatchProgress) -> int:
     """Orders: an estimate until all of the file has been read."""
     return max(progress.orders_expected, progress.counts.valid)
 
 
-def parts_of(progress: BatchProgress) -> list[Part]:
+def parts_of(progress: BatchProgress) -> list[tuple[str, float, str]]:
+    """How each part of the bar looks, its width in percent of the whole, and its title."""
     whole = max(1, expected(progress))
-    parts: list[Part] = []
-    x = 0.0
-    for name in _PARTS:
-        number: int = getattr(progress.counts, name)
-        if number:
-            width = 100 * number / whole
-            title = f"{number:,} {_NAMES.get(name, in_words(name))}"
-            parts.append(Part(name, round(x, 3), round(width, 3), title))
-            x += width
-    return parts
+    numbers = [(name, getattr(progress.counts, name)) for name in _PARTS]
+    return [
+        (name, 100 * number / whole, f"{number:,} {_NAMES.get(name, in_words(name))}")
+        for name, number in numbers
+        if number
+    ]
 
 
 def headline(progress: BatchProgress) -> str:
