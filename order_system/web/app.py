@@ -42,7 +42,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.access = Access(services.settings.web_keys, services.now)
     app.state.listeners = Listeners()
-    app.state.problem_page = pages.problem_page
+    app.state.bare_page = pages.bare_page
     app.include_router(api.router)
     app.include_router(pages.router)
     complete_document(app)

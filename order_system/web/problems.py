@@ -58,7 +58,7 @@ class Invalid(errors.OrderSystemError):
 
 
 class ProblemResponse(JSONResponse):
-    """Of an address that people visit, the app's `state.problem_page` draws it."""
+    """Of an address that people visit it is a page, which the app's `state.bare_page` draws."""
 
     media_type = MEDIA_TYPE
 
@@ -71,7 +71,8 @@ class ProblemResponse(JSONResponse):
         if str(scope["path"]).startswith(FOR_PROGRAMS):
             await super().__call__(scope, receive, send)
             return
-        page: Response = scope["app"].state.problem_page(Request(scope), self._problem)
+        draw, problem = scope["app"].state.bare_page, self._problem
+        page: Response = draw(Request(scope), "problem.html", status=problem.status, problem=problem)
         page.headers.update(self._told)
         await page(scope, receive, send)
 

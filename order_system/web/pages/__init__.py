@@ -8,9 +8,9 @@ from order_system.web.pages.batches import batch, upload
 from order_system.web.pages.batches import overview as batches
 from order_system.web.pages.orders import answers, new, order
 from order_system.web.pages.orders import overview as orders
-from order_system.web.pages.problem import problem_page
+from order_system.web.pages.visit import bare_page
 
-__all__ = ["problem_page", "router"]
+__all__ = ["bare_page", "router"]
 
 router = APIRouter(include_in_schema=False)
 for module in (static, login, orders, new, order, answers, batches, upload, batch, attention, steps):
