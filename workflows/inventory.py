@@ -2,34 +2,28 @@
 
 from temporalio import workflow
 
-from workflows.step import StepRecord, run_effect
+from workflows.step import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from order_system.domain.messages import InventoryRequest
     from order_system.domain.order import Reservation
-    from order_system.domain.progress import StepStatus
     from order_system.domain.steps import Step
 
 
 @workflow.defn
-class InventoryWorkflow:
+class InventoryWorkflow(StepWorkflow):
     """`inventory-<ORDER_ID>`: reserves every line of one submission in one activity."""
 
-    def __init__(self) -> None:
-        self._record = StepRecord(Step.INVENTORY)
+    step = Step.INVENTORY
 
     @workflow.run
     async def run(self, request: InventoryRequest) -> Reservation:
-        with self._record:
+        with self._under_way():
             reservation = await run_effect(
                 InventoryActivities.reserve,
                 request,
                 summary=f"reserve {len(request.lines)} line(s), all or none",
             )
-            self._record.answered(reservation)
+            self._receipt = reservation
             return reservation
-
-    @workflow.query
-    def status(self) -> StepStatus:
-        return self._record.status()

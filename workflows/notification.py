@@ -2,32 +2,26 @@
 
 from temporalio import workflow
 
-from workflows.step import StepRecord, run_effect
+from workflows.step import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.notification import NotificationActivities
     from order_system.domain.messages import NotificationRequest
     from order_system.domain.order import NoticeReceipt
-    from order_system.domain.progress import StepStatus
     from order_system.domain.steps import Step
 
 
 @workflow.defn
-class NotificationWorkflow:
+class NotificationWorkflow(StepWorkflow):
     """`notification-<ORDER_ID>`: one notice, best effort; its failure harms no order."""
 
-    def __init__(self) -> None:
-        self._record = StepRecord(Step.NOTIFICATION)
+    step = Step.NOTIFICATION
 
     @workflow.run
     async def run(self, request: NotificationRequest) -> NoticeReceipt:
-        with self._record:
+        with self._under_way():
             notice = await run_effect(
                 NotificationActivities.notify, request, summary=f"send the {request.kind}"
             )
-            self._record.answered(notice)
+            self._receipt = notice
             return notice
-
-    @workflow.query
-    def status(self) -> StepStatus:
-        return self._record.status()

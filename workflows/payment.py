@@ -2,36 +2,30 @@
 
 from temporalio import workflow
 
-from workflows.step import StepRecord, run_effect
+from workflows.step import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest
     from order_system.domain.money import format_amount
     from order_system.domain.payment_methods import is_paid_already
-    from order_system.domain.progress import StepStatus
     from order_system.domain.steps import Step
 
 
 @workflow.defn
-class PaymentWorkflow:
+class PaymentWorkflow(StepWorkflow):
     """`payment-<ORDER_ID>`: charges the total of one submission, at most once."""
 
-    def __init__(self) -> None:
-        self._record = StepRecord(Step.PAYMENT)
+    step = Step.PAYMENT
 
     @workflow.run
     async def run(self, request: PaymentRequest) -> PaymentAnswer:
         what = "confirm" if is_paid_already(request.payment_method) else "charge"
-        with self._record:
+        with self._under_way():
             answer = await run_effect(
                 PaymentActivities.charge,
                 request,
                 summary=f"{what} {format_amount(request.amount, request.currency)}",
             )
-            self._record.answered(answer.receipt if isinstance(answer, Charged) else answer)
+            self._receipt = answer.receipt if isinstance(answer, Charged) else answer
             return answer
-
-    @workflow.query
-    def status(self) -> StepStatus:
-        return self._record.status()

@@ -1,10 +1,9 @@
 """What the child workflows of an order share: how they run an activity, and what their `status` answers."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from datetime import datetime
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from temporalio import workflow
 from temporalio.workflow import ActivityCancellationType
@@ -39,11 +38,12 @@ async def run_effect(
     )
 
 
-class StepRecord(AbstractContextManager["StepRecord"]):
-    """Keeps a child's status; entered when its work begins, left when that ends or fails."""
+class StepWorkflow:
+    """What every child workflow keeps about its step, and answers to `status`."""
 
-    def __init__(self, step: Step) -> None:
-        self._step = step
+    step: ClassVar[Step]
+
+    def __init__(self) -> None:
         self._state = StepState.PENDING
         self._started_at: datetime | None = None
         self._ended_at: datetime | None = None
@@ -51,32 +51,10 @@ class StepRecord(AbstractContextManager["StepRecord"]):
         self._receipt: Wire | None = None
         self._failure: str | None = None
 
-    def reached(self, milestone: str) -> None:
-        self._milestones.append(milestone)
-
-    def answered(self, receipt: Wire) -> None:
-        self._receipt = receipt
-
-    def __enter__(self) -> "StepRecord":
-        self._state = StepState.RUNNING
-        self._started_at = workflow.now()
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        failure: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(failure, GeneratorExit):
-            return  # thrown away with the worker; there is no workflow left to tell the time
-        self._ended_at = workflow.now()
-        self._state = StepState.COMPLETED if failure is None else state_after(failure)
-        self._failure = None if failure is None else in_words(failure)
-
+    @workflow.query
     def status(self) -> StepStatus:
         return StepStatus(
-            step=self._step,
+            step=self.step,
             state=self._state,
             started_at=self._started_at,
             ended_at=self._ended_at,
@@ -84,3 +62,19 @@ class StepRecord(AbstractContextManager["StepRecord"]):
             receipt=self._receipt.model_dump(mode="json") if self._receipt else None,
             failure=self._failure,
         )
+
+    @contextmanager
+    def _under_way(self) -> Generator[None]:
+        """Entered when the step's work begins, left when that ends or fails."""
+        self._state = StepState.RUNNING
+        self._started_at = workflow.now()
+        try:
+            yield
+        except GeneratorExit:
+            raise  # thrown away with the worker; there is no workflow left to tell the time
+        except BaseException as failure:
+            self._ended_at = workflow.now()
+            self._state, self._failure = state_after(failure), in_words(failure)
+            raise
+        self._ended_at = workflow.now()
+        self._state = StepState.COMPLETED
