@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, update
 
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.gateways import Voided
 from order_system.domain.order import Address, DispatchReceipt, Label, OrderLine
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
-from order_system.gateways.simulated.tables import insert_unless_there, shipments
+from order_system.gateways.simulated.tables import shipments
 
 BOUGHT, VOIDED, DISPATCHED = "bought", "voided", "dispatched"
 
 CARRIER = "Simulated Parcel Service"
 
 # Made once: to put a statement together costs more than to carry it out.
-_SHIPMENT = select(shipments).where(shipments.c.label_key == bindparam("label_key"))
 _LEAVE_BOUGHT = update(shipments).where(
     shipments.c.label_key == bindparam("of_label"), shipments.c.state == BOUGHT
 )
@@ -31,7 +30,7 @@ class SimulatedCarrier:
 
     async def buy_label(self, key: str, *, address: Address, lines: Sequence[OrderLine]) -> Label:
         def sell(call: Call) -> Label:
-            shipment = _find(call, key)
+            shipment = call.find(shipments, key)
             refusal = ShippingRefused("the carrier does not deliver there (simulated)")
             call.meet_trouble([address.postal_code], refusal=refusal if shipment is None else None)
             if shipment is None:
@@ -45,8 +44,8 @@ class SimulatedCarrier:
                 }
                 # A void of the same key may be in here with us. Whoever inserts first wins, and the
                 # other one waits for that and finds the row.
-                call.connection.execute(insert_unless_there(call.connection.dialect.name, shipments), label)
-                shipment = _get(call, key)
+                call.insert_unless_there(shipments, label)
+                shipment = call.get(shipments, key)
             if shipment.state == VOIDED:
                 raise ShippingRefused("the label was voided")
             return Label(
@@ -59,14 +58,14 @@ class SimulatedCarrier:
 
     async def dispatch(self, key: str, *, label_key: str) -> DispatchReceipt:
         def hand_over(call: Call) -> DispatchReceipt:
-            shipment = _find(call, label_key)
+            shipment = call.find(shipments, label_key)
             gone_already = shipment is not None and shipment.dispatch_key == key
             refusal = ShippingRefused("the carrier does not take the parcel (simulated)")
             call.meet_trouble(_tokens(shipment), refusal=None if gone_already else refusal)
             # Atomic against a void: the row is changed from `bought` by one of the two.
             taken = {"of_label": label_key, "state": DISPATCHED, "dispatch_key": key}
             call.connection.execute(_LEAVE_BOUGHT, taken)
-            shipment = _find(call, label_key)
+            shipment = call.find(shipments, label_key)
             if shipment is None or shipment.dispatch_key != key:
                 reason = (
                     "the label was never bought" if shipment is None else f"the label is {shipment.state}"
@@ -78,24 +77,15 @@ class SimulatedCarrier:
 
     async def void(self, label_key: str) -> Voided | DispatchReceipt:
         def decide(call: Call) -> Voided | DispatchReceipt:
-            call.meet_trouble(_tokens(_find(call, label_key)))
-            tombstone = {"label_key": label_key, "state": VOIDED}
-            call.connection.execute(insert_unless_there(call.connection.dialect.name, shipments), tombstone)
+            call.meet_trouble(_tokens(call.find(shipments, label_key)))
+            call.insert_unless_there(shipments, {"label_key": label_key, "state": VOIDED})
             call.connection.execute(_LEAVE_BOUGHT, {"of_label": label_key, "state": VOIDED})
-            shipment = _get(call, label_key)
+            shipment = call.get(shipments, label_key)
             if shipment.state == DISPATCHED:
                 return _receipt(shipment)
             return Voided(label_existed=shipment.label_id is not None)
 
         return await self._switchboard.put_through(Operation.VOID, label_key, decide)
-
-
-def _find(call: Call, label_key: str) -> Row[Any] | None:
-    return call.connection.execute(_SHIPMENT, {"label_key": label_key}).first()
-
-
-def _get(call: Call, label_key: str) -> Row[Any]:
-    return call.connection.execute(_SHIPMENT, {"label_key": label_key}).one()
 
 
 def _tokens(shipment: Row[Any] | None) -> list[str]:

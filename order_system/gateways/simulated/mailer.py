@@ -1,16 +1,11 @@
 """The simulated mailer."""
 
-from sqlalchemy import bindparam, select
-
 from order_system.domain.errors import NoticeRefused
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Customer, NoticeReceipt
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
-from order_system.gateways.simulated.tables import insert_into, notices
-
-_NOTICE = select(notices).where(notices.c.key == bindparam("key"))
-"""Made once: to put a statement together costs more than to carry it out."""
+from order_system.gateways.simulated.tables import notices
 
 
 class SimulatedMailer:
@@ -21,14 +16,13 @@ class SimulatedMailer:
 
     async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
         def post(call: Call) -> NoticeReceipt:
-            stored = call.connection.execute(_NOTICE, {"key": key}).first()
+            stored = call.find(notices, key)
             refusal = NoticeRefused("the mailbox does not exist (simulated)") if stored is None else None
             call.meet_trouble([customer.email], refusal=refusal)
             if stored is not None:
                 return NoticeReceipt(message_id=stored.message_id, kind=stored.kind)
             receipt = NoticeReceipt(message_id=id_from("msg", key), kind=kind)
-            row = {"key": key, **receipt.model_dump()}
-            call.connection.execute(insert_into(call.connection.dialect.name, notices), row)
+            call.insert(notices, {"key": key, **receipt.model_dump()})
             return receipt
 
         return await self._switchboard.put_through(Operation.NOTIFY, key, post)

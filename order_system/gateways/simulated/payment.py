@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
@@ -11,16 +11,9 @@ from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
-from order_system.gateways.simulated.tables import (
-    CHECKOUT,
-    charges,
-    insert_into,
-    insert_unless_there,
-    refunds,
-)
+from order_system.gateways.simulated.tables import CHECKOUT, charges, insert_unless_there, refunds
 
 # Made once: to put a statement together costs more than to carry it out.
-_CHARGE = select(charges).where(charges.c.key == bindparam("key"))
 _PAYMENT = select(charges, func.coalesce(refunds.c.amount, 0).label("refunded")).outerjoin_from(
     charges, refunds
 )
@@ -51,8 +44,7 @@ class SimulatedPaymentGateway:
                 return stored
             receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
             paid = receipt.model_dump(exclude={"captured_elsewhere"})
-            row = {"key": key, "payment_method": payment_method, **paid}
-            call.connection.execute(insert_into(call.connection.dialect.name, charges), row)
+            call.insert(charges, {"key": key, "payment_method": payment_method, **paid})
             return receipt
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
@@ -94,11 +86,8 @@ class SimulatedPaymentGateway:
             amount = charge.amount if part is None else part
             receipt = RefundReceipt(refund_id=id_from("re", key), amount=amount, currency=charge.currency)
             if charge.refund_id is None:
-                call.connection.execute(
-                    insert_into(call.connection.dialect.name, refunds).values(
-                        charge_key=charge_key, refund_id=receipt.refund_id, amount=receipt.amount
-                    )
-                )
+                refund = {"refund_id": receipt.refund_id, "amount": receipt.amount}
+                call.insert(refunds, {"charge_key": charge_key, **refund})
             return receipt if charge.refund_id in (None, receipt.refund_id) else None
 
         return await self._switchboard.put_through(Operation.REFUND, key, give_back)
@@ -112,7 +101,7 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str) -
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
-    charge = call.connection.execute(_CHARGE, {"key": key}).first()
+    charge = call.find(charges, key)
     if charge is None:
         return None
     return PaymentReceipt(charge_id=charge.charge_id, amount=charge.amount, currency=charge.currency)

@@ -5,12 +5,12 @@ first fault again. So a fault is caught, the count committed, and only then the 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Executable, bindparam, func, select
+from sqlalchemy import Executable, Row, Select, Table, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import AnswerLost, BusinessError, NotReached
@@ -56,6 +56,20 @@ class Call:
         if fault is FaultKind.REFUSED and refusal is not None:
             raise refusal
         self.answer_lost = fault is FaultKind.ANSWER_LOST
+
+    def find(self, table: Table, key: str) -> Row[Any] | None:
+        """By its primary key."""
+        return self.connection.execute(_by_key(table), {"key": key}).first()
+
+    def get(self, table: Table, key: str) -> Row[Any]:
+        """A row that is there."""
+        return self.connection.execute(_by_key(table), {"key": key}).one()
+
+    def insert(self, table: Table, row: Mapping[str, Any]) -> None:
+        self.connection.execute(insert_into(self.connection.dialect.name, table), row)
+
+    def insert_unless_there(self, table: Table, row: Mapping[str, Any]) -> None:
+        self.connection.execute(insert_unless_there(self.connection.dialect.name, table), row)
 
 
 class Switchboard:
@@ -120,6 +134,13 @@ class Switchboard:
             submission_number=_submission_number(tx, order_id, submission),
             earlier_calls=earlier_calls,
         )
+
+
+# Made once each: to put a statement together costs more than to carry it out.
+@cache
+def _by_key(table: Table) -> Select[Any]:
+    [key] = table.primary_key
+    return select(table).where(key == bindparam("key"))
 
 
 @cache

@@ -4,7 +4,7 @@ same goods wait for each other instead of deadlocking."""
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import OutOfStock
@@ -12,7 +12,7 @@ from order_system.domain.order import CommitReceipt, OrderLine, Reservation
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
-from order_system.gateways.simulated.tables import insert_into, insert_unless_there, reservations, stock
+from order_system.gateways.simulated.tables import insert_into, reservations, stock
 
 GENEROUS_STOCK = 10_000_000
 """What a SKU that nobody has mentioned before turns out to have on hand."""
@@ -27,7 +27,6 @@ _TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
 )
 _PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
 _SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
-_RESERVATION = select(reservations).where(reservations.c.key == bindparam("key"))
 _LEAVE_RESERVED = (
     update(reservations)
     .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
@@ -64,10 +63,9 @@ class SimulatedWarehouse:
                 return stored
             with call.connection.begin_nested():  # every line or none
                 for sku, quantity in _by_sku(lines):
-                    self._take(call.connection, sku, quantity)
+                    self._take(call, sku, quantity)
             reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
-            row = {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")}
-            call.connection.execute(insert_into(call.connection.dialect.name, reservations), row)
+            call.insert(reservations, {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")})
             return reservation
 
         return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
@@ -80,7 +78,7 @@ class SimulatedWarehouse:
             call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
             if reservation is None:
                 return None
-            if _move(call.connection, reserve_key, RELEASED):
+            if _move(call, reserve_key, RELEASED):
                 for sku, quantity in _by_sku(reservation.lines):
                     call.connection.execute(_PUT_BACK, {"of_sku": sku, "quantity": quantity})
             return reservation
@@ -95,22 +93,22 @@ class SimulatedWarehouse:
             call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
             if reservation is None:
                 raise ValueError(f"nothing was reserved under {reserve_key}")
-            if _move(call.connection, reserve_key, COMMITTED):
+            if _move(call, reserve_key, COMMITTED):
                 for sku, quantity in _by_sku(reservation.lines):
                     call.connection.execute(_SHIP, {"of_sku": sku, "quantity": quantity})
             return CommitReceipt(reservation_id=reservation.reservation_id)
 
         return await self._switchboard.put_through(Operation.COMMIT, reserve_key, ship)
 
-    def _take(self, connection: Connection, sku: str, quantity: int) -> None:
+    def _take(self, call: Call, sku: str, quantity: int) -> None:
         """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
         taken = {"of_sku": sku, "quantity": quantity}
-        if connection.execute(_TAKE, taken).rowcount:
+        if call.connection.execute(_TAKE, taken).rowcount:
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
-            connection.execute(insert_unless_there(connection.dialect.name, stock), _shelf(sku, found))
-            if connection.execute(_TAKE, taken).rowcount:
+            call.insert_unless_there(stock, _shelf(sku, found))
+            if call.connection.execute(_TAKE, taken).rowcount:
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
 
@@ -120,15 +118,15 @@ def _shelf(sku: str, found: int) -> dict[str, str | int]:
 
 
 def _find(call: Call, key: str) -> Reservation | None:
-    row = call.connection.execute(_RESERVATION, {"key": key}).first()
+    row = call.find(reservations, key)
     return None if row is None else Reservation(reservation_id=row.reservation_id, lines=row.lines)
 
 
-def _move(connection: Connection, key: str, state: str) -> bool:
+def _move(call: Call, key: str, state: str) -> bool:
     """Whether the reservation goes to `state` now. Raises ValueError if it is in the other final state."""
-    if connection.execute(_LEAVE_RESERVED, {"of_key": key, "new_state": state}).rowcount:
+    if call.connection.execute(_LEAVE_RESERVED, {"of_key": key, "new_state": state}).rowcount:
         return True
-    current = connection.execute(_RESERVATION, {"key": key}).one().state
+    current = call.get(reservations, key).state
     if current != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
     return False
