@@ -5,16 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from order_system.book import reading
-from order_system.book.entries import (
-    close_submission,
-    close_when_nothing_is_held,
-    handle_dispatch,
-    handle_entry,
-    note_answer,
-    note_notice,
-    write_entry,
-)
+from order_system.book import entries, reading
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState, Notice, SubmissionStatus, parcel_is_gone, shipment_is_voided
 from order_system.domain.errors import ParcelIsGone
@@ -49,11 +40,11 @@ class AnswerBook(reading.BookQueries):
         for entry in open_entries:
             if entry.state is EffectState.NEVER_HAPPENED:
                 # It never happened, so there was nothing to handle.
-                write_entry(tx, ref, entry, entry.effect, undo_ended_at=at)
+                entries.write_entry(tx, ref, entry, entry.effect, undo_ended_at=at)
             else:
-                handle_entry(tx, ref, entry, answer, at)
-        note_answer(tx, ref, answer)
-        close_when_nothing_is_held(tx, ref, cause, at)
+                entries.handle_entry(tx, ref, entry, answer, at)
+        entries.note_answer(tx, ref, answer)
+        entries.close_when_nothing_is_held(tx, ref, cause, at)
         return True
 
     @writes
@@ -66,9 +57,9 @@ class AnswerBook(reading.BookQueries):
         if not is_open or shipment_is_voided(journal):
             return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
         if parcel_is_gone(journal):
-            note_answer(tx, ref, answer)
+            entries.note_answer(tx, ref, answer)
         else:
-            handle_dispatch(tx, ref, answer, parcel, at)
+            entries.handle_dispatch(tx, ref, answer, parcel, at)
         return True
 
     @writes
@@ -80,16 +71,16 @@ class AnswerBook(reading.BookQueries):
         if submission is not None and submission.status is SubmissionStatus.OPEN and parcel_is_gone(journal):
             by_hand = {"handled_by": answer.who, "handled_note": answer.note}
             values = {"state": EffectState.HANDLED, "done_at": at, "undo_ended_at": at, **by_hand}
-            write_entry(tx, ref, journal.get(Effect.COMMIT), Effect.COMMIT, **values)
-            close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
+            entries.write_entry(tx, ref, journal.get(Effect.COMMIT), Effect.COMMIT, **values)
+            entries.close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
 
     @writes
     def notice_not_sent(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:
         reading.lock(tx, ref)
         if answer is not None:
-            note_answer(tx, ref, answer)
-        note_notice(tx, ref, Notice.NOT_SENT)
+            entries.note_answer(tx, ref, answer)
+        entries.note_notice(tx, ref, Notice.NOT_SENT)
 
     @writes
     def note_answer(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:
-        note_answer(tx, ref, answer)
+        entries.note_answer(tx, ref, answer)

@@ -6,25 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    RowMapping,
-    Select,
-    Subquery,
-    and_,
-    cast,
-    delete,
-    exists,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    tuple_,
-    union_all,
-)
+import sqlalchemy as sa
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
@@ -45,7 +27,7 @@ class SqlOrderListing(OverDatabase):
     @reads
     def orders(
         self,
-        tx: Connection,
+        tx: sa.Connection,
         wanted: listing.OrderFilter = listing.EVERY_ORDER,
         *,
         cursor: str | None = None,
@@ -55,19 +37,19 @@ class SqlOrderListing(OverDatabase):
         return _page(tx, query, limit, order_summary, lambda last: cursor_of(last.opened_at, last.order_id))
 
     @reads
-    def order_counts(self, tx: Connection) -> dict[SubmissionStatus, int]:
+    def order_counts(self, tx: sa.Connection) -> dict[SubmissionStatus, int]:
         rows = _submitted()
-        query = select(rows.c.status, func.count()).group_by(rows.c.status)
+        query = sa.select(rows.c.status, sa.func.count()).group_by(rows.c.status)
         found = {known(SubmissionStatus, status): number for status, number in tx.execute(query).all()}
         return {status: found.get(status, 0) for status in SubmissionStatus}
 
     @writes
-    def forget_accepted(self, tx: Connection, ended: Sequence[str]) -> None:
-        tx.execute(delete(accepted).where(accepted.c.submission.in_(ended)))
+    def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
+        tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended)))
 
     @reads
     def batches(
-        self, tx: Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
+        self, tx: sa.Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
     ) -> listing.Page[listing.BatchSummary]:
         query = batches_query(after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
         return _page(
@@ -77,7 +59,7 @@ class SqlOrderListing(OverDatabase):
     @reads
     def batch_orders(
         self,
-        tx: Connection,
+        tx: sa.Connection,
         name: str,
         status: listing.LineStatus | None = None,
         *,
@@ -92,23 +74,23 @@ class SqlOrderListing(OverDatabase):
         return _page(tx, query, limit, batch_order, lambda last: cursor_of(last.order_id))
 
     @reads
-    def journal(self, tx: Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
-        query = select(effects).filter_by(order_id=order_id, submission=submission)
+    def journal(self, tx: sa.Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
+        query = sa.select(effects).filter_by(order_id=order_id, submission=submission)
         return {entry.effect: entry for entry in map(journal_entry, tx.execute(query))}
 
     @reads
-    def step_runs(self, tx: Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
-        journals: dict[tuple[str, str, Step], list[Row[Any]]] = defaultdict(list)
+    def step_runs(self, tx: sa.Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
+        journals: dict[tuple[str, str, Step], list[sa.Row[Any]]] = defaultdict(list)
         for row in tx.execute(step_runs_query(since, most=most)):
             journals[row.order_id, row.submission, STEP_OF[known(Effect, row.effect)]].append(row)
         return [step_run(step, entries) for (_, _, step), entries in journals.items()]
 
 
 def _page(
-    tx: Connection,
-    query: Select[Any],
+    tx: sa.Connection,
+    query: sa.Select[Any],
     limit: int,
-    shown: Callable[[RowMapping], Shown],
+    shown: Callable[[sa.RowMapping], Shown],
     cursor: Callable[[Shown], str],
 ) -> listing.Page[Shown]:
     """The query asks for one row more than `limit`: if there is one, then there is another page."""
@@ -122,14 +104,14 @@ def _page(
 
 def orders_query(
     wanted: listing.OrderFilter, *, after: tuple[datetime, str] | None, limit: int
-) -> Select[Any]:
+) -> sa.Select[Any]:
     rows = _submitted()
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if wanted.status is not None:
         conditions.append(rows.c.status == wanted.status)
     if wanted.id_prefix is not None:
-        begins = func.substr(rows.c.order_id, 1, len(wanted.id_prefix))
-        conditions.append(func.lower(begins) == wanted.id_prefix.lower())
+        begins = sa.func.substr(rows.c.order_id, 1, len(wanted.id_prefix))
+        conditions.append(sa.func.lower(begins) == wanted.id_prefix.lower())
     if wanted.batch is not None:
         conditions.append(rows.c.batch == batch_workflow_id(wanted.batch))
     if wanted.opened_since is not None:
@@ -142,42 +124,42 @@ def orders_query(
     if after is not None:
         conditions.append(_before(place, after))
     newest_first = (column.desc() for column in place)
-    return select(rows).where(*conditions).order_by(*newest_first).limit(limit + 1)
+    return sa.select(rows).where(*conditions).order_by(*newest_first).limit(limit + 1)
 
 
-def _submitted() -> Subquery:
+def _submitted() -> sa.Subquery:
     """Each order once: by the submission that counts or, unless that is open or fulfilled, by one that was
     accepted and has opened nothing yet."""
     known = submissions.alias("known")
     of_accepted = known.c.order_id == accepted.c.order_id
     is_known = (known.c.submission == accepted.c.submission) | known.c.status.in_(LIVE)
-    waits = ~exists().where(of_accepted, is_known)
-    runs_again = exists().where(accepted.c.order_id == submissions.c.order_id, waits)
+    waits = ~sa.exists().where(of_accepted, is_known)
+    runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, waits)
     nothing_newer = submissions.c.status.in_(LIVE) | ~runs_again
     columns = [submissions.c[name] for name in listing.OrderSummary.model_fields]
     # Each of its column's type, as else SQLite puts all rows together before it sorts them.
-    as_if_open: Mapping[str, ColumnElement[Any]] = {
-        each.name: cast(null(), each.type) for each in columns
+    as_if_open: Mapping[str, sa.ColumnElement[Any]] = {
+        each.name: sa.cast(sa.null(), each.type) for each in columns
     } | {
         "order_id": accepted.c.order_id,
         "submission": accepted.c.submission,
-        "status": cast(literal(SubmissionStatus.OPEN.value), submissions.c.status.type),
+        "status": sa.cast(sa.literal(SubmissionStatus.OPEN.value), submissions.c.status.type),
         "opened_at": accepted.c.accepted_at,
     }
     accepted_ones = (column.label(name) for name, column in as_if_open.items())
-    return union_all(
-        select(*columns).where(counts(), nothing_newer), select(*accepted_ones).where(waits)
+    return sa.union_all(
+        sa.select(*columns).where(counts(), nothing_newer), sa.select(*accepted_ones).where(waits)
     ).subquery("submitted")
 
 
-def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> Select[Any]:
+def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> sa.Select[Any]:
     later = batches.alias("later")
-    superseded = exists().where(
+    superseded = sa.exists().where(
         later.c.batch == batches.c.batch,
-        tuple_(later.c.started_at, later.c.run) > tuple_(batches.c.started_at, batches.c.run),
+        sa.tuple_(later.c.started_at, later.c.run) > sa.tuple_(batches.c.started_at, batches.c.run),
     )
     place = (batches.c.started_at, batches.c.batch)
-    query = select(batches).where(~superseded)
+    query = sa.select(batches).where(~superseded)
     if after is not None:
         query = query.where(_before(place, after))
     return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
@@ -185,12 +167,12 @@ def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> Select[A
 
 def batch_orders_query(
     batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
-) -> Select[Any]:
+) -> sa.Select[Any]:
     """By the primary key of the file's orders, each with the submission that counts."""
     joined = batch_orders.outerjoin(
         submissions, (submissions.c.order_id == batch_orders.c.order_id) & counts()
     )
-    query = select(
+    query = sa.select(
         batch_orders,
         *(submissions.c[name] for name in ("status", "failed_step", "reason", "opened_at", "closed_at")),
     ).select_from(joined)
@@ -200,9 +182,9 @@ def batch_orders_query(
     return query.order_by(batch_orders.c.order_id).limit(limit + 1)
 
 
-def step_runs_query(since: datetime, *, most: int) -> Select[Any]:
+def step_runs_query(since: datetime, *, most: int) -> sa.Select[Any]:
     newest = (
-        select(submissions.c.order_id, submissions.c.submission, submissions.c.status.label("ended_as"))
+        sa.select(submissions.c.order_id, submissions.c.submission, submissions.c.status.label("ended_as"))
         .where(submissions.c.opened_at >= since)
         .order_by(submissions.c.opened_at.desc())
         .limit(most)
@@ -210,20 +192,20 @@ def step_runs_query(since: datetime, *, most: int) -> Select[Any]:
     )
     columns = ("order_id", "submission", "effect", "state", "attempts", "claimed_at", "done_at", "fenced_at")
     ours = (effects.c.order_id == newest.c.order_id) & (effects.c.submission == newest.c.submission)
-    return select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
+    return sa.select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
         newest.join(effects, ours)
     )
 
 
-def _before(place: Sequence[ColumnElement[Any]], after: tuple[datetime, str]) -> ColumnElement[bool]:
+def _before(place: Sequence[sa.ColumnElement[Any]], after: tuple[datetime, str]) -> sa.ColumnElement[bool]:
     """Behind the row where the last page ended. The first condition is for the index."""
     moment, key = after
-    return and_(place[0] <= moment, or_(place[0] < moment, place[1] < key))
+    return sa.and_(place[0] <= moment, sa.or_(place[0] < moment, place[1] < key))
 
 
-def _stands_as(status: listing.LineStatus) -> ColumnElement[bool]:
+def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:
     conflict = batch_orders.c.fate == Fate.CONFLICT
-    no_conflict = or_(batch_orders.c.fate.is_(None), ~conflict)
+    no_conflict = sa.or_(batch_orders.c.fate.is_(None), ~conflict)
     match status:
         case listing.LineStatus.CONFLICT:
             return conflict

@@ -24,19 +24,8 @@ from sqlalchemy import case, delete, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from order_system.book import reading
+from order_system.book import entries, reading
 from order_system.book.answers import AnswerBook
-from order_system.book.entries import (
-    change_entry,
-    claim_entry,
-    close_submission,
-    close_when_nothing_is_held,
-    fence_entry,
-    insert_submission,
-    record_entry,
-    write_claim,
-    write_entry,
-)
 from order_system.book.tables import accepted, effects
 from order_system.domain.book import (
     Attempt,
@@ -104,18 +93,18 @@ class SqlOrderBook(AnswerBook):
             if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
                 return _give_way(tx, ref, other, here)
         if submission is not None:
-            return claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
+            return entries.claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
         if not earlier.issuperset(others):
             return frozenset(others)
-        insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, here=here, opening=opening)
-        return write_claim(tx, ref, Effect.CHARGE, None, attempt)
+        entries.insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, here=here, opening=opening)
+        return entries.write_claim(tx, ref, Effect.CHARGE, None, attempt)
 
     @writes
     def claim(self, tx: Connection, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         submission = reading.locked_submission(tx, ref)
         if submission is None:
             raise Fenced(f"{effect} of {ref.order_id}: payment never opened this submission")
-        return claim_entry(tx, ref, effect, attempt, submission)
+        return entries.claim_entry(tx, ref, effect, attempt, submission)
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
         if await self._record(ref, effect, receipt, at):
@@ -127,14 +116,14 @@ class SqlOrderBook(AnswerBook):
     ) -> bool:
         """True if it came too late. The receipt is kept all the same, so this is no error yet."""
         reading.lock(tx, ref)
-        return record_entry(tx, ref, effect, receipt, at)
+        return entries.record_entry(tx, ref, effect, receipt, at)
 
     @writes
     def answered_no(
         self, tx: Connection, ref: SubmissionRef, effect: Effect, *, reached: bool = True
     ) -> None:
         reading.lock(tx, ref)
-        change_entry(
+        entries.change_entry(
             tx,
             ref,
             effect,
@@ -167,7 +156,7 @@ class SqlOrderBook(AnswerBook):
             for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
                 if effect is Effect.DISPATCH and parcel_is_gone(journal):
                     continue  # an undo, or a person, has written it down
-                write_entry(
+                entries.write_entry(
                     tx,
                     ref,
                     journal.get(effect),
@@ -177,7 +166,7 @@ class SqlOrderBook(AnswerBook):
                     done_at=at,
                     undo_ended_at=at if from_undo else None,
                 )
-            close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
+            entries.close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
         return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
 
     @writes
@@ -192,7 +181,7 @@ class SqlOrderBook(AnswerBook):
             raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
         receipt = parcel.model_dump(mode="json")
         values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "undo_ended_at": at}
-        write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
+        entries.write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
 
     # --- undoing ---------------------------------------------------------------------------------
 
@@ -212,12 +201,12 @@ class SqlOrderBook(AnswerBook):
         if submission is None:
             # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
             closed_as = SubmissionStatus(cause.status)
-            insert_submission(tx, ref, attempt, closed_as, cause=cause)
+            entries.insert_submission(tx, ref, attempt, closed_as, cause=cause)
         if only_if_voided and not shipment_is_voided(journal):
             raise NotYetVoided(f"{ref.order_id}: shipping's undo has not answered yet")
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
             for effect in effects_to_undo:
-                fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
+                entries.fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
         journal = reading.journal_of(tx, ref)
         return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
 
@@ -233,8 +222,10 @@ class SqlOrderBook(AnswerBook):
     ) -> None:
         reading.lock(tx, ref)
         for effect, state in states.items():
-            change_entry(tx, ref, effect, effects.c.undo_ended_at.is_(None), state=state, undo_ended_at=at)
-        close_when_nothing_is_held(tx, ref, cause, at)
+            entries.change_entry(
+                tx, ref, effect, effects.c.undo_ended_at.is_(None), state=state, undo_ended_at=at
+            )
+        entries.close_when_nothing_is_held(tx, ref, cause, at)
 
 
 def _give_way(
