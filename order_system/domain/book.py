@@ -9,12 +9,7 @@ from typing import Any, Protocol
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.ids import HasBookId
-from order_system.domain.messages import (
-    AlreadyFulfilled,
-    OlderSubmissionOpen,
-    OrderOutcome,
-    UndoCause,
-)
+from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
 

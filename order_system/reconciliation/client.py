@@ -7,11 +7,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from order_system.domain import policy
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.ids import RECONCILIATION
-from order_system.domain.reconciliation import (
-    AbandonedAnswer,
-    ReconciliationReport,
-    ReconciliationRequest,
-)
+from order_system.domain.reconciliation import AbandonedAnswer, ReconciliationReport, ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import root_cause

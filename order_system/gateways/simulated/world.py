@@ -3,30 +3,14 @@
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from order_system.domain.gateways import (
-    ChargeEntry,
-    NoticeEntry,
-    PaymentElsewhere,
-    ReservationEntry,
-    ShipmentEntry,
-    Statement,
-    StockEntry,
-)
+from order_system.domain import gateways
 from order_system.domain.messages import NoticeKind
+from order_system.gateways.simulated import tables
 from order_system.gateways.simulated.carrier import SimulatedCarrier
 from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates
 from order_system.gateways.simulated.mailer import SimulatedMailer
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
 from order_system.gateways.simulated.switchboard import Switchboard
-from order_system.gateways.simulated.tables import (
-    CHECKOUT,
-    charges,
-    notices,
-    refunds,
-    reservations,
-    shipments,
-    stock,
-)
 from order_system.gateways.simulated.warehouse import SimulatedWarehouse
 from order_system.infra.database import Database, OverDatabase, reads
 
@@ -57,28 +41,32 @@ class SimulatedWorld(OverDatabase):
         self.mailer = SimulatedMailer(switchboard)
 
     @reads
-    def statement(self, tx: Connection) -> Statement:
+    def statement(self, tx: Connection) -> gateways.Statement:
         """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
-        refunded = func.coalesce(refunds.c.amount, 0).label("refunded")
-        captured = select(charges, refunded).outerjoin_from(charges, refunds)
-        by_us = charges.c.payment_method != CHECKOUT
+        refunded = func.coalesce(tables.refunds.c.amount, 0).label("refunded")
+        captured = select(tables.charges, refunded).outerjoin_from(tables.charges, tables.refunds)
+        by_us = tables.charges.c.payment_method != tables.CHECKOUT
         ours, elsewhere = tx.execute(captured.where(by_us)), tx.execute(captured.where(~by_us))
-        labels = select(shipments).where(shipments.c.label_id.is_not(None))
-        return Statement(
-            charges=tuple(ChargeEntry(row.key, row.amount, row.refunded) for row in ours),
+        labels = select(tables.shipments).where(tables.shipments.c.label_id.is_not(None))
+        return gateways.Statement(
+            charges=tuple(gateways.ChargeEntry(row.key, row.amount, row.refunded) for row in ours),
             payments=tuple(
-                PaymentElsewhere(row.charge_id, row.amount, row.currency, row.refunded) for row in elsewhere
+                gateways.PaymentElsewhere(row.charge_id, row.amount, row.currency, row.refunded)
+                for row in elsewhere
             ),
             reservations=tuple(
-                ReservationEntry(
+                gateways.ReservationEntry(
                     row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)
                 )
-                for row in tx.execute(select(reservations))
+                for row in tx.execute(select(tables.reservations))
             ),
-            shipments=tuple(ShipmentEntry(row.label_key, row.state) for row in tx.execute(labels)),
-            notices=tuple(NoticeEntry(row.key, NoticeKind(row.kind)) for row in tx.execute(select(notices))),
+            shipments=tuple(gateways.ShipmentEntry(row.label_key, row.state) for row in tx.execute(labels)),
+            notices=tuple(
+                gateways.NoticeEntry(row.key, NoticeKind(row.kind))
+                for row in tx.execute(select(tables.notices))
+            ),
             stock=tuple(
-                StockEntry(row.sku, row.initial, row.on_hand, row.reserved, row.shipped)
-                for row in tx.execute(select(stock))
+                gateways.StockEntry(row.sku, row.initial, row.on_hand, row.reserved, row.shipped)
+                for row in tx.execute(select(tables.stock))
             ),
         )

@@ -34,15 +34,8 @@ from sqlalchemy.types import TypeDecorator
 
 from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
+from order_system.infra.database import identity
 from order_system.infra.database.engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
-from order_system.infra.database.identity import (
-    IS_GONE,
-    file_of,
-    identity_in,
-    note_beside,
-    note_book,
-    noted_book,
-)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -113,7 +106,7 @@ class Database:
         gone = Event()
 
         def transact() -> Answer:
-            if self._file not in (None, file_of(self.url)):  # a microsecond
+            if self._file not in (None, identity.file_of(self.url)):  # a microsecond
                 raise self._gone()
             with engine.begin() as tx:
                 # Before SQLite lets us in, nothing was asked for.
@@ -145,7 +138,7 @@ class Database:
             if not up_to_date and self.is_sqlite:
                 await self.migrate()
             if up_to_date or self.is_sqlite:
-                self.book = (await self.read(identity_in)).book
+                self.book = (await self.read(identity.identity_in)).book
         except SQLAlchemyError as failure:
             cause = getattr(failure, "orig", None) or failure
             shown = self.url.render_as_string(hide_password=True)
@@ -155,19 +148,20 @@ class Database:
             raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
         if not self.book:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
-        self._file = file_of(self.url) if self.is_sqlite else None
+        self._file = identity.file_of(self.url) if self.is_sqlite else None
         if self._is_file:
-            note_book(self.url, self.book)
+            identity.note_book(self.url, self.book)
 
     async def _check_note(self) -> None:
         """Before SQLite makes a new file, or we make tables in an empty one."""
-        if not self._is_file or not (noted := noted_book(self.url)):
+        if not self._is_file or not (noted := identity.noted_book(self.url)):
             return
-        found = await self._found_book() if file_of(self.url) else None
+        found = await self._found_book() if identity.file_of(self.url) else None
         if found != noted:
             raise DatabaseUnready(
                 f"book {noted} was here and is gone: put it back in {self.url.database}, or remove "
-                f"{note_beside(self.url)} to begin with {f'book {found}' if found else 'an empty one'}"
+                f"{identity.note_beside(self.url)} to begin with "
+                f"{f'book {found}' if found else 'an empty one'}"
             )
 
     async def check_book(self) -> None:
@@ -179,9 +173,9 @@ class Database:
 
     async def _found_book(self) -> str | None:
         try:
-            return (await self.read(identity_in)).book
+            return (await self.read(identity.identity_in)).book
         except SQLAlchemyError as failure:
-            if any(sign in str(failure) for sign in IS_GONE):
+            if any(sign in str(failure) for sign in identity.IS_GONE):
                 return None
             raise
 
@@ -261,7 +255,7 @@ def _is_up_to_date(connection: Connection) -> bool:
     ours = [script.revision for script in scripts.walk_revisions()]
     if current is None or current in ours:
         return current == ours[0]
-    if (least := identity_in(connection).readable_from) > ours[0]:
+    if (least := identity.identity_in(connection).readable_from) > ours[0]:
         raise DatabaseUnready(
             f"the database is of a newer version than this program: it takes one of revision {least} or later"
         )

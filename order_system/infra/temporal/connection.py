@@ -17,11 +17,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.domain.errors import (
-    InvalidSettings,
-    OrderSystemError,
-    ServerUnreachable,
-)
+from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
 
 Found = TypeVar("Found")
