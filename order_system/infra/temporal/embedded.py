@@ -15,6 +15,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -72,8 +73,7 @@ class EmbeddedServer:
         self._data_dir = data_dir.absolute()
         self._options = ServerOptions(self._data_dir, port, ui_port, headless, search_attributes)
         self._state_file = self._data_dir / "temporal.json"
-        self._lock: int | None = None
-        self._users: int | None = None
+        self._leaving = AsyncExitStack()
         self._process: ServerProcess | None = None
         self._state: ServerState | None = None
 
@@ -114,29 +114,19 @@ class EmbeddedServer:
     async def __aenter__(self) -> Self:
         self._make_folder()
         deadline = asyncio.get_running_loop().time() + policy.EMBEDDED_START.total_seconds()
-        try:
-            while not (await self._own() or await self._join()):
-                if asyncio.get_running_loop().time() > deadline:
-                    raise EmbeddedServerFailed(
-                        f"Another process runs an embedded Temporal server in {self._data_dir}, "
-                        f"but it does not answer. See {log_file(self._data_dir)}."
-                    )
-                await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
-        except BaseException:
-            if self._process is not None:
-                await self._process.stop()
-            self._unlock()
-            raise
+        while not (await self._own() or await self._join()):
+            if asyncio.get_running_loop().time() > deadline:
+                raise EmbeddedServerFailed(
+                    f"Another process runs an embedded Temporal server in {self._data_dir}, "
+                    f"but it does not answer. See {log_file(self._data_dir)}."
+                )
+            await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if self._process is not None:
-                await self._stop(self._process)
-        finally:
-            self._unlock()
+        await self._leaving.aclose()
 
     def _make_folder(self) -> None:
         try:
@@ -149,42 +139,44 @@ class EmbeddedServer:
 
     async def _own(self) -> bool:
         """Start the server, unless one runs on this folder."""
-        self._lock = self._try_lock("temporal.lock", fcntl.LOCK_EX)
-        if self._lock is None:
-            return False
-        self._state_file.unlink(missing_ok=True)
-        self._process = await start_server(self._options, self._lock)
-        self._state = ServerState(address=self._process.address, ui_url=self._process.ui_url)
-        complete = self._state_file.with_suffix(".new")
-        complete.write_text(self._state.model_dump_json())
-        complete.replace(self._state_file)
+        async with AsyncExitStack() as failing:
+            lock = self._try_lock("temporal.lock", fcntl.LOCK_EX)
+            if lock is None:
+                return False
+            failing.callback(os.close, lock)
+            others = failing.enter_context(ExitStack())
+            self._state_file.unlink(missing_ok=True)
+            self._process = await start_server(self._options, lock)
+            failing.push_async_callback(self._process.stop)
+            self._state = ServerState(address=self._process.address, ui_url=self._process.ui_url)
+            complete = self._state_file.with_suffix(".new")
+            complete.write_text(self._state.model_dump_json())
+            complete.replace(self._state_file)
+            self._leaving = failing.pop_all()
+            self._leaving.callback(self._state_file.unlink, missing_ok=True)
+            self._leaving.push_async_callback(self._until_nobody_else_uses_it, others)
         return True
 
     async def _join(self) -> bool:
         """Become a client, unless the owner is still starting the server or already stopping it."""
-        self._users = self._try_lock("temporal.users", fcntl.LOCK_SH)
-        if self._users is None:
-            return False
-        try:
-            state = ServerState.model_validate_json(self._state_file.read_text())
-        except (OSError, ValidationError):
-            state = None
-        if state is not None and await answers(state.address):
+        async with AsyncExitStack() as failing:
+            users = self._try_lock("temporal.users", fcntl.LOCK_SH)
+            if users is None:
+                return False
+            failing.callback(os.close, users)
+            try:
+                state = ServerState.model_validate_json(self._state_file.read_text())
+            except (OSError, ValidationError):
+                return False
+            if not await answers(state.address):
+                return False
             self._state = state
-            return True
-        os.close(self._users)
-        self._users = None
-        return False
+            self._leaving = failing.pop_all()
+        return True
 
-    async def _stop(self, process: ServerProcess) -> None:
-        try:
-            await self._until_nobody_else_uses_it()
-        finally:  # a Ctrl-C ends the wait
-            self._state_file.unlink(missing_ok=True)
-            await process.stop()
-
-    async def _until_nobody_else_uses_it(self) -> None:
-        """Holds `temporal.users` afterwards, so that nobody joins a server that is being stopped."""
+    async def _until_nobody_else_uses_it(self, others: ExitStack) -> None:
+        """A Ctrl-C ends the wait. `others` holds `temporal.users` afterwards, so that nobody joins a server
+        that is being stopped."""
         told = False
         while (users := self._try_lock("temporal.users", fcntl.LOCK_EX)) is None:
             if not told:
@@ -195,7 +187,7 @@ class EmbeddedServer:
                 )
                 told = True
             await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
-        self._users = users
+        others.callback(os.close, users)
 
     def _try_lock(self, name: str, kind: int) -> int | None:
         """A file descriptor that holds the lock until it is closed; None if somebody else is in the way."""
@@ -209,9 +201,3 @@ class EmbeddedServer:
 
     def _open(self, name: str) -> int:
         return os.open(self._data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def _unlock(self) -> None:
-        for descriptor in (self._users, self._lock):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._users = self._lock = None
