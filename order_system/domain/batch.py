@@ -10,8 +10,7 @@ from typing import Protocol
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.book import SubmissionRecord, SubmissionStatus
-from order_system.domain.ids import HasBookId
+from order_system.domain.book import FindsOrders, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import OfBook, Order, Wire
 from order_system.domain.order_file import FileRef, Position
 
@@ -251,7 +250,7 @@ class NotedOrder:
     last_line: int
 
 
-class BatchBook(HasBookId, Protocol):
+class BatchBook(FindsOrders, Protocol):
     """`batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
 
     async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
@@ -281,12 +280,4 @@ class BatchBook(HasBookId, Protocol):
 
     async def fates_counted(self, batch: str, run: str) -> dict[Fate | None, int]:
         """How many orders have each fate; None for those that nothing was decided about."""
-        ...
-
-    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
-        """As `domain.book.OrderBook.orders_of`."""
-        ...
-
-    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-        """As `domain.book.OrderBook.find`."""
         ...

@@ -143,7 +143,21 @@ class SubmissionRecord:
     namespace_id: str | None = None
 
 
-class OrderBook(HasBookId, Protocol):
+class FindsOrders(HasBookId, Protocol):
+    """What the order book tells of many orders, also to batches."""
+
+    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        """Of each order that the book knows, the submission that counts: the fulfilled one, else the
+        open one, else the newest. One query, any number of IDs."""
+        ...
+
+    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
+        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
+        ...
+
+
+class OrderBook(FindsOrders, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
 
     async def check_writable(self) -> None:
@@ -258,11 +272,6 @@ class OrderBook(HasBookId, Protocol):
         """Who answered what, when and why. Idempotent by the answer's ID."""
         ...
 
-    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-        """Of each order that the book knows, the submission that counts: the fulfilled one, else the
-        open one, else the newest. One query, any number of IDs."""
-        ...
-
     async def journal(self, ref: SubmissionRef) -> dict[Effect, JournalEntry]: ...
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
@@ -275,11 +284,6 @@ class OrderBook(HasBookId, Protocol):
 
     async def batch_run(self, batch: str, run: str | None = None) -> BatchRun | None:
         """That run of the batch with this workflow ID, or the newest one."""
-        ...
-
-    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
-        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
-        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
         ...
 
     async def ledger(self) -> "Ledger":
