@@ -4,7 +4,7 @@ for the connection to Temporal, which the SDK reads as Temporal's own tools do (
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -17,6 +17,8 @@ from order_system.infra.web_keys import WebKey, parse_keys
 PREFIX = "ORDER_"
 DRIVERS = ("sqlite", "postgresql+psycopg")
 
+InCapitals = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+AsKeys = BeforeValidator(lambda value: parse_keys(value) if isinstance(value, str) else value)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -25,7 +27,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
         Path(".data"),
         validate_default=True,
         description="a folder for the SQLite files and the embedded Temporal server, within the working "
@@ -82,28 +84,18 @@ class Settings(BaseSettings):
         description="the address that `serve` binds to; without ORDER_WEB_KEYS a loopback one",
     )
     web_port: int = Field(8080, ge=0, le=65_535, description="the port of `serve`; 0 for any that is free")
-    web_keys: Annotated[tuple[WebKey, ...] | None, NoDecode] = Field(
+    web_keys: Annotated[tuple[WebKey, ...] | None, NoDecode, AsKeys] = Field(
         None,
         repr=False,
         description="keys for pages and API, separated by commas: viewer:SECRET, operator:SECRET or "
         "operator@NAME:SECRET; without any, `serve` answers on loopback alone, and to everybody there",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], InCapitals] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="json, console or auto (console on a terminal, else json)"
     )
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _level_in_capitals(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("data_dir")
-    @classmethod
-    def _wherever_we_go(cls, value: Path) -> Path:
-        return value.absolute()
 
     @field_validator("database_url")
     @classmethod
@@ -147,11 +139,6 @@ class Settings(BaseSettings):
             if not 1 <= int(attempts) <= policy.PATIENCE_LIMIT:
                 raise ValueError(f"{attempts.strip()} is not between 1 and {policy.PATIENCE_LIMIT:,}")
         return {**policy.DEMO_PATIENCE, **{Step(step.strip()): int(attempts) for step, _, attempts in parts}}
-
-    @field_validator("web_keys", mode="before")
-    @classmethod
-    def _keys(cls, value: object) -> object:
-        return parse_keys(value) if isinstance(value, str) else value
 
     @field_validator("faults")
     @classmethod
