@@ -116,24 +116,20 @@ class Switchboard:
         return least + (most - least) * chance(self._seed, order_id, operation, "latency")
 
     def _count(self, tx: Connection, operation: Operation, key: str) -> Call:
-        """Count the call. On PostgreSQL the counter's row also makes calls with the same key queue."""
+        """And draw its fault. On PostgreSQL the counter's row also makes calls with the same key queue."""
         count = tx.execute(_counting(tx.dialect.name), {"key": key, "operation": operation}).scalar_one()
-        return Call(tx, operation, count, self._drawn(tx, operation, key, earlier_calls=count - 1))
-
-    def _drawn(
-        self, tx: Connection, operation: Operation, key: str, *, earlier_calls: int
-    ) -> FaultKind | None:
         if self._faults.of(operation) == NEVER:
-            return None
+            return Call(tx, operation, count, None)
         order_id, submission, _ = split_key(key)
-        return draw_fault(
+        drawn = draw_fault(
             self._faults,
             operation,
             seed=self._seed,
             order_id=order_id,
             submission_number=_submission_number(tx, order_id, submission),
-            earlier_calls=earlier_calls,
+            earlier_calls=count - 1,
         )
+        return Call(tx, operation, count, drawn)
 
 
 # Made once each: to put a statement together costs more than to carry it out.

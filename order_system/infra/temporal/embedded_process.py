@@ -87,7 +87,8 @@ async def start_server(options: ServerOptions, lock: int) -> ServerProcess:
             await server.stop()
             raise
     log = log_file(options.data_dir)
-    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {log} ends:\n{_tail(log)}")
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TOLD_LINES:])
+    raise EmbeddedServerFailed(f"The embedded Temporal server ended at once. {log} ends:\n{tail}")
 
 
 def find_programs() -> list[Path]:
@@ -178,7 +179,3 @@ def _free_port(wanted: int) -> int:
                 continue
             return probe.getsockname()[1]
     raise EmbeddedServerFailed("This machine has no free port.")
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-_TOLD_LINES:])
