@@ -59,11 +59,17 @@ class OrderBoard:
             reason=None,
         )
 
-    def step_completed(self, step: Step) -> None:
-        self._step_closed(step, StepState.COMPLETED, None)
-
-    def step_failed(self, step: Step, failure: BaseException) -> None:
-        self._step_closed(step, state_after(failure), in_words(failure))
+    def step_ended(self, step: Step, failure: BaseException | None = None) -> None:
+        """Completed, unless it failed of something."""
+        began = self._steps[step].started_at or workflow.now()
+        ended = workflow.now()
+        self._step(
+            step,
+            status=state_after(failure) if failure else StepState.COMPLETED,
+            closed_at=ended,
+            duration_ms=milliseconds_between(began, ended),
+            reason=in_words(failure) if failure else None,
+        )
 
     @property
     def current_step(self) -> Step | None:
@@ -71,37 +77,25 @@ class OrderBoard:
         started = [step for step in Step if self._steps[step].status is not StepState.PENDING]
         return started[-1] if started else None
 
-    def _step_closed(self, step: Step, state: StepState, reason: str | None) -> None:
-        began = self._steps[step].started_at or workflow.now()
-        ended = workflow.now()
-        took = milliseconds_between(began, ended)
-        self._step(step, status=state, closed_at=ended, duration_ms=took, reason=reason)
-
     def _step(self, step: Step, **changes: object) -> None:
         self._steps[step] = self._steps[step].model_copy(update=changes)
         self._publish()
 
     # --- undos and the end -----------------------------------------------------------------------
 
-    def undo_started(self, step: Step) -> None:
-        self._undo(step, UndoState.PENDING, None)
-
-    def undo_stuck(self, step: Step, reason: str) -> None:
-        self._undo(step, UndoState.STUCK, reason)
+    def undo_is(self, status: UndoState, step: Step, reason: str | None = None) -> None:
+        self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
+        self._publish()
 
     def undo_ended(self, step: Step, answer: UndoAnswer, *, by_hand: AnswerRecord | None = None) -> None:
         """`by_hand`, if it was this that ended it."""
         handled = by_hand is not None or answer.result is UndoResult.HANDLED
         detail = f"by {by_hand.who}: {by_hand.note}" if by_hand else answer.detail
-        self._undo(step, UndoState.HANDLED if handled else UndoState.DONE, detail)
+        self.undo_is(UndoState.HANDLED if handled else UndoState.DONE, step, detail)
 
     def forget_undos(self) -> None:
         """They were an older submission's, which is settled now."""
         self._undos.clear()
-        self._publish()
-
-    def _undo(self, step: Step, status: UndoState, reason: str | None) -> None:
-        self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
         self._publish()
 
     def undoing(self, cause: UndoCause) -> None:

@@ -40,9 +40,9 @@ async def run_child(
         answer = await _end_of(child)
     except (FailureError, asyncio.CancelledError) as failure:
         if not is_eviction(failure):
-            board.step_failed(step, failure)
+            board.step_ended(step, failure)
         raise
-    board.step_completed(step)
+    board.step_ended(step)
     return answer
 
 

@@ -178,7 +178,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
         undone = await self._saga.undo(self._submission, cause)
         if undone[PIVOT].result is UndoResult.ALREADY_DISPATCHED:
-            self._board.step_completed(PIVOT)
+            self._board.step_ended(PIVOT)
             payment, parcel = undone[PIVOT].receipts()  # from the order book
             return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import AnswerRecord
     from order_system.domain.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
     from order_system.domain.order import SubmissionRef
+    from order_system.domain.progress import UndoState
     from order_system.domain.steps import UNDOS, Step
 
 
@@ -48,7 +49,7 @@ class Undo:
         self._answer: UndoAnswer | None = None
 
     async def run(self) -> UndoAnswer:
-        self._board.undo_started(self._step)
+        self._board.undo_is(UndoState.PENDING, self._step)
         while True:
             self._answer = await self._retried_without_limit()
             if self._intervention is not None:
@@ -123,7 +124,7 @@ class Undo:
 
     def _call_a_person(self, reason: str) -> None:
         self._stuck = True
-        self._board.undo_stuck(self._step, reason)
+        self._board.undo_is(UndoState.STUCK, self._step, reason)
         workflow.logger.error("undo of %s is stuck", self._step)
 
     async def _pause(self) -> None:
@@ -139,7 +140,7 @@ class Undo:
             await self._end_by_hand(intervention)
         else:
             self._stuck = False
-            self._board.undo_started(self._step)
+            self._board.undo_is(UndoState.PENDING, self._step)
 
     async def _end_by_hand(self, intervention: _Intervention) -> None:
         try:
