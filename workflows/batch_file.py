@@ -42,18 +42,15 @@ class BatchFile:
             summary="compare the file's checksum",
         )
 
-    async def read_page(self) -> None:
-        """Raises ActivityError, also if it is cancelled meanwhile; then nothing of the page is counted."""
-        await self._read_page(self._request.page_bytes, start_none=False)
-
     async def count_the_rest(self) -> None:
         """Read on without starting anything. Raises ActivityError."""
         for _ in range(policy.BATCH_PAGES_WHEN_STOPPING):
             if self.at_end:
                 return
-            await self._read_page(policy.BATCH_PAGE_BYTES_LIMIT, start_none=True)
+            await self.read_page(policy.BATCH_PAGE_BYTES_LIMIT, start_none=True)
 
-    async def _read_page(self, page_bytes: int, *, start_none: bool) -> None:
+    async def read_page(self, page_bytes: int | None = None, *, start_none: bool = False) -> None:
+        """Raises ActivityError, also if it is cancelled meanwhile; then nothing of the page is counted."""
         page = await workflow.execute_activity_method(
             BatchActivities.read_page,
             PageRequest(
@@ -62,7 +59,7 @@ class BatchFile:
                 run=workflow.info().first_execution_run_id,
                 file=self._request.file,
                 position=self.position,
-                page_bytes=page_bytes,
+                page_bytes=page_bytes or self._request.page_bytes,
                 only_failed=self._request.only_failed,
                 start_none=start_none,
             ),

@@ -23,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
     from order_system.domain.answers import AnswerRecord
     from order_system.domain.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
-    from order_system.domain.order import SubmissionRef
     from order_system.domain.progress import UndoState
     from order_system.domain.steps import UNDOS, Step
 
@@ -42,6 +41,7 @@ class Undo:
     def __init__(self, step: Step, request: UndoRequest, board: OrderBoard) -> None:
         self._step = step
         self._request = request
+        self.submission = request.submission
         self._board = board
         self._attempts: ActivityHandle[UndoAnswer] | None = None
         self._stuck = False
@@ -59,10 +59,6 @@ class Undo:
                 return self._answer
 
     # --- what a person may do --------------------------------------------------------------------
-
-    @property
-    def submission(self) -> SubmissionRef:
-        return self._request.submission
 
     def why_not_to_be_resolved(self) -> str | None:
         """None if a person may step in now."""
@@ -147,9 +143,7 @@ class Undo:
             outcome = await workflow.execute_activity_method(
                 AnswerActivities.end_undo_by_hand,
                 HandledUndo(
-                    submission=self._request.submission,
-                    cause=self._request.cause,
-                    answer=intervention.answer,
+                    submission=self.submission, cause=self._request.cause, answer=intervention.answer
                 ),
                 start_to_close_timeout=policy.EFFECT_ATTEMPT,
                 retry_policy=policy.UNDO_RETRY,

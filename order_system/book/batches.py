@@ -1,11 +1,11 @@
 """The batches' pages of the order book: `domain.batch.BatchBook` over SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.book import reading
@@ -35,12 +35,8 @@ class SqlBatchBook(reading.BookQueries):
     def note_orders(
         self, tx: Connection, batch: str, run: str, orders: Sequence[NotedOrder]
     ) -> dict[str, int]:
-        noted: dict[str, int] = {}
-        for some_ids in reading.batched_ids(order.order_id for order in orders):
-            query = select(batch_orders.c.order_id, batch_orders.c.first_line).where(
-                reading.of_run(batch, run), batch_orders.c.order_id.in_(some_ids)
-            )
-            noted.update({row.order_id: row.first_line for row in tx.execute(query)})
+        ids = [order.order_id for order in orders]
+        noted = {row.order_id: row.first_line for row in _noted(tx, batch, run, ids)}
         new: list[dict[str, Any]] = []
         for order in orders:
             if order.order_id not in noted:
@@ -66,14 +62,10 @@ class SqlBatchBook(reading.BookQueries):
     def fates(
         self, tx: Connection, batch: str, run: str, order_ids: Sequence[str]
     ) -> dict[str, tuple[int, Fate | None]]:
-        found: dict[str, tuple[int, Fate | None]] = {}
-        for some_ids in reading.batched_ids(order_ids):
-            query = select(batch_orders).where(
-                reading.of_run(batch, run), batch_orders.c.order_id.in_(some_ids)
-            )
-            for row in tx.execute(query):
-                found[row.order_id] = (row.first_line, reading.known(Fate, row.fate) if row.fate else None)
-        return found
+        return {
+            row.order_id: (row.first_line, reading.known(Fate, row.fate) if row.fate else None)
+            for row in _noted(tx, batch, run, order_ids)
+        }
 
     @reads
     def decided_to_start(self, tx: Connection, batch: str, order_ids: Sequence[str]) -> set[str]:
@@ -87,3 +79,10 @@ class SqlBatchBook(reading.BookQueries):
         query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
         rows = tx.execute(query.group_by(batch_orders.c.fate))
         return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}
+
+
+def _noted(tx: Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[Row[Any]]:
+    """Those of these orders that the run has noted."""
+    query = select(batch_orders).where(reading.of_run(batch, run))
+    for some_ids in reading.batched_ids(order_ids):
+        yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
