@@ -51,11 +51,11 @@ class State(Strict):
     """`line`: lines are left out one by one. `all lines`: the same of lines that need no shipping, which an
     order that is not paid may not have beside others."""
     run: States = ()
-    """`0` is nothing in any spelling, as `EUR 0.00`."""
+    """`0` is nothing in any spelling, as `EUR 0.00`; `*` in a state stands for any letters."""
     partly: States = ()
     """Run with the lines that are left, if the file says which."""
     leave_out: States = ()
-    """`*` is any other state."""
+    """Likewise; `*` alone is any other state."""
     words: dict[str, str] = Field(default_factory=dict)
     """State in small letters -> how people are told of it, as "cancelled in the shop"."""
     date: str = ""
@@ -69,9 +69,12 @@ class Paid(Strict):
     """The first of these columns that is filled; if none is, the order's ID stands for it."""
     column: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """The first of these that is filled tells whether an order is paid; none named: all are."""
+    or_else: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    """The same, for a file that has none of the former."""
     states: States = ()
     """`*` is any that is not blank, such as a date, nor among `unpaid`."""
     unpaid: States = ()
+    """`*` in one stands for any letters."""
     refuse: States = ()
     """States in which the shop has still to get its money, or some of it."""
     owed: str = ""

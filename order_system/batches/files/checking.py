@@ -120,6 +120,8 @@ def _consolidated(
     for line, fields in rows[1:]:
         for field in ORDER_FIELDS:
             text = fields[field]
+            if field in layout.per_line:
+                continue
             if text and not first[field]:
                 first[field], came_from[field] = text, line
             elif text and text != first[field]:

@@ -53,6 +53,10 @@ class Layout:
         columns = self.profile.columns
         return {amount: [amount, *map(in_column, columns.get(amount, ())[1:])] for amount in AMOUNTS}
 
+    def has(self, column: str) -> bool:
+        """Whether the file has a column that is no field's."""
+        return in_column(column) in self.names
+
     def name_of(self, column: str) -> str:
         """What the file calls a column that is no field's."""
         return self.names.get(in_column(column), _alternatives(column)[0])
@@ -135,7 +139,7 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     for state in profile.states:
         further += [state.column, state.date]
     if paid := profile.paid:
-        further += [*paid.column, paid.owed, *paid.reference]
+        further += [*paid.column, *paid.or_else, paid.owed, *paid.reference]
     return wanted | {in_column(name): name for name in further if name}
 
 

@@ -3,6 +3,7 @@ amounts are of; and whether it is paid. Rows in, and rows of our own columns out
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from order_system.batches.files.amounts import (
     Rows,
@@ -139,21 +140,28 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
         return key in state.leave_out
     if "0" in state.run and _ZERO.fullmatch(text):
         return False
-    if "*" not in state.leave_out:
+    left_out = any(fnmatchcase(key, pattern) for pattern in state.leave_out)
+    if not left_out and not any(fnmatchcase(key, pattern) for pattern in state.run):
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
         told = f"{shown(text)} is a state that the profile does not know (it knows {known}); add it there"
         raise Unfit(line, name, told)
-    return True
+    return left_out
 
 
 _ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")
 """`0`, `0,00` or `EUR 0.00`."""
 
 
+_A_WORD = 4
+"""Letters. A shorter state, as `Y`, tells nothing without its column."""
+
+
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
     key = text.casefold()
     if key in state.leave_out:
-        words = state.words.get(key, f"{key.replace('_', ' ')} in the shop")
+        words = state.words.get(key) or (
+            f"{name} is {key}" if len(key) < _A_WORD else f"{key.replace('_', ' ')} in the shop"
+        )
     else:
         words = state.words.get("*", f"{name} is {shown(text)}")
     days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)
@@ -182,7 +190,7 @@ def _what_is_left(rows: Rows, lines: set[int], layout: Layout, *, only_unshippab
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
     fee, total = (number(first, field, layout) or 0 for field in ("shipping_fee", "total"))
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
-        for field in ("discount",) if only_unshippable else ("tax", "discount", "total"):
+        for field in ("tax", "discount") if only_unshippable else ("tax", "discount", "total"):
             if field in of_order and number(first, field, layout):
                 message = "is of the whole order, and what the part of it costs that is left is not told"
                 raise Unfit(rows[0][0], layout.names[field], message)
@@ -220,7 +228,8 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
     paid = layout.profile.paid
     if paid is None:
         return {}
-    found = [(column, *_of_order(rows, column, layout)) for column in paid.column]
+    told_by, or_else = ([*filter(layout.has, columns)] for columns in (paid.column, paid.or_else))
+    found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
     state, first = text.casefold(), rows[0][1]
     owed_on, owes = _of_order(rows, paid.owed, layout)
@@ -231,14 +240,14 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
     if state in paid.refuse:
         told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
         raise Unfit(line, layout.name_of(column), told)
-    is_paid = not column or state in paid.states or ("*" in paid.states and state not in ("", *paid.unpaid))
+    is_unpaid = not state or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
+    is_paid = not column or state in paid.states or ("*" in paid.states and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
     if not is_paid:
         if not any(fields["payment_method"] for _, fields in rows):
-            names = layout.name_of(column) if text else " or ".join(map(layout.name_of, paid.column))
             told = f"does not say that it is paid ({shown(text)})" if text else "nothing says that it is paid"
-            raise Unfit(line, names, f"{told}; {_CURE}")
+            raise Unfit(line, layout.name_of(column), f"{told}; {_CURE}")
         return {}
     references = (_of_order(rows, column, layout)[1] for column in paid.reference)
     reference = next(filter(None, references), "") or first["order_id"]

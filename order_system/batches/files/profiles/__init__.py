@@ -74,9 +74,12 @@ def earlier_profile(file_format: FileFormat, mapping: ColumnMapping) -> Profile:
     if file_format is FileFormat.SHOPIFY:
         shopify = load_profile("shopify")
         cancelled = tuple(state for state in shopify.states if state.column == state.date)
-        profile = profile_of_mapping(
-            mapping, shopify.model_copy(update={"states": cancelled, "paid": None, "otherwise": {}})
+        mapping = mapping.model_copy(
+            update={"constants": {"payment_method": "pm_shopify", **mapping.constants}}
+            if "payment_method" not in mapping.columns
+            else {}
         )
+        profile = profile_of_mapping(mapping, shopify.model_copy(update={"states": cancelled, "paid": None}))
     if not profile.names_columns:
         return profile
     own: dict[str, Columns] = {field: (f"{field}?",) for field in FIELDS}
@@ -94,11 +97,41 @@ def _with_base(text: str) -> dict[str, Any]:
         return tomllib.loads((files(__name__) / f"{text}.toml").read_text(encoding="utf-8"))
     content = tomllib.loads(text)
     base = _with_base(str(content.pop("base"))) if re.fullmatch(r"[a-z]+", str(content.get("base"))) else {}
+    if base and isinstance(content.get("states"), list):
+        base["states"] = _with_states(base.get("states", []), content.pop("states"))
     for key, value in content.items():
         known = base.get(key)
         both = isinstance(value, dict) and isinstance(known, dict)
         base[key] = cast("dict[str, Any]", known) | cast("dict[str, Any]", value) if both else value
     return base
+
+
+def _with_states(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is said of a column that the base knows is added to what that says; a state that stands there in
+    another list is moved. All the rest stays: who adds a state must not take the others away."""
+    states = [*base]
+    for state in own:
+        names = set(_names(state))
+        at = next((at for at, known in enumerate(states) if names & set(_names(known))), None)
+        if at is None:
+            states.append(state)
+            continue
+        moved = {str(word).casefold() for key in _LISTS for word in state.get(key, ())}
+        lists = {
+            key: [word for word in states[at].get(key, ()) if word.casefold() not in moved]
+            + [*state.get(key, ())]
+            for key in _LISTS
+        }
+        words = {**states[at].get("words", {}), **state.get("words", {})}
+        states[at] = {**states[at], **state, **lists, "words": words, "column": states[at]["column"]}
+    return states
+
+
+_LISTS = ("run", "partly", "leave_out")
+
+
+def _names(state: dict[str, Any]) -> list[str]:
+    return str(state.get("column", "")).casefold().removesuffix("?").split("|")
 
 
 def _check(profile: Profile) -> None:

@@ -5,16 +5,22 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files import ProblemKind, load_profile, parse_mapping
-from order_system.batches.files.profiles import built_in_profiles
+from order_system.batches.files.profiles import built_in_profiles, parse_profile
 from order_system.domain.order_file import ColumnMapping
+from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import PLAIN, Reading, csv_line, csv_text, read, row
 
 
 def example(
-    folder: Path, name: str, changes: dict[str, str], mapping: ColumnMapping | None = None
+    folder: Path,
+    name: str,
+    changes: dict[str, str],
+    mapping: ColumnMapping | None = None,
+    *,
+    profile: Profile | None = None,
 ) -> Reading:
     """A file of order A-1 in the form of a built-in profile: paid, to be shipped, of one piece at 5.00."""
-    profile = load_profile(name)
+    profile = profile or load_profile(name)
     cells = {**PLAIN, "unit_price": "5.00", "total": "5.00", "quantity": "1", "payment_method": ""}
     named = {columns[0]: cells.get(field, "") for field, columns in profile.columns.items()}
     more = dict.fromkeys([column for columns in profile.columns.values() for column in columns[1:]], "")
@@ -86,17 +92,9 @@ def test_what_each_shop_has_done_with_is_left_out(
 @pytest.mark.parametrize(
     ("name", "changes", "told"),
     [
-        (
-            "woocommerce",
-            {**COD, "Payment Method": "cod"},
-            "Payment Method: does not say that it is paid (cod)",
-        ),
-        (
-            "woocommerce",
-            {**COD, "Payment Method Title": "Cash on delivery"},
-            "Payment Method Title: does not say that it is paid (Cash on delivery)",
-        ),
-        ("woocommerce", COD | {"payment_method": "cod"}, NOTHING_SAYS),
+        ("woocommerce", {**COD, "Payment Method": "cod"}, NOTHING_SAYS),
+        ("woocommerce", {**COD, "Payment Method Title": "Nachnahme"}, NOTHING_SAYS),
+        ("woocommerce", COD | {"payment_method": "stripe"}, NOTHING_SAYS),
         ("ebay", {"Paid On Date": ""}, NOTHING_SAYS),
         ("etsy", {"Date Paid": ""}, NOTHING_SAYS),
         ("tiendanube", {"Estado del pago": "Pendiente"}, "it is not paid in the shop (pendiente)"),
@@ -118,7 +116,6 @@ def test_what_no_export_says_is_refused(
         ({**COD, "Payment Method": "cod"}, "pm_cash"),
         ({**COD, "Transaction ID": "ch_1", "Payment Method": "bacs"}, "paid:ch_1"),
         ({"Transaction ID": "", "Payment Method": "cod"}, "paid:A-1"),
-        ({**COD, "Payment Method": "stripe"}, "paid:A-1"),
     ],
 )
 def test_woocommerce_tells_what_is_paid_by_what_it_has(
@@ -133,14 +130,16 @@ def test_nothing_was_refunded_in_whatever_spelling(tmp_path: Path, zero: str) ->
     assert example(tmp_path, "shopify", {"Refunded Amount": zero}).ids == ["A-1"]
 
 
-def test_an_order_without_a_shipping_address_goes_to_the_billing_address(tmp_path: Path) -> None:
-    billing = {"Billing Name": "Bo", "Billing Address1": "2 Oak St", "Billing Address2": "Apt 3",
-               "Billing City": "Salem", "Billing Zip": "97301", "Billing Country": "US"}  # fmt: skip
-    order = example(tmp_path, "shopify", {"Shipping Address1": "", "Shipping City": ""} | billing).order(
-        "A-1"
-    )
-    address = order.shipping_address
-    assert (order.customer.name, address.street, address.city) == ("Bo", "2 Oak St, Apt 3", "Salem")
+def test_what_has_no_address_for_shipping_is_not_sent_to_the_billing_address(tmp_path: Path) -> None:
+    """It is picked up, or needs no parcel."""
+    (problem,) = example(tmp_path, "shopify", {"Shipping Address1": "", "Billing Address1": "2 Oak"}).problems
+    assert "Shipping Address1: is missing" in problem.reason
+
+
+@pytest.mark.parametrize("way", ["Local pickup", "Selbstabholung im Laden"])
+def test_woocommerce_tells_what_is_picked_up(tmp_path: Path, way: str) -> None:
+    (problem,) = example(tmp_path, "woocommerce", {"Shipping Method Title": way}).problems
+    assert problem.reason == "not to be shipped: to be picked up at the shop"
 
 
 @pytest.mark.parametrize("name", ["Caf&eacute; R&amp;D", "Café R&#38;D", "Caf&#xe9; R&amp;amp;D"])
@@ -151,3 +150,35 @@ def test_no_label_has_html_on_it(tmp_path: Path, name: str) -> None:
     )
     kept = "Smith&Sons; A&B &region"
     assert read(tmp_path, csv_text(row(customer_name=kept))).order("A-1").customer.name == kept
+
+
+def test_who_adds_a_state_to_a_profile_takes_none_away(tmp_path: Path) -> None:
+    """A state that the base has in another list is moved. All else that the base says stays."""
+    own = parse_profile(
+        """
+base = "shopify"
+[[states]]
+column = "Fulfillment Status"
+run = ["on_hold", "fulfilled"]
+[[states]]
+column = "Risk Level"
+leave_out = ["high"]
+run = ["*"]
+[paid]
+states = ["paid", "authorized"]
+"""
+    )
+    for changes in (
+        {"Fulfillment Status": "on_hold"},
+        {"Fulfillment Status": "Fulfilled"},
+        {"Risk Level": "Low"},
+    ):
+        assert example(tmp_path, "shopify", changes, profile=own).ids == ["A-1"], changes
+    for changes in (
+        {"Financial Status": "refunded"},
+        {"Financial Status": "pending"},
+        {"Cancelled at": "2024-03-01"},
+        {"Risk Level": "High"},
+        {"Lineitem requires shipping": "false"},
+    ):
+        assert example(tmp_path, "shopify", changes, profile=own).ids == [], changes
