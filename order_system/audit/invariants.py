@@ -219,7 +219,6 @@ def book_is_true(books: Books) -> Iterator[str]:
 
 
 COMPLETED = "what has completed on the server is closed in the book"
-"""Holds as well where no server was asked."""
 
 INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "refunds never exceed captures": refunds_within_captures,

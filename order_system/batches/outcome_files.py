@@ -41,6 +41,8 @@ class RejectsFile:
         """Columns of reasons, if the file is one of rejects itself: replaced."""
         self._rows = rows_of(ref, ref.start, source.chunks(ref.start.offset))
         self._next = next(self._rows, None)
+        if ref.encoding != "utf-8":  # which this file is, whatever the profile says of the other one
+            self._file.write("\ufeff")
         if ref.separator != ",":  # told to spreadsheets, and to us
             self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from order_system.audit.invariants import INVARIANTS
+from order_system.audit.invariants import COMPLETED, INVARIANTS
 from order_system.audit.report import audit
 from order_system.domain.book import Ledger, SubmissionStatus
 from order_system.domain.gateways import (
@@ -38,9 +38,13 @@ from tests.fixtures.books.audited import (
 
 
 def test_nothing_is_clean() -> None:
-    report = audit(Ledger(()), NOTHING)
+    report = audit(Ledger(()), NOTHING, completed=frozenset())
     assert report.clean
     assert list(INVARIANTS) == [check.name for check in report.checks]
+    unasked = audit(Ledger(()), NOTHING)
+    assert [*INVARIANTS.keys() - {check.name for check in unasked.checks}] == [COMPLETED], (
+        "no server was asked"
+    )
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,9 @@ def test_every_built_in_profile_has_its_how_to() -> None:
 
 
 def test_the_example_of_a_profile_is_one() -> None:
-    (example,) = blocks(text_of(DOCS / "files.md"), "toml")
+    example, addition = blocks(text_of(DOCS / "files.md"), "toml")
     assert parse_profile(example).states[-1].leave_out[:2] == ("shipped", "cancelled")
+    assert len(parse_profile(addition).states) == len(parse_profile("shopify").states)
 
 
 def test_every_command_is_listed() -> None:
