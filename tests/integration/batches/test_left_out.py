@@ -72,7 +72,7 @@ async def test_orders_that_are_left_out_are_counted_apart_and_never_run(
     ]
     assert all("cancelled" in (line.reason or "") for line in lines if line.status == "left out")
     assert [text.partition(",")[0] for text in rejects.getvalue().splitlines()] == ["Name", f"#{ours}-3"]
-    assert len((await shop.world.statement()).charges) == 2
+    assert len((await shop.world.statement()).shipments) == 2
     await shop.assert_clean()
 
 
@@ -93,7 +93,7 @@ async def test_a_terminated_batch_still_tells_what_its_file_left_out(shop: Batch
     request = await request_of(shop, tmp_path / "ended.csv", text)
     request = request.model_copy(update={"page_bytes": 1_000})
     async with shop.open(), asyncio.timeout(SECONDS):
-        charge = shop.stage.hold("before charge")
+        charge = shop.stage.hold("before find_payment")
         await shop.batches.start(request)
         await charge.reached()
         await shop.temporal.get_workflow_handle(batch_workflow_id(request.name)).terminate("by hand")
