@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from order_system.batches.files import OrderFiles, duplicate
@@ -13,7 +14,9 @@ from order_system.domain.batch import BatchBook, BatchRecord, Fate, fate_of
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import order_workflow_id
+from order_system.domain.money import decimal_text
 from order_system.domain.order_file import FileRef, Position
+from order_system.domain.payment_methods import is_paid_already
 
 MAX_EXAMPLES = 50
 
@@ -33,6 +36,23 @@ A_RUN_WILL = {
 runs; of one whose workflow is gone only the book still believes that it runs. The plan asks no server, so it
 counts such a one with other content as a conflict, though a run would settle and run it."""
 
+STARTED = ("new", "failed", "cancelled", "terminated")
+"""By the same names. An open order may still run: it is only tried, and its money is not added up."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """What those orders come to that a run starts, of one currency."""
+
+    currency: str
+    paid_already: bool
+    orders: int
+    total: str
+    """Decimal text."""
+
+    def __str__(self) -> str:
+        return f"{self.orders:,} order{'s' * (self.orders != 1)}, {Decimal(self.total):,} {self.currency}"
+
 
 @dataclass
 class Plan:
@@ -48,6 +68,8 @@ class Plan:
     duplicates: int = 0
     examples: list[RowProblem] = field(default_factory=list[RowProblem])
     """The first problems and duplicates, up to MAX_EXAMPLES."""
+    money: dict[tuple[str, bool], tuple[int, int]] = field(default_factory=dict)
+    """By currency, and by whether it is paid already: the number and minor units of orders to be STARTED."""
     counted_once: int = 0
     """Orders with an amount that stands on several rows."""
     left_out: int = 0
@@ -65,9 +87,25 @@ class Plan:
             examples.append(problem)
 
     def numbers(self) -> dict[str, int]:
-        """By the names of A_RUN_WILL."""
+        """By the names of A_RUN_WILL and in their order; none is 0."""
         others = {"duplicate": self.duplicates, "invalid": self.problems, ProblemKind.LEFT_OUT: self.left_out}
-        return {**self.fates, **others}
+        numbers = {**self.fates, **others}
+        return {name: number for name in A_RUN_WILL if (number := numbers.get(name))}
+
+    def sums(self) -> list[Sum]:
+        return [
+            Sum(currency, paid, orders, decimal_text(total, currency))
+            for (currency, paid), (orders, total) in sorted(self.money.items())
+        ]
+
+    def in_money(self) -> str:
+        """`a run charges 3 orders, 4,210.00 USD; paid already: 8 orders, 1,200.00 USD`"""
+        charged, paid = (
+            " and ".join(str(each) for each in self.sums() if each.paid_already is paid)
+            for paid in (False, True)
+        )
+        told = f"a run charges {charged or 'nothing'}{'; paid already: ' * bool(paid)}{paid}"
+        return f"{told}; open orders are not counted" if "open" in self.fates else told
 
     def warnings(self) -> list[str]:
         """What may be meant otherwise, each in a sentence."""
@@ -83,6 +121,7 @@ class Plan:
             "rows": self.rows,
             "orders": self.orders,
             "by_status": {str(status): number for status, number in self.fates.items()},
+            "sums": [asdict(each) for each in self.sums()],
             "conflicts": self.conflicts,
             "invalid": self.problems,
             "duplicates": self.duplicates,
@@ -126,6 +165,10 @@ class BatchReports:
             for order in orders:
                 name = _planned(order, known.get(order.order_id))
                 plan.fates[name] = plan.fates.get(name, 0) + 1
+                if name in STARTED:
+                    key = order.currency, is_paid_already(order.payment_method)
+                    number, total = plan.money.get(key, (0, 0))
+                    plan.money[key] = number + 1, total + order.total
                 plan.orders += 1
                 plan.rows += order.rows
                 plan.counted_once += order.counted_once

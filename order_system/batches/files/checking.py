@@ -1,13 +1,14 @@
 """From the rows of one order to the order, or to what is wrong with it, in the strict reader's own words."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import (
+    Content,
     LeftOut,
     Mistake,
     ParsedOrder,
@@ -18,7 +19,7 @@ from order_system.batches.files.findings import (
 )
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
-from order_system.batches.files.quick_check import cents, is_plain
+from order_system.batches.files.quick_check import cents, plain_total
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
@@ -40,12 +41,13 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         except Unfit as mistake:
             unfit.append(mistake.mistake)
         else:
-            plain = next((reading for reading in readings(rows, layout) if is_plain(reading)), None)
-            if plain is not None:
-                return _parsed(block, layout, partial(_plain_content, plain))
+            for plain in readings(rows, layout):
+                if total := plain_total(plain):
+                    paid_in, paid_by = plain[0][1]["currency"], plain[0][1]["payment_method"]
+                    return _parsed(block, layout, partial(_plain_content, plain), total, paid_in, paid_by)
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
-        return _parsed(block, layout, order)
+        return _parsed(block, layout, order, order.total, order.currency, order.payment_method)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
         mistakes = [Mistake(block.first_line, None, message)]
@@ -68,11 +70,11 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
     )
 
 
-def _parsed(block: Block, layout: Layout, content: Order | Callable[[], dict[str, Any]]) -> ParsedOrder:
+def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
     once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.per_line]
     counted_once = any(fields[field].strip("0.,") for field in once for _, fields in block.rows[1:])
     lines = block.first_line, block.last_line, block.count
-    return ParsedOrder(block.order_id, *lines, content, counted_once)
+    return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
 
 
 def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:

@@ -12,6 +12,10 @@ MAX_SHOWN = 5
 """Mistakes told of one order."""
 
 
+Content = Order | Callable[[], dict[str, Any]]
+"""The order, or what reads it if asked for: a plan of a million orders needs little more than its ID."""
+
+
 @dataclass(slots=True)
 class ParsedOrder:
     """A valid order with the lines that it stands on."""
@@ -20,8 +24,11 @@ class ParsedOrder:
     first_line: int
     last_line: int
     rows: int
-    _content: Order | Callable[[], dict[str, Any]] = field(repr=False)
-    """The order, or what reads it if asked for: a plan of a million orders needs little more than IDs."""
+    _content: Content = field(repr=False)
+    total: int
+    """Minor units."""
+    currency: str
+    payment_method: str
     counted_once: bool = False
     """An amount of the whole order stands on its further rows, too, and counts once."""
 

@@ -34,7 +34,8 @@ def checked_line(row: Row) -> ParsedOrder | RowProblem:
         cast("dict[str, object]", value).pop(REJECT_REASON, None)
     order, problems = examine(document)
     if order is not None:
-        return ParsedOrder(order.order_id, row.line, row.line, 1, order)
+        lines = row.line, row.line, 1
+        return ParsedOrder(order.order_id, *lines, order, order.total, order.currency, order.payment_method)
     mistakes = [Mistake(row.line, spell(problem.place) or None, problem.message) for problem in problems]
     return _problem(row, presentable_id(cast("object", value)), mistakes)
 

@@ -52,24 +52,23 @@ _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
 _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 
 
-def is_plain(rows: Sequence[NumberedRow]) -> bool:
-    """Whether these are certainly all the rows of one valid order."""
+def plain_total(rows: Sequence[NumberedRow]) -> int | None:
+    """In minor units, if these are certainly all the rows of one valid order; else None."""
     first = rows[0][1]
     if len(rows) > 1:
         if len(rows) > MAX_LINES or len({fields["sku"] for _, fields in rows}) < len(rows):
-            return False
+            return None
         texts = _of_order(first)
         if not all(_repeats_or_is_blank(_of_order(fields), texts) for _, fields in rows[1:]):
-            return False
+            return None
     order = "\n".join(_of_order(first))
     lines = "\n".join(["\n".join(_of_line(fields)) for _, fields in rows])
     if lines.count("\n") != len(rows) * len(LINE_FIELDS) - 1:  # a cell of several lines
-        return False
+        return None
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
-        return False
-    if _is_flawed(f"{order}\n{lines}", rows):
-        return False
-    return first["currency"] in _with_two_decimals() and first["country"] in countries() and _adds_up(rows)
+        return None
+    known = first["currency"] in _with_two_decimals() and first["country"] in countries()
+    return _total(rows) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
 
 
 def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
@@ -92,11 +91,13 @@ def _repeats_or_is_blank(texts: Sequence[str], first: Sequence[str]) -> bool:
     return texts[0] == first[0]
 
 
-def _adds_up(rows: Sequence[NumberedRow]) -> bool:
+def _total(rows: Sequence[NumberedRow]) -> int | None:
+    """None if it is out of bounds, or another one is stated."""
     first = rows[0][1]
     lines = sum(int(fields["quantity"]) * cents(fields["unit_price"]) for _, fields in rows)
     total = lines + cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
-    return 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
+    adds_up = 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
+    return total if adds_up else None
 
 
 @lru_cache(maxsize=10_000)  # a shop has few prices

@@ -15,7 +15,7 @@ from order_system.batches.names import name_of
 from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.outcome import write_outcome
-from order_system.cli.batches.plan import has_problems, plan_document, plan_in_words, plan_view, read_plan
+from order_system.cli.batches.plan import plan_document, plan_view, problems_in_words, read_plan
 from order_system.cli.batches.run import AS_ITS_NAME_SAYS, FileReading, ended_with, inspected, started
 from order_system.cli.batches.views import outcome_view, progress_table
 from order_system.cli.help import MORE_HELP
@@ -52,8 +52,9 @@ async def plan(
     ref = await inspected(file, reading, settings, screen)
     async with open_order_system(settings) as system:
         found = await read_plan(system, screen, ref)
-    screen.answer(plan_document(found), plan_view(found))
-    return INVALID if strict and has_problems(found) else CLEAN
+        sample = await sample_of(system.files, ref) if found.orders else []
+    screen.answer(plan_document(found), plan_view(found, sample))
+    return INVALID if strict and problems_in_words(found) else CLEAN
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -99,10 +100,8 @@ async def run(
     if strict:
         async with open_order_system(settings) as system:
             found = await read_plan(system, screen, ref)
-        if has_problems(found):
-            raise InvalidUsage(
-                f"nothing was started: {plan_in_words(found)}; see starter.py batch plan {file}"
-            )
+        if problems := problems_in_words(found):
+            raise InvalidUsage(f"nothing was started: {problems}; see starter.py batch plan {file}")
     request = BatchRequest(name=name_of(file) if name is None else name, file=ref, window=window)
     async with open_session(settings, screen, embedded=embedded) as session:
         new = await session.system.batch_client(session.temporal).start(request)

@@ -34,11 +34,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {"file": file, **plan.document()}
 
 
-def has_problems(plan: Plan) -> bool:
-    return bool(plan.problems or plan.duplicates or plan.fates.get(Fate.CONFLICT))
-
-
-def plan_in_words(plan: Plan) -> str:
+def problems_in_words(plan: Plan) -> str:
+    """Blank if there are none."""
     parts = (
         number_of(plan.problems, "invalid order"),
         number_of(plan.duplicates, "duplicate"),
@@ -48,16 +45,17 @@ def plan_in_words(plan: Plan) -> str:
 
 
 @group()
-def plan_view(plan: Plan) -> Iterator[RenderableType]:
+def plan_view(plan: Plan, sample: Sequence[str]) -> Iterator[RenderableType]:
     yield Text(f"{plan.rows:,} rows of {plan.file.url}", style="bold")
     table = Table("Orders", Column("Number", justify="right"), "A run will", header_style="bold")
-    numbers = plan.numbers()
-    for status, action in A_RUN_WILL.items():
-        if number := numbers.get(status):
-            table.add_row(named(status), f"{number:,}", action)
+    for status, number in plan.numbers().items():
+        table.add_row(named(status), f"{number:,}", A_RUN_WILL[status])
     if not table.row_count:
         table.add_row("none", "0", "do nothing")
     yield table
+    yield Text(plan.in_money(), style="bold")
+    if sample:
+        yield Text("\n  ".join(["The first order, as it would be read:", *sample]))
     for warning in plan.warnings():
         yield Text(warning, style="yellow")
     yield from _told_of(plan.examples, plan.problems + plan.duplicates)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from order_system.batches.files import RowProblem
-from order_system.batches.reports import Plan
+from order_system.batches.reports import Plan, Sum
 from order_system.domain.batch import ENDED, BatchProgress, BatchStatus
 from order_system.domain.order_file import FileFormat
 from order_system.web.services import Services
@@ -44,6 +44,9 @@ class PlanDocument(BaseModel):
     orders: int
     by_status: dict[str, int] = Field(
         description="How many orders are `new`, in `conflict`, or known with a status."
+    )
+    sums: tuple[Sum, ...] = Field(
+        description="What the new orders and those that run again come to. `open` ones are not added up."
     )
     conflicts: tuple[str, ...] = Field(description="The first IDs that are in use for other content.")
     invalid: int

@@ -38,6 +38,10 @@ def test_a_plan_tells_what_a_run_would_do_and_what_is_wrong(no_server: Env) -> N
     document = plan.document
     assert document["by_status"] == {"new": 3}
     assert (document["rows"], document["invalid"], document["duplicates"]) == (7, 3, 0)
+    assert document["sums"] == [
+        {"currency": "JPY", "paid_already": False, "orders": 1, "total": "2400"},
+        {"currency": "USD", "paid_already": False, "orders": 2, "total": "1089.96"},
+    ]
     apart, invalid, further = document["problems"]
     assert (invalid["first_line"], invalid["column"], invalid["order_id"]) == (7, "quantity", "CSV-005")
     assert [(each["first_line"], each["order_id"]) for each in (apart, further)] == [
@@ -47,6 +51,9 @@ def test_a_plan_tells_what_a_run_would_do_and_what_is_wrong(no_server: Env) -> N
 
     shown = starter("batch", "plan", str(EXAMPLE), "--strict", env=no_server)
     assert shown.code == 2
+    assert "a run charges 1 order, 2,400 JPY and 2 orders, 1,089.96 USD" in shown.out
+    assert "CSV-001: Ada, ada@example.com, pays by pm_card_ok" in shown.out
+    assert "total 1059.97 USD" in shown.out
     assert "CSV-005: line 7, quantity: must be between 1 and 10,000" in shown.out
     assert "the rows of this order stand apart, on lines 4 and 8" in " ".join(shown.out.split())
 
@@ -84,6 +91,7 @@ def test_a_plan_tells_left_out_orders_apart_and_is_content_with_them(no_server: 
     shown = starter(*of_file, env=no_server)
     assert shown.code == 0
     assert "leave them out: not to be shipped, says the shop" in shown.out
+    assert "is paid already by" in shown.out
     assert "line 3, 2: not to be shipped: cancelled in the shop on 2026-03-01" in shown.out
     assert "... and 38 more" in shown.out
 

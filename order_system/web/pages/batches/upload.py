@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from order_system.batches.files import COLUMNS, built_in_profiles, parse_mapping, parse_profile
 from order_system.batches.names import name_of
-from order_system.batches.reports import A_RUN_WILL
+from order_system.batches.reports import A_RUN_WILL, STARTED
 from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
 from order_system.domain.card_numbers import holds_card_number
@@ -25,8 +25,6 @@ from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads
 
 router = APIRouter()
 
-_STARTS = ("new", "failed", "cancelled", "terminated", "open")
-"""Which orders a run starts, by the names of A_RUN_WILL."""
 MOST_SHOWN = 20
 """Of the problems, the conflicts and the orders that are left out."""
 
@@ -131,8 +129,8 @@ async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None)
         window=domain_policy.BATCH_WINDOW,
         window_limit=domain_policy.BATCH_WINDOW_LIMIT,
         plan=found,
-        lines=[(name, numbers[name], action) for name, action in A_RUN_WILL.items() if numbers.get(name)],
-        startable=sum(numbers.get(status, 0) for status in _STARTS),
+        lines=[(name, number, A_RUN_WILL[name]) for name, number in numbers.items()],
+        startable=sum(numbers.get(status, 0) for status in (*STARTED, "open")),
         most=MOST_SHOWN,
     )
 
