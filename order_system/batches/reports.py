@@ -100,12 +100,11 @@ class Plan:
 
     def in_money(self) -> str:
         """`a run charges 3 orders, 4,210.00 USD; paid already: 8 orders, 1,200.00 USD`"""
-        charged, paid = (
-            " and ".join(str(each) for each in self.sums() if each.paid_already is paid)
-            for paid in (False, True)
-        )
-        told = f"a run charges {charged or 'nothing'}{'; paid already: ' * bool(paid)}{paid}"
-        return f"{told}; open orders are not counted" if "open" in self.fates else told
+        charged = [str(each) for each in self.sums() if not each.paid_already]
+        paid = [str(each) for each in self.sums() if each.paid_already]
+        told = f"a run charges {' and '.join(charged) or 'nothing'}"
+        told += f"; paid already: {' and '.join(paid)}" if paid else ""
+        return told + ("; open orders are not counted" if "open" in self.fates else "")
 
     def warnings(self) -> list[str]:
         """What may be meant otherwise, each in a sentence."""

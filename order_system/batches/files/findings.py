@@ -13,7 +13,7 @@ MAX_SHOWN = 5
 
 
 Content = Order | Callable[[], dict[str, Any]]
-"""The order, or what reads it if asked for: a plan of a million orders needs little more than its ID."""
+"""The order, or what reads it if asked for: a plan of a million orders needs little of it."""
 
 
 @dataclass(slots=True)

@@ -36,12 +36,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def problems_in_words(plan: Plan) -> str:
     """Blank if there are none."""
-    parts = (
-        number_of(plan.problems, "invalid order"),
-        number_of(plan.duplicates, "duplicate"),
-        number_of(plan.fates.get(Fate.CONFLICT, 0), "conflict"),
-    )
-    return ", ".join(part for part in parts if part)
+    names = {"invalid": "invalid order", "duplicate": "duplicate", Fate.CONFLICT: "conflict"}
+    numbers = plan.numbers()
+    return ", ".join(number_of(numbers[name], told) for name, told in names.items() if name in numbers)
 
 
 @group()

@@ -91,7 +91,6 @@ def test_a_plan_tells_left_out_orders_apart_and_is_content_with_them(no_server: 
     shown = starter(*of_file, env=no_server)
     assert shown.code == 0
     assert "leave them out: not to be shipped, says the shop" in shown.out
-    assert "is paid already by" in shown.out
     assert "line 3, 2: not to be shipped: cancelled in the shop on 2026-03-01" in shown.out
     assert "... and 38 more" in shown.out
 

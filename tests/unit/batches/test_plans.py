@@ -8,6 +8,7 @@ from typing import cast
 
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports, Plan
+from order_system.batches.sample import sample_of
 from order_system.domain.batch import BatchBook
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
@@ -68,6 +69,13 @@ def test_only_what_a_run_starts_is_added_up_and_what_is_paid_stands_apart(tmp_pa
         "a run charges 1 order, 2,400 JPY and 3 orders, 2,065.99 USD; paid already: 1 order, 1,200.00 USD; "
         "open orders are not counted"
     )
+
+
+def test_the_first_order_says_how_it_is_paid(tmp_path: Path) -> None:
+    ref = inspect(write(tmp_path, csv_text(row("A", payment_method="paid:ch_1", tax="0.01"))))
+    sample = asyncio.run(sample_of(OrderFiles([str(tmp_path)]), ref))
+    assert sample[0] == "A: Ada, ada@example.com, is paid already by ch_1"
+    assert sample[-1] == "total 1000.00 USD"
 
 
 def test_a_file_that_is_done_charges_nothing(tmp_path: Path) -> None:
