@@ -72,7 +72,10 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
     once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.per_line]
-    counted_once = any(fields[field].strip("0.,") for field in once for _, fields in block.rows[1:])
+    further = block.rows[1:]
+    counted_once = bool(further) and any(
+        fields[field].strip("0.,") for field in once for _, fields in further
+    )
     lines = block.first_line, block.last_line, block.count
     return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
 
