@@ -20,7 +20,9 @@ from order_system.domain.errors import (
     DiesInEachCall,
     NotReached,
     StillInDoubt,
+    as_ours,
 )
+from order_system.domain.ids import Key
 from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.money import format_amount
 from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
@@ -67,21 +69,32 @@ def patiently(patience: int) -> Generator[Attempt]:
     attempt = this_attempt()
     try:
         yield attempt
-    except (BusinessError, *OUR_OWN_TROUBLE):
-        raise
+    except (BusinessError, *OUR_OWN_TROUBLE) as failure:
+        if (told := as_ours(failure)) is failure:
+            raise
+        raise told from failure
     except Exception as failure:
         used = attempt.reached or activity.info().attempt
         if used < patience:
+            _retry_when_asked_to(failure)
             raise
         words = f"gave up after {used} attempts"
         raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
+
+
+def _retry_when_asked_to(failure: Exception) -> None:
+    """Raises the ApplicationError that says how long the provider wants to be left alone, if it does."""
+    if isinstance(failure, NotReached) and failure.retry_after is not None:
+        pause = min(timedelta(seconds=max(0.0, failure.retry_after)), policy.RETRY_AFTER_AT_MOST)
+        words, kind = str(failure), NotReached.__name__
+        raise ApplicationError(words, type=kind, next_retry_delay=pause) from failure
 
 
 async def call_gateway(
     book: OrderBook,
     ref: SubmissionRef,
     claimed: JournalEntry,
-    call: Callable[[str], Awaitable[Receipt]],
+    call: Callable[[Key], Awaitable[Receipt]],
     *,
     attempt: Attempt,
     patience: int,
@@ -98,9 +111,9 @@ async def call_gateway(
         if attempt.reached > 2 * patience:
             raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * patience} times")
         async with asyncio.timeout(time_left(attempt)):
-            return await call(ref.key(claimed.effect))
-    except (BusinessError, NotReached, DiesInEachCall):
-        await book.answered_no(ref, claimed.effect)
+            return await call(Key(ref.key(claimed.effect), claimed.round))
+    except (BusinessError, NotReached, DiesInEachCall) as no:
+        await book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
         raise
     except BookTooLate:
         await book.answered_no(ref, claimed.effect, reached=False)
@@ -112,7 +125,7 @@ async def carry_out(
     ref: SubmissionRef,
     effect: Effect,
     receipt_type: type[Receipt],
-    call: Callable[[str], Awaitable[Receipt]],
+    call: Callable[[Key], Awaitable[Receipt]],
     *,
     patience: int,
 ) -> Receipt:
@@ -130,7 +143,7 @@ async def call_and_record(
     ref: SubmissionRef,
     claimed: JournalEntry,
     receipt_type: type[Receipt],
-    call: Callable[[str], Awaitable[Receipt]],
+    call: Callable[[Key], Awaitable[Receipt]],
     *,
     attempt: Attempt,
     patience: int,
@@ -151,6 +164,9 @@ async def retried_always(call: Awaitable[Answer], attempt: Attempt) -> Answer:
             return await call
     except ApplicationError as final:
         raise AnswerLost(f"{final.type or 'ApplicationError'}: {final.message}") from final
+    except NotReached as failure:
+        _retry_when_asked_to(failure)
+        raise
 
 
 async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:

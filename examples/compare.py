@@ -28,7 +28,7 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
-from order_system.infra.settings import Settings, load_settings
+from order_system.infra.settings import SIMULATED, Settings, load_settings
 from order_system.infra.temporal.embedded import EmbeddedServer
 
 AT_ONCE = 20
@@ -70,10 +70,17 @@ def _orders(number: int) -> list[Order]:
 
 
 def _world(folder: Path, seed: int) -> Settings:
-    """Nothing of the user's own database is touched."""
+    """Nothing of the user's own database is touched, nor his gateways."""
     folder.mkdir()
     return load_settings(
-        data_dir=folder, database_url=None, faults="default", fault_seed=seed, latency_min=0, latency_max=0
+        **dict.fromkeys(("payments", "warehouse", "carrier", "mailer"), SIMULATED),
+        data_dir=folder,
+        database_url=None,
+        statement=None,
+        faults="default",
+        fault_seed=seed,
+        latency_min=0,
+        latency_max=0,
     )
 
 

@@ -1,7 +1,6 @@
-"""The composition root: settings -> book and gateways -> activities -> Worker. Put your gateways in here.
+"""The composition root: settings -> book and gateways -> activities -> Worker.
 
-Shared by `worker.py` and the command line; apart from tests and examples nothing else imports the book or
-the simulated world.
+Shared by `worker.py` and the command line; apart from tests and examples nothing else imports the book.
 """
 
 import asyncio
@@ -24,12 +23,9 @@ from order_system.book.batches import SqlBatchBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
-from order_system.domain import policy as domain_policy
-from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
+from order_system.domain.errors import DatabaseUnready, OrderSystemError
 from order_system.domain.ids import task_queue_of, worker_identity
-from order_system.gateways.simulated.faults import load_faults
-from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
-from order_system.gateways.simulated.world import SimulatedWorld
+from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
@@ -47,8 +43,6 @@ from workflows.registry import WORKFLOWS
 
 log = structlog.stdlib.get_logger(__name__)
 
-__all__ = ["SCENARIOS", "OrderSystem", "Scenario", "migrate_database", "open_order_system", "scenario_order"]
-
 
 @dataclass(frozen=True)
 class OrderSystem:
@@ -60,7 +54,7 @@ class OrderSystem:
     batch_book: SqlBatchBook
     listing: SqlOrderListing
     files: OrderFiles
-    world: SimulatedWorld
+    world: Gateways
 
     @property
     def task_queue(self) -> str:
@@ -68,15 +62,15 @@ class OrderSystem:
         return self.settings.task_queue or task_queue_of(self.book.book_id)
 
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
-        """Put your own gateways in here; see "Put in your own gateways" in the README."""
         payments, warehouse = self.world.payments, self.world.warehouse
         carrier, mailer = self.world.carrier, self.world.mailer
 
-        patience = self.settings.patience or domain_policy.DEMO_PATIENCE
         book = SqlOrderBook(self.database, KnownServer(temporal))
         pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
         return [
-            *order_activities(book, payments, warehouse, carrier, mailer, runs=runs, patience=patience),
+            *order_activities(
+                book, payments, warehouse, carrier, mailer, runs=runs, patience=self.settings.attempts
+            ),
             *reconciliation_activities(
                 book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
@@ -146,33 +140,22 @@ class OrderSystem:
 async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     """SQLite is brought up to date here; PostgreSQL is refused until `starter.py migrate` has done it.
 
-    Raises InvalidSettings for a bad fault file, DatabaseUnready for tables that are missing or outdated,
-    DatabaseUnreachable where waiting may help.
+    Raises InvalidSettings for gateways that cannot be had, DatabaseUnready for tables that are missing or
+    outdated, DatabaseUnreachable where waiting may help.
     """
-    try:
-        faults = load_faults(settings.faults)
-    except ValueError as invalid:
-        raise InvalidSettings(f"ORDER_FAULTS: {invalid}") from None
     database = Database(settings.database)
     try:
         await database.prepare()
-        world = SimulatedWorld(
-            database,
-            faults=faults,
-            seed=settings.fault_seed,
-            latency=(settings.latency_min, settings.latency_max),
-            strict_stock=settings.strict_stock,
-            strict_payments=settings.strict_payments,
-        )
-        yield OrderSystem(
-            settings,
-            database,
-            SqlOrderBook(database),
-            SqlBatchBook(database),
-            SqlOrderListing(database),
-            OrderFiles(settings.readable_roots),
-            world,
-        )
+        async with open_gateways(settings, database) as world:
+            yield OrderSystem(
+                settings,
+                database,
+                SqlOrderBook(database),
+                SqlBatchBook(database),
+                SqlOrderListing(database),
+                OrderFiles(settings.readable_roots),
+                world,
+            )
     finally:
         await database.dispose()
 

@@ -120,15 +120,23 @@ class SqlOrderBook(AnswerBook):
 
     @writes
     def answered_no(
-        self, tx: Connection, ref: SubmissionRef, effect: Effect, *, reached: bool = True
+        self,
+        tx: Connection,
+        ref: SubmissionRef,
+        effect: Effect,
+        *,
+        reached: bool = True,
+        refused: bool = False,
     ) -> None:
         reading.lock(tx, ref)
+        next_round = case((effects.c.unanswered == 1, 1), else_=0) if refused else 0
         entries.change_entry(
             tx,
             ref,
             effect,
             effects.c.unanswered > 0,
             unanswered=effects.c.unanswered - 1,
+            round=effects.c.round + next_round,
             claims_in_run=effects.c.claims_in_run - (0 if reached else 1),
             unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
         )

@@ -81,6 +81,7 @@ effects = sa.Table(
     # The run of the child workflow that claimed last, and its claims: what is counted against the patience.
     sa.Column("claimed_by", sa.String(64)),
     sa.Column("claims_in_run", sa.Integer, nullable=False, default=0, server_default=sa.text("0")),
+    sa.Column("round", sa.Integer, nullable=False, default=0, server_default=sa.text("0")),
     sa.ForeignKeyConstraint(
         ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
     ),

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
 from order_system.audit.report import audit_now
-from order_system.bootstrap import SCENARIOS, migrate_database, open_order_system, scenario_order
+from order_system.bootstrap import migrate_database, open_order_system
 from order_system.cli.attention.adopt import adopt
 from order_system.cli.attention.answers import give_up, resolve, retry
 from order_system.cli.attention.listing import attention
 from order_system.cli.batches.commands import batch
 from order_system.cli.ending import run_to_exit_code, until_interrupted
+from order_system.cli.gateways import gateways, refuse_unless_simulated
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
 from order_system.cli.orders.children import children
 from order_system.cli.orders.samples import sample_orders
@@ -24,6 +25,7 @@ from order_system.cli.serve import serve
 from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, exit_code, open_session
 from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.order import Order
+from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.servers import server_of
@@ -70,6 +72,8 @@ async def samples(
         raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [_scenario_template(scenario)]
     settings = configured()
+    if scenario is not None:
+        refuse_unless_simulated(settings, "--scenario plays its story with simulated gateways")
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")
@@ -184,7 +188,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 app.command(reconcile, help_epilogue=MORE_HELP)
-for command in (batch, children, attention, resolve, retry, give_up, adopt, serve):
+for command in (gateways, batch, children, attention, resolve, retry, give_up, adopt, serve):
     app.command(command)
 app.command(  # loaded when it is asked for: an installed package has no examples
     "examples.compare:compare",

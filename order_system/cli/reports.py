@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect
-from order_system.bootstrap import Scenario
 from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken
 from order_system.domain.durations import in_time
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
+from order_system.gateways.simulated.scenarios import Scenario
 
 MAX_VIOLATIONS = 10
 """Shown of each check; `--json` has them all."""

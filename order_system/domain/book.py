@@ -85,6 +85,8 @@ class JournalEntry:
     claimed_by: str | None = None
     claims_in_run: int = 0
     """The workflow run that claimed last, and how often it has."""
+    round: int = 0
+    """How often the gateway has said a definite no, as `ids.Key.round`."""
     receipt: dict[str, Any] | None = None
     claimed_at: datetime | None = None
     done_at: datetime | None = None
@@ -188,9 +190,12 @@ class OrderBook(FindsOrders, Protocol):
         kept all the same, so that what landed behind the fence is known."""
         ...
 
-    async def answered_no(self, ref: SubmissionRef, effect: Effect, *, reached: bool = True) -> None:
+    async def answered_no(
+        self, ref: SubmissionRef, effect: Effect, *, reached: bool = True, refused: bool = False
+    ) -> None:
         """One attempt was definitely not carried out, and may no longer land. If it has not `reached` the
-        gateway, it is not held against the patience either."""
+        gateway, it is not held against the patience either. If it was `refused` and no other attempt is
+        unanswered, the key's next round begins."""
         ...
 
     async def fulfil(

@@ -47,7 +47,7 @@ class OpenElsewhere(BusinessError):
 
 
 NEVER_RETRIED = [error.__name__ for error in BusinessError.__subclasses__()]
-"""All of these. Retry policies compare the exact class name: a subclass of your own is retried, in vain."""
+"""All of these. Retry policies compare the exact class name, so `as_ours` makes yours one of them."""
 
 
 class TransientError(OrderSystemError):
@@ -55,7 +55,14 @@ class TransientError(OrderSystemError):
 
 
 class NotReached(TransientError):
-    """The request certainly was not carried out (connection refused, told to come back later)."""
+    """The request certainly was not carried out (connection refused, told to come back later).
+
+    `retry_after`: seconds that the provider asks us to wait (`Retry-After`). None: our own pauses.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class AnswerLost(TransientError):
@@ -165,3 +172,10 @@ OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, ServerUnreachable, BookTooLate)
 
 class WorkerRefused(OrderSystemError):
     """A worker process will not start, and told its supervisor why; starting it again does not help."""
+
+
+def as_ours(failure: OrderSystemError) -> OrderSystemError:
+    """A subclass that a gateway has made of one of these, as that one; else `failure` itself. Temporal tells
+    errors by the name of their class alone."""
+    ours = next(each for each in type(failure).__mro__ if each.__module__ == __name__)
+    return failure if type(failure) is ours else ours(str(failure))

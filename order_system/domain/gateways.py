@@ -6,13 +6,15 @@ looked up. Then a retry returns the first answer instead of doing the thing twic
 
 **What a call may raise.** A `BusinessError` when the gateway said no and did nothing; `NotReached` when the
 request certainly was not carried out; anything else means "it may have happened" and is retried with the
-same key. A definite no is not stored: asked again, the gateway decides again.
+same key. Asked again after a definite no, the gateway decides again. Where a provider stores a no under its
+key, and would repeat it, hand on `f"{key}:{key.round}"` instead of `key`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import (
     Address,
@@ -29,7 +31,7 @@ from order_system.domain.order import (
 
 
 class PaymentGateway(Protocol):
-    async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
+    async def charge(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         """Authorise and capture `amount` minor units at once. Idempotent by `key`.
 
         Raises PaymentDeclined.
@@ -75,7 +77,7 @@ class PaymentsElsewhere(Protocol):
 
 
 class Warehouse(Protocol):
-    async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
+    async def reserve(self, key: Key, *, lines: Sequence[OrderLine]) -> Reservation:
         """Set aside every line or none, atomically. Idempotent by `key`. Raises OutOfStock."""
         ...
 
@@ -97,11 +99,11 @@ class Voided:
 
 
 class Carrier(Protocol):
-    async def buy_label(self, key: str, *, address: Address, lines: Sequence[OrderLine]) -> Label:
+    async def buy_label(self, key: Key, *, address: Address, lines: Sequence[OrderLine]) -> Label:
         """Buy a label. Idempotent by `key`. Raises ShippingRefused, also once `key` has been voided."""
         ...
 
-    async def dispatch(self, key: str, *, label_key: str) -> DispatchReceipt:
+    async def dispatch(self, key: Key, *, label_key: str) -> DispatchReceipt:
         """Hand the parcel over: the pivot, it cannot come back. Idempotent by `key`. Raises
         ShippingRefused, also once `label_key` has been voided."""
         ...
@@ -113,7 +115,7 @@ class Carrier(Protocol):
 
 
 class Mailer(Protocol):
-    async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
+    async def send(self, key: Key, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
         """Send one notice. Idempotent by `key`. Raises NoticeRefused."""
         ...
 

@@ -26,6 +26,19 @@ ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 """1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
 
 
+class Key(str):
+    """The idempotency key of an effect, `<order id>:<submission>:<effect>`, and its `round`: how often the
+    gateway has said a definite no under it, counted up only while no attempt is unanswered. For providers
+    that store a no and would repeat it for ever: they put both into their key (`{key}:{key.round}`)."""
+
+    __slots__ = ("round",)
+
+    def __new__(cls, key: str, round: int = 0) -> "Key":  # noqa: A002 - the word for it
+        new = super().__new__(cls, key)
+        new.round = round
+        return new
+
+
 def is_order_id(text: str) -> bool:
     return ORDER_ID.fullmatch(text) is not None
 

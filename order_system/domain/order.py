@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from order_system.domain.ids import idempotency_key
+from order_system.domain.ids import Key, idempotency_key
 from order_system.domain.money import format_amount
 from order_system.domain.steps import Effect
 
@@ -105,8 +105,8 @@ class SubmissionRef(OfBook):
     batch: str | None = None
     """Workflow ID of the batch that started the order, if one did."""
 
-    def key(self, effect: Effect) -> str:
-        return idempotency_key(self.order_id, self.submission, effect)
+    def key(self, effect: Effect) -> Key:
+        return Key(idempotency_key(self.order_id, self.submission, effect))
 
 
 class CapturedElsewhere(StrEnum):

@@ -38,6 +38,9 @@ DEMO_PATIENCE: dict[Step, int] = dict.fromkeys(Step, 6)
 PATIENCE_LIMIT = 10_000
 """Of a setting: three days and a half of pauses."""
 
+RETRY_AFTER_AT_MOST = timedelta(minutes=10)
+"""A provider may ask for a longer pause between two attempts than ours. Longer than this it is not kept."""
+
 UNDO_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,

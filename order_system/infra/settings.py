@@ -1,10 +1,20 @@
 """What can be set from outside, all of it `ORDER_...`. The environment is read here and nowhere else, but
 for the connection to Temporal, which the SDK reads as Temporal's own tools do (`temporal/connection.py`)."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,9 +26,24 @@ from order_system.infra.web_keys import WebKey, parse_keys
 
 PREFIX = "ORDER_"
 DRIVERS = ("sqlite", "postgresql+psycopg")
+SIMULATED = "simulated"
+"""The name of the gateways that are there as long as you have none of your own."""
 
 InCapitals = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
 AsKeys = BeforeValidator(lambda value: parse_keys(value) if isinstance(value, str) else value)
+_A_GATEWAY = (
+    "`simulated`, or another name that `starter.py gateways` lists, or your own factory as module:factory"
+)
+
+_ANSWERED_BY: dict[Step, tuple[str, ...]] = {
+    Step.PAYMENT: ("payments",),
+    Step.INVENTORY: ("warehouse",),
+    Step.SHIPPING: ("carrier", "warehouse"),  # which commits the stock
+    Step.NOTIFICATION: ("mailer",),
+}
+"""The settings that name a step's gateways."""
+
+Model = TypeVar("Model", bound=BaseModel)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -43,12 +68,20 @@ class Settings(BaseSettings):
         description="the name of the task queue that workers and clients share; unless set, "
         "order-fulfillment- and the beginning of the order book's ID",
     )
+    payments: str = Field(SIMULATED, description=f"a payment gateway: {_A_GATEWAY}")
+    warehouse: str = Field(SIMULATED, description=f"a warehouse: {_A_GATEWAY}")
+    carrier: str = Field(SIMULATED, description=f"a carrier: {_A_GATEWAY}")
+    mailer: str = Field(SIMULATED, description=f"a mailer: {_A_GATEWAY}")
+    statement: str | None = Field(
+        None, description="what tells the audit all that your gateways did: a name or module:factory"
+    )
     faults: str = Field("default", description="`none`, `default`, or the path of a file with fault rates")
     fault_seed: int = Field(3, description="a whole number (the same one replays the same faults)")
     patience: Annotated[dict[Step, int] | None, NoDecode] = Field(
         None,
         description="how many attempts may reach a gateway before its step has failed, for all steps or for "
-        "each, e.g. 40 or payment=40,shipping=6; by default 6, since the gateways are simulated",
+        "each, e.g. 40 or payment=40,shipping=6; by default 6 for a simulated gateway, and for your own what "
+        "rides out a quarter of an hour",
     )
     latency_min: Seconds = Field(
         0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"
@@ -138,7 +171,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{attempts.strip()!r} is no number of attempts")
             if not 1 <= int(attempts) <= policy.PATIENCE_LIMIT:
                 raise ValueError(f"{attempts.strip()} is not between 1 and {policy.PATIENCE_LIMIT:,}")
-        return {**policy.DEMO_PATIENCE, **{Step(step.strip()): int(attempts) for step, _, attempts in parts}}
+        return {Step(step.strip()): int(attempts) for step, _, attempts in parts}
 
     @field_validator("faults")
     @classmethod
@@ -155,6 +188,19 @@ class Settings(BaseSettings):
                 "set both, or neither for the defaults"
             )
         return self
+
+    @property
+    def attempts(self) -> dict[Step, int]:
+        """That may reach the gateways of each step, before it has failed."""
+        simulated = {
+            step
+            for step, ports in _ANSWERED_BY.items()
+            if {getattr(self, port) for port in ports} == {SIMULATED}
+        }
+        default = {
+            step: (policy.DEMO_PATIENCE if step in simulated else policy.PATIENCE)[step] for step in Step
+        }
+        return {**default, **(self.patience or {})}
 
     @property
     def book_folder(self) -> Path | None:
@@ -188,17 +234,53 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as invalid:
-        raise InvalidSettings("; ".join(_explain(problem) for problem in invalid.errors())) from None
+        raise _explained(invalid, Settings, PREFIX) from None
 
 
-def _explain(problem: Any) -> str:
+def load_own_settings(model: type[Model], prefix: str) -> Model:
+    """A gateway's own settings, from the variables that begin with `prefix`. Raises InvalidSettings."""
+    config = SettingsConfigDict(env_prefix=prefix, env_ignore_empty=True)
+    from_environment = type(model.__name__, (BaseSettings, model), {"model_config": config})
+    try:
+        return cast("Model", from_environment())
+    except ValidationError as invalid:
+        raise _explained(invalid, model, prefix) from None
+
+
+def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
+    """For people: each variable of a gateway's own settings, its value (`***` if it is secret, None if it is
+    not set), whether it must be set, and what it takes."""
+    told: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        value = os.environ.get(variable) or None  # noqa: TID251 - which is here
+        shown = "***" if value and is_secret(field) else value
+        takes = field.description or ""
+        told.append({"setting": variable, "value": shown, "required": field.is_required(), "takes": takes})
+    return told
+
+
+def _explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
+    return InvalidSettings("; ".join(_explain(problem, model, prefix) for problem in invalid.errors()))
+
+
+def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
     reason = str(problem["msg"]).removeprefix("Value error, ")
     if not problem["loc"]:
         return reason
     name = str(problem["loc"][0])
-    field = Settings.model_fields.get(name)
+    field = model.model_fields.get(name)
     if field is None:
         return f"there is no setting named {name}"
-    # A database URL may hold a password, and a key is one, so their values are not repeated.
-    given = "" if name in ("database_url", "web_keys") else f"={problem['input']}"
-    return f"{PREFIX}{name.upper()}{given}: {reason}. It takes {field.description}; unset it for the default."
+    takes = f"It takes {field.description}" if field.description else ""
+    if problem["type"] == "missing":
+        return f"{prefix}{name.upper()} is not set. {takes}".strip()
+    given = "" if is_secret(field) else f"={problem['input']}"
+    if not field.is_required():
+        takes = f"{takes or 'Mend it'}; unset it for the default"
+    return f"{prefix}{name.upper()}{given}: {reason}. {takes}".strip() + ("." if takes else "")
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """A database URL may hold a password, and a key is one: such values are not repeated."""
+    return field.repr is False or "Secret" in str(field.annotation)

@@ -27,7 +27,7 @@ from tests.fixtures.shops.shop import an_order
 A_FURTHER_MIGRATION = (
     "ALTER TABLE book_effects ADD COLUMN wrapped_by VARCHAR(16)",
     "CREATE TABLE book_gifts (order_id VARCHAR(64) PRIMARY KEY)",
-    "UPDATE alembic_version SET version_num = '0009'",
+    "UPDATE alembic_version SET version_num = '9999'",
 )
 
 
@@ -59,9 +59,9 @@ async def test_tables_that_have_only_grown_are_worked_with(database: Database, p
 
 
 async def test_tables_that_say_they_need_a_newer_program_are_refused(database: Database) -> None:
-    await migrated_further(database, "UPDATE book_identity SET readable_from = '0009'")
+    await migrated_further(database, "UPDATE book_identity SET readable_from = '9999'")
     for use in (database.prepare, database.migrate):
-        with pytest.raises(DatabaseUnready, match=r"newer version .* revision 0009 or later"):
+        with pytest.raises(DatabaseUnready, match=r"newer version .* revision 9999 or later"):
             await use()
 
 

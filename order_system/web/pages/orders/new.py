@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from order_system.bootstrap import SCENARIOS, scenario_order
 from order_system.domain.card_numbers import text_holds_card_number
 from order_system.domain.errors import InvalidOrder, OrderConflict
 from order_system.domain.order import Order
+from order_system.gateways.loading import chosen, not_simulated
+from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
 from order_system.intake.reader import order_document, read_orders
 from order_system.orders.client import Submitted
 from order_system.web.guards.access import Operator
@@ -61,6 +62,7 @@ async def _form(
     story: str = "",
     code: int = HTTPStatus.OK,
 ) -> Response:
+    real = not_simulated(chosen(visit.services.settings))
     return await visit.page(
         "order_new.html",
         place="/",
@@ -68,5 +70,5 @@ async def _form(
         document=text,
         mistakes=mistakes or [],
         story=story,
-        stories=[(name, each.story) for name, each in SCENARIOS.items()],
+        stories=[] if real else [(name, each.story) for name, each in SCENARIOS.items()],
     )

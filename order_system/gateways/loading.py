@@ -1,0 +1,201 @@
+"""Finds and opens the gateways that the settings name. `docs/gateways.md` tells how to bring your own.
+
+A name is one of BUILT_IN, or an entry point of the group ENTRY_POINTS, or `module:factory`. The first two
+name a module that has a factory for each port that it serves, called as the port is: `payments` and so on.
+
+A factory returns an async context manager, which opens the gateway and closes it. What it needs it takes as
+parameters, told apart by their types: a pydantic model is read from the environment (`ORDER_PAYMENTS_...`),
+`Database` is ours, and `Settings` are all of ours.
+"""
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import resolve_name
+from typing import Any
+
+from pydantic import BaseModel
+
+from order_system.domain.errors import InvalidSettings, OrderSystemError
+from order_system.domain.gateways import (
+    Carrier,
+    Mailer,
+    PaymentGateway,
+    Statement,
+    StatementOfAccounts,
+    Warehouse,
+)
+from order_system.infra.database import Database
+from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
+
+ENTRY_POINTS = "order_system.gateways"
+BUILT_IN = {SIMULATED: "order_system.gateways.simulated.factories"}
+
+Factory = Callable[..., Any]
+
+
+class Port(StrEnum):
+    """The names of the settings, in small letters and without their prefix."""
+
+    PAYMENTS = "payments"
+    WAREHOUSE = "warehouse"
+    CARRIER = "carrier"
+    MAILER = "mailer"
+    STATEMENT = "statement"
+
+    @property
+    def variable(self) -> str:
+        return f"{PREFIX}{self.upper()}"
+
+
+PROTOCOLS: dict[Port, type] = {
+    Port.PAYMENTS: PaymentGateway,
+    Port.WAREHOUSE: Warehouse,
+    Port.CARRIER: Carrier,
+    Port.MAILER: Mailer,
+    Port.STATEMENT: StatementOfAccounts,
+}
+
+
+@dataclass(frozen=True)
+class Gateways:
+    """The outside world, opened."""
+
+    payments: PaymentGateway
+    warehouse: Warehouse
+    carrier: Carrier
+    mailer: Mailer
+    accounts: StatementOfAccounts | None
+
+    async def statement(self) -> Statement:
+        """Raises OrderSystemError if nothing tells what happened out there."""
+        if self.accounts is None:
+            raise OrderSystemError(
+                f"nothing here tells what your gateways have done: set {Port.STATEMENT.variable} to a "
+                "factory that asks them (docs/gateways.md)"
+            )
+        return await self.accounts.statement()
+
+
+def chosen(settings: Settings) -> dict[Port, str]:
+    """Port -> name. Without a statement of accounts if it was not set and a gateway is not the simulated
+    one, since nobody else knows what that has done."""
+    named = {port: name for port in Port if (name := getattr(settings, port))}
+    if not not_simulated(named):
+        named.setdefault(Port.STATEMENT, SIMULATED)
+    return named
+
+
+def not_simulated(named: dict[Port, str]) -> list[str]:
+    """As a person would set them."""
+    return [f"{port.variable}={name}" for port, name in named.items() if name != SIMULATED]
+
+
+@asynccontextmanager
+async def open_gateways(settings: Settings, database: Database) -> AsyncGenerator[Gateways]:
+    """Raises InvalidSettings: one line that names the variable and the cure."""
+    async with AsyncExitStack() as opened:
+        gateways: dict[Port, Any] = dict.fromkeys(Port)
+        for port, name in chosen(settings).items():
+            factory = find_factory(port, name)
+            given = [_given(port, each, settings, database) for each in _parameters(port, factory)]
+            with _told_as(port, name):
+                gateways[port] = await opened.enter_async_context(factory(*given))
+            _check(port, name, gateways[port])
+        payments, warehouse, carrier, mailer, accounts = gateways.values()
+        yield Gateways(payments, warehouse, carrier, mailer, accounts)
+
+
+# --- finding --------------------------------------------------------------------------------------
+
+
+def names_of(port: Port) -> list[str]:
+    """Of all that can be named without a colon: built in, or installed."""
+    installed = {each.name for each in entry_points(group=ENTRY_POINTS)}
+    return sorted(name for name in {*BUILT_IN, *installed} if _serves(port, name))
+
+
+def _serves(port: Port, name: str) -> bool:
+    try:
+        find_factory(port, name)
+    except InvalidSettings:
+        return False
+    return True
+
+
+def find_factory(port: Port, name: str) -> Factory:
+    """Raises InvalidSettings."""
+    places = {each.name: each.value for each in entry_points(group=ENTRY_POINTS)} | BUILT_IN
+    place = places.get(name, name)
+    if place == name and ":" not in name:
+        there_are = ", ".join(sorted(places))
+        raise InvalidSettings(
+            f"{port.variable}={name}: there is no gateway of that name, but {there_are}. "
+            "Install the package that brings it, or name its factory as module:factory."
+        )
+    with _told_as(port, name):
+        found = resolve_name(place) if ":" in place else import_module(place)
+    factory = getattr(found, port, None) if inspect.ismodule(found) else found
+    if not callable(factory):
+        raise InvalidSettings(f"{port.variable}={name}: {place} has no factory for the {port}")
+    return factory
+
+
+@contextmanager
+def _told_as(port: Port, name: str) -> Generator[None]:
+    """Whatever goes wrong in another's code, in one line with its cause below for a debugger."""
+    try:
+        yield
+    except OrderSystemError:
+        raise
+    except ModuleNotFoundError as failure:
+        cure = "install the package, or the extra of order-system that it needs"
+        missing = f"{port.variable}={name}: there is no module {failure.name}: {cure}"
+        raise InvalidSettings(missing) from failure
+    except Exception as failure:
+        what = f"{type(failure).__name__}: {failure}"
+        raise InvalidSettings(f"{port.variable}={name}: it cannot be opened: {what}") from failure
+
+
+# --- what a factory takes and makes ----------------------------------------------------------------
+
+
+def _parameters(port: Port, factory: Factory) -> list[type]:
+    try:
+        return [each.annotation for each in inspect.signature(factory, eval_str=True).parameters.values()]
+    except (TypeError, ValueError, NameError) as failure:
+        raise InvalidSettings(f"{port.variable}: what its factory takes is not told: {failure}") from failure
+
+
+def own_settings(port: Port, factory: Factory) -> list[type[BaseModel]]:
+    """The models that are read from the environment."""
+    return [
+        each
+        for each in _parameters(port, factory)
+        if inspect.isclass(each) and issubclass(each, BaseModel) and each is not Settings
+    ]
+
+
+def _given(port: Port, wanted: type, settings: Settings, database: Database) -> Any:
+    if wanted is Database:
+        return database
+    if wanted is Settings:
+        return settings
+    if inspect.isclass(wanted) and issubclass(wanted, BaseModel):
+        return load_own_settings(wanted, f"{port.variable}_")
+    raise InvalidSettings(
+        f"{port.variable}: its factory takes {wanted}: it may take a pydantic model, Database and Settings"
+    )
+
+
+def _check(port: Port, name: str, gateway: object) -> None:
+    wanted = [each for each in vars(PROTOCOLS[port]) if not each.startswith("_")]
+    if missing := [each for each in wanted if not callable(getattr(gateway, each, None))]:
+        raise InvalidSettings(
+            f"{port.variable}={name}: a {type(gateway).__name__} has no {', '.join(missing)}, which "
+            f"{PROTOCOLS[port].__name__} in order_system/domain/gateways.py asks for"
+        )

@@ -1,0 +1,161 @@
+"""Gateways from outside: found, opened, used by everything and closed, or refused in one line."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pydantic import BaseModel, Field, SecretStr
+
+from order_system.domain.errors import InvalidSettings, OrderSystemError
+from order_system.domain.steps import Step
+from order_system.gateways.loading import open_gateways
+from order_system.gateways.simulated.world import SimulatedWorld
+from order_system.infra.database import Database
+from order_system.infra.settings import load_settings
+from tests.fixtures.processes.command_line import ROOT, Running, starter
+
+HERE = __name__
+
+
+class Needs(BaseModel):
+    token: SecretStr = Field(description="the API token")
+    retries: int = Field(3, description="a whole number")
+
+
+@asynccontextmanager
+async def carrier(needs: Needs, database: Database) -> AsyncGenerator[object]:
+    carrier = SimulatedWorld(database).carrier
+    carrier.token = needs.token.get_secret_value()  # pyright: ignore[reportAttributeAccessIssue]
+    yield carrier
+    closed.append("carrier")
+
+
+closed: list[str] = []
+
+
+@asynccontextmanager
+async def fails() -> AsyncGenerator[object]:
+    raise ConnectionRefusedError("nobody is there")
+    yield
+
+
+@asynccontextmanager
+async def takes_what_nobody_has(anything: int) -> AsyncGenerator[object]:
+    yield anything
+
+
+@asynccontextmanager
+async def charges_alone() -> AsyncGenerator[object]:
+    yield SimpleNamespace(charge=print)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example, as a package of somebody else's, away from its source."""
+    site = tmp_path_factory.mktemp("site")
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    source = tmp_path_factory.mktemp("source") / "own_gateways"
+    source.mkdir()
+    for file in (ROOT / "examples/own_gateways").glob("*.*"):
+        (source / file.name).write_bytes(file.read_bytes())
+    subprocess.run(
+        [*pip, "--no-build-isolation", "--target", str(site), str(source)], check=True, timeout=120
+    )
+    return site
+
+
+def test_an_installed_package_takes_the_payments_of_five_orders(installed: Path, tmp_path: Path) -> None:
+    books = tmp_path / "payments.db"
+    env = {
+        "PYTHONPATH": str(installed),
+        "ORDER_DATA_DIR": str(tmp_path / "data"),
+        "ORDER_PAYMENTS": "own",
+        "ORDER_PAYMENTS_BOOKS": str(books),
+        "ORDER_FAULTS": "none",
+        "ORDER_LATENCY_MIN": "0",
+        "ORDER_LATENCY_MAX": "0",
+    }
+    run = Running("starter.py", "--embedded", "--no-keep", "--strict", "--json", env=env).finished()
+    assert run.code == 0, run.err
+    assert [order["status"] for order in run.document] == ["fulfilled"] * 5
+    with closing(sqlite3.connect(books)) as connection:
+        charges = connection.execute("SELECT key, amount, refunded FROM charges").fetchall()
+    assert sorted(key.split(":")[0] for key, _, _ in charges) == [f"ORDER-00{n}" for n in range(1, 6)]
+    assert all(amount > 0 and refunded == 0 for _, amount, refunded in charges)
+
+    listed = Running("starter.py", "gateways", "--json", env=env).finished().document
+    assert (listed[0]["in_place"], listed[0]["there_are"]) == ("own", ["own", "simulated"])
+    assert listed[0]["needs"][0]["value"] == str(books)
+    audit = Running("starter.py", "audit", env=env).finished()
+    assert (audit.code, "ORDER_STATEMENT" in audit.err) == (2, True)
+
+
+async def test_a_factory_gets_its_settings_and_our_database_and_is_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed.clear()
+    monkeypatch.setenv("ORDER_CARRIER_TOKEN", "s3cret")
+    settings = load_settings(carrier=f"{HERE}:carrier", faults="none")
+    assert settings.attempts == {
+        **dict.fromkeys((Step.PAYMENT, Step.INVENTORY, Step.NOTIFICATION), 6),
+        Step.SHIPPING: 40,
+    }
+    async with open_gateways(settings, database) as world:
+        assert getattr(world.carrier, "token", None) == "s3cret"
+        assert closed == []
+        with pytest.raises(OrderSystemError, match="ORDER_STATEMENT"):
+            await world.statement()
+    assert closed == ["carrier"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("acme", r"ORDER_CARRIER=acme: there is no gateway of that name, but .*simulated"),
+        ("acme.gateways:carrier", "there is no module acme: install the package"),
+        (f"{HERE}:nothing", "AttributeError"),
+        (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set\. It takes the API token"),
+        (f"{HERE}:fails", "cannot be opened: ConnectionRefusedError: nobody is there"),
+        (f"{HERE}:takes_what_nobody_has", "may take a pydantic model, Database and Settings"),
+        (f"{HERE}:charges_alone", "has no buy_label, dispatch, void"),
+        (f"{HERE}:closed", "has no factory for the carrier"),
+    ],
+)
+async def test_what_cannot_be_had_is_told_in_one_line(database: Database, name: str, words: str) -> None:
+    with pytest.raises(InvalidSettings, match=words) as refused:
+        async with open_gateways(load_settings(carrier=name), database):
+            raise AssertionError("it was opened")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_secret_is_never_shown_and_a_story_is_not_played_on_a_real_gateway(tmp_path: Path) -> None:
+    env = {
+        "ORDER_DATA_DIR": str(tmp_path),
+        "ORDER_CARRIER": f"{HERE}:carrier",
+        "ORDER_CARRIER_TOKEN": "s3cret",
+        "ORDER_CARRIER_RETRIES": "many",
+    }
+    listed = starter("gateways", env=env)
+    assert (listed.code, "s3cret" in listed.out) == (0, False)
+    assert "***" in listed.out
+    story = starter("--scenario", "card-declined", "--embedded", env=env)
+    assert story.code == 2
+    assert f"ORDER_CARRIER={HERE}:carrier is another gateway" in story.err
+    audit = starter("audit", env=env)
+    assert audit.code == 2
+    assert "ORDER_CARRIER_RETRIES=many" in audit.err
+    assert "a whole number" in audit.err
