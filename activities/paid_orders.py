@@ -13,7 +13,6 @@ from order_system.domain.order import (
     PaymentReceipt,
     RefundReceipt,
     SubmissionRef,
-    paid_already,
 )
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect
@@ -50,7 +49,7 @@ class PaidOrders:
         Raises PaymentNotConfirmed."""
         for submission in earlier:
             receipt = await self._receipt(ref.order_id, submission)
-            if receipt and receipt.charge_id == reference:
+            if receipt and receipt.captured_elsewhere and receipt.charge_id == reference:
                 raise PaymentNotConfirmed(
                     f"the payment {reference} was that of submission {submission}, which was undone, and so "
                     "its money is given back: the order needs another payment"
@@ -60,12 +59,10 @@ class PaidOrders:
         """As `PaymentGateway.refund`, whoever has captured it. Raises RefundByHand."""
         order_id, submission, _ = split_key(key)
         receipt = await self._receipt(order_id, submission)
-        if receipt is None:
-            return await self._gateway.refund(key)
-        refund: Callable[..., Awaitable[RefundReceipt | None]] | None
-        refund = getattr(self._gateway, "refund_payment", None)
-        payment = {"reference": receipt.charge_id, "amount": receipt.amount, "currency": receipt.currency}
-        refunded = await refund(key, **payment) if refund else None
+        if receipt is None or not receipt.captured_elsewhere:
+            return await self._gateway.refund(key, receipt=receipt)
+        looks_up = hasattr(self._gateway, "find_payment")
+        refunded = await self._gateway.refund(key, receipt=receipt) if looks_up else None
         if refunded is None:
             raise RefundByHand(
                 f"give back {format_amount(receipt.amount, receipt.currency)} by hand, paid as "
@@ -75,7 +72,7 @@ class PaidOrders:
 
     async def _receipt(self, order_id: str, submission: str) -> PaymentReceipt | None:
         charge = (await self._book.journal(_ref(order_id, submission))).get(Effect.CHARGE)
-        return paid_already(charge.receipt) if charge else None
+        return PaymentReceipt.model_validate(charge.receipt) if charge and charge.receipt else None
 
     async def _customer(self, order_id: str, submission: str) -> str:
         """In quotes after a colon, as `infra/redaction.py` finds what logs must not tell."""

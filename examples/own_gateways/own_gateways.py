@@ -61,7 +61,7 @@ class OwnPayments:
                 )
         return PaymentReceipt(charge_id=f"own-{key}", amount=amount, currency=currency)
 
-    async def refund(self, charge_key: str) -> RefundReceipt | None:
+    async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._refund, charge_key)
 

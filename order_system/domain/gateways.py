@@ -38,9 +38,14 @@ class PaymentGateway(Protocol):
         """
         ...
 
-    async def refund(self, charge_key: str) -> RefundReceipt | None:
-        """Give back all that was captured under `charge_key`. Idempotent: the second call returns the
-        first refund. None if the gateway knows of no charge under that key (yet)."""
+    async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
+        """Give back all that was captured under `charge_key`. `receipt` is what the book has of it: its
+        `charge_id` finds the charge where keys are searched late; None if no answer ever came. Idempotent:
+        the second call returns the first refund. None if the gateway knows of no such charge (yet).
+
+        Of a payment that was made elsewhere (`receipt.captured_elsewhere`; only asked of a gateway that has
+        `find_payment`), `receipt.charge_id` is the reference. It may be larger than `receipt.amount`: give
+        back that, and not a cent more, once for each `charge_key`. None if this gateway cannot."""
         ...
 
 
@@ -55,8 +60,8 @@ class PaymentElsewhere:
 
 
 class PaymentsElsewhere(Protocol):
-    """What a payment gateway may offer besides, for orders that are paid already (`paid:REFERENCE`). Leave
-    out what yours cannot do: a payment is then taken at its word, and given back by a person."""
+    """What a payment gateway may offer besides, for orders that are paid already (`paid:REFERENCE`). Without
+    it a payment is taken at its word, and given back by a person."""
 
     async def find_payment(
         self, key: str, *, reference: str, amount: int, currency: str
@@ -66,13 +71,6 @@ class PaymentsElsewhere(Protocol):
 
         Raises PaymentNotConfirmed if there is certainly no such payment.
         """
-        ...
-
-    async def refund_payment(
-        self, key: str, *, reference: str, amount: int, currency: str
-    ) -> RefundReceipt | None:
-        """Give back `amount` of that payment, which may be larger, and not a cent more. Idempotent by `key`.
-        None if this gateway cannot give it back."""
         ...
 
 

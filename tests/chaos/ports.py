@@ -20,7 +20,6 @@ class StruckGateway:
         "buy_label": "label",
         "send": "notify",
         "find_payment": "charge",
-        "refund_payment": "refund",
     }
 
     def __init__(self, gateway: Any, layer: FaultLayer, away: Path) -> None:

@@ -68,7 +68,7 @@ class Gateways:
         self._methods: dict[str, Callable[..., Any]] = {
             name: getattr(gateway, name)
             for gateway, names in (
-                (world.payments, ("charge", "refund", "find_payment", "refund_payment")),
+                (world.payments, ("charge", "refund", "find_payment")),
                 (world.warehouse, ("reserve", "release", "commit")),
                 (world.carrier, ("buy_label", "dispatch", "void")),
                 (world.mailer, ("send",)),
@@ -106,10 +106,10 @@ class Gateways:
 
     def _expected(self, name: str, key: str, kwargs: dict[str, Any]) -> Any:
         match name:
-            case "charge":
-                return self._model.charge(key, kwargs["amount"])
-            case "find_payment" | "refund_payment":
-                return getattr(self._model, name)(kwargs["reference"], kwargs["amount"])
+            case "charge" | "find_payment":
+                return getattr(self._model, name)(kwargs.get("reference", key), kwargs["amount"])
+            case "refund":
+                return self._model.refund(key, kwargs["receipt"])
             case "reserve":
                 return self._model.reserve(key, _lines(kwargs["lines"]))
             case "dispatch":

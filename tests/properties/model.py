@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from order_system.domain.order import PaymentReceipt
+
 Lines = tuple[tuple[str, int], ...]
 """SKU and quantity."""
 
@@ -25,7 +27,10 @@ class Model:
     def charge(self, key: str, amount: int) -> int:
         return self.captured.setdefault(key, amount)
 
-    def refund(self, key: str) -> int | None:
+    def refund(self, key: str, receipt: PaymentReceipt | None) -> int | None:
+        if receipt and receipt.captured_elsewhere:
+            known = receipt.charge_id in self.payments
+            return self.given_back.setdefault(receipt.charge_id, receipt.amount) if known else None
         if key not in self.captured:
             return None
         self.refunded[key] = self.captured[key]
@@ -34,9 +39,6 @@ class Model:
     def find_payment(self, reference: str, amount: int) -> int | None:
         """None if it cannot be looked up. The first who asks for one that can is the one who has paid it."""
         return self.payments.setdefault(reference, amount) if reference.startswith("ch_") else None
-
-    def refund_payment(self, reference: str, amount: int) -> int | None:
-        return self.given_back.setdefault(reference, amount) if reference in self.payments else None
 
     def reserve(self, key: str, lines: Lines) -> bool:
         if key not in self.reservations:

@@ -66,31 +66,27 @@ class SimulatedPaymentGateway:
 
         return await self._switchboard.put_through(Operation.CHARGE, key, look_up)
 
-    async def refund(self, charge_key: str) -> RefundReceipt | None:
+    async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
         """Leaves no trace when there is no such charge: it may still come, and gateways do not remember
         what they were asked to refund in vain."""
-        return await self._refund(charge_key, charge_key)
+        elsewhere = receipt if receipt and receipt.captured_elsewhere else None
+        stored_as = CHECKOUT + elsewhere.charge_id if elsewhere else charge_key
 
-    async def refund_payment(
-        self, key: str, *, reference: str, amount: int, currency: str
-    ) -> RefundReceipt | None:
-        return await self._refund(key, CHECKOUT + reference, amount)
-
-    async def _refund(self, key: str, charge_key: str, part: int | None = None) -> RefundReceipt | None:
         def give_back(call: Call) -> RefundReceipt | None:
             with_refund = select(charges, refunds.c.refund_id).outerjoin_from(charges, refunds)
-            charge = call.connection.execute(with_refund.where(charges.c.key == charge_key)).first()
+            charge = call.connection.execute(with_refund.where(charges.c.key == stored_as)).first()
             call.meet_trouble([] if charge is None else [charge.payment_method])
             if charge is None:
                 return None
-            amount = charge.amount if part is None else part
-            receipt = RefundReceipt(refund_id=id_from("re", key), amount=amount, currency=charge.currency)
+            amount = elsewhere.amount if elsewhere else charge.amount
+            refund_id = id_from("re", charge_key)
+            refund = RefundReceipt(refund_id=refund_id, amount=amount, currency=charge.currency)
             if charge.refund_id is None:
-                refund = {"refund_id": receipt.refund_id, "amount": receipt.amount}
-                call.insert(refunds, {"charge_key": charge_key, **refund})
-            return receipt if charge.refund_id in (None, receipt.refund_id) else None
+                refunded = {"refund_id": refund_id, "amount": amount}
+                call.insert(refunds, {"charge_key": stored_as, **refunded})
+            return refund if charge.refund_id in (None, refund_id) else None
 
-        return await self._switchboard.put_through(Operation.REFUND, key, give_back)
+        return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
 
 
 def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str) -> None:

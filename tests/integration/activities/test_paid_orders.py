@@ -14,7 +14,7 @@ from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import AnswerLost, Fenced, PaymentNotConfirmed, RefundByHand
 from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.messages import HandledUndo, UndoResult
-from order_system.domain.order import CapturedElsewhere, Order
+from order_system.domain.order import CapturedElsewhere, Order, PaymentReceipt
 from order_system.domain.steps import Effect, Step
 from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.world import SimulatedWorld
@@ -66,13 +66,12 @@ async def test_what_is_paid_already_is_confirmed_and_not_charged(parts: Parts) -
 async def test_its_money_goes_back_once_by_its_reference(parts: Parts, lost: int) -> None:
     order = paid_by("ch_1")
     await run_activity(parts.payment.charge, payment_request(order))
-    parts.stage.answer_lost("refund_payment", times=lost)
+    parts.stage.answer_lost("refund", times=lost)
     for _ in range(lost):
         with pytest.raises(AnswerLost):
             await undone(parts, order)
     assert [await undone(parts, order), await undone(parts, order)] == [UndoResult.UNDONE] * 2
-    assert parts.stage.calls["before refund_payment"] == 1 + lost
-    assert parts.stage.calls["before refund"] == 0
+    assert parts.stage.calls["before refund"] == 1 + lost
     assert (await parts.world.statement()).payments == (
         PaymentElsewhere("ch_1", order.total, "USD", order.total),
     )
@@ -120,7 +119,9 @@ async def test_of_a_larger_payment_an_order_takes_and_gives_back_what_it_comes_t
 
 async def test_a_payment_that_was_given_back_is_refused(parts: Parts) -> None:
     await parts.world.payments.receive("ch_1", amount=105997, currency="USD")
-    await parts.world.payments.refund_payment("x:y:charge", reference="ch_1", amount=105997, currency="USD")
+    sure = CapturedElsewhere.CONFIRMED
+    paid = PaymentReceipt(charge_id="ch_1", amount=105997, currency="USD", captured_elsewhere=sure)
+    await parts.world.payments.refund("x:y:charge", receipt=paid)
     with pytest.raises(PaymentNotConfirmed, match=r"1059\.97 USD have been given back"):
         await run_activity(parts.payment.charge, payment_request(paid_by("ch_1")))
 

@@ -60,22 +60,22 @@ async def test_a_gateway_that_is_down_does_nothing_and_comes_back(world: Simulat
 async def test_a_refund_gives_back_everything_once(world: SimulatedWorld) -> None:
     with pytest.raises(AnswerLost):
         await charge(world, "pm_answer_always_lost")
-    first = await world.payments.refund(CHARGE)
+    first = await world.payments.refund(CHARGE, receipt=None)
     assert first is not None
     assert (first.amount, first.currency) == (105997, "USD")
-    assert first == await world.payments.refund(CHARGE)
+    assert first == await world.payments.refund(CHARGE, receipt=None)
     assert (await world.statement()).charges == (ChargeEntry(CHARGE, 105997, 105997),)
 
 
 async def test_refunding_what_was_never_charged_binds_nobody(world: SimulatedWorld) -> None:
-    assert await world.payments.refund(CHARGE) is None
+    assert await world.payments.refund(CHARGE, receipt=None) is None
     await charge(world)
-    assert await world.payments.refund(CHARGE) is not None
+    assert await world.payments.refund(CHARGE, receipt=None) is not None
 
 
 async def test_an_undo_finds_its_token_with_the_effect(world: SimulatedWorld) -> None:
     await charge(world, "pm_refund_fails_thrice")
     for _ in range(3):
         with pytest.raises(NotReached):
-            await world.payments.refund(CHARGE)
-    assert await world.payments.refund(CHARGE) is not None
+            await world.payments.refund(CHARGE, receipt=None)
+    assert await world.payments.refund(CHARGE, receipt=None) is not None
