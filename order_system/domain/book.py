@@ -67,10 +67,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Opening:
-    """What charging writes into the book when it opens a submission."""
+    """What charging writes into the book when it opens a submission: `total` in minor units."""
 
     total: int
-    """Minor units."""
     currency: str
 
 
@@ -85,15 +84,13 @@ class JournalEntry:
     claimed_by: str | None = None
     claims_in_run: int = 0
     """The workflow run that claimed last, and how often it has."""
-    round: int = 0
-    """How often the gateway has said a definite no, as `ids.Key.round`."""
+    round: int = 0  # of the key, as `ids.Key.round`
     receipt: dict[str, Any] | None = None
     claimed_at: datetime | None = None
     done_at: datetime | None = None
     fenced_at: datetime | None = None
     """When an undo began: from then on no attempt may claim the key."""
     undo_ended_at: datetime | None = None
-    """When that undo ended."""
     handled_by: str | None = None
     handled_note: str | None = None
     """Only of a HANDLED effect: who handled it, and why. When is `undo_ended_at`."""
