@@ -21,16 +21,13 @@ from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, Se
 from order_system.domain.ids import TASK_QUEUE
 from order_system.infra import policy
 from order_system.infra.logs import configure_logging
-from order_system.infra.process import event_loop_factory, stop_signal
+from order_system.infra.process import collect_less_garbage, event_loop_factory, stop_signal
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.supervisor import REFUSED, Supervised, supervise
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.registration import register_search_attributes
 
 T = TypeVar("T")
-
-_OBJECTS_MADE = 20_000
-"""More than have gone, before the collector looks at the young ones; Python's default is 700."""
 
 log = structlog.stdlib.get_logger("worker")
 
@@ -48,7 +45,9 @@ async def run_worker(settings: Settings) -> None:
             if system is None or temporal is None:
                 return
             async with system.serving(temporal):
-                _collect_less_garbage()
+                collect_less_garbage()
+                gc.collect()
+                gc.freeze()  # what is loaded by now stays, so it need not be looked through again and again
                 log.info(
                     "worker ready",
                     task_queue=system.task_queue,
@@ -85,14 +84,6 @@ async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
             await asyncio.wait_for(stop.wait(), policy.BOOK_LOOK.total_seconds())
         if not stop.is_set():
             await system.database.check_book()
-
-
-def _collect_less_garbage() -> None:
-    """What is loaded by now stays, so the collector need not look through it again and again; and an order
-    makes and drops thousands of objects, of which hardly any are in cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_MADE, 20, 20)
 
 
 async def _connect() -> Client:

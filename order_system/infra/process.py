@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -13,6 +14,12 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
 
 _TOLD_BY = (signal.SIGTERM, signal.SIGINT)
+
+
+def collect_less_garbage() -> None:
+    """An order, or a row of a file, makes and drops many objects, of which hardly any are in cycles. Python
+    looks for those each time that 700 more have come than gone, which took some 6 % of a plan's time."""
+    gc.set_threshold(20_000, 20, 20)
 
 
 def dies_with_parent(by: signal.Signals = signal.SIGKILL) -> Callable[[], None]:

@@ -18,6 +18,7 @@ from benchmarks.tools.stage import settings_for
 from order_system.book.batches import SqlBatchBook
 from order_system.bootstrap import open_order_system
 from order_system.domain.book import SubmissionRecord
+from order_system.infra.process import collect_less_garbage
 
 
 class TimedBook(SqlBatchBook):
@@ -36,6 +37,7 @@ class TimedBook(SqlBatchBook):
 
 
 async def plan_once(data: Path, file: Path) -> dict[str, Any]:
+    collect_less_garbage()  # as the command line does
     async with open_order_system(settings_for(data, files=file.parent)) as system:
         book = TimedBook(system.database)
         batches = replace(system, batch_book=book).batch_client(None)
