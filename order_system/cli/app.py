@@ -23,6 +23,7 @@ from order_system.cli.reports import audit_view, scenarios_table
 from order_system.cli.screen import Screen
 from order_system.cli.serve import serve
 from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, exit_code, open_session
+from order_system.cli.simulate import simulate
 from order_system.domain.errors import InvalidUsage, ServerUnreachable
 from order_system.domain.order import Order
 from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
@@ -188,7 +189,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 app.command(reconcile, help_epilogue=MORE_HELP)
-for command in (gateways, batch, children, attention, resolve, retry, give_up, adopt, serve):
+for command in (gateways, batch, children, attention, resolve, retry, give_up, adopt, serve, simulate):
     app.command(command)
 app.command(  # loaded when it is asked for: an installed package has no examples
     "examples.compare:compare",

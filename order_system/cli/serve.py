@@ -51,21 +51,22 @@ async def serve_pages(
     embedded: Embedded = False,
 ) -> int:
     """Serve pages and API until Ctrl-C."""
-    _check_extra()
+    check_extra("serve")
     settings, screen = configured(), Screen(as_json=False)
     host = settings.web_host if host is None else host
     _check_address(host, settings)
-    with _listening(host, settings.web_port if port is None else port) as listener:
+    with listening(host, settings.web_port if port is None else port) as listener:
         async with open_session(settings, screen, embedded=embedded) as session:
             await _serve(session, screen, listener)
     return CLEAN
 
 
-def _check_extra() -> None:
+def check_extra(command: str) -> None:
+    """Raises InvalidUsage."""
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise InvalidUsage(
-            f"serve needs {', '.join(missing)}, of the extra `web`: pip install 'order-system[web]'"
+            f"{command} needs {', '.join(missing)}, of the extra `web`: pip install 'order-system[web]'"
         )
 
 
@@ -80,7 +81,7 @@ def _check_address(host: str, settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _listening(host: str, port: int) -> Generator[socket.socket]:
+def listening(host: str, port: int) -> Generator[socket.socket]:
     """Bound before anything else is opened, so that a port in use is told at once. Raises InvalidUsage."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -112,9 +113,13 @@ async def _serve(session: Session, screen: Screen, listener: socket.socket) -> N
 
 
 def _where(listener: socket.socket, settings: Settings) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    url = f"pages and API at http://{shown}:{port}"
+    url = f"pages and API at {url_of(listener)}"
     if settings.web_keys is None:
         return f"{url}, for this machine alone: without ORDER_WEB_KEYS everybody on it is an operator"
     return f"{url}, with a key of ORDER_WEB_KEYS"
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"

@@ -1,1 +1,1 @@
-"""What implements the Protocols of `domain/gateways.py`. So far that is the simulated outside world alone."""
+"""What implements the Protocols of `domain/gateways.py`: the simulated world, and HTTP to one of yours."""

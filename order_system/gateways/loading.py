@@ -33,7 +33,10 @@ from order_system.infra.database import Database
 from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
 
 ENTRY_POINTS = "order_system.gateways"
-BUILT_IN = {SIMULATED: "order_system.gateways.simulated.factories"}
+BUILT_IN = {
+    SIMULATED: "order_system.gateways.simulated.factories",
+    "http": "order_system.gateways.http.client",
+}
 
 Factory = Callable[..., Any]
 

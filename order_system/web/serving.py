@@ -77,7 +77,8 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
     try:
         yield
     finally:
-        app.state.services.closing.set()
+        if hasattr(app.state, "services"):  # the pages'
+            app.state.services.closing.set()
         server.should_exit = True
         await _ended(server, running)
 

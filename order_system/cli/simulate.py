@@ -1,0 +1,65 @@
+"""`starter.py simulate`: the simulated outside world over HTTP, for whoever has set `ORDER_PAYMENTS=http`."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from order_system.bootstrap import open_order_system
+from order_system.cli.ending import until_interrupted
+from order_system.cli.screen import Screen
+from order_system.cli.serve import check_extra, listening, url_of
+from order_system.cli.session import CLEAN, configured
+from order_system.domain.errors import InvalidUsage
+from order_system.gateways.loading import Port
+from order_system.infra.settings import SIMULATED, load_settings
+from order_system.infra.web_keys import SHORTEST_SECRET
+
+HELP = """\
+Examples
+  python starter.py simulate
+  ORDER_PAYMENTS=http ORDER_PAYMENTS_URL=http://127.0.0.1:8090 \\
+      python worker.py
+  ORDER_FAULTS=none python starter.py simulate --secret ... --host 0.0.0.0
+
+ORDER_FAULTS, ORDER_LATENCY_..., ORDER_STRICT_... are as for a worker. What it
+has done it keeps in the folder `world` of ORDER_DATA_DIR. What it answers to is
+told in order_system/gateways/http/openapi.yaml.
+
+Exit codes
+  0 ended by Ctrl-C; 2 an address or setting is not usable"""
+
+simulate = App(name="simulate", help_epilogue=HELP)
+
+
+@simulate.default
+async def serve_world(
+    *,
+    host: Annotated[
+        str, Parameter(help="The address to bind to; without a secret a loopback one.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given; 0: any free one.")
+    ] = 8090,
+    secret: Annotated[
+        str | None, Parameter(help="What requests must be signed with; others on this machine may see it.")
+    ] = None,
+) -> int:
+    """Serve the simulated gateways over HTTP until Ctrl-C."""
+    check_extra("simulate")
+    from order_system.gateways.http.server import create_app  # noqa: PLC0415 - of the extra
+    from order_system.web.guards.access import is_loopback  # noqa: PLC0415
+    from order_system.web.serving import serving  # noqa: PLC0415
+
+    if secret is None and not is_loopback(host):
+        raise InvalidUsage(f"without --secret only loopback is served, and {host} is elsewhere")
+    if secret is not None and len(secret) < SHORTEST_SECRET:
+        raise InvalidUsage(f"--secret has fewer than {SHORTEST_SECRET} characters")
+    world = configured().data_dir / "world"
+    settings = load_settings(data_dir=world, database_url=None, **dict.fromkeys(Port, SIMULATED))
+    with listening(host, port) as listener:
+        async with open_order_system(settings) as system, serving(create_app(system.world, secret), listener):
+            signed = "signed requests" if secret else "all requests of this machine"
+            Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {signed}")
+            await until_interrupted()
+    return CLEAN

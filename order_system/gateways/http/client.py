@@ -1,0 +1,115 @@
+"""`ORDER_PAYMENTS=http` and its like: each call of a port is a POST to a service of yours."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from email.utils import parsedate_to_datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from order_system.domain.errors import AnswerLost, NotReached
+from order_system.gateways.http import policy, wire
+from order_system.gateways.http.signature import sign
+from order_system.gateways.loading import Port
+from order_system.infra.web_keys import SHORTEST_SECRET
+
+_SHOWN = 300
+"""Characters of what a service has said."""
+
+
+class HttpSettings(BaseModel):
+    url: str = Field(
+        pattern="^https?://.", description="where it is, e.g. https://gateway.example.com/orders"
+    )
+    secret: SecretStr | None = Field(
+        None,
+        min_length=SHORTEST_SECRET,
+        description=f"what requests are signed with, {SHORTEST_SECRET} characters or more; unset: not at all",
+    )
+
+
+def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager[SimpleNamespace]]:
+    @asynccontextmanager
+    async def opened(settings: HttpSettings) -> AsyncGenerator[SimpleNamespace]:
+        limits = httpx.Limits(keepalive_expiry=policy.KEPT_OPEN.total_seconds())
+        connect = policy.CONNECT.total_seconds()
+        waits = httpx.Timeout(None, connect=connect, pool=connect)  # `_call` bounds the whole
+        async with httpx.AsyncClient(base_url=settings.url, limits=limits, timeout=waits) as client:
+            secret = settings.secret.get_secret_value() if settings.secret else None
+            call = partial(_call, client, secret)
+            yield SimpleNamespace(**{each.name: partial(call, each) for each in wire.OPERATIONS[port]})
+
+    return opened
+
+
+payments, warehouse, carrier, mailer, statement = map(_factory, Port)
+
+
+async def _call(
+    client: httpx.AsyncClient, secret: str | None, operation: wire.Operation, *given: Any, **named: Any
+) -> Any:
+    """Raises what the port may raise."""
+    arguments = operation.signature.bind(None, *given, **named).arguments
+    key = arguments.pop("key", None)
+    asked = operation.body.model_validate(arguments)
+    body = asked.model_dump_json().encode()
+    headers = {"Content-Type": "application/json"}
+    if key is not None:
+        headers |= {wire.KEY: key, wire.ROUND: str(key.round)}
+    if secret:
+        headers[wire.SIGNATURE] = sign(secret, operation.path, key, body)
+    limit = policy.STATEMENT if operation.port is Port.STATEMENT else policy.ANSWER
+    within, path = limit.total_seconds(), operation.path
+    try:
+        async with asyncio.timeout(within):
+            response = await client.post(path, content=body, headers=headers)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
+        why = str(failure) or type(failure).__name__
+        raise NotReached(f"{path}: {client.base_url} cannot be reached: {why}") from failure
+    except TimeoutError as failure:
+        raise AnswerLost(f"{path}: no answer within {within:g} seconds") from failure
+    except httpx.HTTPError as failure:
+        why = str(failure) or type(failure).__name__
+        raise AnswerLost(f"{path}: the connection broke before the answer came: {why}") from failure
+    return _understood(operation, asked, response)
+
+
+def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Response) -> Any:
+    """Whatever the document does not name is no answer: it may have been carried out."""
+    path, status = operation.path, response.status_code
+    if status == 200:
+        try:
+            return operation.read_answer(asked, response.content)
+        except ValueError as wrong:
+            raise AnswerLost(f"{path}: what came is no answer to this call: {wrong}") from wrong
+    problem, retry_after = _problem(response), _retry_after(response)
+    said = " ".join((problem.detail or response.text).split())[:_SHOWN]
+    told_to_wait = retry_after is not None and status in (429, 503)
+    if told_to_wait or problem.type in (wire.NOT_REACHED, wire.NOT_SIGNED, wire.NOT_UNDERSTOOD):
+        raise NotReached(f"{path}: {status}: {said}", retry_after=retry_after)
+    if status == 404 and problem.type == wire.NOTHING_THERE and operation.may_find_nothing:
+        return None
+    if response.is_client_error and (refusal := operation.refusals.get(problem.type)):
+        raise refusal(said)
+    raise AnswerLost(f"{path}: {status} of type {problem.type[:_SHOWN]} settles nothing: {said}")
+
+
+def _problem(response: httpx.Response) -> wire.Problem:
+    try:
+        return wire.Problem.model_validate_json(response.content)
+    except ValidationError:
+        return wire.Problem()
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; None if the header is neither a number nor a date."""
+    told = response.headers.get("Retry-After", "").strip()
+    try:
+        return float(told) if told.isdecimal() else parsedate_to_datetime(told).timestamp() - time.time()
+    except ValueError:
+        return None

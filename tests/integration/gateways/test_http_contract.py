@@ -1,0 +1,216 @@
+"""Gateways over HTTP do what they do without it: the simulated world is asked directly, and by `simulate`."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from order_system.domain.errors import BusinessError, NotReached, OrderSystemError
+from order_system.domain.ids import Key
+from order_system.domain.messages import NoticeKind
+from order_system.gateways.http.signature import sign
+from order_system.gateways.loading import Gateways, open_gateways
+from order_system.infra.database import Database
+from order_system.infra.settings import load_settings
+from tests.fixtures.documents import gateways_api
+from tests.fixtures.processes.command_line import starter
+from tests.fixtures.processes.simulate_process import SECRET, SIGNED, over_http, simulating
+from tests.fixtures.shops.shop import an_order
+
+Calls = list[Callable[[Gateways], Awaitable[Any]]]
+ORDER = an_order("OVER-HTTP")
+ADDRESS, LINES = ORDER.shipping_address, ORDER.lines
+BOUNCES = ORDER.customer.model_copy(update={"email": "bounces@example.com"})
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    running, url = simulating(tmp_path_factory.mktemp("simulate"), *SIGNED, "--port", "0")
+    yield url
+    ended = running.interrupted()
+    assert (ended.code, SECRET in ended.out + ended.err) == (0, False)
+
+
+@pytest.fixture
+async def both(
+    url: str, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Gateways, Gateways]]:
+    quiet = load_settings(faults="none", latency_min=0, latency_max=0)
+    for name, value in over_http(url).items():
+        monkeypatch.setenv(name, value)
+    async with (
+        open_gateways(quiet, sqlite_database) as direct,
+        open_gateways(load_settings(), sqlite_database) as by_http,
+    ):
+        yield direct, by_http
+
+
+def charge(number: int, method: str = "pm_card_ok", currency: str = "USD") -> Any:
+    key = Key(f"OVER-HTTP:{number}:charge", number)
+    return lambda g: g.payments.charge(key, amount=5998, currency=currency, payment_method=method)
+
+
+def paid(number: int, reference: str, call: str) -> Any:
+    key = Key(f"OVER-HTTP:{number}:charge")
+    return lambda g: getattr(g.payments, call)(key, reference=reference, amount=5998, currency="JPY")
+
+
+def reserve(number: int, sku: str = "LAPTOP-789") -> Any:
+    lines = [line.model_copy(update={"sku": sku}) for line in LINES]
+    return lambda g: g.warehouse.reserve(Key(f"OVER-HTTP:{number}:reserve"), lines=lines)
+
+
+def label(number: int, postal_code: str = "97201") -> Any:
+    address = ADDRESS.model_copy(update={"postal_code": postal_code})
+    return lambda g: g.carrier.buy_label(Key(f"OVER-HTTP:{number}:label"), address=address, lines=LINES)
+
+
+def dispatch(number: int) -> Any:
+    key, of_label = Key(f"OVER-HTTP:{number}:dispatch"), f"OVER-HTTP:{number}:label"
+    return lambda g: g.carrier.dispatch(key, label_key=of_label)
+
+
+def send(number: int, **changes: Any) -> Any:
+    given = {"kind": NoticeKind.CONFIRMATION, "customer": ORDER.customer, **changes}
+    return lambda g: g.mailer.send(Key(f"OVER-HTTP:{number}:notify"), **given)
+
+
+CASES: dict[str, Calls] = {
+    "charge": [charge(1), charge(1), charge(2, currency="KWD")],
+    "declined": [charge(3, "pm_card_declined"), charge(3, "pm_card_declined")],
+    "not reached": [charge(4, "pm_gateway_down_for_a_while") for _ in range(3)],
+    "answer lost": [charge(5, "pm_answer_lost_once"), charge(5, "pm_answer_lost_once")],
+    "refund": [charge(6), *[lambda g: g.payments.refund("OVER-HTTP:6:charge")] * 2],
+    "refund of nothing": [lambda g: g.payments.refund("OVER-HTTP:7:charge")],
+    "paid already": [paid(8, "ch_1", "find_payment"), paid(8, "ch_1", "refund_payment")],
+    "paid at their word": [paid(9, "pi_1", "find_payment"), paid(9, "pi_1", "refund_payment")],
+    "never paid": [paid(10, "ch_made_up", "find_payment")],
+    "reserve": [reserve(1), lambda g: g.warehouse.release("OVER-HTTP:1:reserve")],
+    "commit": [reserve(2), *[lambda g: g.warehouse.commit("OVER-HTTP:2:reserve")] * 2],
+    "out of stock": [reserve(3, "OUT-OF-STOCK"), lambda g: g.warehouse.release("OVER-HTTP:3:reserve")],
+    "label": [label(1), dispatch(1), lambda g: g.carrier.void("OVER-HTTP:1:label")],
+    "void": [label(2), lambda g: g.carrier.void("OVER-HTTP:2:label"), dispatch(2)],
+    "void of nothing": [lambda g: g.carrier.void("OVER-HTTP:3:label"), label(3)],
+    "not delivered there": [label(4, "00000")],
+    "notice": [send(1), send(1), send(2, kind=NoticeKind.CANCELLATION), send(3, customer=BOUNCES)],
+}
+
+
+async def outcomes(gateways: Gateways, calls: Calls) -> list[Any]:
+    """A refusal with its words; of other errors the class alone, since HTTP adds where and how."""
+    heard: list[Any] = []
+    for call in calls:
+        try:
+            heard.append(await call(gateways))
+        except BusinessError as no:
+            heard.append((type(no), str(no)))
+        except OrderSystemError as trouble:
+            heard.append(type(trouble))
+    return heard
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_what_is_heard_over_http_is_what_the_gateway_says(
+    both: tuple[Gateways, Gateways], name: str
+) -> None:
+    direct, by_http = both
+    assert await outcomes(by_http, CASES[name]) == await outcomes(direct, CASES[name])
+
+
+async def test_the_statement_tells_the_audit_all_that_was_done(both: tuple[Gateways, Gateways]) -> None:
+    direct, by_http = both
+    for calls in CASES.values():
+        await outcomes(by_http, calls)
+        await outcomes(direct, calls)
+    told, expected = await by_http.statement(), await direct.statement()
+    assert len(expected.charges) == 5
+    assert told == expected
+
+
+CHARGE = "/payments/charge"
+BODY = b'{"amount": 5998, "currency": "USD", "payment_method": "pm_card_ok"}'
+KEY = Key("OVER-HTTP:20:charge", 1)
+HEADERS = {"Idempotency-Key": KEY, "Idempotency-Round": "1"}
+REFUSED = {401: "urn:order-system:signature-refused", 422: "urn:order-system:request-refused"}
+GOOD = sign(SECRET, CHARGE, KEY, BODY)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"Order-System-Signature": ""}, 401, "not signed"),
+        (
+            {"Order-System-Signature": sign("of somebody else", CHARGE, KEY, BODY)},
+            401,
+            "secret",
+        ),
+        (
+            {"Order-System-Signature": sign(SECRET, CHARGE, KEY, BODY, 1_000_000)},
+            401,
+            "clocks",
+        ),
+        (
+            {"Order-System-Signature": sign(SECRET, "/payments/refund", KEY, BODY)},
+            401,
+            "not that",
+        ),
+        (
+            {"Order-System-Signature": sign(SECRET, CHARGE, KEY, BODY + b" ")},
+            401,
+            "not that",
+        ),
+        ({"Idempotency-Round": "2"}, 401, "not that of this request"),
+        ({"Idempotency-Key": "OVER-HTTP:21:charge"}, 401, "not that of this request"),
+        ({"Idempotency-Round": "two"}, 422, "Idempotency-Round a whole number"),
+        ({"Idempotency-Key": ""}, 422, "Idempotency-Key"),
+    ],
+)
+async def test_what_is_not_signed_as_it_stands_is_refused_and_nothing_is_done(
+    both: tuple[Gateways, Gateways], url: str, change: dict[str, str], status: int, words: str
+) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        headers = {"Order-System-Signature": GOOD, **HEADERS, **change}
+        refused = await client.post(CHARGE, content=BODY, headers=headers)
+    assert (refused.status_code, refused.json()["type"]) == (status, REFUSED[status])
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert words in refused.json()["detail"]
+    for number in (20, 21):
+        assert await both[1].payments.refund(f"OVER-HTTP:{number}:charge") is None
+
+
+async def test_a_body_that_is_none_is_refused(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        for body in (b"", b"[]", b'{"amount": "much"}', b"\xff"):
+            headers = {**HEADERS, "Order-System-Signature": sign(SECRET, CHARGE, KEY, body)}
+            assert (await client.post(CHARGE, content=body, headers=headers)).status_code == 422
+
+
+async def test_another_secret_is_told_as_nothing_was_done(
+    both: tuple[Gateways, Gateways], sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert both
+    monkeypatch.setenv("ORDER_WAREHOUSE_SECRET", "of somebody else")
+    async with open_gateways(load_settings(), sqlite_database) as stranger:
+        with pytest.raises(NotReached, match="is the secret the same on both sides"):
+            await reserve(9)(stranger)
+
+
+def test_the_document_is_that_of_the_ports() -> None:
+    document = gateways_api.on_file()
+    of_ports = {name: value for name, value in document.items() if name not in ("openapi", "info")}
+    assert of_ports == gateways_api.from_the_ports(), "python -m tests.fixtures.documents.gateways_api"
+
+
+def test_without_a_secret_only_loopback_is_served() -> None:
+    elsewhere = starter("simulate", "--host", "0.0.0.0", env={})
+    assert (elsewhere.code, "without --secret only loopback" in elsewhere.err) == (2, True)
+    short = starter("simulate", "--secret", "short", env={})
+    assert (short.code, "fewer than 16 characters" in short.err) == (2, True)
+
+
+def test_a_missing_setting_is_told(tmp_path: Path) -> None:
+    missing = starter("audit", env={"ORDER_PAYMENTS": "http", "ORDER_DATA_DIR": str(tmp_path)})
+    assert missing.code == 2
+    assert "ORDER_PAYMENTS_URL is not set. It takes where it is" in missing.err
