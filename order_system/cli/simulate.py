@@ -13,21 +13,16 @@ from order_system.cli.session import CLEAN, configured
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port
 from order_system.infra.settings import SIMULATED, load_settings
-from order_system.infra.web_keys import SHORTEST_SECRET
 
 HELP = """\
-Examples
+Example
   python starter.py simulate
   ORDER_PAYMENTS=http ORDER_PAYMENTS_URL=http://127.0.0.1:8090 \\
       python worker.py
-  ORDER_FAULTS=none python starter.py simulate --secret ... --host 0.0.0.0
 
-ORDER_FAULTS, ORDER_LATENCY_..., ORDER_STRICT_... are as for a worker. What it
-has done it keeps in the folder `world` of ORDER_DATA_DIR. What it answers to is
-told in order_system/gateways/http/openapi.yaml.
-
-Exit codes
-  0 ended by Ctrl-C; 2 an address or setting is not usable"""
+Faults, latency and stock are set as for a worker. The world is kept in the
+folder `world` of ORDER_DATA_DIR. It can be asked for what is written in
+order_system/gateways/http/openapi.yaml."""
 
 simulate = App(name="simulate", help_epilogue=HELP)
 
@@ -51,10 +46,8 @@ async def serve_world(
     from order_system.web.guards.access import is_loopback  # noqa: PLC0415
     from order_system.web.serving import serving  # noqa: PLC0415
 
-    if secret is None and not is_loopback(host):
+    if not secret and not is_loopback(host):
         raise InvalidUsage(f"without --secret only loopback is served, and {host} is elsewhere")
-    if secret is not None and len(secret) < SHORTEST_SECRET:
-        raise InvalidUsage(f"--secret has fewer than {SHORTEST_SECRET} characters")
     world = configured().data_dir / "world"
     settings = load_settings(data_dir=world, database_url=None, **dict.fromkeys(Port, SIMULATED))
     with listening(host, port) as listener:

@@ -1,10 +1,9 @@
 """`ORDER_PAYMENTS=http` and its like: each call of a port is a POST to a service of yours."""
 
 import asyncio
-import time
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from email.utils import parsedate_to_datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from order_system.gateways.http.signature import sign
 from order_system.gateways.loading import Port
 from order_system.infra.web_keys import SHORTEST_SECRET
 
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _SHOWN = 300
 """Characters of what a service has said."""
 
@@ -40,8 +40,7 @@ def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager
         connect = policy.CONNECT.total_seconds()
         waits = httpx.Timeout(None, connect=connect, pool=connect)  # `_call` bounds the whole
         async with httpx.AsyncClient(base_url=settings.url, limits=limits, timeout=waits) as client:
-            secret = settings.secret.get_secret_value() if settings.secret else None
-            call = partial(_call, client, secret)
+            call = partial(_call, client, settings.secret)
             yield SimpleNamespace(**{each.name: partial(call, each) for each in wire.OPERATIONS[port]})
 
     return opened
@@ -51,7 +50,7 @@ payments, warehouse, carrier, mailer, statement = map(_factory, Port)
 
 
 async def _call(
-    client: httpx.AsyncClient, secret: str | None, operation: wire.Operation, *given: Any, **named: Any
+    client: httpx.AsyncClient, secret: SecretStr | None, operation: wire.Operation, *given: Any, **named: Any
 ) -> Any:
     """Raises what the port may raise."""
     arguments = operation.signature.bind(None, *given, **named).arguments
@@ -62,20 +61,18 @@ async def _call(
     if key is not None:
         headers |= {wire.KEY: key, wire.ROUND: str(key.round)}
     if secret:
-        headers[wire.SIGNATURE] = sign(secret, operation.path, key, body)
+        headers[wire.SIGNATURE] = sign(secret.get_secret_value(), operation.path, key, body)
     limit = policy.STATEMENT if operation.port is Port.STATEMENT else policy.ANSWER
     within, path = limit.total_seconds(), operation.path
     try:
         async with asyncio.timeout(within):
             response = await client.post(path, content=body, headers=headers)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
-        why = str(failure) or type(failure).__name__
-        raise NotReached(f"{path}: {client.base_url} cannot be reached: {why}") from failure
+        raise NotReached(f"{path}: {client.base_url.host} cannot be reached: {failure!r}") from failure
     except TimeoutError as failure:
         raise AnswerLost(f"{path}: no answer within {within:g} seconds") from failure
     except httpx.HTTPError as failure:
-        why = str(failure) or type(failure).__name__
-        raise AnswerLost(f"{path}: the connection broke before the answer came: {why}") from failure
+        raise AnswerLost(f"{path}: the connection broke before the answer came: {failure!r}") from failure
     return _understood(operation, asked, response)
 
 
@@ -87,10 +84,11 @@ def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Res
             return operation.read_answer(asked, response.content)
         except ValueError as wrong:
             raise AnswerLost(f"{path}: what came is no answer to this call: {wrong}") from wrong
-    problem, retry_after = _problem(response), _retry_after(response)
+    problem, seconds = _problem(response), response.headers.get("Retry-After", "")
+    retry_after = int(seconds) if _SECONDS.fullmatch(seconds) else None
     said = " ".join((problem.detail or response.text).split())[:_SHOWN]
     told_to_wait = retry_after is not None and status in (429, 503)
-    if told_to_wait or problem.type in (wire.NOT_REACHED, wire.NOT_SIGNED, wire.NOT_UNDERSTOOD):
+    if told_to_wait or problem.type in wire.NOTHING_DONE:
         raise NotReached(f"{path}: {status}: {said}", retry_after=retry_after)
     if status == 404 and problem.type == wire.NOTHING_THERE and operation.may_find_nothing:
         return None
@@ -104,12 +102,3 @@ def _problem(response: httpx.Response) -> wire.Problem:
         return wire.Problem.model_validate_json(response.content)
     except ValidationError:
         return wire.Problem()
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds; None if the header is neither a number nor a date."""
-    told = response.headers.get("Retry-After", "").strip()
-    try:
-        return float(told) if told.isdecimal() else parsedate_to_datetime(told).timestamp() - time.time()
-    except ValueError:
-        return None

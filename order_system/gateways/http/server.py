@@ -3,17 +3,14 @@
 
 from functools import partial
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from pydantic_core import to_json
 
-from order_system.domain.errors import BusinessError, NotReached
+from order_system.domain.errors import NotReached
 from order_system.domain.ids import Key
 from order_system.gateways.http import wire
-from order_system.gateways.http.signature import NotSigned, check
+from order_system.gateways.http.signature import what_is_wrong
 from order_system.gateways.loading import Gateways, Port
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def create_app(gateways: Gateways, secret: str | None) -> FastAPI:
@@ -29,16 +26,16 @@ def create_app(gateways: Gateways, secret: str | None) -> FastAPI:
 async def _answer(
     operation: wire.Operation, gateway: object, secret: str | None, request: Request
 ) -> Response:
-    content = await request.body()
+    content, headers = await request.body(), request.headers
     try:
-        key = _key(request) if operation.takes_key else None
-        if secret is not None:
-            check(request.headers.get(wire.SIGNATURE, ""), secret, operation.path, key, content)
+        key = Key(headers[wire.KEY], int(headers.get(wire.ROUND, "0"))) if operation.takes_key else None
         named = dict(operation.body.model_validate_json(content))
-    except NotSigned as refused:
-        return _problem(401, wire.NOT_SIGNED, str(refused))
-    except ValueError as refused:
-        return _problem(422, wire.NOT_UNDERSTOOD, str(refused))
+    except (KeyError, ValueError) as refused:
+        return _problem(422, wire.NOT_UNDERSTOOD, f"headers and body are not as documented: {refused}")
+    if secret and (
+        wrong := what_is_wrong(headers.get(wire.SIGNATURE, ""), secret, operation.path, key, content)
+    ):
+        return _problem(401, wire.NOT_SIGNED, wrong)
     try:
         method = getattr(gateway, operation.name)
         answer = await (method(**named) if key is None else method(key, **named))
@@ -49,25 +46,16 @@ async def _answer(
     return Response(to_json(answer, exclude_none=True), media_type="application/json")
 
 
-def _key(request: Request) -> Key:
-    """Raises ValueError."""
-    key, number = request.headers.get(wire.KEY, ""), request.headers.get(wire.ROUND, "0")
-    if not (key and number.isascii() and number.isdecimal()):
-        raise ValueError(f"it takes {wire.KEY}, and as {wire.ROUND} a whole number")
-    return Key(key, int(number))
-
-
 def _told(operation: wire.Operation, failure: Exception) -> Response:
     kind = wire.type_of(type(failure))
-    if isinstance(failure, BusinessError) and kind in operation.refusals:
+    if kind in operation.refusals:
         return _problem(409, kind, str(failure))
     if isinstance(failure, NotReached):
         wait = {} if failure.retry_after is None else {"Retry-After": f"{failure.retry_after:.0f}"}
-        return _problem(503, wire.NOT_REACHED, str(failure), wait)
-    log.warning("a call has failed", path=operation.path, reason=repr(failure))
-    return _problem(500, wire.ANSWER_LOST, f"{type(failure).__name__}: {failure}")
+        return _problem(503, kind, str(failure), wait)
+    return _problem(500, "about:blank", f"{type(failure).__name__}: {failure}")
 
 
 def _problem(status: int, kind: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    problem = wire.Problem(type=kind, status=status, detail=detail)
+    problem = wire.Problem(type=kind, detail=detail)
     return Response(problem.model_dump_json(), status, headers, media_type=wire.PROBLEM_JSON)

@@ -11,10 +11,6 @@ from order_system.gateways.http import policy
 _HEADER = re.compile(r"t=(\d{1,12}),v1=[0-9a-f]{64}", re.ASCII)
 
 
-class NotSigned(Exception):
-    """Or not by our secret, or not now. The message says which."""
-
-
 def sign(secret: str, path: str, key: Key | None, body: bytes, at: int | None = None) -> str:
     """The header. `at`: seconds since 1970; None: now."""
     at = int(time.time()) if at is None else at
@@ -23,12 +19,13 @@ def sign(secret: str, path: str, key: Key | None, body: bytes, at: int | None = 
     return f"t={at},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
 
 
-def check(header: str, secret: str, path: str, key: Key | None, body: bytes) -> None:
-    """Raises NotSigned."""
+def what_is_wrong(header: str, secret: str, path: str, key: Key | None, body: bytes) -> str | None:
+    """With the signature of a request; None if it is good."""
     if (found := _HEADER.fullmatch(header)) is None:
-        raise NotSigned("the request is not signed: t=SECONDS,v1=HEX is expected")
+        return "the request is not signed: t=SECONDS,v1=HEX is expected"
     at = int(found[1])
     if abs(time.time() - at) > policy.SIGNATURE_HOLDS.total_seconds():
-        raise NotSigned("it was signed more than five minutes from our time: look at both clocks")
+        return "it was signed more than five minutes from our time: look at both clocks"
     if not hmac.compare_digest(header, sign(secret, path, key, body, at)):
-        raise NotSigned("the signature is not that of this request: is the secret the same on both sides?")
+        return "the signature is not that of this request: is the secret the same on both sides?"
+    return None

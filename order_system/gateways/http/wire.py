@@ -3,9 +3,8 @@ those of the Protocols' methods, so that client, server and document cannot diff
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import NoneType
 from typing import Any, get_args
 
@@ -24,26 +23,18 @@ class Problem(Wire):
     """RFC 9457. What counts is `type`."""
 
     type: str = "about:blank"
-    status: int = 0
-    detail: str = ""
-
-
-def _type(name: str) -> str:
-    return f"urn:order-system:{name}"
+    detail: str | None = None
 
 
 def type_of(error: type[Exception]) -> str:
     """`urn:order-system:payment-declined` of PaymentDeclined."""
-    return _type(re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower())
+    return f"urn:order-system:{re.sub(r'(?<!^)(?=[A-Z])', '-', error.__name__).lower()}"
 
 
-NOTHING_THERE, ANSWER_LOST = _type("nothing-under-that-key"), _type("answer-lost")
-NOT_REACHED, NOT_SIGNED, NOT_UNDERSTOOD = (
-    type_of(NotReached),
-    _type("signature-refused"),
-    _type("request-refused"),
-)
-"""Each of these three promises that the request was not carried out."""
+NOTHING_THERE = "urn:order-system:nothing-under-that-key"
+NOT_SIGNED, NOT_UNDERSTOOD = "urn:order-system:signature-refused", "urn:order-system:request-refused"
+NOTHING_DONE = (type_of(NotReached), NOT_SIGNED, NOT_UNDERSTOOD)
+"""Each of these promises that the request was not carried out."""
 
 
 @dataclass(frozen=True)
@@ -52,53 +43,31 @@ class Operation:
 
     port: Port
     name: str
-    signature: inspect.Signature
-    """With `self`."""
     promise: str
     """Its docstring."""
+    signature: inspect.Signature
+    """With `self`."""
+    takes_key: bool
+    """As headers; all else is the body. A method without a key makes nothing: it names what it is about, and
+    may find that the next time, so no answer may be stored for it."""
+    body: type[BaseModel]
+    answers: tuple[Any, ...]
+    """The types of what it may answer, but for None."""
+    may_find_nothing: bool
+    refusals: Mapping[str, type[BusinessError]]
+    """By type: the definite noes that its docstring names. It has no others."""
 
     @property
     def path(self) -> str:
         return f"/{self.port}/{self.name}"
 
-    @property
-    def takes_key(self) -> bool:
-        """As headers; all else is the body. A method without a key makes nothing: it names what it is about,
-        and may find that the next time, so no answer may be stored for it."""
-        return "key" in self.signature.parameters
-
-    @cached_property
-    def body(self) -> type[BaseModel]:
-        fields: dict[str, Any] = {
-            name: (parameter.annotation, ...)
-            for name, parameter in self.signature.parameters.items()
-            if name not in ("self", "key")
-        }
-        return create_model(f"{self.name.title().replace('_', '')}Arguments", __base__=Wire, **fields)
-
-    @property
-    def answers(self) -> tuple[Any, ...]:
-        """The types that it may answer with. None is apart: see `may_find_nothing`."""
-        answer = self.signature.return_annotation
-        return tuple(each for each in get_args(answer) if each is not NoneType) or (answer,)
-
-    @property
-    def may_find_nothing(self) -> bool:
-        return NoneType in get_args(self.signature.return_annotation)
-
-    @cached_property
-    def refusals(self) -> Mapping[str, type[BusinessError]]:
-        """Type -> error, of each definite no that its docstring names. It has no others."""
-        named = [each for each in BusinessError.__subclasses__() if each.__name__ in self.promise]
-        return {type_of(each): each for each in named}
-
     def read_answer(self, asked: BaseModel, content: bytes) -> Any:
         """Raises ValueError, which says what is wrong: it may be one of two, or is to another call."""
         found: list[Any] = []
         wrong = "it may be one of several"
-        for adapter in self._adapters:
+        for kind in self.answers:
             try:
-                found.append(adapter.validate_json(content, strict=True))
+                found.append(TypeAdapter[Any](kind).validate_json(content, strict=True))
             except ValidationError as invalid:
                 first = invalid.errors()[0]
                 wrong = ": ".join([*map(str, first["loc"]), first["msg"]])
@@ -107,10 +76,6 @@ class Operation:
         if isinstance(found[0], Wire):
             _check_receipt(asked, found[0])
         return found[0]
-
-    @cached_property
-    def _adapters(self) -> list[TypeAdapter[Any]]:
-        return [TypeAdapter(each) for each in self.answers]
 
 
 def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
@@ -125,17 +90,27 @@ def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
         raise ValueError("whether a payment was captured elsewhere is not for a charge to say")
 
 
-def _operations(port: Port, *protocols: type) -> list[Operation]:
-    return [
-        Operation(port, name, inspect.signature(method, eval_str=True), inspect.getdoc(method) or "")
-        for protocol in protocols
-        for name, method in vars(protocol).items()
-        if not name.startswith("_")
-    ]
+def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
+    promise, signature = inspect.getdoc(method) or "", inspect.signature(method, eval_str=True)
+    arguments = {each.name: each.annotation for each in signature.parameters.values() if each.name != "self"}
+    takes_key = arguments.pop("key", None) is not None
+    fields: dict[str, Any] = {each: (annotation, ...) for each, annotation in arguments.items()}
+    answers = get_args(signature.return_annotation) or (signature.return_annotation,)
+    return Operation(
+        port,
+        name,
+        promise,
+        signature,
+        takes_key,
+        body=create_model(f"{name.title().replace('_', '')}Arguments", __base__=Wire, **fields),
+        answers=tuple(each for each in answers if each is not NoneType),
+        may_find_nothing=NoneType in answers,
+        refusals={type_of(each): each for each in BusinessError.__subclasses__() if each.__name__ in promise},
+    )
 
 
-_BESIDES: Mapping[Port, list[type]] = {Port.PAYMENTS: [PaymentsElsewhere]}
-
-OPERATIONS: Mapping[Port, list[Operation]] = {
-    port: _operations(port, protocol, *_BESIDES.get(port, [])) for port, protocol in PROTOCOLS.items()
-}
+OPERATIONS: dict[Port, list[Operation]] = {port: [] for port in Port}
+for _port, _protocol in (*PROTOCOLS.items(), (Port.PAYMENTS, PaymentsElsewhere)):
+    for _name, _method in vars(_protocol).items():
+        if not _name.startswith("_"):
+            OPERATIONS[_port].append(_operation(_port, _name, _method))

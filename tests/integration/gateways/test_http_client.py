@@ -4,8 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,7 +94,8 @@ NO_ANSWERS = {
     "a no of another port": (problem(409, "out-of-stock"), "out-of-stock settles nothing"),
     "an unknown no": (problem(409, "card-is-ugly"), "urn:order-system:card-is-ugly settles nothing"),
     "a proxy that gives up": (answer(503, b"upstream reset"), "503 of type about:blank"),
-    "soon": (answer(503, b"", Retry_After="soon"), "503"),
+    "a time": (answer(503, b"", Retry_After="Fri, 31 Dec 2027 23:59:59 GMT"), "503"),
+    "a long time": (answer(503, b"", Retry_After="9" * 400), "503"),
     "somewhere else": (answer(301, b"", Location="/elsewhere"), "301"),
     "accepted": (answer(202, RECEIPT), "202"),
 }
@@ -116,12 +116,6 @@ async def test_what_is_no_answer_leaves_open_whether_it_was_done(name: str) -> N
     [
         (answer(429, b"", Retry_After="30"), 30),
         (answer(503, b"<html>", Retry_After="0"), 0),
-        (
-            answer(
-                503, b"", Retry_After=format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-            ),
-            3600,
-        ),
         (problem(503, "not-reached"), None),
         (problem(503, "not-reached", Retry_After="7"), 7),
         (problem(401, "signature-refused"), None),
@@ -134,7 +128,7 @@ async def test_what_promises_that_nothing_was_done_is_tried_again_when_it_says(
     async with saying(said) as service:
         with pytest.raises(NotReached) as told:
             await charging(service.url)
-    assert told.value.retry_after == (seconds if seconds is None else pytest.approx(seconds, abs=120))
+    assert told.value.retry_after == seconds
 
 
 async def test_a_definite_no_is_told_in_the_words_of_the_service() -> None:
