@@ -79,13 +79,14 @@ class Operation:
 
 
 def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
-    """What a receipt repeats of the call, as amount and currency, must be what was asked for. Raises
-    ValueError."""
-    repeated = set(type(asked).model_fields) & receipt.model_fields_set
-    wanted, got = (each.model_dump(mode="json", include=repeated) for each in (asked, receipt))
-    for name, value in wanted.items():
-        if got[name] != value:
-            raise ValueError(f"{name} is {got[name]}, and {value} was asked for")
+    """What a receipt repeats of the call, as amount and currency, must be what was asked for; what a refund
+    does, as in the book's receipt of the charge. Raises ValueError."""
+    wanted = asked.model_dump(mode="json")
+    wanted |= wanted.pop("receipt", None) or {}
+    got = receipt.model_dump(mode="json", include=receipt.model_fields_set)
+    for name in wanted.keys() & got.keys():
+        if got[name] != wanted[name]:
+            raise ValueError(f"{name} is {got[name]}, and {wanted[name]} was asked for")
     if isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere:
         raise ValueError("whether a payment was captured elsewhere is not for a charge to say")
 

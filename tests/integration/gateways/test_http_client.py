@@ -13,6 +13,7 @@ import pytest
 from order_system.domain.errors import AnswerLost, NotReached, PaymentDeclined
 from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
+from order_system.domain.order import PaymentReceipt
 from order_system.gateways.http import client, policy
 from order_system.gateways.http.client import HttpSettings
 from tests.fixtures.processes.forwarding import LOOPBACK, unused_port
@@ -177,6 +178,19 @@ async def test_a_void_that_says_both_says_neither() -> None:
     assert (await voiding(carrier="Ours", tracking_number="1")).tracking_number == "1"
     with pytest.raises(AnswerLost, match="one of several"):
         await voiding(label_existed=True, carrier="Ours", tracking_number="1")
+
+
+async def test_a_refund_of_another_amount_than_the_book_has_is_no_refund() -> None:
+    charged = PaymentReceipt.model_validate(RECEIPT)
+    back = {"refund_id": "re_1", "amount": 5997, "currency": "USD"}
+    async with (
+        saying(answer(200, back)) as service,
+        client.payments(HttpSettings(url=service.url)) as payments,
+    ):
+        with pytest.raises(AnswerLost, match="amount is 5997, and 5998 was asked for"):
+            await payments.refund(KEY, receipt=charged)
+        assert json.loads(service.heard.partition(b"\r\n\r\n")[2])["receipt"]["charge_id"] == "ch_1"
+        assert (await payments.refund(KEY, receipt=None)).amount == 5997
 
 
 async def test_other_receipts_are_held_to_what_was_asked_for_too() -> None:

@@ -1,6 +1,7 @@
 """Gateways over HTTP do what they do without it: the simulated world is asked directly, and by `simulate`."""
 
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from order_system.domain.errors import BusinessError, NotReached, OrderSystemError
+from order_system.domain.errors import BusinessError, InvalidSettings, NotReached, OrderSystemError
 from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
+from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.gateways.http import client
 from order_system.gateways.http.client import HttpSettings
 from order_system.gateways.http.signature import sign
-from order_system.gateways.loading import Gateways, open_gateways
+from order_system.gateways.loading import Gateways, Port, find_factory, names_of, open_gateways
 from order_system.infra.database import Database
 from order_system.infra.settings import load_settings
 from tests.fixtures.documents import gateways_api
@@ -59,9 +61,18 @@ def charge(number: int, method: str = "pm_card_ok", currency: str = "USD") -> An
     return lambda g: g.payments.charge(key, amount=5998, currency=currency, payment_method=method)
 
 
-def paid(number: int, reference: str, call: str) -> Any:
+def refund(number: int, receipt: PaymentReceipt | None = None) -> Any:
+    return lambda g: g.payments.refund(f"OVER-HTTP:{number}:charge", receipt=receipt)
+
+
+def find(number: int, reference: str) -> Any:
     key = Key(f"OVER-HTTP:{number}:charge")
-    return lambda g: getattr(g.payments, call)(key, reference=reference, amount=5998, currency="JPY")
+    return lambda g: g.payments.find_payment(key, reference=reference, amount=5998, currency="JPY")
+
+
+ELSEWHERE = PaymentReceipt(
+    charge_id="ch_1", amount=5998, currency="JPY", captured_elsewhere=CapturedElsewhere.CONFIRMED
+)
 
 
 def reserve(number: int, sku: str = "LAPTOP-789") -> Any:
@@ -89,11 +100,11 @@ CASES: dict[str, Calls] = {
     "declined": [charge(3, "pm_card_declined"), charge(3, "pm_card_declined")],
     "not reached": [charge(4, "pm_gateway_down_for_a_while") for _ in range(3)],
     "answer lost": [charge(5, "pm_answer_lost_once"), charge(5, "pm_answer_lost_once")],
-    "refund": [charge(6), *[lambda g: g.payments.refund("OVER-HTTP:6:charge")] * 2],
-    "refund of nothing": [lambda g: g.payments.refund("OVER-HTTP:7:charge")],
-    "paid already": [paid(8, "ch_1", "find_payment"), paid(8, "ch_1", "refund_payment")],
-    "paid at their word": [paid(9, "pi_1", "find_payment"), paid(9, "pi_1", "refund_payment")],
-    "never paid": [paid(10, "ch_made_up", "find_payment")],
+    "refund": [charge(6), refund(6), refund(6, PaymentReceipt(charge_id="ch", amount=5998, currency="USD"))],
+    "refund of nothing": [refund(7)],
+    "paid already": [find(8, "ch_1"), refund(8, ELSEWHERE), refund(8, ELSEWHERE), refund(9, ELSEWHERE)],
+    "paid at their word": [find(10, "pi_1")],
+    "never paid": [find(11, "ch_made_up")],
     "reserve": [reserve(1), lambda g: g.warehouse.release("OVER-HTTP:1:reserve")],
     "commit": [reserve(2), *[lambda g: g.warehouse.commit("OVER-HTTP:2:reserve")] * 2],
     "out of stock": [reserve(3, "OUT-OF-STOCK"), lambda g: g.warehouse.release("OVER-HTTP:3:reserve")],
@@ -184,7 +195,7 @@ async def test_what_is_not_signed_as_it_stands_is_refused_and_nothing_is_done(
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert words in refused.json()["detail"]
     for number in (20, 21):
-        assert await by_http.payments.refund(f"OVER-HTTP:{number}:charge") is None
+        assert await by_http.payments.refund(f"OVER-HTTP:{number}:charge", receipt=None) is None
 
 
 async def test_a_body_that_is_none_is_refused(url: str) -> None:
@@ -225,3 +236,13 @@ def test_a_missing_setting_is_told(tmp_path: Path) -> None:
     missing = starter("audit", env={"ORDER_PAYMENTS": "http", "ORDER_DATA_DIR": str(tmp_path)})
     assert missing.code == 2
     assert "ORDER_PAYMENTS_URL is not set. It takes where it is" in missing.err
+
+
+def test_without_the_extra_it_is_not_there_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    monkeypatch.delitem(sys.modules, "order_system.gateways.http.client")
+    assert names_of(Port.PAYMENTS) == ["simulated"]
+    with pytest.raises(
+        InvalidSettings, match=r"ORDER_PAYMENTS=http: there is no module httpx: install .* extra"
+    ):
+        find_factory(Port.PAYMENTS, "http")
