@@ -30,15 +30,9 @@ simulate = App(name="simulate", help_epilogue=HELP)
 @simulate.default
 async def serve_world(
     *,
-    host: Annotated[
-        str, Parameter(help="The address to bind to; without a secret a loopback one.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given; 0: any free one.")
-    ] = 8090,
-    secret: Annotated[
-        str | None, Parameter(help="What requests must be signed with; others on this machine may see it.")
-    ] = None,
+    host: Annotated[str, Parameter(help="The address to bind to; loopback, unless given.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given.")] = 8090,
+    secret: Annotated[str | None, Parameter(help="What requests must be signed with.")] = None,
 ) -> int:
     """Serve the simulated gateways over HTTP until Ctrl-C."""
     check_extra("simulate")
@@ -52,7 +46,7 @@ async def serve_world(
     settings = load_settings(data_dir=world, database_url=None, **dict.fromkeys(Port, SIMULATED))
     with listening(host, port) as listener:
         async with open_order_system(settings) as system, serving(create_app(system.world, secret), listener):
-            signed = "signed requests" if secret else "all requests of this machine"
-            Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {signed}")
+            whom = "signed requests" if secret else "this machine alone"
+            Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {whom}")
             await until_interrupted()
     return CLEAN

@@ -46,6 +46,7 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
     activity.logger.activity_info_on_message = False
     # Says twice each time a database is opened that it looked at it.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # tells of each request
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,7 +1,6 @@
 """`ORDER_PAYMENTS=http` and its like: each call of a port is a POST to a service of yours."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -12,24 +11,22 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from order_system.domain.errors import AnswerLost, NotReached
+from order_system.domain.ids import Key
 from order_system.gateways.http import policy, wire
 from order_system.gateways.http.signature import sign
 from order_system.gateways.loading import Port
 from order_system.infra.web_keys import SHORTEST_SECRET
 
-_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _SHOWN = 300
 """Characters of what a service has said."""
 
 
 class HttpSettings(BaseModel):
     url: str = Field(
-        pattern="^https?://.", description="where it is, e.g. https://gateway.example.com/orders"
+        pattern="^https?://.", description="where it is, as in https://gateway.example.com/orders"
     )
     secret: SecretStr | None = Field(
-        None,
-        min_length=SHORTEST_SECRET,
-        description=f"what requests are signed with, {SHORTEST_SECRET} characters or more; unset: not at all",
+        None, min_length=SHORTEST_SECRET, description="what signs the requests; unset, nothing does"
     )
 
 
@@ -59,6 +56,7 @@ async def _call(
     body = asked.model_dump_json().encode()
     headers = {"Content-Type": "application/json"}
     if key is not None:
+        key = Key(key, getattr(key, "round", 0))
         headers |= {wire.KEY: key, wire.ROUND: str(key.round)}
     if secret:
         headers[wire.SIGNATURE] = sign(secret.get_secret_value(), operation.path, key, body)
@@ -85,7 +83,7 @@ def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Res
         except ValueError as wrong:
             raise AnswerLost(f"{path}: what came is no answer to this call: {wrong}") from wrong
     problem, seconds = _problem(response), response.headers.get("Retry-After", "")
-    retry_after = int(seconds) if _SECONDS.fullmatch(seconds) else None
+    retry_after = int(seconds) if seconds.isdecimal() and len(seconds) < 10 else None
     said = " ".join((problem.detail or response.text).split())[:_SHOWN]
     told_to_wait = retry_after is not None and status in (429, 503)
     if told_to_wait or problem.type in wire.NOTHING_DONE:

@@ -66,7 +66,7 @@ def refund(number: int, receipt: PaymentReceipt | None = None) -> Any:
 
 
 def find(number: int, reference: str) -> Any:
-    key = Key(f"OVER-HTTP:{number}:charge")
+    key = f"OVER-HTTP:{number}:charge"
     return lambda g: g.payments.find_payment(key, reference=reference, amount=5998, currency="JPY")
 
 
