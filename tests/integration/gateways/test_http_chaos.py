@@ -51,7 +51,6 @@ async def test_a_service_that_dies_is_slow_and_cut_off_costs_neither_money_nor_t
         "ORDER_DATABASE_URL": sqlite_url,
         "ORDER_TASK_QUEUE": f"queue-of-{tmp_path.name}",
         **over_http(f"http://127.0.0.1:{way.port}"),
-        "ORDER_STATEMENT_URL": f"http://127.0.0.1:{way.there}",
     }
     book = SqlOrderBook(sqlite_database)
     orders = OrderClient(client, book, task_queue=environment["ORDER_TASK_QUEUE"])
