@@ -1,23 +1,69 @@
-"""`starter.py gateways`: which gateways are in place, which there are, and what each needs."""
+"""`starter.py gateways`: which gateways are in place, what each needs, and do they keep their promises?"""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
 
+from cyclopts import App, Parameter
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from order_system.cli.help import MORE_HELP
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, Json, configured
+from order_system.cli.session import ATTENTION, CLEAN, Json, configured
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port, chosen, find_factory, names_of, not_simulated, own_settings
 from order_system.infra.settings import Settings, told_settings
+from order_system.testing.checking import CheckedPort, Finding, Verdict, check
+from order_system.testing.playing import Options
+
+gateways = App(name="gateways", help_epilogue=MORE_HELP)
 
 
-def gateways(*, as_json: Json = False) -> int:
+@gateways.default
+def listing(*, as_json: Json = False) -> int:
     """Show which payment gateway, warehouse, carrier and mailer are in place, and what each needs."""
     settings = configured()
     ports = [_port(port, name) for port, name in (dict.fromkeys(Port) | chosen(settings)).items()]
     Screen(as_json=as_json).answer(ports, _table(ports))
     return CLEAN
+
+
+@gateways.command(name="check", help_epilogue=MORE_HELP)
+async def check_promises(
+    port: CheckedPort,
+    /,
+    *,
+    seed: Annotated[int, Parameter(help="Another one cuts calls off at other moments.")] = 0,
+    options: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008 - it is frozen
+    as_json: Json = False,
+) -> int:
+    """Play every promise of a gateway. THIS IS REAL: use your provider's sandbox.
+
+    It makes some 50 charges, and refunds each at its end. Likewise it reserves, ships and sends. All its
+    order IDs begin with GATEWAY-CHECK. Exit code 1: a promise is broken.
+    """
+    screen = Screen(as_json=as_json)
+    with screen.updating() as show:
+        findings = await check(
+            port, options, seed=seed, settings=configured(), progress=lambda name: show(Text(name), name)
+        )
+    screen.answer([asdict(finding) for finding in findings], Group(*_told(findings)))
+    return ATTENTION if any(finding.verdict is Verdict.BROKEN for finding in findings) else CLEAN
+
+
+def _told(findings: Sequence[Finding]) -> Iterator[Text]:
+    styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
+    for finding in findings:
+        because = f": {finding.because}" if finding.because else ""
+        yield Text(f"{finding.verdict:9}  {finding.promise}{because}", style=styles[finding.verdict])
+        if finding.verdict is Verdict.BROKEN:
+            yield Text("\n".join(f"    {number}. {call}" for number, call in enumerate(finding.trace, 1)))
+            yield Text(f"    so {finding.follows}")
+    counts = Counter(finding.verdict for finding in findings)
+    yield Text(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
 
 
 def refuse_unless_simulated(settings: Settings, what: str) -> None:

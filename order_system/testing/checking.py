@@ -1,0 +1,86 @@
+"""Plays all promises of a port, each with keys of its own, and takes back what it did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from order_system.bootstrap import open_order_system
+from order_system.gateways.loading import Port
+from order_system.infra.settings import Settings, load_settings
+from order_system.testing.elsewhere import other_process
+from order_system.testing.playing import Broken, NotShown, Options, Play
+from order_system.testing.ports import PROMISES, Promise
+
+CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
+
+
+class Verdict(StrEnum):
+    KEPT = "kept"
+    BROKEN = "broken"
+    NOT_SHOWN = "not shown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    promise: str
+    verdict: Verdict
+    because: str = ""
+    follows: str = ""
+    """For orders, if it is broken."""
+    trace: tuple[str, ...] = ()
+    """The calls that show it, in order, each with its answer."""
+
+
+async def check(
+    port: CheckedPort,
+    options: Options | None = None,
+    *,
+    seed: int = 0,
+    settings: Settings | None = None,
+    progress: Callable[[str], None] = lambda _promise: None,
+) -> list[Finding]:
+    """Plays the promises of the port on the gateway that the settings name, by default those of the
+    environment. The order book is an empty one, which is thrown away. `seed` draws when calls are cut off.
+
+    Raises InvalidSettings if the gateway cannot be opened.
+    """
+    settings, findings = settings or load_settings(), list[Finding]()
+    with TemporaryDirectory() as folder:
+        faults = settings.faults if "faults" in settings.model_fields_set else "none"
+        own = {"data_dir": Path(folder), "database_url": None, "faults": faults}
+        settings = settings.model_copy(update=own)
+        async with open_order_system(settings) as system, other_process(settings, Port(port)) as elsewhere:
+            gateway, accounts, rng = getattr(system.world, port), system.world.accounts, Random(seed)  # noqa: S311
+            play = Play(gateway, accounts, elsewhere, options or Options(), rng)
+            for promise in PROMISES[Port(port)]:
+                progress(promise.name)
+                try:
+                    findings.append(await _finding(play, promise))
+                finally:
+                    findings += await _taken_back(play, promise)
+    return findings
+
+
+async def _finding(play: Play, promise: Promise) -> Finding:
+    try:
+        await promise.play(play)
+    except Broken as broken:
+        return Finding(promise.name, Verdict.BROKEN, str(broken), promise.otherwise, tuple(play.trace))
+    except NotShown as reason:
+        return Finding(promise.name, Verdict.NOT_SHOWN, str(reason))
+    return Finding(promise.name, Verdict.KEPT, "" if play.accounts else "by its answers alone")
+
+
+async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
+    """Of all its orders. What could not be is broken, too."""
+    play.trace = []
+    failed = False
+    while play.orders:
+        failed |= bool(promise.undo and (await play.answer(promise.undo(play))).error)
+        play.orders.pop()
+    name, why = f"{promise.name}: taken back", "it is to be taken back by hand"
+    return [Finding(name, Verdict.BROKEN, why, "", tuple(play.trace))] if failed else []

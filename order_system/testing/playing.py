@@ -1,0 +1,190 @@
+"""What a promise is played on: calls to the gateway, their trace, and what shows how often it was done."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from random import Random
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
+from order_system.domain.gateways import StatementOfAccounts
+from order_system.domain.ids import Key
+from order_system.domain.order import Reservation, SubmissionRef
+from order_system.domain.policy import GATEWAY_CALL
+from order_system.domain.steps import Effect
+from order_system.testing import policy
+
+PREFIX = "GATEWAY-CHECK"
+"""What all order IDs of the kit begin with, so that whoever finds one at a provider knows."""
+
+
+def _option(default: Any, what: str) -> Any:
+    return field(default=default, metadata={"help": f"{what} [{default}]" if default else what})
+
+
+@dataclass(frozen=True)
+class Options:
+    """The data that the promises are played with. The defaults suit the simulated world."""
+
+    method: str = _option("pm_card_visa", "A payment method that can be charged.")
+    declined: str = _option("pm_card_declined", "A payment method that is declined.")
+    declined_amount: int | None = _option(None, "An amount that is declined, if the amount decides.")
+    currency: str = _option("USD", "A currency that can be charged.")
+    sku: str = _option("LAPTOP-789", "A SKU in stock.")
+    other_sku: str = _option("MOUSE-321", "Another SKU in stock.")
+    out_of_stock: str = _option("OUT-OF-STOCK", "A SKU that is out of stock.")
+    on_hand: int | None = _option(None, "How much of both SKUs there is: all of it is reserved for a moment.")
+    address: str = _option("1 Main St, Portland, OR, 97201, US", "Where a parcel can go.")
+    refused_address: str = _option("1 Main St, Portland, OR, 00000, US", "Where no parcel can go.")
+    email: str = _option("gateway-check@example.com", "Who gets the mail.")
+    refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
+
+
+class Broken(Exception):
+    """The promise is not kept. The message says by what."""
+
+
+class NotShown(Exception):
+    """Whether the promise is kept cannot be seen here. The message says why."""
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    key: Key
+    arguments: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        key = f"Key({str(self.key)!r}, round={self.key.round})" if self.key.round else repr(self.key)
+        return f"{self.method}({', '.join([key, *(f'{n}={v!r}' for n, v in self.arguments.items())])})"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """May be handed over between processes, as not every exception may."""
+
+    value: Any = None
+    error: type[Exception] | None = None
+    """One of ours, also for a subclass of it; Exception for any other."""
+    words: str = ""
+
+    def __str__(self) -> str:
+        return self.words or repr(self.value)
+
+    @property
+    def is_no(self) -> bool:
+        return self.error is not None and issubclass(self.error, BusinessError)
+
+
+async def carry_out(gateway: object, call: Call) -> Answer:
+    try:
+        async with asyncio.timeout(GATEWAY_CALL.total_seconds()):
+            return Answer(await getattr(gateway, call.method)(call.key, **call.arguments))
+    except Exception as failure:
+        ours = type(as_ours(failure)) if isinstance(failure, OrderSystemError) else Exception
+        return Answer(error=ours, words=f"raised {type(failure).__name__}: {failure}")
+
+
+@dataclass
+class Play:
+    gateway: object
+    accounts: StatementOfAccounts | None
+    elsewhere: Connection
+    """Takes a call, and hands over the answer that the gateway gives to another process."""
+    options: Options
+    rng: Random
+    trace: list[str] = field(default_factory=list[str])
+    """The calls of the scenario, each with its answer."""
+    orders: list[SubmissionRef] = field(default_factory=list[SubmissionRef])
+    took: float = 0
+    """Seconds, by the last call that was asked."""
+
+    def scenario(self) -> None:
+        """Begins a trace, and an order that no gateway has heard of."""
+        self.trace = []
+        self.order(f"{PREFIX}-{uuid4().hex[:8]}")
+
+    def order(self, order_id: str) -> None:
+        self.orders.append(SubmissionRef(order_id=order_id, submission=str(uuid4()), fingerprint=""))
+
+    def key(self, effect: Effect) -> Key:
+        """Of the newest order."""
+        return self.orders[-1].key(effect)
+
+    # --- calls ----------------------------------------------------------------------------------------
+
+    async def answer(self, call: Call, how: str = "") -> Answer:
+        """Anything but a value and a definite no is asked for again with the same key, as orders do it."""
+        for pause in (*policy.ASK_AGAIN_AFTER, None):
+            answer = await carry_out(self.gateway, call)
+            self.trace.append(f"{how}{call} -> {answer}")
+            if answer.error is None or answer.is_no or pause is None:
+                return answer
+            await asyncio.sleep(pause.total_seconds())
+        raise AssertionError("the last pause is None")
+
+    async def ask(self, call: Call) -> Any:
+        """What a first call answers. Raises NotShown if that is no value."""
+        began = perf_counter()
+        answer = await self.answer(call)
+        self.took = perf_counter() - began
+        if answer.error is not None:
+            raise NotShown(f"{call.method} {answer}: it needs other data, by the options")
+        return answer.value
+
+    async def at_once(self, *calls: Call) -> list[Answer]:
+        return await asyncio.gather(*(self.answer(call, "at once: ") for call in calls))
+
+    async def from_two_processes(self, call: Call) -> list[Answer]:
+        try:
+            self.elsewhere.send(call)
+            here = await self.answer(call, "at once: ")
+            there = await asyncio.to_thread(self.elsewhere.recv)
+        except (EOFError, OSError):
+            raise NotShown("another process could not open the gateway, or has died in a call") from None
+        self.trace.append(f"at once, in another process: {call} -> {there}")
+        return [here, await self.answer(call) if there.error else there]
+
+    async def cut_off(self, call: Call, moment: int) -> list[Answer]:
+        """Cancels the call on its way there or back, and asks again, twice."""
+        seconds = self.took * (moment + self.rng.random()) / (policy.MOMENTS - 1)
+        under_way = asyncio.create_task(carry_out(self.gateway, call))
+        await asyncio.wait({under_way}, timeout=seconds)
+        under_way.cancel()
+        await asyncio.wait({under_way})
+        self.trace.append(f"cut off after {seconds:.3f} s: {call}")
+        return [await self.answer(call), await self.answer(call)]
+
+    # --- what shows it --------------------------------------------------------------------------------
+
+    async def lists(self, expected: list[str]) -> None:
+        """Raises Broken unless the statement of accounts, if there is one, lists just this."""
+        if self.accounts is not None and (found := await self.left()) != expected:
+            told, due = (", ".join(each) or "nothing" for each in (found, expected))
+            raise Broken(f"the statement of accounts lists {told}, and not {due}")
+
+    async def left(self) -> list[str]:
+        """What it lists under the newest order's keys, besides what was put back."""
+        if self.accounts is None:
+            return []
+        found, order = await self.accounts.statement(), self.key(Effect.CHARGE).removesuffix(Effect.CHARGE)
+        entries = (*found.charges, *found.reservations, *found.shipments, *found.notices)
+        there = [each for each in entries if getattr(each, "state", None) not in ("released", "voided")]
+        return sorted(str(each).replace(order, "") for each in there if order in str(each))
+
+
+def alike(call: Call, *answers: Answer) -> None:
+    """Raises Broken unless all have the same value, and NotShown if all are a no."""
+    if all(answer.is_no for answer in answers):
+        raise NotShown(f"{call.method} {answers[0]}: it needs other data, by the options")
+    for answer in answers:
+        if answer.error or identity(answer.value) != identity(answers[0].value):
+            raise Broken(f"{call.method} answered {answers[0]}, and then {answer}")
+
+
+def identity(value: Any) -> Any:
+    """Of a reservation that is its ID: a warehouse need not know prices."""
+    return value.reservation_id if isinstance(value, Reservation) else value

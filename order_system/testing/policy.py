@@ -1,0 +1,17 @@
+"""Every time-out and limit of the kit."""
+
+from datetime import timedelta
+
+ASK_AGAIN_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2))
+"""The pauses before a call without an answer is made again; after the last one it counts as unanswered."""
+
+AT_ONCE = 4
+"""Calls at the same moment."""
+
+RACES = 4
+"""Of one kind, since a single one may be won by chance."""
+
+MOMENTS = 6
+"""At which a call is cut off, from its beginning to a little after its usual end."""
+
+OTHER_PROCESS_ENDS = timedelta(seconds=10)

@@ -1,0 +1,133 @@
+"""The kit finds what breaks a promise, by name, and nothing where all is kept."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from order_system.testing import Options, Verdict, check
+from order_system.testing.checking import CheckedPort, Finding
+from order_system.testing.ports import PROMISES
+from tests.fixtures.gateways import sound
+from tests.fixtures.processes.command_line import ROOT, starter
+
+SOUND, FAULTY = "tests.fixtures.gateways.sound", "tests.fixtures.gateways.with_a_fault"
+PORTS: tuple[CheckedPort, ...] = ("payments", "warehouse", "carrier", "mailer")
+
+
+@pytest.fixture
+def books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of the provider, for the gateway and for its statement of accounts."""
+    monkeypatch.setenv("ORDER_STATEMENT", f"{SOUND}:statement")
+    for port in ("statement", *PORTS):
+        monkeypatch.setenv(f"ORDER_{port.upper()}_BOOKS", str(tmp_path / "books.db"))
+    return tmp_path / "books.db"
+
+
+def of(findings: list[Finding], verdict: Verdict) -> list[str]:
+    return [each.promise for each in findings if each.verdict is verdict]
+
+
+@pytest.mark.parametrize("port", PORTS)
+async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_LATENCY_MIN", "0")
+    monkeypatch.setenv("ORDER_LATENCY_MAX", "0.02")
+    findings = await check(port, Options(on_hand=10_000_000))
+    assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
+    assert [each.promise for each in findings] == [promise.name for promise in PROMISES[port]]
+
+
+@pytest.mark.parametrize("port", PORTS)
+async def test_a_sound_gateway_keeps_all(
+    port: CheckedPort, books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ORDER_{port.upper()}", f"{SOUND}:{port}")
+    findings = await check(port, Options(on_hand=sound.ON_HAND))
+    assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
+
+
+@pytest.mark.parametrize(
+    ("port", "gateway", "promise"),
+    [
+        ("payments", "charges_twice_at_once", "charge twice at once is done once"),
+        ("payments", "refunds_twice_at_once", "refund twice at once is done once"),
+        ("payments", "forgets_a_charge_that_was_cut_off", "charge cut off and asked again is done once"),
+        ("payments", "charges_a_hundred_yen_for_one", "charge in JPY counts yen"),
+        ("payments", "repeats_a_no", "charge decides a no anew in the next round"),
+        ("warehouse", "takes_what_it_can", "reserve refused is OutOfStock, and nothing is done"),
+        ("carrier", "dispatches_after_a_void", "void of a label binds"),
+        ("mailer", "sends_twice", "send twice in a row is done once"),
+    ],
+)
+async def test_a_fault_is_found_by_name(
+    port: CheckedPort, gateway: str, promise: str, books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ORDER_{port.upper()}", f"{FAULTY}:{gateway}")
+    findings = await check(port)
+    assert promise in of(findings, Verdict.BROKEN)
+    # What the fault has nothing to do with is kept.
+    assert f"{PROMISES[port][0].name.split()[0]} tells keys of full length apart" in of(
+        findings, Verdict.KEPT
+    )
+    [found] = [each for each in findings if each.promise == promise]
+    assert found.follows
+    assert 2 <= len(found.trace) <= 6
+    assert all("GATEWAY-CHECK-" in call for call in found.trace)
+
+
+async def test_what_only_a_statement_shows_is_not_claimed(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORDER_STATEMENT")
+    monkeypatch.setenv("ORDER_MAILER", f"{FAULTY}:sends_twice")
+    findings = await check("mailer", Options(refused_email="ada@example.com"))
+    assert of(findings, Verdict.BROKEN) == []
+    assert of(findings, Verdict.NOT_SHOWN) == [
+        "send cut off and asked again is done once",
+        "send refused is NoticeRefused, and nothing is done",
+        "send decides a no anew in the next round",
+    ]
+    kept = {each.because for each in findings if each.verdict is Verdict.KEPT}
+    assert kept == {"by its answers alone"}
+
+
+def test_the_example_is_checked_by_its_own_test(tmp_path: Path) -> None:
+    """From another folder, as somebody would who has copied it."""
+    folder = tmp_path / "own_gateways"
+    folder.mkdir()
+    for file in (ROOT / "examples/own_gateways").glob("*.py"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder],
+        cwd=folder,
+        env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ran.returncode, "1 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+
+
+def test_the_command_tells_what_is_broken_and_what_follows(
+    tmp_path: Path, books: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    env = {
+        "ORDER_DATA_DIR": str(tmp_path),
+        "ORDER_MAILER": f"{FAULTY}:sends_twice",
+        "ORDER_MAILER_BOOKS": str(books),
+        "ORDER_STATEMENT": f"{SOUND}:statement",
+        "ORDER_STATEMENT_BOOKS": str(books),
+    }
+    told = starter("gateways", "check", "mailer", env=env)
+    assert told.code == 1
+    assert "broken     send twice in a row is done once: the statement of accounts lists" in told.out
+    assert "    2. send('GATEWAY-CHECK-" in told.out
+    assert "    so a retry writes to the customer twice" in told.out
+    assert "4 broken" in told.out
+    as_json = starter("gateways", "check", "mailer", "--json", env=env)
+    assert as_json.code == 1
+    assert {each["verdict"] for each in as_json.document} == {"kept", "broken"}
+    assert starter("gateways", "check", "statement", env=env).code == 2
+    assert not (tmp_path / "orders.db").exists()  # the order book is none of its business
