@@ -23,17 +23,30 @@ class Act:
     """Whose key it is called with."""
     twice: str
     """What follows for orders if it is done twice."""
+    undo: str | None = None
+    """The method that takes it back, by the key of the `first` act or of its own."""
     first: "Act | None" = None
-    """What must have been done, so that this can be."""
+    """What must have been done before."""
     arguments: Arguments = lambda _: {}
     refused: Arguments = lambda _: {}
-    """Those that meet a definite no, if any do,"""
-    error: type[errors.BusinessError] = errors.BusinessError
-    """and that no."""
+    """Those that meet a definite no,"""
+    error: type[errors.BusinessError] | None = None
+    """and which, if any."""
 
-    def __call__(self, play: Play, **other: Any) -> Call:
+    def call(self, play: Play, **other: Any) -> Call:
         """For the newest order."""
         return Call(self.method, play.key(self.effect), self.arguments(play) | other)
+
+    def undo_call(self, play: Play) -> Call:
+        return Call(self.undo or "", play.key((self.first or self).effect))
+
+
+async def begun(play: Play, act: Act) -> Call:
+    """A new scenario, with all that must have been done before."""
+    play.scenario()
+    if act.first:
+        await play.ask(act.first.call(play))
+    return act.call(play)
 
 
 def lines(*skus: str, quantity: int = 1) -> dict[str, Any]:
@@ -49,38 +62,42 @@ def _customer(email: str) -> dict[str, Any]:
     return {"customer": Customer(name="Gateway Check", email=email)}
 
 
+def _payment(play: Play) -> dict[str, Any]:
+    given = play.options
+    return {"amount": AMOUNT, "currency": given.currency, "payment_method": given.method}
+
+
 def _declined(play: Play) -> dict[str, Any]:
-    amount = play.options.declined_amount
-    return {"payment_method": play.options.declined} if amount is None else {"amount": amount}
+    given = play.options
+    return {"amount": given.declined_amount} if given.declined_amount else {"payment_method": given.declined}
 
 
 CHARGE = Act(
     "charge",
     Effect.CHARGE,
     "a retry after a lost answer charges twice",
-    arguments=lambda play: {
-        "amount": AMOUNT,
-        "currency": play.options.currency,
-        "payment_method": play.options.method,
-    },
+    "refund",
+    arguments=_payment,
     refused=_declined,
     error=errors.PaymentDeclined,
 )
-REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", CHARGE)
+REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE)
 RESERVE = Act(
     "reserve",
     Effect.RESERVE,
     "a retry after a lost answer holds goods twice, and one lot for ever",
+    "release",
     arguments=lambda play: lines(play.options.sku),
     refused=lambda play: lines(play.options.sku, play.options.out_of_stock),
     error=errors.OutOfStock,
 )
-RELEASE = Act("release", Effect.RESERVE, "a retry puts goods back that are not there", RESERVE)
-COMMIT = Act("commit", Effect.RESERVE, "a retry books goods out twice", RESERVE)
+RELEASE = Act("release", Effect.RESERVE, "a retry puts goods back that are not there", "release", RESERVE)
+COMMIT = Act("commit", Effect.RESERVE, "a retry books goods out twice", None, RESERVE)
 LABEL = Act(
     "buy_label",
     Effect.LABEL,
     "a retry buys a second label, which nobody voids",
+    "void",
     arguments=lambda play: _address(play.options.address) | lines(play.options.sku),
     refused=lambda play: _address(play.options.refused_address),
     error=errors.ShippingRefused,
@@ -89,10 +106,11 @@ DISPATCH = Act(
     "dispatch",
     Effect.DISPATCH,
     "a retry hands over a second parcel, or fails although the first one is gone",
+    "void",
     LABEL,
     arguments=lambda play: {"label_key": play.key(Effect.LABEL)},
 )
-VOID = Act("void", Effect.LABEL, "an undo that is retried does not end", LABEL)
+VOID = Act("void", Effect.LABEL, "an undo that is retried does not end", "void", LABEL)
 SEND = Act(
     "send",
     Effect.NOTIFY,

@@ -13,7 +13,7 @@ from order_system.gateways.loading import Port
 from order_system.infra.settings import Settings, load_settings
 from order_system.testing.elsewhere import other_process
 from order_system.testing.playing import Broken, NotShown, Options, Play
-from order_system.testing.ports import PROMISES, Promise
+from order_system.testing.promises import Promise, promises_of
 
 CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
 
@@ -56,7 +56,7 @@ async def check(
         async with open_order_system(settings) as system, other_process(settings, Port(port)) as elsewhere:
             gateway, accounts, rng = getattr(system.world, port), system.world.accounts, Random(seed)  # noqa: S311
             play = Play(gateway, accounts, elsewhere, options or Options(), rng)
-            for promise in PROMISES[Port(port)]:
+            for promise in promises_of(Port(port)):
                 progress(promise.name)
                 try:
                     findings.append(await _finding(play, promise))
@@ -67,7 +67,7 @@ async def check(
 
 async def _finding(play: Play, promise: Promise) -> Finding:
     try:
-        await promise.play(play)
+        await promise.play(play, promise.act)
     except Broken as broken:
         return Finding(promise.name, Verdict.BROKEN, str(broken), promise.otherwise, tuple(play.trace))
     except NotShown as reason:
@@ -77,10 +77,10 @@ async def _finding(play: Play, promise: Promise) -> Finding:
 
 async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
     """Of all its orders. What could not be is broken, too."""
-    play.trace = []
-    failed = False
+    play.trace, failed = [], False
     while play.orders:
-        failed |= bool(promise.undo and (await play.answer(promise.undo(play))).error)
+        if promise.act.undo:
+            failed |= (await play.answer(promise.act.undo_call(play))).error is not None
         play.orders.pop()
-    name, why = f"{promise.name}: taken back", "it is to be taken back by hand"
-    return [Finding(name, Verdict.BROKEN, why, "", tuple(play.trace))] if failed else []
+    name, follows = f"{promise.name}: taken back", "it is to be taken back by hand"
+    return [Finding(name, Verdict.BROKEN, follows=follows, trace=tuple(play.trace))] if failed else []

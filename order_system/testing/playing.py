@@ -10,9 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
-from order_system.domain.gateways import StatementOfAccounts
+from order_system.domain.gateways import StatementOfAccounts, Voided
 from order_system.domain.ids import Key
-from order_system.domain.order import Reservation, SubmissionRef
+from order_system.domain.order import Reservation, SubmissionRef, Wire
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.domain.steps import Effect
 from order_system.testing import policy
@@ -55,7 +55,7 @@ class NotShown(Exception):
 class Call:
     method: str
     key: Key
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __str__(self) -> str:
         key = f"Key({str(self.key)!r}, round={self.key.round})" if self.key.round else repr(self.key)
@@ -133,12 +133,20 @@ class Play:
         self.took = perf_counter() - began
         if answer.error is not None:
             raise NotShown(f"{call.method} {answer}: it needs other data, by the options")
+        if not isinstance(answer.value, Wire | Voided):
+            raise Broken(f"{call.method} answered {answer}, which is no receipt")
         return answer.value
 
     async def at_once(self, *calls: Call) -> list[Answer]:
         return await asyncio.gather(*(self.answer(call, "at once: ") for call in calls))
 
-    async def from_two_processes(self, call: Call) -> list[Answer]:
+    async def again_at_once(self, call: Call, _number: int = 0) -> list[Answer]:
+        return await self.at_once(*[call] * policy.AT_ONCE)
+
+    async def in_a_row(self, call: Call, _number: int = 0) -> list[Answer]:
+        return [await self.answer(call), await self.answer(call)]
+
+    async def from_two_processes(self, call: Call, _number: int = 0) -> list[Answer]:
         try:
             self.elsewhere.send(call)
             here = await self.answer(call, "at once: ")
@@ -148,15 +156,15 @@ class Play:
         self.trace.append(f"at once, in another process: {call} -> {there}")
         return [here, await self.answer(call) if there.error else there]
 
-    async def cut_off(self, call: Call, moment: int) -> list[Answer]:
-        """Cancels the call on its way there or back, and asks again, twice."""
-        seconds = self.took * (moment + self.rng.random()) / (policy.MOMENTS - 1)
+    async def cut_off(self, call: Call, number: int) -> list[Answer]:
+        """The call is cancelled on its way there, or on its way back: the later, the higher the number."""
+        seconds = self.took * (number + self.rng.random()) / (policy.MOMENTS - 1)
         under_way = asyncio.create_task(carry_out(self.gateway, call))
         await asyncio.wait({under_way}, timeout=seconds)
         under_way.cancel()
         await asyncio.wait({under_way})
         self.trace.append(f"cut off after {seconds:.3f} s: {call}")
-        return [await self.answer(call), await self.answer(call)]
+        return await self.in_a_row(call)
 
     # --- what shows it --------------------------------------------------------------------------------
 
@@ -183,6 +191,11 @@ def alike(call: Call, *answers: Answer) -> None:
     for answer in answers:
         if answer.error or identity(answer.value) != identity(answers[0].value):
             raise Broken(f"{call.method} answered {answers[0]}, and then {answer}")
+
+
+def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) -> None:
+    if answer.error is not error:
+        raise Broken(f"{call.method} must raise {error and error.__name__} here: it answered {answer}")
 
 
 def identity(value: Any) -> Any:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from order_system.gateways.loading import Port
 from order_system.testing import Options, Verdict, check
 from order_system.testing.checking import CheckedPort, Finding
-from order_system.testing.ports import PROMISES
+from order_system.testing.promises import promises_of
 from tests.fixtures.gateways import sound
 from tests.fixtures.processes.command_line import ROOT, starter
 
@@ -32,47 +33,43 @@ def of(findings: list[Finding], verdict: Verdict) -> list[str]:
 @pytest.mark.parametrize("port", PORTS)
 async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDER_LATENCY_MIN", "0")
-    monkeypatch.setenv("ORDER_LATENCY_MAX", "0.02")
+    monkeypatch.setenv("ORDER_LATENCY_MAX", "0.005")
     findings = await check(port, Options(on_hand=10_000_000))
     assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
-    assert [each.promise for each in findings] == [promise.name for promise in PROMISES[port]]
-
-
-@pytest.mark.parametrize("port", PORTS)
-async def test_a_sound_gateway_keeps_all(
-    port: CheckedPort, books: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(f"ORDER_{port.upper()}", f"{SOUND}:{port}")
-    findings = await check(port, Options(on_hand=sound.ON_HAND))
-    assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
+    assert [each.promise for each in findings] == [promise.name for promise in promises_of(Port(port))]
 
 
 @pytest.mark.parametrize(
-    ("port", "gateway", "promise"),
+    ("port", "gateway", "promise", "may_break_too"),
     [
-        ("payments", "charges_twice_at_once", "charge twice at once is done once"),
-        ("payments", "refunds_twice_at_once", "refund twice at once is done once"),
-        ("payments", "forgets_a_charge_that_was_cut_off", "charge cut off and asked again is done once"),
-        ("payments", "charges_a_hundred_yen_for_one", "charge in JPY counts yen"),
-        ("payments", "repeats_a_no", "charge decides a no anew in the next round"),
-        ("warehouse", "takes_what_it_can", "reserve refused is OutOfStock, and nothing is done"),
-        ("carrier", "dispatches_after_a_void", "void of a label binds"),
-        ("mailer", "sends_twice", "send twice in a row is done once"),
+        ("payments", "charges_twice_at_once", "charge twice at once is done once", "charge from two"),
+        ("payments", "refunds_twice_at_once", "refund twice at once is done once", "refund from two"),
+        ("payments", "forgets_a_charge_that_was_cut_off", "charge cut off and asked again is done once", "-"),
+        ("payments", "charges_a_hundred_yen_for_one", "charge in JPY counts yen", "-"),
+        ("payments", "repeats_a_no", "charge decides a no anew in the next round", "-"),
+        ("warehouse", "takes_what_it_can", "reserve refused is OutOfStock, and nothing is done", "reserve"),
+        ("carrier", "dispatches_after_a_void", "void of a label binds", "void"),
+        ("mailer", "sends_twice", "send twice in a row is done once", "send"),
     ],
 )
 async def test_a_fault_is_found_by_name(
-    port: CheckedPort, gateway: str, promise: str, books: Path, monkeypatch: pytest.MonkeyPatch
+    port: CheckedPort,
+    gateway: str,
+    promise: str,
+    may_break_too: str,
+    *,
+    books: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """And nothing else: each of these gateways is sound but for one thing."""
     monkeypatch.setenv(f"ORDER_{port.upper()}", f"{FAULTY}:{gateway}")
-    findings = await check(port)
-    assert promise in of(findings, Verdict.BROKEN)
-    # What the fault has nothing to do with is kept.
-    assert f"{PROMISES[port][0].name.split()[0]} tells keys of full length apart" in of(
-        findings, Verdict.KEPT
-    )
-    [found] = [each for each in findings if each.promise == promise]
+    findings = await check(port, Options(on_hand=sound.ON_HAND))
+    broken = {each.promise: each for each in findings if each.verdict is Verdict.BROKEN}
+    found = broken.pop(promise)
+    assert [name for name in broken if not name.startswith(may_break_too)] == []
+    assert of(findings, Verdict.NOT_SHOWN) == []
     assert found.follows
-    assert 2 <= len(found.trace) <= 6
+    assert found.trace
     assert all("GATEWAY-CHECK-" in call for call in found.trace)
 
 

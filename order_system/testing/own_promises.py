@@ -1,0 +1,88 @@
+"""How promises are played that one port alone makes. They raise Broken, or NotShown, or come to their end."""
+
+from order_system.domain.errors import OutOfStock, ShippingRefused
+from order_system.domain.gateways import ChargeEntry, Voided
+from order_system.testing import policy
+from order_system.testing.acts import AMOUNT, DISPATCH, LABEL, VOID, Act, begun, lines
+from order_system.testing.playing import Answer, Broken, Call, NotShown, Play, alike, must_raise
+
+
+async def yen(play: Play, act: Act) -> None:
+    await _minor_units(play, act, "JPY")
+
+
+async def fils(play: Play, act: Act) -> None:
+    await _minor_units(play, act, "KWD")
+
+
+async def _minor_units(play: Play, act: Act, currency: str) -> None:
+    play.scenario()
+    for call in (act.call(play, currency=currency), act.undo_call(play)):
+        receipt = await play.ask(call)
+        if (receipt.amount, receipt.currency) != (AMOUNT, currency):
+            raise Broken(f"{call.method} answered {receipt!r}, of {AMOUNT} minor units of {currency}")
+    await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
+
+
+async def under_contention(play: Play, act: Act) -> None:
+    """Everybody wants all that there is of two SKUs, as --on-hand says, and names them in either order."""
+    there_is = play.options.on_hand
+    if there_is is None:
+        raise NotShown(f"nobody knows how much of {play.options.sku} there is: tell it by --on-hand")
+    both = [play.options.sku, play.options.other_sku]
+
+    def wants(quantity: int, number: int = 0) -> Call:
+        play.order(f"{play.orders[0].order_id}-{number}")
+        return act.call(play, **lines(*both[:: (-1) ** number], quantity=quantity))
+
+    play.scenario()
+    if (await play.answer(wants(there_is + 1))).error is None:
+        raise NotShown(f"there is more than {there_is} of both")
+    await play.ask(wants(there_is))
+    await play.answer(act.undo_call(play))
+    calls = [wants(there_is, number) for number in range(policy.AT_ONCE)]
+    answers = await play.at_once(*calls)
+    if [answer.error for answer in answers].count(None) > 1:
+        raise Broken("the same goods were set aside for two")
+    for call, answer in zip(calls, answers, strict=True):
+        back = await play.answer(Call("release", call.key))
+        if answer.error:
+            must_raise(call, answer, OutOfStock)
+        if (back.value is None) is (answer.error is None):
+            raise Broken(f"release answered {back}, where reserve had answered {answer}")
+    if (answer := await play.answer(wants(there_is))).error:
+        raise Broken(f"all was released, but goods are still held: reserve {answer}")
+
+
+async def void_binds(play: Play, act: Act) -> None:
+    """Of a label; and, where the act is the void itself, of nothing."""
+    play.scenario()
+    if act is LABEL:
+        await play.ask(act.call(play))
+    await _is_void(play, await play.answer(VOID.call(play)))
+
+
+async def void_too_late(play: Play, act: Act) -> None:
+    call = await begun(play, act)
+    alike(call, await play.answer(call), await play.answer(VOID.call(play)))
+
+
+async def void_against(play: Play, act: Act) -> None:
+    """At the same moment; either of them comes first half of the times."""
+    for number in range(2 * policy.RACES):
+        call = await begun(play, act)
+        answers = await play.at_once(*[call, VOID.call(play)][:: (-1) ** number])
+        done, void = answers[:: (-1) ** number]
+        if act is DISPATCH and done.error is None:
+            alike(call, done, void)
+        else:
+            await _is_void(play, void)
+
+
+async def _is_void(play: Play, answer: Answer) -> None:
+    """From now on, for good."""
+    if not isinstance(answer.value, Voided):
+        raise Broken(f"no parcel is gone, but void answered {answer}")
+    for call in (DISPATCH.call(play), LABEL.call(play), DISPATCH.call(play)):
+        must_raise(call, await play.answer(call), ShippingRefused)
+    await play.lists([])
