@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -45,25 +45,26 @@ async def check_promises(
     It makes some 50 charges, and refunds each at its end. Likewise it reserves, ships and sends. All its
     order IDs begin with GATEWAY-CHECK. Exit code 1: a promise is broken.
     """
+    configured()
     screen = Screen(as_json=as_json)
     with screen.updating() as show:
-        findings = await check(
-            port, options, seed=seed, settings=configured(), progress=lambda name: show(Text(name), name)
-        )
-    screen.answer([asdict(finding) for finding in findings], Group(*_told(findings)))
+        findings = await check(port, options, seed=seed, progress=lambda name: show(Text(name), name))
+    screen.answer([asdict(finding) for finding in findings], *_told(findings))
     return ATTENTION if any(finding.verdict is Verdict.BROKEN for finding in findings) else CLEAN
 
 
 def _told(findings: Sequence[Finding]) -> Iterator[Text]:
+    """A line that does not wrap for each promise, and for each call that shows that it is broken."""
     styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
+    line = partial(Text, no_wrap=True, overflow="ignore")
     for finding in findings:
         because = f": {finding.because}" if finding.because else ""
-        yield Text(f"{finding.verdict:9}  {finding.promise}{because}", style=styles[finding.verdict])
-        if finding.verdict is Verdict.BROKEN:
-            yield Text("\n".join(f"    {number}. {call}" for number, call in enumerate(finding.trace, 1)))
-            yield Text(f"    so {finding.follows}")
+        yield line(f"{finding.verdict:9}  {finding.promise}{because}", styles[finding.verdict])
+        yield from (line(f"    {number}. {call}") for number, call in enumerate(finding.trace, 1))
+        if finding.follows:
+            yield line(f"    so {finding.follows}")
     counts = Counter(finding.verdict for finding in findings)
-    yield Text(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
+    yield line(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
 
 
 def refuse_unless_simulated(settings: Settings, what: str) -> None:

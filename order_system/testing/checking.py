@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -10,7 +11,7 @@ from typing import Literal
 
 from order_system.bootstrap import open_order_system
 from order_system.gateways.loading import Port
-from order_system.infra.settings import Settings, load_settings
+from order_system.infra.settings import load_settings
 from order_system.testing.elsewhere import other_process
 from order_system.testing.playing import Broken, NotShown, Options, Play
 from order_system.testing.promises import Promise, promises_of
@@ -40,15 +41,14 @@ async def check(
     options: Options | None = None,
     *,
     seed: int = 0,
-    settings: Settings | None = None,
     progress: Callable[[str], None] = lambda _promise: None,
 ) -> list[Finding]:
-    """Plays the promises of the port on the gateway that the settings name, by default those of the
-    environment. The order book is an empty one, which is thrown away. `seed` draws when calls are cut off.
+    """Plays the promises of the port on the gateway that the environment names, with an empty order book that
+    is thrown away. `seed` draws when calls are cut off.
 
     Raises InvalidSettings if the gateway cannot be opened.
     """
-    settings, findings = settings or load_settings(), list[Finding]()
+    settings, findings = load_settings(), list[Finding]()
     with TemporaryDirectory() as folder:
         faults = settings.faults if "faults" in settings.model_fields_set else "none"
         own = {"data_dir": Path(folder), "database_url": None, "faults": faults}
@@ -69,7 +69,7 @@ async def _finding(play: Play, promise: Promise) -> Finding:
     try:
         await promise.play(play, promise.act)
     except Broken as broken:
-        return Finding(promise.name, Verdict.BROKEN, str(broken), promise.otherwise, tuple(play.trace))
+        return Finding(promise.name, Verdict.BROKEN, str(broken), promise.otherwise, _short(play.trace))
     except NotShown as reason:
         return Finding(promise.name, Verdict.NOT_SHOWN, str(reason))
     return Finding(promise.name, Verdict.KEPT, "" if play.accounts else "by its answers alone")
@@ -83,4 +83,10 @@ async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
             failed |= (await play.answer(promise.act.undo_call(play))).error is not None
         play.orders.pop()
     name, follows = f"{promise.name}: taken back", "it is to be taken back by hand"
-    return [Finding(name, Verdict.BROKEN, follows=follows, trace=tuple(play.trace))] if failed else []
+    return [Finding(name, Verdict.BROKEN, follows=follows, trace=_short(play.trace))] if failed else []
+
+
+def _short(trace: list[str]) -> tuple[str, ...]:
+    """The same call with the same answer just once, however often it was repeated."""
+    times = [(call, len(list(same))) for call, same in groupby(trace)]
+    return tuple(f"{call} ({number} times)" if number > 1 else call for call, number in times)

@@ -1,6 +1,7 @@
 """Another Python process, which opens the same gateway by the same settings."""
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
@@ -30,6 +31,7 @@ async def other_process(settings: Settings, port: Port) -> AsyncGenerator[Connec
 
 
 def _serve(pipe: Connection, settings: Settings, port: Port) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks is stopped by it, and then we end
     configure_logging(settings)
     asyncio.run(_answer(pipe, settings, port))
 
@@ -40,5 +42,5 @@ async def _answer(pipe: Connection, settings: Settings, port: Port) -> None:
             while True:
                 call = await asyncio.to_thread(pipe.recv)
                 pipe.send(await carry_out(getattr(system.world, port), call))
-        except EOFError:
+        except (EOFError, OSError):
             return  # nobody asks any more

@@ -7,15 +7,7 @@ from order_system.testing.acts import AMOUNT, DISPATCH, LABEL, VOID, Act, begun,
 from order_system.testing.playing import Answer, Broken, Call, NotShown, Play, alike, must_raise
 
 
-async def yen(play: Play, act: Act) -> None:
-    await _minor_units(play, act, "JPY")
-
-
-async def fils(play: Play, act: Act) -> None:
-    await _minor_units(play, act, "KWD")
-
-
-async def _minor_units(play: Play, act: Act, currency: str) -> None:
+async def minor_units(play: Play, act: Act, currency: str) -> None:
     play.scenario()
     for call in (act.call(play, currency=currency), act.undo_call(play)):
         receipt = await play.ask(call)
@@ -33,7 +25,7 @@ async def under_contention(play: Play, act: Act) -> None:
 
     def wants(quantity: int, number: int = 0) -> Call:
         play.order(f"{play.orders[0].order_id}-{number}")
-        return act.call(play, **lines(*both[:: (-1) ** number], quantity=quantity))
+        return act.call(play, **lines(*(both if number % 2 else both[::-1]), quantity=quantity))
 
     play.scenario()
     if (await play.answer(wants(there_is + 1))).error is None:
@@ -49,7 +41,7 @@ async def under_contention(play: Play, act: Act) -> None:
         if answer.error:
             must_raise(call, answer, OutOfStock)
         if (back.value is None) is (answer.error is None):
-            raise Broken(f"release answered {back}, where reserve had answered {answer}")
+            raise Broken(f"release {back}, where reserve {answer}")
     if (answer := await play.answer(wants(there_is))).error:
         raise Broken(f"all was released, but goods are still held: reserve {answer}")
 
@@ -71,8 +63,10 @@ async def void_against(play: Play, act: Act) -> None:
     """At the same moment; either of them comes first half of the times."""
     for number in range(2 * policy.RACES):
         call = await begun(play, act)
-        answers = await play.at_once(*[call, VOID.call(play)][:: (-1) ** number])
-        done, void = answers[:: (-1) ** number]
+        if number % 2:
+            done, void = await play.at_once(call, VOID.call(play))
+        else:
+            void, done = await play.at_once(VOID.call(play), call)
         if act is DISPATCH and done.error is None:
             alike(call, done, void)
         else:
@@ -82,7 +76,7 @@ async def void_against(play: Play, act: Act) -> None:
 async def _is_void(play: Play, answer: Answer) -> None:
     """From now on, for good."""
     if not isinstance(answer.value, Voided):
-        raise Broken(f"no parcel is gone, but void answered {answer}")
+        raise Broken(f"no parcel is gone, but void {answer}")
     for call in (DISPATCH.call(play), LABEL.call(play), DISPATCH.call(play)):
         must_raise(call, await play.answer(call), ShippingRefused)
     await play.lists([])

@@ -72,7 +72,7 @@ class Answer:
     words: str = ""
 
     def __str__(self) -> str:
-        return self.words or repr(self.value)
+        return self.words or f"answered {self.value!r}"
 
     @property
     def is_no(self) -> bool:
@@ -120,7 +120,7 @@ class Play:
         """Anything but a value and a definite no is asked for again with the same key, as orders do it."""
         for pause in (*policy.ASK_AGAIN_AFTER, None):
             answer = await carry_out(self.gateway, call)
-            self.trace.append(f"{how}{call} -> {answer}")
+            self.trace.append(f"{how}{call} {answer}")
             if answer.error is None or answer.is_no or pause is None:
                 return answer
             await asyncio.sleep(pause.total_seconds())
@@ -134,7 +134,7 @@ class Play:
         if answer.error is not None:
             raise NotShown(f"{call.method} {answer}: it needs other data, by the options")
         if not isinstance(answer.value, Wire | Voided):
-            raise Broken(f"{call.method} answered {answer}, which is no receipt")
+            raise Broken(f"{call.method} {answer}, which is no receipt")
         return answer.value
 
     async def at_once(self, *calls: Call) -> list[Answer]:
@@ -153,7 +153,7 @@ class Play:
             there = await asyncio.to_thread(self.elsewhere.recv)
         except (EOFError, OSError):
             raise NotShown("another process could not open the gateway, or has died in a call") from None
-        self.trace.append(f"at once, in another process: {call} -> {there}")
+        self.trace.append(f"at once, in another process: {call} {there}")
         return [here, await self.answer(call) if there.error else there]
 
     async def cut_off(self, call: Call, number: int) -> list[Answer]:
@@ -190,12 +190,12 @@ def alike(call: Call, *answers: Answer) -> None:
         raise NotShown(f"{call.method} {answers[0]}: it needs other data, by the options")
     for answer in answers:
         if answer.error or identity(answer.value) != identity(answers[0].value):
-            raise Broken(f"{call.method} answered {answers[0]}, and then {answer}")
+            raise Broken(f"{call.method} {answers[0]}, and then {answer}")
 
 
 def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) -> None:
     if answer.error is not error:
-        raise Broken(f"{call.method} must raise {error and error.__name__} here: it answered {answer}")
+        raise Broken(f"{call.method} must raise {error and error.__name__} here: it {answer}")
 
 
 def identity(value: Any) -> Any:

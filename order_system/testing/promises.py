@@ -8,7 +8,8 @@ from uuid import uuid4
 from order_system.domain.gateways import Voided
 from order_system.domain.ids import Key
 from order_system.gateways.loading import Port
-from order_system.testing import acts, own_promises, policy
+from order_system.testing import acts, policy
+from order_system.testing import own_promises as own
 from order_system.testing.acts import Act, begun
 from order_system.testing.playing import (
     PREFIX,
@@ -128,7 +129,7 @@ async def _undo_finds(play: Play, act: Act, *, nothing: bool) -> None:
     for answer in await play.again_at_once(act.undo_call(play)) if act.undo else []:
         if answer.error or (answer.value in NOTHING) is not nothing:
             what = "nothing where nothing was done" if nothing else "what was done"
-            raise Broken(f"{act.undo} must find {what}: it answered {answer}")
+            raise Broken(f"{act.undo} must find {what}: it {answer}")
 
 
 # --- which port makes which -------------------------------------------------------------------------
@@ -145,18 +146,16 @@ ACTS: dict[Port, list[Act]] = {
 }
 OWN: dict[Port, list[Promise]] = {
     Port.PAYMENTS: [
-        Promise("charge in JPY counts yen", _AMOUNT, own_promises.yen, acts.CHARGE),
-        Promise("charge in KWD counts fils", _AMOUNT, own_promises.fils, acts.CHARGE),
+        Promise("charge in JPY counts yen", _AMOUNT, partial(own.minor_units, currency="JPY"), acts.CHARGE),
+        Promise("charge in KWD counts fils", _AMOUNT, partial(own.minor_units, currency="KWD"), acts.CHARGE),
     ],
-    Port.WAREHOUSE: [
-        Promise("reserve takes all or none at once", _HELD, own_promises.under_contention, acts.RESERVE)
-    ],
+    Port.WAREHOUSE: [Promise("reserve takes all or none at once", _HELD, own.under_contention, acts.RESERVE)],
     Port.CARRIER: [
-        Promise("void of nothing binds", _GONE, own_promises.void_binds, acts.VOID),
-        Promise("void of a label binds", _GONE, own_promises.void_binds, acts.LABEL),
-        Promise("void of a parcel that is gone says so", _GONE, own_promises.void_too_late, acts.DISPATCH),
-        Promise("void and dispatch at once agree", _GONE, own_promises.void_against, acts.DISPATCH),
-        Promise("void beats buy_label at once", _GONE, own_promises.void_against, acts.LABEL),
+        Promise("void of nothing binds", _GONE, own.void_binds, acts.VOID),
+        Promise("void of a label binds", _GONE, own.void_binds, acts.LABEL),
+        Promise("void of a parcel that is gone says so", _GONE, own.void_too_late, acts.DISPATCH),
+        Promise("void and dispatch at once agree", _GONE, own.void_against, acts.DISPATCH),
+        Promise("void beats buy_label at once", _GONE, own.void_against, acts.LABEL),
     ],
     Port.MAILER: [],
 }
