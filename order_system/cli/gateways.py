@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -49,7 +50,7 @@ async def check_promises(
     screen = Screen(as_json=as_json)
     with screen.updating() as show:
         findings = await check(port, options, seed=seed, progress=lambda name: show(Text(name), name))
-    screen.answer([asdict(finding) for finding in findings], *_told(findings))
+    screen.answer([asdict(finding) for finding in findings], Group(*_told(findings)))
     return ATTENTION if any(finding.verdict is Verdict.BROKEN for finding in findings) else CLEAN
 
 

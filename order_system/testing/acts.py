@@ -38,7 +38,8 @@ class Act:
         return Call(self.method, play.key(self.effect), self.arguments(play) | other)
 
     def undo_call(self, play: Play) -> Call:
-        return Call(self.undo or "", play.key((self.first or self).effect))
+        arguments = _receipt(play) if self.undo == "refund" else {}
+        return Call(self.undo or "", play.key((self.first or self).effect), arguments)
 
 
 async def begun(play: Play, act: Act) -> Call:
@@ -51,6 +52,11 @@ async def begun(play: Play, act: Act) -> Call:
 
 def lines(*skus: str, quantity: int = 1) -> dict[str, Any]:
     return {"lines": [OrderLine(sku=sku, quantity=quantity, unit_price=1) for sku in skus]}
+
+
+def _receipt(play: Play) -> dict[str, Any]:
+    """None where no answer to the charge has come."""
+    return {"receipt": play.receipts.get(play.key(Effect.CHARGE))}
 
 
 def _address(text: str) -> dict[str, Any]:
@@ -81,7 +87,7 @@ CHARGE = Act(
     refused=_declined,
     error=errors.PaymentDeclined,
 )
-REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE)
+REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE, _receipt)
 RESERVE = Act(
     "reserve",
     Effect.RESERVE,

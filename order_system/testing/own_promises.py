@@ -1,18 +1,31 @@
 """How promises are played that one port alone makes. They raise Broken, or NotShown, or come to their end."""
 
+from dataclasses import replace
+
 from order_system.domain.errors import OutOfStock, ShippingRefused
 from order_system.domain.gateways import ChargeEntry, Voided
 from order_system.testing import policy
-from order_system.testing.acts import AMOUNT, DISPATCH, LABEL, VOID, Act, begun, lines
+from order_system.testing.acts import AMOUNT, DISPATCH, LABEL, REFUND, VOID, Act, begun, lines
 from order_system.testing.playing import Answer, Broken, Call, NotShown, Play, alike, must_raise
 
 
 async def minor_units(play: Play, act: Act, currency: str) -> None:
     play.scenario()
-    for call in (act.call(play, currency=currency), act.undo_call(play)):
+    for each, other in ((act, {"currency": currency}), (REFUND, {})):
+        call = each.call(play, **other)
         receipt = await play.ask(call)
         if (receipt.amount, receipt.currency) != (AMOUNT, currency):
             raise Broken(f"{call.method} answered {receipt!r}, of {AMOUNT} minor units of {currency}")
+    await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
+
+
+async def by_key_alone(play: Play, act: Act) -> None:
+    """As where the answer to the charge was lost. Nothing may be found so soon; but it is no other refund."""
+    call = await begun(play, act)
+    by_key = replace(call, arguments={"receipt": None})
+    first, last = await play.answer(by_key), Answer(await play.ask(call))
+    if first != Answer(None):
+        alike(call, first, last)
     await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
 
 

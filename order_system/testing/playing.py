@@ -12,7 +12,7 @@ from uuid import uuid4
 from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
 from order_system.domain.gateways import StatementOfAccounts, Voided
 from order_system.domain.ids import Key
-from order_system.domain.order import Reservation, SubmissionRef, Wire
+from order_system.domain.order import PaymentReceipt, Reservation, SubmissionRef, Wire
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.domain.steps import Effect
 from order_system.testing import policy
@@ -99,6 +99,8 @@ class Play:
     trace: list[str] = field(default_factory=list[str])
     """The calls of the scenario, each with its answer."""
     orders: list[SubmissionRef] = field(default_factory=list[SubmissionRef])
+    receipts: dict[str, PaymentReceipt] = field(default_factory=dict[str, PaymentReceipt])
+    """Of each charge's key: what a book would have of it."""
     took: float = 0
     """Seconds, by the last call that was asked."""
 
@@ -121,6 +123,8 @@ class Play:
         for pause in (*policy.ASK_AGAIN_AFTER, None):
             answer = await carry_out(self.gateway, call)
             self.trace.append(f"{how}{call} {answer}")
+            if isinstance(answer.value, PaymentReceipt):
+                self.receipts[call.key] = answer.value
             if answer.error is None or answer.is_no or pause is None:
                 return answer
             await asyncio.sleep(pause.total_seconds())

@@ -114,12 +114,12 @@ async def undo_of_nothing(play: Play, act: Act) -> None:
 
 async def late(play: Play, act: Act) -> None:
     """What comes after its undo gets its first answer or a no, and nothing is done anew."""
-    call, undo = await begun(play, act), act.undo_call(play)
-    first, back, left = await play.answer(call), await play.answer(undo), await play.left()
-    again = await play.answer(call)
+    call = await begun(play, act)
+    first, undo = await play.ask(call), act.undo_call(play)
+    back, left, again = await play.ask(undo), await play.left(), await play.answer(call)
     if not again.is_no:
-        alike(call, first, again)
-    alike(undo, back, await play.answer(undo))
+        alike(call, Answer(first), again)
+    alike(undo, Answer(back), await play.answer(undo))
     await play.lists(left)
     _needs_statement(play)
 
@@ -148,6 +148,7 @@ OWN: dict[Port, list[Promise]] = {
     Port.PAYMENTS: [
         Promise("charge in JPY counts yen", _AMOUNT, partial(own.minor_units, currency="JPY"), acts.CHARGE),
         Promise("charge in KWD counts fils", _AMOUNT, partial(own.minor_units, currency="KWD"), acts.CHARGE),
+        Promise("refund by the key alone is no second one", acts.REFUND.twice, own.by_key_alone, acts.REFUND),
     ],
     Port.WAREHOUSE: [Promise("reserve takes all or none at once", _HELD, own.under_contention, acts.RESERVE)],
     Port.CARRIER: [
