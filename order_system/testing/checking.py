@@ -87,6 +87,6 @@ async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
 
 
 def _short(trace: list[str]) -> tuple[str, ...]:
-    """The same call with the same answer just once, however often it was repeated."""
+    """A call that was repeated with the same answer stands there once."""
     times = [(call, len(list(same))) for call, same in groupby(trace)]
-    return tuple(f"{call} ({number} times)" if number > 1 else call for call, number in times)
+    return tuple(f"{number} times: {call}" if number > 1 else call for call, number in times)

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-ASK_AGAIN_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2))
-"""The pauses before a call without an answer is made again; after the last one it counts as unanswered."""
+ASK_AFTER = tuple(timedelta(seconds=seconds) for seconds in (0, 0.5, 1, 2))
+"""The pauses before a call is made, and made again while no answer comes. Then it counts as unanswered."""
 
 AT_ONCE = 4
 """Calls at the same moment."""
