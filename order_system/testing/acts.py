@@ -8,7 +8,7 @@ from order_system.domain import errors
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Address, Customer, OrderLine
 from order_system.domain.steps import Effect
-from order_system.testing.playing import Call, Play
+from order_system.testing.playing import Call, NotShown, Play
 
 AMOUNT = 1_230
 """Minor units. It ends in 0, since some providers take no third decimal but that."""
@@ -61,6 +61,8 @@ def _receipt(play: Play) -> dict[str, Any]:
 
 def _address(text: str) -> dict[str, Any]:
     parts = [part.strip() for part in text.split(",")]
+    if len(parts) != len(Address.model_fields):
+        raise NotShown(f"{text!r} is no address: it takes {', '.join(Address.model_fields)}")
     return {"address": Address.model_validate(dict(zip(Address.model_fields, parts, strict=True)))}
 
 
