@@ -36,6 +36,7 @@ ENTRY_POINTS = "order_system.gateways"
 BUILT_IN = {
     SIMULATED: "order_system.gateways.simulated.factories",
     "http": "order_system.gateways.http.client",
+    "stripe": "order_system.gateways.stripe.factories",
 }
 
 Factory = Callable[..., Any]
@@ -156,7 +157,8 @@ def _told_as(port: Port, name: str) -> Generator[None]:
     except OrderSystemError:
         raise
     except ModuleNotFoundError as failure:
-        cure = "install the package, or the extra of order-system that it needs"
+        extra = f"install its extra: pip install 'order-system[{name}]'"
+        cure = extra if name in BUILT_IN else "install the package, or what else it needs"
         missing = f"{port.variable}={name}: there is no module {failure.name}: {cure}"
         raise InvalidSettings(missing) from failure
     except Exception as failure:

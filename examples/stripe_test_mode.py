@@ -1,0 +1,68 @@
+"""What no fake shows: the Stripe gateway against Stripe's own test mode, with a test key of yours.
+
+pip install 'order-system[stripe]'
+export ORDER_PAYMENTS_API_KEY=sk_test_...
+python examples/stripe_test_mode.py
+"""
+
+import asyncio
+import uuid
+
+from order_system.domain.errors import PaymentDeclined
+from order_system.domain.ids import Key
+from order_system.gateways.stripe.factories import StripeSettings, payments
+from order_system.gateways.stripe.payments import StripePayments
+from order_system.infra.settings import load_own_settings
+
+
+def shown(promise: str, kept: bool) -> None:
+    print(f"{'kept  ' if kept else 'BROKEN'}  {promise}")
+
+
+async def declined(stripe: StripePayments, key: Key, method: str) -> bool:
+    try:
+        await stripe.charge(key, amount=1234, currency="USD", payment_method=method)
+    except PaymentDeclined as no:
+        print(f"        {no}")
+        return True
+    return False
+
+
+async def play(stripe: StripePayments) -> None:
+    run = uuid.uuid4()
+    paid, again, asks = (Key(f"TEST-{n}:{run}:charge") for n in (1, 2, 3))
+    first = await stripe.charge(paid, amount=1234, currency="USD", payment_method="pm_card_visa")
+    second = await stripe.charge(paid, amount=1234, currency="USD", payment_method="pm_card_visa")
+    shown("the same key twice is one payment", first == second)
+    found = await stripe.find_payment(paid, reference=first.charge_id, amount=1234, currency="USD")
+    shown("a payment is found by its ID", found is not None and (found.amount, found.refunded) == (1234, 0))
+    back = await stripe.refund(paid, receipt=None)
+    shown("it is found by its key at once, and given back", back is not None and back.amount == 1234)
+    shown("the second refund is the first one", back == await stripe.refund(paid, receipt=first))
+
+    card = "pm_card_visa_chargeDeclined"
+    no = [await declined(stripe, again, card), await declined(stripe, again, card)]
+    shown("a declined card is declined, also when asked again", all(no))
+    anew = await stripe.charge(Key(again, 1), amount=500, currency="JPY", payment_method="pm_card_visa")
+    shown("in the next round it is decided anew, in yen", anew.amount == 500)
+    back = await stripe.refund(again, receipt=anew)
+    shown("yen are given back", back is not None and back.amount == 500)
+
+    no = [await declined(stripe, asks, "pm_card_authenticationRequired") for _ in range(2)]
+    shown("what the customer would have to confirm is declined", all(no))
+    shown(
+        "and cancelled, so that there is nothing to give back",
+        await stripe.refund(asks, receipt=None) is None,
+    )
+
+
+async def main() -> None:
+    settings = load_own_settings(StripeSettings, "ORDER_PAYMENTS_")
+    if "_test_" not in settings.api_key.get_secret_value():
+        raise SystemExit("ORDER_PAYMENTS_API_KEY is no test key: this script takes payments")
+    async with payments(settings) as stripe:
+        await play(stripe)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

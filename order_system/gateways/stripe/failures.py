@@ -1,0 +1,53 @@
+"""Stripe's errors as ours. None of them repeats an API key or a card."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx
+import stripe
+
+from order_system.domain.errors import AnswerLost, NotReached, OrderSystemError, PaymentDeclined
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_OF_THE_ORDER = ("amount", "currency", "payment_method")
+"""Bad values of these are a no to this order. All else is wrong with our account or program."""
+
+
+def as_ours(failure: stripe.StripeError) -> OrderSystemError:
+    """PaymentDeclined and NotReached if Stripe has certainly done nothing. What is left, a 500 or a conflict
+    with a request under way, is AnswerLost."""
+    said = f"Stripe: {failure.user_message} (HTTP {failure.http_status}, {failure.code or 'no code'})"
+    match failure:
+        case stripe.CardError():
+            return PaymentDeclined(said)
+        case stripe.InvalidRequestError():
+            parameter = failure.error.param if failure.error else None
+            of_the_order = failure.http_status == 404 or parameter in _OF_THE_ORDER
+            return PaymentDeclined(said) if of_the_order else NotReached(said)
+        case stripe.RateLimitError():
+            return NotReached(said, retry_after=_seconds((failure.headers or {}).get("retry-after")))
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            return NotReached(f"Stripe does not accept the API key (HTTP {failure.http_status})")
+        case stripe.APIConnectionError():
+            cause = failure.__cause__
+            kind = NotReached if isinstance(cause, _NEVER_SENT) else AnswerLost
+            return kind(f"no answer from Stripe: {type(cause).__name__}")
+        case _:
+            return AnswerLost(said)
+
+
+@contextmanager
+def finding_out() -> Generator[None]:
+    """For calls that ask what an earlier one did: until they have the answer, it may have been anything."""
+    try:
+        yield
+    except stripe.StripeError as failure:
+        raise AnswerLost(f"what became of the payment is not known: {as_ours(failure)}") from failure
+
+
+def _seconds(header: str | None) -> float | None:
+    """HTTP allows a date, too, for which we keep to our own pauses."""
+    try:
+        return float(header or "")
+    except ValueError:
+        return None
