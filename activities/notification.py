@@ -1,5 +1,6 @@
 """Telling the customer, at most once a submission."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from temporalio import activity
@@ -7,11 +8,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.attempts import GAVE_UP, carry_out
 from order_system.domain import policy
-from order_system.domain.book import OrderBook
+from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.errors import NoticeRefused
-from order_system.domain.gateways import Mailer
+from order_system.domain.gateways import Mailer, NoticeDetails
 from order_system.domain.messages import NotificationRequest
-from order_system.domain.order import NoticeReceipt
+from order_system.domain.order import DispatchReceipt, NoticeReceipt, PaymentReceipt, Reservation
 from order_system.domain.steps import Effect, Step
 
 
@@ -29,7 +30,10 @@ class NotificationActivities:
 
         Raises NoticeRefused, never to be retried.
         """
-        call = partial(self._mailer.send, kind=request.kind, customer=request.customer)
+        send = self._mailer.send
+        if detailed := getattr(self._mailer, "send_details", None):
+            send = partial(detailed, details=_details(await self._book.journal(request.submission)))
+        call = partial(send, kind=request.kind, customer=request.customer)
         try:
             return await carry_out(
                 self._book, request.submission, Effect.NOTIFY, NoticeReceipt, call, patience=self._patience
@@ -38,3 +42,15 @@ class NotificationActivities:
             if isinstance(ended, NoticeRefused) or ended.type == GAVE_UP:
                 await self._book.notice_not_sent(request.submission)
             raise
+
+
+def _details(journal: Mapping[Effect, JournalEntry]) -> NoticeDetails:
+    paid, reserved, parcel = (
+        entry.receipt if (entry := journal.get(effect)) else None
+        for effect in (Effect.CHARGE, Effect.RESERVE, Effect.DISPATCH)
+    )
+    return NoticeDetails(
+        payment=PaymentReceipt.model_validate(paid) if paid else None,
+        lines=Reservation.model_validate(reserved).lines if reserved else (),
+        parcel=DispatchReceipt.model_validate(parcel) if parcel else None,
+    )

@@ -118,6 +118,27 @@ class Mailer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class NoticeDetails:
+    """What the book has of the order that a notice is about. None and empty: nothing."""
+
+    payment: PaymentReceipt | None = None
+    """Of a cancellation: what is given back."""
+    lines: tuple[OrderLine, ...] = ()
+    """As far as the warehouse's receipt names them."""
+    parcel: DispatchReceipt | None = None
+
+
+class DetailedMailer(Protocol):
+    """What a mailer may offer besides."""
+
+    async def send_details(
+        self, key: Key, *, kind: NoticeKind, customer: Customer, details: NoticeDetails
+    ) -> NoticeReceipt:
+        """Called instead of `send`, and keeps the same promises."""
+        ...
+
+
 # --- the audit's view of the outside world --------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ BUILT_IN = {
     SIMULATED: "order_system.gateways.simulated.factories",
     "http": "order_system.gateways.http.client",
     "stripe": "order_system.gateways.stripe.factories",
+    "smtp": "order_system.gateways.smtp.mailer",
 }
 
 Factory = Callable[..., Any]

@@ -1,0 +1,158 @@
+"""Mails by SMTP: `ORDER_MAILER=smtp`, with the extra `smtp`."""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as CRLF
+from email.utils import localtime
+from typing import Any, Literal
+from urllib.parse import quote
+
+import aiosmtplib
+import jinja2
+from pydantic import BaseModel, DirectoryPath, Field, FilePath, SecretStr
+
+from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached
+from order_system.domain.gateways import NoticeDetails
+from order_system.domain.ids import split_key
+from order_system.domain.messages import NoticeKind
+from order_system.domain.money import format_amount
+from order_system.domain.order import Customer, NoticeReceipt
+from order_system.gateways.smtp import policy
+
+
+class SmtpSettings(BaseModel):
+    """Read from ORDER_MAILER_HOST and so on."""
+
+    host: str = Field(description="the mail server's name")
+    port: int = Field(587, description="its port")
+    encryption: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls, tls (from the first byte, port 465) or none"
+    )
+    ca_file: FilePath | None = Field(
+        None, description="a file of certificates to trust instead of the system's"
+    )
+    username: str | None = Field(None, description="the login, if the server wants one")
+    password: SecretStr | None = Field(None, description="its password")
+    sender: str = Field(
+        pattern=r"^[^\s<>@,]+@[^\s<>@,]+$",
+        description="the address that mails are from, e.g. shop@example.com",
+    )
+    sender_name: str = Field("", description="the name that goes with it")
+    templates: DirectoryPath | None = Field(None, description="a folder with your own templates")
+    tracking_url: str = Field("", description="a link with {tracking_number} in it")
+
+
+@asynccontextmanager
+async def mailer(settings: SmtpSettings) -> AsyncGenerator["SmtpMailer"]:
+    """Nothing to close: each mail has a connection of its own. Raises jinja2.TemplateError."""
+    yield SmtpMailer(settings)
+
+
+class SmtpMailer:
+    """Implements `domain.gateways.Mailer` and `DetailedMailer`.
+
+    SMTP has no idempotency and cannot be asked what it did: when the answer to a mail is lost, the retry
+    sends it again. Both have the same `Message-ID`, made from the key, and many mailboxes show them as one.
+    """
+
+    def __init__(self, settings: SmtpSettings) -> None:
+        own = [jinja2.FileSystemLoader(settings.templates)] if settings.templates else []
+        self._settings = settings
+        self._templates = jinja2.Environment(
+            loader=jinja2.ChoiceLoader([*own, jinja2.PackageLoader("order_system.gateways.smtp")]),
+            autoescape=jinja2.select_autoescape(["html"]),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        filters: dict[str, Any] = {"amount": format_amount}
+        self._templates.filters.update(filters)
+        for kind in NoticeKind:
+            for form in ("txt", "html"):
+                self._templates.get_template(f"{kind}.{form}")
+
+    async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
+        return await self.send_details(key, kind=kind, customer=customer, details=NoticeDetails())
+
+    async def send_details(
+        self, key: str, *, kind: NoticeKind, customer: Customer, details: NoticeDetails
+    ) -> NoticeReceipt:
+        try:
+            mail = self._mail(key, kind, customer, details)
+        except jinja2.TemplateError as failure:
+            raise NotReached(f"the template of the {kind} fails: {failure}") from failure
+        ours = self._settings
+        server = aiosmtplib.SMTP(
+            hostname=ours.host,
+            port=ours.port,
+            use_tls=ours.encryption == "tls",
+            start_tls=ours.encryption == "starttls",
+            cert_bundle=str(ours.ca_file) if ours.ca_file else None,
+            username=ours.username,
+            password=ours.password.get_secret_value() if ours.password else None,
+            timeout=policy.ANSWER.total_seconds(),
+        )
+        try:
+            await self._hand_over(server, mail, customer.email)
+        finally:
+            server.close()
+        return NoticeReceipt(message_id=mail["Message-ID"], kind=kind)
+
+    async def _hand_over(self, server: aiosmtplib.SMTP, mail: EmailMessage, recipient: str) -> None:
+        """The server has taken it once it has answered to its content. Each refusal is a definite answer."""
+        try:
+            await server.connect()
+            await server.mail(self._settings.sender)
+            await server.rcpt(recipient)
+        except aiosmtplib.SMTPRecipientRefused as no:
+            raise _refused("the recipient", no.code) from None
+        except (aiosmtplib.SMTPException, OSError) as failure:
+            code = f" ({failure.code})" if isinstance(failure, aiosmtplib.SMTPResponseException) else ""
+            what = type(failure).__name__
+            raise NotReached(f"the mail server takes no mail: {what}{code}") from failure
+        try:
+            await server.data(mail.as_bytes(policy=CRLF))
+        except aiosmtplib.SMTPDataError as no:
+            raise _refused("the mail", no.code) from None
+        except (aiosmtplib.SMTPException, OSError) as failure:
+            raise AnswerLost(f"the mail may have been sent: {type(failure).__name__}") from failure
+
+    def _mail(self, key: str, kind: NoticeKind, customer: Customer, details: NoticeDetails) -> EmailMessage:
+        """Raises NoticeRefused for what is no single address. A header cannot be slipped in by a name: line
+        breaks become spaces, and `email` quotes the rest."""
+        sender = Address(self._settings.sender_name, addr_spec=self._settings.sender)
+        try:
+            recipient = Address(_one_line(customer.name), addr_spec=customer.email.encode("ascii").decode())
+        except (ValueError, HeaderParseError, IndexError):
+            raise NoticeRefused("the e-mail address is none that can be sent to") from None
+        number = quote(details.parcel.tracking_number, safe="") if details.parcel else ""
+        link = self._settings.tracking_url.replace("{tracking_number}", number) if number else ""
+        told = {
+            "order_id": split_key(key)[0],
+            "customer": customer,
+            "details": details,
+            "tracking_link": link,
+        }
+        text, html = (self._templates.get_template(f"{kind}.{form}").render(told) for form in ("txt", "html"))
+        subject, _, body = text.partition("\n")
+        mail = EmailMessage(policy=CRLF)
+        mail["From"], mail["To"], mail["Subject"] = sender, recipient, _one_line(subject)
+        mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{sender.domain}>"
+        mail["Date"], mail["Auto-Submitted"] = localtime(), "auto-generated"
+        mail.set_content(body.lstrip())
+        mail.add_alternative(html, subtype="html")
+        return mail
+
+
+def _refused(what: str, code: int) -> NoticeRefused | NotReached:
+    """A code of 5xx is for ever; 4xx is for now. Without the server's words, which repeat the address."""
+    told = f"the mail server refuses {what} ({code})"
+    return NoticeRefused(told) if code >= 500 else NotReached(told)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
