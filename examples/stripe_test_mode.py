@@ -10,8 +10,7 @@ import uuid
 
 from order_system.domain.errors import PaymentDeclined
 from order_system.domain.ids import Key
-from order_system.gateways.stripe.factories import StripeSettings, payments
-from order_system.gateways.stripe.payments import StripePayments
+from order_system.gateways.stripe.payments import StripePayments, StripeSettings, payments
 from order_system.infra.settings import load_own_settings
 
 

@@ -36,7 +36,7 @@ ENTRY_POINTS = "order_system.gateways"
 BUILT_IN = {
     SIMULATED: "order_system.gateways.simulated.factories",
     "http": "order_system.gateways.http.client",
-    "stripe": "order_system.gateways.stripe.factories",
+    "stripe": "order_system.gateways.stripe.payments",
     "smtp": "order_system.gateways.smtp.mailer",
 }
 

@@ -7,13 +7,13 @@ from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as CRLF
-from email.utils import localtime
+from email.utils import localtime, parseaddr
 from typing import Any, Literal
 from urllib.parse import quote
 
 import aiosmtplib
 import jinja2
-from pydantic import BaseModel, DirectoryPath, Field, FilePath, SecretStr
+from pydantic import BaseModel, DirectoryPath, Field, SecretStr
 
 from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached
 from order_system.domain.gateways import NoticeDetails
@@ -32,16 +32,9 @@ class SmtpSettings(BaseModel):
     encryption: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="starttls, tls (from the first byte, port 465) or none"
     )
-    ca_file: FilePath | None = Field(
-        None, description="a file of certificates to trust instead of the system's"
-    )
     username: str | None = Field(None, description="the login, if the server wants one")
     password: SecretStr | None = Field(None, description="its password")
-    sender: str = Field(
-        pattern=r"^[^\s<>@,]+@[^\s<>@,]+$",
-        description="the address that mails are from, e.g. shop@example.com",
-    )
-    sender_name: str = Field("", description="the name that goes with it")
+    sender: str = Field(description="whom mails are from, e.g. The Shop <shop@example.com>")
     templates: DirectoryPath | None = Field(None, description="a folder with your own templates")
     tracking_url: str = Field("", description="a link with {tracking_number} in it")
 
@@ -61,6 +54,8 @@ class SmtpMailer:
 
     def __init__(self, settings: SmtpSettings) -> None:
         own = [jinja2.FileSystemLoader(settings.templates)] if settings.templates else []
+        name, address = parseaddr(settings.sender)
+        self._sender = Address(name, addr_spec=address)
         self._settings = settings
         self._templates = jinja2.Environment(
             loader=jinja2.ChoiceLoader([*own, jinja2.PackageLoader("order_system.gateways.smtp")]),
@@ -89,15 +84,15 @@ class SmtpMailer:
         server = aiosmtplib.SMTP(
             hostname=ours.host,
             port=ours.port,
+            local_hostname=self._sender.domain,
             use_tls=ours.encryption == "tls",
             start_tls=ours.encryption == "starttls",
-            cert_bundle=str(ours.ca_file) if ours.ca_file else None,
             username=ours.username,
             password=ours.password.get_secret_value() if ours.password else None,
             timeout=policy.ANSWER.total_seconds(),
         )
         try:
-            await self._hand_over(server, mail, customer.email)
+            await self._hand_over(server, mail, mail["To"].addresses[0].addr_spec)
         finally:
             server.close()
         return NoticeReceipt(message_id=mail["Message-ID"], kind=kind)
@@ -106,7 +101,7 @@ class SmtpMailer:
         """The server has taken it once it has answered to its content. Each refusal is a definite answer."""
         try:
             await server.connect()
-            await server.mail(self._settings.sender)
+            await server.mail(self._sender.addr_spec)
             await server.rcpt(recipient)
         except aiosmtplib.SMTPRecipientRefused as no:
             raise _refused("the recipient", no.code) from None
@@ -124,7 +119,6 @@ class SmtpMailer:
     def _mail(self, key: str, kind: NoticeKind, customer: Customer, details: NoticeDetails) -> EmailMessage:
         """Raises NoticeRefused for what is no single address. A header cannot be slipped in by a name: line
         breaks become spaces, and `email` quotes the rest."""
-        sender = Address(self._settings.sender_name, addr_spec=self._settings.sender)
         try:
             recipient = Address(_one_line(customer.name), addr_spec=customer.email.encode("ascii").decode())
         except (ValueError, HeaderParseError, IndexError):
@@ -140,8 +134,8 @@ class SmtpMailer:
         text, html = (self._templates.get_template(f"{kind}.{form}").render(told) for form in ("txt", "html"))
         subject, _, body = text.partition("\n")
         mail = EmailMessage(policy=CRLF)
-        mail["From"], mail["To"], mail["Subject"] = sender, recipient, _one_line(subject)
-        mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{sender.domain}>"
+        mail["From"], mail["To"], mail["Subject"] = self._sender, recipient, _one_line(subject)
+        mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{self._sender.domain}>"
         mail["Date"], mail["Auto-Submitted"] = localtime(), "auto-generated"
         mail.set_content(body.lstrip())
         mail.add_alternative(html, subtype="html")

@@ -25,7 +25,8 @@ def as_ours(failure: stripe.StripeError) -> OrderSystemError:
             of_the_order = failure.http_status == 404 or parameter in _OF_THE_ORDER
             return PaymentDeclined(said) if of_the_order else NotReached(said)
         case stripe.RateLimitError():
-            return NotReached(said, retry_after=_seconds((failure.headers or {}).get("retry-after")))
+            pause = (failure.headers or {}).get("retry-after", "")
+            return NotReached(said, retry_after=float(pause) if pause.isdecimal() else None)
         case stripe.AuthenticationError() | stripe.PermissionError():
             return NotReached(f"Stripe does not accept the API key (HTTP {failure.http_status})")
         case stripe.APIConnectionError():
@@ -43,11 +44,3 @@ def finding_out() -> Generator[None]:
         yield
     except stripe.StripeError as failure:
         raise AnswerLost(f"what became of the payment is not known: {as_ours(failure)}") from failure
-
-
-def _seconds(header: str | None) -> float | None:
-    """HTTP allows a date, too, for which we keep to our own pauses."""
-    try:
-        return float(header or "")
-    except ValueError:
-        return None

@@ -1,17 +1,17 @@
-"""Stripe's PaymentIntents as a payment gateway."""
+"""What `ORDER_PAYMENTS=stripe` names: Stripe's PaymentIntents as a payment gateway."""
 
 import re
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import stripe
+from pydantic import BaseModel, Field, SecretStr
 from stripe.params import PaymentIntentCreateParams
 
-from order_system.domain.errors import (
-    AnswerLost,
-    PaymentDeclined,
-    PaymentNotConfirmed,
-)
+from order_system.domain.errors import AnswerLost, PaymentDeclined, PaymentNotConfirmed
 from order_system.domain.gateways import ChargeEntry, PaymentElsewhere
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, RefundReceipt
@@ -23,6 +23,33 @@ KEY, ROUND = "order_key", "order_round"
 """Metadata of every payment of ours; its refund has the key, too."""
 
 _PAGE = 100
+
+
+class StripeSettings(BaseModel):
+    """Read from ORDER_PAYMENTS_API_KEY and ORDER_PAYMENTS_URL."""
+
+    api_key: SecretStr = Field(
+        description="a secret or restricted API key of your Stripe account, sk_... or rk_..."
+    )
+    url: str = Field("https://api.stripe.com", pattern="^https?://", description="where Stripe's API is")
+
+
+@asynccontextmanager
+async def payments(settings: StripeSettings) -> AsyncGenerator["StripePayments"]:
+    """One client for each process. It never tries again by itself: our own attempts do, and are counted."""
+    connect, answer = policy.CONNECT.total_seconds(), policy.ANSWER.total_seconds()
+    http = stripe.HTTPXClient(timeout=httpx.Timeout(answer, connect=connect))
+    try:
+        yield StripePayments(
+            stripe.StripeClient(
+                settings.api_key.get_secret_value(),
+                http_client=http,
+                base_addresses={"api": settings.url.rstrip("/")},
+                max_network_retries=0,
+            )
+        )
+    finally:
+        await http.close_async()
 
 
 class StripePayments:

@@ -31,8 +31,15 @@ DETAILS = NoticeDetails(
 
 
 @pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def pem(made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Trusted, as a system's own certificates are."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(made[0]))
+    return made
 
 
 @pytest.fixture
@@ -41,15 +48,13 @@ def box(pem: tuple[Path, Path]) -> Generator[MailServer]:
         yield box
 
 
-def mailer(box: MailServer, pem: tuple[Path, Path], **changes: Any) -> SmtpMailer:
+def mailer(box: MailServer, **changes: Any) -> SmtpMailer:
     settings = {
         "host": LOOPBACK,
         "port": box.port,
-        "ca_file": pem[0],
         "username": USER,
         "password": PASSWORD,
-        "sender": "shop@example.com",
-        "sender_name": "The Shop, Inc.",
+        "sender": '"The Shop, Inc." <shop@example.com>',
         "tracking_url": "https://track.example.com/?n={tracking_number}",
     }
     return SmtpMailer(SmtpSettings.model_validate(settings | changes))
@@ -72,7 +77,7 @@ def parts_of(box: MailServer) -> tuple[str, str]:
 async def test_a_confirmation_has_text_and_html(pem: tuple[Path, Path], implicit_tls: bool) -> None:
     with mail_server(pem, implicit_tls=implicit_tls) as box:
         encryption = "tls" if implicit_tls else "starttls"
-        message_id = await confirm(mailer(box, pem, encryption=encryption))
+        message_id = await confirm(mailer(box, encryption=encryption))
     [mail] = box.mails
     assert (mail["Message-ID"], mail["To"]) == (message_id, "Ada <ada@example.com>")
     assert mail["From"] == '"The Shop, Inc." <shop@example.com>'
@@ -86,22 +91,22 @@ async def test_a_confirmation_has_text_and_html(pem: tuple[Path, Path], implicit
     assert "&lt;b&gt;LAPTOP&lt;/b&gt;" in html
 
 
-async def test_a_cancellation_tells_what_is_given_back(box: MailServer, pem: tuple[Path, Path]) -> None:
-    await mailer(box, pem).send(KEY, kind=NoticeKind.CANCELLATION, customer=ADA)
+async def test_a_cancellation_tells_what_is_given_back(box: MailServer) -> None:
+    await mailer(box).send(KEY, kind=NoticeKind.CANCELLATION, customer=ADA)
     assert box.mails[0]["Subject"] == "Your order ORDER-1 is cancelled"
     assert "You get back what you have paid." in parts_of(box)[0]
 
 
-async def test_a_team_overrides_a_template(box: MailServer, pem: tuple[Path, Path], tmp_path: Path) -> None:
+async def test_a_team_overrides_a_template(box: MailServer, tmp_path: Path) -> None:
     own = tmp_path / "confirmation.txt"
     own.write_text("Danke, {{ customer.name }}\n\nBestellung {{ order_id }}\n")
-    await confirm(mailer(box, pem, templates=tmp_path))
+    await confirm(mailer(box, templates=tmp_path))
     assert box.mails[0]["Subject"] == "Danke, Ada"
     text, html = parts_of(box)
     assert (text.strip(), "Dear Ada" in html) == ("Bestellung ORDER-1", True)
     own.write_text("{{ nothing.of_the_kind }}")
     with pytest.raises(NotReached, match="the template of the confirmation fails: 'nothing' is undefined"):
-        await confirm(mailer(box, pem, templates=tmp_path))
+        await confirm(mailer(box, templates=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -115,17 +120,15 @@ async def test_a_team_overrides_a_template(box: MailServer, pem: tuple[Path, Pat
         "añadir@example.com",
     ],
 )
-async def test_an_address_is_one_address_or_refused(
-    box: MailServer, pem: tuple[Path, Path], email: str
-) -> None:
+async def test_an_address_is_one_address_or_refused(box: MailServer, email: str) -> None:
     with pytest.raises(NoticeRefused):
-        await confirm(mailer(box, pem), Customer(name="Ada", email=email))
+        await confirm(mailer(box), Customer(name="Ada", email=email))
     assert box.recipients == []
 
 
-async def test_a_name_slips_no_header_in(box: MailServer, pem: tuple[Path, Path]) -> None:
+async def test_a_name_slips_no_header_in(box: MailServer) -> None:
     name = 'Ada"\r\nBcc: eve@example.com\r\n\r\nhello, Ünal <eve@example.com>'
-    await confirm(mailer(box, pem), Customer(name=name, email="ada@example.com"))
+    await confirm(mailer(box), Customer(name=name, email="ada@example.com"))
     [mail] = box.mails
     assert box.recipients == ["ada@example.com"]
     assert mail["Bcc"] is None
@@ -142,35 +145,35 @@ async def test_a_name_slips_no_header_in(box: MailServer, pem: tuple[Path, Path]
     ],
 )
 async def test_a_refusal_is_told_without_the_address(
-    box: MailServer, pem: tuple[Path, Path], rcpt: str, data: str, raised: type[Exception]
+    box: MailServer, rcpt: str, data: str, raised: type[Exception]
 ) -> None:
     box.rcpt, box.data = rcpt, data
     with pytest.raises(raised) as told:
-        await confirm(mailer(box, pem))
+        await confirm(mailer(box))
     assert "ada@" not in str(told.value)
     assert len(box.mails) == (1 if data == "cut" else 0)
 
 
-async def test_a_mail_sent_again_after_a_lost_answer_has_the_same_id(
-    box: MailServer, pem: tuple[Path, Path]
-) -> None:
+async def test_a_mail_sent_again_after_a_lost_answer_has_the_same_id(box: MailServer) -> None:
     box.data = "cut"
     with pytest.raises(AnswerLost):
-        await confirm(mailer(box, pem))
+        await confirm(mailer(box))
     box.data = "250 OK"
-    await confirm(mailer(box, pem))
+    await confirm(mailer(box))
     first, second = box.mails
     assert first["Message-ID"] == second["Message-ID"]
 
 
 async def test_a_server_that_does_not_let_us_in_was_not_reached(
-    box: MailServer, pem: tuple[Path, Path]
+    box: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Away, a wrong password, a certificate that nobody knows, no TLS where there must be some."""
-    doors = [{"port": unused_port()}, {"password": "wr0ng"}, {"ca_file": None}, {"encryption": "none"}]
+    """Away, a wrong password, no TLS where there must be some, a certificate that nobody knows."""
+    doors: list[dict[str, Any]] = [{"port": unused_port()}, {"password": "wr0ng"}, {"encryption": "none"}, {}]
     for changes in doors:
+        if not changes:
+            monkeypatch.delenv("SSL_CERT_FILE")
         with pytest.raises(NotReached) as told:
-            await confirm(mailer(box, pem, **changes))
+            await confirm(mailer(box, **changes))
         assert "wr0ng" not in str(told.value)
         assert PASSWORD not in str(told.value)
     assert box.mails == []
@@ -188,10 +191,10 @@ async def test_a_broken_template_is_told_when_it_is_opened(
 
 
 async def test_orders_tell_their_customers_what_the_book_knows(
-    box: MailServer, pem: tuple[Path, Path], sqlite_database: Database, client: Client
+    box: MailServer, sqlite_database: Database, client: Client
 ) -> None:
     world = SimulatedWorld(sqlite_database)
-    world.mailer = mailer(box, pem)  # pyright: ignore[reportAttributeAccessIssue]
+    world.mailer = mailer(box)  # pyright: ignore[reportAttributeAccessIssue]
     shop = Shop(sqlite_database, client, world)
     good = an_order()
     nowhere = good.shipping_address.model_copy(update={"postal_code": "00000"})

@@ -18,8 +18,7 @@ from order_system.domain.gateways import ChargeEntry, PaymentElsewhere
 from order_system.domain.ids import Key
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.gateways.loading import open_gateways
-from order_system.gateways.stripe.factories import StripeSettings, payments
-from order_system.gateways.stripe.payments import StripePayments
+from order_system.gateways.stripe.payments import StripePayments, StripeSettings, payments
 from order_system.infra.database import Database
 from order_system.infra.settings import load_settings
 from tests.fixtures.peers.stripe import FakeStripe, fake_stripe

@@ -14,7 +14,7 @@ from order_system.domain.order import Order, OrderLine, PaymentReceipt
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.world import SimulatedWorld
-from order_system.gateways.stripe.factories import StripeSettings, payments
+from order_system.gateways.stripe.payments import StripeSettings, payments
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
