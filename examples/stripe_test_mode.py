@@ -13,8 +13,12 @@ from order_system.domain.ids import Key
 from order_system.gateways.stripe.payments import StripePayments, StripeSettings, payments
 from order_system.infra.settings import load_own_settings
 
+broken: list[str] = []
+
 
 def shown(promise: str, kept: bool) -> None:
+    if not kept:
+        broken.append(promise)
     print(f"{'kept  ' if kept else 'BROKEN'}  {promise}")
 
 
@@ -61,6 +65,7 @@ async def main() -> None:
         raise SystemExit("ORDER_PAYMENTS_API_KEY is no test key: this script takes payments")
     async with payments(settings) as stripe:
         await play(stripe)
+    raise SystemExit(1 if broken else 0)
 
 
 if __name__ == "__main__":
