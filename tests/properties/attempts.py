@@ -176,6 +176,9 @@ class LedGateways:
         self._attempt = attempt
 
     def __getattr__(self, name: str) -> Any:
+        if name == "send_details":  # a mailer may offer it, and ours does not
+            raise AttributeError(name)
+
         async def sent(key: str, **kwargs: Any) -> Any:
             return await self._attempt.send(name, key, **kwargs)
 
