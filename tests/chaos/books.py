@@ -6,7 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.infra.database.identity import note_beside
 from order_system.infra.settings import Settings
 from tests.chaos.arena import Arena, kill
 from tests.chaos.cases import Blow
@@ -50,26 +53,28 @@ async def _has_refused(arena: Arena, name: str) -> bool:
 
 
 async def put_another_in_its_place(arena: Arena, entry: Entry) -> None:
-    """Until each of our workers has stopped. Raises TimeoutError if one goes on."""
+    """Until each of our workers has stopped. Raises TimeoutError if one goes on. The note beside the file
+    stays, as it does when somebody restores the wrong one: so a worker that is just starting refuses it."""
     async with arena.commands_ended:  # which need workers until then
         arena.commands_may_start.clear()
         await arena.commands_ended.wait_for(lambda: arena.commands == 0)
     arena.book_is_there.clear()
-    ours, kept = arena.database_file, arena.folder / "kept-book"
+    ours, kept, wrong = arena.database_file, arena.folder / "kept-book", arena.folder / "wrong-book"
     kept.mkdir()
+    wrong.mkdir()
     try:
         async with _another_book(arena, arena.folder / f"book-of-{entry.order_id}") as other:
             theirs = str(other.database.url.database)
         _move(ours, kept)
         shutil.copy(theirs, ours)
         await eventually(lambda: _all_stopped(arena), STOP_WITHIN_SECONDS, "all workers to stop")
-        async with open_order_system(_settings(arena, ours)) as other:
-            await _check_untouched(arena, other)
     finally:
+        _move(ours, wrong)
         _move(kept / ours.name, ours.parent)
-        kept.rmdir()
         arena.book_is_there.set()
         arena.commands_may_start.set()
+    async with open_order_system(_settings(arena, wrong / ours.name)) as other:
+        await _check_untouched(arena, other)
 
 
 async def _all_stopped(arena: Arena) -> bool:
@@ -77,9 +82,10 @@ async def _all_stopped(arena: Arena) -> bool:
 
 
 def _move(database: Path, folder: Path) -> None:
-    """With what SQLite keeps beside it."""
+    """With what SQLite keeps beside it, but for the note of which book it is."""
     for part in database.parent.glob(f"{database.name}*"):
-        part.rename(folder / part.name)
+        if part != note_beside(make_url(f"sqlite:///{database}")):
+            part.rename(folder / part.name)
 
 
 @asynccontextmanager
