@@ -162,7 +162,10 @@ def _tells_state(name: str, cells: Cells) -> bool:
 
 
 def _is_done(text: str) -> bool:
-    return _is("states", "done", _plain(text)) and not _is("states", "undone", _plain(text))
+    plain = _plain(text)
+    if _is("states", "refunded", plain):
+        return not _is("states", "negated", plain)
+    return _is("states", "done", plain) and not _is("states", "undone", plain)
 
 
 def _is(section: str, kind: str, text: str) -> bool:

@@ -113,3 +113,24 @@ def test_a_number_of_pieces_that_are_shipped_refuses_the_order() -> None:
     some, none = run_by_its_guess("Qty Shipped", "1", "0")
     assert "is a state that the profile does not know" in some
     assert none == "pm_visa"
+
+
+@pytest.mark.parametrize(
+    ("header", "done"),
+    [
+        ("Zahlungsstatus", "teilweise erstattet"),
+        ("Payment Status", "Partially refunded"),
+        ("Stato pagamento", "Rimborso parziale"),
+        ("Statut", "Partiellement remboursée"),
+        ("Financial Status", "Chargeback"),
+        ("Void", "Y"),
+        ("Pickup", "Yes"),
+        ("Delivery method", "Store Pickup"),
+        ("Credit Memo", "CM-12"),
+    ],
+)
+def test_what_is_refunded_in_part_void_or_picked_up_is_left_out(header: str, done: str) -> None:
+    """Also after a person has let each state run that the guess asks about."""
+    other = "paid" if "tatus" in header or "Stat" in header else ""
+    *_, told = run_by_its_guess(header, other, done)
+    assert told.startswith("not to be shipped")
