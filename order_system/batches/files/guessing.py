@@ -128,8 +128,6 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
 def _section(name: str, done: list[str], run: list[str], others: list[str], of: str = "") -> Iterator[str]:
     yield f"\n[[states]]{_comment('states')}\ncolumn = {_toml(name)}"
     yield f"{of}leave_out = {_toml(done)}"
-    if "*" in done:
-        yield 'words = { "*" = "dealt with in the shop already" }'
     yield f"run = {_toml(run)}{f'  # which of {_toml(others)}?' if others else ''}"
 
 
