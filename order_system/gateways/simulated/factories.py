@@ -1,14 +1,11 @@
 """What `ORDER_PAYMENTS=simulated` and its like name: one world, by whichever of its gateways it is used."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from order_system.domain.errors import InvalidSettings
-from order_system.gateways.simulated.carrier import SimulatedCarrier
 from order_system.gateways.simulated.faults import load_faults
-from order_system.gateways.simulated.mailer import SimulatedMailer
-from order_system.gateways.simulated.payment import SimulatedPaymentGateway
-from order_system.gateways.simulated.warehouse import SimulatedWarehouse
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from order_system.infra.settings import Settings
@@ -31,25 +28,14 @@ async def statement(settings: Settings, database: Database) -> AsyncGenerator[Si
     )
 
 
-@asynccontextmanager
-async def payments(settings: Settings, database: Database) -> AsyncGenerator[SimulatedPaymentGateway]:
-    async with statement(settings, database) as world:
-        yield world.payments
+def _of_the_world(gateway: str) -> Callable[..., AbstractAsyncContextManager[Any]]:
+    @asynccontextmanager
+    async def factory(settings: Settings, database: Database) -> AsyncGenerator[Any]:
+        async with statement(settings, database) as world:
+            yield getattr(world, gateway)
+
+    return factory
 
 
-@asynccontextmanager
-async def warehouse(settings: Settings, database: Database) -> AsyncGenerator[SimulatedWarehouse]:
-    async with statement(settings, database) as world:
-        yield world.warehouse
-
-
-@asynccontextmanager
-async def carrier(settings: Settings, database: Database) -> AsyncGenerator[SimulatedCarrier]:
-    async with statement(settings, database) as world:
-        yield world.carrier
-
-
-@asynccontextmanager
-async def mailer(settings: Settings, database: Database) -> AsyncGenerator[SimulatedMailer]:
-    async with statement(settings, database) as world:
-        yield world.mailer
+payments, warehouse = _of_the_world("payments"), _of_the_world("warehouse")
+carrier, mailer = _of_the_world("carrier"), _of_the_world("mailer")
