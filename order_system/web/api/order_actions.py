@@ -9,8 +9,7 @@ from order_system.domain.answers import AnswerReceipt, GiveUp, Resolution, StepR
 from order_system.infra import policy
 from order_system.orders.client import CancelAnswer
 from order_system.web.api.parameters import OrderId
-from order_system.web.documents.answers import AnswerBody, Answered, ResolutionBody
-from order_system.web.documents.orders import Cancelled, read_order
+from order_system.web.documents.orders import AnswerBody, Answered, Cancelled, ResolutionBody, read_order
 from order_system.web.guards.access import Operator, operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented

@@ -1,16 +1,25 @@
 """What the API answers about orders, and what the pages draw: the order document, and all that belongs to
-it."""
+it; and the bodies and forms with what a person answers."""
 
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from order_system.domain.answers import (
+    MOST_CHARACTERS_OF_NOTE,
+    MOST_CHARACTERS_OF_WHO,
+    UNDOABLE,
+    AnswerReceipt,
+    ParcelFate,
+    Remedy,
+)
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
 from order_system.domain.steps import Step
 from order_system.orders.client import CancelAnswer
 from order_system.orders.timeline import Timeline, timeline_of
+from order_system.web.guards.access import Caller
 from order_system.web.services import Services
 
 Row = TypeVar("Row")
@@ -61,6 +70,40 @@ class Submitted(BaseModel):
 
 class Cancelled(BaseModel):
     verdict: CancelAnswer
+    order: OrderDocument
+
+
+class AnswerBody(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    note: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS_OF_NOTE)] = Field(
+        "", description="Why, in one line. A card number is refused.", examples=["the gateway is back"]
+    )
+    who: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS_OF_WHO)] | None = Field(
+        None,
+        description="Who answers. By default the key's name. The workflow's history and the book keep it.",
+        examples=["ada@desk-1"],
+    )
+
+    def given(self, caller: Caller) -> dict[str, Any]:
+        """All of it, with whoever answers."""
+        return {**self.model_dump(), "who": caller.name if self.who is None else self.who}
+
+
+class ResolutionBody(AnswerBody):
+    step: Step = Field(description=f"Whose undo is stuck: {', '.join(UNDOABLE)}.")
+    remedy: Remedy = Field(
+        description="`retry`: try it again now. `handled`: it was done by hand, as `note` says."
+    )
+    parcel: ParcelFate | None = Field(
+        None,
+        description="Only for shipping that was handled. `voided`: no parcel has gone, and none can go. "
+        "`dispatched`: the parcel is with the carrier.",
+    )
+
+
+class Answered(BaseModel):
+    receipt: AnswerReceipt
     order: OrderDocument
 
 

@@ -6,12 +6,12 @@ from fastapi import APIRouter
 from order_system.web.pages import attention, login, static, steps
 from order_system.web.pages.batches import batch, upload
 from order_system.web.pages.batches import overview as batches
-from order_system.web.pages.orders import answers, new, order
+from order_system.web.pages.orders import new, order
 from order_system.web.pages.orders import overview as orders
 from order_system.web.pages.visit import bare_page
 
 __all__ = ["bare_page", "router"]
 
 router = APIRouter(include_in_schema=False)
-for module in (static, login, orders, new, order, answers, batches, upload, batch, attention, steps):
+for module in (static, login, orders, new, order, batches, upload, batch, attention, steps):
     router.include_router(module.router)

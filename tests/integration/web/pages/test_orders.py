@@ -172,10 +172,10 @@ async def test_an_order_is_cancelled_and_the_page_says_so(shop: WebShop, operato
         later = await operator.post(f"{address}/cancel")
 
     assert f"{address}/cancel" in held.sends
-    assert answer.headers["location"] == f"{address}?said=cancelled"
+    assert answer.headers["location"] == f"{address}?said=cancel-undone"
     assert "The order is cancelled." in page.text
     assert "The order was cancelled" in page.text
-    assert later.headers["location"] == f"{address}?said=cancel-closed"
+    assert later.headers["location"] == f"{address}?said=cancel-already_closed"
 
 
 async def test_a_stuck_undo_is_handled_by_hand(
