@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
+
+from pydantic import Field
 
 from order_system.domain.batch import Fate
 from order_system.domain.book import JournalEntry, SubmissionStatus
@@ -29,9 +31,12 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
+    """A page of a list."""
+
     rows: tuple[Row, ...]
-    next: str | None
-    """Cursor of the page that follows; None if this is the last one."""
+    next: Annotated[
+        str | None, Field(description="Send it as `cursor` for the page that follows. Null at the end.")
+    ]
 
 
 class OrderSummary(Wire):

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from order_system.batches.files import parse_mapping, parse_profile
 from order_system.domain import policy
 from order_system.domain.errors import OrderConflict
-from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus
+from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus, Page
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit
 from order_system.web.documents.batches import (
@@ -20,7 +20,6 @@ from order_system.web.documents.batches import (
     plan_document,
     read_batch,
 )
-from order_system.web.documents.orders import Rows
 from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
@@ -127,10 +126,9 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
 )
 async def list_batches(
     services: Given, cursor: Cursor = None, limit: Limit = PAGE_ROWS
-) -> Rows[BatchSummary]:
+) -> Page[BatchSummary]:
     """Each batch once, with its newest run."""
-    page = await services.listing.batches(cursor=cursor, limit=limit)
-    return Rows(rows=page.rows, next=page.next)
+    return await services.listing.batches(cursor=cursor, limit=limit)
 
 
 @router.get(
@@ -161,11 +159,10 @@ async def list_orders(
     status: Annotated[LineStatus | None, Query(description="Only orders of this status.")] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
-) -> Rows[BatchOrder]:
+) -> Page[BatchOrder]:
     """The orders of its file as they stand now, whoever has run them: also those that the batch skipped. A
     page may hold fewer rows than `limit` although there are more: `next` tells."""
-    page = await services.lists.batch_orders(name, status, cursor=cursor, limit=limit)
-    return Rows(rows=page.rows, next=page.next)
+    return await services.lists.batch_orders(name, status, cursor=cursor, limit=limit)
 
 
 @router.get(

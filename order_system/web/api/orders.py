@@ -6,12 +6,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary
+from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary, Page
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.orders.client import Submitted as How
 from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
 from order_system.web.documents.events import MEDIA_TYPE, Listeners
-from order_system.web.documents.orders import OrderDocument, Rows, Submitted, read_order
+from order_system.web.documents.orders import OrderDocument, Submitted, read_order
 from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
@@ -75,17 +75,16 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     opened_before: Moment = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
-) -> Rows[OrderSummary]:
+) -> Page[OrderSummary]:
     """From the order book, as soon as an order is accepted: it has no total before its payment has begun. A
     page may hold fewer rows than `limit` although there are more: `next` tells. The first page may begin with
     some more, which are so new that the book does not know them."""
-    page = await services.lists.orders(
+    return await services.lists.orders(
         OrderFilter(batch=batch, opened_since=opened_since, opened_before=opened_before),
         status,
         cursor=cursor,
         limit=limit,
     )
-    return Rows(rows=page.rows, next=page.next)
 
 
 @router.get(

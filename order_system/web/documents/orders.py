@@ -2,7 +2,7 @@
 it; and the bodies and forms with what a person answers."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -21,17 +21,6 @@ from order_system.orders.client import CancelAnswer
 from order_system.orders.timeline import Timeline, timeline_of
 from order_system.web.guards.access import Caller
 from order_system.web.services import Services
-
-Row = TypeVar("Row")
-
-
-class Rows(BaseModel, Generic[Row]):
-    """A page of a list."""
-
-    rows: tuple[Row, ...]
-    next: str | None = Field(
-        None, description="Send it as `cursor` for the page that follows. Null at the end."
-    )
 
 
 class OrderAction(StrEnum):
