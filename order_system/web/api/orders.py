@@ -129,7 +129,5 @@ async def read(
 async def events(order_id: OrderId, services: Given, request: Request) -> StreamingResponse:
     """Until the order is closed. Connect again after a break: the first event says how it stands."""
     listeners: Listeners = request.app.state.listeners
-    listeners.check()
-    order = await services.orders.status(order_id)
-    pieces = await begun(listeners.order_events(services, order))
+    pieces = await begun(listeners.order_events(services, order_id))
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})

@@ -23,18 +23,15 @@ class Listeners:
     def __init__(self) -> None:
         self._there = 0
 
-    def check(self) -> None:
-        """Raises TooManyListeners."""
+    async def order_events(self, services: Services, order_id: str) -> AsyncGenerator[str]:
+        """`order` with the order document whenever it has changed, and at first; `closed` at the end. A
+        comment when there has been nothing for a while. Raises, before its first piece, TooManyListeners and
+        what `OrderClient.status` raises."""
         if self._there >= policy.EVENTS_AT_ONCE:
             raise TooManyListeners("too many listen to events just now: read the order now and then instead")
-
-    async def order_events(self, services: Services, order: OrderProgress) -> AsyncGenerator[str]:
-        """`order` with the order document whenever it has changed, and at first; `closed` at the end. A
-        comment when there has been nothing for a while. Before its first piece it raises TooManyListeners:
-        others may have come since `check`."""
-        self.check()
         self._there += 1
         try:
+            order = await services.orders.status(order_id)
             yield ": listening\n\n"
             async for event in _events(services, order):
                 yield event
