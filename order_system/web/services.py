@@ -27,32 +27,28 @@ def _now() -> datetime:
 @dataclass(frozen=True)
 class Services:
     settings: Settings
-    task_queue: str
     temporal: Client
     orders: OrderClient
     batches: BatchClient
     attention: AttentionClient
     listing: OrderListing
+    lists: OrderLists
     files: OrderFiles
     links: UiLinks
     now: Callable[[], datetime] = _now
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is told to stop: whoever streams to a listener ends."""
 
-    @property
-    def lists(self) -> OrderLists:
-        return OrderLists(self.listing, self.temporal, self.task_queue)
-
 
 def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Services:
     return Services(
         settings=system.settings,
-        task_queue=system.task_queue,
         temporal=temporal,
         orders=system.client(temporal),
         batches=system.batch_client(temporal),
         attention=system.attention_client(temporal),
         listing=system.listing,
+        lists=OrderLists(system.listing, temporal, system.task_queue),
         files=system.files,
         links=UiLinks(ui_url, temporal.namespace),
     )
