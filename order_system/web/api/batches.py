@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from order_system.batches.files import parse_mapping, parse_profile
 from order_system.domain import policy
 from order_system.domain.errors import OrderConflict
 from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus, Page
@@ -27,7 +26,7 @@ from order_system.web.requests import media_type
 from order_system.web.services import Given, Services
 from order_system.web.streams import begun
 from order_system.web.transfers.downloads import outcome_csv
-from order_system.web.transfers.plans import Reading, inspected, planned, started
+from order_system.web.transfers.plans import inspected, planned, reading_of, started
 from order_system.web.transfers.uploads import Uploads
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
@@ -94,12 +93,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     kind = _FORMATS.get(media_type(request))
     if kind is None:
         raise HTTPException(415, f"send the file as {CSV} or {JSON_LINES}")
-    reading = Reading(
-        FileFormat.SHOPIFY if shopify else kind,
-        parse_mapping(mapping) if mapping else None,
-        encoding,
-        parse_profile(profile) if profile else None,
-    )
+    reading = reading_of(FileFormat.SHOPIFY if shopify else kind, mapping, profile, encoding)
     uploads = Uploads(services.settings.uploads)
     file = await uploads.store(name, request.stream(), reading.file_format, for_now=dry_run)
     keep = False

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from order_system.batches.files import parse_mapping, parse_profile
 from order_system.batches.reports import Plan
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
@@ -18,23 +19,26 @@ from order_system.web.services import Services
 class Reading:
     """How a file is to be read."""
 
-    file_format: FileFormat = FileFormat.CSV
-    mapping: ColumnMapping | None = None
-    encoding: str | None = None
-    profile: Profile | None = None
+    file_format: FileFormat
+    mapping: ColumnMapping | None
+    profile: Profile | None
+    encoding: str | None
+
+
+def reading_of(
+    file_format: FileFormat, mapping: str | None, profile: str | None, encoding: str | None
+) -> Reading:
+    """As a request asks for it, each text of which may be blank. Raises InvalidMapping."""
+    columns = parse_mapping(mapping) if mapping else None
+    meaning = parse_profile(profile) if profile and profile.strip() else None
+    return Reading(file_format, columns, meaning, encoding or None)
 
 
 async def inspected(services: Services, path: Path, name: str, reading: Reading) -> FileRef:
     """Raises FileRefused, InvalidMapping. Where we keep the file is not told."""
     refusal: str
     try:
-        return await services.files.inspect(
-            str(path),
-            file_format=reading.file_format,
-            mapping=reading.mapping,
-            profile=reading.profile,
-            encoding=reading.encoding,
-        )
+        return await services.files.inspect(str(path), **vars(reading))
     except (FileRefused, InvalidUsage) as refused:
         kind, refusal = type(refused), str(refused).replace(str(path), name)
     except FileUnreachable as unreachable:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from order_system.batches.files import COLUMNS, built_in_profiles, parse_mapping, parse_profile
+from order_system.batches.files import COLUMNS, built_in_profiles
 from order_system.batches.names import name_of
 from order_system.batches.reports import A_RUN_WILL, STARTED
 from order_system.batches.sample import sample_of
@@ -20,7 +20,7 @@ from order_system.web import policy
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Services
-from order_system.web.transfers.plans import Reading, inspected, planned, started
+from order_system.web.transfers.plans import Reading, inspected, planned, reading_of, started
 from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads
 
 router = APIRouter()
@@ -44,12 +44,7 @@ class Asked(BaseModel):
     @property
     def reading(self) -> Reading:
         """Raises InvalidMapping."""
-        return Reading(
-            self.format,
-            parse_mapping(self.mapping) if self.mapping else None,
-            self.encoding or None,
-            parse_profile(self.profile) if self.profile.strip() else None,
-        )
+        return reading_of(self.format, self.mapping, self.profile, self.encoding)
 
 
 class Uploaded(Asked):
