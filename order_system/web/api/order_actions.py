@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
-from order_system.domain.answers import AnswerReceipt, GiveUp, Resolution, StepRetry
+from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.infra import policy
 from order_system.orders.client import CancelAnswer
 from order_system.web.api.parameters import OrderId
@@ -53,23 +53,21 @@ async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
 @router.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held, since a step has failed for good. Just that step runs once more."""
-    receipt = await services.attention.answer(order_id, StepRetry(**answer.given(caller)))
-    return await _answered(services, order_id, receipt)
+    return await _answered(services, order_id, StepRetry(**answer.given(caller)))
 
 
 @router.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held. It is undone now, instead of when its hold runs out."""
-    receipt = await services.attention.answer(order_id, GiveUp(**answer.given(caller)))
-    return await _answered(services, order_id, receipt)
+    return await _answered(services, order_id, GiveUp(**answer.given(caller)))
 
 
 @router.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Has the undo tried again now, or says that it was done by hand."""
-    receipt = await services.attention.answer(order_id, Resolution(**answer.given(caller)))
-    return await _answered(services, order_id, receipt)
+    return await _answered(services, order_id, Resolution(**answer.given(caller)))
 
 
-async def _answered(services: Services, order_id: str, receipt: AnswerReceipt) -> Answered:
+async def _answered(services: Services, order_id: str, answer: Resolution | StepRetry | GiveUp) -> Answered:
+    receipt = await services.attention.answer(order_id, answer)
     return Answered(receipt=receipt, order=await read_order(services, order_id))

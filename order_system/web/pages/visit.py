@@ -31,19 +31,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    of_ours = (
-        words.in_words,
-        words.plain,
-        words.sentence,
-        words.utc,
-        words.clock,
-        words.took,
-        words.counted,
-        words.share,
-    )
-    filters = (*of_ours, iso, in_time, time_between)
-    by_name: dict[str, Any] = {each.__name__: each for each in filters}
-    environment.filters.update(by_name)
+    filters: dict[str, Any] = {each.__name__: each for each in (*words.FILTERS, iso, in_time, time_between)}
+    environment.filters.update(filters)
     return environment
 
 

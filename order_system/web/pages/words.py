@@ -62,3 +62,7 @@ def share(part: int, whole: int) -> str:
         return "0 %"
     percent = 100 * part / whole
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
+FILTERS = (in_words, plain, sentence, utc, clock, took, counted, share)
+"""Of templates, by these names."""
