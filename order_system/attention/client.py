@@ -105,22 +105,13 @@ class AttentionClient:
         self.workers = Workers(temporal, task_queue)
 
     async def attention(
-        self,
-        *,
-        slow_after: timedelta = policy.ORDER_TAKES_AT_MOST,
-        abandoned_after: timedelta = timedelta(0),
+        self, *, slow_after: timedelta = policy.ORDER_TAKES_AT_MOST
     ) -> AsyncGenerator[Concern]:
         """What waits for a person, one after another, and nothing if all is well: orders that have not moved
-        for `slow_after`, too, and submissions that are open in the book for `abandoned_after` without a
-        workflow. Visibility is eventually consistent: an order that has just begun or ceased to wait may
-        show a second late."""
+        for `slow_after`, too, and submissions that are open in the book without a workflow. Visibility is
+        eventually consistent: an order that has just begun or ceased to wait may show a second late."""
         finder = AttentionFinder(
-            self._temporal,
-            self._status,
-            self.workers,
-            task_queue=self._task_queue,
-            book=self._book.book_id,
-            slow_after=slow_after,
+            self._temporal, self._status, self.workers, self._task_queue, self._book.book_id, slow_after
         )
         async with reaching_server():
             try:
@@ -129,7 +120,7 @@ class AttentionClient:
                 yield about_all(ConcernKind.BOOK, str(trouble))
             async for concern in finder.concerns():
                 yield concern
-            async for ref in self._abandoned.found(older_than=abandoned_after):
+            async for ref in self._abandoned.found(older_than=timedelta(0)):
                 if not await self._is_open(ref):
                     continue  # its workflow closed it while the server was asked
                 stuck = stuck_undo(await self._book.journal(ref))

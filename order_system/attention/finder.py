@@ -10,7 +10,7 @@ The cost: five searches, and two or three calls for each workflow that they find
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -57,52 +57,44 @@ _FAILED = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
 Look = Callable[[WorkflowExecution], Awaitable[Sequence[Concern]]]
 
 
+@dataclass
 class AttentionFinder:
     """For one look at everything. Raises the SDK's RPCError when the server fails."""
 
-    def __init__(
-        self,
-        temporal: Client,
-        status: OrderStatusReader,
-        workers: Workers,
-        *,
-        task_queue: str,
-        book: str,
-        slow_after: timedelta,
-    ) -> None:
-        self._temporal = temporal
-        self._status = status
-        self._task_queue = task_queue
-        self._book = book
-        self._slow_after = slow_after
-        self._now = datetime.now(UTC)
-        self._at_work = workers
-        self._workers = True
-        self._others: list[str] = []
-        """Workers of another book."""
-        self._unanswered = 0
-        self._told: set[str] = set()
-        """IDs of orders that are listed already."""
-        self._orders_of_batches: Counter[str] = Counter()
+    temporal: Client
+    status: OrderStatusReader
+    workers: Workers
+    task_queue: str
+    book: str
+    slow_after: timedelta
+    _now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _served: bool = True
+    """Whether anybody takes work from the task queue."""
+    _others: list[str] = field(default_factory=list[str])
+    """Workers of another book."""
+    _unanswered: int = 0
+    _told: set[str] = field(default_factory=set[str])
+    """IDs of orders that are listed already."""
+    _orders_of_batches: Counter[str] = field(default_factory=Counter[str])
 
     async def concerns(self) -> AsyncGenerator[Concern]:
-        open_ones = await self._temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
-        if self._book and self._task_queue != task_queue_of(self._book):
-            there = await self._at_work.identities()
-            self._others = sorted(each for each in there if book_of(each) not in (None, self._book))
+        open_ones = await self.temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
+        if self.book and self.task_queue != task_queue_of(self.book):
+            there = await self.workers.identities()
+            self._others = sorted(each for each in there if book_of(each) not in (None, self.book))
         if self._others:
-            whose = f"the task queue {self._task_queue} of book {self._book}"
+            whose = f"the task queue {self.task_queue} of book {self.book}"
             reason = f"work is taken from {whose} by {', '.join(self._others)}, too"
             yield about_all(ConcernKind.OTHER_BOOK, reason)
         if open_ones.count:
-            self._workers = await self._at_work.surely_at_work() > 0
-            if not self._workers:
+            self._served = await self.workers.surely_at_work() > 0
+            if not self._served:
                 what = so_many(open_ones.count, "workflow is open", "workflows are open")
-                reason = f"{what}, and nobody takes work from the task queue {self._task_queue}"
+                reason = f"{what}, and nobody takes work from the task queue {self.task_queue}"
                 yield about_all(ConcernKind.NO_WORKER, reason)
         async for concern in self._on_deserted_queues():
             yield concern
-        slow = visibility.started_before(self._now - self._slow_after)
+        slow = visibility.started_before(self._now - self.slow_after)
         not_new = visibility.started_before(self._now - policy.BOOKS_DIFFER_AFTER)
         for query, look in (
             (self._where(_ORDERS, _RUNNING, _NEEDS_ATTENTION), self._order),
@@ -120,15 +112,15 @@ class AttentionFinder:
 
     async def _on_deserted_queues(self) -> AsyncGenerator[Concern]:
         """Orders of this book that were submitted to another task queue than ours, and nobody serves it."""
-        elsewhere = f"TaskQueue != {visibility.quoted(self._task_queue)}"
+        elsewhere = f"TaskQueue != {visibility.quoted(self.task_queue)}"
         query = visibility.all_of(_ORDERS, _RUNNING, elsewhere)
         served: dict[str, bool] = {}
-        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
-            if not self._book or await execution.memo_value(BOOK, default="") != self._book:
+        async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
+            if not self.book or await execution.memo_value(BOOK, default="") != self.book:
                 continue
             queue = execution.task_queue
             if queue not in served:
-                served[queue] = await Workers(self._temporal, queue).surely_at_work() > 0
+                served[queue] = await Workers(self.temporal, queue).surely_at_work() > 0
             if not served[queue]:
                 reason = f"it is on the task queue {queue}, from which nobody takes work"
                 waiting = waiting_order(execution, execution.start_time)
@@ -137,12 +129,12 @@ class AttentionFinder:
                 yield concern.model_copy(update={"cure": cure})
 
     def _where(self, *conditions: str) -> str:
-        return visibility.all_of(f"TaskQueue = {visibility.quoted(self._task_queue)}", *conditions)
+        return visibility.all_of(f"TaskQueue = {visibility.quoted(self.task_queue)}", *conditions)
 
     async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
         """In the order in which they were found, so many at once."""
         found: list[WorkflowExecution] = []
-        async for execution in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
+        async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
             found.append(execution)
             if len(found) == policy.WATCH_AT_ONCE:
                 for concern in chain.from_iterable(await asyncio.gather(*map(look, found))):
@@ -162,9 +154,7 @@ class AttentionFinder:
         concerns = list(
             concerns_of(progress, batch=waiting.batch)
             if progress
-            else order_by_server(
-                described, await why_silent(self._temporal, described, workers=self._workers)
-            )
+            else order_by_server(described, await why_silent(self.temporal, described, workers=self._served))
         )
         if concerns:  # else the server's word of its status is older than the order's own
             self._told.add(waiting.order_id)
@@ -175,16 +165,14 @@ class AttentionFinder:
         waiting = waiting_order(execution, execution.start_time)
         if waiting.order_id in self._told:
             return ()
-        if not self._workers:
+        if not self._served:
             return [waiting.concern(ConcernKind.NO_PROGRESS, "no worker takes its tasks")]
         described = await self._described_if_open(execution)
         if described is None:
             return ()
         progress = await self._ask(described)
         if progress is None:
-            reason = what_fails(described) or await why_silent(
-                self._temporal, described, workers=self._workers
-            )
+            reason = what_fails(described) or await why_silent(self.temporal, described, workers=self._served)
             return [waiting.concern(ConcernKind.NO_PROGRESS, reason)]
         return await self._slow_by_its_word(waiting, described, progress)
 
@@ -194,25 +182,25 @@ class AttentionFinder:
         if progress.status is OrderStatus.NEEDS_ATTENTION:
             return list(concerns_of(progress, batch=waiting.batch))  # of which the server does not know yet
         moved = _last_moved(progress) or described.start_time
-        if progress.closed or self._now - moved < self._slow_after:
+        if progress.closed or self._now - moved < self.slow_after:
             return ()
         step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
         keeps = await self._what_keeps(waiting.order_id, described, step)
         return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
 
     async def _what_keeps(self, order_id: str, order: WorkflowExecutionDescription, step: Step | None) -> str:
-        child = await describe(self._temporal, step_workflow_id(step, order_id)) if step else None
+        child = await describe(self.temporal, step_workflow_id(step, order_id)) if step else None
         return what_fails(child or order) or what_fails(order) or "nothing has moved since"
 
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
         """An order of another book, or one that a worker of another book has refused."""
         waiting = waiting_order(execution, execution.start_time)
         theirs = await execution.memo_value(BOOK, default="")
-        if theirs not in ("", self._book):
-            reason = f"it was submitted for book {theirs}, and this is book {self._book}"
+        if theirs not in ("", self.book):
+            reason = f"it was submitted for book {theirs}, and this is book {self.book}"
         elif self._others and (described := await self._described_if_open(execution)):
             steps = [child.workflow_id for child in described.raw_description.pending_children]
-            step = await describe(self._temporal, steps[0]) if steps else None
+            step = await describe(self.temporal, steps[0]) if steps else None
             reason = refused_for_its_book(step or described)
         else:
             return ()
@@ -220,9 +208,9 @@ class AttentionFinder:
 
     async def _ask(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
         """A first round of queries in vain is enough to know that no worker answers."""
-        if not self._workers or self._unanswered >= policy.WATCH_AT_ONCE:
+        if not self._served or self._unanswered >= policy.WATCH_AT_ONCE:
             return None
-        progress = await self._status.by_workflow(described)
+        progress = await self.status.by_workflow(described)
         self._unanswered = self._unanswered + 1 if progress is None else 0
         return progress
 
@@ -233,7 +221,7 @@ class AttentionFinder:
         if described is None:
             return ()
         self._told.add(waiting_order(described).order_id)
-        return [await stuck_on_bug(self._temporal, described)]
+        return [await stuck_on_bug(self.temporal, described)]
 
     async def _running_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
         """A page that cannot be read is read again without limit."""
@@ -244,16 +232,16 @@ class AttentionFinder:
         return [about_batch(ConcernKind.RETRIED, batch_name(described.id), fails, run_id=described.run_id)]
 
     async def _failed_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
-        newest = await describe(self._temporal, execution.id)
+        newest = await describe(self.temporal, execution.id)
         if newest is None or newest.run_id != execution.run_id:
             return ()  # deleted, or run again
-        name, why = batch_name(newest.id), await why_it_failed(self._temporal, execution)
+        name, why = batch_name(newest.id), await why_it_failed(self.temporal, execution)
         since = execution.close_time
         return [about_batch(ConcernKind.BATCH_FAILED, name, why, run_id=newest.run_id, since=since)]
 
     async def _described_if_open(self, execution: WorkflowExecution) -> WorkflowExecutionDescription | None:
         """Its newest run."""
-        described = await describe(self._temporal, execution.id)
+        described = await describe(self.temporal, execution.id)
         is_open = described is not None and described.status is WorkflowExecutionStatus.RUNNING
         return described if is_open else None
 

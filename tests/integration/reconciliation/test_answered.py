@@ -95,9 +95,7 @@ async def test_attention_tells_which_answers_help(shop: Shop) -> None:
     async with shop.open():
         order = await terminated_with_a_stuck_undo(shop, Step.PAYMENT)
         [concern] = [
-            concern
-            async for concern in shop.attention.attention(abandoned_after=-policy.RECONCILE_MIN_AGE)
-            if concern.kind is ConcernKind.ABANDONED
+            concern async for concern in shop.attention.attention() if concern.kind is ConcernKind.ABANDONED
         ]
     assert concern.step is Step.PAYMENT
     assert f"python starter.py resolve {order.order_id} payment" in "\n".join(concern.commands)
