@@ -125,7 +125,7 @@ def answer_to(error: Exception) -> Response:
         if error.status_code != 400:
             return problem_response(error.status_code, error.detail, headers=error.headers)
         # FastAPI's word for a body that it cannot decode.
-        error = Invalid([Mistake(field="", message="the body is not JSON in UTF-8")])
+        error = Invalid([Mistake(field="", message="the body is not JSON in UTF-8, or nested too deeply")])
     if isinstance(error, Invalid):
         return problem_response(422, str(error), error.mistakes)
     if isinstance(error, errors.DatabaseUnready):

@@ -16,7 +16,7 @@ from order_system.web.transfers.plans import batch_started
 
 router = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
 
-_PROBLEMS = documented(404, 408, 409, 413, 422, 502, 503)
+_PROBLEMS = documented(404, 409, 413, 422, 502, 503)
 _TOLD = {200: examples.answer("The batch was told. How far it is now.", "batch"), **_PROBLEMS}
 
 Steering = Literal["pause", "resume", "cancel"]

@@ -29,7 +29,7 @@ _ANSWERED = {200: examples.answer("The answer was taken.", "answered"), **_PROBL
     responses={
         200: examples.answer("What came of it.", "cancelled"),
         202: examples.answer("The order is still being undone.", "still_undoing", model=Cancelled),
-        **documented(404, 408, 413, 422, 502, 503),
+        **documented(404, 413, 422, 502, 503),
     },
 )
 async def cancel(order_id: OrderId, services: Given, response: Response) -> Cancelled:

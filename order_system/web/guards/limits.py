@@ -1,14 +1,13 @@
-"""How large, how deep and how slow the body of a request may be, and how many wrong keys are heard. ASGI
-middleware in front of every route.
+"""How large and how slow the body of a request may be, and how many wrong keys are heard. ASGI middleware in
+front of every route.
 
-A JSON body is read here, all of it, before its route hears of the request: too large, too slow or too deeply
-nested, it is refused without a trace. An upload is handed on as it comes, and counted on its way. What a
-request says of its own length is believed only where it is against it.
+A body is handed on as it comes, and counted on its way: its route is told as soon as it is too large or too
+slow. How deeply one may be nested is for who parses it. What a request says of its own length is believed
+only where it is against it.
 """
 
 import asyncio
 import math
-import re
 import time
 from collections import Counter
 from datetime import timedelta
@@ -16,10 +15,9 @@ from datetime import timedelta
 import structlog
 from fastapi import HTTPException
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from order_system.intake.documents import MAX_DEPTH
 from order_system.web import policy
 
 log = structlog.stdlib.get_logger(__name__)
@@ -27,13 +25,10 @@ log = structlog.stdlib.get_logger(__name__)
 UPLOADS = frozenset({"/api/batches", "/batches"})
 """Where a file may be posted: by a program, and by the form of the pages."""
 
-_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""Possessive: what could be tried again would have to be remembered, at a hundred bytes a character."""
-_BRACKETS = re.compile(rb"[\[\]{}]")
-
 
 class BodyLimits:
-    """Raises HTTPException (408, 413, 422), and ClientDisconnect if whoever was sending the body has left."""
+    """Raises HTTPException: 413 at once if a request says itself that it is too large; 408 and 413 from its
+    body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,15 +39,9 @@ class BodyLimits:
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and (len(declared) > 15 or int(declared) > most):
             raise _too_large(most)
-        if upload:
-            metered = _metered(receive, most, policy.UPLOAD_IDLE, policy.UPLOAD_WITHIN)
-            await self._app(scope, metered, send)
-            return
-        metered = _metered(receive, most, policy.JSON_BODY_WITHIN, policy.JSON_BODY_WITHIN)
-        body = await Request(scope, metered).body()
-        if _depth(body) > MAX_DEPTH:
-            raise _refused(422, f"the body is nested too deeply: at most {MAX_DEPTH} levels")
-        await self._app(scope, _replayed(body, receive), send)
+        idle = policy.UPLOAD_IDLE if upload else policy.JSON_BODY_WITHIN
+        within = policy.UPLOAD_WITHIN if upload else policy.JSON_BODY_WITHIN
+        await self._app(scope, _metered(receive, most, idle, within), send)
 
 
 class WrongKeys:
@@ -101,24 +90,6 @@ def _metered(receive: Receive, most: int, idle: timedelta, within: timedelta) ->
         return message
 
     return metered
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
-
-
-def _depth(body: bytes) -> int:
-    """How deeply brackets are nested outside of strings, whether or not it is JSON."""
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", body)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _too_large(most: int) -> HTTPException:
