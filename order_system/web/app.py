@@ -9,7 +9,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_system.web import api, pages
-from order_system.web.documents.events import Listeners
 from order_system.web.guards.access import Access, AccessGuard
 from order_system.web.guards.headers import SecurityHeaders
 from order_system.web.guards.limits import BodyLimits
@@ -41,7 +40,6 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.access = Access(services.settings.web_keys, services.now)
-    app.state.listeners = Listeners()
     app.state.bare_page = pages.bare_page
     app.include_router(api.router)
     app.include_router(pages.router)

@@ -18,6 +18,7 @@ from order_system.infra.settings import Settings
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 from order_system.orders.lists import OrderLists
+from order_system.web import policy
 
 
 def _now() -> datetime:
@@ -36,6 +37,8 @@ class Services:
     files: OrderFiles
     links: UiLinks
     now: Callable[[], datetime] = _now
+    listeners: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(policy.EVENTS_AT_ONCE))
+    """Places for those who listen to events."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is told to stop: whoever streams to a listener ends."""
 

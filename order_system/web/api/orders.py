@@ -3,14 +3,14 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary, Page
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.orders.client import Submitted as How
 from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
-from order_system.web.documents.events import MEDIA_TYPE, Listeners
+from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import OrderDocument, Submitted, read_order
 from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
@@ -126,8 +126,7 @@ async def read(
         **documented(404, 422, 502, 503),
     },
 )
-async def events(order_id: OrderId, services: Given, request: Request) -> StreamingResponse:
+async def events(order_id: OrderId, services: Given) -> StreamingResponse:
     """Until the order is closed. Connect again after a break: the first event says how it stands."""
-    listeners: Listeners = request.app.state.listeners
-    pieces = await begun(listeners.order_events(services, order_id))
+    pieces = await begun(order_events(services, order_id))
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})

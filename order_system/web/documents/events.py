@@ -17,26 +17,17 @@ class TooManyListeners(ServerUnreachable):
     """More would only slow down those that are there."""
 
 
-class Listeners:
-    """How many there are. One for the process."""
-
-    def __init__(self) -> None:
-        self._there = 0
-
-    async def order_events(self, services: Services, order_id: str) -> AsyncGenerator[str]:
-        """`order` with the order document whenever it has changed, and at first; `closed` at the end. A
-        comment when there has been nothing for a while. Raises, before its first piece, TooManyListeners and
-        what `OrderClient.status` raises."""
-        if self._there >= policy.EVENTS_AT_ONCE:
-            raise TooManyListeners("too many listen to events just now: read the order now and then instead")
-        self._there += 1
-        try:
-            order = await services.orders.status(order_id)
-            yield ": listening\n\n"
-            async for event in _events(services, order):
-                yield event
-        finally:
-            self._there -= 1
+async def order_events(services: Services, order_id: str) -> AsyncGenerator[str]:
+    """`order` with the order document whenever it has changed, and at first; `closed` at the end. A comment
+    when there has been nothing for a while. Raises, before its first piece, TooManyListeners and what
+    `OrderClient.status` raises."""
+    if services.listeners.locked():
+        raise TooManyListeners("too many listen to events just now: read the order now and then instead")
+    async with services.listeners:
+        order = await services.orders.status(order_id)
+        yield ": listening\n\n"
+        async for event in _events(services, order):
+            yield event
 
 
 async def _events(services: Services, order: OrderProgress) -> AsyncGenerator[str]:

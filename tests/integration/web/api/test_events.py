@@ -68,8 +68,14 @@ async def test_listeners_are_let_go_when_the_process_ends(
     assert "event: closed" not in rest
 
 
-async def test_there_are_only_so_many_listeners(shop: WebShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_policy, "EVENTS_AT_ONCE", 0)
+async def taken(shop: WebShop, places: int) -> None:
+    """By others who listen."""
+    for _ in range(places):
+        await shop.services.listeners.acquire()
+
+
+async def test_there_are_only_so_many_listeners(shop: WebShop) -> None:
+    await taken(shop, web_policy.EVENTS_AT_ONCE)
     async with shop.browsing() as browser:
         refused = await browser.get("/api/orders/ORDER-1/events")
 
@@ -77,10 +83,8 @@ async def test_there_are_only_so_many_listeners(shop: WebShop, monkeypatch: pyte
     assert "too many listen" in refused.json()["detail"]
 
 
-async def test_listeners_who_come_at_once_are_counted_too(
-    shop: WebShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(web_policy, "EVENTS_AT_ONCE", 2)
+async def test_listeners_who_come_at_once_are_counted_too(shop: WebShop) -> None:
+    await taken(shop, web_policy.EVENTS_AT_ONCE - 2)
     held, order = shop.stage.hold("before charge"), an_order()
     async with shop.open(), shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
         orders = f"http://127.0.0.1:{port}/api/orders"
