@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from order_system.domain.errors import AnswerRefused, UnknownBatch
 from order_system.web.api.parameters import BatchName
-from order_system.web.documents.batches import BatchDocument, BatchStarted, read_batch
+from order_system.web.documents.batches import BatchDocument, BatchStarted, batch_started, read_batch
 from order_system.web.guards.access import operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
-from order_system.web.transfers.plans import batch_started
 
 router = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
 

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from order_system.domain import policy
+from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import OrderConflict
 from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus, Page
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
@@ -16,6 +17,7 @@ from order_system.web.documents.batches import (
     BatchDocument,
     BatchStarted,
     PlanDocument,
+    batch_started,
     plan_document,
     read_batch,
 )
@@ -26,7 +28,7 @@ from order_system.web.requests import media_type
 from order_system.web.services import Given, Services
 from order_system.web.streams import begun
 from order_system.web.transfers.downloads import outcome_csv
-from order_system.web.transfers.plans import inspected, planned, reading_of, started
+from order_system.web.transfers.plans import inspected, planned, reading_of
 from order_system.web.transfers.uploads import Uploads
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
@@ -103,13 +105,14 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
             document = plan_document(name, await planned(services, ref))
             return JSONResponse(document.model_dump(mode="json"))
         keep = True  # whatever is answered from here on, the batch may run
-        batch = await started(services, name, ref, window=window)
+        new = await services.batches.start(BatchRequest(name=name, file=ref, window=window))
     except OrderConflict:
         keep = False
         raise
     finally:
         if not keep:
             file.discard()
+    batch = batch_started(name, new=new)
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 

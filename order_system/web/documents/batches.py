@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from order_system.batches.files import RowProblem
 from order_system.batches.reports import Plan, Sum
 from order_system.domain.batch import ENDED, BatchProgress, BatchStatus
+from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import FileFormat
 from order_system.web.services import Services
 
@@ -78,6 +79,12 @@ def actions_of(batch: BatchProgress) -> tuple[BatchAction, ...]:
         return ()
     paused = batch.status is BatchStatus.PAUSED
     return (BatchAction.RESUME if paused else BatchAction.PAUSE, BatchAction.CANCEL)
+
+
+def batch_started(name: str, *, new: bool) -> BatchStarted:
+    return BatchStarted(
+        name=name, workflow_id=batch_workflow_id(name), started=new, location=f"/api/batches/{name}"
+    )
 
 
 def plan_document(name: str, plan: Plan) -> PlanDocument:

@@ -1,17 +1,13 @@
-"""From an upload to a plan or a batch. What the API and the pages' form have in common."""
+"""From an upload to a plan. What the API and the pages' form have in common."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from order_system.batches.files import parse_mapping, parse_profile
 from order_system.batches.reports import Plan
-from order_system.domain import policy
-from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, FileRefused, FileUnreachable
 from order_system.domain.order_profile import Profile
-from order_system.web.documents.batches import BatchStarted
 from order_system.web.services import Services
 
 
@@ -52,17 +48,3 @@ async def planned(services: Services, file: FileRef) -> Plan:
     async for _, so_far in services.batches.plan(file):
         plan = so_far
     return plan
-
-
-async def started(
-    services: Services, name: str, file: FileRef, *, window: int = policy.BATCH_WINDOW
-) -> BatchStarted:
-    """Start the batch, or find it. Raises OrderConflict, InvalidUsage."""
-    request = BatchRequest(name=name, file=file, window=window)
-    return batch_started(name, new=await services.batches.start(request))
-
-
-def batch_started(name: str, *, new: bool) -> BatchStarted:
-    return BatchStarted(
-        name=name, workflow_id=batch_workflow_id(name), started=new, location=f"/api/batches/{name}"
-    )

@@ -13,6 +13,7 @@ from order_system.batches.names import name_of
 from order_system.batches.reports import A_RUN_WILL, STARTED
 from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
+from order_system.domain.batch import BatchRequest
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
 from order_system.domain.order_file import FileFormat
@@ -20,7 +21,7 @@ from order_system.web import policy
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Services
-from order_system.web.transfers.plans import Reading, inspected, planned, reading_of, started
+from order_system.web.transfers.plans import Reading, inspected, planned, reading_of
 from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads
 
 router = APIRouter()
@@ -91,10 +92,10 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
     path = Uploads(services.settings.uploads).path_of(name, to_run.sha256, to_run.format)
     ref = await inspected(services, path, name, to_run.reading)
     try:
-        batch = await started(services, name, ref, window=to_run.window)
+        new = await services.batches.start(BatchRequest(name=name, file=ref, window=to_run.window))
     except OrderConflict as refused:
         return await _plan(visit, to_run, refused=str(refused))
-    return redirect(f"/batches/{name}", "batch-started" if batch.started else "batch-running")
+    return redirect(f"/batches/{name}", "batch-started" if new else "batch-running")
 
 
 async def _stored(services: Services, asked: Asked, sent: UploadFile) -> str:
