@@ -1,9 +1,9 @@
 """How large and how slow the body of a request may be, and how many wrong keys are heard. ASGI middleware in
 front of every route.
 
-A body is handed on as it comes, and counted on its way: its route is told as soon as it is too large or too
-slow. How deeply one may be nested is for who parses it. What a request says of its own length is believed
-only where it is against it.
+A body is handed on as it comes, and counted on its way: whoever reads it is told as soon as it is too large
+or too slow. Whoever parses it limits how deeply it may be nested. What a request says of its own length is
+believed only where it is against it.
 """
 
 import asyncio
