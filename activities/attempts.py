@@ -19,6 +19,7 @@ from order_system.domain.errors import (
     BusinessError,
     DiesInEachCall,
     NotReached,
+    OutcomeUnknown,
     StillInDoubt,
     as_ours,
 )
@@ -75,7 +76,7 @@ def patiently(patience: int) -> Generator[Attempt]:
         raise told from failure
     except Exception as failure:
         used = attempt.reached or activity.info().attempt
-        if used < patience:
+        if used < patience and not isinstance(failure, OutcomeUnknown):
             _retry_when_asked_to(failure)
             raise
         words = f"gave up after {used} attempts"

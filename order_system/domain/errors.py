@@ -69,6 +69,11 @@ class AnswerLost(TransientError):
     """The request was sent and no answer came: it may or may not have been carried out."""
 
 
+class OutcomeUnknown(TransientError):
+    """It was sent once and never answered, and is never sent again: only a person can find out. No further
+    attempt is made at an effect; an undo is retried, in case the answer is learnt."""
+
+
 class DiesInEachCall(TransientError):
     """No attempt at this effect has come to an end so far: its worker died, or was too slow, each time."""
 

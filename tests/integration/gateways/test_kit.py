@@ -14,6 +14,7 @@ from tests.fixtures.gateways import sound
 from tests.fixtures.processes.command_line import ROOT, starter
 
 SOUND, FAULTY = "tests.fixtures.gateways.sound", "tests.fixtures.gateways.with_a_fault"
+FORGETFUL = "tests.fixtures.gateways.forgetful"
 PORTS: tuple[CheckedPort, ...] = ("payments", "warehouse", "carrier", "mailer")
 
 
@@ -71,6 +72,15 @@ async def test_a_fault_is_found_by_name(
     assert found.follows
     assert found.trace
     assert all("GATEWAY-CHECK-" in call for call in found.trace)
+
+
+@pytest.mark.parametrize("port", PORTS)
+async def test_a_provider_that_does_all_each_time_it_is_asked_keeps_all_behind_our_memory(
+    port: CheckedPort, books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ORDER_{port.upper()}", f"{FORGETFUL}:{port}")
+    findings = await check(port, Options(on_hand=sound.ON_HAND))
+    assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
 
 
 async def test_what_only_a_statement_shows_is_not_claimed(

@@ -19,13 +19,14 @@ from sqlalchemy import Connection, Engine, event, insert, inspect
 from sqlalchemy.exc import IntegrityError
 
 from order_system.book import tables as book_tables
+from order_system.gateways.remembered import intents
 from order_system.gateways.simulated import tables as world_tables
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.database.transactions import MIGRATIONS
 from tests.fixtures.steering.waiting import eventually
 
-METADATA = [book_tables.metadata, world_tables.metadata]
+METADATA = [book_tables.metadata, world_tables.metadata, intents.metadata]
 PROCESSES = 2
 PATIENCE_SECONDS = 10
 MIGRATION_LOCK = 0x6F72646572

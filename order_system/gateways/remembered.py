@@ -1,0 +1,194 @@
+"""A memory for clients of providers that do a thing twice when asked twice, and do not tell what they did.
+
+Before each call an *intent* is written to our database: who makes it, and when. Its answer is kept beside it,
+and repeated to whoever asks again, in any process. A definite no and `NotReached` take the intent back. One
+that stays without an answer is never sent again: a person is told to look at the provider.
+
+A call goes on when its caller has given up, so that its answer is still learnt. Whoever asks for the same
+waits for that, and so does an undo of it, as long as `policy.py` says.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from inspect import signature
+from typing import Any, get_type_hints
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.engine import Connection
+
+from order_system.domain import errors
+from order_system.domain import gateways as ports
+from order_system.gateways import policy
+from order_system.infra.database import Database, OverDatabase, UtcDateTime, writes
+
+intents = sa.Table(
+    "remembered_calls",
+    sa.MetaData(),
+    sa.Column("submission", sa.String(130), primary_key=True),
+    sa.Column("method", sa.String(16), primary_key=True),
+    sa.Column("sent_by", sa.String(255), nullable=False),
+    sa.Column("sent_at", UtcDateTime, nullable=False),
+    # From then on it is not under way any more, answered or not.
+    sa.Column("over_at", UtcDateTime, nullable=False),
+    sa.Column("answer", sa.JSON(none_as_null=True)),
+)
+"""Of one submission each method is called once: keys begin with `<order id>:<submission>`."""
+
+_ANSWERS: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(get_type_hints(method)["return"])
+    for port in (ports.PaymentGateway, ports.Warehouse, ports.Carrier, ports.Mailer, ports.DetailedMailer)
+    for name, method in vars(port).items()
+    if not name.startswith("_")
+}
+"""What each method may answer. Others are not remembered: `find_payment` changes nothing."""
+
+_ABOUT = {
+    "refund": ("charge",),
+    "release": ("reserve",),
+    "commit": ("reserve",),
+    "dispatch": ("buy_label",),
+    "void": ("dispatch", "buy_label"),
+}
+"""Which calls must have been answered before, as far as they were made."""
+
+_CURES = {
+    "charge": "if it was made, refund it there",
+    "reserve": "if it was made, release it there",
+    "buy_label": "if it was bought, void it there",
+    "dispatch": "is the parcel gone?",
+}
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    key: str
+    client: Callable[..., Awaitable[Any]]
+    given: dict[str, Any]
+
+    @property
+    def intent(self) -> dict[str, str]:
+        return {"submission": self.key.rpartition(":")[0], "method": self.method}
+
+    def about(self, known: dict[str, sa.Row[Any]]) -> list[sa.Row[Any]]:
+        """The call itself, if it was made, and those that it is about."""
+        return [known[each] for each in (self.method, *_ABOUT.get(self.method, ())) if each in known]
+
+    async def answer(self, about: list[sa.Row[Any]]) -> Any:
+        if self.method == "void" and not about:  # from now on it binds; the provider has nothing to void
+            return ports.Voided(label_existed=False)
+        given = self.given
+        if "receipt" in {*given, *signature(self.client).parameters} and not given.get("receipt"):
+            given = given | {"receipt": next(map(_remembered, about), None)}
+        return _ANSWERS[self.method].validate_python(await self.client(self.key, **given))
+
+
+class Remembered(OverDatabase):
+    """Has the methods of `client`, a gateway of any port, and makes each of its calls at most once.
+
+    Where a method of the client takes a `receipt`, it is handed what was answered before: `refund` the
+    charge's, `release` and `commit` the reservation, `dispatch` and `void` the label.
+
+    Its methods raise what the client raises; AnswerLost for a call that is still under way, and
+    OutcomeUnknown for one that will never be answered.
+    """
+
+    def __init__(self, client: object, database: Database) -> None:
+        super().__init__(database)
+        self._client = client
+        self._under_way = set[asyncio.Task[Any]]()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        async def once(key: str, **given: Any) -> Any:
+            task = asyncio.create_task(self._once(_Call(name, key, method, given)))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            return await asyncio.shield(task)
+
+        return once if name in _ANSWERS else method
+
+    async def _once(self, call: _Call) -> Any:
+        waits_until = datetime.now(UTC) + policy.WAITS
+        while True:
+            about, begun = await self._begin(call)
+            if begun:
+                return await self._send(call, about)
+            if all(each.answer is not None for each in about):
+                return next(map(_remembered, about), None)
+            _check_under_way(about, waits_until)
+            await asyncio.sleep(policy.LOOKS_AGAIN.total_seconds())
+
+    @writes
+    def _begin(self, tx: Connection, call: _Call) -> tuple[list[sa.Row[Any]], bool]:
+        """What is known about it, and whether it is to be made now: then its intent is written. Raises
+        ShippingRefused."""
+        submission = call.intent["submission"]
+        if tx.dialect.name == "postgresql":  # SQLite has one writer
+            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(submission))))
+        found = tx.execute(sa.select(intents).filter_by(submission=submission))
+        known = {each.method: each for each in found}
+        if "void" in known and call.method in ("buy_label", "dispatch"):
+            raise errors.ShippingRefused(f"the label of {submission} was voided")
+        about = call.about(known)
+        decided = any(each.answer is None or each.method in (call.method, "dispatch") for each in about)
+        nothing_there = call.method in ("refund", "release") and not about and not call.given.get("receipt")
+        if decided or nothing_there:
+            return about, False
+        now, who = datetime.now(UTC), f"{os.getpid()}@{socket.gethostname()}"
+        new = {"sent_by": who, "sent_at": now, "over_at": now + policy.SENT_ONCE}
+        tx.execute(sa.insert(intents), call.intent | new)
+        return about, True
+
+    async def _send(self, call: _Call, about: list[sa.Row[Any]]) -> Any:
+        try:
+            async with asyncio.timeout(policy.SENT_ONCE.total_seconds()):
+                answer = await call.answer(about)
+                await self._keep(call, answer)
+        except (errors.BusinessError, errors.NotReached):
+            await self._end(call)
+            raise
+        except Exception:
+            await self._end(call, over_at=datetime.now(UTC))
+            raise
+        return answer
+
+    async def _keep(self, call: _Call, answer: Any) -> None:
+        """Also when our database is away for a while. None is not kept: the provider knows of nothing to undo
+        (yet), and may be asked again."""
+        content = _ANSWERS[call.method].dump_python(answer, mode="json")
+        while True:
+            with suppress(errors.DatabaseUnreachable):
+                return await self._end(call, **({} if answer is None else {"answer": content}))
+            await asyncio.sleep(policy.LOOKS_AGAIN.total_seconds())
+
+    @writes
+    def _end(self, tx: Connection, call: _Call, **values: Any) -> None:
+        """Without values, the intent is taken back."""
+        how = sa.update(intents).values(**values) if values else sa.delete(intents)
+        tx.execute(how.filter_by(**call.intent))
+
+
+def _remembered(row: sa.Row[Any]) -> Any:
+    return _ANSWERS[row.method].validate_python(row.answer)
+
+
+def _check_under_way(about: list[sa.Row[Any]], waits_until: datetime) -> None:
+    """Raises AnswerLost or OutcomeUnknown once nothing is to be waited for."""
+    call, now = next(each for each in about if each.answer is None), datetime.now(UTC)
+    sent = f"{call.method} was sent once, at {call.sent_at:%Y-%m-%d %H:%M:%S} UTC by process {call.sent_by}"
+    if now >= call.over_at:
+        cure = _CURES.get(call.method, "if it was not done, do that there")
+        raise errors.OutcomeUnknown(
+            f"{sent}, and no answer came. It is not sent again. Look at the provider: {cure}. "
+            f"Key: {call.submission}:..."
+        )
+    if now >= waits_until:
+        raise errors.AnswerLost(f"{sent}, and its answer is still awaited")
