@@ -49,7 +49,8 @@ async def check_promises(
     configured()
     screen = Screen(as_json=as_json)
     with screen.updating() as show:
-        findings = await check(port, options, seed=seed, progress=lambda name: show(Text(name), name))
+        # Without words, a pipe carries the findings alone.
+        findings = await check(port, options, seed=seed, progress=lambda name: show(Text(name), ""))
     screen.answer([asdict(finding) for finding in findings], Group(*_told(findings)))
     return ATTENTION if any(finding.verdict is Verdict.BROKEN for finding in findings) else CLEAN
 
@@ -77,10 +78,12 @@ def refuse_unless_simulated(settings: Settings, what: str) -> None:
 def _port(port: Port, name: str | None) -> dict[str, Any]:
     """Raises InvalidSettings."""
     models = own_settings(port, find_factory(port, name)) if name else []
+    names = names_of(port)
     return {
         "setting": port.variable,
         "in_place": name,
-        "there_are": names_of(port),
+        "there_are": [each for each, missing in names.items() if not missing],
+        "to_install": {each: missing for each, missing in names.items() if missing},
         "needs": [each for model in models for each in told_settings(model, f"{port.variable}_")],
     }
 
@@ -91,7 +94,8 @@ def _table(ports: list[dict[str, Any]]) -> Table:
         table.add_column(column, overflow="fold")
     for port in ports:
         name = port["in_place"] or Text("none: the audit cannot compare", style="yellow")
-        table.add_row(port["setting"], name, ", ".join(port["there_are"]))
+        there_are = [", ".join(port["there_are"]), *map(": ".join, port["to_install"].items())]
+        table.add_row(port["setting"], name, Text("\n".join(there_are)))
         for need in port["needs"]:
             missing = Text("not set", style="bold red" if need["required"] else "dim")
             table.add_row(f"  {need['setting']}", need["value"] or missing, Text(need["takes"], style="dim"))

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -33,13 +34,6 @@ from order_system.infra.database import Database
 from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
 
 ENTRY_POINTS = "order_system.gateways"
-BUILT_IN = {
-    SIMULATED: "order_system.gateways.simulated.factories",
-    "http": "order_system.gateways.http.client",
-    "stripe": "order_system.gateways.stripe.payments",
-    "smtp": "order_system.gateways.smtp.mailer",
-}
-
 Factory = Callable[..., Any]
 
 
@@ -55,6 +49,21 @@ class Port(StrEnum):
     @property
     def variable(self) -> str:
         return f"{PREFIX}{self.upper()}"
+
+
+class BuiltIn(NamedTuple):
+    place: str
+    needs: tuple[str, ...] = ()
+    """Modules that are there with its extra, which has its name."""
+    ports: tuple[Port, ...] = tuple(Port)
+
+
+BUILT_IN = {
+    SIMULATED: BuiltIn("order_system.gateways.simulated.factories"),
+    "http": BuiltIn("order_system.gateways.http.client", ("httpx",)),
+    "stripe": BuiltIn("order_system.gateways.stripe.payments", ("stripe", "httpx"), (Port.PAYMENTS,)),
+    "smtp": BuiltIn("order_system.gateways.smtp.mailer", ("aiosmtplib", "jinja2"), (Port.MAILER,)),
+}
 
 
 PROTOCOLS: dict[Port, type] = {
@@ -118,10 +127,18 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
 # --- finding --------------------------------------------------------------------------------------
 
 
-def names_of(port: Port) -> list[str]:
-    """Of all that can be named without a colon: built in, or installed."""
-    installed = {each.name for each in entry_points(group=ENTRY_POINTS)}
-    return sorted(name for name in {*BUILT_IN, *installed} if _serves(port, name))
+def names_of(port: Port) -> dict[str, str]:
+    """All that can be named without a colon, built in or installed, each with the command that installs what
+    it needs first. That is empty if it is there. No built-in gateway is imported."""
+    names = {each.name: "" for each in entry_points(group=ENTRY_POINTS) if _serves(port, each.name)}
+    for name, (_, needs, ports) in BUILT_IN.items():
+        if port in ports:
+            names[name] = "" if all(map(find_spec, needs)) else _installing(name)
+    return dict(sorted(names.items()))
+
+
+def _installing(extra: str) -> str:
+    return f"pip install 'order-system[{extra}]'"
 
 
 def _serves(port: Port, name: str) -> bool:
@@ -134,7 +151,8 @@ def _serves(port: Port, name: str) -> bool:
 
 def find_factory(port: Port, name: str) -> Factory:
     """Raises InvalidSettings."""
-    places = {each.name: each.value for each in entry_points(group=ENTRY_POINTS)} | BUILT_IN
+    places = {each.name: each.value for each in entry_points(group=ENTRY_POINTS)}
+    places |= {name: built_in.place for name, built_in in BUILT_IN.items()}
     place = places.get(name, name)
     if place == name and ":" not in name:
         there_are = ", ".join(sorted(places))
@@ -158,8 +176,8 @@ def _told_as(port: Port, name: str) -> Generator[None]:
     except OrderSystemError:
         raise
     except ModuleNotFoundError as failure:
-        extra = f"install its extra: pip install 'order-system[{name}]'"
-        cure = extra if name in BUILT_IN else "install the package, or what else it needs"
+        own = "install the package, or what else it needs"
+        cure = f"install its extra: {_installing(name)}" if name in BUILT_IN else own
         missing = f"{port.variable}={name}: there is no module {failure.name}: {cure}"
         raise InvalidSettings(missing) from failure
     except Exception as failure:

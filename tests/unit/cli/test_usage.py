@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from order_system.cli import screen
 from order_system.cli.app import run_command
 from order_system.cli.session import exit_code
 from order_system.domain.errors import InvalidOrder, InvalidUsage
@@ -68,6 +69,39 @@ def test_compare_says_in_one_line_that_it_needs_a_clone() -> None:
         check=True,
     )
     assert run.stderr == "starter.py: compare needs the folder `examples`: run starter.py in a clone\n"
+
+
+def test_the_list_of_gateways_tells_which_extra_brings_each_and_imports_none() -> None:
+    """Neither those that are there nor those that are not."""
+    bare = "import sys; sys.modules.update(stripe=None, aiosmtplib=None); "
+    listed = "from order_system.cli.app import main; main(['gateways', '--json']); "
+    imported = "print([name for name in ('httpx', 'jinja2') if name in sys.modules], file=sys.stderr)"
+    run = subprocess.run(
+        [sys.executable, "-c", bare + listed + imported], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stderr == "[]\n"
+    ports = {each["setting"]: each for each in json.loads(run.stdout)}
+    payments, mailer = ports["ORDER_PAYMENTS"], ports["ORDER_MAILER"]
+    assert payments["there_are"] == mailer["there_are"] == ["http", "simulated"]
+    assert payments["to_install"] == {"stripe": "pip install 'order-system[stripe]'"}
+    assert mailer["to_install"] == {"smtp": "pip install 'order-system[smtp]'"}
+    told = listed.replace(", '--json'", "")
+    run = subprocess.run(
+        [sys.executable, "-c", bare + told], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "stripe: pip install 'order-system[stripe]'" in run.stdout
+
+
+async def test_a_pipe_carries_the_findings_of_a_check_and_not_how_far_it_was(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(screen, "SECONDS_BETWEEN_WORDS", 0)
+    monkeypatch.setenv("ORDER_LATENCY_MIN", "0")
+    monkeypatch.setenv("ORDER_LATENCY_MAX", "0.001")
+    await run_command(["gateways", "check", "mailer"])
+    *findings, counts = capfd.readouterr().out.splitlines()
+    assert [line.split()[0] for line in findings] == ["kept"] * 7
+    assert counts == "7 kept, 0 broken, 0 not shown"
 
 
 async def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
