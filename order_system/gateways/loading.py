@@ -10,7 +10,7 @@ parameters, told apart by their types: a pydantic model is read from the environ
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -129,8 +129,12 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
 
 def names_of(port: Port) -> dict[str, str]:
     """All that can be named without a colon, built in or installed, each with the command that installs what
-    it needs first. That is empty if it is there. No built-in gateway is imported."""
-    names = {each.name: "" for each in entry_points(group=ENTRY_POINTS) if _serves(port, each.name)}
+    it needs first: empty if it is there. No built-in gateway is imported."""
+    names: dict[str, str] = {}
+    for each in entry_points(group=ENTRY_POINTS):
+        with suppress(InvalidSettings):
+            find_factory(port, each.name)
+            names[each.name] = ""
     for name, (_, needs, ports) in BUILT_IN.items():
         if port in ports:
             names[name] = "" if all(map(find_spec, needs)) else _installing(name)
@@ -139,14 +143,6 @@ def names_of(port: Port) -> dict[str, str]:
 
 def _installing(extra: str) -> str:
     return f"pip install 'order-system[{extra}]'"
-
-
-def _serves(port: Port, name: str) -> bool:
-    try:
-        find_factory(port, name)
-    except InvalidSettings:
-        return False
-    return True
 
 
 def find_factory(port: Port, name: str) -> Factory:

@@ -151,29 +151,28 @@ class Remembered(OverDatabase):
         try:
             async with asyncio.timeout(policy.SENT_ONCE.total_seconds()):
                 answer = await call.answer(about)
-                await self._keep(call, answer)
         except (errors.BusinessError, errors.NotReached):
             await self._end(call)
             raise
         except Exception:
             await self._end(call, over_at=datetime.now(UTC))
             raise
+        content = _ANSWERS[call.method].dump_python(answer, mode="json")
+        # None is not kept: the provider knows of nothing to undo (yet), and may be asked again.
+        await self._end(call, **({} if answer is None else {"answer": content}))
         return answer
 
-    async def _keep(self, call: _Call, answer: Any) -> None:
-        """Also when our database is away for a while. None is not kept: the provider knows of nothing to undo
-        (yet), and may be asked again."""
-        content = _ANSWERS[call.method].dump_python(answer, mode="json")
+    async def _end(self, call: _Call, **values: Any) -> None:
+        """Without values, the intent is taken back. What was learnt is not lost if our database is away."""
+        how = sa.update(intents).values(**values) if values else sa.delete(intents)
         while True:
             with suppress(errors.DatabaseUnreachable):
-                return await self._end(call, **({} if answer is None else {"answer": content}))
+                return await self._write(how.filter_by(**call.intent))
             await asyncio.sleep(policy.LOOKS_AGAIN.total_seconds())
 
     @writes
-    def _end(self, tx: Connection, call: _Call, **values: Any) -> None:
-        """Without values, the intent is taken back."""
-        how = sa.update(intents).values(**values) if values else sa.delete(intents)
-        tx.execute(how.filter_by(**call.intent))
+    def _write(self, tx: Connection, how: sa.Update | sa.Delete) -> None:
+        tx.execute(how)
 
 
 def _remembered(row: sa.Row[Any]) -> Any:
