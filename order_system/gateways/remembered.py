@@ -67,14 +67,11 @@ _CURES = {
 
 @dataclass(frozen=True)
 class _Call:
+    submission: str
     method: str
     key: str
     client: Callable[..., Awaitable[Any]]
     given: dict[str, Any]
-
-    @property
-    def intent(self) -> dict[str, str]:
-        return {"submission": self.key.rpartition(":")[0], "method": self.method}
 
     def about(self, known: dict[str, sa.Row[Any]]) -> list[sa.Row[Any]]:
         """The call itself, if it was made, and those that it is about."""
@@ -108,7 +105,8 @@ class Remembered(OverDatabase):
         method = getattr(self._client, name)
 
         async def once(key: str, **given: Any) -> Any:
-            task = asyncio.create_task(self._once(_Call(name, key, method, given)))
+            call = _Call(key.rpartition(":")[0], name, key, method, given)
+            task = asyncio.create_task(self._once(call))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
             return await asyncio.shield(task)
@@ -119,8 +117,11 @@ class Remembered(OverDatabase):
         waits_until = datetime.now(UTC) + policy.WAITS
         while True:
             about, begun = await self._begin(call)
-            if begun:
+            if begun and datetime.now(UTC) < waits_until:
                 return await self._send(call, about)
+            if begun:  # by now an undo may have found nothing
+                await self._end(call)
+                raise errors.NotReached(f"{call.method}: our database answered too late to begin")
             if all(each.answer is not None for each in about):
                 return next(map(_remembered, about), None)
             _check_under_way(about, waits_until)
@@ -130,13 +131,12 @@ class Remembered(OverDatabase):
     def _begin(self, tx: Connection, call: _Call) -> tuple[list[sa.Row[Any]], bool]:
         """What is known about it, and whether it is to be made now: then its intent is written. Raises
         ShippingRefused."""
-        submission = call.intent["submission"]
         if tx.dialect.name == "postgresql":  # SQLite has one writer
-            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(submission))))
-        found = tx.execute(sa.select(intents).filter_by(submission=submission))
+            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(call.submission))))
+        found = tx.execute(sa.select(intents).filter_by(submission=call.submission))
         known = {each.method: each for each in found}
         if "void" in known and call.method in ("buy_label", "dispatch"):
-            raise errors.ShippingRefused(f"the label of {submission} was voided")
+            raise errors.ShippingRefused(f"the label of {call.submission} was voided")
         about = call.about(known)
         decided = any(each.answer is None or each.method in (call.method, "dispatch") for each in about)
         nothing_there = call.method in ("refund", "release") and not about and not call.given.get("receipt")
@@ -144,7 +144,7 @@ class Remembered(OverDatabase):
             return about, False
         now, who = datetime.now(UTC), f"{os.getpid()}@{socket.gethostname()}"
         new = {"sent_by": who, "sent_at": now, "over_at": now + policy.SENT_ONCE}
-        tx.execute(sa.insert(intents), call.intent | new)
+        tx.execute(sa.insert(intents).values(submission=call.submission, method=call.method, **new))
         return about, True
 
     async def _send(self, call: _Call, about: list[sa.Row[Any]]) -> Any:
@@ -167,7 +167,7 @@ class Remembered(OverDatabase):
         how = sa.update(intents).values(**values) if values else sa.delete(intents)
         while True:
             with suppress(errors.DatabaseUnreachable):
-                return await self._write(how.filter_by(**call.intent))
+                return await self._write(how.filter_by(submission=call.submission, method=call.method))
             await asyncio.sleep(policy.LOOKS_AGAIN.total_seconds())
 
     @writes

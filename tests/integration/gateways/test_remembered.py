@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from order_system.domain.errors import AnswerLost, OutcomeUnknown, ShippingRefused
+from order_system.domain.errors import AnswerLost, NotReached, OutcomeUnknown, ShippingRefused
 from order_system.domain.gateways import PaymentElsewhere, Voided
 from order_system.domain.ids import Key
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, RefundReceipt
@@ -76,9 +76,9 @@ async def test_a_refund_in_another_process_waits_out_a_charge_whose_caller_has_g
 async def test_what_is_under_way_for_long_is_told_and_its_late_answer_is_believed(
     database: Database, client: Payments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policy, "WAITS", timedelta(0))
     remembered = Remembered(client, database)
     await a_caller_gives_up(remembered, client)
+    monkeypatch.setattr(policy, "WAITS", timedelta(0))
     for ask in (lambda: remembered.charge(KEY, **PRICE), lambda: remembered.refund(KEY, receipt=None)):
         with pytest.raises(
             AnswerLost, match=r"^charge was sent once, at .* and its answer is still awaited$"
@@ -102,6 +102,21 @@ async def test_what_has_failed_without_a_word_is_not_waited_for_and_never_sent_a
         with pytest.raises(OutcomeUnknown, match=r"if it was made, refund it there\. Key: ORDER-1:run:"):
             await ask()
     assert (client.charges, client.refunded) == (1, [])
+
+
+async def test_what_could_not_begin_in_time_was_not_sent_and_may_be_asked_again(
+    sqlite_database: Database, client: Payments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our database was slow, or the process stood still: by now an undo may have found nothing."""
+    client.let_go.set()
+    remembered = Remembered(client, sqlite_database)
+    monkeypatch.setattr(policy, "WAITS", timedelta(0))
+    with pytest.raises(NotReached):
+        await remembered.charge(KEY, **PRICE)
+    assert client.charges == 0
+    monkeypatch.undo()
+    assert await remembered.refund(KEY, receipt=None) is None
+    assert await remembered.charge(KEY, **PRICE) == PAID
 
 
 async def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
