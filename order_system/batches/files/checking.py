@@ -19,7 +19,7 @@ from order_system.batches.files.findings import (
 )
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
-from order_system.batches.files.quick_check import cents, plain_total
+from order_system.batches.files.quick_check import PlainOrder, cents, plain_order
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
@@ -42,9 +42,9 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
             unfit.append(mistake.mistake)
         else:
             for plain in readings(rows, layout):
-                if total := plain_total(plain):
+                if found := plain_order(plain):
                     paid_in, paid_by = plain[0][1]["currency"], plain[0][1]["payment_method"]
-                    return _parsed(block, layout, partial(_plain_content, plain), total, paid_in, paid_by)
+                    return _parsed(block, layout, partial(_plain_content, found), found.total, paid_in, paid_by)
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, layout, order, order.total, order.currency, order.payment_method)
@@ -80,9 +80,12 @@ def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, s
     return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
 
 
-def _plain_content(rows: Sequence[NumberedRow]) -> dict[str, Any]:
-    """What the strict reader would make of them: amounts become minor units, and what is 0 anyway goes."""
-    content = _document(rows)
+def _plain_content(plain: PlainOrder) -> dict[str, Any]:
+    """What the strict reader would make of it: amounts become minor units, and what is 0 anyway goes."""
+    order = dict(zip(ORDER_FIELDS, plain.order.split("\n"), strict=True))
+    texts = iter(plain.lines.split("\n"))
+    lines = zip(*[texts] * len(LINE_FIELDS), strict=True)
+    content = _document([(0, {**order, **dict(zip(LINE_FIELDS, line, strict=True))}) for line in lines])
     content.pop("total", None)
     for line in content["lines"]:
         line["unit_price"] = cents(line["unit_price"])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.spellings import CUT_SHORT, is_garbled
@@ -52,8 +52,17 @@ _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
 _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 
 
-def plain_total(rows: Sequence[NumberedRow]) -> int | None:
-    """In minor units, if these are certainly all the rows of one valid order; else None."""
+class PlainOrder(NamedTuple):
+    total: int
+    """Minor units."""
+    order: str
+    """The texts of ORDER_FIELDS, each on a line of its own."""
+    lines: str
+    """Those of each row's LINE_FIELDS."""
+
+
+def plain_order(rows: Sequence[NumberedRow]) -> PlainOrder | None:
+    """If these are certainly all the rows of one valid order; else None."""
     first = rows[0][1]
     if len(rows) > 1:
         if len(rows) > MAX_LINES or len({fields["sku"] for _, fields in rows}) < len(rows):
@@ -68,7 +77,9 @@ def plain_total(rows: Sequence[NumberedRow]) -> int | None:
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
     known = first["currency"] in _with_two_decimals() and first["country"] in countries()
-    return _total(rows) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
+    if not known or _is_flawed(f"{order}\n{lines}", rows) or (total := _total(rows)) is None:
+        return None
+    return PlainOrder(total, order, lines)
 
 
 def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
@@ -83,12 +94,9 @@ def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
 
 def _repeats_or_is_blank(texts: Sequence[str], first: Sequence[str]) -> bool:
     """Of two rows' order fields, the first of which is the ID."""
-    if texts == first:
-        return True
-    for text, other in zip(texts, first, strict=True):  # a generator takes twice as long
-        if text and text != other:
-            return False
-    return texts[0] == first[0]
+    if texts[0] != first[0]:
+        return False
+    return texts == first or [text or other for text, other in zip(texts, first, strict=True)] == [*first]
 
 
 def _total(rows: Sequence[NumberedRow]) -> int | None:

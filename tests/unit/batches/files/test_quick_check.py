@@ -11,7 +11,7 @@ from order_system.batches.files import COLUMNS, RowProblem, checking, load_profi
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import Layout, fitted_layout
-from order_system.batches.files.quick_check import plain_total
+from order_system.batches.files.quick_check import plain_order
 from order_system.domain.order import Order
 from order_system.domain.order_profile import Profile
 from tests.fixtures.documents.order_files import further_row, row
@@ -42,7 +42,7 @@ def told(block: Block, layout: Layout = LAYOUT) -> Order | RowProblem:
 
 def strictly_told(block: Block) -> Order | RowProblem:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checking, "plain_total", lambda _: None)
+        patch.setattr(checking, "plain_order", lambda _: None)
         return told(block)
 
 
@@ -97,7 +97,7 @@ def test_any_cells(rows: list[list[str]]) -> None:
 )
 def test_plain_orders_do_pass(rows: list[list[str]]) -> None:
     block = block_of(rows, LAYOUT)
-    assert plain_total(block.rows)
+    assert plain_order(block.rows)
     assert told(block) == strictly_told(block)
 
 

@@ -11,7 +11,7 @@ from order_system.batches.files import COLUMNS, ParsedOrder, RowProblem, checkin
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.layouts import fitted_layout
-from order_system.batches.files.quick_check import plain_total
+from order_system.batches.files.quick_check import plain_order
 from order_system.batches.files.spellings import amount, country_code, is_garbled, whole_number
 from order_system.domain.money import InvalidAmount
 from order_system.domain.order import Order
@@ -126,7 +126,7 @@ def test_a_plain_sku_may_hold_blanks_and_letters_and_identifiers_numbers_like_a_
     cells = row(
         "404-5433012-2530823", sku="4006381333931 T\u00e4sse gro\u00df", payment_method="paid:4222222222222"
     )
-    assert plain_total([(2, layout.pick(cells))])
+    assert plain_order([(2, layout.pick(cells))])
     assert isinstance(told(cells), Order)
 
 
