@@ -17,17 +17,19 @@ Rows = Sequence[NumberedRow]
 
 def filled_in(rows: Rows, layout: Layout) -> Rows:
     """With what blank cells mean; and with the currency on each row, since amounts are read by it."""
-    filled = {field for field in layout.profile.defaults for _, fields in rows if fields[field]}
-    defaults = layout.profile.defaults.items()
-    of_order = {field: text for field, text in defaults if field not in {*LINE_FIELDS, *filled}}
-    of_line = [(field, text) for field, text in defaults if field in LINE_FIELDS]
+    of_order, of_line = Fields(), Fields()
+    for field, text in layout.profile.defaults.items():
+        if field in LINE_FIELDS:
+            of_line[field] = text
+        elif not any(fields[field] for _, fields in rows):
+            of_order[field] = text
     if currency := next((fields["currency"] for _, fields in rows if fields["currency"]), ""):
-        of_line.append(("currency", currency))
-    changes = [of_order | {field: text for field, text in of_line if not fields[field]} for _, fields in rows]
-    return [
-        (line, fields | change if change else fields)
-        for (line, fields), change in zip(rows, changes, strict=True)
-    ]
+        of_line["currency"] = currency
+    changed: list[NumberedRow] = []
+    for line, fields in rows:
+        change = of_order | {key: of_line[key] for key in of_line if not fields[key]}
+        changed.append((line, fields | change if change else fields))
+    return changed
 
 
 def number(fields: Fields, key: str, layout: Layout) -> Decimal | None:
@@ -63,18 +65,19 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
     is_share = layout.profile.meaning.get("discount", "").startswith("share")
-    added = [(field, keys) for field, keys in layout.amount_parts.items() if len(keys) > 1]
+    parts = layout.further_parts
+    discounts = ["discount", *parts.get("discount", ())]
     changed: list[NumberedRow] = []
     for line, fields in rows:
         new = fields
-        for key in layout.amount_parts["discount"]:
+        for key in discounts:
             if "-" in fields[key]:  # some shops write so what is taken off
                 new = new | {key: fields[key].replace("-", "", 1)}
         if is_share and fields["discount"]:
             new = new | {"discount": _of_share((line, new), rows, layout)}
-        for field, keys in added:
-            if any(new[key] for key in keys[1:]):
-                values = [_amount((line, new), key, layout) for key in keys if new[key]]
+        for field, keys in parts.items():
+            if any(map(new.__getitem__, keys)):
+                values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
     return changed

@@ -52,7 +52,7 @@ def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block |
     block: Block | None = None
     for row in rows:
         broken = row.broken or ("" if len(row.cells) == layout.width else _ragged(row, layout.width))
-        fields = None if broken else layout.pick(row.cells)
+        fields = None if broken else layout.pick(row.cells, row.text)
         order_id = _salvaged_id(layout.pick_order_id(row.cells)) if fields is None else fields["order_id"]
         if block is None:
             block = Block(order_id, row)

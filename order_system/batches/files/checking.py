@@ -19,7 +19,7 @@ from order_system.batches.files.findings import (
 )
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
-from order_system.batches.files.quick_check import PlainOrder, cents, plain_order
+from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
@@ -43,8 +43,9 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         else:
             for plain in readings(rows, layout):
                 if found := plain_order(plain):
+                    total, *texts = found
                     paid_in, paid_by = plain[0][1]["currency"], plain[0][1]["payment_method"]
-                    return _parsed(block, layout, partial(_plain_content, found), found.total, paid_in, paid_by)
+                    return _parsed(block, layout, partial(_plain_content, *texts), total, paid_in, paid_by)
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, layout, order, order.total, order.currency, order.payment_method)
@@ -72,20 +73,16 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
     once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.per_line]
-    further = block.rows[1:]
-    counted_once = bool(further) and any(
-        fields[field].strip("0.,") for field in once for _, fields in further
-    )
+    counted_once = any(fields[field].strip("0.,") for _, fields in block.rows[1:] for field in once)
     lines = block.first_line, block.last_line, block.count
     return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
 
 
-def _plain_content(plain: PlainOrder) -> dict[str, Any]:
+def _plain_content(of_order: str, of_lines: str) -> dict[str, Any]:
     """What the strict reader would make of it: amounts become minor units, and what is 0 anyway goes."""
-    order = dict(zip(ORDER_FIELDS, plain.order.split("\n"), strict=True))
-    texts = iter(plain.lines.split("\n"))
-    lines = zip(*[texts] * len(LINE_FIELDS), strict=True)
-    content = _document([(0, {**order, **dict(zip(LINE_FIELDS, line, strict=True))}) for line in lines])
+    order = dict(zip(ORDER_FIELDS, of_order.split("\n"), strict=True))
+    lines = zip(*[iter(of_lines.split("\n"))] * len(LINE_FIELDS), strict=True)
+    content = _document([(0, order | dict(zip(LINE_FIELDS, line, strict=True))) for line in lines])
     content.pop("total", None)
     for line in content["lines"]:
         line["unit_price"] = cents(line["unit_price"])

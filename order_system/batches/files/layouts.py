@@ -1,14 +1,14 @@
 """From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache, partial
 from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
-from order_system.batches.files.formulas import undefused
+from order_system.batches.files.formulas import DEFUSED, undefused
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
 from order_system.domain.order_file import FileRef, FileRefused
@@ -23,19 +23,19 @@ class Layout:
     """Cells of a proper row."""
     names: dict[str, str]
     """Field -> what messages call it: the file's own name for the column."""
-    pick: Callable[[Sequence[str]], Fields]
-    """For a row of `width` cells. What a profile needs beside the fields stands under `in_column`."""
+    pick: Callable[[list[str], str], Fields]
+    """For a row of `width` cells, and its text. What is no field stands under `in_column`."""
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
     id_place: int
     """The cell that `pick_order_id` looks at."""
     profile: Profile
-    states_of: Callable[[Fields], object]
-    """What a row says in the columns of the profile's states."""
     reckons: bool
     """Whether the profile says more than which column is which, so that rows must be looked at together."""
     run_whole: set[object]
-    """What the rows of orders have said there that run whole: of most orders the same."""
+    """What `says` has told of the rows of orders that run whole: of most orders the same."""
+    paid: set[object]
+    """The same of orders that are paid."""
 
     @property
     def decimal(self) -> str:
@@ -48,10 +48,18 @@ class Layout:
         return [amount for amount in AMOUNTS if self.profile.is_per_line(amount)]
 
     @cached_property
-    def amount_parts(self) -> dict[str, list[str]]:
-        """Amount -> its key, and the keys of what is added to it."""
-        columns = self.profile.columns
-        return {amount: [amount, *map(in_column, columns.get(amount, ())[1:])] for amount in AMOUNTS}
+    def further_parts(self) -> dict[str, list[str]]:
+        """Amount -> the keys of what is added to it."""
+        several = {field: more for field, (_, *more) in self.profile.columns.items() if more}
+        return {amount: _keys(several[amount], self.names) for amount in AMOUNTS if amount in several}
+
+    @cached_property
+    def says(self) -> Callable[[Fields], object]:
+        """What a row has in the columns that tell whether it is to be shipped, and whether it is paid."""
+        columns = [state.column for state in self.profile.states]
+        if paid := self.profile.paid:
+            columns += [*paid.column, *paid.or_else, paid.owed]
+        return itemgetter("currency", *_keys(columns, self.names))
 
     def has(self, column: str) -> bool:
         """Whether the file has a column that is no field's."""
@@ -82,15 +90,14 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     if problems:
         raise FileRefused("; ".join(problems))
 
-    parts = {field: list(map(in_column, more)) for field, (_, *more) in profile.columns.items() if more}
-    joined = [(field, [field, *keys]) for field, keys in parts.items() if field not in AMOUNTS]
     written = {"separator", "encoding", "decimal"}
     is_plain = not profile.model_dump(exclude=written, exclude_defaults=True)
     more = (profile.meaning, profile.defaults, profile.states, profile.paid, profile.included)
-    reckons = len(parts) > len(joined) or any(more) or "quantity_left" in profile.columns
+    adds_up = any(len(profile.columns.get(amount, ())) > 1 for amount in AMOUNTS)
+    reckons = adds_up or any(more) or "quantity_left" in profile.columns
     names = {field: field for field in FIELDS}
     places: dict[str, int] = {}
-    texts = dict.fromkeys((*FIELDS, *wanted), "")
+    texts = dict.fromkeys(FIELDS, "")
     """Of fields that are the same on each row: constants, and those that the file has no column for."""
     for key, name in wanted.items():
         if (column := index.find(name)) is not None:
@@ -98,30 +105,27 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     for field, constant in profile.constants.items():
         names[field], texts[field] = f"{field} (a constant)", _cleaned(constant)
 
-    keys, picked = tuple(places), itemgetter(*places.values())
+    same = {field: text for field, text in texts.items() if field not in places}
+    keys, same_texts, width = (*places, *same), [*same.values()], len(header)
+    picked = itemgetter(*places.values(), *range(width, width + len(same)))
+    further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
+    joined = {field: [field, *more] for field, more in further.items() if more and field not in AMOUNTS}
+    otherwise = {field: _keys(names, places) for field, names in profile.otherwise.items()}
+    id_of = lru_cache(maxsize=100)(partial(tidied_id, profile=profile))  # the same on each row of an order
 
-    def pick(cells: Sequence[str]) -> Fields:
-        text = "\n".join(cells)
+    def pick(cells: list[str], text: str) -> Fields:
         if "&" in text:
             cells = [*map(_without_entities, cells)]
-        fields = {**texts, **dict(zip(keys, map(str.strip, picked(cells)), strict=True))}
-        if "\n'" in text or " '" in text or text[:1] == "'":
-            fields |= {key: undefused(text).strip() for key, text in fields.items() if text[:1] == "'"}
-        return fields if is_plain else _tidied(fields, profile, joined)
+        fields = dict(zip(keys, map(str.strip, picked(cells + same_texts)), strict=True))
+        if "'" in text and DEFUSED.search(text):
+            fields = {key: undefused(cell).strip() for key, cell in fields.items()}
+        return fields if is_plain else _tidied(fields, joined, otherwise, id_of)
 
     def pick_order_id(cells: Sequence[str]) -> str:
         place = places["order_id"]
-        return tidied_id(_cleaned(cells[place]), profile) if place < len(cells) else ""
+        return id_of(_cleaned(cells[place])) if place < len(cells) else ""
 
-    states = [in_column(state.column) for state in profile.states]
-    states_of = itemgetter(*states) if states else _nothing
-    return Layout(
-        len(header), names, pick, pick_order_id, places["order_id"], profile, states_of, reckons, set()
-    )
-
-
-def _nothing(_: Fields) -> None:
-    """What a row says of its state where no column does."""
+    return Layout(width, names, pick, pick_order_id, places["order_id"], profile, reckons, set(), set())
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
@@ -143,15 +147,24 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     return wanted | {in_column(name): name for name in further if name}
 
 
-def _tidied(fields: Fields, profile: Profile, joined: Sequence[tuple[str, list[str]]]) -> Fields:
+_Parts = dict[str, list[str]]
+"""Field -> the keys of what it is made of."""
+
+
+def _keys(columns: Iterable[str], known: Container[str]) -> list[str]:
+    return [key for key in map(in_column, columns) if key in known]
+
+
+def _tidied(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[str], str]) -> Fields:
     """A row without its shop's habits."""
-    if not fields["street"] and any(fields[in_column(name)] for name in profile.otherwise.get("street", ())):
-        otherwise = ((field, [*map(in_column, names)]) for field, names in profile.otherwise.items())
-        joined = [*joined, *otherwise]
-    for field, keys in joined:
-        fields[field] = (", " if field == "street" else " ").join(filter(None, [fields[key] for key in keys]))
-    fields[in_column("order_id")] = fields["order_id"]
-    fields["order_id"] = tidied_id(fields["order_id"], profile)
+    streets = otherwise.get("street")
+    if streets and not fields["street"] and any(fields[key] for key in streets):
+        joined = joined | otherwise
+    for field, keys in joined.items():
+        texts = [text for key in keys if (text := fields[key])]
+        fields[field] = (", " if field == "street" else " ").join(texts)
+    fields[in_column("order_id")] = order_id = fields["order_id"]
+    fields["order_id"] = id_of(order_id)
     fields["postal_code"] = fields["postal_code"].removeprefix("'")
     if "item_name" in fields:
         if fields["sku"]:

@@ -23,7 +23,7 @@ from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import sku_of_name
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import whole_number
-from order_system.domain.order_profile import State
+from order_system.domain.order_profile import Paid, State
 
 
 def as_meant(rows: Rows, layout: Layout) -> Rows:
@@ -39,9 +39,10 @@ def as_meant(rows: Rows, layout: Layout) -> Rows:
 
 def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
-    lines, unshippable = _to_be_shipped(rows, layout)
+    said = tuple([layout.says(fields) for _, fields in rows])
+    lines, unshippable = _to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
-    payment = _payment(rows, layout)
+    payment = _payment(rows, said, layout)
     if unshippable and not payment:
         raise unshippable
     rows = with_amounts(rows, layout)
@@ -87,11 +88,10 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
 # --- which lines ----------------------------------------------------------------------------------
 
 
-def _to_be_shipped(rows: Rows, layout: Layout) -> tuple[set[int], Unfit | None]:
+def _to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], Unfit | None]:
     """The line numbers of rows; and what is wrong if some of them need no shipping, and nobody has paid for
     those. Raises LeftOut, Unfit."""
-    states = tuple([layout.states_of(fields) for _, fields in rows])
-    if states in layout.run_whole:
+    if said in layout.run_whole:
         return {line for line, _ in rows}, None
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
@@ -114,7 +114,7 @@ def _to_be_shipped(rows: Rows, layout: Layout) -> tuple[set[int], Unfit | None]:
     if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
     if not partly and len(kept) == len(rows):
-        layout.run_whole.add(states)
+        layout.run_whole.add(said)
     return {line for line, _ in kept}, unshippable
 
 
@@ -223,11 +223,22 @@ def _fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -
 # --- payment and SKUs -----------------------------------------------------------------------------
 
 
-def _payment(rows: Rows, layout: Layout) -> Fields:
+def _payment(rows: Rows, said: object, layout: Layout) -> Fields:
     """The payment method of an order that is paid already. Raises Unfit if some of it is still to be paid."""
     paid = layout.profile.paid
     if paid is None:
         return {}
+    if said not in layout.paid:
+        if not _is_paid(rows, paid, layout):
+            return {}
+        layout.paid.add(said)
+    references = (_of_order(rows, column, layout)[1] for column in paid.reference)
+    reference = next(filter(None, references), "") or rows[0][1]["order_id"]
+    return {"payment_method": f"paid:{''.join(reference.split())}"}
+
+
+def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
+    """Raises Unfit."""
     told_by, or_else = ([*filter(layout.has, columns)] for columns in (paid.column, paid.or_else))
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
@@ -244,14 +255,10 @@ def _payment(rows: Rows, layout: Layout) -> Fields:
     is_paid = not column or state in paid.states or ("*" in paid.states and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
-    if not is_paid:
-        if not any(fields["payment_method"] for _, fields in rows):
-            told = f"does not say that it is paid ({shown(text)})" if text else "nothing says that it is paid"
-            raise Unfit(line, layout.name_of(column), f"{told}; {_CURE}")
-        return {}
-    references = (_of_order(rows, column, layout)[1] for column in paid.reference)
-    reference = next(filter(None, references), "") or first["order_id"]
-    return {"payment_method": f"paid:{''.join(reference.split())}"}
+    if not is_paid and not any(fields["payment_method"] for _, fields in rows):
+        told = f"does not say that it is paid ({shown(text)})" if text else "nothing says that it is paid"
+        raise Unfit(line, layout.name_of(column), f"{told}; {_CURE}")
+    return is_paid
 
 
 _CURE = "wait for the money, or name the payment_method that is to be charged"

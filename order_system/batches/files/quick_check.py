@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import NamedTuple, cast
+from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
 from order_system.batches.files.spellings import CUT_SHORT, is_garbled
@@ -52,17 +52,9 @@ _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
 _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 
 
-class PlainOrder(NamedTuple):
-    total: int
-    """Minor units."""
-    order: str
-    """The texts of ORDER_FIELDS, each on a line of its own."""
-    lines: str
-    """Those of each row's LINE_FIELDS."""
-
-
-def plain_order(rows: Sequence[NumberedRow]) -> PlainOrder | None:
-    """If these are certainly all the rows of one valid order; else None."""
+def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
+    """The total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a line each:
+    if these are certainly all the rows of one valid order; else None."""
     first = rows[0][1]
     if len(rows) > 1:
         if len(rows) > MAX_LINES or len({fields["sku"] for _, fields in rows}) < len(rows):
@@ -77,9 +69,8 @@ def plain_order(rows: Sequence[NumberedRow]) -> PlainOrder | None:
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
     known = first["currency"] in _with_two_decimals() and first["country"] in countries()
-    if not known or _is_flawed(f"{order}\n{lines}", rows) or (total := _total(rows)) is None:
-        return None
-    return PlainOrder(total, order, lines)
+    total = _total(rows) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
+    return None if total is None else (total, order, lines)
 
 
 def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:

@@ -49,7 +49,7 @@ def strictly_told(block: Block) -> Order | RowProblem:
 def block_of(rows: Sequence[Sequence[str]], layout: Layout) -> Block:
     block = Block("A-1", Row(2, 2, 0, 0, "", [], None))
     for line, cells in enumerate(rows, 2):
-        block.add(Row(line, line, 0, 0, "", list(cells), None), layout.pick(cells), "")
+        block.add(Row(line, line, 0, 0, "", list(cells), None), layout.pick(list(cells), ",".join(cells)), "")
     return block
 
 
