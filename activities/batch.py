@@ -22,7 +22,7 @@ from order_system.domain.batch import (
 )
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Order
-from order_system.domain.order_file import PageOfOrders, RowSource
+from order_system.domain.order_page import Page, RowSource
 
 
 class BatchActivities:
@@ -96,7 +96,7 @@ class BatchActivities:
         )
         return PagePlan(start=tuple(start), counts=counts, position=page.next, at_end=page.at_end)
 
-    async def _page_that_fits(self, request: PageRequest) -> PageOfOrders:
+    async def _page_that_fits(self, request: PageRequest) -> Page:
         """Rows may be short: so many bytes could hold more orders than one message and one history bear."""
         wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
         page = await self._rows.read_page(request.file, request.position, wanted, got_on)

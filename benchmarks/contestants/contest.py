@@ -17,7 +17,7 @@ from benchmarks.tools.machine import Meter, metering
 from benchmarks.tools.processes import python, running, until_it_polls
 from benchmarks.tools.stage import Stage, open_stage
 from order_system.domain.ids import order_workflow_id
-from order_system.intake.reader import order_from_document
+from order_system.intake.reader import OrderForm
 from workflows.order import OrderFulfillmentWorkflow
 
 FLOOR, OURS, PLAIN = "floor", "ours", "plain"
@@ -86,7 +86,7 @@ def ours(stage: Stage) -> Contestant:
     client = stage.system.client(stage.temporal)
 
     async def start(order_id: str) -> Handle:
-        await client.submit(order_from_document(a_document(order_id)))
+        await client.submit(OrderForm.model_validate(a_document(order_id)).to_order())
         return stage.temporal.get_workflow_handle_for(
             OrderFulfillmentWorkflow.run, order_workflow_id(order_id)
         )

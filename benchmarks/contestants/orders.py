@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.contestants import floor
 from benchmarks.contestants.plain import models as plain
-from order_system.intake.reader import order_from_document
+from order_system.intake.reader import OrderForm
 
 
 def a_document(order_id: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def a_document(order_id: str) -> dict[str, Any]:
     }
 
 
-_CONTENT = order_from_document(a_document("TEMPLATE")).model_dump(mode="json")
+_CONTENT = OrderForm.model_validate(a_document("TEMPLATE")).to_order().model_dump(mode="json")
 """The same with prices in minor units, as the other two have them."""
 
 

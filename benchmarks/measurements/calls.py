@@ -30,7 +30,7 @@ from order_system.domain.messages import (
     ShippingRequest,
 )
 from order_system.domain.order import Order, SubmissionRef
-from order_system.intake.reader import order_from_document
+from order_system.intake.reader import OrderForm
 
 BOOK, WORLD = "book", "world"
 ONE, MANY = "one", "many"
@@ -105,7 +105,8 @@ def _activities(system: OrderSystem, calls: dict[Any, list[float]]) -> dict[str,
 
 
 async def _round(activities: dict[str, Activity], prefix: str, way: str, scale: Scale) -> Round:
-    orders = [order_from_document(a_document(f"{prefix}-{number:05}")) for number in range(scale.orders)]
+    documents = (a_document(f"{prefix}-{number:05}") for number in range(scale.orders))
+    orders = [OrderForm.model_validate(document).to_order() for document in documents]
     places = asyncio.Semaphore(1 if way == ONE else scale.at_once)
 
     async def one(order: Order) -> None:

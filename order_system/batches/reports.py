@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from order_system.batches.files import OrderFiles, duplicate
-from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem
 from order_system.batches.files.seen import SeenOrders
 from order_system.batches.names import workflow_id_of
 from order_system.domain.batch import BatchBook, BatchRecord, Fate, fate_of
@@ -16,6 +15,7 @@ from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import decimal_text
 from order_system.domain.order_file import FileRef, Position
+from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
 from order_system.domain.payment_methods import is_paid_already
 
 MAX_EXAMPLES = 50
@@ -76,9 +76,15 @@ class Plan:
     """Orders that are not to be shipped, as their shop says."""
     left_out_examples: list[RowProblem] = field(default_factory=list[RowProblem])
     """The first of them, up to MAX_EXAMPLES."""
+    _apart: set[str] = field(default_factory=set[str])
+    """Orders whose rows stand apart, and that were counted: each has several problems."""
 
     def add_problem(self, problem: RowProblem) -> None:
         self.rows += problem.rows
+        if problem.order_id in (self.file.apart or {}):
+            if problem.order_id in self._apart:
+                return
+            self._apart.add(problem.order_id)
         self.duplicates += problem.kind is ProblemKind.DUPLICATE
         self.problems += problem.kind is ProblemKind.INVALID
         self.left_out += problem.is_left_out

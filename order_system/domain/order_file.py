@@ -1,17 +1,14 @@
-"""A file of orders, as workflows and activities see it: which file, how to read it, a place in it, a page of
-it.
+"""A file of orders, as workflows and activities see it: which file, how to read it, a place in it.
 
-A batch's workflow holds a reference, never rows. Only activities read pages, through `RowSource`.
+A batch's workflow holds a reference, never rows. Only activities read pages (`order_page`).
 """
 
-from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Protocol
 
 from pydantic import Field
 
 from order_system.domain.errors import InvalidOrder, InvalidUsage, TransientError
-from order_system.domain.order import Order, Wire
+from order_system.domain.order import Wire
 from order_system.domain.order_profile import Profile
 
 
@@ -87,72 +84,3 @@ class FileRef(Wire):
     def separator(self) -> str:
         """What stands between the cells of a CSV file."""
         return self.profile.separator if self.profile else ","
-
-
-class RowsOnPage(Protocol):
-    """Rows that belong together: those of one order, or of one problem."""
-
-    @property
-    def rows(self) -> int: ...
-
-
-class OrderOnPage(RowsOnPage, Protocol):
-    """A valid order, with the lines that it stands on."""
-
-    @property
-    def order_id(self) -> str: ...
-    @property
-    def first_line(self) -> int: ...
-    @property
-    def last_line(self) -> int: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def order(self) -> Order: ...
-
-
-class ProblemOnPage(RowsOnPage, Protocol):
-    @property
-    def is_left_out(self) -> bool:
-        """An order that is not to be shipped, as its shop says: not a mistake."""
-        ...
-
-
-class PageOfOrders(Protocol):
-    """The whole orders in some bytes of the file. One ID may come twice."""
-
-    @property
-    def orders(self) -> Sequence[OrderOnPage]: ...
-    @property
-    def problems(self) -> Sequence[ProblemOnPage]: ...
-    @property
-    def rows(self) -> int:
-        """Of its orders and problems together; blank rows are none."""
-        ...
-
-    @property
-    def bytes_read(self) -> int: ...
-    @property
-    def next(self) -> Position:
-        """Where the next page begins."""
-        ...
-
-    @property
-    def at_end(self) -> bool: ...
-
-
-class RowSource(Protocol):
-    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that
-    is no longer what the reference says. `got_on` is called after each piece that was read, from any
-    thread."""
-
-    async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
-        """One pass over the file: its size and checksum still are the reference's."""
-        ...
-
-    async def read_page(
-        self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
-    ) -> PageOfOrders:
-        """Whole orders from `position` (None: the first row), at most `max_bytes` of the file, but at
-        least one order."""
-        ...

@@ -18,9 +18,10 @@ from order_system.domain.order import Wire
 Amounts = Literal["per order", "per line", "share of line", "share of order"]
 Meaning = Literal["each", "line total", Amounts]
 
-FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left")
+FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total")
 """Fields that a profile may name beside an order's own: the name that a SKU is made from where there is none,
-the sum of the lines less what is taken off them, and how much of a line is still to be shipped."""
+the sum of the lines less what is taken off them, how much of a line is still to be shipped, and what all of a
+line costs, for where the price of each piece is rounded."""
 
 
 def _several(value: object) -> object:
@@ -79,6 +80,8 @@ class Paid(Strict):
     """States in which the shop has still to get its money, or some of it."""
     owed: str = ""
     """The column of what is still to be paid."""
+    amount: str = ""
+    """The column of what has been paid: what the total is more than that is still to be paid."""
 
 
 class Profile(Strict):
@@ -104,6 +107,8 @@ class Profile(Strict):
     """Signs that an ID may begin with, and that are no part of it."""
     id_replace: Annotated[str, Field(pattern=r"^[._-]?$")] = ""
     """What stands for each sign that no ID may have. Blank: such an ID is refused."""
+    sums_first: bool = False
+    """An order of several lines begins with a row that names no item, and has what belongs to the order."""
     states: tuple[State, ...] = ()
     paid: Paid | None = None
 

@@ -13,6 +13,7 @@ from order_system.intake.documents import Place
 from order_system.intake.fields import Amount, Currency, Quantity, Sku
 
 MAX_LINES = 200
+COSTS_NOTHING = "must be more than zero: an order that costs nothing has no payment; ship it by hand"
 
 _parse_amount = lru_cache(maxsize=10_000)(money.parse_amount)
 """The same amounts come again and again, and each is needed three times. What is refused is not kept."""
@@ -96,8 +97,8 @@ class Bill(Form):
         if total < 0:
             yield ("discount",), f"must not exceed the rest of the order, {self._show(lines + fee + tax)}"
         elif total == 0:
-            # Every order begins with a charge, and payment gateways refuse one of nothing.
-            yield ("total",), "must be more than zero: there is nothing to charge"
+            # Every order begins with a payment, and gateways know none of nothing.
+            yield ("total",), COSTS_NOTHING
         elif total > money.MAX_AMOUNT:
             yield ("total",), f"must not exceed {self._show(money.MAX_AMOUNT)}"
         elif self.total is not None and self.minor(self.total) != total:

@@ -22,7 +22,7 @@ from order_system.intake.documents import Document, Place, UnreadableText, flaws
 from order_system.intake.fields import IDENTIFIERS, MAX_QUANTITY, RULES
 from order_system.intake.form import AddressForm, CustomerForm, OrderForm, order_document, order_schema
 
-__all__ = ["OrderForm", "order_document", "order_from_document", "order_schema", "read_orders"]
+__all__ = ["OrderForm", "order_document", "order_schema", "read_orders"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,19 +63,9 @@ def read_orders(data: str | bytes, source_name: str) -> list[Order]:
             orders.append(order)
 
     if problems:
-        raise InvalidOrder(_shortened(problems))
+        more = len(problems) - MAX_SHOWN
+        raise InvalidOrder("\n".join(problems[:MAX_SHOWN] + ([f"... and {more} more"] if more > 0 else [])))
     return orders
-
-
-def order_from_document(document: object) -> Order:
-    """One order that is parsed already, such as the body of a web request.
-
-    Raises InvalidOrder, with a line for each mistake.
-    """
-    order, problems = examine(Document(document))
-    if order is None:
-        raise InvalidOrder(_shortened([str(problem) for problem in problems]))
-    return order
 
 
 def _documents(data: str | bytes) -> tuple[list[Document], str | None]:
@@ -84,11 +74,6 @@ def _documents(data: str | bytes) -> tuple[list[Document], str | None]:
     except UnreadableText as error:
         return [], str(error)
     return documents, None if documents else "holds no orders"
-
-
-def _shortened(problems: list[str]) -> str:
-    more = len(problems) - MAX_SHOWN
-    return "\n".join([*problems[:MAX_SHOWN], *([f"... and {more} more"] if more > 0 else [])])
 
 
 def presentable_id(document: object) -> str | None:

@@ -13,14 +13,14 @@ says by the profile what is to be shipped of it, and for how much; `checking` ma
 this package."""
 
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
-from order_system.batches.files.findings import ParsedOrder, ProblemKind, RowProblem, duplicate
+from order_system.batches.files.findings import duplicate
 from order_system.batches.files.formulas import defuse
 from order_system.batches.files.guessing import first_profile
 from order_system.batches.files.inspection import inspect_file
-from order_system.batches.files.pages import Page
 from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
 from order_system.batches.files.reader import OrderFiles
 from order_system.batches.files.seen import SeenOrders
+from order_system.domain.order_page import Page, ParsedOrder, ProblemKind, RowProblem
 
 __all__ = [
     "COLUMNS",

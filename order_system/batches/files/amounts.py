@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from order_system.batches.files.columns import LINE_FIELDS, Fields, NumberedRow
 from order_system.batches.files.findings import Unfit
-from order_system.batches.files.layouts import Layout
+from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import amount, whole_number
 from order_system.domain.money import InvalidAmount, decimals
@@ -60,6 +60,22 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
             return None
         total += price if is_of_line else price * int(quantity)
     return total
+
+
+def without_sums(rows: Rows, layout: Layout) -> Rows:
+    """The lines alone, the first with all that the row before them says, the others with its states. A price
+    there is the sum of theirs. Raises Unfit if it is another."""
+    (first_line, sums), *lines = filled_in(rows, layout)
+    price = number(sums, "unit_price", layout)
+    if price is not None and price != sum_of_lines(lines, layout):
+        message = "is not the sum of the lines below it, and the row names no item"
+        raise Unfit(first_line, layout.names["unit_price"], message)
+    told = {key: text for key, text in sums.items() if text and key not in LINE_FIELDS}
+    states = map(in_column, (state.column for state in layout.profile.states))
+    of_states = {key: told[key] for key in states if key in told}
+    (line, first), *others = lines
+    joined = [(line, first | {key: text for key, text in told.items() if not first[key]})]
+    return joined + [(line, fields | of_states) for line, fields in others]
 
 
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
@@ -122,14 +138,22 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
 
 
 def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
-    """A line whose price is of all its pieces. What cannot be divided becomes two lines: 10.00 for three are
-    one at 3.34 and two at 3.33."""
+    """A line whose price is of all its pieces, or of each and rounded. What cannot be divided becomes two
+    lines: 10.00 for three are one at 3.34 and two at 3.33."""
     line, fields = row
-    total, quantity = number(fields, "unit_price", layout), whole_number(fields["quantity"], layout.decimal)
-    if total is None or not re.fullmatch(r"[1-9][0-9]{0,4}", quantity):
+    price, quantity = number(fields, "unit_price", layout), whole_number(fields["quantity"], layout.decimal)
+    is_of_each = layout.profile.meaning.get("unit_price") != "line total"
+    total = number(fields, "line_total", layout) if is_of_each else price
+    if price is None or total is None or not re.fullmatch(r"[1-9][0-9]{0,4}", quantity):
         yield row
         return
     step = Decimal(1).scaleb(-decimals(fields["currency"].upper()))
+    off = abs(total - price * int(quantity))
+    if is_of_each and (
+        off > step * int(quantity) / 2 or off == price % step == 0
+    ):  # no rounding, or none left
+        yield row
+        return
     each = total / int(quantity) // step * step
     dearer = int((total - each * int(quantity)) / step)
     for pieces, price in ((int(quantity) - dearer, each), (dearer, each + step)):

@@ -7,22 +7,14 @@ from typing import Any
 
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
-from order_system.batches.files.findings import (
-    Content,
-    LeftOut,
-    Mistake,
-    ParsedOrder,
-    ProblemKind,
-    RowProblem,
-    Unfit,
-    told,
-)
+from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
 from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
+from order_system.domain.order_page import Content, ParsedOrder, ProblemKind, RowProblem
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell
 from order_system.intake.fields import MAX_QUANTITY
@@ -60,15 +52,8 @@ _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city"
 
 
 def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -> RowProblem:
-    return RowProblem(
-        first_line=block.first_line,
-        last_line=block.last_line,
-        rows=block.count,
-        column=column,
-        order_id=presentable_id({"order_id": block.order_id}),
-        reason=reason,
-        kind=kind,
-    )
+    lines = block.first_line, block.last_line, block.count
+    return RowProblem(*lines, column, presentable_id({"order_id": block.order_id}), reason, kind)
 
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
@@ -210,6 +195,10 @@ def _in_the_file(
     message = problem.message
     if field == "quantity" and message.startswith("must be a whole number"):
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
+    if field == "customer_email" and message == "is missing":
+        message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
+    if field == "unit_price" and message.startswith("must not be more precise"):
+        message += "; a profile that names the column of what the whole line costs, as line_total, helps"
     if field == "order_id" and rows[0][1][field] and not is_order_id(rows[0][1][field]):
         message += '; a profile that says id_replace = "-" puts that for each other sign'
     message = re.sub(r"lines\[(\d+)\]", lambda place: f"line {rows[int(place[1])][0]}", message)

@@ -83,12 +83,14 @@ def _described(cells: Cells) -> Iterator[str]:
         if required and field not in {*columns, currency and "currency", paid and "payment_method"}:
             yield f'# {field} = "..."{_comment(f"missing_{field}") or _comment("missing")}'
     used = {"", paid, reference, *states, *(name for names in columns.values() for name in names)}
-    yield from (f"# not used: {_toml(name)}" for name in cells if name not in used)
+    yield from (_not_used(name, cells[name]) for name in cells if name not in used)
     if meaning:
         yield "\n[meaning]"
         yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
     yield "\n[constants]" + (f"\ncurrency = {_toml(currency)}{_comment('currency')}" if currency else "")
-    if paid:
+    if paid and "total" in columns and _all_are(_KNOWN["unit_price"]["look"], cells[paid]):
+        yield f"\n[paid]{_comment('paid_amount')}\namount = {_toml(paid)}\n{_reference(reference)}"
+    elif paid:
         yield from _paid_section(paid, reference, cells[paid])
     for name in states:
         if "quantity_left" not in columns or not _is("states", "counts", _key(name)):
@@ -103,13 +105,25 @@ def _paid_section(name: str, reference: str, cells: list[str]) -> Iterator[str]:
     is_date = name == reference or _all_are(_KNOWN["states"]["date"], filled)
     paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
     others = [cell for cell in found if cell not in paid and not (is_date and cell in filled)]
+    done = [cell for cell in others if _is_done(cell)]
+    awaited = [cell for cell in others if cell not in done]
     yield f"\n[paid]{_comment('paid')}\ncolumn = {_toml(name)}"
-    yield f"states = {_toml(paid)}\nrefuse = {_toml([*others, ''])}"
-    yield f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
+    yield f"states = {_toml(paid)}\nrefuse = {_toml([*awaited, ''])}\n{_reference(reference)}"
     if not is_date:
-        done = [cell for cell in others if _is_done(cell)]
         run = [cell for cell in found if cell not in done] if paid else []
         yield from _section(name, done, run, [] if run else others)
+
+
+def _reference(name: str) -> str:
+    return f"reference = {_toml(name)}" if name else f'# reference = "..."{_comment("reference")}'
+
+
+def _not_used(name: str, cells: list[str]) -> str:
+    """A person has to look at what may be a part of the address, or of the price."""
+    kind = "street" if any(cells) and _is("street", "alike", _key(name)) else ""
+    if any(map(_is_more_than_zero, cells)) and _all_are(_KNOWN["unit_price"]["look"], cells):
+        kind = "amount"
+    return f"# {'LOOK, ' if kind else ''}not used: {_toml(name)}{_comment(f'unused_{kind}')}"
 
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
@@ -145,7 +159,8 @@ def _paid_column(cells: Cells) -> str:
 
 def _means_paid(cell: str, name: str) -> bool:
     named = _is("paid", "name", _key(name)) and not _is("paid", "unpaid_name", _key(name))
-    return _is("paid", "yes", _plain(cell)) or (named and _is("paid", "if_named", _plain(cell)))
+    said = _is("paid", "yes", _plain(cell)) and not _is("states", "undone", _plain(cell))
+    return said or (named and _is("paid", "if_named", _plain(cell)))
 
 
 def _tells_state(name: str, cells: Cells) -> bool:
@@ -239,8 +254,9 @@ def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], 
         known = _KNOWN[field]
         for name in _named(free, known["names"]):
             if "every" not in known or _all_are(known["every"], cells[name]):
-                then = {_key(one): names for one, names in known.get("then", {}).items()}.get(_key(name), [])
-                columns[field] = [name, *_named(free, then)[:1]]
+                then = {_key(one): names for one, names in known.get("then", {}).items()}
+                further = (then.get(_key(name), []), then.get(_key("*"), []))
+                columns[field] = [name, *(each for names in further for each in _named(free, names)[:1])]
                 for used in columns[field]:
                     del free[_key(used)]
                 break

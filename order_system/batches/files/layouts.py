@@ -93,8 +93,9 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     written = {"separator", "encoding", "decimal"}
     is_plain = not profile.model_dump(exclude=written, exclude_defaults=True)
     more = (profile.meaning, profile.defaults, profile.states, profile.paid, profile.included)
+    more = (*more, profile.sums_first, "quantity_left" in profile.columns, "line_total" in profile.columns)
     adds_up = any(len(profile.columns.get(amount, ())) > 1 for amount in AMOUNTS)
-    reckons = adds_up or any(more) or "quantity_left" in profile.columns
+    reckons = adds_up or any(more)
     names = {field: field for field in FIELDS}
     places: dict[str, int] = {}
     texts = dict.fromkeys(FIELDS, "")
@@ -143,7 +144,7 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     for state in profile.states:
         further += [state.column, state.date]
     if paid := profile.paid:
-        further += [*paid.column, *paid.or_else, paid.owed, *paid.reference]
+        further += [*paid.column, *paid.or_else, paid.owed, paid.amount, *paid.reference]
     return wanted | {in_column(name): name for name in further if name}
 
 

@@ -3,6 +3,7 @@ amounts are of; and whether it is paid. Rows in, and rows of our own columns out
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from order_system.batches.files.amounts import (
@@ -15,6 +16,7 @@ from order_system.batches.files.amounts import (
     sum_of_lines,
     with_amounts,
     with_points,
+    without_sums,
     written,
 )
 from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow, shown
@@ -24,6 +26,7 @@ from order_system.batches.files.made_names import sku_of_name
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import whole_number
 from order_system.domain.order_profile import Paid, State
+from order_system.intake.bill import COSTS_NOTHING
 
 
 def as_meant(rows: Rows, layout: Layout) -> Rows:
@@ -39,6 +42,8 @@ def as_meant(rows: Rows, layout: Layout) -> Rows:
 
 def _reckoned(rows: Rows, layout: Layout) -> Rows:
     profile = layout.profile
+    if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
+        rows = without_sums(rows, layout)
     said = tuple([layout.says(fields) for _, fields in rows])
     lines, unshippable = _to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
@@ -49,7 +54,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     if len(lines) < len(rows) or "quantity_left" in profile.columns:
         rows = _what_is_left(rows, lines, layout, only_unshippable=unshippable is not None)
     rows = added_up(rows, layout)
-    if profile.meaning.get("unit_price") == "line total":
+    if profile.meaning.get("unit_price") == "line total" or "line_total" in profile.columns:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     return [(line, fields | payment) for line, fields in rows] if payment else rows
 
@@ -192,7 +197,10 @@ def _what_is_left(rows: Rows, lines: set[int], layout: Layout, *, only_unshippab
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
         for field in ("tax", "discount") if only_unshippable else ("tax", "discount", "total"):
             if field in of_order and number(first, field, layout):
-                message = "is of the whole order, and what the part of it costs that is left is not told"
+                message = (
+                    "is of the whole order, and how much of it is on what is left is not told; "
+                    "take the other lines out of the file, and let this and the total be of the rest"
+                )
                 raise Unfit(rows[0][0], layout.names[field], message)
     shared = {field: first[field] for field in ORDER_FIELDS if not layout.profile.is_per_line(field)}
     shared |= dict.fromkeys(of_order, "")
@@ -209,7 +217,7 @@ def _fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -
     whole_line = [field for field in AMOUNTS if profile.is_per_line(field)]
     if profile.meaning.get("unit_price") == "line total":
         whole_line.append("unit_price")
-    changed = {"quantity": pieces}
+    changed = {"quantity": pieces, "line_total": ""}
     for field in whole_line:
         if value := number(fields, field, layout):
             part = value * int(pieces) / int(ordered)
@@ -228,7 +236,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> Fields:
     paid = layout.profile.paid
     if paid is None:
         return {}
-    if said not in layout.paid:
+    if paid.amount or said not in layout.paid:  # an amount is held against each order's total
         if not _is_paid(rows, paid, layout):
             return {}
         layout.paid.add(said)
@@ -243,10 +251,7 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
     state, first = text.casefold(), rows[0][1]
-    owed_on, owes = _of_order(rows, paid.owed, layout)
-    owed = number({"currency": first["currency"], "owed": owes}, "owed", layout)
-    if owes and owed is None and not owes.startswith("-"):  # which is too much that was paid
-        raise Unfit(owed_on, layout.name_of(paid.owed), "must be an amount, such as 29.99")
+    owed_on, owed = _owed(rows, paid, layout)
     rest = f"{owed} {first['currency']} are still to be paid" if owed else "it is not paid"
     if state in paid.refuse:
         told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
@@ -254,11 +259,27 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     is_unpaid = not state or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
     is_paid = not column or state in paid.states or ("*" in paid.states and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):
-        raise Unfit(owed_on, layout.name_of(paid.owed), f"{rest} in the shop")
+        raise Unfit(owed_on, layout.name_of(paid.owed or paid.amount), f"{rest} in the shop")
     if not is_paid and not any(fields["payment_method"] for _, fields in rows):
+        if number(first, "total", layout) == 0:
+            raise Unfit(rows[0][0], layout.names["total"], COSTS_NOTHING)
         told = f"does not say that it is paid ({shown(text)})" if text else "nothing says that it is paid"
         raise Unfit(line, layout.name_of(column), f"{told}; {_CURE}")
     return is_paid
+
+
+def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
+    """On which line it stands, and how much is still to be paid. Raises Unfit."""
+    column, first = paid.owed or paid.amount, rows[0][1]
+    line, text = _of_order(rows, column, layout)
+    found = number({"currency": first["currency"], column: text}, column, layout)
+    if text and found is None and not text.startswith("-"):  # which is too much that was paid
+        raise Unfit(line, layout.name_of(column), "must be an amount, such as 29.99")
+    if paid.owed or not paid.amount:
+        return line, found or Decimal(0)
+    totals = [number(fields, "total", layout) or Decimal(0) for _, fields in rows]
+    total = sum(totals, Decimal(0)) if layout.profile.is_per_line("total") else totals[0]
+    return line, max(total - (found or 0), Decimal(0))
 
 
 _CURE = "wait for the money, or name the payment_method that is to be charged"

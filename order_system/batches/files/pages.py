@@ -5,54 +5,22 @@ the first row of the order that this one could not see the end of.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from order_system.batches.files.apart import stands_apart
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.checking import checked
 from order_system.batches.files.csv_rows import Row, csv_rows
-from order_system.batches.files.findings import ParsedOrder, RowProblem
 from order_system.batches.files.inspection import changed, check_unchanged
 from order_system.batches.files.jsonl import checked_line, rows_of_lines
 from order_system.batches.files.layouts import layout_of
 from order_system.batches.files.lines import line_batches
 from order_system.batches.files.sources import GotOn, Source, open_source
 from order_system.domain.order_file import FileFormat, FileRef, Position
+from order_system.domain.order_page import Page, ParsedOrder, RowProblem
 
 PAGE_BYTES = 1_000_000
 CHUNK_BYTES = 262_144
 """What is read further when a page ends within its first order."""
-
-
-@dataclass
-class Page:
-    start: Position
-    next_offset: int
-    next_line: int
-    """Where the next page starts."""
-    at_end: bool = False
-    rows: int = 0
-    """Of its orders and problems together; blank rows are none."""
-    orders: list[ParsedOrder] = field(default_factory=list[ParsedOrder])
-    """If nobody has looked for IDs that come back (`FileRef.apart`), one may come twice: who reads the whole
-    file tells duplicates (`SeenOrders`)."""
-    problems: list[RowProblem] = field(default_factory=list[RowProblem])
-
-    @property
-    def next(self) -> Position:
-        return Position(offset=self.next_offset, line=self.next_line)
-
-    @property
-    def bytes_read(self) -> int:
-        return self.next_offset - self.start.offset
-
-    def take(self, found: ParsedOrder | RowProblem, next_offset: int, next_line: int) -> None:
-        if isinstance(found, ParsedOrder):
-            self.orders.append(found)
-        else:
-            self.problems.append(found)
-        self.rows += found.rows
-        self.next_offset, self.next_line = next_offset, next_line
 
 
 class _PageFull(Exception):

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from order_system.batches.files import inspection, pages
 from order_system.batches.files.inspection import inspect_file
-from order_system.batches.files.pages import PAGE_BYTES, Page
+from order_system.batches.files.pages import PAGE_BYTES
 from order_system.batches.files.sources import GotOn
 from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, Position
+from order_system.domain.order_page import Page
 from order_system.domain.order_profile import Profile
 
 

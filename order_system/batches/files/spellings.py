@@ -57,6 +57,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
         raise ValueError("is a number that a spreadsheet cut short; export it again, this column as text")
     if field in ("quantity", "unit_price") and text.startswith(("-", "\u2212", "(")):
         raise ValueError("is negative; take returns out, and put discounts into the order's discount")
+    if field == "street":  # of several lines
+        text = ", ".join(filter(None, map(str.strip, text.split("\n"))))
     match field:
         case "currency":
             return text.upper()

@@ -81,3 +81,11 @@ def test_the_first_order_says_how_it_is_paid(tmp_path: Path) -> None:
 def test_a_file_that_is_done_charges_nothing(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, csv_text(row("A")), A="fulfilled")
     assert (plan.in_money(), plan.document()["sums"]) == ("a run charges nothing", [])
+
+
+def test_an_order_whose_rows_stand_apart_is_one_order(tmp_path: Path) -> None:
+    content = csv_text(row("A"), row("B"), row("A"), row("C"), row("A"), row("D", quantity="0"))
+    plan = plan_of(tmp_path, content)
+    assert (plan.rows, plan.numbers()) == (6, {"new": 2, "invalid": 2})
+    assert [problem.order_id for problem in plan.examples] == ["A", "D"]
+    assert "on lines 2, 4 and 6" in plan.examples[0].reason

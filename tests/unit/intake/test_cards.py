@@ -9,8 +9,8 @@ import pytest
 
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.order import Order
-from order_system.intake.reader import order_from_document, read_orders
-from tests.fixtures.documents.documents import the_order_with
+from order_system.intake.reader import read_orders
+from tests.fixtures.documents.documents import order_from_document, the_order_with
 
 CARD = "4242424242424242"
 

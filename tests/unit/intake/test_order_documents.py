@@ -12,8 +12,8 @@ from order_system.domain.ids import is_order_id
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies
 from order_system.domain.order import Address, Customer, Order, OrderLine
 from order_system.intake.fields import countries
-from order_system.intake.reader import order_document, order_from_document, order_schema, read_orders
-from tests.fixtures.documents.documents import THE_ORDER, the_order_with
+from order_system.intake.reader import order_document, order_schema, read_orders
+from tests.fixtures.documents.documents import THE_ORDER, order_from_document, the_order_with
 
 
 def fits_schema(document: Any) -> bool:

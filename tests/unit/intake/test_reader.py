@@ -6,8 +6,8 @@ import pytest
 
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.order import OrderLine
-from order_system.intake.reader import order_document, order_from_document
-from tests.fixtures.documents.documents import LEFT_OUT, THE_ORDER, the_order_with
+from order_system.intake.reader import order_document
+from tests.fixtures.documents.documents import LEFT_OUT, THE_ORDER, order_from_document, the_order_with
 
 
 def refusal_of(document: object) -> str:
@@ -107,7 +107,7 @@ def test_spaces_around_names_are_trimmed_and_a_region_may_be_empty() -> None:
         ("tax", "0.001", "tax: must not be more precise than USD, which has 2 decimals"),
         ("total", "1000.00", "total: must be 1059.97 USD: lines 1059.97 USD + shipping_fee 0.00 USD"),
         ("discount", "1059.98", "discount: must not exceed the rest of the order, 1059.97 USD"),
-        ("discount", "1059.97", "total: must be more than zero: there is nothing to charge"),
+        ("discount", "1059.97", "total: must be more than zero: an order that costs nothing"),
         ("currency", "usd", "currency: must be an ISO 4217 code of three capital letters"),
         ("currency", "DEM", "currency: is not the code of a currency in circulation"),
         ("currency", "JPY", "lines[0].unit_price: must not be more precise than JPY, which has no decimals"),

@@ -108,7 +108,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "1 x MOUSE-321 at 29.99 USD" in plan.text
     assert "quantity: must be between 1 and 10,000" in plan.text
     assert "the rows of this order stand apart, on lines 2 and 7" in plan.text
-    assert "invalid 3" in plan.text
+    assert "invalid 2" in plan.text
     assert "Run 3 orders" in plan.buttons
     assert "No batches yet." in nothing_yet.text
     assert run.headers["location"] == "/batches/pages-run?said=batch-started"

@@ -47,6 +47,14 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Etat", "Payée", "En attente"),
         ("Stato pagamento", "Completed", "In attesa"),
         ("Betaald", "Ja", "Nee"),
+        ("État", "Paiement à distance accepté", "Paiement partiel accepté"),
+        ("Status", "Remote payment accepted", "Remote payment not accepted"),
+        ("Status", "Fernzahlung eingegangen", "Anzahlung eingegangen"),
+        ("Status", "Zahlung per Kreditkarte akzeptiert", "Zahlung noch nicht eingegangen"),
+        ("Estado", "Pago remoto aceptado", "Pago inicial recibido"),
+        ("Stato", "Pagamento a distanza accettato", "Pagamento non accettato"),
+        ("Estado", "Pagamento remoto aceite", "Pagamento não recebido"),
+        ("Status", "Betaling op afstand aanvaard", "Betaling niet ontvangen"),
     ],
 )
 def test_what_the_file_says_is_paid_is_never_charged(header: str, paid: str, unpaid: str) -> None:
@@ -65,6 +73,34 @@ def test_where_nobody_can_tell_whether_an_order_is_paid_none_is_charged(header: 
     assert "is a state that the profile does not know" in undecided
     (careless,) = run_by_its_guess(header, f'"{cells}"')
     assert f"it is not paid in the shop ({cells.casefold()})" in careless
+
+
+@pytest.mark.parametrize(
+    "header", ["Transaktionsnr.", "N° transaction", "last_trans_id", "Nº transacción", "Transactienummer",
+               "Numero transazione", "Código da transação"]
+)  # fmt: skip
+def test_a_payment_is_told_by_its_number(header: str) -> None:
+    assert run_by_its_guess(f"Payment Status,{header}", "paid,ch_1") == ["paid:ch_1"]
+
+
+def test_how_much_has_been_paid_is_held_against_the_total() -> None:
+    """As in Magento's exports; and no amount is a state."""
+    header = "total_paid,grand_total,last_trans_id"
+    whole, part, none = run_by_its_guess(header, "20.0000,20.0000,ch_1", "15.0000,20.0000,ch_2", ",20.0000,")
+    assert whole == "paid:ch_1"
+    assert part.endswith("total_paid: 5.00 GBP are still to be paid in the shop")
+    assert none.endswith("total_paid: 20.00 GBP are still to be paid in the shop")
+
+
+def test_an_order_refunded_in_part_is_told_once_as_left_out() -> None:
+    rows = "".join(f"A-{at},{state}\n" for at, state in enumerate(["paid", "open", "partially refunded"]))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(f"order_id,Payment Status\n{rows}")
+        profile = parse_profile(first_profile(str(file), [folder]))
+    assert profile.paid is not None
+    assert profile.paid.refuse == ("open", "")
+    assert profile.states[0].leave_out == ("partially refunded",)
 
 
 def test_a_payment_is_told_by_its_reference() -> None:

@@ -204,3 +204,37 @@ def test_how_much_is_shipped_is_no_state_and_what_is_left_is_run() -> None:
         "quantity-to-ship",
     )
     assert "states" not in found
+
+
+@pytest.mark.parametrize(
+    ("header", "street"),
+    [
+        ("Adresse;Complément", ["Adresse", "Complément"]),
+        ("Straße;Hausnr.;Adresszusatz", ["Straße", "Hausnr.", "Adresszusatz"]),
+        ("Dirección;Número;Piso", ["Dirección", "Número", "Piso"]),
+        ("Adresse;Complément d'adresse;Adresse 2", ["Adresse", "Adresse 2", "Complément d'adresse"]),
+        ("Billing Address;Address", "Address"),
+    ],
+)
+def test_no_part_of_an_address_is_dropped(header: str, street: str | list[str]) -> None:
+    assert guess(f"{header}\n{';'.join('abc'[: header.count(';') + 1])}\n")["columns"] == {"street": street}
+
+
+def test_a_customer_in_two_columns_is_one() -> None:
+    found = guess("increment_id,customer_firstname,customer_lastname\nA-1,Ada,Byron\n")["columns"]
+    assert found["customer_name"] == ["customer_firstname", "customer_lastname"]
+
+
+def test_what_looks_like_an_address_or_an_amount_and_is_not_used_is_told() -> None:
+    header = "order_id,Street,Building,Billing Street,Price,Gift card amount,Wrapping,Tip,Note\n"
+    told = written(f"{header}A-1,1 Oak,B,2 Elm,10.00,5.00,$2.50,0.00,Hi\n").splitlines()
+    assert [line.partition("  #")[0] for line in told if "LOOK" in line] == [
+        '# LOOK, not used: "Building"',
+        '# LOOK, not used: "Gift card amount"',
+        '# LOOK, not used: "Wrapping"',
+    ]
+    assert [line for line in told if line.startswith("# not used")] == [
+        '# not used: "Billing Street"',
+        '# not used: "Tip"',
+        '# not used: "Note"',
+    ]

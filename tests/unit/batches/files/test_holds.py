@@ -11,7 +11,8 @@ from order_system.batches.files.pages import read_page
 from order_system.domain.durations import duration_text, parse_duration
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.order import Order
-from order_system.intake.reader import order_document, order_from_document, order_schema
+from order_system.intake.reader import order_document, order_schema
+from tests.fixtures.documents.documents import order_from_document
 from tests.fixtures.documents.order_files import csv_text, row
 from tests.fixtures.shops.shop import an_order
 

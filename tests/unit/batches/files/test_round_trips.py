@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from order_system.batches.files import COLUMNS
 from order_system.domain.order import Order
-from order_system.intake.reader import order_from_document
+from tests.fixtures.documents.documents import order_from_document
 from tests.fixtures.documents.order_files import read
 
 Sheet = Sequence[dict[str, str]]

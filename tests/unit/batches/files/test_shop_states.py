@@ -108,6 +108,19 @@ def test_a_rest_that_cannot_be_told_is_refused(tmp_path: Path, first: dict[str, 
     assert told in reason
 
 
+@pytest.mark.parametrize("of_rest", [{"Taxes": "0.50", "Total": "5.50"}, {"Taxes": "", "Total": "5.00"}])
+def test_a_rest_that_cannot_be_told_is_run_when_it_is_mended_as_the_reason_says(
+    tmp_path: Path, of_rest: dict[str, str]
+) -> None:
+    """Tax on top of the prices, of which the file does not say how much is on each line."""
+    order = {"Fulfillment Status": "partial", "Taxes": "1.50", "Total": "18.50"}
+    (reason,) = shopify(tmp_path, *two_lines({LINE: "fulfilled", **order}, {})).reasons
+    assert "take the other lines out of the file, and let this and the total be of the rest" in reason
+    mended = {**BOWL, "Fulfillment Status": "unfulfilled", "Shipping": "", "Subtotal": "", **of_rest}
+    found = shopify(tmp_path, shopify_row(**mended)).order("1001")
+    assert f"{found.total / 100:.2f}" == of_rest["Total"]
+
+
 GIFT_CARD = {SHIPPING: "false"}
 
 
@@ -182,7 +195,7 @@ def test_who_says_how_they_are_charged_may_run_unpaid_orders_and_never_charges_p
 @pytest.mark.parametrize(
     ("changes", "reasons"),
     [
-        ({"Email": "", "Taxes": "1.60"}, ["line 2, Email: is missing"]),
+        ({"Lineitem name": "", "Lineitem sku": "", "Taxes": "1.60"}, ["line 2, Lineitem sku: is missing"]),
         ({"Duties": "4.00", "Total": "14.00"}, []),
         # A discount of 3.00 on the goods, and 2.00 on the shipping, of which 1.00 is left.
         ({"Discount Amount": "5.00", "Subtotal": "7.00", "Shipping": "1.00", "Total": "8.00"}, []),

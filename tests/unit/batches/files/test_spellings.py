@@ -109,6 +109,13 @@ def test_an_order_in_another_spelling_is_the_same_order() -> None:
     assert isinstance(told(*plain), Order)
 
 
+def test_a_street_of_several_lines_is_read_as_one(tmp_path: Path) -> None:
+    """As Magento exports it. A name with a line break stays refused."""
+    found = read(tmp_path, csv_text(row("A", street="4 Pine\r\n Apt 2\n"), row("B", customer_name="Ada\nBo")))
+    assert found.order("A").shipping_address.street == "4 Pine, Apt 2"
+    assert [problem.order_id for problem in found.problems] == ["B"]
+
+
 def test_one_sku_is_one_line_at_each_price() -> None:
     order = told(
         row(sku="CAFE\u0301 TASSE", unit_price="5.00"),

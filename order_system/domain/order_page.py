@@ -1,0 +1,118 @@
+"""A page of a file of orders: what its rows turned out to be, orders and problems.
+
+A problem is told by line and column, and never by what was found there: it may be a card number.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from order_system.domain.order import Order, fingerprint_of
+from order_system.domain.order_file import FileRef, Position
+
+Content = Order | Callable[[], dict[str, Any]]
+"""The order, or what reads it if asked for: a plan of a million orders needs little of it."""
+
+
+@dataclass(slots=True)
+class ParsedOrder:
+    """A valid order with the lines that it stands on."""
+
+    order_id: str
+    first_line: int
+    last_line: int
+    rows: int
+    _content: Content = field(repr=False)
+    total: int
+    """Minor units."""
+    currency: str
+    payment_method: str
+    counted_once: bool = False
+    """An amount of the whole order stands on its further rows, too, and counts once."""
+
+    @property
+    def order(self) -> Order:
+        if not isinstance(self._content, Order):
+            self._content = Order.model_validate(self._content())
+        return self._content
+
+    @property
+    def fingerprint(self) -> str:
+        content = self._content
+        return content.fingerprint() if isinstance(content, Order) else fingerprint_of(content())
+
+
+class ProblemKind(StrEnum):
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    LEFT_OUT = "left out"
+    """An order that its shop has fulfilled, refunded or cancelled: not wrong, and not to be shipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Rows that are not run, each row told once: those of one order, or of none that can be told."""
+
+    first_line: int
+    last_line: int
+    rows: int
+    column: str | None
+    """Where the first mistake is."""
+    order_id: str | None
+    """If it is known, and may be shown."""
+    reason: str
+    """All mistakes, each with its line and column."""
+    kind: ProblemKind = ProblemKind.INVALID
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.kind is ProblemKind.LEFT_OUT
+
+
+@dataclass
+class Page:
+    start: Position
+    next_offset: int
+    next_line: int
+    """Where the next page starts."""
+    at_end: bool = False
+    rows: int = 0
+    """Of its orders and problems together; blank rows are none."""
+    orders: list[ParsedOrder] = field(default_factory=list[ParsedOrder])
+    """If nobody has looked for IDs that come back (`FileRef.apart`), one may come twice: who reads the whole
+    file tells duplicates (`SeenOrders`)."""
+    problems: list[RowProblem] = field(default_factory=list[RowProblem])
+
+    @property
+    def next(self) -> Position:
+        return Position(offset=self.next_offset, line=self.next_line)
+
+    @property
+    def bytes_read(self) -> int:
+        return self.next_offset - self.start.offset
+
+    def take(self, found: ParsedOrder | RowProblem, next_offset: int, next_line: int) -> None:
+        if isinstance(found, ParsedOrder):
+            self.orders.append(found)
+        else:
+            self.problems.append(found)
+        self.rows += found.rows
+        self.next_offset, self.next_line = next_offset, next_line
+
+
+class RowSource(Protocol):
+    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that
+    is no longer what the reference says. `got_on` is called after each piece that was read, from any
+    thread."""
+
+    async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
+        """One pass over the file: its size and checksum still are the reference's."""
+        ...
+
+    async def read_page(
+        self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
+    ) -> Page:
+        """Whole orders from `position` (None: the first row), at most `max_bytes` of the file, but at
+        least one order."""
+        ...

@@ -1,0 +1,187 @@
+"""What files of real shops' kinds hold beside plain orders: rows of sums, orders that cost nothing,
+prices that are rounded, and what needs no parcel."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from order_system.batches.files import ProblemKind, load_profile, parse_mapping, parse_profile
+from tests.fixtures.documents.order_files import Reading, csv_line, csv_text, further_row, read, row
+from tests.unit.batches.files.test_built_in_profiles import example
+
+EBAY = (
+    "Order Number", "Ship To Name", "Buyer Email", "Ship To Address 1", "Ship To City", "Ship To State",
+    "Ship To Country", "Custom Label", "Item Title", "Quantity", "Sold For", "Shipping And Handling",
+    "eBay Collected Tax", "Total Price", "Paid On Date", "Shipped On Date",
+)  # fmt: skip
+WHO = ("Ada", "a@example.com", "1 Oak", "Reno", "NV", "US")
+NOBODY = ("",) * len(WHO)
+
+
+def ebay(folder: Path, *rows: tuple[str, ...]) -> Reading:
+    content = csv_line(EBAY) + "".join(map(csv_line, rows))
+    return read(folder, content, profile=load_profile("ebay"), mapping=parse_mapping("currency==USD"))
+
+
+def sums(price: str, *, shipped: str = "") -> tuple[str, ...]:
+    return ("12-1", *WHO, "", "", "2", price, "$5.00", "$1.65", "$34.65", "Nov-20-26", shipped)
+
+
+def item(sku: str, price: str, *, shipped: str = "") -> tuple[str, ...]:
+    return ("12-1", *NOBODY, sku, "Thing", "1", price, "", "", "", "", shipped)
+
+
+def test_an_ebay_order_of_several_items_begins_with_its_sums(tmp_path: Path) -> None:
+    order = ebay(tmp_path, sums("$28.00"), item("CUP", "$20.00"), item("POT", "$8.00")).order("12-1")
+    assert [(line.sku, line.quantity, line.unit_price) for line in order.lines] == [
+        ("CUP", 1, 2000),
+        ("POT", 1, 800),
+    ]
+    assert (order.shipping_fee, order.tax, order.total) == (500, 165, 3465)
+    assert (order.payment_method, order.customer.name) == ("paid:12-1", "Ada")
+
+
+def test_sums_that_are_others_are_no_sums(tmp_path: Path) -> None:
+    (reason,) = ebay(tmp_path, sums("$29.00"), item("CUP", "$20.00"), item("POT", "$8.00")).reasons
+    assert reason == "line 2, Sold For: is not the sum of the lines below it, and the row names no item"
+
+
+@pytest.mark.parametrize("shipped", [("x", "", ""), ("", "x", "x")])
+def test_what_the_row_of_sums_says_of_the_order_is_of_each_item(
+    tmp_path: Path, shipped: tuple[str, str, str]
+) -> None:
+    first, second, third = shipped
+    rows = [sums("$28.00", shipped=first), item("CUP", "$20.00", shipped=second)]
+    (problem,) = ebay(tmp_path, *rows, item("POT", "$8.00", shipped=third)).problems
+    assert problem.reason == "not to be shipped: shipped already"
+
+
+# --- nothing to pay -------------------------------------------------------------------------------
+
+FREE = "Total: must be more than zero: an order that costs nothing has no payment; ship it by hand"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"Discount Amount": "5.00", "Total": "0.00"}, {"Lineitem price": "0", "Total": "0"}]
+)
+def test_an_order_that_costs_nothing_is_refused_and_the_cure_told(
+    tmp_path: Path, changes: dict[str, str]
+) -> None:
+    assert example(tmp_path, "shopify", changes).reasons == [f"line 2, {FREE}"]
+
+
+def test_nobody_waits_for_the_money_of_an_order_that_costs_nothing(tmp_path: Path) -> None:
+    changes = {"Paid Date": "", "Transaction ID": "", "Cart Discount Amount": "5", "Order Total Amount": "0"}
+    (reason,) = example(tmp_path, "woocommerce", changes).reasons
+    assert reason == f"line 2, {FREE.replace('Total', 'Order Total Amount')}"
+
+
+# --- prices that are rounded ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("price", "whole_line", "lines"),
+    [
+        ("16.67", "50.00", [(1, 1666), (2, 1667)]),
+        ("16.6667", "50.00", [(1, 1666), (2, 1667)]),
+        ("10.00", "30.00", [(3, 1000)]),
+        ("10.00", "27.00", [(3, 1000)]),  # after a discount, and no rounding
+        ("10.00", "", [(3, 1000)]),
+    ],
+)
+def test_the_sum_of_a_line_tells_what_is_rounded(
+    tmp_path: Path, price: str, whole_line: str, lines: list[tuple[int, int]]
+) -> None:
+    profile = parse_profile('[columns]\nline_total = "whole line"')
+    content = csv_line([*row(quantity="3", unit_price=price), whole_line])
+    order = read(tmp_path, csv_text(header=f"{csv_text().strip()},whole line") + content, profile=profile)
+    assert [(each.quantity, each.unit_price) for each in order.order("A-1").lines] == lines
+
+
+def test_woocommerce_has_the_sum_of_each_line(tmp_path: Path) -> None:
+    changes = {"Quantity (- Refund)": "3", "Item Cost": "8.3333", "Order Total Amount": "25.00"}
+    assert (
+        example(tmp_path, "woocommerce", changes | {"Order Line Subtotal": "25.00"}).order("A-1").total
+        == 2500
+    )
+    (reason,) = example(tmp_path, "woocommerce", changes).reasons
+    assert reason.endswith(
+        "a profile that names the column of what the whole line costs, as line_total, helps"
+    )
+
+
+# --- e-mail, digital goods, fees, rows apart ------------------------------------------------------
+
+
+def test_the_cure_of_a_missing_email_cures_it(tmp_path: Path) -> None:
+    content = csv_text(row(customer_email=""))
+    (reason,) = read(tmp_path, content).reasons
+    cure = re.search(r"says (.+) under (\[.+\])", reason)
+    assert cure is not None
+    profile = parse_profile(f"{cure[2]}\n{cure[1]}")
+    assert read(tmp_path, content, profile=profile).order("A-1").customer.email == "none@example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("etsy", {"Listings Type": "Digital"}),
+        ("etsy", {"Listings Type": "download"}),
+        ("tiendanube", {"Producto Fisico": "No"}),
+    ],
+)
+def test_what_needs_no_parcel_is_left_out(tmp_path: Path, name: str, changes: dict[str, str]) -> None:
+    (problem,) = example(tmp_path, name, changes).problems
+    assert (problem.kind, problem.reason) == (
+        ProblemKind.LEFT_OUT,
+        "not to be shipped: nothing in it needs shipping",
+    )
+
+
+@pytest.mark.parametrize("second", ["3.00", "5.00"])
+def test_a_fee_on_each_line_counts_on_each_if_the_profile_says_so(tmp_path: Path, second: str) -> None:
+    content = csv_text(row(shipping_fee="5.00"), further_row(shipping_fee=second))
+    profile = parse_profile('[meaning]\nshipping_fee = "per line"')
+    fee = read(tmp_path, content, profile=profile).order("A-1").shipping_fee
+    assert fee == 500 + int(second.replace(".", ""))
+
+
+def test_a_fee_that_differs_is_of_each_line_or_wrong_and_refused(tmp_path: Path) -> None:
+    (reason,) = read(tmp_path, csv_text(row(shipping_fee="5.00"), further_row(shipping_fee="3.00"))).reasons
+    assert reason == "line 3, shipping_fee: differs from line 2; repeat it, or leave it blank"
+
+
+# --- paid, by an amount ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        ("999.99", "paid:A-1"),
+        ("1000.00", "paid:A-1"),
+        ("900.00", "line 2, total_paid: 99.99 USD are still to be paid in the shop"),
+        ("", "line 2, total_paid: 999.99 USD are still to be paid in the shop"),
+        ("x", "line 2, total_paid: must be an amount, such as 29.99"),
+    ],
+)
+def test_paid_is_what_has_been_paid_in_full(tmp_path: Path, amount: str, told: str) -> None:
+    profile = parse_profile('[paid]\namount = "total_paid"')
+    content = csv_text(header=f"{csv_text().strip()},total_paid") + csv_line([*row(total="999.99"), amount])
+    found = read(tmp_path, content, profile=profile)
+    assert found.reasons + [found.order(each).payment_method for each in found.ids] == [told]
+
+
+def test_the_same_amount_pays_one_order_and_a_part_of_another(tmp_path: Path) -> None:
+    profile = parse_profile('[paid]\namount = "total_paid"')
+    rows = [
+        [*row(order_id, unit_price=total, total=total), "5.00"]
+        for order_id, total in zip("ABC", ("5.00", "9.00", "5.00"), strict=True)
+    ]
+    found = read(
+        tmp_path,
+        csv_text(header=f"{csv_text().strip()},total_paid") + "".join(map(csv_line, rows)),
+        profile=profile,
+    )
+    assert found.ids == ["A", "C"]
+    assert found.reasons == ["line 3, total_paid: 4.00 USD are still to be paid in the shop"]
