@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from httpx import AsyncClient
 from temporalio.client import Client
+from temporalio.service import RetryConfig
 
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
-from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.connection import data_converter
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.web import policy
 from tests.fixtures.web.web import AS_VIEWER, WebShop
@@ -49,10 +50,11 @@ async def stranger(shop: WebShop) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture(scope="session")
 async def forsaken(tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """A client whose server has gone."""
+    """A client whose server has gone. It tries again for a moment only, and not for ten seconds."""
     folder = tmp_path_factory.mktemp("gone") / "server"
+    briefly = RetryConfig(max_elapsed_time_millis=300)
     async with EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server:
-        return await connect(server.address)
+        return await Client.connect(server.address, data_converter=data_converter, retry_config=briefly)
 
 
 @pytest.fixture
