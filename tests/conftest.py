@@ -26,6 +26,23 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path / "temporal.toml"))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests first. xdist gives each of its processes a run of neighbours, and whoever is done takes some
+    of another's last ones: so each process begins with its share of the long ones, and none of them is left
+    for the end, when one process would be at work on it alone."""
+    processes: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
+    ordered: list[pytest.Item] = []
+    for number in range(processes):
+        share = (len(items) - len(ordered)) // (processes - number)
+        first = long[number::processes]
+        rest = max(0, share - len(first))
+        ordered += first + others[:rest]
+        del others[:rest]
+    items[:] = ordered + others
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """A suite that ran on half of the databases must say so where nobody overlooks it."""
     reason = config.stash.get(SKIPPED, None)

@@ -18,6 +18,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 """One seed, so that a red run is red again; set another one to look for more."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(PATIENCE_SECONDS + 60)
 async def test_forty_orders_through_every_kind_of_blow(tmp_path: Path) -> None:
     plan = draw_plan(SEED, ORDERS)

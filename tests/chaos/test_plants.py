@@ -19,6 +19,7 @@ from tests.chaos.plants import PLANTS, Plant
 PATIENCE_SECONDS = 60
 
 
+@pytest.mark.long
 @pytest.mark.timeout(PATIENCE_SECONDS * 2)
 async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
     dev_server: EmbeddedServer, sqlite_template: Path, tmp_path: Path

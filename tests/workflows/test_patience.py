@@ -57,6 +57,7 @@ async def test_a_real_gateway_may_be_away_for_a_quarter_of_an_hour(
     await shop.assert_clean()
 
 
+@pytest.mark.long
 async def test_a_hundred_orders_outlast_the_book_for_two_minutes_and_a_gateway_for_five(
     shop: Shop, time_skipping_env: WorkflowEnvironment
 ) -> None:

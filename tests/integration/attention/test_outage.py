@@ -74,6 +74,7 @@ async def heard(client: Client, task_queue: str) -> bool:
     return bool(known.workers_info)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 async def test_an_outage_is_told_within_fifteen_seconds_and_what_is_accepted_is_listed_at_once(
     end: signal.Signals, shop: WebShop, browser: AsyncClient, environment: dict[str, str], tmp_path: Path

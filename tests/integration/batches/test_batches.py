@@ -28,6 +28,7 @@ def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop
     return BatchShop(sqlite_database, client, tmp_path)
 
 
+@pytest.mark.long
 async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> None:
     """With continuing as new on the way, which loses and repeats nothing."""
     name = f"again-{shop.task_queue}"

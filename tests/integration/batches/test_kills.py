@@ -99,6 +99,7 @@ async def scene(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Scene]:
     await scene.database.dispose()
 
 
+@pytest.mark.long
 async def test_its_worker_is_killed_and_then_its_server(scene: Scene) -> None:
     server = await scene.start_server()
     async with worker_process(scene.log, **scene.environment) as worker:

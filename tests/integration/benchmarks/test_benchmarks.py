@@ -21,6 +21,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 async def test_the_three_contestants_in_turns(temporary: Path) -> None:
     said: list[str] = []
     scale = OrderScale(alone=2, turns=1, crowd=2, in_flight=2, warm_up=1)

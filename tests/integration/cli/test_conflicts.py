@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from temporalio.client import Client
 
 from order_system.domain.ids import order_workflow_id
@@ -23,6 +24,7 @@ SLOW = {"ORDER_LATENCY_MIN": "2", "ORDER_LATENCY_MAX": "2"}
 """A call's answer is a second under way: time enough for a kill between the parcel and our knowing of it."""
 
 
+@pytest.mark.long
 async def test_other_content_is_a_conflict_also_when_that_shows_only_after_it_was_taken(
     client: Client, dev_server: EmbeddedServer, sqlite_database: Database, sqlite_url: str, tmp_path: Path
 ) -> None:

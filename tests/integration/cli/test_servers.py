@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine
 
 from order_system.gateways.simulated.tables import charges
@@ -120,6 +121,7 @@ async def test_embedded_beside_a_live_worker_uses_that_workers_server_or_says_wh
     assert alone.code == 0, "the worker is gone, and its word about its server with it"
 
 
+@pytest.mark.long
 def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_path: Path) -> None:
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
     stuck = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)

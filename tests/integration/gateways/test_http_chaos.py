@@ -6,6 +6,7 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from order_system.book.order_book import SqlOrderBook
@@ -42,6 +43,7 @@ def the_order(number: int) -> Order:
     return order.model_copy(update=changes.get(number % 6, {}))
 
 
+@pytest.mark.long
 async def test_a_service_that_dies_is_slow_and_cut_off_costs_neither_money_nor_truth(
     client: Client, dev_server: EmbeddedServer, sqlite_url: str, sqlite_database: Database, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
+@pytest.mark.long
 def test_an_installed_package_takes_the_payments_of_five_orders(installed: Path, tmp_path: Path) -> None:
     books = tmp_path / "payments.db"
     env = {

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
 
@@ -47,6 +48,7 @@ def fifty(card_to_confirm: str) -> Iterator[Order]:
         yield order
 
 
+@pytest.mark.long
 async def test_fifty_orders_with_lost_answers_and_a_killed_worker_agree_to_the_cent(
     client: Client, dev_server: EmbeddedServer, sqlite_url: str, sqlite_database: Database, tmp_path: Path
 ) -> None:

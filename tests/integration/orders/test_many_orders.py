@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from temporalio.client import Client
 
 from order_system.domain.messages import OrderStatus
@@ -16,6 +17,7 @@ SEED = 7
 SECONDS = 170
 
 
+@pytest.mark.long
 async def test_many_orders_with_default_faults_leave_clean_books(
     client: Client, sqlite_database: Database
 ) -> None:

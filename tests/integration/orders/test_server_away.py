@@ -36,6 +36,7 @@ async def last_of(seen: AsyncGenerator[Seen], first: asyncio.Event) -> Seen:
     return last
 
 
+@pytest.mark.long
 async def test_whoever_follows_an_order_or_a_batch_goes_on_when_the_server_is_back(
     dev_server: EmbeddedServer,
     client: Client,

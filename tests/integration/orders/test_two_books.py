@@ -80,6 +80,7 @@ async def test_by_default_no_worker_gets_another_books_work(client: Client, book
     await assert_whole(ours)
 
 
+@pytest.mark.long
 async def test_on_one_queue_another_books_worker_claims_nothing_and_is_named(
     client: Client,
     dev_server: EmbeddedServer,
@@ -157,6 +158,7 @@ async def test_two_books_workers_on_one_queue_are_told_before_any_order_is_under
         await eventually(told, SECONDS, "the other book's worker to be told")
 
 
+@pytest.mark.long
 async def test_a_batch_hands_its_book_on_to_its_orders(client: Client, books: Books, tmp_path: Path) -> None:
     queue, name = f"batch-by-hand-{tmp_path.name}", f"books-{tmp_path.name}"
     ours, others = await books.open("ours", queue), await books.open("others", queue)

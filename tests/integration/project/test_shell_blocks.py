@@ -107,6 +107,7 @@ def test_each_block_is_run_or_says_why_not(page: Path) -> None:
     assert len(blocks) == len(re.findall(r"^\s*```(?:sh|bash|shell|console)\b", text, re.M))
 
 
+@pytest.mark.long
 def test_the_blocks_print_what_the_documents_say(tmp_path: Path) -> None:
     pages = [blocks for page in PAGES if not unmarked(blocks := blocks_of(page))]
     blocks = [block for blocks in pages for block in blocks if block.why_not is None]

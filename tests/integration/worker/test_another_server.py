@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.ids import task_queue_of
 from order_system.domain.messages import OrderStatus
@@ -19,6 +21,7 @@ from tests.fixtures.steering.waiting import eventually
 SECONDS = 60
 
 
+@pytest.mark.long
 async def test_a_worker_settles_in_anew_on_a_server_that_has_lost_its_data(tmp_path: Path) -> None:
     port, folder, log = unused_port(), tmp_path / "data", tmp_path / "worker.log"
     database = Database(f"sqlite:///{folder / 'orders.db'}")

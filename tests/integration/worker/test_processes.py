@@ -64,6 +64,7 @@ async def gone(pids: set[int]) -> None:
     await eventually(all_gone, SECONDS, f"{pids} to be gone")
 
 
+@pytest.mark.long
 async def test_one_is_killed_and_started_again_and_no_order_is_lost_or_doubled(
     client: Client, postgresql_url: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
