@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from order_system.gateways.loading import Port
-from order_system.testing import Options, Verdict, check
+from order_system.testing import Options, Verdict, check, elsewhere
 from order_system.testing.checking import CheckedPort, Finding
 from order_system.testing.promises import promises_of
 from tests.fixtures.gateways import sound
 from tests.fixtures.processes.command_line import ROOT, starter
+from tests.fixtures.processes.forked import Forked
 
 SOUND, FAULTY = "tests.fixtures.gateways.sound", "tests.fixtures.gateways.with_a_fault"
 FORGETFUL = "tests.fixtures.gateways.forgetful"
@@ -27,10 +28,17 @@ def books(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "books.db"
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command and the example below start their other process as everybody does."""
+    monkeypatch.setattr(elsewhere, "get_context", lambda _: Forked())
+
+
 def of(findings: list[Finding], verdict: Verdict) -> list[str]:
     return [each.promise for each in findings if each.verdict is verdict]
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("port", PORTS)
 async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDER_LATENCY_MIN", "0")
@@ -40,6 +48,7 @@ async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pyt
     assert [each.promise for each in findings] == [promise.name for promise in promises_of(Port(port))]
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize(
     ("port", "gateway", "promise", "may_break_too"),
     [
@@ -74,6 +83,7 @@ async def test_a_fault_is_found_by_name(
     assert all("GATEWAY-CHECK-" in call for call in found.trace)
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("port", PORTS)
 async def test_a_provider_that_does_all_each_time_it_is_asked_keeps_all_behind_our_memory(
     port: CheckedPort, books: Path, monkeypatch: pytest.MonkeyPatch
@@ -83,6 +93,7 @@ async def test_a_provider_that_does_all_each_time_it_is_asked_keeps_all_behind_o
     assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
 
 
+@pytest.mark.usefixtures("forked")
 async def test_what_only_a_statement_shows_is_not_claimed(
     books: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
