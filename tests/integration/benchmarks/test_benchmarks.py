@@ -18,6 +18,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where they make their folders; empty again afterwards."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("ORDER_DATA_DIR", str(tmp_path / "not-here"))  # changes nothing
+    monkeypatch.setattr(orders, "REST_SECONDS", 0)  # nothing is measured, so nobody has to be at rest
     return tmp_path
 
 
