@@ -92,8 +92,9 @@ $(VENV)/.runtime: $(VENV)/.created requirements.lock
 	$(PIP) install --require-hashes -r requirements.lock
 	@touch $@
 
+# Python compiles what is imported, once: a third of all modules that are installed here.
 $(VENV)/.dev: $(VENV)/.created requirements-dev.lock
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/.runtime
 
 # Hashes for every platform, and no address: a mirror or a proxy serves the same files.
