@@ -4,11 +4,12 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import carry_out, undo
+from activities.attempts import call_and_record, patiently, undo
+from activities.opening import open_and_claim
 from order_system.domain import policy
-from order_system.domain.book import OrderBook
+from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.gateways import Warehouse
-from order_system.domain.messages import InventoryRequest, UndoAnswer, UndoRequest
+from order_system.domain.messages import InventoryAnswer, InventoryRequest, UndoAnswer, UndoRequest
 from order_system.domain.order import Reservation
 from order_system.domain.steps import Effect, Step
 
@@ -22,15 +23,24 @@ class InventoryActivities:
         self._patience = patience
 
     @activity.defn
-    async def reserve(self, request: InventoryRequest) -> Reservation:
-        """Reserve every line or none. Idempotent by the submission's key.
+    async def reserve(self, request: InventoryRequest) -> InventoryAnswer:
+        """Reserve every line or none; beside payment, open the submission in the book, if payment has not.
+        Idempotent by the submission's key.
 
-        Raises OutOfStock or Fenced, never to be retried.
+        Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried.
         """
+        book, ref, effect = self._book, request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
-        return await carry_out(
-            self._book, request.submission, Effect.RESERVE, Reservation, call, patience=self._patience
-        )
+        with patiently(self._patience) as attempt:
+            if request.opening is None:
+                claimed = await book.claim(ref, effect, attempt)
+            else:
+                claimed = await open_and_claim(book, ref, effect, attempt, request.opening)
+            if not isinstance(claimed, JournalEntry):
+                return claimed
+            return await call_and_record(
+                book, ref, claimed, Reservation, call, attempt=attempt, patience=self._patience
+            )
 
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:

@@ -43,11 +43,12 @@ class PaidOrders:
             raise PaymentNotConfirmed(f"the payment {reference} is of {paid}, and the order comes to {owed}")
         return PaymentReceipt(charge_id=reference, amount=amount, currency=currency, captured_elsewhere=sure)
 
-    async def refuse_if_given_back(self, ref: SubmissionRef, reference: str, earlier: Iterable[str]) -> None:
+    async def refuse_if_given_back(
+        self, ref: SubmissionRef, reference: str | None, earlier: Iterable[str]
+    ) -> None:
         """An earlier submission of the order was paid by it, too, and was undone. Not every gateway can tell.
-
-        Raises PaymentNotConfirmed."""
-        for submission in earlier:
+        None: the order is to be charged. Raises PaymentNotConfirmed."""
+        for submission in earlier if reference else ():
             receipt = await self._receipt(ref.order_id, submission)
             if receipt and receipt.captured_elsewhere and receipt.charge_id == reference:
                 raise PaymentNotConfirmed(

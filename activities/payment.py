@@ -1,20 +1,25 @@
 """Charging a customer once, unless the order is paid already; and giving it all back."""
 
-from datetime import timedelta
 from functools import partial
 
 from temporalio import activity
-from temporalio.service import RPCError
 
-from activities.attempts import call_and_record, patiently, time_left, undo
+from activities.attempts import call_and_record, patiently, undo
+from activities.opening import open_and_claim
 from activities.paid_orders import PaidOrders
 from order_system.domain import policy
-from order_system.domain.book import JournalEntry, Opening, OrderBook
-from order_system.domain.errors import Fenced, PaymentNotConfirmed, ServerUnreachable
+from order_system.domain.book import JournalEntry, OrderBook
+from order_system.domain.errors import PaymentNotConfirmed
 from order_system.domain.gateways import PaymentGateway
-from order_system.domain.ids import order_workflow_id
-from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest, UndoAnswer, UndoRequest
-from order_system.domain.order import PaymentReceipt, SubmissionRef
+from order_system.domain.messages import (
+    Charged,
+    Opening,
+    PaymentAnswer,
+    PaymentRequest,
+    UndoAnswer,
+    UndoRequest,
+)
+from order_system.domain.order import PaymentReceipt
 from order_system.domain.payment_methods import paid_reference
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect, Step
@@ -36,8 +41,8 @@ class PaymentActivities:
 
     @activity.defn
     async def charge(self, request: PaymentRequest) -> PaymentAnswer:
-        """Open the submission in the book and capture its total; of an order that is paid already, confirm
-        that instead, and never charge. Idempotent by the submission's key.
+        """Open the submission in the book, if no other step has, and capture its total; of an order that is
+        paid already, confirm that instead, and never charge. Idempotent by the submission's key.
 
         Raises PaymentDeclined, PaymentNotConfirmed, Fenced, OrderConflict or OpenElsewhere, never to be
         retried.
@@ -50,12 +55,14 @@ class PaymentActivities:
         else:
             call = partial(self._paid.confirm, reference=reference, **price)
         with patiently(self._patience) as attempt:
-            claimed = await self._book.open_and_claim_charge(ref, attempt, opening)
-            while isinstance(claimed, frozenset):
-                await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
-                if reference is not None:
-                    await self._paid.refuse_if_given_back(ref, reference, claimed)
-                claimed = await self._book.open_and_claim_charge(ref, attempt, opening, earlier=claimed)
+            claimed = await open_and_claim(
+                self._book,
+                ref,
+                Effect.CHARGE,
+                attempt,
+                opening,
+                check_earlier=partial(self._paid.refuse_if_given_back, ref, reference),
+            )
             if not isinstance(claimed, JournalEntry):
                 return claimed
             receipt = await call_and_record(
@@ -75,19 +82,3 @@ def _paid_by(payment_method: str) -> str | None:
         return paid_reference(payment_method)
     except ValueError as flaw:  # it came past `intake/`
         raise PaymentNotConfirmed(f"payment_method {flaw}") from None
-
-
-async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
-    """Other submissions of the order have come and gone: an attempt of a terminated workflow must not open
-    its own after a later one. No clock tells which is later, since a server's may be set back. The server
-    itself does: an order has one workflow at a time, so what was closed before ours is seen is earlier.
-
-    Raises Fenced, and ServerUnreachable."""
-    handle = activity.client().get_workflow_handle(order_workflow_id(ref.order_id))
-    try:
-        order = await handle.describe(rpc_timeout=within)
-    except RPCError as error:
-        raise ServerUnreachable(f"the Temporal server does not say what runs: {error.message}") from error
-    first_run = order.raw_description.workflow_execution_info.first_run_id or order.run_id
-    if order.close_time is not None or first_run != ref.submission:
-        raise Fenced(f"{ref.order_id} has been submitted again since this charge began")

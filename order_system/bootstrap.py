@@ -115,7 +115,7 @@ class OrderSystem:
         return Worker(temporal, **{**defaults, **options})
 
     def client(self, temporal: Client) -> OrderClient:
-        return OrderClient(temporal, self.book, task_queue=self.task_queue)
+        return OrderClient(temporal, self.book, task_queue=self.task_queue, flow=self.settings.flow)
 
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
@@ -133,7 +133,9 @@ class OrderSystem:
 
     def batch_client(self, temporal: Client | None) -> BatchClient:
         """Without a server it can plan, and tell what became of each line."""
-        return BatchClient(temporal, self.batch_book, self.files, task_queue=self.task_queue)
+        return BatchClient(
+            temporal, self.batch_book, self.files, task_queue=self.task_queue, flow=self.settings.flow
+        )
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ noted in the order book. Answers do not wait for what they set off, but for `han
 learn whether that, or the undo itself, has come first.
 """
 
+from collections.abc import Sequence
+
 from temporalio import workflow
 
 from workflows.board import OrderBoard
@@ -89,9 +91,10 @@ class TakesAnswers:
 
     @workflow.update
     async def retry_step(self, retry: StepRetry) -> AnswerReceipt:
-        """Run the step that the order is held at once more. Refused if the order is not held."""
-        record = await self._answer_hold(retry, AnsweredAs.RETRY_STEP)
-        return self._receipt(record, AnswerResult.RETRIED, f"{record.step} runs again now")
+        """Run once more the step, or both, at which the order is held. Refused if the order is not held."""
+        record, steps = await self._answer_hold(retry, AnsweredAs.RETRY_STEP)
+        again = f"{' and '.join(steps)} {'run' if len(steps) > 1 else 'runs'} again now"
+        return self._receipt(record, AnswerResult.RETRIED, again)
 
     @retry_step.validator
     def _check_retry(self, retry: StepRetry) -> None:
@@ -101,7 +104,7 @@ class TakesAnswers:
     @workflow.update
     async def give_up(self, give_up: GiveUp) -> AnswerReceipt:
         """Undo the order now instead of holding it any longer. Refused if the order is not held."""
-        record = await self._answer_hold(give_up, AnsweredAs.GIVE_UP)
+        record, _ = await self._answer_hold(give_up, AnsweredAs.GIVE_UP)
         return self._receipt(record, AnswerResult.GIVEN_UP, "the order is being undone")
 
     @give_up.validator
@@ -112,11 +115,14 @@ class TakesAnswers:
         _check(answer)
         self._hold.step_to_answer_for()
 
-    async def _answer_hold(self, answer: Answer, answered_as: AnsweredAs) -> AnswerRecord:
+    async def _answer_hold(
+        self, answer: Answer, answered_as: AnsweredAs
+    ) -> tuple[AnswerRecord, Sequence[Step]]:
+        """Of two steps that are held, the record names the one that failed first."""
         record = _record(answer, self._hold.step_to_answer_for(), answered_as)
-        self._hold.answer(record)
+        steps = self._hold.answer(record)
         await self._note(self._submission, record)
-        return record
+        return record, steps
 
     # --- what both kinds share -------------------------------------------------------------------
 

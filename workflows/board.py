@@ -36,8 +36,8 @@ class OrderBoard:
         self._order_id = order_id
         self._status = OrderStatus.RUNNING
         self._on_server = OrderStatus.RUNNING
-        self._held: tuple[Step, str, datetime] | None = None
-        """The step that failed, of what, and until when the order waits for a person."""
+        self._held: dict[Step, tuple[str, datetime]] = {}
+        """The steps that failed, of what, and until when the order waits for a person."""
         self._answers: list[str] = []
         self._cause: UndoCause | None = None
         self._note: str | None = None
@@ -71,12 +71,6 @@ class OrderBoard:
             reason=in_words(failure) if failure else None,
         )
 
-    @property
-    def current_step(self) -> Step | None:
-        """The step that was started last; None before the first."""
-        started = [step for step in Step if self._steps[step].status is not StepState.PENDING]
-        return started[-1] if started else None
-
     def _step(self, step: Step, **changes: object) -> None:
         self._steps[step] = self._steps[step].model_copy(update=changes)
         self._publish()
@@ -101,7 +95,7 @@ class OrderBoard:
     def undoing(self, cause: UndoCause) -> None:
         """The order will not be fulfilled, unless its parcel turns out to be gone."""
         self._cause = cause
-        self._held = None
+        self._held.clear()
         self._skip_pending()
         self._publish()
 
@@ -128,11 +122,11 @@ class OrderBoard:
     # --- waiting for a person --------------------------------------------------------------------
 
     def held(self, step: Step, reason: str, until: datetime) -> None:
-        self._held = (step, reason, until)
+        self._held[step] = (reason, until)
         self._publish()
 
-    def let_go(self) -> None:
-        self._held = None
+    def let_go(self, step: Step) -> None:
+        self._held.pop(step, None)
         self._publish()
 
     def answered(self, answer: AnswerRecord) -> None:
@@ -144,8 +138,8 @@ class OrderBoard:
     def progress(self) -> OrderProgress:
         info = workflow.info()
         stuck = any(undo.status is UndoState.STUCK for undo in self._undos.values())
-        waiting = self._status is OrderStatus.RUNNING and (stuck or self._held is not None)
-        failed_step, reason, held_until = self._held or (None, None, None)
+        waiting = self._status is OrderStatus.RUNNING and (stuck or bool(self._held))
+        failed_step, (reason, held_until) = next(iter(self._held.items()), (None, (None, None)))
         if self._cause is not None:
             failed_step, reason = self._cause.failed_step, self._cause.reason
         return OrderProgress(

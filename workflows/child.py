@@ -7,7 +7,12 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ApplicationError,
+    CancelledError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+)
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from workflows.board import OrderBoard
@@ -27,17 +32,25 @@ Answer = TypeVar("Answer")
 
 
 async def run_child(
-    step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request, board: OrderBoard
+    step: Step,
+    run: Callable[[Any, Request], Awaitable[Answer]],
+    request: Request,
+    board: OrderBoard,
+    *,
+    until: asyncio.Event | None = None,
 ) -> Answer:
     """Run one step as a child workflow. Raises what it failed of, with the step on the board closed.
 
     A cancel of the parent travels into the child and is awaited there; only one that lands before the child
     has begun is raised at once, and then the fence keeps what the child still does from counting.
+
+    `until`: once it is set, since the step beside this one has failed, the child is asked to stop as by a
+    cancel, and awaited all the same.
     """
     try:
-        child = await _start(step, run, request)
+        child = await _start(step, run, request, until)
         board.step_started(step, child.first_execution_run_id)
-        answer = await _end_of(child)
+        answer = await _end_of(child, until)
     except (FailureError, asyncio.CancelledError) as failure:
         if not is_eviction(failure):
             board.step_ended(step, failure)
@@ -46,13 +59,17 @@ async def run_child(
     return answer
 
 
-async def _end_of(child: ChildWorkflowHandle[Any, Answer]) -> Answer:
+async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event | None) -> Answer:
     """As `await child`, but for a cancel of ours that comes in the same task as the child's end: that is not
     passed on. The SDK fails a task for ever in which a child is cancelled that has been terminated (seen with
     1.35; other ends do no harm)."""
+    stop, asked = asyncio.create_task(until.wait()) if until else None, False
     while not child.done():
-        if not await _undisturbed(child) and not child.done():
-            child.cancel()
+        undisturbed = await _undisturbed(child, None if asked else stop)
+        if not (undisturbed or asked or child.done()):
+            asked = child.cancel()  # once: a child takes one cancel, whoever wants it
+    if stop:
+        stop.cancel()
     return await child
 
 
@@ -73,22 +90,27 @@ async def _begin(
     raise asyncio.CancelledError
 
 
-async def _undisturbed(work: asyncio.Task[Any]) -> bool:
-    """Wait for it. False if a cancel of ours came first, which is not passed on; by then `work` is done if
-    its end is told in the same task as the cancel."""
+async def _undisturbed(work: asyncio.Task[Any], stop: asyncio.Task[Any] | None = None) -> bool:
+    """Wait for it. False if a cancel of ours, or `stop`, came first; neither is passed on. By then `work` is
+    done if its end is told in the same task."""
     try:
-        await workflow.wait([work])
+        await workflow.wait([work, stop] if stop else [work], return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError as cancelled:
         if is_eviction(cancelled):
             raise
-        for _ in range(TURNS_UNTIL_AN_END_IS_HEARD):
-            await asyncio.sleep(0)
-        return False
-    return True
+    else:
+        if work.done():
+            return True
+    for _ in range(TURNS_UNTIL_AN_END_IS_HEARD):
+        await asyncio.sleep(0)
+    return False
 
 
 async def _start(
-    step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request
+    step: Step,
+    run: Callable[[Any, Request], Awaitable[Answer]],
+    request: Request,
+    until: asyncio.Event | None,
 ) -> ChildWorkflowHandle[Any, Answer]:
     """After a reset of the parent, a child of the earlier run may still hold the ID. What it does is done
     under the same keys, so it is waited for, and then asked again by a child of our own."""
@@ -113,3 +135,5 @@ async def _start(
                 ) from None
             await workflow.sleep(policy.CHILD_BUSY_POLL)
             waited += policy.CHILD_BUSY_POLL
+            if until and until.is_set():
+                raise CancelledError("the step beside it has failed") from None

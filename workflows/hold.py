@@ -2,10 +2,12 @@
 
 Nothing but a timer of the workflow waits, so a hold lasts through restarts and deployments. When it has run
 out, or somebody cancels, the order is undone. A retry runs the same step again, in a new run of its child and
-under the same keys.
+under the same keys. A step that runs beside the held one runs on; if that fails too, both are held, and one
+answer is for both.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from temporalio import workflow
@@ -29,10 +31,14 @@ class Hold:
         self._order_id = order.order_id
         self._patience = order.hold_on_failure
         self._board = board
-        self._held_at: Step | None = None
-        self._answer: AnswerRecord | None = None
+        self._held: dict[Step, AnswerRecord | None] = {}
+        """Where the order is held, and what a person has answered about it."""
+        self.failed_at: Step | None = None
+        """The first step that failed and is not to be tried again."""
+        self.given_up = asyncio.Event()
+        """Set then: what runs beside that step is to stop, since the order will be undone."""
 
-    async def around(self, run_step: Callable[[], Awaitable[T]]) -> T:
+    async def around(self, step: Step, run_step: Callable[[], Awaitable[T]]) -> T:
         """Run a step, unless somebody has cancelled. When it fails for good, and the order is to be held,
         wait for a person: run it again if they say so, else raise what it failed of."""
         while True:
@@ -40,44 +46,52 @@ class Hold:
             try:
                 return await run_step()
             except FailureError as failure:
-                if not await self._person_wants_a_retry(failure):
+                if not await self._person_wants_a_retry(step, failure):
+                    self.failed_at = self.failed_at or step
+                    self.given_up.set()
                     raise
 
-    async def _person_wants_a_retry(self, failure: FailureError) -> bool:
-        """False when they give up, or when the hold has run out. A cancel passes through, and gives up."""
-        step = self._board.current_step
-        if self._patience is None or step is None or _not_to_be_held(failure):
+    async def _person_wants_a_retry(self, step: Step, failure: FailureError) -> bool:
+        """False when they give up, when the hold has run out, or when the order is given up for another step.
+        A cancel passes through, and gives up."""
+        if self._patience is None or self.given_up.is_set() or _not_to_be_held(failure):
             return False
-        self._held_at, self._answer = step, None
+        self._held[step] = None
         self._board.held(step, in_words(failure), until=workflow.now() + self._patience)
         try:
             await workflow.wait_condition(
-                lambda: self._answer is not None,
+                lambda: self._held[step] is not None or self.given_up.is_set(),
                 timeout=self._patience,
                 timeout_summary=f"held at {step}",
             )
         except TimeoutError:
             pass  # unless a person has answered at that very moment
         finally:
-            self._held_at = None
-        self._board.let_go()
-        return self._answer is not None and self._answer.answer is AnsweredAs.RETRY_STEP
+            answer = self._held.pop(step)
+        self._board.let_go(step)
+        return answer is not None and answer.answer is AnsweredAs.RETRY_STEP
 
     # --- for a person's answer -------------------------------------------------------------------
 
     def step_to_answer_for(self) -> Step:
-        """Where the order is held. Raises the ApplicationError that refuses an answer."""
-        if self._held_at is None:
+        """Where the order is held; of two steps, the one that failed first. Raises the ApplicationError that
+        refuses an answer."""
+        if not self._held:
             raise answer_refused(
                 f"{self._order_id} is not held: only an order that says hold_on_failure is, "
                 "for that long after a step has failed"
             )
-        if self._answer is not None:
-            raise answer_refused(f"{self._answer.who} has just answered: {self._answer.answer}")
-        return self._held_at
+        for step, answer in self._held.items():
+            if answer is None:
+                return step
+        heard = next(answer for answer in self._held.values() if answer)
+        raise answer_refused(f"{heard.who} has just answered: {heard.answer}")
 
-    def answer(self, answer: AnswerRecord) -> None:
-        self._answer = answer
+    def answer(self, answer: AnswerRecord) -> Sequence[Step]:
+        """For each step at which the order is held; these are returned."""
+        steps = [step for step, before in self._held.items() if before is None]
+        self._held |= dict.fromkeys(steps, answer)
+        return steps
 
 
 def _not_to_be_held(failure: BaseException) -> bool:

@@ -6,8 +6,7 @@ from workflows.step import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
-    from order_system.domain.messages import InventoryRequest
-    from order_system.domain.order import Reservation
+    from order_system.domain.messages import InventoryAnswer, InventoryRequest
     from order_system.domain.steps import Step
 
 
@@ -18,12 +17,12 @@ class InventoryWorkflow(StepWorkflow):
     step = Step.INVENTORY
 
     @workflow.run
-    async def run(self, request: InventoryRequest) -> Reservation:
+    async def run(self, request: InventoryRequest) -> InventoryAnswer:
         with self._under_way():
-            reservation = await run_effect(
+            answer = await run_effect(
                 InventoryActivities.reserve,
                 request,
                 summary=f"reserve {len(request.lines)} line(s), all or none",
             )
-            self._receipt = reservation
-            return reservation
+            self._receipt = answer
+            return answer

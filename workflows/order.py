@@ -1,8 +1,8 @@
 """An order, from the customer's money to the customer's letterbox. Read this file from top to bottom.
 
-The parent runs four child workflows, one after another. When a step fails for good, or somebody cancels,
-`saga.py` undoes the order: money and stock are given back. Handing the parcel to the carrier is the pivot:
-after it, the order is always fulfilled.
+The parent runs four child workflows (`steps.py`): one after another, or the first two side by side. When a
+step fails for good, or somebody cancels, `saga.py` undoes the order: money and stock are given back. Handing
+the parcel to the carrier is the pivot: after it, the order is always fulfilled.
 
 Two things make an order wait for a person, who answers by an Update (`answers.py`): an undo that is stuck,
 and a hold (`hold.py`), for which an order asks with `hold_on_failure`.
@@ -18,17 +18,11 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.answers import TakesAnswers
 from workflows.board import OrderBoard
-from workflows.child import run_child
-from workflows.failures import (
-    first_cause,
-    is_eviction,
-    opened_nothing,
-    raise_if_cancelled,
-    root_cause,
-    uninterrupted,
-)
+from workflows.failures import first_cause, is_eviction, opened_nothing, uninterrupted
 from workflows.hold import Hold
 from workflows.saga import Saga
+from workflows.steps import Steps
+from workflows.together import together
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.ids import BOOK
@@ -36,25 +30,24 @@ with workflow.unsafe.imports_passed_through():
         ABANDONED,
         AlreadyFulfilled,
         Charged,
-        InventoryRequest,
         NoticeKind,
-        NotificationRequest,
         OlderSubmissionOpen,
         OrderOutcome,
         OrderStatus,
-        PaymentRequest,
-        ShippingRequest,
         UndoCause,
         UndoResult,
     )
-    from order_system.domain.order import DispatchReceipt, Order, PaymentReceipt, SubmissionRef
+    from order_system.domain.order import (
+        DispatchReceipt,
+        Flow,
+        Order,
+        PaymentReceipt,
+        Reservation,
+        SubmissionRef,
+    )
     from order_system.domain.payment_methods import is_paid_already
     from order_system.domain.progress import OrderProgress
     from order_system.domain.steps import PIVOT, Step
-    from workflows.inventory import InventoryWorkflow
-    from workflows.notification import NotificationWorkflow
-    from workflows.payment import PaymentWorkflow
-    from workflows.shipping import ShippingWorkflow
 
 
 @workflow.defn
@@ -76,13 +69,15 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         )
         self._board = OrderBoard(order.order_id)
         self._hold = Hold(order, self._board)
+        self._steps = Steps(order, self._submission, self._board, self._hold)
         self._saga = Saga(self._board)
 
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
         ending: OrderOutcome | UndoCause
+        flow = self._side_by_side if order.flow is Flow.PARALLEL else self._one_after_another
         try:
-            ending = await self._one_step_after_another()
+            ending = await flow()
         except (FailureError, asyncio.CancelledError) as failure:
             if is_eviction(failure):
                 raise  # the worker makes room in its cache: the order goes on elsewhere
@@ -98,58 +93,40 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         """Each step and each undo, with times; answers while the order runs and after it has closed."""
         return self._board.progress()
 
-    # --- the steps -------------------------------------------------------------------------------
+    # --- the two flows ---------------------------------------------------------------------------
 
-    async def _one_step_after_another(self) -> OrderOutcome:
-        """`hold.around` awaits a step. If it fails, and the order asks to be held, a person may retry it."""
-        payment = await self._hold.around(self._pay)
-        if isinstance(payment, AlreadyFulfilled):
-            return self._fulfilled_before(payment)
-        await self._hold.around(self._reserve)
-        parcel = await self._hold.around(self._ship)
-        # Past the pivot. From here on a cancel interrupts nothing; it is noted that it came too late.
-        return await uninterrupted(self._confirm(payment.receipt, parcel))
+    async def _one_after_another(self) -> OrderOutcome:
+        while isinstance(paid := await self._steps.pay(), OlderSubmissionOpen):
+            await self._settle(paid.older)
+        if isinstance(paid, AlreadyFulfilled):
+            return self._fulfilled_before(paid)
+        await self._steps.reserve()
+        return await self._deliver(paid)
 
-    async def _pay(self) -> Charged | AlreadyFulfilled:
-        """Opens the submission in the order book, together with the charge. An older submission that was
-        never closed goes first: it is settled, and payment asked again."""
-        request = PaymentRequest(
-            submission=self._submission,
-            amount=self._order.total,
-            currency=self._order.currency,
-            payment_method=self._order.payment_method,
-        )
+    async def _side_by_side(self) -> OrderOutcome:
+        """Payment and inventory at once. Once one has failed for good, the other is asked to stop; both are
+        awaited before anything is undone."""
         while True:
-            answer = await run_child(Step.PAYMENT, PaymentWorkflow.run, request, self._board)
-            if not isinstance(answer, OlderSubmissionOpen):
-                return answer
-            await uninterrupted(self._settle(answer.older))
-            raise_if_cancelled()
+            paid, reserved = await together(self._steps.pay(), self._steps.reserve())
+            if isinstance(paid, Charged) and isinstance(reserved, Reservation):
+                return await self._deliver(paid)
+            for answer in (paid, reserved):
+                if isinstance(answer, AlreadyFulfilled):
+                    return self._fulfilled_before(answer)
+            older = paid if isinstance(paid, OlderSubmissionOpen) else reserved
+            if isinstance(older, OlderSubmissionOpen):
+                await self._settle(older.older)
 
-    async def _reserve(self) -> None:
-        request = InventoryRequest(submission=self._submission, lines=self._order.lines)
-        await run_child(Step.INVENTORY, InventoryWorkflow.run, request, self._board)
-
-    async def _ship(self) -> DispatchReceipt:
-        request = ShippingRequest(
-            submission=self._submission, address=self._order.shipping_address, lines=self._order.lines
-        )
-        return await run_child(Step.SHIPPING, ShippingWorkflow.run, request, self._board)
-
-    async def _notify(self, kind: NoticeKind) -> str | None:
-        """Best effort: a notice that fails harms no order. Returns what went wrong, in words."""
-        request = NotificationRequest(submission=self._submission, kind=kind, customer=self._order.customer)
-        try:
-            await run_child(Step.NOTIFICATION, NotificationWorkflow.run, request, self._board)
-        except FailureError as failure:
-            return f"the {kind} could not be sent ({root_cause(failure)})"
-        return None
+    async def _deliver(self, paid: Charged) -> OrderOutcome:
+        parcel = await self._steps.ship()
+        # Past the pivot. From here on a cancel interrupts nothing; it is noted that it came too late.
+        return await uninterrupted(self._confirm(paid.receipt, parcel))
 
     # --- the ends --------------------------------------------------------------------------------
 
     async def _confirm(self, payment: PaymentReceipt, parcel: DispatchReceipt) -> OrderOutcome:
         """The fourth step, and the good end."""
-        notes = [await self._notify(NoticeKind.CONFIRMATION)]
+        notes = [await self._steps.notify(NoticeKind.CONFIRMATION)]
         if workflow.cancellation_reason() is not None:
             notes.append("a cancel came too late: the parcel was with the carrier")
         note = "; ".join(note for note in notes if note) or None
@@ -170,7 +147,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
     async def _undo(self, failure: BaseException) -> OrderOutcome | UndoCause:
         """Gives money and stock back; unless the parcel turns out to be gone, which fulfils the order."""
-        cause = first_cause(failure, self._board.current_step)
+        cause = first_cause(failure, self._hold.failed_at)
         self._board.undoing(cause)
         if opened_nothing(failure):  # a conflict: the order under this ID is another one's business
             self._board.undone(cause)
@@ -182,7 +159,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             payment, parcel = undone[PIVOT].receipts()  # from the order book
             return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
-            await self._notify(NoticeKind.CANCELLATION)  # who got money back is told why
+            await self._steps.notify(NoticeKind.CANCELLATION)  # who got money back is told why
         elif is_paid_already(self._order.payment_method):
             self._board.noted("it was not confirmed that the order is paid: that payment is left as it is")
         self._board.undone(cause)
@@ -190,8 +167,8 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
     async def _settle(self, older: SubmissionRef) -> None:
         """An earlier submission of this order was terminated or forgotten before it closed. It is undone by
-        its own keys; or it is found fulfilled, and payment answers `AlreadyFulfilled` next."""
-        await self._saga.undo(older, ABANDONED)
+        its own keys; or it is found fulfilled, and the next answer is `AlreadyFulfilled`."""
+        await uninterrupted(self._saga.undo(older, ABANDONED))
         self._board.forget_undos()
 
 

@@ -18,6 +18,7 @@ from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchCounts, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
 from order_system.domain.ids import BOOK
+from order_system.domain.order import Flow
 from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
@@ -43,10 +44,18 @@ _NO_WORKER = {
 
 class BatchClient(BatchReports):
     def __init__(
-        self, temporal: Client | None, book: BatchBook, files: OrderFiles, *, task_queue: str
+        self,
+        temporal: Client | None,
+        book: BatchBook,
+        files: OrderFiles,
+        *,
+        task_queue: str,
+        flow: Flow | None = None,
     ) -> None:
-        """`temporal` may be None for what needs no server: `plan` and `outcome`."""
+        """`temporal` may be None for what needs no server: `plan` and `outcome`. `flow`: of batches that do
+        not say themselves."""
         super().__init__(book, files)
+        self._flow = flow
         self._temporal = temporal
         self._task_queue = task_queue
 
@@ -56,6 +65,7 @@ class BatchClient(BatchReports):
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
         running with another file, InvalidUsage for a bad name."""
         workflow_id = workflow_id_of_new(request.name)
+        request = request if request.flow else request.model_copy(update={"flow": self._flow})
         ours = uuid.uuid4().hex
         async with reaching_server():
             handle = await self._server.start_workflow(

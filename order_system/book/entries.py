@@ -18,12 +18,11 @@ from order_system.domain.book import (
     EffectState,
     JournalEntry,
     Notice,
-    Opening,
     SubmissionRecord,
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced
-from order_system.domain.messages import UndoCause
+from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect

@@ -31,14 +31,13 @@ from order_system.domain.book import (
     Attempt,
     EffectState,
     JournalEntry,
-    Opening,
     SubmissionRecord,
     SubmissionStatus,
     parcel_is_gone,
     shipment_is_voided,
 )
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
-from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, UndoCause
+from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
@@ -66,44 +65,53 @@ class SqlOrderBook(AnswerBook):
 
     # --- claim, record ---------------------------------------------------------------------------
 
-    async def open_and_claim_charge(
-        self, ref: SubmissionRef, attempt: Attempt, opening: Opening, *, earlier: frozenset[str] = frozenset()
-    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled | frozenset[str]:
+    async def open_and_claim(
+        self,
+        ref: SubmissionRef,
+        effect: Effect,
+        attempt: Attempt,
+        opening: Opening,
+        *,
+        earlier: frozenset[str] = frozenset(),
+    ) -> JournalEntry | GivesWay | frozenset[str]:
         here = await self._server() if self._server else Server(attempt.namespace)
         try:
-            return await self._open_and_claim_charge(ref, attempt, opening, here, earlier)
+            return await self._open_and_claim(ref, effect, attempt, opening, here, earlier)
         except IntegrityError:
-            # Another submission of this order was opened between our look and our insert: now we see it.
-            return await self._open_and_claim_charge(ref, attempt, opening, here, earlier)
+            # Another submission of this order was opened between our look and our insert, or ours by the
+            # step that runs beside this one: now we see it.
+            return await self._open_and_claim(ref, effect, attempt, opening, here, earlier)
 
     @writes
-    def _open_and_claim_charge(  # noqa: PLR0917 - a transaction is called by position
+    def _open_and_claim(  # noqa: PLR0917 - a transaction is called by position
         self,
         tx: Connection,
         ref: SubmissionRef,
+        effect: Effect,
         attempt: Attempt,
         opening: Opening,
         here: Server,
         earlier: frozenset[str],
-    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled | frozenset[str]:
+    ) -> JournalEntry | GivesWay | frozenset[str]:
         # One look at them all: one that opens meanwhile is found open, or refused by the unique index.
         others = reading.submissions_of(tx, ref.order_id)
         submission = others.pop(ref.submission, None)
         for other in others.values():
             if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
                 return _give_way(tx, ref, other, here)
-        if submission is not None:
-            return entries.claim_entry(tx, ref, Effect.CHARGE, attempt, submission)
-        if not earlier.issuperset(others):
+        known = earlier.issuperset(others)
+        if submission is not None and (known or effect in reading.journal_of(tx, ref)):
+            return entries.claim_entry(tx, ref, effect, attempt, submission)
+        if not known:
             return frozenset(others)
         entries.insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, here=here, opening=opening)
-        return entries.write_claim(tx, ref, Effect.CHARGE, None, attempt)
+        return entries.write_claim(tx, ref, effect, None, attempt)
 
     @writes
     def claim(self, tx: Connection, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         submission = reading.locked_submission(tx, ref)
         if submission is None:
-            raise Fenced(f"{effect} of {ref.order_id}: payment never opened this submission")
+            raise Fenced(f"{effect} of {ref.order_id}: this submission was never opened")
         return entries.claim_entry(tx, ref, effect, attempt, submission)
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
@@ -236,9 +244,7 @@ class SqlOrderBook(AnswerBook):
         entries.close_when_nothing_is_held(tx, ref, cause, at)
 
 
-def _give_way(
-    tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server
-) -> OlderSubmissionOpen | AlreadyFulfilled:
+def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:
     """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
     if other.status is SubmissionStatus.OPEN:
         if (other.namespace_id or other.namespace) not in here.names:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.ids import HasBookId
-from order_system.domain.messages import AlreadyFulfilled, OlderSubmissionOpen, OrderOutcome, UndoCause
+from order_system.domain.messages import GivesWay, Opening, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
 
@@ -63,14 +63,6 @@ class Attempt:
     def now(self) -> datetime:
         """The server's clock, carried on from the moment the attempt began."""
         return self.started_at + timedelta(seconds=time.monotonic() - self._began)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What charging writes into the book when it opens a submission: `total` in minor units."""
-
-    total: int
-    currency: str
 
 
 @dataclass(frozen=True)
@@ -174,12 +166,19 @@ class OrderBook(FindsOrders, Protocol):
         attempt has recorded it: then do not call. Raises Fenced."""
         ...
 
-    async def open_and_claim_charge(
-        self, ref: SubmissionRef, attempt: Attempt, opening: Opening, *, earlier: frozenset[str] = frozenset()
-    ) -> JournalEntry | OlderSubmissionOpen | AlreadyFulfilled | frozenset[str]:
-        """Open the submission and claim its charge, unless another one is open or fulfilled. Others may have
-        come and gone, after this one too: unless all of them are known to be `earlier`, they are returned,
-        and nothing is opened. Raises Fenced; OpenElsewhere if the open one is another server's."""
+    async def open_and_claim(
+        self,
+        ref: SubmissionRef,
+        effect: Effect,
+        attempt: Attempt,
+        opening: Opening,
+        *,
+        earlier: frozenset[str] = frozenset(),
+    ) -> JournalEntry | GivesWay | frozenset[str]:
+        """Open the submission, if no step beside this one has, and claim its first effect; unless another
+        submission is open or fulfilled. Others may have come and gone, after this one too: unless all of them
+        are known to be `earlier`, they are returned, and nothing is claimed. Raises Fenced; OpenElsewhere if
+        the open one is another server's."""
         ...
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:

@@ -13,6 +13,7 @@ from order_system.domain.order import (
     DispatchReceipt,
     OrderLine,
     PaymentReceipt,
+    Reservation,
     SubmissionRef,
     Wire,
 )
@@ -49,19 +50,15 @@ class StepRequest(Wire):
     submission: SubmissionRef
 
 
-# --- payment --------------------------------------------------------------------------------------
+# --- opening the submission -----------------------------------------------------------------------
 
 
-class PaymentRequest(StepRequest):
-    amount: int
+class Opening(Wire):
+    """What the order book notes when a submission is opened, by whichever step comes first."""
+
+    total: int
     """Minor units."""
     currency: str
-    payment_method: str
-
-
-class Charged(Wire):
-    kind: Literal["charged"] = "charged"
-    receipt: PaymentReceipt
 
 
 class OlderSubmissionOpen(Wire):
@@ -78,14 +75,35 @@ class AlreadyFulfilled(Wire):
     outcome: OrderOutcome
 
 
-PaymentAnswer = Annotated[Charged | OlderSubmissionOpen | AlreadyFulfilled, Field(discriminator="kind")]
+GivesWay = OlderSubmissionOpen | AlreadyFulfilled
+"""Why a step has opened nothing, and done nothing: another submission of the order is in its place."""
 
 
-# --- inventory, shipping, notification ------------------------------------------------------------
+# --- the steps ------------------------------------------------------------------------------------
+
+
+class PaymentRequest(StepRequest):
+    amount: int
+    """Minor units."""
+    currency: str
+    payment_method: str
+
+
+class Charged(Wire):
+    kind: Literal["charged"] = "charged"
+    receipt: PaymentReceipt
+
+
+PaymentAnswer = Annotated[Charged | GivesWay, Field(discriminator="kind")]
 
 
 class InventoryRequest(StepRequest):
     lines: tuple[OrderLine, ...]
+    opening: Opening | None = None
+    """Of a step that runs beside payment, and may come first. None: payment has opened the submission."""
+
+
+InventoryAnswer = Reservation | GivesWay
 
 
 class ShippingRequest(StepRequest):

@@ -51,6 +51,15 @@ class OrderLine(Wire):
     """Minor units of the order's currency."""
 
 
+class Flow(StrEnum):
+    """In which order the steps of an order run. Whatever the flow, the same is undone in the same way."""
+
+    SEQUENTIAL = "sequential"
+    """One after another."""
+    PARALLEL = "parallel"
+    """Payment and inventory side by side, then shipping, then notification."""
+
+
 class Order(Wire):
     order_id: str
     currency: str
@@ -66,6 +75,12 @@ class Order(Wire):
     discount: int = 0
     hold_on_failure: timedelta | None = None
     """How long to wait for a person when a step has failed for good, before the order is undone."""
+    flow: Flow | None = None
+    """None: whatever the door that it comes through says, else sequential."""
+
+    def in_flow(self, flow: Flow | None) -> "Order":
+        """Unless it says itself in which."""
+        return self if self.flow or flow is None else self.model_copy(update={"flow": flow})
 
     @property
     def total(self) -> int:
@@ -74,11 +89,10 @@ class Order(Wire):
         return lines + self.shipping_fee + self.tax - self.discount
 
     def fingerprint(self) -> str:
-        """SHA-256 of the content: what is ordered, and not how its failure is met. Defaults are left out,
+        """SHA-256 of the content: what is ordered, and not how it is carried out. Defaults are left out,
         so that a field added later with a default does not make an old order look changed."""
-        return fingerprint_of(
-            self.model_dump(mode="json", exclude_defaults=True, exclude={"hold_on_failure"})
-        )
+        how = {"hold_on_failure", "flow"}
+        return fingerprint_of(self.model_dump(mode="json", exclude_defaults=True, exclude=how))
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)

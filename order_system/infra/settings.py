@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
+from order_system.domain.order import Flow
 from order_system.domain.steps import Step
 from order_system.infra.web_keys import WebKey, parse_keys
 
@@ -82,6 +83,11 @@ class Settings(BaseSettings):
         description="how many attempts may reach a gateway before its step has failed, for all steps or for "
         "each, e.g. 40 or payment=40,shipping=6; by default 6 for a simulated gateway, and for your own what "
         "rides out a quarter of an hour",
+    )
+    flow: Flow | None = Field(
+        None,
+        description="sequential (the default) or parallel: in which order the steps run of orders, and of "
+        "batches, that do not say themselves",
     )
     latency_min: Seconds = Field(
         0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"

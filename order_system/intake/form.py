@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from order_system.domain import money
 from order_system.domain.durations import duration_text, parse_duration
-from order_system.domain.order import Order
+from order_system.domain.order import Flow, Order
 from order_system.intake.bill import Bill, Form
 from order_system.intake.fields import (
     Country,
@@ -66,6 +66,13 @@ class OrderForm(Bill):
             examples=["2h"],
         ),
     ] = None
+    flow: Annotated[
+        Flow | None,
+        Field(
+            description="`sequential`: one step after another. `parallel`: payment and inventory side by "
+            "side. ORDER_FLOW, if left out."
+        ),
+    ] = None
 
     def to_order(self) -> Order:
         content = self.model_dump(exclude={"total"})
@@ -97,6 +104,7 @@ def order_document(order: Order) -> dict[str, Any]:
         "discount": text(order.discount),
         "total": text(order.total),
         **({"hold_on_failure": duration_text(hold)} if hold else {}),
+        **({"flow": order.flow} if order.flow else {}),
     }
 
 

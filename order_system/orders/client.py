@@ -21,7 +21,7 @@ from order_system.domain.book import OrderBook, SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
-from order_system.domain.order import Order
+from order_system.domain.order import Flow, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
@@ -71,8 +71,12 @@ class OrderClient:
     """Over a Temporal client and the order book. Every method raises ServerUnreachable if the server
     cannot be reached."""
 
-    def __init__(self, temporal: Client, book: OrderBook, *, task_queue: str) -> None:
+    def __init__(
+        self, temporal: Client, book: OrderBook, *, task_queue: str, flow: Flow | None = None
+    ) -> None:
+        """`flow`: of orders that do not say themselves."""
         self._temporal = temporal
+        self._flow = flow
         self._book = book
         self._task_queue = task_queue
         self._status = OrderStatusReader(temporal, book)
@@ -92,7 +96,7 @@ class OrderClient:
             try:
                 handle = await self._temporal.start_workflow(
                     OrderFulfillmentWorkflow.run,
-                    order,
+                    order.in_flow(self._flow),
                     id=order_workflow_id(order.order_id),
                     task_queue=self._task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,

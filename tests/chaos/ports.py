@@ -84,7 +84,7 @@ class StruckFiles:
 
 
 _SUBJECTS: dict[str, Callable[[tuple[Any, ...]], str]] = {
-    "open_and_claim_charge": lambda _: "claim charge",
+    "open_and_claim": lambda arguments: f"claim {arguments[0]}",
     "claim": lambda arguments: f"claim {arguments[0]}",
     "record": lambda arguments: f"record {arguments[0]}",
     "fulfil": lambda _: "fulfil",

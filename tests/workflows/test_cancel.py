@@ -14,7 +14,7 @@ from workflows.order import OrderFulfillmentWorkflow
 Handle = WorkflowHandle[OrderFulfillmentWorkflow, OrderOutcome]
 
 UNDOABLE = {
-    "before open_charge": Step.PAYMENT,
+    "before open charge": Step.PAYMENT,
     "before charge": Step.PAYMENT,
     "after charge": Step.PAYMENT,
     "before claim reserve": Step.INVENTORY,

@@ -19,7 +19,7 @@ from tests.fixtures.shops.parts import Parts
 from tests.fixtures.shops.shop import Shop, an_order
 
 PATIENT = policy.DEMO_PATIENCE[Step.PAYMENT]
-BOOK_CALLS = ("open_charge", "record charge", "claim reserve", "claim dispatch", "fulfil")
+BOOK_CALLS = ("open charge", "record charge", "claim reserve", "claim dispatch", "fulfil")
 FIFTEEN_MINUTES = timedelta(minutes=15)
 
 
@@ -77,7 +77,7 @@ async def test_a_hundred_orders_outlast_the_book_for_two_minutes_and_a_gateway_f
 
 
 async def test_attempts_at_the_gateway_count_and_those_that_our_book_failed_do_not(shop: Shop) -> None:
-    shop.stage.fail("before open_charge", away, times=3)
+    shop.stage.fail("before open charge", away, times=3)
     shop.stage.unreachable("charge")
     order = an_order()
     async with shop.open():

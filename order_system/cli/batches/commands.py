@@ -24,6 +24,7 @@ from order_system.cli.session import CLEAN, INVALID, Embedded, Json, configured,
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidUsage
+from order_system.domain.order import Flow
 from order_system.domain.order_file import FileRefused
 
 batch = App(
@@ -90,6 +91,9 @@ async def run(
     window: Annotated[Window, Parameter(help="Orders under way at once.")] = policy.BATCH_WINDOW,
     wait: Wait = False,
     strict: Annotated[bool, Parameter(help="Start nothing if anything is wrong with the file.")] = False,
+    flow: Annotated[
+        Flow | None, Parameter(help="Of orders that do not say themselves; by default ORDER_FLOW.")
+    ] = None,
     reading: FileReading = AS_ITS_NAME_SAYS,
     embedded: Embedded = False,
     as_json: Json = False,
@@ -102,7 +106,7 @@ async def run(
             found = await read_plan(system, screen, ref)
         if problems := problems_in_words(found):
             raise InvalidUsage(f"nothing was started: {problems}; see starter.py batch plan {file}")
-    request = BatchRequest(name=name_of(file) if name is None else name, file=ref, window=window)
+    request = BatchRequest(name=name_of(file) if name is None else name, file=ref, window=window, flow=flow)
     async with open_session(settings, screen, embedded=embedded) as session:
         new = await session.system.batch_client(session.temporal).start(request)
         return await started(session, screen, request.name, new=new, wait=wait or embedded)

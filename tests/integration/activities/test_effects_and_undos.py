@@ -53,7 +53,7 @@ async def test_two_attempts_at_once_charge_once(parts: Parts) -> None:
 async def test_a_charge_that_claims_after_the_fence_is_refused(parts: Parts) -> None:
     """The zombie: stalled before its claim until everything has been undone."""
     order = an_order()
-    stalled = parts.stage.hold("before open_charge")
+    stalled = parts.stage.hold("before open charge")
     charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
     await stalled.reached()
     for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):

@@ -10,13 +10,13 @@ import pytest
 from order_system.book import reading as book_reading
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.book import Attempt, Opening
+from order_system.domain.book import Attempt
 from order_system.domain.errors import (
     Fenced,
     OrderConflict,
     PaymentDeclined,
 )
-from order_system.domain.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen
+from order_system.domain.messages import AlreadyFulfilled, Charged, OlderSubmissionOpen, Opening
 from order_system.domain.order import CommitReceipt, DispatchReceipt, Order, PaymentReceipt
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database
@@ -91,8 +91,8 @@ async def test_a_sibling_that_opens_between_look_and_insert_is_found_open(
     book, order, now = SqlOrderBook(database), an_order(), datetime.now(UTC)
     attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
     sibling, opening = a_submission(order, "sibling"), Opening(total=order.total, currency=order.currency)
-    meanwhile(monkeypatch, lambda: book.open_and_claim_charge(sibling, attempt, opening))
-    answer = await book.open_and_claim_charge(a_submission(order, "late"), attempt, opening)
+    meanwhile(monkeypatch, lambda: book.open_and_claim(sibling, Effect.CHARGE, attempt, opening))
+    answer = await book.open_and_claim(a_submission(order, "late"), Effect.CHARGE, attempt, opening)
     assert answer == OlderSubmissionOpen(older=sibling)
     await database.dispose()
 
@@ -107,7 +107,7 @@ async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_success
     successor, opening = a_submission(order, "successor"), Opening(total=order.total, currency=order.currency)
 
     async def the_successor_is_fulfilled() -> None:
-        await book.open_and_claim_charge(successor, attempt, opening)
+        await book.open_and_claim(successor, Effect.CHARGE, attempt, opening)
         paid = PaymentReceipt(charge_id="ch_1", amount=order.total, currency=order.currency)
         await book.record(successor, Effect.CHARGE, paid, now)
         await book.claim(successor, Effect.DISPATCH, attempt)
@@ -115,14 +115,14 @@ async def test_a_zombie_that_has_looked_does_not_open_beside_a_fulfilled_success
         await book.fulfil(successor, dispatch=parcel, commit=CommitReceipt(reservation_id="r"), at=now)
 
     meanwhile(monkeypatch, the_successor_is_fulfilled)
-    answer = await book.open_and_claim_charge(a_submission(order, "zombie"), attempt, opening)
+    answer = await book.open_and_claim(a_submission(order, "zombie"), Effect.CHARGE, attempt, opening)
     assert isinstance(answer, AlreadyFulfilled)
     await database.dispose()
 
 
 async def test_a_zombie_of_a_terminated_submission_does_not_open_after_its_successor(parts: Parts) -> None:
     order = an_order()
-    stalled = parts.stage.hold("before open_charge")
+    stalled = parts.stage.hold("before open charge")
     # Its worker's attempt began on a clock that has been set back since.
     zombie = asyncio.create_task(
         run_activity(
@@ -159,8 +159,10 @@ async def test_one_that_came_and_went_while_the_server_was_asked_is_asked_about_
     opening = Opening(total=order.total, currency=order.currency)
     late = a_submission(order, "late")
     await came_and_went(parts, order, "first")
-    seen = await parts.book.open_and_claim_charge(late, attempt, opening)
+    seen = await parts.book.open_and_claim(late, Effect.CHARGE, attempt, opening)
     assert seen == {"first"}
     await came_and_went(parts, order, "successor")
-    answer = await parts.book.open_and_claim_charge(late, attempt, opening, earlier=frozenset({"first"}))
+    answer = await parts.book.open_and_claim(
+        late, Effect.CHARGE, attempt, opening, earlier=frozenset({"first"})
+    )
     assert answer == {"first", "successor"}

@@ -44,7 +44,7 @@ async def test_no_fence(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(entries, "claim_entry", claim_regardless)
     order = an_order()
-    stalled = parts.stage.hold("before open_charge")
+    stalled = parts.stage.hold("before open charge")
     charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
     await stalled.reached()
     for undo in (parts.shipping.void_shipment, parts.inventory.release, parts.payment.refund):

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.tables import submissions
 from order_system.domain import policy
-from order_system.domain.book import Attempt, EffectState, Opening
+from order_system.domain.book import Attempt, EffectState
 from order_system.domain.errors import AnswerLost
+from order_system.domain.messages import Opening
 from order_system.domain.order import Order
 from order_system.domain.reconciliation import KeyInDoubt
 from order_system.domain.servers import Server
@@ -38,7 +39,7 @@ async def opened(parts: Parts, at: datetime, namespace: str = "default") -> Orde
     order = an_order()
     attempt = Attempt(started_at=at, deadline=at, namespace=namespace)
     opening = Opening(total=order.total, currency=order.currency)
-    await parts.book.open_and_claim_charge(a_submission(order), attempt, opening)
+    await parts.book.open_and_claim(a_submission(order), Effect.CHARGE, attempt, opening)
     return order
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.book import Attempt, Opening, SubmissionRecord
+from order_system.domain.book import Attempt, SubmissionRecord
 from order_system.domain.ids import order_workflow_id, task_queue_of
+from order_system.domain.messages import Opening
 from order_system.domain.order import Order, SubmissionRef
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
@@ -116,7 +117,7 @@ async def left_on_two_servers(database: Database) -> list[str]:
         opened = datetime(2026, 1, 1, tzinfo=UTC)
         attempt = Attempt(started_at=opened, deadline=opened, namespace="default")
         book = SqlOrderBook(database, there)
-        await book.open_and_claim_charge(ref, attempt, Opening(total=1, currency="USD"))
+        await book.open_and_claim(ref, Effect.CHARGE, attempt, Opening(total=1, currency="USD"))
     return gone
 
 

@@ -122,7 +122,7 @@ async def test_an_order_that_runs_again_with_this_content_is_skipped_before_it_h
     async with shop.open(), asyncio.timeout(SECONDS):
         await shop.run(await shop.request(f"{order_id}-declined", file))
         write_orders(file, [row(order_id)])
-        hold = shop.stage.hold("before open_charge")
+        hold = shop.stage.hold("before open charge")
         running = await shop.request(f"{order_id}-running", file)
         await shop.batches.start(running)
         await hold.reached()

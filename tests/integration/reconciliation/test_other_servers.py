@@ -8,11 +8,12 @@ from temporalio.testing import WorkflowEnvironment
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.book import Attempt, Opening, SubmissionStatus
+from order_system.domain.book import Attempt, SubmissionStatus
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.messages import OrderStatus
+from order_system.domain.messages import Opening, OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.servers import Server
+from order_system.domain.steps import Effect
 from order_system.infra.temporal.servers import server_of
 from tests.fixtures.shops.abandoned import ended, said_to_be_abandoned, status_in_book
 from tests.fixtures.shops.activity_calls import a_submission
@@ -32,7 +33,9 @@ async def opened_on(shop: Shop, server: Server) -> Order:
 
     attempt = Attempt(started_at=OPENED, deadline=OPENED, namespace=server.namespace)
     opening = Opening(total=order.total, currency=order.currency)
-    await SqlOrderBook(shop.book.database, there).open_and_claim_charge(a_submission(order), attempt, opening)
+    await SqlOrderBook(shop.book.database, there).open_and_claim(
+        a_submission(order), Effect.CHARGE, attempt, opening
+    )
     return order
 
 

@@ -1,0 +1,90 @@
+"""The four steps of an order, each a child workflow, and what each is told. `order.py` says when they run."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from workflows.board import OrderBoard
+from workflows.child import run_child
+from workflows.failures import root_cause
+from workflows.hold import Hold
+
+with workflow.unsafe.imports_passed_through():
+    from order_system.domain.messages import (
+        InventoryAnswer,
+        InventoryRequest,
+        NoticeKind,
+        NotificationRequest,
+        Opening,
+        PaymentAnswer,
+        PaymentRequest,
+        ShippingRequest,
+        StepRequest,
+    )
+    from order_system.domain.order import DispatchReceipt, Flow, Order, SubmissionRef
+    from order_system.domain.steps import Step
+    from workflows.inventory import InventoryWorkflow
+    from workflows.notification import NotificationWorkflow
+    from workflows.payment import PaymentWorkflow
+    from workflows.shipping import ShippingWorkflow
+
+Request = TypeVar("Request", bound=StepRequest)
+Answer = TypeVar("Answer")
+
+
+class Steps:
+    """Of one order. Those before the parcel's hand-over are awaited through `hold.around`: if one fails, and
+    the order asks to be held, a person may retry it."""
+
+    def __init__(self, order: Order, submission: SubmissionRef, board: OrderBoard, hold: Hold) -> None:
+        self._order = order
+        self._submission = submission
+        self._board = board
+        self._hold = hold
+
+    async def pay(self) -> PaymentAnswer:
+        """Opens the submission in the order book, together with the charge; unless an older one of the order
+        is in its place, which is answered."""
+        request = PaymentRequest(
+            submission=self._submission,
+            amount=self._order.total,
+            currency=self._order.currency,
+            payment_method=self._order.payment_method,
+        )
+        return await self._held(Step.PAYMENT, PaymentWorkflow.run, request)
+
+    async def reserve(self) -> InventoryAnswer:
+        """Beside payment, it opens the submission if it comes first."""
+        beside = self._order.flow is Flow.PARALLEL
+        request = InventoryRequest(
+            submission=self._submission,
+            lines=self._order.lines,
+            opening=Opening(total=self._order.total, currency=self._order.currency) if beside else None,
+        )
+        return await self._held(Step.INVENTORY, InventoryWorkflow.run, request)
+
+    async def ship(self) -> DispatchReceipt:
+        """The label, and the hand-over to the carrier: the pivot."""
+        request = ShippingRequest(
+            submission=self._submission, address=self._order.shipping_address, lines=self._order.lines
+        )
+        return await self._held(Step.SHIPPING, ShippingWorkflow.run, request)
+
+    async def notify(self, kind: NoticeKind) -> str | None:
+        """Best effort: a notice that fails harms no order. Returns what went wrong, in words."""
+        request = NotificationRequest(submission=self._submission, kind=kind, customer=self._order.customer)
+        try:
+            await run_child(Step.NOTIFICATION, NotificationWorkflow.run, request, self._board)
+        except FailureError as failure:
+            return f"the {kind} could not be sent ({root_cause(failure)})"
+        return None
+
+    async def _held(
+        self, step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request
+    ) -> Answer:
+        """A step beside this one that is given up has this one stop, too."""
+        return await self._hold.around(
+            step, lambda: run_child(step, run, request, self._board, until=self._hold.given_up)
+        )
