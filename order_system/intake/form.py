@@ -70,7 +70,8 @@ class OrderForm(Bill):
         Flow | None,
         Field(
             description="`sequential`: one step after another. `parallel`: payment and inventory side by "
-            "side. ORDER_FLOW, if left out."
+            "side. ORDER_FLOW, if left out.",
+            strict=False,
         ),
     ] = None
 

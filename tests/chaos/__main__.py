@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from order_system.domain.order import Flow
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
@@ -26,6 +27,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--in-flight", type=int, default=80, help="orders under way besides the batches'")
+    parser.add_argument(
+        "--flow",
+        type=Flow,
+        choices=list(Flow),
+        nargs="+",
+        default=list(Flow),
+        help="orders take turns in them",
+    )
     parser.add_argument("--pace", type=float, default=1.0, help="shortens every wait of the product's policy")
     parser.add_argument(
         "--outages",
@@ -42,7 +51,7 @@ async def run(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Summa
     configure_logging(Settings(log_level="ERROR"), file=folder / "director.log")
     async with open_arena(folder, pace=given.pace) as arena:
         done = await run_plan(
-            draw_outages(seed, given.orders) if given.outages else draw_plan(seed, given.orders),
+            draw_outages(seed, given.orders) if given.outages else draw_plan(seed, given.orders, given.flow),
             arena,
             workers=given.workers,
             in_flight=given.in_flight,
@@ -65,7 +74,8 @@ def main() -> int:
         say(as_text(summary))
         if summary.broken or summary.untrue or summary.missing:
             which = " --outages" if given.outages else ""
-            again = f"--orders {given.orders} --seed {seed} --pace {given.pace}{which}"
+            flows = " ".join(given.flow)
+            again = f"--orders {given.orders} --seed {seed} --flow {flows} --pace {given.pace}{which}"
             say(f"replay: python -m tests.chaos {again}")
             return 1
         runs.append(summary)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from itertools import cycle
 
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
@@ -17,6 +18,7 @@ from order_system.domain.batch import BatchRequest
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id
+from order_system.domain.order import Flow
 from order_system.infra import policy as infra_policy
 from tests.chaos.arena import Arena
 from tests.chaos.cases import START
@@ -65,9 +67,10 @@ class Director:
     # --- driving ---------------------------------------------------------------------------------
 
     async def drive(self) -> None:
+        plan = self._run.plan
         batches = [
-            asyncio.create_task(self._see_batch_through(name, orders))
-            for name, orders in self._run.plan.batches().items()
+            asyncio.create_task(self._see_batch_through(name, orders, flow))
+            for (name, orders), flow in zip(plan.batches().items(), cycle(plan.flows), strict=False)
         ]
         try:
             await self._submit_all([order for order in self._run.plan.orders if order.batch is None])
@@ -118,7 +121,7 @@ class Director:
 
     # --- batches ---------------------------------------------------------------------------------
 
-    async def _see_batch_through(self, name: str, orders: Sequence[PlannedOrder]) -> None:
+    async def _see_batch_through(self, name: str, orders: Sequence[PlannedOrder], flow: Flow) -> None:
         """Started again until it has run to its end, as one does after a cancel or a terminate."""
         file = write_file(self._arena.folder / f"{name}.csv", orders)
         reference = await self._arena.system.files.inspect(str(file))
@@ -126,6 +129,7 @@ class Director:
             name=name,
             file=reference,
             window=BATCH_WINDOW,
+            flow=flow,
             page_bytes=1_500,
             continue_after_events=policy.BATCH_HISTORY_EVENTS_LEAST
             if any(point == START for order in orders for point in order.points)

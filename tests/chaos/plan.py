@@ -8,8 +8,10 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 
+from order_system.domain.order import Flow
 from tests.chaos.cases import (
     COSTLY,
     NEVER_WORKS,
@@ -37,6 +39,7 @@ class PlannedOrder:
     """Before any worker has seen it."""
     resubmit: bool = False
     """Once terminated: submitted again at once, while its activities may still be under way."""
+    flow: Flow = Flow.SEQUENTIAL
 
     @property
     def points(self) -> set[str]:
@@ -51,6 +54,8 @@ class PlannedOrder:
 class Plan:
     seed: int
     orders: tuple[PlannedOrder, ...]
+    flows: tuple[Flow, ...] = (Flow.SEQUENTIAL,)
+    """The orders take turns in them, and so do the batches."""
     batch_faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict[str, tuple[Fault, ...]])
     """By the name of the batch."""
     fails_nobody: bool = False
@@ -120,7 +125,7 @@ BATCHES = ("chaos-a", "chaos-b", "chaos-c")
 the third terminated in its middle."""
 
 
-def draw_plan(seed: int, orders: int) -> Plan:
+def draw_plan(seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow)) -> Plan:
     """A third of the orders comes in batches; six in ten are struck, some of them twice. Two orders each try
     what falls on the last attempt: a kill may take that one before it comes to its point."""
     dice = random.Random(seed)
@@ -140,15 +145,17 @@ def draw_plan(seed: int, orders: int) -> Plan:
     dice.shuffle(planned)
     planned = _with_stuck(planned) if whole_catalogue else planned
     size = orders // 9
+    all_orders = (
+        PlannedOrder(f"CHAOS-{seed}-{BATCHES[0]}", faults=(SLOW_START,), batch=BATCHES[0]),
+        *(replace(order, batch=BATCHES[0]) for order in planned[:size]),
+        *_ended_in_its_middle(planned[size : 2 * size], BATCHES[1], Blow.CANCEL_BATCH, seed),
+        *_ended_in_its_middle(planned[2 * size : 3 * size], BATCHES[2], Blow.TERMINATE_BATCH, seed),
+        *planned[3 * size :],
+    )
     return Plan(
         seed,
-        (
-            PlannedOrder(f"CHAOS-{seed}-{BATCHES[0]}", faults=(SLOW_START,), batch=BATCHES[0]),
-            *(replace(order, batch=BATCHES[0]) for order in planned[:size]),
-            *_ended_in_its_middle(planned[size : 2 * size], BATCHES[1], Blow.CANCEL_BATCH, seed),
-            *_ended_in_its_middle(planned[2 * size : 3 * size], BATCHES[2], Blow.TERMINATE_BATCH, seed),
-            *planned[3 * size :],
-        ),
+        tuple(replace(order, flow=flow) for order, flow in zip(all_orders, cycle(flows), strict=False)),
+        tuple(flows),
         {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else SHORT_PAGES},
     )
 
