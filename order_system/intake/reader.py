@@ -134,6 +134,7 @@ def _in_our_words(mistake: ErrorDetails) -> str:
 
 _PHRASES = {
     "missing": "is missing",
+    "enum": "must be {expected}",
     "extra_forbidden": "is not a field of an order; the fields here are {fields}",
     "model_type": "must be an object in braces, with {fields}",
     "string_type": "must be text in quotes",

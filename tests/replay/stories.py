@@ -13,7 +13,7 @@ from order_system.domain.answers import (
     StepRetry,
 )
 from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
-from order_system.domain.order import Order
+from order_system.domain.order import Flow, Order
 from order_system.domain.reconciliation import AbandonedAnswer
 from order_system.domain.steps import Step
 from tests.fixtures.shops.abandoned import terminated_at
@@ -186,6 +186,55 @@ async def answered_when_it_was_gone(shop: Shop, order: Order) -> None:
     await shop.reconcile(run=order.order_id, only=AbandonedAnswer(submission=ref, answer=answer))
 
 
+def in_parallel(order: Order, **changes: object) -> Order:
+    return order.model_copy(update={"flow": Flow.PARALLEL, **changes})
+
+
+async def parallel_fulfilled(shop: Shop, order: Order) -> None:
+    await ended(shop, in_parallel(order))
+
+
+async def parallel_stopped_the_other(shop: Shop, order: Order) -> None:
+    """Payment is told no while inventory goes on being retried."""
+    shop.stage.unreachable("reserve")
+    shop.stage.fail("before charge", lambda: PaymentDeclined("no"))
+    refusal = shop.stage.hold("before charge")
+    handle = await shop.start(in_parallel(order))
+    await refusal.reached()
+    await eventually(lambda: shop.stage.called("before reserve"), 60, "inventory to begin")
+    refusal.let_go()
+    await shop.ended(handle)
+
+
+async def parallel_cancelled(shop: Shop, order: Order) -> None:
+    holds = [shop.stage.hold(point) for point in ("before charge", "before reserve")]
+    handle = await shop.start(in_parallel(order))
+    for hold in holds:
+        await hold.reached()
+    await handle.cancel()
+    for hold in holds:
+        hold.let_go()
+    await shop.ended(handle)
+
+
+async def parallel_both_held(shop: Shop, order: Order) -> None:
+    shop.stage.fail("before charge", lambda: PaymentDeclined("no"), times=1)
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"), times=1)
+    handle = await shop.start(in_parallel(order, hold_on_failure=timedelta(days=2)))
+
+    async def both_failed() -> bool:
+        failed = [step.reason for step in (await shop.client.status(order.order_id)).children if step.reason]
+        return len(failed) == 2
+
+    await eventually(both_failed, 60, "both to be held")
+    await handle.execute_update(OrderFulfillmentWorkflow.retry_step, StepRetry(who="ada@desk-1"))
+    await shop.ended(handle)
+
+
+async def parallel_settled_an_older_submission(shop: Shop, order: Order) -> None:
+    await settled_an_older_submission(shop, in_parallel(order))
+
+
 async def ended(shop: Shop, order: Order) -> None:
     await shop.ended(await shop.start(order))
 
@@ -211,4 +260,9 @@ STORIES: list[Story] = [
     reconciled,
     told_by_the_reconciler,
     answered_when_it_was_gone,
+    parallel_fulfilled,
+    parallel_stopped_the_other,
+    parallel_cancelled,
+    parallel_both_held,
+    parallel_settled_an_older_submission,
 ]
