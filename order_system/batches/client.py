@@ -55,7 +55,7 @@ class BatchClient(BatchReports):
         """`temporal` may be None for what needs no server: `plan` and `outcome`. `flow`: of batches that do
         not say themselves."""
         super().__init__(book, files)
-        self._flow = flow
+        self.flow = flow
         self._temporal = temporal
         self._task_queue = task_queue
 
@@ -65,7 +65,7 @@ class BatchClient(BatchReports):
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
         running with another file, InvalidUsage for a bad name."""
         workflow_id = workflow_id_of_new(request.name)
-        request = request if request.flow else request.model_copy(update={"flow": self._flow})
+        request = request if request.flow else request.model_copy(update={"flow": self.flow})
         ours = uuid.uuid4().hex
         async with reaching_server():
             handle = await self._server.start_workflow(

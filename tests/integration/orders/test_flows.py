@@ -1,0 +1,68 @@
+"""The flow of an order is decided at the door, and travels in its workflow's input."""
+
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from order_system.domain.errors import InvalidOrder
+from order_system.domain.ids import order_workflow_id
+from order_system.domain.order import Flow
+from order_system.infra.database import Database
+from order_system.intake.form import order_document, order_schema
+from order_system.intake.reader import order_from_document
+from order_system.orders.client import OrderClient
+from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
+from tests.fixtures.shops.shop import Shop, an_order
+
+
+async def flow_in_history(temporal: Client, order_id: str) -> str | None:
+    history = await temporal.get_workflow_handle(order_workflow_id(order_id)).fetch_history()
+    [given] = history.events[0].workflow_execution_started_event_attributes.input.payloads
+    return json.loads(given.data)["flow"]
+
+
+@pytest.mark.parametrize(
+    ("of_order", "of_client", "runs"),
+    [
+        (None, None, None),
+        (None, Flow.PARALLEL, Flow.PARALLEL),
+        (Flow.SEQUENTIAL, Flow.PARALLEL, Flow.SEQUENTIAL),
+        (Flow.PARALLEL, None, Flow.PARALLEL),
+    ],
+)
+async def test_an_orders_own_flow_wins_over_the_settings(
+    shop: Shop, of_order: Flow | None, of_client: Flow | None, runs: Flow | None
+) -> None:
+    order = an_order(flow=of_order)
+    client = OrderClient(shop.temporal, shop.book, task_queue=shop.task_queue, flow=of_client)
+    await client.submit(order)
+    assert await flow_in_history(shop.temporal, order.order_id) == runs
+    await shop.handle(order).terminate()
+
+
+@pytest.mark.parametrize(("of_batch", "of_client"), [(Flow.PARALLEL, None), (None, Flow.PARALLEL)])
+async def test_a_batch_gives_its_flow_to_its_orders(
+    client: Client, sqlite_database: Database, tmp_path: Path, of_batch: Flow | None, of_client: Flow | None
+) -> None:
+    shop, order_id = BatchShop(sqlite_database, client, tmp_path), an_order().order_id
+    shop.batches.flow = of_client
+    async with shop.open():
+        file = write_orders(tmp_path / "orders.csv", [row(order_id)])
+        progress = await shop.run(await shop.request(f"flow-{order_id}", file, flow=of_batch))
+    assert progress.counts.fulfilled == 1
+    assert await flow_in_history(client, order_id) == Flow.PARALLEL
+
+
+def test_a_document_has_it_when_it_is_set() -> None:
+    document = order_document(an_order(flow=Flow.PARALLEL))
+    assert order_from_document(document).flow is Flow.PARALLEL
+    assert "flow" not in order_document(an_order())
+    assert "flow" in str(order_schema())
+    with pytest.raises(InvalidOrder, match="flow: must be 'sequential' or 'parallel'"):
+        order_from_document(document | {"flow": "both"})
+
+
+def test_it_is_no_part_of_the_content() -> None:
+    assert len({an_order("A-1", flow=flow).fingerprint() for flow in (None, *Flow)}) == 1
