@@ -21,8 +21,8 @@ from order_system.domain.errors import (
 )
 from order_system.domain.ids import idempotency_key
 from order_system.domain.messages import (
-    AlreadyFulfilled,
     Charged,
+    GivesWay,
     OlderSubmissionOpen,
     UndoAnswer,
     UndoResult,
@@ -35,7 +35,7 @@ from tests.properties.model import Model
 
 MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "charge": (Fenced, PaymentDeclined, PaymentNotConfirmed, OrderConflict),
-    "reserve": (Fenced, OutOfStock),
+    "reserve": (Fenced, OutOfStock, OrderConflict),
     "buy_label": (Fenced, ShippingRefused),
     "dispatch": (Fenced, ShippingRefused),
     "notify": (Fenced, NoticeRefused),
@@ -64,7 +64,7 @@ def check_answer(attempt: Attempt, bench: Bench) -> None:
         found_late = (before, outcome.result) == (UndoResult.NOTHING_TO_UNDO, UndoResult.UNDONE)
         assert before == outcome.result or found_late, f"{kind} {submission}: {before}, now {outcome.result}"
         submission.answers[kind] = outcome.result
-    elif attempt.heard_of and not isinstance(outcome, OlderSubmissionOpen | AlreadyFulfilled):
+    elif attempt.heard_of and not isinstance(outcome, GivesWay):
         submission.answered.add(kind)
 
 
@@ -88,17 +88,26 @@ def _charge(submission: Any, answer: Any, model: Model) -> None:
         assert submission.ref.key(Effect.CHARGE) not in model.captured
     elif isinstance(answer, Charged):
         assert answer.receipt.amount == model.captured[submission.ref.key(Effect.CHARGE)]
-    elif isinstance(answer, OlderSubmissionOpen):
-        assert answer.older != submission.ref
     else:
-        outcome = answer.outcome
-        assert outcome.fingerprint == submission.ref.fingerprint
-        label = idempotency_key(outcome.order_id, outcome.submission, Effect.LABEL)
-        assert model.labels[label] == "dispatched"
+        _gives_way(submission, answer, model)
 
 
-def _reserve(submission: Any, _answer: Any, model: Model) -> None:
-    assert submission.ref.key(Effect.RESERVE) in model.reservations
+def _gives_way(submission: Any, answer: GivesWay, model: Model) -> None:
+    if isinstance(answer, OlderSubmissionOpen):
+        assert answer.older != submission.ref
+        return
+    outcome = answer.outcome
+    assert outcome.fingerprint == submission.ref.fingerprint
+    label = idempotency_key(outcome.order_id, outcome.submission, Effect.LABEL)
+    assert model.labels[label] == "dispatched"
+
+
+def _reserve(submission: Any, answer: Any, model: Model) -> None:
+    if isinstance(answer, GivesWay):
+        assert submission.opens("reserve")
+        _gives_way(submission, answer, model)
+    else:
+        assert submission.ref.key(Effect.RESERVE) in model.reservations
 
 
 def _buy_label(submission: Any, _answer: Any, model: Model) -> None:

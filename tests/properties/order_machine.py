@@ -3,7 +3,7 @@
 What may happen is what Temporal and a network may do: attempts are repeated, held, killed and time out;
 requests land late; a workflow is terminated and its order submitted again, with other content; anybody
 settles any submission by its keys, twice and at the same time. What may not happen is what no workflow
-does: a step begins only after the one before it has answered.
+does: a step begins only after the one before it has answered, unless the two run side by side.
 """
 
 import sys
@@ -31,13 +31,14 @@ from order_system.domain.messages import (
     NoticeKind,
     NotificationRequest,
     OlderSubmissionOpen,
+    Opening,
     OrderStatus,
     PaymentRequest,
     ShippingRequest,
     UndoCause,
     UndoRequest,
 )
-from order_system.domain.order import Order, OrderLine, SubmissionRef
+from order_system.domain.order import Flow, Order, OrderLine, SubmissionRef
 from order_system.domain.reconciliation import KeyPageRequest
 from tests.fixtures.shops.shop import an_order
 from tests.properties.answers import check_answer
@@ -46,6 +47,7 @@ from tests.properties.bench import Bench
 from tests.properties.what_must_hold import WhatHasBeenSeen, check_everything
 
 STEPS = ("charge", "reserve", "buy_label", "dispatch", "notify")
+SIDE_BY_SIDE = ("charge", "reserve")
 UNDOS = ("void_shipment", "release", "refund")
 MOMENT = timedelta(milliseconds=1)
 
@@ -74,6 +76,7 @@ CONTENTS = st.sampled_from(
 )
 PAID = st.sampled_from(["pm_card_ok", "pm_card_ok", "paid:ch_{}", "paid:ch_{}.2", "paid:cash-{}"])
 """A payment belongs to one order."""
+FLOWS = st.sampled_from(Flow)
 
 
 @dataclass(eq=False)
@@ -91,8 +94,15 @@ class Submission:
         return f"{self.ref.order_id}:{self.ref.submission}"
 
     def next_steps(self) -> list[str]:
-        """Those that have answered, and the one after them."""
+        """Those that have answered, and the one after them; of two side by side both, one that has not
+        answered last."""
+        if self.order.flow is Flow.PARALLEL and not self.answered.issuperset(SIDE_BY_SIDE):
+            return sorted(SIDE_BY_SIDE, key=lambda step: step not in self.answered)
         return list(STEPS[: len(self.answered) + 1])
+
+    def opens(self, kind: str) -> bool:
+        """Whether a step may be what opens the submission."""
+        return kind == "charge" or (kind == "reserve" and self.order.flow is Flow.PARALLEL)
 
     def request(self, kind: str, cause: UndoCause | None) -> Any:
         ref, order = self.ref, self.order
@@ -106,7 +116,8 @@ class Submission:
                 payment_method=order.payment_method,
             )
         if kind == "reserve":
-            return InventoryRequest(submission=ref, lines=order.lines)
+            opening = Opening(total=order.total, currency=order.currency) if self.opens(kind) else None
+            return InventoryRequest(submission=ref, lines=order.lines, opening=opening)
         if kind == "notify":
             return NotificationRequest(submission=ref, kind=NoticeKind.CONFIRMATION, customer=order.customer)
         return ShippingRequest(submission=ref, address=order.shipping_address, lines=order.lines)
@@ -130,11 +141,16 @@ class OrderMachine(RuleBasedStateMachine):
     # --- what happens ----------------------------------------------------------------------------
 
     @initialize(
-        target=submissions, laptops=st.integers(1, 3), mice=st.integers(1, 4), content=CONTENTS, paid=PAID
+        target=submissions,
+        laptops=st.integers(1, 3),
+        mice=st.integers(1, 4),
+        content=CONTENTS,
+        paid=PAID,
+        flow=FLOWS,
     )
-    def open_the_shop(self, laptops: int, mice: int, content: Content, paid: str) -> Submission:
+    def open_the_shop(self, laptops: int, mice: int, content: Content, paid: str, flow: Flow) -> Submission:
         self.bench.clear({"LAPTOP": laptops, "MOUSE": mice})
-        return self._submit("A", content, paid)
+        return self._submit("A", content, paid, flow)
 
     @precondition(lambda self: len(self.known) < 6)
     @rule(
@@ -142,22 +158,23 @@ class OrderMachine(RuleBasedStateMachine):
         order_id=st.sampled_from(["A", "A", "B"]),
         content=CONTENTS,
         paid=PAID,
+        flow=FLOWS,
         calls=st.sampled_from([None, 0, 0, 1, 2]),
     )
-    def submit(self, order_id: str, content: Content, paid: str, calls: int | None) -> Submission:
+    def submit(self, order_id: str, content: Content, paid: str, flow: Flow, calls: int | None) -> Submission:
         """If an earlier workflow of this order still runs, it is terminated, maybe in the midst of an
         attempt: that one is held after so many calls, and may go on when all is over."""
         for earlier in self.known:
             if earlier.alive and earlier.ref.order_id == order_id and calls is not None:
                 self._begin(earlier.next_steps()[-1], earlier, Fate(calls=calls))
-        return self._submit(order_id, content, paid)
+        return self._submit(order_id, content, paid, flow)
 
     @rule(target=held, submission=submissions, again=st.integers(0, 3), fate=FATES, retried=st.booleans())
     def attempt_a_step(self, submission: Submission, again: int, fate: Fate, retried: bool) -> Any:
         """The next one, or one that has been attempted before. A terminated workflow opens no submission."""
         steps = submission.next_steps()
         kind = steps[-1] if again < 2 else steps[-min(again, len(steps))]
-        if kind == "charge" and not submission.alive:
+        if submission.opens(kind) and not submission.alive:
             return multiple()
         attempt = self._begin(kind, submission, fate)
         if retried:
@@ -229,9 +246,9 @@ class OrderMachine(RuleBasedStateMachine):
 
     # --- how it is carried out -------------------------------------------------------------------
 
-    def _submit(self, order_id: str, content: Content, paid: str) -> Submission:
+    def _submit(self, order_id: str, content: Content, paid: str, flow: Flow) -> Submission:
         lines = tuple(OrderLine(sku=sku, quantity=quantity, unit_price=100) for sku, quantity in content)
-        order = an_order(order_id, lines=lines, payment_method=paid.format(order_id))
+        order = an_order(order_id, lines=lines, payment_method=paid.format(order_id), flow=flow)
         for earlier in self.known:
             if earlier.ref.order_id == order_id:
                 earlier.alive = False
