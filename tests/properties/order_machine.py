@@ -7,7 +7,6 @@ does: a step begins only after the one before it has answered, unless the two ru
 """
 
 import sys
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -27,27 +26,19 @@ from hypothesis.stateful import (
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.messages import (
-    InventoryRequest,
-    NoticeKind,
-    NotificationRequest,
     OlderSubmissionOpen,
-    Opening,
     OrderStatus,
-    PaymentRequest,
-    ShippingRequest,
     UndoCause,
-    UndoRequest,
 )
-from order_system.domain.order import Flow, Order, OrderLine, SubmissionRef
+from order_system.domain.order import Flow, OrderLine, SubmissionRef
 from order_system.domain.reconciliation import KeyPageRequest
 from tests.fixtures.shops.shop import an_order
 from tests.properties.answers import check_answer
 from tests.properties.attempts import Attempt, Fate, Trouble
 from tests.properties.bench import Bench
+from tests.properties.submission import STEPS, Submission
 from tests.properties.what_must_hold import WhatHasBeenSeen, check_everything
 
-STEPS = ("charge", "reserve", "buy_label", "dispatch", "notify")
-SIDE_BY_SIDE = ("charge", "reserve")
 UNDOS = ("void_shipment", "release", "refund")
 MOMENT = timedelta(milliseconds=1)
 
@@ -77,50 +68,6 @@ CONTENTS = st.sampled_from(
 PAID = st.sampled_from(["pm_card_ok", "pm_card_ok", "paid:ch_{}", "paid:ch_{}.2", "paid:cash-{}"])
 """A payment belongs to one order."""
 FLOWS = st.sampled_from(Flow)
-
-
-@dataclass(eq=False)
-class Submission:
-    order: Order
-    ref: SubmissionRef
-    alive: bool = True
-    """Whether its workflow runs: an order has one workflow at a time."""
-    answered: set[str] = field(default_factory=set)
-    """Steps that the workflow knows to have gone well."""
-    answers: dict[str, Any] = field(default_factory=dict)
-    """What undos have answered, for they must go on answering the same."""
-
-    def __repr__(self) -> str:
-        return f"{self.ref.order_id}:{self.ref.submission}"
-
-    def next_steps(self) -> list[str]:
-        """Those that have answered, and the one after them; of two side by side both, one that has not
-        answered last."""
-        if self.order.flow is Flow.PARALLEL and not self.answered.issuperset(SIDE_BY_SIDE):
-            return sorted(SIDE_BY_SIDE, key=lambda step: step not in self.answered)
-        return list(STEPS[: len(self.answered) + 1])
-
-    def opens(self, kind: str) -> bool:
-        """Whether a step may be what opens the submission."""
-        return kind == "charge" or (kind == "reserve" and self.order.flow is Flow.PARALLEL)
-
-    def request(self, kind: str, cause: UndoCause | None) -> Any:
-        ref, order = self.ref, self.order
-        if cause is not None:
-            return UndoRequest(submission=ref, cause=cause)
-        if kind == "charge":
-            return PaymentRequest(
-                submission=ref,
-                amount=order.total,
-                currency=order.currency,
-                payment_method=order.payment_method,
-            )
-        if kind == "reserve":
-            opening = Opening(total=order.total, currency=order.currency) if self.opens(kind) else None
-            return InventoryRequest(submission=ref, lines=order.lines, opening=opening)
-        if kind == "notify":
-            return NotificationRequest(submission=ref, kind=NoticeKind.CONFIRMATION, customer=order.customer)
-        return ShippingRequest(submission=ref, address=order.shipping_address, lines=order.lines)
 
 
 class OrderMachine(RuleBasedStateMachine):

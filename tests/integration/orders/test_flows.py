@@ -11,8 +11,8 @@ from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import Flow
 from order_system.infra.database import Database
 from order_system.intake.form import order_document, order_schema
-from order_system.intake.reader import order_from_document
 from order_system.orders.client import OrderClient
+from tests.fixtures.documents.documents import order_from_document
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Shop, an_order
 
