@@ -39,11 +39,7 @@ class AnswerActivities:
             return HandledUndoAnswer(undo=told, recorded=True)
         effects = UNDOS[step].effects
         await self._book.fence(
-            ref,
-            effects,
-            cause=request.cause,
-            attempt=attempt,
-            only_if_voided=step is not PIVOT,
+            ref, effects, cause=request.cause, attempt=attempt, only_if_voided=step is not PIVOT
         )
         try:
             if request.answer.answer is AnsweredAs.DISPATCHED:

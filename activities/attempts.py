@@ -31,6 +31,7 @@ from order_system.domain.steps import STEP_OF, UNDOS, Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
 Answer = TypeVar("Answer")
+Call = Callable[[Key], Awaitable[Receipt]]
 Reverse = Callable[[str], Awaitable[Wire | None]]
 """Gives back at the gateway what was done under a key. None if it knows of nothing there (yet)."""
 
@@ -59,28 +60,83 @@ def time_left(attempt: Attempt) -> float:
     return min(left, policy.GATEWAY_CALL).total_seconds()
 
 
-@contextmanager
-def patiently(patience: int) -> Generator[Attempt]:
-    """One attempt at an effect, and whether it was the last one. The server would retry it for ever.
+class Effects:
+    """How a step carries out its effects. `patience`: so many attempts may reach its gateway before it has
+    failed."""
 
-    What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
-    failed there, and the step has failed. Trouble of our own book never counts, however long it lasts; any
-    other exception, a bug say, counts by the activity's attempt.
-    """
-    attempt = this_attempt()
-    try:
-        yield attempt
-    except (BusinessError, *OUR_OWN_TROUBLE) as failure:
-        if (told := as_ours(failure)) is failure:
+    def __init__(self, book: OrderBook, patience: int) -> None:
+        self._book = book
+        self._patience = patience
+
+    @contextmanager
+    def patiently(self) -> Generator[Attempt]:
+        """One attempt at an effect, and whether it was the last one. The server would retry it for ever.
+
+        What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
+        failed there, and the step has failed. Trouble of our own book never counts, however long it lasts;
+        any other exception, a bug say, counts by the activity's attempt.
+        """
+        attempt = this_attempt()
+        try:
+            yield attempt
+        except (BusinessError, *OUR_OWN_TROUBLE) as failure:
+            if (told := as_ours(failure)) is failure:
+                raise
+            raise told from failure
+        except Exception as failure:
+            used = attempt.reached or activity.info().attempt
+            if used < self._patience and not isinstance(failure, OutcomeUnknown):
+                _retry_when_asked_to(failure)
+                raise
+            words = f"gave up after {used} attempts"
+            raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
+
+    async def carry_out(
+        self, ref: SubmissionRef, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
+    ) -> Receipt:
+        """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced,
+        and the ApplicationError GAVE_UP once the patience is used."""
+        with self.patiently() as attempt:
+            claimed = await self._book.claim(ref, effect, attempt)
+            return await self.call_and_record(ref, claimed, receipt_type, call, attempt)
+
+    async def call_and_record(
+        self,
+        ref: SubmissionRef,
+        claimed: JournalEntry,
+        receipt_type: type[Receipt],
+        call: Call[Receipt],
+        attempt: Attempt,
+    ) -> Receipt:
+        """If an earlier attempt has recorded a receipt, that is returned, and nothing is called."""
+        if claimed.state is EffectState.DONE:
+            return receipt_type.model_validate(claimed.receipt)
+        receipt = await self.call_gateway(ref, claimed, call, attempt)
+        await self._book.record(ref, claimed.effect, receipt, attempt.now())
+        return receipt
+
+    async def call_gateway(
+        self, ref: SubmissionRef, claimed: JournalEntry, call: Call[Receipt], attempt: Attempt
+    ) -> Receipt:
+        """Call the gateway under a key that is claimed. A definite no is told to the book, so that a later
+        undo need not wait for this attempt; after anything else the attempt counts as unanswered.
+
+        The call ends with its attempt, however late the claim was granted: an undo believes "nothing found"
+        as soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so
+        there is no call any more after twice the patience.
+        """
+        try:
+            attempt.reached = claimed.claims_in_run
+            if attempt.reached > 2 * self._patience:
+                raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self._patience} times")
+            async with asyncio.timeout(time_left(attempt)):
+                return await call(Key(ref.key(claimed.effect), claimed.round))
+        except (BusinessError, NotReached, DiesInEachCall) as no:
+            await self._book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
             raise
-        raise told from failure
-    except Exception as failure:
-        used = attempt.reached or activity.info().attempt
-        if used < patience and not isinstance(failure, OutcomeUnknown):
-            _retry_when_asked_to(failure)
+        except BookTooLate:
+            await self._book.answered_no(ref, claimed.effect, reached=False)
             raise
-        words = f"gave up after {used} attempts"
-        raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
 
 
 def _retry_when_asked_to(failure: Exception) -> None:
@@ -89,72 +145,6 @@ def _retry_when_asked_to(failure: Exception) -> None:
         pause = min(timedelta(seconds=max(0.0, failure.retry_after)), policy.RETRY_AFTER_AT_MOST)
         words, kind = str(failure), NotReached.__name__
         raise ApplicationError(words, type=kind, next_retry_delay=pause) from failure
-
-
-async def call_gateway(
-    book: OrderBook,
-    ref: SubmissionRef,
-    claimed: JournalEntry,
-    call: Callable[[Key], Awaitable[Receipt]],
-    *,
-    attempt: Attempt,
-    patience: int,
-) -> Receipt:
-    """Call the gateway under a key that is claimed. A definite no is told to the book, so that a later
-    undo need not wait for this attempt; after anything else the attempt counts as unanswered.
-
-    The call ends with its attempt, however late the claim was granted: an undo believes "nothing found" as
-    soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so there is
-    no call any more after twice the patience.
-    """
-    try:
-        attempt.reached = claimed.claims_in_run
-        if attempt.reached > 2 * patience:
-            raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * patience} times")
-        async with asyncio.timeout(time_left(attempt)):
-            return await call(Key(ref.key(claimed.effect), claimed.round))
-    except (BusinessError, NotReached, DiesInEachCall) as no:
-        await book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
-        raise
-    except BookTooLate:
-        await book.answered_no(ref, claimed.effect, reached=False)
-        raise
-
-
-async def carry_out(
-    book: OrderBook,
-    ref: SubmissionRef,
-    effect: Effect,
-    receipt_type: type[Receipt],
-    call: Callable[[Key], Awaitable[Receipt]],
-    *,
-    patience: int,
-) -> Receipt:
-    """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced, and
-    the ApplicationError GAVE_UP once the patience is used."""
-    with patiently(patience) as attempt:
-        claimed = await book.claim(ref, effect, attempt)
-        return await call_and_record(
-            book, ref, claimed, receipt_type, call, attempt=attempt, patience=patience
-        )
-
-
-async def call_and_record(
-    book: OrderBook,
-    ref: SubmissionRef,
-    claimed: JournalEntry,
-    receipt_type: type[Receipt],
-    call: Callable[[Key], Awaitable[Receipt]],
-    *,
-    attempt: Attempt,
-    patience: int,
-) -> Receipt:
-    """If an earlier attempt has recorded a receipt, that is returned, and nothing is called."""
-    if claimed.state is EffectState.DONE:
-        return receipt_type.model_validate(claimed.receipt)
-    receipt = await call_gateway(book, ref, claimed, call, attempt=attempt, patience=patience)
-    await book.record(ref, claimed.effect, receipt, attempt.now())
-    return receipt
 
 
 async def retried_always(call: Awaitable[Answer], attempt: Attempt) -> Answer:

@@ -4,7 +4,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import call_and_record, patiently, undo
+from activities.attempts import Effects, undo
 from activities.opening import open_and_claim
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
@@ -20,7 +20,7 @@ class InventoryActivities:
     ) -> None:
         self._book = book
         self._warehouse = warehouse
-        self._patience = patience
+        self._effects = Effects(book, patience)
 
     @activity.defn
     async def reserve(self, request: InventoryRequest) -> InventoryAnswer:
@@ -31,16 +31,14 @@ class InventoryActivities:
         """
         book, ref, effect = self._book, request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
-        with patiently(self._patience) as attempt:
+        with self._effects.patiently() as attempt:
             if request.opening is None:
                 claimed = await book.claim(ref, effect, attempt)
             else:
                 claimed = await open_and_claim(book, ref, effect, attempt, request.opening)
             if not isinstance(claimed, JournalEntry):
                 return claimed
-            return await call_and_record(
-                book, ref, claimed, Reservation, call, attempt=attempt, patience=self._patience
-            )
+            return await self._effects.call_and_record(ref, claimed, Reservation, call, attempt)
 
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:

@@ -6,7 +6,7 @@ from functools import partial
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import GAVE_UP, carry_out
+from activities.attempts import GAVE_UP, Effects
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.errors import NoticeRefused
@@ -22,7 +22,7 @@ class NotificationActivities:
     ) -> None:
         self._book = book
         self._mailer = mailer
-        self._patience = patience
+        self._effects = Effects(book, patience)
 
     @activity.defn
     async def notify(self, request: NotificationRequest) -> NoticeReceipt:
@@ -35,9 +35,7 @@ class NotificationActivities:
             send = partial(detailed, details=_details(await self._book.journal(request.submission)))
         call = partial(send, kind=request.kind, customer=request.customer)
         try:
-            return await carry_out(
-                self._book, request.submission, Effect.NOTIFY, NoticeReceipt, call, patience=self._patience
-            )
+            return await self._effects.carry_out(request.submission, Effect.NOTIFY, NoticeReceipt, call)
         except (NoticeRefused, ApplicationError) as ended:
             if isinstance(ended, NoticeRefused) or ended.type == GAVE_UP:
                 await self._book.notice_not_sent(request.submission)

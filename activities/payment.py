@@ -4,7 +4,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import call_and_record, patiently, undo
+from activities.attempts import Effects, undo
 from activities.opening import open_and_claim
 from activities.paid_orders import PaidOrders
 from order_system.domain import policy
@@ -37,7 +37,7 @@ class PaymentActivities:
         self._book = book
         self._gateway = gateway
         self._paid = PaidOrders(book, gateway, runs)
-        self._patience = patience
+        self._effects = Effects(book, patience)
 
     @activity.defn
     async def charge(self, request: PaymentRequest) -> PaymentAnswer:
@@ -54,7 +54,7 @@ class PaymentActivities:
             call = partial(self._gateway.charge, payment_method=request.payment_method, **price)
         else:
             call = partial(self._paid.confirm, reference=reference, **price)
-        with patiently(self._patience) as attempt:
+        with self._effects.patiently() as attempt:
             claimed = await open_and_claim(
                 self._book,
                 ref,
@@ -65,9 +65,7 @@ class PaymentActivities:
             )
             if not isinstance(claimed, JournalEntry):
                 return claimed
-            receipt = await call_and_record(
-                self._book, ref, claimed, PaymentReceipt, call, attempt=attempt, patience=self._patience
-            )
+            receipt = await self._effects.call_and_record(ref, claimed, PaymentReceipt, call, attempt)
         return Charged(receipt=receipt)
 
     @activity.defn

@@ -5,14 +5,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import (
-    call_gateway,
-    carry_out,
-    patiently,
-    retried_always,
-    this_attempt,
-    undo_answer,
-)
+from activities.attempts import Effects, retried_always, this_attempt, undo_answer
 from order_system.domain import policy
 from order_system.domain.book import (
     Attempt,
@@ -37,8 +30,8 @@ class ShippingActivities:
         *,
         patience: int = policy.PATIENCE[PIVOT],
     ) -> None:
-        self._patience = patience
         self._book = book
+        self._effects = Effects(book, patience)
         self._carrier = carrier
         self._warehouse = warehouse
 
@@ -46,9 +39,7 @@ class ShippingActivities:
     async def buy_label(self, request: ShippingRequest) -> Label:
         """Buy a label. Idempotent by the submission's key. Raises ShippingRefused or Fenced."""
         call = partial(self._carrier.buy_label, address=request.address, lines=request.lines)
-        return await carry_out(
-            self._book, request.submission, Effect.LABEL, Label, call, patience=self._patience
-        )
+        return await self._effects.carry_out(request.submission, Effect.LABEL, Label, call)
 
     @activity.defn
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
@@ -59,13 +50,11 @@ class ShippingActivities:
         """
         ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
-        with patiently(self._patience) as attempt:
+        with self._effects.patiently() as attempt:
             claimed = await self._book.claim(ref, Effect.DISPATCH, attempt)
             if claimed.state is EffectState.DONE:
                 return DispatchReceipt.model_validate(claimed.receipt)
-            parcel = await call_gateway(
-                self._book, ref, claimed, call, attempt=attempt, patience=self._patience
-            )
+            parcel = await self._effects.call_gateway(ref, claimed, call, attempt)
             commit = await self._commit_stock(ref, attempt)
             await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
@@ -78,11 +67,7 @@ class ShippingActivities:
         """
         ref, attempt = request.submission, this_attempt()
         entries = await self._book.fence(
-            ref,
-            UNDOS[PIVOT].effects,
-            cause=request.cause,
-            attempt=attempt,
-            only_if_voided=False,
+            ref, UNDOS[PIVOT].effects, cause=request.cause, attempt=attempt, only_if_voided=False
         )
         label = entries[Effect.LABEL]
         if parcel_is_gone(entries):
