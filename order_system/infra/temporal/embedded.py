@@ -14,7 +14,6 @@ one that a crash has left behind misleads nobody.
 import asyncio
 import fcntl
 import os
-from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +23,6 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
-from order_system.domain.search_attributes import KINDS
 from order_system.infra import policy
 from order_system.infra.temporal.embedded_process import (
     NAMESPACE,
@@ -62,29 +60,16 @@ class EmbeddedServer:
         port: int = DEFAULT_PORT,
         ui_port: int = DEFAULT_UI_PORT,
         headless: bool = False,
-        search_attributes: Mapping[str, str] = KINDS,
     ) -> None:
-        """`port` and `ui_port` are wishes: another port if it is taken, and with 0 any free one.
-
-        `search_attributes` (name: `Keyword`, `Int`...), by default those of our orders, are known from the
-        first moment in a new folder; registering them later, or in a folder with history, takes the server
-        some seconds.
-        """
+        """`port` and `ui_port` are wishes: another port if it is taken, and with 0 any free one."""
         self._data_dir = data_dir.absolute()
-        self._options = ServerOptions(self._data_dir, port, ui_port, headless, search_attributes)
+        self._options = ServerOptions(self._data_dir, port, ui_port, headless)
         self._state_file = self._data_dir / "temporal.json"
         self._leaving = AsyncExitStack()
         self._process: ServerProcess | None = None
-        self._state: ServerState | None = None
-
-    @property
-    def address(self) -> str:
-        return self._running.address
-
-    @property
-    def ui_url(self) -> str | None:
-        """None if the server was started without its Web UI."""
-        return self._running.ui_url
+        self.address: str
+        self.ui_url: str | None
+        """Both are there within the block; None if the server was started without its Web UI."""
 
     @property
     def owned(self) -> bool:
@@ -104,12 +89,6 @@ class EmbeddedServer:
     def pid(self) -> int | None:
         """Of the server, if we own it."""
         return self._process.process.pid if self._process else None
-
-    @property
-    def _running(self) -> ServerState:
-        if self._state is None:
-            raise RuntimeError("the embedded server is used outside of its `async with` block")
-        return self._state
 
     async def __aenter__(self) -> Self:
         self._make_folder()
@@ -148,9 +127,9 @@ class EmbeddedServer:
             self._state_file.unlink(missing_ok=True)
             self._process = await start_server(self._options, lock)
             failing.push_async_callback(self._process.stop)
-            self._state = ServerState(address=self._process.address, ui_url=self._process.ui_url)
+            self.address, self.ui_url = self._process.address, self._process.ui_url
             complete = self._state_file.with_suffix(".new")
-            complete.write_text(self._state.model_dump_json())
+            complete.write_text(ServerState(address=self.address, ui_url=self.ui_url).model_dump_json())
             complete.replace(self._state_file)
             self._leaving = failing.pop_all()
             self._leaving.callback(self._state_file.unlink, missing_ok=True)
@@ -170,7 +149,7 @@ class EmbeddedServer:
                 return False
             if not await answers(state.address):
                 return False
-            self._state = state
+            self.address, self.ui_url = state.address, state.ui_url
             self._leaving = failing.pop_all()
         return True
 

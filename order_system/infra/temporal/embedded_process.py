@@ -5,14 +5,14 @@ import shutil
 import socket
 import subprocess
 import sysconfig
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import RPCError
 
 from order_system.domain.errors import EmbeddedServerFailed, ServerUnreachable
+from order_system.domain.search_attributes import KINDS
 from order_system.infra import policy
 from order_system.infra.process import dies_with_parent
 from order_system.infra.temporal.connection import connect
@@ -47,7 +47,6 @@ class ServerOptions:
     """The port that is wanted; another one if it is taken. 0: any free one."""
     headless: bool
     """Without the Web UI."""
-    search_attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -141,12 +140,14 @@ async def _launch(program: Path, options: ServerOptions, lock: int) -> ServerPro
 
 
 def _arguments(options: ServerOptions, port: int, ui_port: int) -> list[str]:
-    """Metrics, the HTTP API and the services inside take free ports by themselves."""
+    """Metrics, the HTTP API and the services inside take free ports by themselves. Our search attributes are
+    known from the first moment in a new folder; registering them later, or in one with history, takes the
+    server some seconds."""
     ui = ["--headless"] if options.headless else ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
     repeated = {
         "--sqlite-pragma": PRAGMAS,
         "--dynamic-config-value": [f"{key}={value}" for key, value in TUNING.items()],
-        "--search-attribute": [f"{name}={kind}" for name, kind in options.search_attributes.items()],
+        "--search-attribute": [f"{name}={kind}" for name, kind in KINDS.items()],
     }
     return [
         *("server", "start-dev", "--ip", LOOPBACK, "--port", str(port), *ui),

@@ -114,11 +114,8 @@ async def test_history_and_search_attributes_outlive_the_server(tmp_path: Path) 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         wanted = probe.getsockname()[1]
 
-    attributes = {"OrderStatus": "Keyword"}
     for run in ("with new files", "with files that know them"):
-        async with EmbeddedServer(
-            tmp_path, port=wanted, ui_port=0, headless=True, search_attributes=attributes
-        ) as server:
+        async with EmbeddedServer(tmp_path, port=wanted, ui_port=0, headless=True) as server:
             assert server.address == f"127.0.0.1:{wanted}"
             client = await connect(server.address)
             assert (await client.count_workflows("OrderStatus IS NULL")).count >= 0, "known at once"

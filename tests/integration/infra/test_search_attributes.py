@@ -1,8 +1,11 @@
 """What orders are found by on the real server, and what becomes of a server that does not know it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from temporalio.client import Client
@@ -20,6 +23,7 @@ from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, KINDS
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.database import Database
+from order_system.infra.temporal import embedded_process
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.registration import register_search_attributes
@@ -117,10 +121,18 @@ async def test_the_orders_of_a_batch_are_found_by_its_name(
 # --- registering ----------------------------------------------------------------------------------
 
 
+@asynccontextmanager
+async def server_that_knows(attributes: dict[str, str], folder: Path) -> AsyncIterator[EmbeddedServer]:
+    """Instead of ours: these search attributes (name: type)."""
+    with patch.object(embedded_process, "KINDS", attributes):
+        async with EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server:
+            yield server
+
+
 async def test_a_server_that_does_not_know_them_refuses_orders_with_the_cure_and_is_told_once(
     sqlite_database: Database, tmp_path: Path
 ) -> None:
-    async with EmbeddedServer(tmp_path, port=0, ui_port=0, headless=True, search_attributes={}) as server:
+    async with server_that_knows({}, tmp_path) as server:
         client = await connect(server.address)
         with pytest.raises(OrderSystemError, match="a worker registers them within seconds"):
             await Shop(sqlite_database, client).client.submit(an_order())
@@ -131,8 +143,7 @@ async def test_a_server_that_does_not_know_them_refuses_orders_with_the_cure_and
 
 
 async def test_a_worker_does_not_start_where_one_is_of_another_type(tmp_path: Path) -> None:
-    wrong = {"OrderId": "Int"}
-    async with EmbeddedServer(tmp_path, port=0, ui_port=0, headless=True, search_attributes=wrong) as server:
+    async with server_that_knows({"OrderId": "Int"}, tmp_path) as server:
         client = await connect(server.address)
         with pytest.raises(SearchAttributesMissing, match="OrderId of namespace default is not of type"):
             await register_search_attributes(client)
