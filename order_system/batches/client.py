@@ -21,6 +21,7 @@ from order_system.domain.ids import BOOK
 from order_system.domain.order import Flow
 from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
+from order_system.infra.temporal.executions import first_run, root_cause
 from workflows.batch import BatchFulfillmentWorkflow
 
 _CHECKSUM = "sha256"
@@ -137,8 +138,7 @@ class BatchClient(BatchReports):
         async with self._asking(name) as batch:
             described = await batch.describe(rpc_timeout=policy.RPC)
             record = await self._book.newest_batch(described.id)
-            run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
-            if record is None or record.run != run:
+            if record is None or record.run != first_run(described):
                 return None
             if described.status in _RAN_NO_MORE_CODE:
                 return await progress_in_book(self._book, record, BatchStatus.FAILED, await _why(batch))
@@ -206,8 +206,5 @@ async def _why(batch: WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]) -
     try:
         await batch.result()
     except WorkflowFailureError as failure:
-        cause: BaseException = failure
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        return str(cause)
+        return str(root_cause(failure))
     return "unknown"
