@@ -46,6 +46,7 @@ _ANSWERED_BY: dict[Step, tuple[str, ...]] = {
 
 Model = TypeVar("Model", bound=BaseModel)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Attempts = Annotated[int, Field(ge=1, le=policy.PATIENCE_LIMIT)]
 
 
 class Settings(BaseSettings):
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
     )
     faults: str = Field("default", description="`none`, `default`, or the path of a file with fault rates")
     fault_seed: int = Field(3, description="a whole number (the same one replays the same faults)")
-    patience: Annotated[dict[Step, int] | None, NoDecode] = Field(
+    patience: Annotated[dict[Step, Attempts] | None, NoDecode] = Field(
         None,
         description="how many attempts may reach a gateway before its step has failed, for all steps or for "
         "each, e.g. 40 or payment=40,shipping=6; by default 6 for a simulated gateway, and for your own what "
@@ -168,16 +169,10 @@ class Settings(BaseSettings):
     def _patience_of_each(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        named = value if "=" in value else ",".join(f"{step}={value}" for step in Step)
-        parts = [part.partition("=") for part in named.split(",")]
-        for step, _, attempts in parts:
-            if step.strip() not in set(Step):
-                raise ValueError(f"there is no step {step.strip()!r}; the steps are {', '.join(Step)}")
-            if not (attempts.strip().isascii() and attempts.strip().isdecimal()):
-                raise ValueError(f"{attempts.strip()!r} is no number of attempts")
-            if not 1 <= int(attempts) <= policy.PATIENCE_LIMIT:
-                raise ValueError(f"{attempts.strip()} is not between 1 and {policy.PATIENCE_LIMIT:,}")
-        return {Step(step.strip()): int(attempts) for step, _, attempts in parts}
+        if "=" not in value:
+            return dict.fromkeys(Step, value)
+        parts = (part.partition("=") for part in value.split(","))
+        return {step.strip(): attempts for step, _, attempts in parts}
 
     @field_validator("faults")
     @classmethod
@@ -198,15 +193,12 @@ class Settings(BaseSettings):
     @property
     def attempts(self) -> dict[Step, int]:
         """That may reach the gateways of each step, before it has failed."""
-        simulated = {
-            step
-            for step, ports in _ANSWERED_BY.items()
-            if {getattr(self, port) for port in ports} == {SIMULATED}
-        }
-        default = {
-            step: (policy.DEMO_PATIENCE if step in simulated else policy.PATIENCE)[step] for step in Step
-        }
-        return {**default, **(self.patience or {})}
+
+        def unless_set(step: Step) -> int:
+            simulated = all(getattr(self, port) == SIMULATED for port in _ANSWERED_BY[step])
+            return (policy.DEMO_PATIENCE if simulated else policy.PATIENCE)[step]
+
+        return {step: unless_set(step) for step in Step} | (self.patience or {})
 
     @property
     def book_folder(self) -> Path | None:
@@ -267,7 +259,8 @@ def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
 
 
 def _explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
-    return InvalidSettings("; ".join(_explain(problem, model, prefix) for problem in invalid.errors()))
+    told = dict.fromkeys(_explain(problem, model, prefix) for problem in invalid.errors())
+    return InvalidSettings("; ".join(told))
 
 
 def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:

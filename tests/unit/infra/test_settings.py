@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
+from order_system.domain.steps import Step
 from order_system.infra.settings import load_settings
 from order_system.infra.web_keys import holder_of
 
@@ -66,6 +68,40 @@ def test_a_bad_value_is_told_in_one_line(
     assert cure in message
     assert "\n" not in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("often", "ORDER_PATIENCE=often: Input should be a valid integer"),
+        ("0", "ORDER_PATIENCE=0: Input should be greater than or equal to 1"),
+        ("payment=10001", "ORDER_PATIENCE=10001: Input should be less than or equal to 10000"),
+        ("paymnt=3", "ORDER_PATIENCE=paymnt: Input should be 'payment', 'inventory', 'shipping' or"),
+        ("shipping=3, 40", "ORDER_PATIENCE=40: Input should be 'payment', 'inventory', 'shipping' or"),
+    ],
+)
+def test_a_bad_patience_is_told_once(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
+    monkeypatch.setenv("ORDER_PATIENCE", value)
+
+    with pytest.raises(InvalidSettings) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith(told)
+    assert str(refused.value).count(told) == 1
+
+
+def test_patience_is_of_all_steps_or_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_PATIENCE", "7")
+    assert load_settings().attempts == dict.fromkeys(Step, 7)
+    monkeypatch.setenv("ORDER_PATIENCE", "payment=9, shipping = 2")
+    assert load_settings(carrier="own:factory").attempts == {
+        Step.PAYMENT: 9,
+        Step.INVENTORY: policy.DEMO_PATIENCE[Step.INVENTORY],
+        Step.SHIPPING: 2,
+        Step.NOTIFICATION: policy.DEMO_PATIENCE[Step.NOTIFICATION],
+    }
+    monkeypatch.delenv("ORDER_PATIENCE")
+    assert load_settings(carrier="own:factory").attempts[Step.SHIPPING] == policy.PATIENCE[Step.SHIPPING]
 
 
 def test_latencies_the_wrong_way_round_name_both(monkeypatch: pytest.MonkeyPatch) -> None:
