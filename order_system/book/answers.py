@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from order_system.book import entries, reading
+from order_system.book import reading
+from order_system.book.entries import Entries
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState, Notice, SubmissionStatus, parcel_is_gone, shipment_is_voided
 from order_system.domain.errors import ParcelIsGone
@@ -31,20 +32,20 @@ class AnswerBook(reading.BookQueries):
     ) -> bool:
         submission = reading.locked_submission(tx, ref)
         fulfilled = submission is not None and submission.status is SubmissionStatus.FULFILLED
-        journal = reading.journal_of(tx, ref)
+        journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
         open_entries = [journal[effect] for effect in effects_to_undo if not journal[effect].undo_ended_at]
         if not fulfilled and Effect.DISPATCH in effects_to_undo and parcel_is_gone(journal):
             raise ParcelIsGone(f"the carrier has the parcel of {ref.order_id}: answer dispatched")
         if not open_entries or fulfilled:
-            return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
+            return entries.has_answer(answer)
         for entry in open_entries:
             if entry.state is EffectState.NEVER_HAPPENED:
                 # It never happened, so there was nothing to handle.
-                entries.write_entry(tx, ref, entry, entry.effect, undo_ended_at=at)
+                entries.write(entry.effect, entry, undo_ended_at=at)
             else:
-                entries.handle_entry(tx, ref, entry, answer, at)
-        entries.note_answer(tx, ref, answer)
-        entries.close_when_nothing_is_held(tx, ref, cause, at)
+                entries.handle(entry, answer, at)
+        entries.note_answer(answer)
+        entries.close_when_nothing_is_held(cause, at)
         return True
 
     @writes
@@ -52,14 +53,14 @@ class AnswerBook(reading.BookQueries):
         self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
     ) -> bool:
         submission = reading.locked_submission(tx, ref)
-        journal = reading.journal_of(tx, ref)
+        journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
         is_open = submission is not None and submission.status is SubmissionStatus.OPEN
         if not is_open or shipment_is_voided(journal):
-            return any(entry.answer_id == answer.answer_id for entry in reading.answers_of(tx, ref))
+            return entries.has_answer(answer)
         if parcel_is_gone(journal):
-            entries.note_answer(tx, ref, answer)
+            entries.note_answer(answer)
         else:
-            entries.handle_dispatch(tx, ref, answer, parcel, at)
+            entries.handle_dispatch(answer, parcel, at)
         return True
 
     @writes
@@ -71,16 +72,18 @@ class AnswerBook(reading.BookQueries):
         if submission is not None and submission.status is SubmissionStatus.OPEN and parcel_is_gone(journal):
             by_hand = {"handled_by": answer.who, "handled_note": answer.note}
             values = {"state": EffectState.HANDLED, "done_at": at, "undo_ended_at": at, **by_hand}
-            entries.write_entry(tx, ref, journal.get(Effect.COMMIT), Effect.COMMIT, **values)
-            entries.close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
+            entries = Entries(tx, ref)
+            entries.write(Effect.COMMIT, journal.get(Effect.COMMIT), **values)
+            entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
 
     @writes
     def notice_not_sent(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:
         reading.lock(tx, ref)
+        entries = Entries(tx, ref)
         if answer is not None:
-            entries.note_answer(tx, ref, answer)
-        entries.note_notice(tx, ref, Notice.NOT_SENT)
+            entries.note_answer(answer)
+        entries.note_notice(Notice.NOT_SENT)
 
     @writes
     def note_answer(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:
-        entries.note_answer(tx, ref, answer)
+        Entries(tx, ref).note_answer(answer)

@@ -1,7 +1,4 @@
-"""The rules of the book, one journal entry at a time, inside the caller's transaction.
-
-The caller has locked the submission's row, so nobody else writes its entries meanwhile.
-"""
+"""The rules of the book, one journal entry at a time, inside the caller's transaction."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -40,187 +37,152 @@ _NO_MORE_ACCEPTED = delete(accepted).where(
 )
 
 
-def claim_entry(
-    tx: Connection,
-    ref: SubmissionRef,
-    effect: Effect,
-    attempt: Attempt,
-    submission: SubmissionRecord,
-) -> JournalEntry:
-    entry = journal_of(tx, ref).get(effect)
-    if entry is not None and entry.state is EffectState.DONE and entry.fenced_at is None:
-        return entry
-    if entry is not None and entry.fenced_at is not None:
-        raise Fenced(f"{effect} of {ref.order_id} is being undone")
-    if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
-        raise Fenced(f"{effect} of {ref.order_id}: the submission is closed as {submission.status}")
-    return write_claim(tx, ref, effect, entry, attempt)
+class Entries:
+    """What may be written about one submission. The caller has locked its row, so nobody else writes its
+    entries meanwhile."""
 
+    def __init__(self, tx: Connection, ref: SubmissionRef) -> None:
+        self._tx = tx
+        self._ref = ref
+        self._key = {"order_id": ref.order_id, "submission": ref.submission}
 
-def write_claim(
-    tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, attempt: Attempt
-) -> JournalEntry:
-    """Another attempt, which counts as unanswered from now on."""
-    before = entry or JournalEntry(effect, EffectState.CLAIMED)
-    values: dict[str, Any] = {
-        "state": EffectState.CLAIMED,
-        "attempts": before.attempts + 1,
-        "unanswered": before.unanswered + 1,
-        "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
-        "claimed_by": attempt.run,
-        "claims_in_run": 1 + (before.claims_in_run if before.claimed_by == attempt.run else 0),
-        "claimed_at": before.claimed_at or attempt.started_at,
-    }
-    write_entry(tx, ref, entry, effect, **values)
-    return replace(before, **values)
+    # --- claim, record ---------------------------------------------------------------------------
 
+    def claim(self, effect: Effect, attempt: Attempt, submission: SubmissionRecord) -> JournalEntry:
+        entry = journal_of(self._tx, self._ref).get(effect)
+        if entry is not None and entry.state is EffectState.DONE and entry.fenced_at is None:
+            return entry
+        if entry is not None and entry.fenced_at is not None:
+            raise Fenced(f"{effect} of {self._ref.order_id} is being undone")
+        if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
+            closed_as = f"the submission is closed as {submission.status}"
+            raise Fenced(f"{effect} of {self._ref.order_id}: {closed_as}")
+        return self.write_claim(effect, entry, attempt)
 
-def record_entry(tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> bool:
-    """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
-    content = receipt.model_dump(mode="json")
-    recorded = change_entry(
-        tx,
-        ref,
-        effect,
-        (effects.c.state == EffectState.CLAIMED) & effects.c.fenced_at.is_(None),
-        state=EffectState.DONE,
-        receipt=content,
-        done_at=at,
-    )
-    if recorded:
-        if effect is Effect.NOTIFY:
-            note_notice(tx, ref, Notice.SENT)
-        return False
-    entry = journal_of(tx, ref)[effect]
-    if entry.state is EffectState.DONE and entry.fenced_at is None:
-        return False  # another attempt recorded the same answer first
-    if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
-        # A payment that was only looked up has not landed: by now another submission may be paid by it.
-        change_entry(tx, ref, effect, effects.c.receipt.is_(None), receipt=content)
-    return True
+    def write_claim(self, effect: Effect, entry: JournalEntry | None, attempt: Attempt) -> JournalEntry:
+        """Another attempt, which counts as unanswered from now on."""
+        before = entry or JournalEntry(effect, EffectState.CLAIMED)
+        values: dict[str, Any] = {
+            "state": EffectState.CLAIMED,
+            "attempts": before.attempts + 1,
+            "unanswered": before.unanswered + 1,
+            "unanswered_until": max(attempt.deadline, before.unanswered_until or attempt.deadline),
+            "claimed_by": attempt.run,
+            "claims_in_run": 1 + (before.claims_in_run if before.claimed_by == attempt.run else 0),
+            "claimed_at": before.claimed_at or attempt.started_at,
+        }
+        self.write(effect, entry, **values)
+        return replace(before, **values)
 
+    def record(self, effect: Effect, receipt: Wire, at: datetime) -> bool:
+        """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
+        content = receipt.model_dump(mode="json")
+        claimed = (effects.c.state == EffectState.CLAIMED) & effects.c.fenced_at.is_(None)
+        if self.change(effect, claimed, state=EffectState.DONE, receipt=content, done_at=at):
+            if effect is Effect.NOTIFY:
+                self.note_notice(Notice.SENT)
+            return False
+        entry = journal_of(self._tx, self._ref)[effect]
+        if entry.state is EffectState.DONE and entry.fenced_at is None:
+            return False  # another attempt recorded the same answer first
+        if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
+            # A payment that was only looked up has not landed: by now another submission may be paid by it.
+            self.change(effect, effects.c.receipt.is_(None), receipt=content)
+        return True
 
-def handle_entry(
-    tx: Connection,
-    ref: SubmissionRef,
-    entry: JournalEntry,
-    answer: AnswerRecord,
-    at: datetime,
-    *,
-    receipt: Wire | None = None,
-) -> None:
-    """A person handled it. With a receipt, that it has happened; else that nothing is left of it."""
-    values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
-    if receipt is not None:
-        values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
-    write_entry(tx, ref, entry, entry.effect, **values, handled_by=answer.who, handled_note=answer.note)
+    # --- undo, and what people say ---------------------------------------------------------------
 
+    def fence(self, effect: Effect, entry: JournalEntry | None, at: datetime) -> None:
+        if entry is not None and entry.fenced_at is not None:
+            return
+        state = entry.state if entry else EffectState.NEVER_HAPPENED
+        if entry and state is EffectState.CLAIMED:
+            state = EffectState.IN_DOUBT if entry.unanswered else EffectState.NEVER_HAPPENED
+        self.write(effect, entry, state=state, fenced_at=at)
 
-def handle_dispatch(
-    tx: Connection, ref: SubmissionRef, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime
-) -> None:
-    """The carrier does not bear witness to that parcel: a person does."""
-    journal = journal_of(tx, ref)
-    handle_entry(tx, ref, journal[Effect.DISPATCH], answer, at, receipt=parcel)
-    if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
-        handle_entry(tx, ref, journal[Effect.LABEL], answer, at)
-    note_answer(tx, ref, answer)
+    def handle(
+        self, entry: JournalEntry, answer: AnswerRecord, at: datetime, *, receipt: Wire | None = None
+    ) -> None:
+        """A person handled it. With a receipt, that it has happened; else that nothing is left of it."""
+        values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
+        if receipt is not None:
+            values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
+        self.write(entry.effect, entry, **values, handled_by=answer.who, handled_note=answer.note)
 
+    def handle_dispatch(self, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime) -> None:
+        """The carrier does not bear witness to that parcel: a person does."""
+        journal = journal_of(self._tx, self._ref)
+        self.handle(journal[Effect.DISPATCH], answer, at, receipt=parcel)
+        if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
+            self.handle(journal[Effect.LABEL], answer, at)
+        self.note_answer(answer)
 
-def note_answer(tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:
-    """Idempotent by the answer's ID."""
-    if answer.answer_id not in {known.answer_id for known in answers_of(tx, ref)}:
-        key = {"order_id": ref.order_id, "submission": ref.submission}
-        tx.execute(insert(answers).values(**key, **answer.model_dump()))
+    def note_answer(self, answer: AnswerRecord) -> None:
+        """Idempotent by the answer's ID."""
+        if not self.has_answer(answer):
+            self._tx.execute(insert(answers).values(**self._key, **answer.model_dump()))
 
+    def has_answer(self, answer: AnswerRecord) -> bool:
+        return any(known.answer_id == answer.answer_id for known in answers_of(self._tx, self._ref))
 
-def fence_entry(
-    tx: Connection, ref: SubmissionRef, effect: Effect, entry: JournalEntry | None, at: datetime
-) -> None:
-    if entry is not None and entry.fenced_at is not None:
-        return
-    state = entry.state if entry else EffectState.NEVER_HAPPENED
-    if entry and state is EffectState.CLAIMED:
-        state = EffectState.IN_DOUBT if entry.unanswered else EffectState.NEVER_HAPPENED
-    write_entry(tx, ref, entry, effect, state=state, fenced_at=at)
+    # --- the submission itself -------------------------------------------------------------------
 
+    def insert_submission(
+        self,
+        attempt: Attempt,
+        status: SubmissionStatus,
+        *,
+        here: Server | None = None,
+        opening: Opening | None = None,
+        cause: UndoCause | None = None,
+    ) -> None:
+        row = {
+            **self._ref.model_dump(exclude={"book"}),
+            "namespace": attempt.namespace,
+            "namespace_id": here and here.namespace_id,
+            "status": status,
+            **_why(cause),
+            "total": opening.total if opening else None,
+            "currency": opening.currency if opening else None,
+            "opened_at": attempt.started_at,
+            "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
+        }
+        self._tx.execute(_NEW_SUBMISSION, row)
+        self._tx.execute(_NO_MORE_ACCEPTED, self._key)
 
-def insert_submission(
-    tx: Connection,
-    ref: SubmissionRef,
-    attempt: Attempt,
-    status: SubmissionStatus,
-    *,
-    here: Server | None = None,
-    opening: Opening | None = None,
-    cause: UndoCause | None = None,
-) -> None:
-    row = {
-        **ref.model_dump(exclude={"book"}),
-        "namespace": attempt.namespace,
-        "namespace_id": here and here.namespace_id,
-        "status": status,
-        **_why(cause),
-        "total": opening.total if opening else None,
-        "currency": opening.currency if opening else None,
-        "opened_at": attempt.started_at,
-        "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
-    }
-    tx.execute(_NEW_SUBMISSION, row)
-    tx.execute(_NO_MORE_ACCEPTED, {"order_id": ref.order_id, "submission": ref.submission})
+    def close_submission(
+        self, status: SubmissionStatus, at: datetime, cause: UndoCause | None = None, *, notice_is_owed: bool
+    ) -> None:
+        notice = Notice.OWED if notice_is_owed else None
+        still_open = update(submissions).filter_by(**self._key, status=SubmissionStatus.OPEN)
+        self._tx.execute(still_open.values(status=status, closed_at=at, notice=notice, **_why(cause)))
 
+    def close_when_nothing_is_held(self, cause: UndoCause, at: datetime) -> None:
+        journal = journal_of(self._tx, self._ref)
+        if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
+            charge = journal.get(Effect.CHARGE)
+            given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
+            self.close_submission(SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
-def close_submission(
-    tx: Connection,
-    ref: SubmissionRef,
-    status: SubmissionStatus,
-    at: datetime,
-    cause: UndoCause | None = None,
-    *,
-    notice_is_owed: bool,
-) -> None:
-    notice = Notice.OWED if notice_is_owed else None
-    tx.execute(
-        update(submissions)
-        .filter_by(order_id=ref.order_id, submission=ref.submission, status=SubmissionStatus.OPEN)
-        .values(status=status, closed_at=at, notice=notice, **_why(cause))
-    )
+    def note_notice(self, how: Notice) -> None:
+        """How it stands with telling the customer, from now on."""
+        self._tx.execute(update(submissions).filter_by(**self._key).values(notice=how))
 
+    # --- how an entry is written -----------------------------------------------------------------
 
-def note_notice(tx: Connection, ref: SubmissionRef, how: Notice) -> None:
-    """How it stands with telling the customer, from now on."""
-    tx.execute(
-        update(submissions).filter_by(order_id=ref.order_id, submission=ref.submission).values(notice=how)
-    )
+    def write(self, effect: Effect, entry: JournalEntry | None, **values: Any) -> None:
+        """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
+        if entry is None:
+            self._tx.execute(_NEW_ENTRY, {**self._key, "effect": effect, **values})
+        else:
+            self.change(effect, **values)
+
+    def change(self, effect: Effect, *conditions: ColumnElement[bool], **values: Any) -> bool:
+        """Whether there is such an entry, for which the conditions hold."""
+        ref = self._ref
+        key = {"of_order": ref.order_id, "of_submission": ref.submission, "of_effect": effect}
+        return self._tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key).rowcount > 0
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:
     return {"failed_step": cause.failed_step, "reason": cause.reason} if cause else {}
-
-
-def close_when_nothing_is_held(tx: Connection, ref: SubmissionRef, cause: UndoCause, at: datetime) -> None:
-    journal = journal_of(tx, ref)
-    if not any(entry.held for entry in journal.values() if entry.effect is not Effect.NOTIFY):
-        charge = journal.get(Effect.CHARGE)
-        given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
-        close_submission(tx, ref, SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
-
-
-def write_entry(
-    tx: Connection, ref: SubmissionRef, entry: JournalEntry | None, effect: Effect, **values: Any
-) -> None:
-    """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
-    if entry is None:
-        key = {"order_id": ref.order_id, "submission": ref.submission, "effect": effect}
-        tx.execute(_NEW_ENTRY, key | values)
-    else:
-        change_entry(tx, ref, effect, **values)
-
-
-def change_entry(
-    tx: Connection, ref: SubmissionRef, effect: Effect, *conditions: ColumnElement[bool], **values: Any
-) -> bool:
-    """Whether there is such an entry, for which the conditions hold."""
-    key = {"of_order": ref.order_id, "of_submission": ref.submission, "of_effect": effect}
-    changed = tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key)
-    return changed.rowcount > 0

@@ -24,8 +24,9 @@ from sqlalchemy import case, delete, insert, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from order_system.book import entries, reading
+from order_system.book import reading
 from order_system.book.answers import AnswerBook
+from order_system.book.entries import Entries
 from order_system.book.tables import accepted, effects
 from order_system.domain.book import (
     Attempt,
@@ -99,20 +100,20 @@ class SqlOrderBook(AnswerBook):
         for other in others.values():
             if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):
                 return _give_way(tx, ref, other, here)
-        known = earlier.issuperset(others)
+        entries, known = Entries(tx, ref), earlier.issuperset(others)
         if submission is not None and (known or effect in reading.journal_of(tx, ref)):
-            return entries.claim_entry(tx, ref, effect, attempt, submission)
+            return entries.claim(effect, attempt, submission)
         if not known:
             return frozenset(others)
-        entries.insert_submission(tx, ref, attempt, SubmissionStatus.OPEN, here=here, opening=opening)
-        return entries.write_claim(tx, ref, effect, None, attempt)
+        entries.insert_submission(attempt, SubmissionStatus.OPEN, here=here, opening=opening)
+        return entries.write_claim(effect, None, attempt)
 
     @writes
     def claim(self, tx: Connection, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         submission = reading.locked_submission(tx, ref)
         if submission is None:
             raise Fenced(f"{effect} of {ref.order_id}: this submission was never opened")
-        return entries.claim_entry(tx, ref, effect, attempt, submission)
+        return Entries(tx, ref).claim(effect, attempt, submission)
 
     async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
         if await self._record(ref, effect, receipt, at):
@@ -124,7 +125,7 @@ class SqlOrderBook(AnswerBook):
     ) -> bool:
         """True if it came too late. The receipt is kept all the same, so this is no error yet."""
         reading.lock(tx, ref)
-        return entries.record_entry(tx, ref, effect, receipt, at)
+        return Entries(tx, ref).record(effect, receipt, at)
 
     @writes
     def answered_no(
@@ -138,9 +139,7 @@ class SqlOrderBook(AnswerBook):
     ) -> None:
         reading.lock(tx, ref)
         next_round = case((effects.c.unanswered == 1, 1), else_=0) if refused else 0
-        entries.change_entry(
-            tx,
-            ref,
+        Entries(tx, ref).change(
             effect,
             effects.c.unanswered > 0,
             unanswered=effects.c.unanswered - 1,
@@ -169,20 +168,19 @@ class SqlOrderBook(AnswerBook):
             if shipment_is_voided(journal):
                 # Stock and money may be on their way back already.
                 raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
+            entries = Entries(tx, ref)
             for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
                 if effect is Effect.DISPATCH and parcel_is_gone(journal):
                     continue  # an undo, or a person, has written it down
-                entries.write_entry(
-                    tx,
-                    ref,
-                    journal.get(effect),
+                entries.write(
                     effect,
+                    journal.get(effect),
                     state=EffectState.DONE,
                     receipt=receipt.model_dump(mode="json"),
                     done_at=at,
                     undo_ended_at=at if from_undo else None,
                 )
-            entries.close_submission(tx, ref, SubmissionStatus.FULFILLED, at, notice_is_owed=True)
+            entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
         return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
 
     @writes
@@ -197,7 +195,7 @@ class SqlOrderBook(AnswerBook):
             raise Fenced(f"the shipment of {ref.order_id} has been settled as voided meanwhile")
         receipt = parcel.model_dump(mode="json")
         values = {"state": EffectState.DONE, "receipt": receipt, "done_at": at, "undo_ended_at": at}
-        entries.write_entry(tx, ref, journal.get(Effect.DISPATCH), Effect.DISPATCH, **values)
+        Entries(tx, ref).write(Effect.DISPATCH, journal.get(Effect.DISPATCH), **values)
 
     # --- undoing ---------------------------------------------------------------------------------
 
@@ -213,16 +211,16 @@ class SqlOrderBook(AnswerBook):
         only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         submission = reading.locked_submission(tx, ref)
-        journal = reading.journal_of(tx, ref)
+        journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
         if submission is None:
             # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
             closed_as = SubmissionStatus(cause.status)
-            entries.insert_submission(tx, ref, attempt, closed_as, cause=cause)
+            entries.insert_submission(attempt, closed_as, cause=cause)
         if only_if_voided and not shipment_is_voided(journal):
             raise NotYetVoided(f"{ref.order_id}: shipping's undo has not answered yet")
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
             for effect in effects_to_undo:
-                entries.fence_entry(tx, ref, effect, journal.get(effect), attempt.now())
+                entries.fence(effect, journal.get(effect), attempt.now())
         journal = reading.journal_of(tx, ref)
         return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
 
@@ -237,11 +235,10 @@ class SqlOrderBook(AnswerBook):
         at: datetime,
     ) -> None:
         reading.lock(tx, ref)
+        entries = Entries(tx, ref)
         for effect, state in states.items():
-            entries.change_entry(
-                tx, ref, effect, effects.c.undo_ended_at.is_(None), state=state, undo_ended_at=at
-            )
-        entries.close_when_nothing_is_held(tx, ref, cause, at)
+            entries.change(effect, effects.c.undo_ended_at.is_(None), state=state, undo_ended_at=at)
+        entries.close_when_nothing_is_held(cause, at)
 
 
 def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:

@@ -73,8 +73,8 @@ NO_FENCE = Plant(
     (
         Change(
             "order_system/book/entries.py",
-            '    if entry is not None and entry.fenced_at is not None:\n        raise Fenced(f"{effect} of',
-            '    if False:\n        raise Fenced(f"{effect} of',
+            "        if entry is not None and entry.fenced_at is not None:\n            raise Fenced(",
+            "        if False:\n            raise Fenced(",
         ),
         Change(
             "order_system/book/entries.py",

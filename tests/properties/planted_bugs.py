@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from activities import attempts as activities_attempts
 from activities import payment as payment_activities
-from order_system.book import entries
+from order_system.book.entries import Entries
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.errors import Fenced
@@ -20,15 +20,15 @@ from tests.properties.bench import Bench
 @contextmanager
 def no_fence(_: Bench) -> Iterator[None]:
     """A claim is granted all the same."""
-    granted = entries.claim_entry
+    granted = Entries.claim
 
-    def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
+    def claim_regardless(ours: Entries, effect: Effect, *args: Any) -> JournalEntry:
         try:
-            return granted(tx, ref, effect, *args)
+            return granted(ours, effect, *args)
         except Fenced:
             return JournalEntry(effect, EffectState.CLAIMED, 1, 1, None, None, None, None, None, None)
 
-    with patch.object(entries, "claim_entry", claim_regardless):
+    with patch.object(Entries, "claim", claim_regardless):
         yield
 
 

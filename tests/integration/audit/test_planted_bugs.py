@@ -7,7 +7,7 @@ import pytest
 
 from activities.payment import PaymentActivities
 from order_system.audit.report import audit
-from order_system.book import entries
+from order_system.book.entries import Entries
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.errors import AnswerLost, Fenced
@@ -34,15 +34,15 @@ async def broken_checks(parts: Parts) -> set[str]:
 
 async def test_no_fence(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A charge is stalled before its claim until after the fence, and claims all the same."""
-    real_claim = entries.claim_entry
+    real_claim = Entries.claim
 
-    def claim_regardless(tx: Any, ref: Any, effect: Effect, *args: Any) -> JournalEntry:
+    def claim_regardless(ours: Entries, effect: Effect, *args: Any) -> JournalEntry:
         try:
-            return real_claim(tx, ref, effect, *args)
+            return real_claim(ours, effect, *args)
         except Fenced:
             return JournalEntry(effect, EffectState.CLAIMED, 1, 1)
 
-    monkeypatch.setattr(entries, "claim_entry", claim_regardless)
+    monkeypatch.setattr(Entries, "claim", claim_regardless)
     order = an_order()
     stalled = parts.stage.hold("before open charge")
     charge = asyncio.create_task(run_activity(parts.payment.charge, payment_request(order)))
