@@ -30,7 +30,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from order_system.domain.order import SubmissionRef
     from order_system.domain.reconciliation import (
-        AbandonedAnswer,
         Finding,
         KeyPage,
         KeyPageRequest,
@@ -77,7 +76,7 @@ class ReconciliationWorkflow:
 
     # --- one submission, with a person's answer --------------------------------------------------
 
-    async def _settle_as_answered(self, only: AbandonedAnswer) -> ReconciliationReport:
+    async def _settle_as_answered(self, only: AnswerToNote) -> ReconciliationReport:
         """Shipping answers first, unless it is what the person answers about; then the rest is settled.
         Raises the ActivityError of an answer that is refused."""
         ref, answer = only.submission, only.answer
@@ -85,7 +84,7 @@ class ReconciliationWorkflow:
         if answer.answer is AnsweredAs.RETRY_UNDO:
             await workflow.execute_activity(
                 "note_answer",
-                AnswerToNote(submission=ref, answer=answer),
+                only,
                 start_to_close_timeout=policy.EFFECT_ATTEMPT,
                 retry_policy=policy.RECONCILE_RETRY,
             )

@@ -52,8 +52,8 @@ from order_system.domain.errors import (
     ReconciliationFailed,
 )
 from order_system.domain.ids import check_order_id, order_workflow_id
+from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import AbandonedAnswer
 from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal import visibility
@@ -203,7 +203,7 @@ class AttentionClient:
             answer=answered_as(answer),
         )
         ours = ref.model_copy(update={"book": self._book.book_id})
-        started = await self._reconciler.start(AbandonedAnswer(submission=ours, answer=record))
+        started = await self._reconciler.start(AnswerToNote(submission=ours, answer=record))
         try:
             async with asyncio.timeout(infra_policy.ANSWER.total_seconds()):
                 report = await self._reconciler.report(started)

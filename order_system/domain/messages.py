@@ -189,7 +189,8 @@ class HandledUndoAnswer(Wire):
 
 
 class AnswerToNote(Wire):
-    """For the order book alone: an answer about a retry, or to a held order."""
+    """For the order book alone: an answer about a retry, or to a held order. For the reconciler: one about a
+    submission that no workflow is at work on, which it settles by it."""
 
     submission: SubmissionRef
     answer: AnswerRecord

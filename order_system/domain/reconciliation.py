@@ -13,9 +13,8 @@ from typing import Literal, Protocol, Self, TypeVar
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
-from order_system.domain.messages import NoticeKind
+from order_system.domain.messages import AnswerToNote, NoticeKind
 from order_system.domain.order import OfBook, Order, SubmissionRef, Wire
 from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import Effect
@@ -128,15 +127,8 @@ class KeyInDoubt(Wire):
     """The attempt did answer, once its undo had begun: so it did happen."""
 
 
-class AbandonedAnswer(Wire):
-    """What a person answers about a submission that no workflow is at work on."""
-
-    submission: SubmissionRef
-    answer: AnswerRecord
-
-
 class ReconciliationRequest(OfBook):
-    only: AbandonedAnswer | None = None
+    only: AnswerToNote | None = None
     """Settle this submission, with a person's answer, and nothing else."""
     min_age_seconds: float = 0
     """Open submissions that are younger are left out: nearly all of them are simply under way."""

@@ -7,7 +7,8 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from order_system.domain import policy
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.ids import RECONCILIATION
-from order_system.domain.reconciliation import AbandonedAnswer, ReconciliationReport, ReconciliationRequest
+from order_system.domain.messages import AnswerToNote
+from order_system.domain.reconciliation import ReconciliationReport, ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import root_cause
@@ -24,7 +25,7 @@ class ReconciliationClient:
         self._book_id = book_id
         self._task_queue = task_queue
 
-    async def start(self, only: AbandonedAnswer | None = None) -> ReconciliationHandle:
+    async def start(self, only: AnswerToNote | None = None) -> ReconciliationHandle:
         """A run of its own, that leaves out no submission for its age; or one for a person's answer alone.
 
         It does not trigger the schedule, which may be off, paused, or busy with a run that has passed by

@@ -13,8 +13,8 @@ from order_system.domain.answers import (
     StepRetry,
 )
 from order_system.domain.errors import OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import Flow, Order
-from order_system.domain.reconciliation import AbandonedAnswer
 from order_system.domain.steps import Step
 from tests.fixtures.shops.abandoned import terminated_at
 from tests.fixtures.shops.shop import Shop
@@ -183,7 +183,7 @@ async def answered_when_it_was_gone(shop: Shop, order: Order) -> None:
         step=Step.PAYMENT,
         answer=AnsweredAs.HANDLED,
     )
-    await shop.reconcile(run=order.order_id, only=AbandonedAnswer(submission=ref, answer=answer))
+    await shop.reconcile(run=order.order_id, only=AnswerToNote(submission=ref, answer=answer))
 
 
 def in_parallel(order: Order, **changes: object) -> Order:
