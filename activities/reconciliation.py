@@ -28,9 +28,9 @@ from order_system.domain.reconciliation import (
     KeyPageRequest,
     NoticeAnswer,
     NoticePage,
+    OlderOnes,
     OrderRuns,
     OwedNotice,
-    PageOfBook,
     PageRequest,
     ReconciliationBook,
     SubmissionPage,
@@ -70,7 +70,7 @@ class ReconciliationActivities:
         """
         if request.after_order is None:
             await self._runs.begin_forgotten(_before(request))
-        found = await self._page(self._book.open_submissions, request)
+        found = await self._book.open_submissions(await self._asked(request))
         runs = await _each(found, lambda ref: self._runs.current_run(ref.order_id))
         abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(ref, run)]
         left_alone = (ref for ref in found if ref not in abandoned)
@@ -81,14 +81,9 @@ class ReconciliationActivities:
             next=found[-1].order_id if len(found) == policy.RECONCILE_PAGE else None,
         )
 
-    async def _page(self, read: PageOfBook[Item], request: PageRequest) -> Sequence[Item]:
-        """What is older than the request says, on the clock of the server whose submissions these are."""
-        return await read(
-            await self._runs.server(),
-            before=_before(request),
-            after_order=request.after_order,
-            limit=policy.RECONCILE_PAGE,
-        )
+    async def _asked(self, request: PageRequest) -> OlderOnes:
+        """On the clock of the server whose submissions these are."""
+        return OlderOnes(await self._runs.server(), _before(request), request.after_order)
 
     @activity.defn
     async def void_abandoned(self, request: UndoRequest) -> UndoAnswer | None:
@@ -115,7 +110,7 @@ class ReconciliationActivities:
         """One page of notices that are owed since no workflow is there any more to send them: each is sent
         under the key that the order itself would have used, to whom the server knows. Idempotent."""
         attempt = this_attempt()
-        owed = await self._page(self._book.owed_notices, request)
+        owed = await self._book.owed_notices(await self._asked(request))
         answers = await _each(owed, lambda notice: self._send(notice, attempt.now()))
         return NoticePage(
             answers=tuple(filter(None, answers)),

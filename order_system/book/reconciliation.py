@@ -15,7 +15,7 @@ from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
 from order_system.domain.book import EffectState, Notice, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import KeyInDoubt, OwedNotice, owed_notice
+from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
 from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
 from order_system.infra.database import reads, writes
@@ -37,11 +37,9 @@ ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submis
 
 class SqlReconciliationBook(BookQueries):
     @reads
-    def open_submissions(
-        self, tx: Connection, here: Server, *, before: datetime, after_order: str | None, limit: int
-    ) -> Sequence[SubmissionRef]:
-        is_old = submissions.c.opened_at <= before
-        rows = tx.execute(_page(here, after_order, limit).where(IS_OPEN, is_old))
+    def open_submissions(self, tx: Connection, asked: OlderOnes) -> Sequence[SubmissionRef]:
+        is_old = submissions.c.opened_at <= asked.before
+        rows = tx.execute(_page(asked).where(IS_OPEN, is_old))
         return [self._ours(row).ref for row in rows]
 
     @reads
@@ -81,15 +79,13 @@ class SqlReconciliationBook(BookQueries):
         ]
 
     @reads
-    def owed_notices(
-        self, tx: Connection, here: Server, *, before: datetime, after_order: str | None, limit: int
-    ) -> Sequence[OwedNotice]:
+    def owed_notices(self, tx: Connection, asked: OlderOnes) -> Sequence[OwedNotice]:
         later = submissions.alias("later")
         superseded = exists().where(
             later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
         )
-        is_old = submissions.c.closed_at <= before
-        rows = tx.execute(_page(here, after_order, limit).where(IS_OWED, ~superseded, is_old))
+        is_old = submissions.c.closed_at <= asked.before
+        rows = tx.execute(_page(asked).where(IS_OWED, ~superseded, is_old))
         return [owed_notice(self._ours(row)) for row in rows]
 
     def _ours(self, row: Row[Any]) -> SubmissionRecord:
@@ -136,8 +132,7 @@ class SqlReconciliationBook(BookQueries):
         return len(word) if adopted.rowcount else None
 
 
-def _page(here: Server, after_order: str | None, limit: int) -> Select[Any]:
-    """Submissions of this server, by order ID."""
-    behind = submissions.c.order_id > (after_order or "")
-    query = select(submissions).where(ON_SERVER.in_(here.names), behind)
-    return query.order_by(submissions.c.order_id).limit(limit)
+def _page(asked: OlderOnes) -> Select[Any]:
+    behind = submissions.c.order_id > (asked.after_order or "")
+    query = select(submissions).where(ON_SERVER.in_(asked.here.names), behind)
+    return query.order_by(submissions.c.order_id).limit(asked.limit)

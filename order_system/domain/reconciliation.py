@@ -8,7 +8,7 @@ submission has left in doubt is asked for again, since the attempt that was neve
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self
 
 from pydantic import Field
 
@@ -18,8 +18,6 @@ from order_system.domain.messages import AnswerToNote, NoticeKind
 from order_system.domain.order import OfBook, Order, SubmissionRef, Wire
 from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import Effect
-
-Found_co = TypeVar("Found_co", covariant=True)
 
 # --- the report -----------------------------------------------------------------------------------
 
@@ -249,19 +247,20 @@ class OrderRuns(Protocol):
         ...
 
 
-class PageOfBook(Protocol[Found_co]):
-    """`open_submissions` and `owed_notices` of the book."""
+@dataclass(frozen=True)
+class OlderOnes:
+    """A page of what the book has of this server alone, sorted by order ID."""
 
-    async def __call__(
-        self, here: Server, *, before: datetime, after_order: str | None, limit: int
-    ) -> Sequence[Found_co]: ...
+    here: Server
+    before: datetime
+    """Opened or, if it has closed, closed by then."""
+    after_order: str | None
+    limit: int = policy.RECONCILE_PAGE
 
 
 class ReconciliationBook(Protocol):
-    async def open_submissions(
-        self, here: Server, *, before: datetime, after_order: str | None, limit: int
-    ) -> Sequence[SubmissionRef]:
-        """Of this server alone, and opened by then. Sorted by order ID, of which each has one at most."""
+    async def open_submissions(self, asked: OlderOnes) -> Sequence[SubmissionRef]:
+        """Each order has one at most."""
         ...
 
     async def keys_in_doubt(
@@ -270,10 +269,8 @@ class ReconciliationBook(Protocol):
         """Charges and reservations of this server's submissions that are closed as undone."""
         ...
 
-    async def owed_notices(
-        self, here: Server, *, before: datetime, after_order: str | None, limit: int
-    ) -> Sequence[OwedNotice]:
-        """Of orders that were closed by then and have no later submission, sorted by order ID."""
+    async def owed_notices(self, asked: OlderOnes) -> Sequence[OwedNotice]:
+        """Of orders that have no later submission."""
         ...
 
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:

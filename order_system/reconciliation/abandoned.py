@@ -7,25 +7,24 @@ Other Temporal servers than ours may have left some open, too: a person may have
 The cost: one search on the server for each page of open submissions, and one call for each that it misses.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from temporalio.client import Client
 
-from order_system.domain import policy
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import (
+    OlderOnes,
     OrderRuns,
     OwedNotice,
-    PageOfBook,
     ReconciliationBook,
     is_abandoned,
 )
 from order_system.domain.servers import Stranded
-from order_system.infra import policy as infra_policy
+from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import side_by_side
@@ -77,10 +76,12 @@ class AbandonedOrders:
             raise InvalidUsage(f"the book knows of no server {server[:80]}; others with open orders: {known}")
         return adopted
 
-    async def _pages(self, read: PageOfBook[Item], older_than: timedelta) -> AsyncGenerator[Sequence[Item]]:
+    async def _pages(
+        self, read: Callable[[OlderOnes], Awaitable[Sequence[Item]]], older_than: timedelta
+    ) -> AsyncGenerator[Sequence[Item]]:
         before, here = datetime.now(UTC) - older_than, await self._runs.server()
         after: str | None = None
-        while page := await read(here, before=before, after_order=after, limit=policy.RECONCILE_PAGE):
+        while page := await read(OlderOnes(here, before, after)):
             yield page
             after = page[-1].order_id
 
@@ -96,7 +97,7 @@ class AbandonedOrders:
             return set()
         ids = visibility.with_ids(order_workflow_id(ref.order_id) for ref in page)
         query = visibility.all_of("ExecutionStatus = 'Running'", ids)
-        listed = self._temporal.list_workflows(query, rpc_timeout=infra_policy.RPC)
+        listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)
         submissions = {(ref.order_id, ref.submission) for ref in page}
         return {
             execution.id

@@ -12,7 +12,7 @@ from order_system.domain.book import Attempt, EffectState
 from order_system.domain.errors import AnswerLost
 from order_system.domain.messages import Opening
 from order_system.domain.order import Order
-from order_system.domain.reconciliation import KeyInDoubt
+from order_system.domain.reconciliation import KeyInDoubt, OlderOnes
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database
@@ -67,9 +67,7 @@ async def test_open_submissions_come_in_pages_by_namespace_and_age(
     await opened(parts, NOW - timedelta(minutes=2), namespace="elsewhere")
 
     async def page(after: str | None) -> list[str]:
-        found = await pages.open_submissions(
-            HERE, before=NOW - timedelta(minutes=1), after_order=after, limit=2
-        )
+        found = await pages.open_submissions(OlderOnes(HERE, NOW - timedelta(minutes=1), after, limit=2))
         return [ref.order_id for ref in found]
 
     first = await page(None)
@@ -153,5 +151,5 @@ async def test_keys_in_doubt_and_owed_notices_are_adopted_with_the_open_ones(
     assert await pages.stranded(new, opened_before=NOW) == []
     found = {key.submission.order_id for key in await pages.keys_in_doubt(new, after=None, limit=9)}
     assert found == {doubtful.order_id}
-    notices = await pages.owed_notices(new, before=NOW, after_order=None, limit=9)
+    notices = await pages.owed_notices(OlderOnes(new, NOW, None))
     assert owed.order_id in {notice.submission.order_id for notice in notices}
