@@ -13,7 +13,7 @@ from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
-from order_system.domain.batch import BatchBook, OrderContents
+from order_system.domain.batch import BatchBook
 from order_system.domain.book import OrderBook
 from order_system.domain.gateways import Carrier, Mailer, PaymentGateway, Warehouse
 from order_system.domain.order_page import RowSource
@@ -53,11 +53,9 @@ def order_activities(
     ]
 
 
-def batch_activities(
-    book: BatchBook, rows: RowSource, contents: OrderContents
-) -> Sequence[Callable[..., Any]]:
+def batch_activities(book: BatchBook, rows: RowSource, runs: OrderRuns) -> Sequence[Callable[..., Any]]:
     """Every activity of a batch, over the book, wherever your files are, and the server's orders."""
-    batch = BatchActivities(book, rows, contents)
+    batch = BatchActivities(book, rows, runs)
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
 
 

@@ -12,7 +12,6 @@ from order_system.domain.batch import (
     LookedUp,
     LookUpRequest,
     NotedOrder,
-    OrderContents,
     PagePlan,
     PageRequest,
     RefusedFate,
@@ -23,13 +22,14 @@ from order_system.domain.batch import (
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Order
 from order_system.domain.order_page import Page, RowSource
+from order_system.domain.reconciliation import OrderRuns
 
 
 class BatchActivities:
-    def __init__(self, book: BatchBook, rows: RowSource, contents: OrderContents) -> None:
+    def __init__(self, book: BatchBook, rows: RowSource, runs: OrderRuns) -> None:
         self._book = book
         self._rows = rows
-        self._contents = contents
+        self._runs = runs
 
     @activity.defn
     async def open_batch(self, opening: BatchOpening) -> None:
@@ -110,7 +110,7 @@ class BatchActivities:
         """Why the server refused a start: the order runs, is fulfilled, or is another one.
 
         The server is asked before the book, so that an order which ends in between is found fulfilled."""
-        on_server = await self._contents.fingerprint(refused.order_id)
+        on_server = await self._runs.fingerprint(refused.order_id)
         known = (await self._book.find([refused.order_id])).get(refused.order_id)
         fate = fate_of_refused(refused.fingerprint, known, on_server)
         await self._book.note_fates(refused.batch, refused.run, {refused.order_id: fate})
@@ -132,5 +132,5 @@ class BatchActivities:
 
     async def _is_of_other_content(self, fulfilled: SubmissionRecord) -> bool:
         """Whether what the server has under the order's ID is not what was fulfilled: it was refused then."""
-        on_server = await self._contents.fingerprint(fulfilled.ref.order_id)
+        on_server = await self._runs.fingerprint(fulfilled.ref.order_id)
         return on_server not in (None, fulfilled.ref.fingerprint)

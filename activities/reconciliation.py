@@ -72,7 +72,7 @@ class ReconciliationActivities:
             await self._runs.begin_forgotten(_before(request))
         found = await self._book.open_submissions(await self._asked(request))
         runs = await _each(found, lambda ref: self._runs.current_run(ref.order_id))
-        abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(ref, run)]
+        abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(run)]
         left_alone = (ref for ref in found if ref not in abandoned)
         return SubmissionPage(
             looked_at=len(found),
@@ -93,7 +93,7 @@ class ReconciliationActivities:
         Asked here, right before the fence, and not by an activity of its own: between two of those may lie
         as long as no worker runs. What is left of the gap is told in docs/adr/0008.
         """
-        if not is_abandoned(request.submission, await self._runs.current_run(request.submission.order_id)):
+        if not is_abandoned(await self._runs.current_run(request.submission.order_id)):
             return None
         return await self._shipping.void_shipment(request)
 
@@ -101,7 +101,7 @@ class ReconciliationActivities:
     async def handle_abandoned(self, request: HandledUndo) -> HandledUndoAnswer | None:
         """What a person has handled of a submission that no workflow is at work on; None as in
         `void_abandoned`. Idempotent. Raises as `end_undo_by_hand` does."""
-        if not is_abandoned(request.submission, await self._runs.current_run(request.submission.order_id)):
+        if not is_abandoned(await self._runs.current_run(request.submission.order_id)):
             return None
         return await self._answers.end_undo_by_hand(request)
 
@@ -119,7 +119,7 @@ class ReconciliationActivities:
 
     async def _send(self, owed: OwedNotice, now: datetime) -> NoticeAnswer | None:
         """None if a workflow is at work on the order."""
-        if not is_abandoned(owed.submission, await self._runs.current_run(owed.order_id)):
+        if not is_abandoned(await self._runs.current_run(owed.order_id)):
             return None
         order = await self._runs.order_of(owed.submission)
         if order is None:

@@ -236,15 +236,6 @@ class LookedUp(Wire):
     """Of those submissions that have closed."""
 
 
-class OrderContents(Protocol):
-    """What the server knows of orders that the book may not have heard of yet."""
-
-    async def fingerprint(self, order_id: str, /) -> str | None:
-        """Of the content under the order's workflow ID, running or closed; empty if its starter did not say,
-        None if the server has no such workflow."""
-        ...
-
-
 @dataclass(frozen=True)
 class NotedOrder:
     order_id: str

@@ -82,8 +82,8 @@ class ReconciliationReport(Wire):
 
     def findings(self) -> list[str]:
         """What became of submissions, in words, of those that are named."""
-        tallies = {"settled": self.settled, "fulfilled": self.fulfilled, "not settled yet": self.not_yet}
-        tallies["left alone"] = self.left_alone
+        tallies = {"settled": self.settled, "fulfilled": self.fulfilled}
+        tallies |= {"not settled yet": self.not_yet, "left alone": self.left_alone}
         return [f"{name}: {each.detail}" for name, tally in tallies.items() for each in tally.orders]
 
     def with_one_more(self, name: "TallyName", finding: Finding) -> "ReconciliationReport":
@@ -218,10 +218,10 @@ class CurrentRun:
     """It has come to its own end, and a good one."""
 
 
-def is_abandoned(ref: SubmissionRef, current: CurrentRun | None) -> bool:
-    """Whether no workflow is at work on this submission; None is what the server answers for an ID that it
-    has never seen, or has forgotten. Another submission of the order that is open settles this one before
-    it charges, and a person may be answering there: two must not undo it at once."""
+def is_abandoned(current: CurrentRun | None) -> bool:
+    """Whether no workflow is at work on a submission of this order; None is what the server answers for an ID
+    that it has never seen, or has forgotten. Another submission of the order that is open settles this one
+    before it charges, and a person may be answering there: two must not undo it at once."""
     return current is None or not current.is_open
 
 
@@ -235,6 +235,11 @@ class OrderRuns(Protocol):
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
         """What that submission was started with. None if the server has forgotten it. Raises as above."""
+        ...
+
+    async def fingerprint(self, order_id: str, /) -> str | None:
+        """Of the content under the order's workflow ID, running or closed, also of an order that the book
+        has not heard of yet; empty if its starter did not say, None if the server has no such workflow."""
         ...
 
     async def begin_forgotten(self, started_before: datetime) -> None:

@@ -27,8 +27,7 @@ _WAKE = "wake"
 
 
 class TemporalOrderRuns:
-    """`domain.reconciliation.OrderRuns` and `domain.batch.OrderContents` over a Temporal client. Raises the
-    SDK's RPCError when the server fails."""
+    """`domain.reconciliation.OrderRuns` over a Temporal client. Raises the SDK's RPCError when that fails."""
 
     def __init__(self, temporal: Client) -> None:
         self._temporal = temporal

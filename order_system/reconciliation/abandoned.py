@@ -90,7 +90,7 @@ class AbandonedOrders:
         running = await self._seen_running(page)
         unseen = [ref for ref in page if order_workflow_id(ref.order_id) not in running]
         current = await side_by_side(self._runs.current_run, [ref.order_id for ref in unseen])
-        return [ref for ref, run in zip(unseen, current, strict=True) if is_abandoned(ref, run)]
+        return [ref for ref, run in zip(unseen, current, strict=True) if is_abandoned(run)]
 
     async def _seen_running(self, page: Sequence[SubmissionRef]) -> set[str]:
         if not page:

@@ -12,7 +12,6 @@ from order_system.cli import reconcile as command
 from order_system.cli.reconcile import report_view
 from order_system.domain import policy
 from order_system.domain.errors import ReconciliationFailed
-from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import (
     CurrentRun,
     Finding,
@@ -20,8 +19,6 @@ from order_system.domain.reconciliation import (
     TallyName,
     is_abandoned,
 )
-
-OURS = SubmissionRef(order_id="A-1", submission="ours", fingerprint="f")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +32,7 @@ OURS = SubmissionRef(order_id="A-1", submission="ours", fingerprint="f")
     ],
 )
 def test_whoever_is_open_under_the_orders_id_settles_it(current: CurrentRun | None, abandoned: bool) -> None:
-    assert is_abandoned(OURS, current) is abandoned
+    assert is_abandoned(current) is abandoned
 
 
 def report(*names: TallyName) -> ReconciliationReport:
