@@ -122,6 +122,7 @@ def _key(ref: SubmissionRef) -> dict[str, str]:
 
 
 def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
+    """What people have answered about this submission, oldest first."""
     query = select(answers).where(answers.c.order_id == ref.order_id, answers.c.submission == ref.submission)
     rows = tx.execute(query.order_by(answers.c.at)).mappings()
     return [AnswerRecord.model_validate(dict(row)) for row in rows]
@@ -178,11 +179,6 @@ class BookQueries(OverDatabase):
     @reads
     def journal(self, tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
         return journal_of(tx, ref)
-
-    @reads
-    def answers(self, tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
-        """What people have answered about this submission, oldest first. For whoever looks into the book."""
-        return answers_of(tx, ref)
 
     @reads
     def outcome(self, tx: Connection, order_id: str) -> OrderOutcome | None:

@@ -5,6 +5,7 @@ import contextlib
 
 from temporalio.service import RPCError
 
+from order_system.book.reading import answers_of
 from order_system.domain.answers import ParcelFate, Remedy, Resolution
 from order_system.domain.errors import AnswerRefused, NoWorkerAnswers, OrderSystemError
 from order_system.domain.ids import order_workflow_id
@@ -66,7 +67,8 @@ class Desk:
                 book = self._run.arena.system.book
                 record = (await self._run.found([order_id]))[order_id]
                 return bool(
-                    (await self._run.orders.status(order_id)).answers or await book.answers(record.ref)
+                    (await self._run.orders.status(order_id)).answers
+                    or await book.database.read(answers_of, record.ref)
                 )
             return False
         return True

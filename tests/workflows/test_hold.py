@@ -7,6 +7,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import CancelledError
 
+from order_system.book.reading import answers_of
 from order_system.domain.answers import AnsweredAs, AnswerResult, GiveUp, StepRetry
 from order_system.domain.errors import OutOfStock, PaymentDeclined
 from order_system.domain.messages import OrderStatus
@@ -46,7 +47,7 @@ async def retry(handle: Handle) -> AnswerResult:
 
 async def answers(shop: Shop, order: Order) -> list[AnsweredAs]:
     submission = (await shop.book.find([order.order_id]))[order.order_id].ref
-    return [answer.answer for answer in await shop.book.answers(submission)]
+    return [answer.answer for answer in await shop.book.database.read(answers_of, submission)]
 
 
 async def test_only_the_step_that_failed_runs_again(shop: Shop) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from order_system.book.reading import answers_of
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import AnswerLost, Fenced, NotReached, NotYetVoided
@@ -55,7 +56,9 @@ async def test_a_refund_by_hand_closes_the_submission_once(parts: Parts) -> None
     # The undo, tried again after a reset, finds it handled and asks no gateway.
     answer = await run_activity(parts.payment.refund, undo_request(order))
     assert (answer.result, parts.stage.calls["before refund"]) == (UndoResult.HANDLED, 0)
-    assert [each.answer_id for each in await parts.book.answers(a_submission(order))] == ["1"]
+    assert [each.answer_id for each in await parts.book.database.read(answers_of, a_submission(order))] == [
+        "1"
+    ]
     assert (await parts.audit()).clean
 
 
@@ -82,7 +85,7 @@ async def test_an_undo_that_has_ended_is_not_handled(parts: Parts) -> None:
     late = await run_activity(parts.answers.end_undo_by_hand, handled(order, Step.PAYMENT))
     assert (late.recorded, late.undo.result) == (False, UndoResult.UNDONE)
     assert (await parts.book.journal(a_submission(order)))[Effect.CHARGE].state == EffectState.UNDONE
-    assert await parts.book.answers(a_submission(order)) == []
+    assert await parts.book.database.read(answers_of, a_submission(order)) == []
 
 
 async def test_voided_comes_too_late_for_a_parcel_that_the_carrier_has(parts: Parts) -> None:

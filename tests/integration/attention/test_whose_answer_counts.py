@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from order_system.book.reading import answers_of
 from order_system.domain import policy
 from order_system.domain.answers import (
     AnsweredAs,
@@ -175,7 +176,7 @@ async def test_an_older_submission_that_is_stuck_can_be_resolved(shop: Shop) -> 
         async with asyncio.timeout(WAIT_SECONDS):
             await handle.result()
     assert (await shop.book.journal(older))[Effect.CHARGE].state == EffectState.HANDLED
-    assert [answer.who for answer in await shop.book.answers(older)] == ["ada@desk-1"]
+    assert [answer.who for answer in await shop.book.database.read(answers_of, older)] == ["ada@desk-1"]
     assert await status_in_book(shop, order) == SubmissionStatus.FULFILLED
     await shop.assert_clean()
 

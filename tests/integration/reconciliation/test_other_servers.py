@@ -8,6 +8,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
+from order_system.book.reading import answers_of
 from order_system.domain.book import Attempt, SubmissionStatus
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import Opening, OrderStatus
@@ -87,7 +88,9 @@ async def test_adopted_on_a_persons_word_they_are_settled_here(shop: Shop) -> No
     assert await shop.abandoned.adopt(GONE, who="ada@desk-1", note="file deleted") == 1
 
     assert await of_other_servers(shop) == []
-    assert [answer.note for answer in await shop.book.answers(a_submission(order))] == ["file deleted"]
+    assert [answer.note for answer in await shop.book.database.read(answers_of, a_submission(order))] == [
+        "file deleted"
+    ]
     async with shop.open():
         await shop.reconcile()
     assert await status_in_book(shop, order) == SubmissionStatus.TERMINATED
