@@ -174,13 +174,6 @@ class Settings(BaseSettings):
         parts = (part.partition("=") for part in value.split(","))
         return {step.strip(): attempts for step, _, attempts in parts}
 
-    @field_validator("faults")
-    @classmethod
-    def _known_faults(cls, value: str) -> str:
-        if value not in ("none", "default") and not Path(value).is_file():
-            raise ValueError("there is no such file")
-        return value
-
     @model_validator(mode="after")
     def _latencies_in_order(self) -> "Settings":
         if self.latency_min > self.latency_max:

@@ -46,7 +46,6 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("ORDER_LATENCY_MAX", "-1", "the seconds that a simulated call lasts at most"),
         ("ORDER_LATENCY_MAX", "nan", "the seconds that a simulated call lasts at most"),
         ("ORDER_FAULT_SEED", "1.5", "a whole number"),
-        ("ORDER_FAULTS", "no-such-file.toml", "`none`, `default`, or the path of a file"),
         ("ORDER_LOG_FORMAT", "xml", "json, console or auto"),
         ("ORDER_STRICT_STOCK", "perhaps", "true or false"),
         ("ORDER_DATABASE_URL", "not a url", "a SQLAlchemy URL, e.g."),
