@@ -1,8 +1,12 @@
 """Reading a batch's file and looking its orders up."""
 
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable
+
 from temporalio import activity
 
-from activities.heartbeats import heartbeats_from_a_thread
 from order_system.domain import policy
 from order_system.domain.batch import (
     BatchBook,
@@ -134,3 +138,23 @@ class BatchActivities:
         """Whether what the server has under the order's ID is not what was fulfilled: it was refused then."""
         on_server = await self._runs.fingerprint(fulfilled.ref.order_id)
         return on_server not in (None, fulfilled.ref.fingerprint)
+
+
+def heartbeats_from_a_thread() -> Callable[[], None]:
+    """For a thread that works for this activity: to be called whenever it has got on, however often.
+
+    An asynchronous activity beats on its event loop alone. A thread that goes on after its activity was
+    cancelled beats in vain, and harmlessly.
+    """
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+    last = float("-inf")
+
+    def got_on() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= policy.HEARTBEAT_EVERY.total_seconds():
+            last = now
+            loop.call_soon_threadsafe(activity.heartbeat, context=context)
+
+    return got_on

@@ -59,7 +59,7 @@ class BuiltIn(NamedTuple):
 
 
 BUILT_IN = {
-    SIMULATED: BuiltIn("order_system.gateways.simulated.factories"),
+    SIMULATED: BuiltIn("order_system.gateways.simulated.world"),
     "http": BuiltIn("order_system.gateways.http.client", ("httpx",)),
     "stripe": BuiltIn("order_system.gateways.stripe.payments", ("stripe", "httpx"), (Port.PAYMENTS,)),
     "smtp": BuiltIn("order_system.gateways.smtp.mailer", ("aiosmtplib", "jinja2"), (Port.MAILER,)),

@@ -1,18 +1,25 @@
-"""The simulated outside world in one piece, and its statement of accounts."""
+"""The simulated outside world in one piece, and its statement of accounts. `ORDER_PAYMENTS=simulated` and its
+like name a factory below: all of them open the one world."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from order_system.domain import gateways
+from order_system.domain.errors import InvalidSettings
 from order_system.domain.messages import NoticeKind
 from order_system.gateways.simulated import tables
 from order_system.gateways.simulated.carrier import SimulatedCarrier
-from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates
+from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates, load_faults
 from order_system.gateways.simulated.mailer import SimulatedMailer
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
 from order_system.gateways.simulated.switchboard import Switchboard
 from order_system.gateways.simulated.warehouse import SimulatedWarehouse
 from order_system.infra.database import Database, OverDatabase, reads
+from order_system.infra.settings import Settings
 
 
 class SimulatedWorld(OverDatabase):
@@ -70,3 +77,33 @@ class SimulatedWorld(OverDatabase):
                 for row in tx.execute(select(tables.stock))
             ),
         )
+
+
+@asynccontextmanager
+async def statement(settings: Settings, database: Database) -> AsyncGenerator[SimulatedWorld]:
+    """Raises InvalidSettings for a bad fault file."""
+    try:
+        faults = load_faults(settings.faults)
+    except ValueError as invalid:
+        raise InvalidSettings(f"ORDER_FAULTS: {invalid}") from None
+    yield SimulatedWorld(
+        database,
+        faults=faults,
+        seed=settings.fault_seed,
+        latency=(settings.latency_min, settings.latency_max),
+        strict_stock=settings.strict_stock,
+        strict_payments=settings.strict_payments,
+    )
+
+
+def _of_the_world(gateway: str) -> Callable[..., AbstractAsyncContextManager[Any]]:
+    @asynccontextmanager
+    async def factory(settings: Settings, database: Database) -> AsyncGenerator[Any]:
+        async with statement(settings, database) as world:
+            yield getattr(world, gateway)
+
+    return factory
+
+
+payments, warehouse = _of_the_world("payments"), _of_the_world("warehouse")
+carrier, mailer = _of_the_world("carrier"), _of_the_world("mailer")
