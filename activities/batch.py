@@ -15,7 +15,6 @@ from order_system.domain.batch import (
     Fate,
     LookedUp,
     LookUpRequest,
-    NotedOrder,
     PagePlan,
     PageRequest,
     RefusedFate,
@@ -51,11 +50,7 @@ class BatchActivities:
         A look-up that fails fails the page, and is retried: it never reads as "nothing exists".
         """
         page = await self._page_that_fits(request)
-        noted = await self._book.note_orders(
-            request.batch,
-            request.run,
-            [NotedOrder(each.order_id, each.first_line, each.last_line) for each in page.orders],
-        )
+        noted = await self._book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])
         unknown = [each.order_id for each in page.orders if each.order_id not in known]

@@ -1,7 +1,6 @@
 """The batches' pages of the order book: `domain.batch.BatchBook` over SQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +9,8 @@ from sqlalchemy.engine import Connection
 
 from order_system.book import reading
 from order_system.book.tables import batch_orders, batches
-from order_system.domain.batch import BatchRecord, BatchRequest, Fate, NotedOrder
+from order_system.domain.batch import BatchRecord, BatchRequest, Fate
+from order_system.domain.order_page import ParsedOrder
 from order_system.infra.database import reads, writes
 
 
@@ -33,7 +33,7 @@ class SqlBatchBook(reading.BookQueries):
 
     @writes
     def note_orders(
-        self, tx: Connection, batch: str, run: str, orders: Sequence[NotedOrder]
+        self, tx: Connection, batch: str, run: str, orders: Sequence[ParsedOrder]
     ) -> dict[str, int]:
         ids = [order.order_id for order in orders]
         noted = {row.order_id: row.first_line for row in _noted(tx, batch, run, ids)}
@@ -41,7 +41,8 @@ class SqlBatchBook(reading.BookQueries):
         for order in orders:
             if order.order_id not in noted:
                 noted[order.order_id] = order.first_line
-                new.append({"batch": batch, "run": run, **asdict(order)})
+                lines = {"first_line": order.first_line, "last_line": order.last_line}
+                new.append({"batch": batch, "run": run, "order_id": order.order_id, **lines})
         if new:
             tx.execute(insert(batch_orders), new)
         return noted

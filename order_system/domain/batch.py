@@ -2,7 +2,6 @@
 already known, and its pages of the order book."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -13,6 +12,7 @@ from order_system.domain import policy
 from order_system.domain.book import FindsOrders, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Flow, OfBook, Order, Wire
 from order_system.domain.order_file import FileRef, Position
+from order_system.domain.order_page import ParsedOrder
 
 
 class Fate(StrEnum):
@@ -236,13 +236,6 @@ class LookedUp(Wire):
     """Of those submissions that have closed."""
 
 
-@dataclass(frozen=True)
-class NotedOrder:
-    order_id: str
-    first_line: int
-    last_line: int
-
-
 class BatchBook(FindsOrders, Protocol):
     """`batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
 
@@ -252,7 +245,7 @@ class BatchBook(FindsOrders, Protocol):
 
     async def newest_batch(self, batch: str) -> BatchRecord | None: ...
 
-    async def note_orders(self, batch: str, run: str, orders: Sequence[NotedOrder]) -> dict[str, int]:
+    async def note_orders(self, batch: str, run: str, orders: Sequence[ParsedOrder]) -> dict[str, int]:
         """The first line under which each of these orders stands in the file. Idempotent: a page read
         again finds its own lines; a duplicate finds another."""
         ...

@@ -1,6 +1,8 @@
 """What a retry starts: also what an earlier run of its batch was to start, and never did."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
@@ -8,7 +10,7 @@ from activities.batch import BatchActivities
 from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
 from order_system.domain import policy
-from order_system.domain.batch import Fate, NotedOrder, PageRequest
+from order_system.domain.batch import Fate, PageRequest
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import row, write_orders
 
@@ -30,7 +32,8 @@ async def test_it_starts_what_never_began_but_not_what_no_run_has_read(
         (BATCH, "run-2", "LOST", Fate.NOT_ASKED_FOR),
         ("batch-tuesday", "run-1", "UNREAD", Fate.START),
     ]:
-        await book.note_orders(batch, run, [NotedOrder(order_id, 2, 2)])
+        noted: Any = SimpleNamespace(order_id=order_id, first_line=2, last_line=2)
+        await book.note_orders(batch, run, [noted])
         await book.note_fates(batch, run, {order_id: fate})
     file = write_orders(tmp_path / "orders.csv", [row("LOST"), row("UNREAD")])
     request = PageRequest(

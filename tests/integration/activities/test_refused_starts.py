@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -11,7 +13,7 @@ from activities.batch import BatchActivities
 from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
 from order_system.book.tables import submissions
-from order_system.domain.batch import Fate, NotedOrder, RefusedStart
+from order_system.domain.batch import Fate, RefusedStart
 from order_system.domain.book import SubmissionStatus
 from order_system.infra.database import Database
 
@@ -55,7 +57,8 @@ async def test_what_runs_under_the_id_decides(
     fate: Fate,
 ) -> None:
     book = SqlBatchBook(sqlite_database)
-    await book.note_orders(BATCH, RUN, [NotedOrder(ORDER, 2, 2)])
+    noted: Any = SimpleNamespace(order_id=ORDER, first_line=2, last_line=2)
+    await book.note_orders(BATCH, RUN, [noted])
     for at, (fingerprint, status) in enumerate(in_book):
         row = {
             "order_id": ORDER,
