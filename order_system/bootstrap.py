@@ -19,6 +19,7 @@ from activities import batch_activities, order_activities, reconciliation_activi
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
+from order_system.batches.reports import BatchReports
 from order_system.book.batches import SqlBatchBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
@@ -131,8 +132,11 @@ class OrderSystem:
         abandoned, schedule = self.abandoned(temporal), self.reconciler_schedule(temporal)
         return AttentionClient(temporal, self.book, abandoned, schedule, task_queue=self.task_queue)
 
-    def batch_client(self, temporal: Client | None) -> BatchClient:
-        """Without a server it can plan, and tell what became of each line."""
+    def batch_reports(self) -> BatchReports:
+        """Without a server: the plan of a file, and what became of each line."""
+        return BatchReports(self.batch_book, self.files)
+
+    def batch_client(self, temporal: Client) -> BatchClient:
         return BatchClient(
             temporal, self.batch_book, self.files, task_queue=self.task_queue, flow=self.settings.flow
         )

@@ -46,15 +46,14 @@ _NO_WORKER = {
 class BatchClient(BatchReports):
     def __init__(
         self,
-        temporal: Client | None,
+        temporal: Client,
         book: BatchBook,
         files: OrderFiles,
         *,
         task_queue: str,
         flow: Flow | None = None,
     ) -> None:
-        """`temporal` may be None for what needs no server: `plan` and `outcome`. `flow`: of batches that do
-        not say themselves."""
+        """`flow`: of batches that do not say themselves."""
         super().__init__(book, files)
         self.flow = flow
         self._temporal = temporal
@@ -69,7 +68,7 @@ class BatchClient(BatchReports):
         request = request if request.flow else request.model_copy(update={"flow": self.flow})
         ours = uuid.uuid4().hex
         async with reaching_server():
-            handle = await self._server.start_workflow(
+            handle = await self._temporal.start_workflow(
                 BatchFulfillmentWorkflow.run,
                 request,
                 id=workflow_id,
@@ -182,17 +181,11 @@ class BatchClient(BatchReports):
                 await batch.signal(BatchFulfillmentWorkflow.cancel_orders, rpc_timeout=policy.RPC)
             await batch.cancel(rpc_timeout=policy.RPC)
 
-    @property
-    def _server(self) -> Client:
-        if self._temporal is None:
-            raise RuntimeError("this BatchClient was made without a server")
-        return self._temporal
-
     @asynccontextmanager
     async def _asking(
         self, name: str
     ) -> AsyncGenerator[WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]]:
-        handle = self._server.get_workflow_handle_for(BatchFulfillmentWorkflow.run, workflow_id_of(name))
+        handle = self._temporal.get_workflow_handle_for(BatchFulfillmentWorkflow.run, workflow_id_of(name))
         async with reaching_server():
             try:
                 yield handle

@@ -13,7 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from order_system.audit.report import AuditReport, audit_now
-from order_system.batches.client import BatchClient
+from order_system.batches.reports import BatchReports
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.ids import order_workflow_id
@@ -213,7 +213,7 @@ async def _failed_by_an_outage(run: Run) -> list[str]:
 
 async def _unaccounted_lines(run: Run) -> list[str]:
     problems: list[str] = []
-    batches: BatchClient = run.arena.system.batch_client(None)
+    batches: BatchReports = run.arena.system.batch_reports()
     for name, orders in run.plan.batches().items():
         lines = Counter([line.order_id async for line in batches.outcome(name)])
         expected = Counter(order.order_id for order in orders)

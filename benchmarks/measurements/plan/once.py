@@ -40,7 +40,7 @@ async def plan_once(data: Path, file: Path) -> dict[str, Any]:
     collect_less_garbage()  # as the command line does
     async with open_order_system(settings_for(data, files=file.parent)) as system:
         book = TimedBook(system.database)
-        batches = replace(system, batch_book=book).batch_client(None)
+        batches = replace(system, batch_book=book).batch_reports()
         start_mb = memory_mb()
         began, began_processor = time.perf_counter(), time.process_time()
         ref = await system.files.inspect(str(file))

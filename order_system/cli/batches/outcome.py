@@ -20,7 +20,7 @@ async def write_outcome(
     """The outcome as a document; with the lines, unless they are written to `output`.
 
     Raises UnknownBatch, FileRefused, InvalidUsage."""
-    batches = system.batch_client(None)
+    batches = system.batch_reports()
     ref = (await batches.record(name)).request.file
     if output and output == rejects:
         raise InvalidUsage("-o and --rejects are two files: name two")

@@ -23,7 +23,7 @@ async def read_plan(system: OrderSystem, screen: Screen, file: FileRef) -> Plan:
     """Raises FileRefused."""
     plan = Plan(file)
     with screen.reading("planning", file.size) as show:
-        async for offset, so_far in system.batch_client(None).plan(file):
+        async for offset, so_far in system.batch_reports().plan(file):
             plan = so_far
             show(offset)
     return plan
