@@ -1,11 +1,8 @@
 """What orders are found by on the real server, and what becomes of a server that does not know it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from temporalio.client import Client
@@ -23,11 +20,11 @@ from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, KINDS
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.database import Database
-from order_system.infra.temporal import embedded_process
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.registration import register_search_attributes
 from tests.fixtures.processes.forwarding import forwarded, unused_port
+from tests.fixtures.processes.servers import server_that_knows
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.steering.waiting import eventually
@@ -119,14 +116,6 @@ async def test_the_orders_of_a_batch_are_found_by_its_name(
 
 
 # --- registering ----------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def server_that_knows(attributes: dict[str, str], folder: Path) -> AsyncIterator[EmbeddedServer]:
-    """Instead of ours: these search attributes (name: type)."""
-    with patch.object(embedded_process, "KINDS", attributes):
-        async with EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server:
-            yield server
 
 
 async def test_a_server_that_does_not_know_them_refuses_orders_with_the_cure_and_is_told_once(

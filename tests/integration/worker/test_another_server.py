@@ -1,6 +1,7 @@
 """A server that comes back without its data, under a worker that runs on: both go on without a person."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
 from order_system.reconciliation.schedule import ReconcilerSchedule
 from tests.fixtures.processes.forwarding import unused_port
+from tests.fixtures.processes.servers import server_that_knows
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
@@ -33,9 +35,9 @@ async def test_a_worker_settles_in_anew_on_a_server_that_has_lost_its_data(tmp_p
         "ORDER_RECONCILE_EVERY": "3600",
     }
 
-    def server(name: str) -> EmbeddedServer:
+    def server(name: str) -> AbstractAsyncContextManager[EmbeddedServer]:
         (tmp_path / name).mkdir()
-        return EmbeddedServer(tmp_path / name, port=port, ui_port=0, headless=True, search_attributes={})
+        return server_that_knows({}, tmp_path / name, port=port)
 
     async def settled_in() -> bool:
         return "settled in anew" in log.read_text()

@@ -21,6 +21,7 @@ from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
 from tests.fixtures.processes.command_line import Running
+from tests.fixtures.processes.servers import server_that_knows
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import Accounts, an_order
 from tests.fixtures.steering.waiting import eventually
@@ -168,7 +169,7 @@ async def test_all_at_once_they_set_up_what_is_fresh_and_none_outlives_a_supervi
     log = tmp_path / "worker.log"
     fresh = tmp_path / "fresh"
     fresh.mkdir()
-    async with EmbeddedServer(fresh, port=0, ui_port=0, headless=True, search_attributes={}) as server:
+    async with server_that_knows({}, fresh) as server:
         environment |= {
             "TEMPORAL_ADDRESS": server.address,
             "ORDER_DATABASE_URL": f"sqlite:///{fresh / 'orders.db'}",
