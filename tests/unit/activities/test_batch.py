@@ -22,7 +22,7 @@ from order_system.domain.batch import (
 )
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
-from order_system.domain.order_file import OrderOnPage
+from order_system.domain.order_page import ParsedOrder
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONSTANTS = (
@@ -40,7 +40,7 @@ class FewLines:
     async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
         pass
 
-    async def note_orders(self, batch: str, run: str, orders: Sequence[OrderOnPage]) -> dict[str, int]:
+    async def note_orders(self, batch: str, run: str, orders: Sequence[ParsedOrder]) -> dict[str, int]:
         return {order.order_id: order.first_line for order in orders}
 
     async def note_fates(self, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
