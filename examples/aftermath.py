@@ -78,17 +78,17 @@ def _traces(statement: Statement) -> defaultdict[str, _Traces]:
     def of(key: str) -> _Traces:
         return traces[split_key(key)[0]]
 
-    for charge in statement.charges:
+    for charge in statement.charges or ():
         order, kept = of(charge.key), charge.amount - charge.refunded
         order.kept += kept
         order.charges += kept > 0
-    for reservation in statement.reservations:
+    for reservation in statement.reservations or ():
         if reservation.state == "reserved":
             of(reservation.key).held += sum(quantity for _, quantity in reservation.lines)
-    for shipment in statement.shipments:
+    for shipment in statement.shipments or ():
         order = of(shipment.label_key)
         order.parcel |= shipment.state == "dispatched"
         order.idle_label |= shipment.state == "bought"
-    for notice in statement.notices:
+    for notice in statement.notices or ():
         of(notice.key).confirmed |= notice.kind is NoticeKind.CONFIRMATION
     return traces

@@ -23,6 +23,8 @@ from order_system.domain.steps import Effect
 class Account:
     record: SubmissionRecord
     journal: dict[Effect, JournalEntry]
+    told: Set[Effect]
+    """What the world tells of. Of all else its silence means nothing."""
     charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
     shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
@@ -97,6 +99,10 @@ class Account:
             effect in self.journal and self.journal[effect].state is EffectState.HANDLED for effect in effects
         )
 
+    def unseen(self, *effects: Effect) -> bool:
+        """The world cannot bear witness to one of these, whatever it says."""
+        return not self.told >= {*effects} or self.handled(*effects)
+
     def happened(self, effect: Effect) -> int:
         """How often the world says so, reversed or not."""
         happened = {
@@ -129,8 +135,9 @@ class Books:
     """Order ID, submission, effect: what any attempt was ever let through to."""
     strangers: list[str]
     """Keys that the world knows, of submissions that the book does not."""
-    reservations: tuple[ReservationEntry, ...]
-    stock: tuple[StockEntry, ...]
+    reservations: tuple[ReservationEntry, ...] | None
+    stock: tuple[StockEntry, ...] | None
+    """Of both, None: the world does not tell."""
     completed: Set[tuple[str, str]]
     """Order ID, submission: open in the book, although its workflow has completed."""
 
@@ -139,7 +146,9 @@ def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
     """`later` is the ledger as it was after the statement; only claims are looked for there."""
-    accounts = {_key_of(record): Account(record, journal) for record, journal in ledger.entries}
+    accounts = {
+        _key_of(record): Account(record, journal, statement.told) for record, journal in ledger.entries
+    }
     claims = {
         (*_key_of(record), effect)
         for record, journal in (*ledger.entries, *later.entries)
@@ -156,20 +165,20 @@ def draw_up(
             strangers.append(key)
         return account
 
-    for charge in statement.charges:
+    for charge in statement.charges or ():
         if account := account_of(charge.key, Effect.CHARGE):
             account.charges.append(charge)
     payments = {payment.reference: payment for payment in statement.payments}
     refunds = {payment.reference: payment.refunded for payment in statement.payments}
     for account in sorted(accounts.values(), key=lambda account: not account.gave_back):
         _count_as_charge(account, payments, refunds)
-    for reservation in statement.reservations:
+    for reservation in statement.reservations or ():
         if account := account_of(reservation.key, Effect.RESERVE):
             account.reservations.append(reservation)
-    for shipment in statement.shipments:
+    for shipment in statement.shipments or ():
         if account := account_of(shipment.label_key, Effect.LABEL):
             account.shipments.append(shipment)
-    for notice in statement.notices:
+    for notice in statement.notices or ():
         if account := account_of(notice.key, Effect.NOTIFY):
             account.notices.append(notice)
     return Books(

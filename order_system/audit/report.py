@@ -41,8 +41,8 @@ class UnsettledEffect(Wire):
     order_id: str
     submission: str
     effect: Effect
-    in_world: bool
-    """Whether the world says that it happened."""
+    in_world: bool | None
+    """Whether the world says that it happened. None: it does not tell."""
 
 
 class HandledEffect(UnsettledEffect):
@@ -62,6 +62,8 @@ class AuditReport(Wire):
     """How many of each status."""
     effects: dict[str, int]
     """How many of each kind the world knows, and how many of these it has reversed."""
+    not_told: tuple[Effect, ...] = ()
+    """Of these the world tells nothing: the book was not compared with it."""
 
     @computed_field
     @property
@@ -135,7 +137,8 @@ def audit(
             for effect, entry in _effects_in(EffectState.HANDLED, books)
         ),
         submissions=dict(Counter(str(account.record.status) for account in books.accounts)),
-        effects=_count_effects(statement),
+        effects=_count_effects(statement, books),
+        not_told=tuple(effect for effect in Effect if effect not in statement.told),
     )
 
 
@@ -152,23 +155,26 @@ def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEff
                     order_id=account.record.ref.order_id,
                     submission=account.record.ref.submission,
                     effect=effect,
-                    in_world=account.happened(effect) > 0,
+                    in_world=account.happened(effect) > 0 if effect in account.told else None,
                 )
                 yield found, entry
 
 
-def _count_effects(statement: Statement) -> dict[str, int]:
-    reservations = Counter(reservation.state for reservation in statement.reservations)
-    shipments = Counter(shipment.state for shipment in statement.shipments)
+def _count_effects(statement: Statement, books: Books) -> dict[str, int]:
+    """Of payments made elsewhere, those of orders: the account may have any number of others."""
+    charges, notices = statement.charges or (), statement.notices or ()
+    reservations = Counter(reservation.state for reservation in statement.reservations or ())
+    shipments = Counter(shipment.state for shipment in statement.shipments or ())
+    payments = {account.payment for account in books.accounts if account.payment}
     return {
-        "charge": len(statement.charges),
-        "refund": sum(each.refunded > 0 for each in (*statement.charges, *statement.payments)),
-        "payment made elsewhere": len(statement.payments),
-        "reserve": len(statement.reservations),
+        "charge": len(charges),
+        "refund": sum(each.refunded > 0 for each in (*charges, *payments)),
+        "payment made elsewhere": len(payments),
+        "reserve": reservations.total(),
         "release": reservations["released"],
         "commit": reservations["committed"],
-        "label": len(statement.shipments),
+        "label": shipments.total(),
         "void": shipments["voided"],
         "dispatch": shipments["dispatched"],
-        "notify": len(statement.notices),
+        "notify": len(notices),
     }

@@ -94,6 +94,8 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
     effects = ", ".join(f"{number} {kind}" for kind, number in report.effects.items() if number)
     yield Text(f"The book has {submissions or 'no orders'}.")
     yield Text(f"The world has {effects or 'nothing'}.")
+    if report.not_told:
+        yield Text(f"Not compared, as ORDER_STATEMENT does not tell: {', '.join(report.not_told)}.", "yellow")
     for check in report.checks:
         yield Text(f"✓ {check.name}", style="green") if check.holds else Text(f"✗ {check.name}", style="red")
         for violation in check.violations[:MAX_VIOLATIONS]:
@@ -123,5 +125,5 @@ def _by_hand(effect: HandledEffect) -> Text:
 
 
 def _by_the_world(effect: UnsettledEffect) -> str:
-    happened = "happened" if effect.in_world else "did not happen"
-    return f"{effect.effect} of {effect.order_id}, which {happened} by the world's account"
+    told = {True: "which happened", False: "which did not happen", None: "of which nothing is told"}
+    return f"{effect.effect} of {effect.order_id}, {told[effect.in_world]} by the world's account"

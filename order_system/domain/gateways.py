@@ -28,6 +28,7 @@ from order_system.domain.order import (
     RefundReceipt,
     Reservation,
 )
+from order_system.domain.steps import Effect
 
 
 class PaymentGateway(Protocol):
@@ -71,6 +72,43 @@ class PaymentsElsewhere(Protocol):
 
         Raises PaymentNotConfirmed if there is certainly no such payment.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class NotCaptured:
+    """Nothing was captured of the payment, and nothing can be any more."""
+
+    authorised: bool
+    """Whether an authorisation was there. What it held is free again."""
+
+
+class CapturesLater(Protocol):
+    """What a payment gateway may offer besides: money is held first, and taken when the parcel goes. All
+    three methods or none: what nobody can void is held from the customer for days. A capture makes the charge
+    of `charge_key`, the key of its authorisation; until then there is none to refund, or to list."""
+
+    async def authorise(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
+        """Hold `amount` minor units, and take nothing. Idempotent by `key`, also once it is captured.
+
+        Raises PaymentDeclined, also once `key` has been voided.
+        """
+        ...
+
+    async def capture(self, key: Key, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
+        """Take all that is held. `receipt` is what `authorise` answered; the answer is the receipt that
+        `refund` gets, and its `charge_id` may be another. Idempotent by `key`.
+
+        Raises PaymentDeclined: nothing was taken. Also once `charge_key` has been voided, and if the
+        authorisation has expired; its words tell which.
+        """
+        ...
+
+    async def void(self, charge_key: Key, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
+        """Atomically: let go of what is held, or answer that it is captured, by the receipt with which to
+        refund it. Binding on any later `authorise` or `capture`, even if nothing was authorised yet.
+        Idempotent. `receipt` is what `authorise` answered; None if no answer ever came. Where rounds are told
+        apart, that of `charge_key` is the last one that was asked for."""
         ...
 
 
@@ -183,15 +221,30 @@ class StockEntry:
 
 @dataclass(frozen=True)
 class Statement:
-    """What the outside world says happened, as a bank statement does."""
+    """What the outside world says happened, as a bank statement does. None: of these it tells nothing, so
+    they are not compared."""
 
-    charges: tuple[ChargeEntry, ...]
-    reservations: tuple[ReservationEntry, ...]
-    shipments: tuple[ShipmentEntry, ...]
-    notices: tuple[NoticeEntry, ...]
-    stock: tuple[StockEntry, ...]
+    charges: tuple[ChargeEntry, ...] | None = None
+    """Of what is only authorised there is none."""
+    reservations: tuple[ReservationEntry, ...] | None = None
+    shipments: tuple[ShipmentEntry, ...] | None = None
+    notices: tuple[NoticeEntry, ...] | None = None
+    stock: tuple[StockEntry, ...] | None = None
     payments: tuple[PaymentElsewhere, ...] = ()
     """As far as it knows them. Of which orders they are, the book tells."""
+
+    @property
+    def told(self) -> frozenset[Effect]:
+        """What it bears witness to."""
+        entries = {
+            Effect.CHARGE: self.charges,
+            Effect.RESERVE: self.reservations,
+            Effect.LABEL: self.shipments,
+            Effect.DISPATCH: self.shipments,
+            Effect.COMMIT: self.reservations,
+            Effect.NOTIFY: self.notices,
+        }
+        return frozenset(effect for effect, found in entries.items() if found is not None)
 
 
 class StatementOfAccounts(Protocol):

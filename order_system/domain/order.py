@@ -134,7 +134,7 @@ class PaymentReceipt(Wire):
     charge_id: str
     """Or the reference of a payment that was captured elsewhere."""
     amount: int
-    """Captured, in minor units."""
+    """Captured, or held by an authorisation, in minor units."""
     currency: str
     captured_elsewhere: CapturedElsewhere | None = None
     """None: we have charged it."""

@@ -75,6 +75,10 @@ PROTOCOLS: dict[Port, type] = {
 }
 
 
+def methods_of(protocol: type) -> list[str]:
+    return [each for each in vars(protocol) if not each.startswith("_")]
+
+
 @dataclass(frozen=True)
 class Gateways:
     """The outside world, opened."""
@@ -213,8 +217,9 @@ def _given(port: Port, wanted: type, settings: Settings, database: Database) -> 
 
 
 def _check(port: Port, name: str, gateway: object) -> None:
-    wanted = [each for each in vars(PROTOCOLS[port]) if not each.startswith("_")]
-    if missing := [each for each in wanted if not callable(getattr(gateway, each, None))]:
+    if missing := [
+        each for each in methods_of(PROTOCOLS[port]) if not callable(getattr(gateway, each, None))
+    ]:
         raise InvalidSettings(
             f"{port.variable}={name}: a {type(gateway).__name__} has no {', '.join(missing)}, which "
             f"{PROTOCOLS[port].__name__} in order_system/domain/gateways.py asks for"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing.connection import Connection
 from random import Random
 from time import perf_counter
@@ -184,8 +185,12 @@ class Play:
         if self.accounts is None:
             return []
         found, order = await self.accounts.statement(), self.key(Effect.CHARGE).removesuffix(Effect.CHARGE)
-        entries = (*found.charges, *found.reservations, *found.shipments, *found.notices)
-        there = [each for each in entries if getattr(each, "state", None) not in ("released", "voided")]
+        entries = (found.charges, found.reservations, found.shipments, found.notices)
+        there = [
+            each
+            for each in chain(*filter(None, entries))
+            if getattr(each, "state", None) not in ("released", "voided")
+        ]
         return sorted(str(each).replace(order, "") for each in there if order in str(each))
 
 

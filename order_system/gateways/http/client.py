@@ -11,10 +11,11 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from order_system.domain.errors import AnswerLost, NotReached
+from order_system.domain.gateways import CapturesLater
 from order_system.domain.ids import Key
 from order_system.gateways.http import policy, wire
 from order_system.gateways.http.signature import sign
-from order_system.gateways.loading import Port
+from order_system.gateways.loading import Port, methods_of
 from order_system.infra.web_keys import SHORTEST_SECRET
 
 _SHOWN = 300
@@ -30,6 +31,10 @@ class HttpSettings(BaseModel):
     )
 
 
+class HttpPaymentSettings(HttpSettings):
+    authorises: bool = Field(False, description="whether it offers `authorise`, `capture` and `void`, too")
+
+
 def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager[SimpleNamespace]]:
     @asynccontextmanager
     async def opened(settings: HttpSettings) -> AsyncGenerator[SimpleNamespace]:
@@ -43,7 +48,15 @@ def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager
     return opened
 
 
-payments, warehouse, carrier, mailer, statement = map(_factory, Port)
+_payments, warehouse, carrier, mailer, statement = map(_factory, Port)
+
+
+@asynccontextmanager
+async def payments(settings: HttpPaymentSettings) -> AsyncGenerator[SimpleNamespace]:
+    async with _payments(settings) as gateway:
+        for name in () if settings.authorises else methods_of(CapturesLater):
+            delattr(gateway, name)
+        yield gateway
 
 
 async def _call(

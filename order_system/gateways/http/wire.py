@@ -11,9 +11,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 
 from order_system.domain.errors import BusinessError, NotReached
-from order_system.domain.gateways import PaymentsElsewhere
+from order_system.domain.gateways import CapturesLater, PaymentsElsewhere
+from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, Wire
-from order_system.gateways.loading import PROTOCOLS, Port
+from order_system.gateways.loading import PROTOCOLS, Port, methods_of
 
 KEY, ROUND, SIGNATURE = "Idempotency-Key", "Idempotency-Round", "Order-System-Signature"
 PROBLEM_JSON = "application/problem+json"
@@ -79,11 +80,11 @@ class Operation:
 
 
 def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
-    """What a receipt repeats of the call, as amount and currency, must be what was asked for; what a refund
-    does, as in the book's receipt of the charge. Raises ValueError."""
+    """What a receipt repeats of the call, as amount and currency, must be what was asked for; of a refund
+    or a capture, as in the receipt that was handed over. Raises ValueError."""
     wanted = asked.model_dump(mode="json")
     wanted |= wanted.pop("receipt", None) or {}
-    got = receipt.model_dump(mode="json", include=receipt.model_fields_set)
+    got = receipt.model_dump(mode="json", include=receipt.model_fields_set, exclude={"charge_id"})
     for name in wanted.keys() & got.keys():
         if got[name] != wanted[name]:
             raise ValueError(f"{name} is {got[name]}, and {wanted[name]} was asked for")
@@ -95,7 +96,10 @@ def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
     promise, signature = inspect.getdoc(method) or "", inspect.signature(method, eval_str=True)
     arguments = {each.name: each.annotation for each in signature.parameters.values() if each.name != "self"}
     takes_key = arguments.pop("key", None) is not None
-    fields: dict[str, Any] = {each: (annotation, ...) for each, annotation in arguments.items()}
+    fields: dict[str, Any] = {
+        each: (str if annotation is Key else annotation, ...) for each, annotation in arguments.items()
+    }
+    called = "void_payment" if (port, name) == (Port.PAYMENTS, "void") else name  # a carrier has one, too
     answers = get_args(signature.return_annotation) or (signature.return_annotation,)
     return Operation(
         port,
@@ -103,7 +107,7 @@ def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
         promise,
         signature,
         takes_key,
-        body=create_model(f"{name.title().replace('_', '')}Arguments", __base__=Wire, **fields),
+        body=create_model(f"{called.title().replace('_', '')}Arguments", __base__=Wire, **fields),
         answers=tuple(each for each in answers if each is not NoneType),
         may_find_nothing=NoneType in answers,
         refusals={type_of(each): each for each in BusinessError.__subclasses__() if each.__name__ in promise},
@@ -111,7 +115,9 @@ def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
 
 
 OPERATIONS: dict[Port, list[Operation]] = {port: [] for port in Port}
-for _port, _protocol in (*PROTOCOLS.items(), (Port.PAYMENTS, PaymentsElsewhere)):
-    for _name, _method in vars(_protocol).items():
-        if not _name.startswith("_"):
-            OPERATIONS[_port].append(_operation(_port, _name, _method))
+for _port, _protocol in (
+    *PROTOCOLS.items(),
+    (Port.PAYMENTS, PaymentsElsewhere),
+    (Port.PAYMENTS, CapturesLater),
+):
+    OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]

@@ -30,6 +30,9 @@ class Behaviour:
 
 _REFUSED, _NOT_REACHED, _LOST = FaultKind.REFUSED, FaultKind.NOT_REACHED, FaultKind.ANSWER_LOST
 
+EXPIRES = "pm_authorisation_expires"
+"""A payment method that can be authorised, and never captured. No story yet: orders are charged at once."""
+
 BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     # payment methods
     "pm_card_declined": (Behaviour(Operation.CHARGE, _REFUSED),),
@@ -40,6 +43,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "pm_refund_fails_thrice": (Behaviour(Operation.REFUND, _NOT_REACHED, THRICE),),
     "pm_refund_answer_lost_once": (Behaviour(Operation.REFUND, _LOST, ONCE),),
     "pm_refund_never": (Behaviour(Operation.REFUND, _NOT_REACHED),),
+    EXPIRES: (Behaviour(Operation.CAPTURE, _REFUSED),),
     # SKUs; the warehouse stocks none of OUT_OF_STOCK, which is no trouble but a fact
     "RESERVE-ANSWER-LOST": (Behaviour(Operation.RESERVE, _LOST),),
     "RELEASE-NEVER": (Behaviour(Operation.RELEASE, _NOT_REACHED),),
@@ -56,6 +60,9 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "mailer-down@example.com": (Behaviour(Operation.NOTIFY, _NOT_REACHED),),
 }
 
+_AS = {Operation.AUTHORISE: Operation.CHARGE, Operation.VOID_PAYMENT: Operation.REFUND}
+"""What a card does to a charge, it does to an authorisation, too; and so with their undos."""
+
 OUT_OF_STOCK = "OUT-OF-STOCK"
 """A SKU that the warehouse knows and has none of."""
 MADE_UP = "ch_made_up"
@@ -66,6 +73,6 @@ def scripted_fault(operation: Operation, tokens: Iterable[str], call: int) -> Fa
     """What a token among `tokens` has in store for the `call`-th call of this operation, if any does."""
     for token in tokens:
         for behaviour in BEHAVIOURS.get(token, ()):
-            if behaviour.operation is operation and call in behaviour.calls:
+            if behaviour.operation is _AS.get(operation, operation) and call in behaviour.calls:
                 return behaviour.kind
     return None

@@ -16,7 +16,8 @@ from order_system.domain.steps import Step
 
 
 class Operation(StrEnum):
-    """A call that a gateway offers. The first six are effects, the last three undo one."""
+    """A call that a gateway offers. The first six are effects of today's orders, the next three undo one; the
+    last three are of a payment that is authorised first."""
 
     CHARGE = "charge"
     RESERVE = "reserve"
@@ -27,6 +28,9 @@ class Operation(StrEnum):
     REFUND = "refund"
     RELEASE = "release"
     VOID = "void"
+    AUTHORISE = "authorise"
+    CAPTURE = "capture"
+    VOID_PAYMENT = "void payment"
 
 
 class FaultKind(StrEnum):
@@ -41,6 +45,9 @@ class FaultKind(StrEnum):
 ANSWERED_BY: dict[Operation, Step] = {
     Operation.CHARGE: Step.PAYMENT,
     Operation.REFUND: Step.PAYMENT,
+    Operation.AUTHORISE: Step.PAYMENT,
+    Operation.CAPTURE: Step.PAYMENT,
+    Operation.VOID_PAYMENT: Step.PAYMENT,
     Operation.RESERVE: Step.INVENTORY,
     Operation.RELEASE: Step.INVENTORY,
     Operation.COMMIT: Step.INVENTORY,  # a step of shipping's, but it is the warehouse that answers

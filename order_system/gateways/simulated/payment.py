@@ -1,30 +1,42 @@
 """The simulated payment gateway."""
 
 import re
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Table, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
-from order_system.domain.gateways import PaymentElsewhere
+from order_system.domain.gateways import NotCaptured, PaymentElsewhere
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
-from order_system.gateways.simulated.tables import CHECKOUT, charges, insert_unless_there, refunds
+from order_system.gateways.simulated.tables import (
+    CHECKOUT,
+    authorisations,
+    charges,
+    insert_unless_there,
+    refunds,
+)
 
 # Made once: to put a statement together costs more than to carry it out.
 _PAYMENT = select(charges, func.coalesce(refunds.c.amount, 0).label("refunded")).outerjoin_from(
     charges, refunds
 )
+_LEAVE_HELD = (
+    update(authorisations)
+    .where(authorisations.c.key == bindparam("of_key"), authorisations.c.state == "held")
+    .values(state=bindparam("new_state"))
+)
 _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
 class SimulatedPaymentGateway:
-    """Implements `domain.gateways.PaymentGateway` and `PaymentsElsewhere`. It can look up references that
-    begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it; with
-    `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to one
-    order, however little: what a second one took of it is for a person to give back."""
+    """Implements `domain.gateways.PaymentGateway`, `CapturesLater` and `PaymentsElsewhere`. It can look up
+    references that begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it;
+    with `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to
+    one order, however little: what a second one took of it is for a person to give back."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         self._switchboard = switchboard
@@ -37,17 +49,54 @@ class SimulatedPaymentGateway:
 
     async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         def capture(call: Call) -> PaymentReceipt:
-            stored = _find_charge(call, key)
-            refusal = PaymentDeclined("the card was declined (simulated)") if stored is None else None
-            call.meet_trouble([payment_method], refusal=refusal)
-            if stored is not None:
-                return stored
-            receipt = PaymentReceipt(charge_id=id_from("ch", key), amount=amount, currency=currency)
-            paid = receipt.model_dump(exclude={"captured_elsewhere"})
-            call.insert(charges, {"key": key, "payment_method": payment_method, **paid})
-            return receipt
+            if stored := _meet_trouble(call, charges, key, payment_method):
+                return _receipt(stored)
+            payment = _payment(key, amount, currency, payment_method)
+            call.insert(charges, payment)
+            return PaymentReceipt.model_validate(payment)
 
         return await self._switchboard.put_through(Operation.CHARGE, key, capture)
+
+    async def authorise(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
+        def hold(call: Call) -> PaymentReceipt:
+            _meet_trouble(call, authorisations, key, payment_method)
+            payment = _payment(key, amount, currency, payment_method)
+            # As with a label: whoever inserts first wins, this or a void.
+            call.insert_unless_there(authorisations, payment | {"state": "held"})
+            held = call.get(authorisations, key)
+            if held.state == "voided":
+                raise PaymentDeclined("the authorisation was voided")
+            return _receipt(held)
+
+        return await self._switchboard.put_through(Operation.AUTHORISE, key, hold)
+
+    async def capture(self, key: str, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
+        def take(call: Call) -> PaymentReceipt:
+            held, taken = call.find(authorisations, charge_key), call.find(charges, charge_key)
+            expired = PaymentDeclined("the authorisation has expired (simulated)") if taken is None else None
+            call.meet_trouble([held.payment_method] if held else [], refusal=expired)
+            # Atomic against a void: the row is changed from `held` by one of the two.
+            if call.connection.execute(_LEAVE_HELD, {"of_key": charge_key, "new_state": "captured"}).rowcount:
+                held = call.get(authorisations, charge_key)
+                payment = _payment(charge_key, held.amount, held.currency, held.payment_method)
+                call.insert(charges, payment)
+            if (taken := call.find(charges, charge_key)) is None:
+                raise PaymentDeclined("the authorisation was voided" if held else "nothing is authorised")
+            return _receipt(taken)
+
+        return await self._switchboard.put_through(Operation.CAPTURE, charge_key, take)
+
+    async def void(self, charge_key: str, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
+        def decide(call: Call) -> NotCaptured | PaymentReceipt:
+            held = call.find(authorisations, charge_key)
+            call.meet_trouble([held.payment_method] if held else [])
+            call.insert_unless_there(authorisations, {"key": charge_key, "state": "voided"})
+            call.connection.execute(_LEAVE_HELD, {"of_key": charge_key, "new_state": "voided"})
+            if taken := call.find(charges, charge_key):
+                return _receipt(taken)
+            return NotCaptured(authorised=call.get(authorisations, charge_key).charge_id is not None)
+
+        return await self._switchboard.put_through(Operation.VOID_PAYMENT, charge_key, decide)
 
     async def find_payment(
         self, key: str, *, reference: str, amount: int, currency: str
@@ -96,8 +145,18 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str) -
     tx.execute(insert, row | {"amount": amount, "currency": currency})
 
 
-def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
-    charge = call.find(charges, key)
-    if charge is None:
-        return None
-    return PaymentReceipt(charge_id=charge.charge_id, amount=charge.amount, currency=charge.currency)
+def _meet_trouble(call: Call, table: Table, key: str, payment_method: str) -> Row[Any] | None:
+    """The answer is what is there, and cannot be declined any more."""
+    stored = call.find(table, key)
+    refusal = PaymentDeclined("the card was declined (simulated)") if stored is None else None
+    call.meet_trouble([payment_method], refusal=refusal)
+    return stored
+
+
+def _payment(key: str, amount: int, currency: str, payment_method: str) -> dict[str, Any]:
+    paid = {"charge_id": id_from("ch", key), "amount": amount, "currency": currency}
+    return {"key": key, "payment_method": payment_method, **paid}
+
+
+def _receipt(row: Row[Any]) -> PaymentReceipt:
+    return PaymentReceipt(charge_id=row.charge_id, amount=row.amount, currency=row.currency)

@@ -44,6 +44,19 @@ charges = sa.Table(
     sa.Column("payment_method", sa.Text, nullable=False),
 )
 
+authorisations = sa.Table(
+    "world_authorisations",
+    metadata,
+    sa.Column("key", _KEY, primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("charge_id", sa.String(64)),
+    sa.Column("amount", sa.BigInteger),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("payment_method", sa.Text),
+)
+"""State: held, captured (then `world_charges` has it as well) or voided. Voided without a charge ID is a
+tombstone: nobody can authorise it now."""
+
 CHECKOUT = "checkout:"
 """What the keys of payments begin with that a shop's checkout has captured, and not we; then comes the
 reference. No key of ours does: an effect stands at its end, and no order's ID holds a colon."""

@@ -15,7 +15,7 @@ from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.http import client, policy
-from order_system.gateways.http.client import HttpSettings
+from order_system.gateways.http.client import HttpPaymentSettings, HttpSettings
 from tests.fixtures.processes.forwarding import LOOPBACK, unused_port
 from tests.fixtures.shops.shop import an_order
 
@@ -58,7 +58,7 @@ async def saying(said: bytes, *, then: asyncio.Event | None = None) -> AsyncGene
 
 
 async def charging(url: str) -> Any:
-    async with client.payments(HttpSettings(url=url)) as payments:
+    async with client.payments(HttpPaymentSettings(url=url)) as payments:
         return await payments.charge(KEY, amount=5998, currency="USD", payment_method="pm_card_ok")
 
 
@@ -185,7 +185,7 @@ async def test_a_refund_of_another_amount_than_the_book_has_is_no_refund() -> No
     back = {"refund_id": "re_1", "amount": 5997, "currency": "USD"}
     async with (
         saying(answer(200, back)) as service,
-        client.payments(HttpSettings(url=service.url)) as payments,
+        client.payments(HttpPaymentSettings(url=service.url)) as payments,
     ):
         with pytest.raises(AnswerLost, match="amount is 5997, and 5998 was asked for"):
             await payments.refund(KEY, receipt=charged)

@@ -15,7 +15,7 @@ from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.gateways.http import client
-from order_system.gateways.http.client import HttpSettings
+from order_system.gateways.http.client import HttpPaymentSettings
 from order_system.gateways.http.signature import sign
 from order_system.gateways.loading import Gateways, Port, find_factory, names_of, open_gateways
 from order_system.infra.database import Database
@@ -70,6 +70,23 @@ def find(number: int, reference: str) -> Any:
     return lambda g: g.payments.find_payment(key, reference=reference, amount=5998, currency="JPY")
 
 
+def authorise(number: int, method: str = "pm_card_ok") -> Any:
+    key = Key(f"OVER-HTTP:{number}:charge", number)
+    return lambda g: g.payments.authorise(key, amount=5998, currency="USD", payment_method=method)
+
+
+HELD = PaymentReceipt(charge_id="ch_held", amount=5998, currency="USD")
+
+
+def capture(number: int) -> Any:
+    key, of_charge = Key(f"OVER-HTTP:{number}:capture"), f"OVER-HTTP:{number}:charge"
+    return lambda g: g.payments.capture(key, charge_key=of_charge, receipt=HELD)
+
+
+def void_payment(number: int, receipt: PaymentReceipt | None = None) -> Any:
+    return lambda g: g.payments.void(Key(f"OVER-HTTP:{number}:charge", 1), receipt=receipt)
+
+
 ELSEWHERE = PaymentReceipt(
     charge_id="ch_1", amount=5998, currency="JPY", captured_elsewhere=CapturedElsewhere.CONFIRMED
 )
@@ -105,6 +122,11 @@ CASES: dict[str, Calls] = {
     "paid already": [find(8, "ch_1"), refund(8, ELSEWHERE), refund(8, ELSEWHERE), refund(9, ELSEWHERE)],
     "paid at their word": [find(10, "pi_1")],
     "never paid": [find(11, "ch_made_up")],
+    "capture": [*[authorise(30)] * 2, *[capture(30)] * 2, void_payment(30), authorise(30), refund(30)],
+    "void of a payment": [authorise(31), *[void_payment(31, HELD)] * 2, capture(31), authorise(31)],
+    "void of no payment": [void_payment(32), authorise(32), capture(32)],
+    "never authorised": [authorise(33, "pm_card_declined"), capture(33), void_payment(33)],
+    "authorisation expires": [authorise(34, "pm_authorisation_expires"), *[capture(34)] * 2],
     "reserve": [reserve(1), lambda g: g.warehouse.release("OVER-HTTP:1:reserve")],
     "commit": [reserve(2), *[lambda g: g.warehouse.commit("OVER-HTTP:2:reserve")] * 2],
     "out of stock": [reserve(3, "OUT-OF-STOCK"), lambda g: g.warehouse.release("OVER-HTTP:3:reserve")],
@@ -143,7 +165,8 @@ async def test_the_statement_tells_the_audit_all_that_was_done(both: tuple[Gatew
         await outcomes(by_http, calls)
         await outcomes(direct, calls)
     told, expected = await by_http.statement(), await direct.statement()
-    assert len(expected.charges) == 5
+    assert expected.charges is not None
+    assert len(expected.charges) == 6
     assert told == expected
 
 
@@ -191,7 +214,7 @@ async def test_a_body_that_is_none_is_refused(url: str) -> None:
 
 
 async def test_another_secret_is_told_as_nothing_was_done(url: str) -> None:
-    wrong = HttpSettings(url=url, secret=SecretStr("of somebody else"))
+    wrong = HttpPaymentSettings(url=url, secret=SecretStr("of somebody else"))
     async with client.payments(wrong) as payments:
         with pytest.raises(NotReached, match="is the secret the same on both sides"):
             await payments.charge(KEY, amount=5998, currency="USD", payment_method="pm_card_ok")

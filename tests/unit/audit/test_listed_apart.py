@@ -14,6 +14,8 @@ from tests.fixtures.books.audited import (
     BOUGHT,
     CHARGE,
     CLAIMED,
+    COMMIT,
+    COMPLETE,
     COMPLETED,
     DISPATCH,
     DONE,
@@ -27,11 +29,13 @@ from tests.fixtures.books.audited import (
     IN_DOUBT,
     LABEL,
     NOTHING,
+    NOTIFY,
     PAID,
     REFUNDED,
     RESERVE,
     RESERVED,
     TOTAL,
+    TRUE,
     TWO_RESERVED,
     UNCLAIMED,
     booked,
@@ -139,3 +143,19 @@ async def test_an_open_submission_whose_workflow_has_completed_is_a_violation() 
 
 def test_the_report_says_in_json_whether_it_is_clean() -> None:
     assert '"clean":true' in audit(FULFILLED_BOOK, FULFILLED_WORLD).model_dump_json()
+
+
+def test_what_a_statement_does_not_tell_is_listed_and_not_judged() -> None:
+    """As that of a payment provider, which knows nothing of stock and parcels."""
+    report = audit(FULFILLED_BOOK, Statement(charges=(PAID,)))
+    assert broken(report) == set()
+    assert report.not_told == (RESERVE, LABEL, DISPATCH, COMMIT, NOTIFY)
+    assert broken(audit(FULFILLED_BOOK, Statement(charges=()))) == {COMPLETE, TRUE}
+    assert broken(audit(FULFILLED_BOOK, replace(FULFILLED_WORLD, charges=None))) == set()
+    doubtful = booked(SubmissionStatus.FAILED, {RESERVE: IN_DOUBT, DISPATCH: FENCED})
+    assert [doubt.in_world for doubt in audit(doubtful, Statement(charges=())).in_doubt] == [None]
+
+
+def test_stock_is_not_compared_with_reservations_that_nobody_tells() -> None:
+    for told in (replace(FULFILLED_WORLD, reservations=None), replace(FULFILLED_WORLD, stock=None)):
+        assert broken(audit(FULFILLED_BOOK, told)) == set()
