@@ -1,7 +1,6 @@
 """What `ORDER_PAYMENTS=stripe` names: Stripe's PaymentIntents as a payment gateway."""
 
 import re
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,24 +8,32 @@ from typing import Any
 import httpx
 import stripe
 from pydantic import BaseModel, Field, SecretStr
-from stripe.params import PaymentIntentCreateParams
 
-from order_system.domain.errors import AnswerLost, PaymentDeclined, PaymentNotConfirmed
-from order_system.domain.gateways import ChargeEntry, PaymentElsewhere
+from order_system.domain.errors import AnswerLost, PaymentNotConfirmed
+from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Statement
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.stripe import policy
 from order_system.gateways.stripe.amounts import from_stripe, to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out
+from order_system.gateways.stripe.intents import (
+    KEY,
+    PAGE,
+    Intents,
+    found_receipt,
+    latest,
+    of_round,
+    once,
+    receipt_of,
+    told,
+    was_held,
+)
 
-KEY, ROUND = "order_key", "order_round"
-"""Metadata of every payment of ours; its refund has the key, too."""
-
-_PAGE = 100
+HELD = "requires_capture"
 
 
 class StripeSettings(BaseModel):
-    """Read from ORDER_PAYMENTS_API_KEY and ORDER_PAYMENTS_URL."""
+    """Read from ORDER_PAYMENTS_API_KEY and ORDER_PAYMENTS_URL; for the statement, from ORDER_STATEMENT_..."""
 
     api_key: SecretStr = Field(
         description="a secret or restricted API key of your Stripe account, sk_... or rk_..."
@@ -52,90 +59,70 @@ async def payments(settings: StripeSettings) -> AsyncGenerator["StripePayments"]
         await http.close_async()
 
 
+statement = payments
+
+
 class StripePayments:
-    """Implements `domain.gateways.PaymentGateway` and `PaymentsElsewhere`.
+    """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `PaymentsElsewhere` and
+    `StatementOfAccounts`.
 
     Stripe repeats its first answer under an `Idempotency-Key`, even a no: so that has the round in it. Stripe
     forgets it after a day: so a charge begins with a search. A refund goes by the ID that the book has; where
     no answer ever came, by a search of the metadata and the list of what is too new for that."""
 
     def __init__(self, client: stripe.StripeClient) -> None:
-        self._intents = client.v1.payment_intents
+        self._intents = Intents(client)
+        self._api = client.v1.payment_intents
         self._charges = client.v1.charges
         self._refunds = client.v1.refunds
 
     async def charge(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         """Cards only, captured at once. What the customer would have to confirm is cancelled, since nobody is
         there to do so; only once Stripe has confirmed the cancel is it declined."""
-        asked = to_stripe(amount, currency)
-        intent = await self._found_or_created(
-            key,
-            {
-                "amount": asked,
-                "currency": currency.lower(),
-                "payment_method": payment_method,
-                "payment_method_types": ["card"],
-                "capture_method": "automatic",
-                "confirm": True,
-                "metadata": {KEY: key, ROUND: str(key.round)},
-            },
-        )
+        intent = await self._intents.paid(key, amount, currency, payment_method, "automatic")
         if intent.status != "succeeded":
-            intent = await self._ended(intent.id)
-        if intent.status != "succeeded":
-            failed = intent.last_payment_error
-            raise PaymentDeclined(f"Stripe: {failed.message if failed else 'the customer has to confirm it'}")
-        if (intent.amount, intent.currency) != (asked, currency.lower()):
-            took = f"{intent.amount} {intent.currency} instead of {asked} {currency.lower()}"
-            raise AnswerLost(f"Stripe took {took}: {intent.id}")
-        return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+            intent = await self._intents.ended(intent.id)
+        return receipt_of(intent, amount, currency)
 
-    async def _found_or_created(self, key: Key, params: PaymentIntentCreateParams) -> stripe.PaymentIntent:
-        """A stored 500 is repeated, whatever was done before it: then the payment is looked up."""
+    async def authorise(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
+        """By manual capture. The bank holds it for a week, mostly."""
+        intent = await self._intents.paid(key, amount, currency, payment_method, "manual")
+        with finding_out():  # it may be voided since
+            intent = await self._api.retrieve_async(intent.id)
+        if intent.status not in (HELD, "succeeded"):
+            intent = await self._intents.ended(intent.id)
+        return receipt_of(intent, amount, currency)
+
+    async def capture(self, key: Key, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
+        """By the ID in the receipt. What Stripe cancels by itself has expired."""
+        paid = receipt.charge_id
         try:
-            if known := _of_round(await self._search(key) or [], key):
-                return known
-            return await self._intents.create_async(params, {"idempotency_key": f"{key}:{key.round}"})
+            intent = await self._api.retrieve_async(paid)
+            if intent.status == HELD:
+                try:
+                    intent = await self._api.capture_async(paid, options=once(key))
+                except stripe.InvalidRequestError:  # it was captured or voided since, or has expired
+                    intent = await self._api.retrieve_async(paid)
         except stripe.StripeError as failure:
-            stored = (failure.http_status or 0) >= 500
-            found = _of_round(await self._look_up(key), key) if stored else None
-            if found is None:
-                raise as_ours(failure) from failure
-            return found
-
-    async def _ended(self, intent_id: str) -> stripe.PaymentIntent:
-        """As it is now, since a repeated answer is as old as the first. What waits for anything is cancelled,
-        so that nobody can pay it any more. Raises AnswerLost if that is not certain."""
-        with finding_out():
-            intent = await self._intents.retrieve_async(intent_id)
-            if intent.status.startswith("requires_"):
-                intent = await self._intents.cancel_async(intent_id)
+            raise as_ours(failure) from failure
         if intent.status not in ("succeeded", "canceled"):
-            raise AnswerLost(f"Stripe: the payment {intent_id} is {intent.status}")
-        return intent
+            raise AnswerLost(f"Stripe: the payment {paid} is {intent.status}")
+        return receipt_of(intent, receipt.amount, receipt.currency)
 
-    async def _search(self, key: str) -> list[stripe.PaymentIntent] | None:
-        """None where Stripe has no search, as in India."""
-        query = f"metadata['{KEY}']:'{key}'"
-        try:
-            return (await self._intents.search_async({"query": query, "limit": _PAGE})).data
-        except stripe.InvalidRequestError:
-            return None
-
-    async def _look_up(self, key: str) -> list[stripe.PaymentIntent]:
-        """Of every round. Without a search the list is read to its end, newest first."""
-        with finding_out():
-            found = await self._search(key)
-            if found and any(intent.status == "succeeded" for intent in found):
-                return found
-            since = 0 if found is None else time.time() - policy.SEARCH_IS_LATE.total_seconds()
-            by_id = {intent.id: intent for intent in found or ()}
-            async for intent in (await self._intents.list_async({"limit": _PAGE})).auto_paging_iter():
-                if intent.created < since:
-                    break
-                if _told(intent, KEY) == key:
-                    by_id[intent.id] = intent
-        return list(by_id.values())
+    async def void(self, charge_key: Key, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
+        """A cancel. Where there is nothing yet, a payment that nobody can make takes the idempotency key,
+        which Stripe then refuses to an authorisation. It is cancelled as well, for a search that comes later.
+        """
+        found = (
+            [receipt.charge_id] if receipt else [each.id for each in await self._intents.look_up(charge_key)]
+        )
+        ended = [await self._intents.ended(each) for each in found]
+        if not receipt and not of_round(ended, charge_key):
+            ended.append(await self._intents.ended(await self._intents.taken(charge_key)))
+        for intent in ended:
+            if intent.status == "succeeded":
+                return found_receipt(intent)
+        return NotCaptured(authorised=any(map(was_held, ended)))
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
         """Of a charge of ours: what is left, if a part was given back in Stripe's dashboard, say."""
@@ -145,11 +132,11 @@ class StripePayments:
         paid, part = receipt.charge_id, receipt.captured_elsewhere is not None
         of: dict[str, Any] = {"payment_intent" if paid.startswith("pi_") else "charge": paid}
         with finding_out():
-            listed: Any = {**of, "limit": _PAGE}
+            listed: Any = {**of, "limit": PAGE}
             known = (await self._refunds.list_async(listed)).data
             made = [each for each in known if each.status not in ("failed", "canceled")]
             failed = len(known) - len(made)
-            made = [each for each in made if not part or _told(each, KEY) == charge_key]
+            made = [each for each in made if not part or told(each, KEY) == charge_key]
             left = to_stripe(receipt.amount, receipt.currency) - sum(each.amount for each in made)
             if left > 0:
                 params: Any = {**of, "amount": left, "metadata": {KEY: charge_key}}
@@ -166,12 +153,10 @@ class StripePayments:
 
     async def _receipt(self, charge_key: str) -> PaymentReceipt | None:
         """Of a charge whose answer never came. What has not been paid yet cannot be any more."""
-        for found in await self._look_up(charge_key):
-            intent = await self._ended(found.id)
+        for found in await self._intents.look_up(charge_key):
+            intent = await self._intents.ended(found.id)
             if intent.status == "succeeded":
-                currency = intent.currency.upper()
-                amount = from_stripe(intent.amount, currency)
-                return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+                return found_receipt(intent)
         return None
 
     async def find_payment(
@@ -184,7 +169,7 @@ class StripePayments:
             if reference.startswith("ch_"):
                 charge = await self._charges.retrieve_async(reference)
             else:
-                charge = _latest(await self._intents.retrieve_async(reference, {"expand": ["latest_charge"]}))
+                charge = latest(await self._api.retrieve_async(reference, {"expand": ["latest_charge"]}))
         except stripe.StripeError as failure:
             if failure.http_status == 404:
                 raise PaymentNotConfirmed(f"Stripe has no payment {reference}") from failure
@@ -195,29 +180,18 @@ class StripePayments:
         paid, back = (from_stripe(each, paid_in) for each in (charge.amount, charge.amount_refunded))
         return PaymentElsewhere(reference, paid, paid_in, back)
 
-    async def charge_entries(self) -> tuple[ChargeEntry, ...]:
-        """For a statement of accounts of yours. Reads the list of all payments of the account."""
-        entries: list[ChargeEntry] = []
-        listed = await self._intents.list_async({"limit": _PAGE, "expand": ["data.latest_charge"]})
+    async def statement(self) -> Statement:
+        """Of payments alone. Reads the list of all of the account, page by page: ours have the key in their
+        metadata. The others are no charges of ours; but orders may be paid already by them, by either ID."""
+        ours, others = list[ChargeEntry](), list[PaymentElsewhere]()
+        listed = await self._api.list_async({"limit": PAGE, "expand": ["data.latest_charge"]})
         async for intent in listed.auto_paging_iter():
-            key, charge = _told(intent, KEY), _latest(intent)
-            if key and charge and intent.status == "succeeded":
-                amounts = (charge.amount, charge.amount_refunded)
-                entries.append(
-                    ChargeEntry(key, *(from_stripe(each, charge.currency.upper()) for each in amounts))
-                )
-        return tuple(entries)
-
-
-def _told(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str | None:
-    return found.metadata[name] if found.metadata and name in found.metadata else None
-
-
-def _of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
-    """Those of earlier rounds have ended in a no."""
-    return next((each for each in found if _told(each, ROUND) == str(key.round)), None)
-
-
-def _latest(intent: stripe.PaymentIntent) -> stripe.Charge | None:
-    charge = intent.latest_charge
-    return None if isinstance(charge, str) else charge
+            if intent.status != "succeeded" or (charge := latest(intent)) is None:
+                continue
+            currency = charge.currency.upper()
+            paid, back = (from_stripe(each, currency) for each in (charge.amount, charge.amount_refunded))
+            if key := told(intent, KEY):
+                ours.append(ChargeEntry(key, paid, back))
+            else:
+                others += (PaymentElsewhere(each.id, paid, currency, back) for each in (intent, charge))
+        return Statement(tuple(ours), payments=tuple(others))

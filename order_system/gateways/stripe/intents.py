@@ -1,0 +1,140 @@
+"""Stripe's PaymentIntents by our keys: made once, found again, and brought to an end."""
+
+import time
+from typing import Literal
+
+import stripe
+from stripe.params import PaymentIntentCreateParams
+
+from order_system.domain.errors import AnswerLost, PaymentDeclined
+from order_system.domain.ids import Key
+from order_system.domain.order import PaymentReceipt
+from order_system.gateways.stripe import policy
+from order_system.gateways.stripe.amounts import from_stripe, to_stripe
+from order_system.gateways.stripe.failures import as_ours, finding_out
+
+KEY, ROUND = "order_key", "order_round"
+"""Metadata of every payment of ours; its refund has the key, too."""
+
+PAGE = 100
+
+
+class Intents:
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._intents = client.v1.payment_intents
+
+    async def paid(
+        self, key: Key, amount: int, currency: str, method: str, capture: Literal["automatic", "manual"]
+    ) -> stripe.PaymentIntent:
+        return await self._found_or_created(
+            key,
+            {
+                "amount": to_stripe(amount, currency),
+                "currency": currency.lower(),
+                "payment_method": method,
+                "payment_method_types": ["card"],
+                "capture_method": capture,
+                "confirm": True,
+                "metadata": {KEY: key, ROUND: str(key.round)},
+            },
+        )
+
+    async def taken(self, key: Key) -> str:
+        """The ID of a payment in the place of one that is not to come. Raises AnswerLost if that did come."""
+        metadata: dict[str, str] = {KEY: key, ROUND: str(key.round)}
+        params: PaymentIntentCreateParams = {"amount": 100, "currency": "usd", "metadata": metadata}
+        with finding_out():
+            return (await self._intents.create_async(params, once(key))).id
+
+    async def _found_or_created(self, key: Key, params: PaymentIntentCreateParams) -> stripe.PaymentIntent:
+        """A stored 500 is repeated, whatever was done before it: then the payment is looked up. Likewise
+        where a void has taken the idempotency key."""
+        try:
+            if known := of_round(await self._search(key) or [], key):
+                return known
+            return await self._intents.create_async(params, once(key))
+        except stripe.StripeError as failure:
+            voided = isinstance(failure, stripe.IdempotencyError) and failure.http_status == 400
+            stored = voided or (failure.http_status or 0) >= 500
+            found = of_round(await self.look_up(key), key) if stored else None
+            if found is None:
+                raise as_ours(failure) from failure
+            return found
+
+    async def ended(self, intent_id: str) -> stripe.PaymentIntent:
+        """As it is now, since a repeated answer is as old as the first. What waits for anything is cancelled,
+        so that nobody can pay it any more. Raises AnswerLost if that is not certain."""
+        with finding_out():
+            intent = await self._intents.retrieve_async(intent_id)
+            if intent.status.startswith("requires_"):
+                intent = await self._intents.cancel_async(intent_id)
+        if intent.status not in ("succeeded", "canceled"):
+            raise AnswerLost(f"Stripe: the payment {intent_id} is {intent.status}")
+        return intent
+
+    async def _search(self, key: str) -> list[stripe.PaymentIntent] | None:
+        """None where Stripe has no search, as in India."""
+        query = f"metadata['{KEY}']:'{key}'"
+        try:
+            return (await self._intents.search_async({"query": query, "limit": PAGE})).data
+        except stripe.InvalidRequestError:
+            return None
+
+    async def look_up(self, key: str) -> list[stripe.PaymentIntent]:
+        """Of every round. Without a search the list is read to its end, newest first."""
+        with finding_out():
+            found = await self._search(key)
+            if found and any(intent.status == "succeeded" for intent in found):
+                return found
+            since = 0 if found is None else time.time() - policy.SEARCH_IS_LATE.total_seconds()
+            by_id = {intent.id: intent for intent in found or ()}
+            async for intent in (await self._intents.list_async({"limit": PAGE})).auto_paging_iter():
+                if intent.created < since:
+                    break
+                if told(intent, KEY) == key:
+                    by_id[intent.id] = intent
+        return list(by_id.values())
+
+
+def once(key: Key) -> stripe.RequestOptions:
+    return {"idempotency_key": f"{key}:{key.round}"}
+
+
+def was_held(intent: stripe.PaymentIntent) -> bool:
+    return intent.latest_charge is not None and intent.last_payment_error is None
+
+
+def found_receipt(intent: stripe.PaymentIntent) -> PaymentReceipt:
+    """Of a payment whose answer never came."""
+    currency = intent.currency.upper()
+    amount = from_stripe(intent.amount, currency)
+    return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+
+
+def receipt_of(intent: stripe.PaymentIntent, amount: int, currency: str) -> PaymentReceipt:
+    """Raises PaymentDeclined of what was cancelled, and AnswerLost of another amount than was asked for."""
+    if intent.status == "canceled":
+        if failed := intent.last_payment_error:
+            raise PaymentDeclined(f"Stripe: {failed.message}")
+        if intent.payment_method and not intent.latest_charge:
+            raise PaymentDeclined("Stripe: the customer has to confirm it")
+        expired = getattr(intent, "cancellation_reason", None) == "automatic"
+        raise PaymentDeclined(f"Stripe: the authorisation {'has expired' if expired else 'was voided'}")
+    asked = (to_stripe(amount, currency), currency.lower())
+    if (took := (intent.amount, intent.currency)) != asked:
+        raise AnswerLost("Stripe took {} {} instead of {} {}: {}".format(*took, *asked, intent.id))
+    return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+
+
+def told(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str | None:
+    return found.metadata[name] if found.metadata and name in found.metadata else None
+
+
+def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
+    """Those of earlier rounds have ended in a no."""
+    return next((each for each in found if told(each, ROUND) == str(key.round)), None)
+
+
+def latest(intent: stripe.PaymentIntent) -> stripe.Charge | None:
+    charge = intent.latest_charge
+    return None if isinstance(charge, str) else charge
