@@ -7,9 +7,12 @@ python examples/stripe_test_mode.py
 
 import asyncio
 import uuid
+from collections.abc import Awaitable
 
 from order_system.domain.errors import PaymentDeclined
+from order_system.domain.gateways import ChargeEntry, NotCaptured
 from order_system.domain.ids import Key
+from order_system.domain.order import PaymentReceipt
 from order_system.gateways.stripe.payments import StripePayments, StripeSettings, payments
 from order_system.infra.settings import load_own_settings
 
@@ -51,12 +54,47 @@ async def play(stripe: StripePayments) -> None:
     back = await stripe.refund(again, receipt=anew)
     shown("yen are given back", back is not None and back.amount == 500)
 
+    await hold(stripe, *(Key(f"TEST-{n}:{run}:charge") for n in (4, 5, 6)))
+
     no = [await declined(stripe, asks, "pm_card_authenticationRequired") for _ in range(2)]
     shown("what the customer would have to confirm is declined", all(no))
     shown(
         "and cancelled, so that there is nothing to give back",
         await stripe.refund(asks, receipt=None) is None,
     )
+
+
+async def hold(stripe: StripePayments, taken: Key, voided: Key, never: Key) -> None:
+    async def authorise(key: Key) -> PaymentReceipt:
+        return await stripe.authorise(key, amount=1234, currency="USD", payment_method="pm_card_visa")
+
+    async def refused(call: Awaitable[PaymentReceipt]) -> bool:
+        try:
+            await call
+        except PaymentDeclined as no:
+            print(f"        {no}")
+            return True
+        return False
+
+    receipt = await authorise(taken)
+    captures = [Key(f"{taken}-capture")] * 2
+    first, second = [await stripe.capture(key, charge_key=taken, receipt=receipt) for key in captures]
+    shown("what is held is captured once", first == second)
+    shown("a void of it says that it is captured", await stripe.void(taken, receipt=receipt) == first)
+    shown("a capture is given back", await stripe.refund(taken, receipt=first) is not None)
+    receipt = await authorise(voided)
+    shown(
+        "what is held is voided", await stripe.void(voided, receipt=receipt) == NotCaptured(authorised=True)
+    )
+    late = stripe.capture(Key(f"{voided}-capture"), charge_key=voided, receipt=receipt)
+    shown("a capture after its void is refused", await refused(late))
+    shown("so is another authorisation", await refused(authorise(voided)))
+    void = await stripe.void(never, receipt=None)
+    shown("a void of nothing finds nothing", void == NotCaptured(authorised=False))
+    shown("an authorisation after its void is refused", await refused(authorise(never)))
+    told = {each.key: each for each in (await stripe.statement()).charges or ()}
+    shown("the statement has what was captured", told.get(taken) == ChargeEntry(taken, 1234, 1234))
+    shown("and not what was held", voided not in told and never not in told)
 
 
 async def main() -> None:

@@ -1,17 +1,20 @@
 """What gateways do by a key, and the calls for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from order_system.domain import errors
 from order_system.domain.messages import NoticeKind
-from order_system.domain.order import Address, Customer, OrderLine
+from order_system.domain.order import Address, Customer, OrderLine, PaymentReceipt
 from order_system.domain.steps import Effect
-from order_system.testing.playing import Call, NotShown, Play
+from order_system.testing.playing import PREFIX, Call, NotShown, Play
 
 AMOUNT = 1_230
 """Minor units. It ends in 0, since some providers take no third decimal but that."""
+
+_CAPTURE = "capture"
+"""No effect of today's orders."""
 
 Arguments = Callable[[Play], dict[str, Any]]
 
@@ -19,8 +22,8 @@ Arguments = Callable[[Play], dict[str, Any]]
 @dataclass(frozen=True)
 class Act:
     method: str
-    effect: Effect
-    """Whose key it is called with."""
+    effect: str
+    """What its key ends in."""
     twice: str
     """What follows for orders if it is done twice."""
     undo: str | None = None
@@ -32,14 +35,22 @@ class Act:
     """Those that meet a definite no,"""
     error: type[errors.BusinessError] | None = None
     """and which, if any."""
+    listed: bool = True
+    """By a statement of accounts."""
 
     def call(self, play: Play, **other: Any) -> Call:
         """For the newest order."""
         return Call(self.method, play.key(self.effect), self.arguments(play) | other)
 
     def undo_call(self, play: Play) -> Call:
-        arguments = _receipt(play) if self.undo == "refund" else {}
-        return Call(self.undo or "", play.key((self.first or self).effect), arguments)
+        effect = Effect.CHARGE if self.undo == "refund" else (self.first or self).effect
+        arguments = _receipt(play, self.undo) if effect is Effect.CHARGE else {}
+        return Call(self.undo or "", play.key(effect), arguments)
+
+
+def family_of(act: Act) -> tuple[Act, Act, Act]:
+    """Raises StopIteration for an act of none."""
+    return next(family for family in FAMILIES if act in family)
 
 
 async def begun(play: Play, act: Act) -> Call:
@@ -54,9 +65,17 @@ def lines(*skus: str, quantity: int = 1) -> dict[str, Any]:
     return {"lines": [OrderLine(sku=sku, quantity=quantity, unit_price=1) for sku in skus]}
 
 
-def _receipt(play: Play) -> dict[str, Any]:
-    """None where no answer to the charge has come."""
-    return {"receipt": play.receipts.get(play.key(Effect.CHARGE))}
+def _receipt(play: Play, undo: str | None = "refund") -> dict[str, Any]:
+    """None where no answer has come. A refund gets the capture's, if there is one."""
+    first = play.receipts.get(play.key(Effect.CHARGE))
+    return {"receipt": first if undo == "void" else play.receipts.get(play.key(_CAPTURE), first)}
+
+
+def _held(play: Play) -> dict[str, Any]:
+    """If nothing is: as if it was."""
+    made_up = PaymentReceipt(charge_id=PREFIX, amount=AMOUNT, currency=play.options.currency)
+    charge_key = play.key(Effect.CHARGE)
+    return {"charge_key": str(charge_key), "receipt": play.receipts.get(charge_key, made_up)}
 
 
 def _address(text: str) -> dict[str, Any]:
@@ -90,6 +109,22 @@ CHARGE = Act(
     error=errors.PaymentDeclined,
 )
 REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE, _receipt)
+AUTHORISE = replace(
+    CHARGE,
+    method="authorise",
+    twice="a retry after a lost answer holds the customer's money twice",
+    undo="void",
+    listed=False,
+)
+CAPTURE = Act("capture", _CAPTURE, "a retry takes the money twice", "refund", AUTHORISE, _held)
+RELINQUISH = Act(
+    "void",
+    Effect.CHARGE,
+    "an undo that is retried does not end",
+    "void",
+    AUTHORISE,
+    lambda play: _receipt(play, "void"),
+)
 RESERVE = Act(
     "reserve",
     Effect.RESERVE,
@@ -119,6 +154,8 @@ DISPATCH = Act(
     arguments=lambda play: {"label_key": play.key(Effect.LABEL)},
 )
 VOID = Act("void", Effect.LABEL, "an undo that is retried does not end", "void", LABEL)
+FAMILIES = (LABEL, DISPATCH, VOID), (AUTHORISE, CAPTURE, RELINQUISH)
+"""What is prepared, what makes it final, and what prevents that."""
 SEND = Act(
     "send",
     Effect.NOTIFY,

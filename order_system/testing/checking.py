@@ -10,11 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from order_system.bootstrap import open_order_system
+from order_system.domain.order import PaymentReceipt
 from order_system.gateways.loading import Port
 from order_system.infra.settings import load_settings
+from order_system.testing.acts import CAPTURE, FAMILIES, RELINQUISH, Act
 from order_system.testing.elsewhere import other_process
-from order_system.testing.playing import Broken, NotShown, Options, Play
-from order_system.testing.promises import Promise, promises_of
+from order_system.testing.playing import Answer, Broken, NotShown, Options, Play
+from order_system.testing.promises import ACTS, Promise, promises_of
 
 CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
 
@@ -55,8 +57,11 @@ async def check(
         settings = settings.model_copy(update=own)
         async with open_order_system(settings) as system, other_process(settings, Port(port)) as elsewhere:
             gateway, accounts, rng = getattr(system.world, port), system.world.accounts, Random(seed)  # noqa: S311
+            if accounts and ACTS[Port(port)][0].effect not in (await accounts.statement()).told:
+                accounts = None
+            later = port == Port.PAYMENTS and hasattr(gateway, "authorise")
             play = Play(gateway, accounts, elsewhere, options or Options(), rng)
-            for promise in promises_of(Port(port)):
+            for promise in promises_of(Port(port), later=later):
                 progress(promise.name)
                 try:
                     findings.append(await _finding(play, promise))
@@ -80,10 +85,20 @@ async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
     play.trace, failed = [], False
     while play.orders:
         if promise.act.undo:
-            failed |= (await play.answer(promise.act.undo_call(play))).error is not None
+            failed |= (await _undo(play, promise.act)).error is not None
         play.orders.pop()
     name, follows = f"{promise.name}: taken back", "it is to be taken back by hand"
     return [Finding(name, Verdict.BROKEN, follows=follows, trace=_short(play.trace))] if failed else []
+
+
+async def _undo(play: Play, act: Act) -> Answer:
+    """What is held is voided; what void says is captured, or was charged, is given back."""
+    if act in FAMILIES[1]:
+        void = await play.answer(RELINQUISH.call(play))
+        if void.error or not isinstance(void.value, PaymentReceipt):
+            return void
+        act = CAPTURE
+    return await play.answer(act.undo_call(play))
 
 
 def _short(trace: list[str]) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from order_system.domain.errors import OutOfStock, ShippingRefused
-from order_system.domain.gateways import ChargeEntry, Voided
+from order_system.domain.errors import OutOfStock
+from order_system.domain.gateways import ChargeEntry, NotCaptured, Voided
 from order_system.testing import policy
-from order_system.testing.acts import AMOUNT, DISPATCH, LABEL, REFUND, VOID, Act, begun, lines
+from order_system.testing.acts import AMOUNT, REFUND, Act, begun, family_of, lines
 from order_system.testing.playing import Answer, Broken, Call, NotShown, Play, alike, must_raise
 
 
@@ -37,7 +37,7 @@ async def under_contention(play: Play, act: Act) -> None:
     both = [play.options.sku, play.options.other_sku]
 
     def wants(quantity: int, number: int = 0) -> Call:
-        play.order(f"{play.orders[0].order_id}-{number}")
+        play.order(f"{play.orders[0].split(':')[0]}-{number}")
         return act.call(play, **lines(*(both if number % 2 else both[::-1]), quantity=quantity))
 
     play.scenario()
@@ -60,36 +60,39 @@ async def under_contention(play: Play, act: Act) -> None:
 
 
 async def void_binds(play: Play, act: Act) -> None:
-    """Of a label; and, where the act is the void itself, of nothing."""
+    """Of what was prepared; and, where the act is the void itself, of nothing."""
     play.scenario()
-    if act is LABEL:
+    if act.first is None:
         await play.ask(act.call(play))
-    await _is_void(play, await play.answer(VOID.call(play)))
+    await _is_void(play, act, await play.answer(act.undo_call(play)))
 
 
 async def void_too_late(play: Play, act: Act) -> None:
     call = await begun(play, act)
-    alike(call, await play.answer(call), await play.answer(VOID.call(play)))
+    _, _, void = family_of(act)
+    alike(call, await play.answer(call), await play.answer(void.call(play)))
 
 
 async def void_against(play: Play, act: Act) -> None:
     """At the same moment; either of them comes first half of the times."""
     for number in range(2 * policy.RACES):
         call = await begun(play, act)
+        void_call = family_of(act)[2].call(play)
         if number % 2:
-            done, void = await play.at_once(call, VOID.call(play))
+            done, void = await play.at_once(call, void_call)
         else:
-            void, done = await play.at_once(VOID.call(play), call)
-        if act is DISPATCH and done.error is None:
+            void, done = await play.at_once(void_call, call)
+        if act.first and done.error is None:
             alike(call, done, void)
         else:
-            await _is_void(play, void)
+            await _is_void(play, act, void)
 
 
-async def _is_void(play: Play, answer: Answer) -> None:
+async def _is_void(play: Play, act: Act, answer: Answer) -> None:
     """From now on, for good."""
-    if not isinstance(answer.value, Voided):
-        raise Broken(f"no parcel is gone, but void {answer}")
-    for call in (DISPATCH.call(play), LABEL.call(play), DISPATCH.call(play)):
-        must_raise(call, await play.answer(call), ShippingRefused)
+    first, then, _ = family_of(act)
+    if not isinstance(answer.value, Voided | NotCaptured):
+        raise Broken(f"there was no {then.method}, but void {answer}")
+    for call in (then.call(play), first.call(play), then.call(play)):
+        must_raise(call, await play.answer(call), first.error)
     await play.lists([])

@@ -11,11 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
-from order_system.domain.gateways import StatementOfAccounts, Voided
+from order_system.domain.gateways import NotCaptured, StatementOfAccounts, Voided
 from order_system.domain.ids import Key
-from order_system.domain.order import PaymentReceipt, Reservation, SubmissionRef, Wire
+from order_system.domain.order import PaymentReceipt, Reservation, Wire
 from order_system.domain.policy import GATEWAY_CALL
-from order_system.domain.steps import Effect
 from order_system.testing import policy
 
 PREFIX = "GATEWAY-CHECK"
@@ -99,9 +98,10 @@ class Play:
     rng: Random
     trace: list[str] = field(default_factory=list[str])
     """The calls of the scenario, each with its answer."""
-    orders: list[SubmissionRef] = field(default_factory=list[SubmissionRef])
+    orders: list[str] = field(default_factory=list[str])
+    """What their keys begin with."""
     receipts: dict[str, PaymentReceipt] = field(default_factory=dict[str, PaymentReceipt])
-    """Of each charge's key: what a book would have of it."""
+    """Of each charge's, authorisation's and capture's key: what a book would have of it."""
     took: float = 0
     """Seconds, by the last call that was asked."""
 
@@ -111,11 +111,11 @@ class Play:
         self.order(f"{PREFIX}-{uuid4().hex[:8]}")
 
     def order(self, order_id: str) -> None:
-        self.orders.append(SubmissionRef(order_id=order_id, submission=str(uuid4()), fingerprint=""))
+        self.orders.append(f"{order_id}:{uuid4()}:")
 
-    def key(self, effect: Effect) -> Key:
+    def key(self, effect: str) -> Key:
         """Of the newest order."""
-        return self.orders[-1].key(effect)
+        return Key(self.orders[-1] + effect)
 
     # --- calls ----------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Play:
             self.trace.append(f"{how}{call} {answer}")
             if answer.error is None or answer.is_no:
                 break
-        if isinstance(answer.value, PaymentReceipt):
+        if isinstance(answer.value, PaymentReceipt) and call.method != "void":
             self.receipts[call.key] = answer.value
         return answer
 
@@ -139,7 +139,7 @@ class Play:
         self.took = perf_counter() - began
         if answer.error is not None:
             raise NotShown(f"{call.method} {answer}: it needs other data, by the options")
-        if not isinstance(answer.value, Wire | Voided):
+        if not isinstance(answer.value, Wire | Voided | NotCaptured):
             raise Broken(f"{call.method} {answer}, which is no receipt")
         return answer.value
 
@@ -184,7 +184,7 @@ class Play:
         """What it lists under the newest order's keys, besides what was put back."""
         if self.accounts is None:
             return []
-        found, order = await self.accounts.statement(), self.key(Effect.CHARGE).removesuffix(Effect.CHARGE)
+        found, order = await self.accounts.statement(), self.orders[-1]
         entries = (found.charges, found.reservations, found.shipments, found.notices)
         there = [
             each

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
 
-from order_system.domain.gateways import Voided
+from order_system.domain.gateways import NotCaptured, Voided
 from order_system.domain.ids import Key
 from order_system.gateways.loading import Port
 from order_system.testing import acts, policy
@@ -42,7 +42,7 @@ WAYS: dict[str, tuple[Way, int]] = {
 }
 """In which a call comes more than once; and how often that is played."""
 
-NOTHING = (None, Voided(label_existed=False))
+NOTHING = (None, Voided(label_existed=False), NotCaptured(authorised=False))
 """What an undo answers that finds nothing."""
 
 
@@ -50,7 +50,8 @@ async def done_once(play: Play, act: Act, way: Way, times: int) -> None:
     """Whichever way a call comes more than once, its answers are alike, and it leaves what one leaves."""
     await play.ask(await begun(play, act))
     one = await play.left()
-    if play.accounts and (len(one) > 1 or not (one or act.first)):
+    wrong = len(one) > 1 or not (one or act.first) if act.listed else bool(one)
+    if play.accounts and wrong:
         raise Broken(f"of one {act.method}, the statement of accounts lists {one or 'nothing'}")
     for number in range(times):
         call = await begun(play, act)
@@ -136,6 +137,7 @@ async def _undo_finds(play: Play, act: Act, *, nothing: bool) -> None:
 
 _AMOUNT = "customers are charged another amount than they have agreed to"
 _HELD = "goods are held for ever for an order that has failed, or sold twice"
+_TAKEN = "a customer pays although the order is undone, or a parcel goes out that nobody has paid"
 _GONE = "a parcel goes out although its stock and money are given back"
 
 ACTS: dict[Port, list[Act]] = {
@@ -162,13 +164,29 @@ OWN: dict[Port, list[Promise]] = {
 }
 
 
-def promises_of(port: Port) -> list[Promise]:
-    return [*OWN[port], *(promise for act in ACTS[port] for promise in _promises_of(act))]
+LATER = [
+    Promise("void of no authorisation binds", _TAKEN, own.void_binds, acts.RELINQUISH),
+    Promise("void of an authorisation binds", _TAKEN, own.void_binds, acts.AUTHORISE),
+    Promise("void of what is captured says so", _TAKEN, own.void_too_late, acts.CAPTURE),
+    Promise("void and capture at once agree", _TAKEN, own.void_against, acts.CAPTURE),
+    Promise("void beats authorise at once", _TAKEN, own.void_against, acts.AUTHORISE),
+    Promise("capture after its refund is not done again", acts.CAPTURE.twice, late, acts.CAPTURE),
+]
+
+
+def promises_of(port: Port, *, later: bool) -> list[Promise]:
+    """`later`: the payment gateway offers `CapturesLater`."""
+    made = [*OWN[port], *(promise for act in ACTS[port] for promise in _promises_of(act))]
+    if later:
+        made += [*LATER, *(each for act in acts.FAMILIES[1] for each in _promises_of(act))]
+    return made
 
 
 def _promises_of(act: Act) -> Iterator[Promise]:
     name = act.method
     for way, (play, times) in WAYS.items():
+        if play is Play.cut_off and not act.listed:
+            continue  # nothing would show that it was done twice
         once = partial(done_once, way=play, times=times)
         yield Promise(f"{name} {way} is done once", act.twice, once, act)
     if act.error:

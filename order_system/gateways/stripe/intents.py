@@ -7,6 +7,7 @@ import stripe
 from stripe.params import PaymentIntentCreateParams
 
 from order_system.domain.errors import AnswerLost, PaymentDeclined
+from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.stripe import policy
@@ -26,29 +27,17 @@ class Intents:
     async def paid(
         self, key: Key, amount: int, currency: str, method: str, capture: Literal["automatic", "manual"]
     ) -> stripe.PaymentIntent:
-        return await self._found_or_created(
-            key,
-            {
-                "amount": to_stripe(amount, currency),
-                "currency": currency.lower(),
-                "payment_method": method,
-                "payment_method_types": ["card"],
-                "capture_method": capture,
-                "confirm": True,
-                "metadata": {KEY: key, ROUND: str(key.round)},
-            },
-        )
-
-    async def taken(self, key: Key) -> str:
-        """The ID of a payment in the place of one that is not to come. Raises AnswerLost if that did come."""
-        metadata: dict[str, str] = {KEY: key, ROUND: str(key.round)}
-        params: PaymentIntentCreateParams = {"amount": 100, "currency": "usd", "metadata": metadata}
-        with finding_out():
-            return (await self._intents.create_async(params, once(key))).id
-
-    async def _found_or_created(self, key: Key, params: PaymentIntentCreateParams) -> stripe.PaymentIntent:
-        """A stored 500 is repeated, whatever was done before it: then the payment is looked up. Likewise
-        where a void has taken the idempotency key."""
+        """Found, or else made. A stored 500 is repeated, whatever was done before it: then it is looked up.
+        Likewise where a void has taken the idempotency key."""
+        params: PaymentIntentCreateParams = {
+            "amount": to_stripe(amount, currency),
+            "currency": currency.lower(),
+            "payment_method": method,
+            "payment_method_types": ["card"],
+            "capture_method": capture,
+            "confirm": True,
+            "metadata": {KEY: key, ROUND: str(key.round)},
+        }
         try:
             if known := of_round(await self._search(key) or [], key):
                 return known
@@ -56,10 +45,17 @@ class Intents:
         except stripe.StripeError as failure:
             voided = isinstance(failure, stripe.IdempotencyError) and failure.http_status == 400
             stored = voided or (failure.http_status or 0) >= 500
-            found = of_round(await self.look_up(key), key) if stored else None
+            found = of_round(await self._look_up(key), key) if stored else None
             if found is None:
                 raise as_ours(failure) from failure
             return found
+
+    async def taken(self, key: Key) -> str:
+        """The ID of a payment in the place of one that is not to come. Raises AnswerLost if that did come."""
+        metadata: dict[str, str] = {KEY: key, ROUND: str(key.round)}
+        params: PaymentIntentCreateParams = {"amount": 100, "currency": "usd", "metadata": metadata}
+        with finding_out():
+            return (await self._intents.create_async(params, once(key))).id
 
     async def ended(self, intent_id: str) -> stripe.PaymentIntent:
         """As it is now, since a repeated answer is as old as the first. What waits for anything is cancelled,
@@ -72,6 +68,10 @@ class Intents:
             raise AnswerLost(f"Stripe: the payment {intent_id} is {intent.status}")
         return intent
 
+    async def all_ended(self, key: str) -> list[stripe.PaymentIntent]:
+        """Of every round: what has not been paid yet cannot be any more."""
+        return [await self.ended(each.id) for each in await self._look_up(key)]
+
     async def _search(self, key: str) -> list[stripe.PaymentIntent] | None:
         """None where Stripe has no search, as in India."""
         query = f"metadata['{KEY}']:'{key}'"
@@ -80,7 +80,7 @@ class Intents:
         except stripe.InvalidRequestError:
             return None
 
-    async def look_up(self, key: str) -> list[stripe.PaymentIntent]:
+    async def _look_up(self, key: str) -> list[stripe.PaymentIntent]:
         """Of every round. Without a search the list is read to its end, newest first."""
         with finding_out():
             found = await self._search(key)
@@ -100,15 +100,20 @@ def once(key: Key) -> stripe.RequestOptions:
     return {"idempotency_key": f"{key}:{key.round}"}
 
 
-def was_held(intent: stripe.PaymentIntent) -> bool:
-    return intent.latest_charge is not None and intent.last_payment_error is None
+def receipt_among(ended: list[stripe.PaymentIntent]) -> PaymentReceipt | None:
+    """Of the one that was paid, if any."""
+    for intent in ended:
+        if intent.status == "succeeded":
+            currency = intent.currency.upper()
+            amount = from_stripe(intent.amount, currency)
+            return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+    return None
 
 
-def found_receipt(intent: stripe.PaymentIntent) -> PaymentReceipt:
-    """Of a payment whose answer never came."""
-    currency = intent.currency.upper()
-    amount = from_stripe(intent.amount, currency)
-    return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+def as_elsewhere(reference: str, charge: stripe.Charge) -> PaymentElsewhere:
+    currency = charge.currency.upper()
+    paid, back = (from_stripe(each, currency) for each in (charge.amount, charge.amount_refunded))
+    return PaymentElsewhere(reference, paid, currency, back)
 
 
 def receipt_of(intent: stripe.PaymentIntent, amount: int, currency: str) -> PaymentReceipt:

@@ -14,19 +14,19 @@ from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewh
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.stripe import policy
-from order_system.gateways.stripe.amounts import from_stripe, to_stripe
+from order_system.gateways.stripe.amounts import to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out
 from order_system.gateways.stripe.intents import (
     KEY,
     PAGE,
     Intents,
-    found_receipt,
+    as_elsewhere,
     latest,
     of_round,
     once,
+    receipt_among,
     receipt_of,
     told,
-    was_held,
 )
 
 HELD = "requires_capture"
@@ -113,20 +113,16 @@ class StripePayments:
         """A cancel. Where there is nothing yet, a payment that nobody can make takes the idempotency key,
         which Stripe then refuses to an authorisation. It is cancelled as well, for a search that comes later.
         """
-        found = (
-            [receipt.charge_id] if receipt else [each.id for each in await self._intents.look_up(charge_key)]
-        )
-        ended = [await self._intents.ended(each) for each in found]
-        if not receipt and not of_round(ended, charge_key):
+        if receipt:
+            ended = [await self._intents.ended(receipt.charge_id)]
+        elif not of_round(ended := await self._intents.all_ended(charge_key), charge_key):
             ended.append(await self._intents.ended(await self._intents.taken(charge_key)))
-        for intent in ended:
-            if intent.status == "succeeded":
-                return found_receipt(intent)
-        return NotCaptured(authorised=any(map(was_held, ended)))
+        held = any(each.latest_charge and not each.last_payment_error for each in ended)
+        return receipt_among(ended) or NotCaptured(authorised=held)
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
         """Of a charge of ours: what is left, if a part was given back in Stripe's dashboard, say."""
-        receipt = receipt or await self._receipt(charge_key)
+        receipt = receipt or receipt_among(await self._intents.all_ended(charge_key))
         if receipt is None:
             return None
         paid, part = receipt.charge_id, receipt.captured_elsewhere is not None
@@ -151,14 +147,6 @@ class StripePayments:
             raise AnswerLost(f"Stripe: the refund {made[0].id} of {made[0].amount} is {made[0].status}")
         return RefundReceipt(refund_id=made[0].id, amount=receipt.amount, currency=receipt.currency)
 
-    async def _receipt(self, charge_key: str) -> PaymentReceipt | None:
-        """Of a charge whose answer never came. What has not been paid yet cannot be any more."""
-        for found in await self._intents.look_up(charge_key):
-            intent = await self._intents.ended(found.id)
-            if intent.status == "succeeded":
-                return found_receipt(intent)
-        return None
-
     async def find_payment(
         self, key: str, *, reference: str, amount: int, currency: str
     ) -> PaymentElsewhere | None:
@@ -176,9 +164,7 @@ class StripePayments:
             raise as_ours(failure) from failure
         if charge is None or charge.status != "succeeded" or not charge.captured:
             raise PaymentNotConfirmed(f"Stripe has not captured the payment {reference}")
-        paid_in = charge.currency.upper()
-        paid, back = (from_stripe(each, paid_in) for each in (charge.amount, charge.amount_refunded))
-        return PaymentElsewhere(reference, paid, paid_in, back)
+        return as_elsewhere(reference, charge)
 
     async def statement(self) -> Statement:
         """Of payments alone. Reads the list of all of the account, page by page: ours have the key in their
@@ -188,10 +174,9 @@ class StripePayments:
         async for intent in listed.auto_paging_iter():
             if intent.status != "succeeded" or (charge := latest(intent)) is None:
                 continue
-            currency = charge.currency.upper()
-            paid, back = (from_stripe(each, currency) for each in (charge.amount, charge.amount_refunded))
+            found = [as_elsewhere(each.id, charge) for each in (intent, charge)]
             if key := told(intent, KEY):
-                ours.append(ChargeEntry(key, paid, back))
+                ours.append(ChargeEntry(key, found[0].amount, found[0].refunded))
             else:
-                others += (PaymentElsewhere(each.id, paid, currency, back) for each in (intent, charge))
+                others += found
         return Statement(tuple(ours), payments=tuple(others))

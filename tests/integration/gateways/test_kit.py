@@ -11,8 +11,10 @@ from order_system.testing import Options, Verdict, check, elsewhere
 from order_system.testing.checking import CheckedPort, Finding
 from order_system.testing.promises import promises_of
 from tests.fixtures.gateways import sound
+from tests.fixtures.peers.stripe import fake_stripe
 from tests.fixtures.processes.command_line import ROOT, starter
 from tests.fixtures.processes.forked import Forked
+from tests.fixtures.processes.simulate_process import SIGNED, over_http, simulating
 
 SOUND, FAULTY = "tests.fixtures.gateways.sound", "tests.fixtures.gateways.with_a_fault"
 FORGETFUL = "tests.fixtures.gateways.forgetful"
@@ -43,9 +45,45 @@ def of(findings: list[Finding], verdict: Verdict) -> list[str]:
 async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDER_LATENCY_MIN", "0")
     monkeypatch.setenv("ORDER_LATENCY_MAX", "0.005")
-    findings = await check(port, Options(on_hand=10_000_000))
+    await keeps_all(port, Options(on_hand=10_000_000))
+
+
+async def keeps_all(port: CheckedPort, options: Options) -> None:
+    findings = await check(port, options)
     assert [each for each in findings if each.verdict is not Verdict.KEPT] == []
-    assert [each.promise for each in findings] == [promise.name for promise in promises_of(Port(port))]
+    later = port == "payments"
+    assert [each.promise for each in findings] == [each.name for each in promises_of(Port(port), later=later)]
+
+
+async def test_gateways_over_http_keep_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, url = simulating(tmp_path, *SIGNED, "--port", "0")
+    try:
+        for name, value in over_http(url).items():
+            monkeypatch.setenv(name, value)
+        await keeps_all("payments", Options())
+    finally:
+        running.interrupted()
+
+
+async def test_payments_by_stripe_keep_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Stripe's own list. The mailer, of which it tells nothing, is judged by its answers."""
+    async with fake_stripe() as fake:
+        for name, value in fake.environment.items():
+            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name.replace("PAYMENTS", "STATEMENT"), value)
+        await fake.meets(search=True)
+        await keeps_all("payments", Options(declined="pm_card_chargeCustomerFail"))
+        broken = of(await check("mailer"), Verdict.BROKEN)
+    assert broken == []
+
+
+async def test_a_gateway_that_only_charges_is_not_asked_to_hold(
+    books: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_PAYMENTS", f"{SOUND}:payments")
+    findings = await check("payments")
+    assert of(findings, Verdict.KEPT) == [each.name for each in promises_of(Port.PAYMENTS, later=False)]
+    assert of(findings, Verdict.BROKEN) == of(findings, Verdict.NOT_SHOWN) == []
 
 
 @pytest.mark.usefixtures("forked")
@@ -57,6 +95,9 @@ async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pyt
         ("payments", "forgets_a_charge_that_was_cut_off", "charge cut off and asked again is done once", "-"),
         ("payments", "charges_a_hundred_yen_for_one", "charge in JPY counts yen", "-"),
         ("payments", "repeats_a_no", "charge decides a no anew in the next round", "-"),
+        ("payments", "captures_what_is_void", "void of an authorisation binds", "void"),
+        ("payments", "forgets_a_void_of_nothing", "void of no authorisation binds", "void beats"),
+        ("payments", "captures_once_more", "capture after its refund is not done again", "capture"),
         ("warehouse", "takes_what_it_can", "reserve refused is OutOfStock, and nothing is done", "reserve"),
         ("carrier", "dispatches_after_a_void", "void of a label binds", "void"),
         ("mailer", "sends_twice", "send twice in a row is done once", "send"),
