@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from order_system.domain import errors
@@ -110,21 +111,11 @@ CHARGE = Act(
 )
 REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE, _receipt)
 AUTHORISE = replace(
-    CHARGE,
-    method="authorise",
-    twice="a retry after a lost answer holds the customer's money twice",
-    undo="void",
-    listed=False,
+    CHARGE, method="authorise", twice="a retry holds the customer's money twice", undo="void", listed=False
 )
 CAPTURE = Act("capture", _CAPTURE, "a retry takes the money twice", "refund", AUTHORISE, _held)
-RELINQUISH = Act(
-    "void",
-    Effect.CHARGE,
-    "an undo that is retried does not end",
-    "void",
-    AUTHORISE,
-    lambda play: _receipt(play, "void"),
-)
+_ENDLESS = "an undo that is retried does not end"
+RELINQUISH = Act("void", Effect.CHARGE, _ENDLESS, "void", AUTHORISE, partial(_receipt, undo="void"))
 RESERVE = Act(
     "reserve",
     Effect.RESERVE,
@@ -153,7 +144,7 @@ DISPATCH = Act(
     LABEL,
     arguments=lambda play: {"label_key": play.key(Effect.LABEL)},
 )
-VOID = Act("void", Effect.LABEL, "an undo that is retried does not end", "void", LABEL)
+VOID = Act("void", Effect.LABEL, _ENDLESS, "void", LABEL)
 FAMILIES = (LABEL, DISPATCH, VOID), (AUTHORISE, CAPTURE, RELINQUISH)
 """What is prepared, what makes it final, and what prevents that."""
 SEND = Act(

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
 
 import pytest
 from pydantic import SecretStr
@@ -14,29 +13,17 @@ from order_system.domain.errors import (
     PaymentDeclined,
     PaymentNotConfirmed,
 )
-from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Statement
+from order_system.domain.gateways import ChargeEntry, PaymentElsewhere
 from order_system.domain.ids import Key
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.gateways.loading import open_gateways
 from order_system.gateways.stripe.payments import StripePayments, StripeSettings, payments
 from order_system.infra.database import Database
 from order_system.infra.settings import load_settings
-from tests.fixtures.peers.stripe import FakeStripe, fake_stripe
+from tests.fixtures.peers.stripe import FakeStripe
 from tests.fixtures.processes.forwarding import LOOPBACK, unused_port
 
 GOOD, DECLINED, WANTS_CONFIRMATION = "pm_card_visa", "pm_card_chargeCustomerFail", "4000002500003155"
-
-
-@pytest.fixture
-async def fake() -> AsyncGenerator[FakeStripe]:
-    async with fake_stripe() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def stripe(fake: FakeStripe) -> AsyncGenerator[StripePayments]:
-    async with payments(StripeSettings(api_key=SecretStr("sk_test_1"), url=fake.url)) as gateway:
-        yield gateway
 
 
 async def test_without_the_extra_one_line_names_it(
@@ -234,104 +221,3 @@ async def test_a_payment_made_elsewhere_is_found_and_an_order_gives_its_part_bac
         assert first == await stripe.refund(key, receipt=part)
     assert [each["amount"] for each in await fake.all_of("refunds")] == [400, 400]
     assert await find(made["id"]) == PaymentElsewhere(made["id"], 1000, "USD", 800)
-
-
-async def authorise(stripe: StripePayments, key: Key = KEY, method: str = GOOD) -> PaymentReceipt:
-    return await stripe.authorise(key, amount=105997, currency="USD", payment_method=method)
-
-
-async def capture(stripe: StripePayments, receipt: PaymentReceipt) -> PaymentReceipt:
-    return await stripe.capture(Key("ORDER-1:run:capture"), charge_key=KEY, receipt=receipt)
-
-
-async def test_what_is_held_is_captured_once_and_given_back(stripe: StripePayments, fake: FakeStripe) -> None:
-    receipt = await authorise(stripe)
-    assert receipt == await authorise(stripe)
-    assert await stripe.statement() == Statement(charges=())
-    assert receipt == await capture(stripe, receipt) == await capture(stripe, receipt)
-    assert receipt == await stripe.void(KEY, receipt=receipt) == await stripe.void(KEY, receipt=None)
-    assert await stripe.statement() == Statement(charges=(ChargeEntry(KEY, 105997, 0),))
-    assert await stripe.refund(KEY, receipt=receipt) is not None
-    assert receipt == await authorise(stripe) == await capture(stripe, receipt)
-    assert len(await fake.all_of("charges")) == 1
-
-
-@pytest.mark.parametrize("indexed", [False, True])
-async def test_a_void_binds_what_was_authorised(
-    stripe: StripePayments, fake: FakeStripe, indexed: bool
-) -> None:
-    receipt = await authorise(stripe)
-    await fake.meets(search=indexed)
-    for known in (receipt, None):
-        assert await stripe.void(KEY, receipt=known) == NotCaptured(authorised=True)
-        for late in (authorise(stripe), capture(stripe, receipt)):
-            with pytest.raises(PaymentDeclined, match="the authorisation was voided"):
-                await late
-    assert [each["captured"] for each in await fake.all_of("charges")] == [False]
-
-
-@pytest.mark.parametrize("indexed", [False, True])
-async def test_a_void_of_nothing_binds_what_is_still_on_its_way(
-    stripe: StripePayments, fake: FakeStripe, indexed: bool
-) -> None:
-    key = Key(KEY, 2)
-    for _ in range(2):
-        assert await stripe.void(key, receipt=None) == NotCaptured(authorised=False)
-    await fake.meets(search=indexed)
-    with pytest.raises(PaymentDeclined, match="the authorisation was voided"):
-        await authorise(stripe, key)
-    assert await fake.all_of("charges") == []
-
-
-async def test_a_void_of_a_declined_card_lets_go_of_nothing(stripe: StripePayments) -> None:
-    with pytest.raises(PaymentDeclined, match="Your card was declined"):
-        await authorise(stripe, method=DECLINED)
-    assert await stripe.void(KEY, receipt=None) == NotCaptured(authorised=False)
-
-
-async def test_of_void_and_capture_at_the_same_time_one_wins(
-    stripe: StripePayments, fake: FakeStripe
-) -> None:
-    receipt = await authorise(stripe)
-    await fake.meets("slow")
-    both = (capture(stripe, receipt), stripe.void(KEY, receipt=receipt))
-    await asyncio.gather(*both, return_exceptions=True)
-    void = await stripe.void(KEY, receipt=receipt)  # asked again, as orders do
-    if void == receipt:
-        assert await capture(stripe, receipt) == receipt
-    else:
-        assert void == NotCaptured(authorised=True)
-        with pytest.raises(PaymentDeclined, match="the authorisation was voided"):
-            await capture(stripe, receipt)
-
-
-async def test_a_capture_whose_answer_was_lost_is_found(stripe: StripePayments, fake: FakeStripe) -> None:
-    receipt = await authorise(stripe)
-    await fake.meets("after")
-    with pytest.raises(AnswerLost):
-        await capture(stripe, receipt)
-    assert await capture(stripe, receipt) == receipt
-    with pytest.raises(AnswerLost, match="took 105997 usd instead of 1 usd"):
-        await capture(stripe, receipt.model_copy(update={"amount": 1}))
-    with pytest.raises(PaymentDeclined):
-        await capture(stripe, receipt.model_copy(update={"charge_id": "pi_of_nobody"}))
-
-
-async def test_the_statement_has_every_page_and_leaves_out_what_is_not_ours(
-    stripe: StripePayments, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("order_system.gateways.stripe.payments.PAGE", 2)
-    keys = [Key(f"ORDER-{number}:run:charge") for number in range(5)]
-    for key in keys:
-        await charge(stripe, key, currency="JPY", amount=500)
-    foreign = {"amount": 700, "currency": "jpy", "payment_method": GOOD, "confirm": "true"}
-    other = await fake.post("payment_intents", **foreign)
-    await fake.post("refunds", payment_intent=other["id"], amount=100)
-    await authorise(stripe, Key("ORDER-5:run:charge"))
-    with pytest.raises(PaymentDeclined):
-        await charge(stripe, Key("ORDER-6:run:charge"), method=DECLINED)
-    told = await stripe.statement()
-    assert sorted(told.charges or (), key=str) == [ChargeEntry(key, 500, 0) for key in keys]
-    references = (other["id"], other["latest_charge"]["id"])
-    assert told.payments == tuple(PaymentElsewhere(each, 700, "JPY", 100) for each in references)
-    assert (told.reservations, told.shipments, told.notices, told.stock) == (None, None, None, None)
