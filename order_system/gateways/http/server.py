@@ -5,6 +5,7 @@ from functools import partial
 
 from fastapi import FastAPI, Request, Response
 from pydantic_core import to_json
+from starlette.requests import ClientDisconnect
 
 from order_system.domain.errors import NotReached
 from order_system.domain.ids import Key
@@ -26,10 +27,13 @@ def create_app(gateways: Gateways, secret: str | None) -> FastAPI:
 async def _answer(
     operation: wire.Operation, gateway: object, secret: str | None, request: Request
 ) -> Response:
-    content, headers = await request.body(), request.headers
+    headers = request.headers
     try:
+        content = await request.body()
         key = Key(headers[wire.KEY], int(headers.get(wire.ROUND, "0"))) if operation.takes_key else None
         named = dict(operation.body.model_validate_json(content))
+    except ClientDisconnect:
+        return Response(status_code=408)  # nobody hears it, and nothing was done
     except (KeyError, ValueError) as refused:
         return _problem(422, wire.NOT_UNDERSTOOD, f"headers and body are not as documented: {refused}")
     if secret and (
