@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
@@ -49,8 +49,10 @@ class SimulatedPaymentGateway:
 
     async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         def capture(call: Call) -> PaymentReceipt:
-            if stored := _meet_trouble(call, charges, key, payment_method):
-                return _receipt(stored)
+            stored = _find_charge(call, key)
+            call.meet_trouble([payment_method], refusal=None if stored else _declined())
+            if stored is not None:
+                return stored
             payment = _payment(key, amount, currency, payment_method)
             call.insert(charges, payment)
             return PaymentReceipt.model_validate(payment)
@@ -59,7 +61,8 @@ class SimulatedPaymentGateway:
 
     async def authorise(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         def hold(call: Call) -> PaymentReceipt:
-            _meet_trouble(call, authorisations, key, payment_method)
+            stored = call.find(authorisations, key)
+            call.meet_trouble([payment_method], refusal=None if stored else _declined())
             payment = _payment(key, amount, currency, payment_method)
             # As with a label: whoever inserts first wins, this or a void.
             call.insert_unless_there(authorisations, payment | {"state": "held"})
@@ -145,12 +148,13 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str) -
     tx.execute(insert, row | {"amount": amount, "currency": currency})
 
 
-def _meet_trouble(call: Call, table: Table, key: str, payment_method: str) -> Row[Any] | None:
-    """The answer is what is there, and cannot be declined any more."""
-    stored = call.find(table, key)
-    refusal = PaymentDeclined("the card was declined (simulated)") if stored is None else None
-    call.meet_trouble([payment_method], refusal=refusal)
-    return stored
+def _declined() -> PaymentDeclined:
+    return PaymentDeclined("the card was declined (simulated)")
+
+
+def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
+    charge = call.find(charges, key)
+    return None if charge is None else _receipt(charge)
 
 
 def _payment(key: str, amount: int, currency: str, payment_method: str) -> dict[str, Any]:
