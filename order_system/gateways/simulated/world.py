@@ -52,6 +52,7 @@ class SimulatedWorld(OverDatabase):
         """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
         refunded = func.coalesce(tables.refunds.c.amount, 0).label("refunded")
         captured = select(tables.charges, refunded).outerjoin_from(tables.charges, tables.refunds)
+        captured = captured.order_by(tables.charges.c.key)
         by_us = tables.charges.c.payment_method != tables.CHECKOUT
         ours, elsewhere = tx.execute(captured.where(by_us)), tx.execute(captured.where(~by_us))
         labels = select(tables.shipments).where(tables.shipments.c.label_id.is_not(None))
