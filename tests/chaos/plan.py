@@ -104,6 +104,7 @@ PLAIN: Sequence[tuple[int, dict[str, str]]] = (
     (2, PAID_ALREADY | REFUSED_AT_DISPATCH),
     (7, {"payment_method": "pm_card_declined"}),
     (6, {"sku": "OUT-OF-STOCK"}),
+    (2, {"payment_method": "pm_card_declined", "sku": "OUT-OF-STOCK"}),
     (5, {"postal_code": "00000"}),
     (5, REFUSED_AT_DISPATCH),
     (3, {"payment_method": "pm_answer_lost_once"}),
