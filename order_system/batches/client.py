@@ -16,9 +16,10 @@ from order_system.batches.names import workflow_id_of, workflow_id_of_new
 from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchCounts, BatchProgress, BatchRequest, BatchStatus
-from order_system.domain.errors import NoWorkerAnswers, OrderConflict, UnknownBatch
+from order_system.domain.errors import InvalidUsage, NoWorkerAnswers, OrderConflict, UnknownBatch
 from order_system.domain.ids import BOOK
 from order_system.domain.order import Flow
+from order_system.domain.order_profile import UNCHECKED
 from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import first_run, root_cause
@@ -65,6 +66,8 @@ class BatchClient(BatchReports):
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
         running with another file, InvalidUsage for a bad name."""
         workflow_id = workflow_id_of_new(request.name)
+        if (profile := request.file.profile) and profile.guessed:
+            raise InvalidUsage(f"nothing was started: {UNCHECKED}")
         request = request if request.flow else request.model_copy(update={"flow": self.flow})
         ours = uuid.uuid4().hex
         async with reaching_server():

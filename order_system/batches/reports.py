@@ -16,6 +16,7 @@ from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import decimal_text
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
+from order_system.domain.order_profile import UNCHECKED
 from order_system.domain.payment_methods import is_paid_already
 
 MAX_EXAMPLES = 50
@@ -119,7 +120,8 @@ class Plan:
             f"{orders} a shipping fee, tax or discount on several rows, which counts once. If each row has "
             'a share of its own, say so in a profile: shipping_fee = "per line" under [meaning].'
         )
-        return [told] if self.counted_once else []
+        guess = self.file.profile is not None and self.file.profile.guessed
+        return [*([UNCHECKED] if guess else []), *([told] if self.counted_once else [])]
 
     def document(self) -> dict[str, Any]:
         return {

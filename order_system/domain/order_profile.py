@@ -24,6 +24,12 @@ the sum of the lines less what is taken off them, how much of a line is still to
 line costs, for where the price of each piece is rounded."""
 
 
+UNCHECKED = (
+    "the profile is a guess, and a wrong one charges or ships what it must not: look at each of its lines, "
+    "then take out the line `guessed = true`"
+)
+
+
 def _several(value: object) -> object:
     return ((value,) if value else ()) if isinstance(value, str) else value
 
@@ -85,6 +91,8 @@ class Paid(Strict):
 
 
 class Profile(Strict):
+    guessed: bool = False
+    """By `batch profile`, and nobody has looked yet: it can be planned with, and not run."""
     format: Literal["csv"] = "csv"
     separator: Annotated[str, Field(pattern=r'^[^\s"\w]$|^\t$')] = ","
     encoding: str = "utf-8"

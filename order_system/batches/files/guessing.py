@@ -41,7 +41,7 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
     proper = [row for row in rows if len(row) == len(header)]
     cells = {name.strip(): [row[at].strip() for row in proper] for at, name in enumerate(header)}
     base = next((name for name in built_in_profiles() if _fits(header, name)), None)
-    told = [f"base = {_toml(base)}"] if base else []
+    told = ["guessed = true", *([f"base = {_toml(base)}"] if base else [])]
     told += [f"separator = {_toml(separator)}", f"encoding = {_toml(encoding)}{doubt}"]
     return "\n".join([_comment("first").strip(), *told, *([] if base else _described(cells)), ""])
 

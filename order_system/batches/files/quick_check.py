@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
-from order_system.batches.files.spellings import CUT_SHORT, is_garbled
+from order_system.batches.files.spellings import CUT_SHORT, SHEET_ERROR, is_garbled
 from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
@@ -24,11 +24,11 @@ _PATTERNS = {
     "currency": "[A-Z]{3}",
     "customer_name": f"{_LABEL}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
-    "payment_method": "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",
+    "payment_method": f"(?!{CUT_SHORT}\n)(?:paid:[!-~]{{1,250}}|(?!(?i:paid|authori))[!-~]{{1,255}})",
     "street": f"{_LABEL}{{1,200}}",
     "city": f"{_LABEL}{{1,200}}",
     "region": f"{_LABEL}{{0,100}}",
-    "postal_code": f"{_LABEL}{{0,100}}",
+    "postal_code": f"(?!{CUT_SHORT}\n){_LABEL}{{0,100}}",
     "country": "[A-Z]{2}",
     "sku": f"(?!{CUT_SHORT}\n){_LABEL}{{1,64}}",
     "quantity": "[1-9][0-9]{0,3}",
@@ -46,6 +46,7 @@ _MAY_HOLD_CARD_NUMBER = re.compile(
     rf"[0-9](?<![0-9][0-9])(?=[^{_LETTERS}\n]{{12}})(?:[^0-9{_LETTERS}\n]*+[0-9]){{12}}"
 )
 """Twelve more digits. What is looked at first are a digit and room for those, which is quick to find."""
+_SHEET_ERROR = re.compile(f"^(?:{SHEET_ERROR})$", re.MULTILINE)
 
 _TextsOf = Callable[[Fields], tuple[str, ...]]
 _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
@@ -75,6 +76,8 @@ def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
 
 def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
     if not text.isascii() and any(map(is_garbled, text.split("\n"))):
+        return True
+    if "#" in text and _SHEET_ERROR.search(text) is not None:
         return True
     return _MAY_HOLD_CARD_NUMBER.search(text) is not None and any(
         (identifier_holds_card_number if field in IDENTIFIERS else holds_card_number)(text)

@@ -21,6 +21,8 @@ from order_system.intake.fields import countries
 
 CUT_SHORT = r"[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}"
 """`4.00638E+12`: what a spreadsheet leaves of a barcode."""
+SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
+"""What a spreadsheet shows where it has nothing to show."""
 
 _SIGN = r"[^\d\s.,'()+-]{1,4}"
 # Real words in capitals end in these, and what follows may be meant: MAÇÃ..., NESCAFÉ(R).
@@ -53,7 +55,9 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
     """Raises ValueError: why it is not harmless."""
     if is_garbled(text):
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
-    if field in ("order_id", "sku") and re.fullmatch(CUT_SHORT, text):
+    if re.fullmatch(SHEET_ERROR, text):
+        raise ValueError("is a spreadsheet's word for an error; put in what stood there")
+    if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, text):
         raise ValueError("is a number that a spreadsheet cut short; export it again, this column as text")
     if field in ("quantity", "unit_price") and text.startswith(("-", "\u2212", "(")):
         raise ValueError("is negative; take returns out, and put discounts into the order's discount")

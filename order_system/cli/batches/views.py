@@ -8,9 +8,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from order_system.batches.pace import pace_words
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
-from order_system.domain.durations import in_time
 from order_system.domain.messages import OrderStatus
 
 MAX_SHOWN = 20
@@ -67,12 +67,7 @@ def progress_words(progress: BatchProgress) -> str:
 
 
 def _pace(progress: BatchProgress) -> str:
-    parts: list[str] = []
-    if progress.orders_a_second:
-        parts.append(f"{progress.orders_a_second:.1f} orders/s")
-    if progress.seconds_left:
-        parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
-    return ", ".join(parts)
+    return pace_words(progress, elsewhere="starter.py attention")
 
 
 def _counts_line(counts: BatchCounts) -> Text:

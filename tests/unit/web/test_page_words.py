@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
+from order_system.batches.pace import pace_words
 from order_system.cli.batches.views import progress_table
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
 from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, UndoProgress, UndoState
 from order_system.domain.steps import Step
-from order_system.web.pages.batches.progress import headline, pace_words, parts_of
+from order_system.web.pages.batches.progress import headline, parts_of
 from order_system.web.pages.visit import TEMPLATES, address
 from order_system.web.pages.words import plain, sentence, share
 
@@ -28,6 +29,10 @@ def an_order(status: OrderStatus, **changes: object) -> OrderProgress:
         order_id="O-1", workflow_id="order-O-1", run_id="r", status=status, children=children
     )
     return order.model_copy(update=changes)
+
+
+def words_at(now: datetime, progress: BatchProgress) -> str:
+    return pace_words(progress, elsewhere="attention", now=now)
 
 
 def rows_words(counts: BatchCounts) -> str:
@@ -180,10 +185,13 @@ def test_how_far_a_batch_is_in_words() -> None:
     assert headline(a_batch()) == "25 of about 80 orders done"
     whole = a_batch(bytes_total=50, orders_expected=40)
     assert headline(whole) == "25 of 40 orders done"
-    assert (
-        pace_words(a_batch(orders_a_second=2.53, seconds_left=71.2)) == "2.5 orders a second, 1 m 11 s left"
-    )
-    assert pace_words(a_batch()) == ""
+    paced = a_batch(orders_a_second=2.53, seconds_left=71.2, updated_at=NOW)
+    assert words_at(NOW, paced) == "2.5 orders/s, 1 m 11 s left"
+    assert words_at(NOW, a_batch(updated_at=NOW)) == ""
+    under_way = paced.model_copy(update={"orders_expected": paced.counts.ended + paced.counts.running})
+    assert words_at(NOW, under_way) == "2.5 orders/s"
+    stands = words_at(NOW + timedelta(seconds=31), under_way)
+    assert stands == "no order has ended for 30 s: attention tells what waits"
     counts = BatchCounts(rows=9, rows_rejected=1, rows_duplicate=2)
     assert rows_words(counts) == "9 rows read; 1 row rejected; 2 duplicate rows"
 

@@ -112,7 +112,7 @@ def progress(status: BatchStatus, **changes: object) -> BatchProgress:
         bytes_total=4_000,
         counts=counts,
         started_at=NOON,
-        updated_at=NOON + timedelta(seconds=18),
+        updated_at=datetime.now(UTC),
         orders_expected=400,
         orders_a_second=2.0,
         seconds_left=182.0,

@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
+from order_system.batches.pace import pace_words
 from order_system.domain.batch import ENDED, BatchCounts, BatchRequest
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchOrder, LineStatus, Page
 from order_system.web.api.batch_actions import Steering, steer
 from order_system.web.documents.batches import BatchDocument, read_batch
 from order_system.web.guards.access import operator
-from order_system.web.pages.batches.progress import headline, pace_words, parts_of
+from order_system.web.pages.batches.progress import headline, parts_of
 from order_system.web.pages.visit import Visit, redirect
 from order_system.web.services import Given, Services
 
@@ -36,7 +37,7 @@ async def show(
         batch=progress,
         parts=parts_of(progress),
         headline=headline(progress),
-        pace_words=pace_words(progress),
+        pace_words=pace_words(progress, elsewhere="Needs attention"),
         numbers=_numbers(progress.counts),
         page=await _orders(services, progress, status, cursor),
         chosen_status=status,

@@ -1,7 +1,6 @@
 """How far a batch has come, as a bar and in words."""
 
 from order_system.domain.batch import ENDED, BatchProgress
-from order_system.domain.durations import in_time
 from order_system.web.pages.words import counted, in_words
 
 _PARTS = ("fulfilled", "skipped", "failed", "cancelled", "needing_attention", "conflicting", "running")
@@ -30,12 +29,3 @@ def headline(progress: BatchProgress) -> str:
         return "There was no order to run"
     about = "" if progress.counts.bytes_read >= progress.bytes_total or progress.status in ENDED else "about "
     return f"{progress.counts.ended:,} of {about}{counted(expected(progress), 'order')} done"
-
-
-def pace_words(progress: BatchProgress) -> str:
-    parts: list[str] = []
-    if progress.orders_a_second:
-        parts.append(f"{progress.orders_a_second:.1f} orders a second")
-    if progress.seconds_left:
-        parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
-    return ", ".join(parts)

@@ -154,6 +154,10 @@ CUT_SHORT = "a spreadsheet cut short"
         ([row(), further_row(currency="eur")], ["line 3, currency: differs from line 2"]),
         ([row(city="K\u00c3\u00b6ln"), row(city="K\u00c3\u00b6ln", sku="B")], ["line 2, city: has garbled"]),
         ([row(unit_price="1,234")], ["line 2, unit_price: may be thousands or decimals"]),
+        ([row(payment_method="1.23457E+15")], [f"line 2, payment_method: is a number that {CUT_SHORT}"]),
+        ([row(postal_code="9.77E+04")], [f"line 2, postal_code: is a number that {CUT_SHORT}"]),
+        ([row(sku="#NAME?")], ["line 2, sku: is a spreadsheet's word for an error"]),
+        ([row(street="########")], ["line 2, street: is a spreadsheet's word for an error"]),
     ],
 )
 def test_what_is_not_harmless_is_told_in_one_line(rows: list[list[str]], reasons: list[str]) -> None:
