@@ -125,13 +125,18 @@ class Effects:
         as soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so
         there is no call any more after twice the patience.
         """
+        limit = asyncio.timeout(None)
         try:
             attempt.reached = claimed.claims_in_run
             if attempt.reached > 2 * self._patience:
                 raise DiesInEachCall(f"{claimed.effect} never came to an end, {2 * self._patience} times")
-            async with asyncio.timeout(time_left(attempt)):
+            async with asyncio.timeout(time_left(attempt)) as limit:
                 return await call(Key(ref.key(claimed.effect), claimed.round))
+        except TimeoutError as late:
+            raise AnswerLost(str(late) or "the gateway did not answer in time") from late
         except (BusinessError, NotReached, DiesInEachCall) as no:
+            if limit.expired():  # we have cut it off: what its gateway makes of that is no answer
+                raise AnswerLost(f"the gateway did not answer in time, and then said: {no}") from no
             await self._book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
             raise
         except BookTooLate:

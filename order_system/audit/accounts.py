@@ -13,7 +13,7 @@ from order_system.domain.gateways import (
     Statement,
     StockEntry,
 )
-from order_system.domain.ids import split_key
+from order_system.domain.ids import GATEWAY_CHECK, split_key
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
 from order_system.domain.steps import Effect
@@ -161,7 +161,8 @@ def draw_up(
         """None for a stranger, and for a submission that was opened since the ledger was taken."""
         owner = _owner_of(key, effect)
         account = accounts.get(owner) if owner else None
-        if account is None and (owner is None or (*owner, effect) not in claims):
+        unclaimed = owner is None or (*owner, effect) not in claims
+        if account is None and unclaimed and not key.startswith(GATEWAY_CHECK):
             strangers.append(key)
         return account
 

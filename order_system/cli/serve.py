@@ -66,7 +66,7 @@ def check_extra(command: str) -> None:
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise InvalidUsage(
-            f"{command} needs {', '.join(missing)}, of the extra `web`: pip install 'order-system[web]'"
+            f"{command} needs {', '.join(missing)}, of the extra `web`: pip install -e '.[web]'"
         )
 
 

@@ -19,6 +19,9 @@ BOOK = "book"
 RECONCILIATION = "reconciliation"
 """What the IDs of the reconciler's runs begin with. Once it was its schedule's, too."""
 
+GATEWAY_CHECK = "GATEWAY-CHECK"
+"""What the keys begin with by which a gateway's promises are played: no order of the book."""
+
 FINGERPRINT = "fingerprint"
 """Key in the memo of an order's workflow: which content runs under this ID."""
 

@@ -9,7 +9,7 @@ parameters, told apart by their types: a pydantic model is read from the environ
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,7 +31,7 @@ from order_system.domain.gateways import (
     Warehouse,
 )
 from order_system.infra.database import Database
-from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
+from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings, without_secrets
 
 ENTRY_POINTS = "order_system.gateways"
 Factory = Callable[..., Any]
@@ -121,7 +121,7 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
         for port, name in chosen(settings).items():
             factory = find_factory(port, name)
             given = [_given(port, each, settings, database) for each in _parameters(port, factory)]
-            with _told_as(port, name):
+            with _told_as(port, name, given):
                 gateways[port] = await opened.enter_async_context(factory(*given))
             _check(port, name, gateways[port])
         payments, warehouse, carrier, mailer, accounts = gateways.values()
@@ -146,7 +146,7 @@ def names_of(port: Port) -> dict[str, str]:
 
 
 def _installing(extra: str) -> str:
-    return f"pip install 'order-system[{extra}]'"
+    return f"pip install -e '.[{extra}]'"
 
 
 def find_factory(port: Port, name: str) -> Factory:
@@ -169,8 +169,9 @@ def find_factory(port: Port, name: str) -> Factory:
 
 
 @contextmanager
-def _told_as(port: Port, name: str) -> Generator[None]:
-    """Whatever goes wrong in another's code, in one line with its cause below for a debugger."""
+def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
+    """Whatever goes wrong in another's code, in one line without the secrets that it was given, and with its
+    cause below for a debugger."""
     try:
         yield
     except OrderSystemError:
@@ -181,7 +182,9 @@ def _told_as(port: Port, name: str) -> Generator[None]:
         missing = f"{port.variable}={name}: there is no module {failure.name}: {cure}"
         raise InvalidSettings(missing) from failure
     except Exception as failure:
-        what = f"{type(failure).__name__}: {failure}"
+        what = " ".join(f"{type(failure).__name__}: {failure}".split())
+        for model in given:
+            what = without_secrets(what, vars(model).values() if isinstance(model, BaseModel) else ())
         raise InvalidSettings(f"{port.variable}={name}: it cannot be opened: {what}") from failure
 
 

@@ -57,6 +57,16 @@ _ABOUT = {
 }
 """Which calls must have been answered before, as far as they were made."""
 
+_KEY_ENDS = {
+    "refund": "charge",
+    "release": "reserve",
+    "commit": "reserve",
+    "buy_label": "label",
+    "void": "label",
+    "send": "notify",
+}
+"""In the effect whose key the call is made with; else in its own name."""
+
 _CURES = {
     "charge": "if it was made, refund it there",
     "reserve": "if it was made, release it there",
@@ -187,7 +197,7 @@ def _check_under_way(about: list[sa.Row[Any]], waits_until: datetime) -> None:
         cure = _CURES.get(call.method, "if it was not done, do that there")
         raise errors.OutcomeUnknown(
             f"{sent}, and no answer came. It is not sent again. Look at the provider: {cure}. "
-            f"Key: {call.submission}:..."
+            f"Key: {call.submission}:{_KEY_ENDS.get(call.method, call.method)}"
         )
     if now >= waits_until:
         raise errors.AnswerLost(f"{sent}, and its answer is still awaited")

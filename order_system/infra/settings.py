@@ -2,6 +2,7 @@
 for the connection to Temporal, which the SDK reads as Temporal's own tools do (`temporal/connection.py`)."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -10,6 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -235,7 +237,20 @@ def load_own_settings(model: type[Model], prefix: str) -> Model:
     try:
         return cast("Model", from_environment())
     except ValidationError as invalid:
-        raise _explained(invalid, model, prefix) from None
+        told = _explained(invalid, model, prefix)
+        set_to = {name: os.environ.get(f"{prefix}{name.upper()}") for name in model.model_fields}  # noqa: TID251
+        hidden = [
+            SecretStr(set_to[name] or "") for name, field in model.model_fields.items() if is_secret(field)
+        ]
+        raise InvalidSettings(without_secrets(str(told), hidden)) from None
+
+
+def without_secrets(text: str, values: Iterable[object]) -> str:
+    """With `***` for each of the values that is secret."""
+    for value in values:
+        if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
+            text = text.replace(secret, "***")
+    return text
 
 
 def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:

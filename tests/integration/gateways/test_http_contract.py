@@ -249,7 +249,7 @@ def test_a_missing_setting_is_told(tmp_path: Path) -> None:
 def test_without_the_extra_it_is_not_there_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx", None)
     monkeypatch.delitem(sys.modules, "order_system.gateways.http.client")
-    assert names_of(Port.PAYMENTS)["http"] == "pip install 'order-system[http]'"
+    assert names_of(Port.PAYMENTS)["http"] == "pip install -e '.[http]'"
     with pytest.raises(
         InvalidSettings, match=r"ORDER_PAYMENTS=http: there is no module httpx: install .* extra"
     ):

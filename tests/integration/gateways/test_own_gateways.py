@@ -45,6 +45,12 @@ async def fails() -> AsyncGenerator[object]:
 
 
 @asynccontextmanager
+async def tells(needs: Needs) -> AsyncGenerator[object]:
+    raise ValueError(f"no login\nwith {needs.token.get_secret_value()}")
+    yield
+
+
+@asynccontextmanager
 async def takes_what_nobody_has(anything: int) -> AsyncGenerator[object]:
     yield anything
 
@@ -142,6 +148,15 @@ async def test_what_cannot_be_had_is_told_in_one_line(database: Database, name: 
         async with open_gateways(load_settings(carrier=name), database):
             raise AssertionError("it was opened")
     assert "\n" not in str(refused.value)
+
+
+async def test_a_factory_that_tells_a_secret_is_not_repeated(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_CARRIER_TOKEN", "s3cret")
+    with pytest.raises(InvalidSettings, match=r"cannot be opened: ValueError: no login with \*\*\*$"):
+        async with open_gateways(load_settings(carrier=f"{HERE}:tells"), database):
+            raise AssertionError("it was opened")
 
 
 def test_a_secret_is_never_shown_and_a_story_is_not_played_on_a_real_gateway(tmp_path: Path) -> None:

@@ -83,13 +83,13 @@ def test_the_list_of_gateways_tells_which_extra_brings_each_and_imports_none() -
     ports = {each["setting"]: each for each in json.loads(run.stdout)}
     payments, mailer = ports["ORDER_PAYMENTS"], ports["ORDER_MAILER"]
     assert payments["there_are"] == mailer["there_are"] == ["http", "simulated"]
-    assert payments["to_install"] == {"stripe": "pip install 'order-system[stripe]'"}
-    assert mailer["to_install"] == {"smtp": "pip install 'order-system[smtp]'"}
+    assert payments["to_install"] == {"stripe": "pip install -e '.[stripe]'"}
+    assert mailer["to_install"] == {"smtp": "pip install -e '.[smtp]'"}
     told = listed.replace(", '--json'", "")
     run = subprocess.run(
         [sys.executable, "-c", bare + told], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "stripe: pip install 'order-system[stripe]'" in run.stdout
+    assert "stripe: pip install -e '.[stripe]'" in run.stdout
 
 
 async def test_a_pipe_carries_the_findings_of_a_check_and_not_how_far_it_was(
