@@ -58,9 +58,9 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
     once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.per_line]
-    counted_once = any(fields[field].strip("0.,") for _, fields in block.rows[1:] for field in once)
+    further = "".join([fields[field] for _, fields in block.rows[1:] for field in once])
     lines = block.first_line, block.last_line, block.count
-    return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
+    return ParsedOrder(block.order_id, *lines, content, *bill, bool(further.strip("0.,")))
 
 
 def _plain_content(of_order: str, of_lines: str) -> dict[str, Any]:

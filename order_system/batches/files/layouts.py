@@ -50,8 +50,8 @@ class Layout:
     @cached_property
     def further_parts(self) -> dict[str, list[str]]:
         """Amount -> the keys of what is added to it."""
-        several = {field: more for field, (_, *more) in self.profile.columns.items() if more}
-        return {amount: _keys(several[amount], self.names) for amount in AMOUNTS if amount in several}
+        several = {field: _keys(more, self.names) for field, (_, *more) in self.profile.columns.items()}
+        return {amount: several[amount] for amount in AMOUNTS if several.get(amount)}
 
     @cached_property
     def says(self) -> Callable[[Fields], object]:
