@@ -122,7 +122,11 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
             factory = find_factory(port, name)
             given = [_given(port, each, settings, database) for each in _parameters(port, factory)]
             with _told_as(port, name, given):
-                gateways[port] = await opened.enter_async_context(factory(*given))
+                opening = factory(*given)
+                if inspect.iscoroutine(opening):
+                    opening.close()
+                    raise InvalidSettings(f"{port.variable}={name}: put @asynccontextmanager on its factory")
+                gateways[port] = await opened.enter_async_context(opening)
             _check(port, name, gateways[port])
         payments, warehouse, carrier, mailer, accounts = gateways.values()
         yield Gateways(payments, warehouse, carrier, mailer, accounts)
@@ -155,7 +159,7 @@ def find_factory(port: Port, name: str) -> Factory:
     places |= {name: built_in.place for name, built_in in BUILT_IN.items()}
     place = places.get(name, name)
     if place == name and ":" not in name:
-        there_are = ", ".join(sorted(places))
+        there_are = ", ".join(names_of(port))
         raise InvalidSettings(
             f"{port.variable}={name}: there is no gateway of that name, but {there_are}. "
             "Install the package that brings it, or name its factory as module:factory."
@@ -208,6 +212,8 @@ def own_settings(port: Port, factory: Factory) -> list[type[BaseModel]]:
 
 
 def _given(port: Port, wanted: type, settings: Settings, database: Database) -> Any:
+    if wanted is inspect.Parameter.empty:
+        raise InvalidSettings(f"{port.variable}: its factory does not say of which type each parameter is")
     if wanted is Database:
         return database
     if wanted is Settings:

@@ -50,6 +50,15 @@ async def tells(needs: Needs) -> AsyncGenerator[object]:
     yield
 
 
+async def is_bare() -> AsyncGenerator[object]:
+    return fails()
+
+
+@asynccontextmanager
+async def says_no_type(settings) -> AsyncGenerator[object]:  # pyright: ignore
+    yield settings
+
+
 @asynccontextmanager
 async def takes_what_nobody_has(anything: int) -> AsyncGenerator[object]:
     yield anything
@@ -138,6 +147,8 @@ async def test_a_factory_gets_its_settings_and_our_database_and_is_closed(
         (f"{HERE}:nothing", "AttributeError"),
         (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set\. It takes the API token"),
         (f"{HERE}:fails", "cannot be opened: ConnectionRefusedError: nobody is there"),
+        (f"{HERE}:is_bare", "put @asynccontextmanager on its factory"),
+        (f"{HERE}:says_no_type", "does not say of which type each parameter is"),
         (f"{HERE}:takes_what_nobody_has", "may take a pydantic model, Database and Settings"),
         (f"{HERE}:charges_alone", "has no buy_label, dispatch, void"),
         (f"{HERE}:closed", "has no factory for the carrier"),
