@@ -8,8 +8,8 @@ python starter.py --embedded
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, Field
@@ -33,48 +33,53 @@ class OwnSettings(BaseModel):
 @asynccontextmanager
 async def payments(settings: OwnSettings) -> AsyncGenerator["OwnPayments"]:
     """Opened once for each process, and closed with it: the place for a client's connections."""
-    with closing(sqlite3.connect(settings.books, check_same_thread=False)) as connection:
-        connection.execute(CHARGES)
-        yield OwnPayments(connection, settings.decline_above)
+    gateway = OwnPayments(settings)
+    with gateway.transaction() as books:
+        books.execute(CHARGES)
+    yield gateway
 
 
 class OwnPayments:
     """Implements `order_system.domain.gateways.PaymentGateway`: idempotent by the key, which is stored with
-    what was done."""
+    what was done. A call may be cancelled while its thread works on: so each has a connection of its own."""
 
-    def __init__(self, connection: sqlite3.Connection, decline_above: int) -> None:
-        self._connection = connection
-        self._decline_above = decline_above
-        self._one_at_a_time = asyncio.Lock()
+    def __init__(self, settings: OwnSettings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def transaction(self) -> Generator[sqlite3.Connection]:
+        """The only one that writes: what it finds stays so until its end."""
+        with closing(sqlite3.connect(self._settings.books)) as books, books:
+            books.execute("BEGIN IMMEDIATE")
+            yield books
 
     async def charge(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._charge, key, amount, currency)
+        return await asyncio.to_thread(self._charge, key, amount, currency)
 
     def _charge(self, key: str, amount: int, currency: str) -> PaymentReceipt:
-        with self._connection:
-            if not self._find(key):
-                if amount > self._decline_above:
-                    raise PaymentDeclined(f"{amount} is above {self._decline_above}")
-                self._connection.execute(
+        with self.transaction() as books:
+            found = _find(books, key)
+            if found is None:
+                if amount > self._settings.decline_above:
+                    raise PaymentDeclined(f"{amount} is above {self._settings.decline_above}")
+                books.execute(
                     "INSERT INTO charges (key, amount, currency) VALUES (?, ?, ?)", (key, amount, currency)
                 )
-        return PaymentReceipt(charge_id=f"own-{key}", amount=amount, currency=currency)
+                found = amount, currency
+        return PaymentReceipt(charge_id=f"own-{key}", amount=found[0], currency=found[1])
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._refund, charge_key)
+        return await asyncio.to_thread(self._refund, charge_key)
 
     def _refund(self, charge_key: str) -> RefundReceipt | None:
-        with self._connection:
-            found = self._find(charge_key)
-            if found is None:
-                return None
-            self._connection.execute("UPDATE charges SET refunded = amount WHERE key = ?", (charge_key,))
-        amount, currency = found
-        return RefundReceipt(refund_id=f"own-refund-{charge_key}", amount=amount, currency=currency)
+        with self.transaction() as books:
+            found = _find(books, charge_key)
+            books.execute("UPDATE charges SET refunded = amount WHERE key = ?", (charge_key,))
+        if found is None:
+            return None
+        return RefundReceipt(refund_id=f"own-refund-{charge_key}", amount=found[0], currency=found[1])
 
-    def _find(self, key: str) -> tuple[int, str] | None:
-        return self._connection.execute(
-            "SELECT amount, currency FROM charges WHERE key = ?", (key,)
-        ).fetchone()
+
+def _find(books: sqlite3.Connection, key: str) -> tuple[int, str] | None:
+    """Amount and currency, refunded or not: a charge that comes late, after its refund, takes nothing."""
+    return books.execute("SELECT amount, currency FROM charges WHERE key = ?", (key,)).fetchone()

@@ -46,7 +46,7 @@ class OpenElsewhere(BusinessError):
     """An older submission of this order is open on another Temporal server, where it may still run."""
 
 
-NEVER_RETRIED = [error.__name__ for error in BusinessError.__subclasses__()]
+NEVER_RETRIED = [error.__name__ for error in (BusinessError, *BusinessError.__subclasses__())]
 """All of these. Retry policies compare the exact class name, so `as_ours` makes yours one of them."""
 
 

@@ -2,12 +2,14 @@
 
 **The one rule for a gateway** (rule 10 of the design): a call is idempotent by its key, or the key can be
 looked up. Then a retry returns the first answer instead of doing the thing twice. `key` is
-`<order id>:<submission>:<effect>`; hand it on as your gateway's idempotency key or reference.
+`<order id>:<submission>:<effect>`; hand it on as your gateway's idempotency key or reference. It comes with
+other arguments only after a definite no, if ever. A call may be cancelled at any moment.
 
 **What a call may raise.** A `BusinessError` when the gateway said no and did nothing; `NotReached` when the
 request certainly was not carried out; anything else means "it may have happened" and is retried with the
 same key. Asked again after a definite no, the gateway decides again. Where a provider stores a no under its
-key, and would repeat it, hand on `f"{key}:{key.round}"` instead of `key`.
+key, and would repeat it, hand on `f"{key}:{key.round}"` instead of `key`. The round is never counted up after
+a yes. A method that gets the key of another method, to undo it say, finds what was done in any round.
 """
 
 from collections.abc import Sequence
@@ -33,7 +35,8 @@ from order_system.domain.steps import Effect
 
 class PaymentGateway(Protocol):
     async def charge(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        """Authorise and capture `amount` minor units at once. Idempotent by `key`.
+        """Authorise and capture `amount` minor units at once. Idempotent by `key`. Once refunded, it takes no
+        money any more: what comes late gets the first answer, or PaymentDeclined.
 
         Raises PaymentDeclined.
         """
@@ -41,12 +44,15 @@ class PaymentGateway(Protocol):
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
         """Give back all that was captured under `charge_key`. `receipt` is what the book has of it: its
-        `charge_id` finds the charge where keys are searched late; None if no answer ever came. Idempotent:
-        the second call returns the first refund. None if the gateway knows of no such charge (yet).
+        `charge_id` finds the charge where keys are searched late; None if no answer ever came. Then the key
+        alone must find it, a minute after it was made at the latest. Idempotent: the second call returns the
+        first refund. None if the gateway knows of no such charge (yet); it may decline one that comes later,
+        and need not: it is asked again for what may still land.
 
         Of a payment that was made elsewhere (`receipt.captured_elsewhere`; only asked of a gateway that has
         `find_payment`), `receipt.charge_id` is the reference. It may be larger than `receipt.amount`: give
-        back that, and not a cent more, once for each `charge_key`. None if this gateway cannot."""
+        back that, and not a cent more, once for each `charge_key`. None if this gateway cannot, as where less
+        is left."""
         ...
 
 
@@ -68,7 +74,7 @@ class PaymentsElsewhere(Protocol):
         self, key: str, *, reference: str, amount: int, currency: str
     ) -> PaymentElsewhere | None:
         """What is known of that payment; None if it is none that this gateway can look up. `amount` and
-        `currency` are what the order comes to. Changes nothing.
+        `currency` are what the order comes to: whoever asks compares them. Changes nothing.
 
         Raises PaymentNotConfirmed if there is certainly no such payment.
         """
@@ -114,7 +120,8 @@ class CapturesLater(Protocol):
 
 class Warehouse(Protocol):
     async def reserve(self, key: Key, *, lines: Sequence[OrderLine]) -> Reservation:
-        """Set aside every line or none, atomically. Idempotent by `key`. Raises OutOfStock."""
+        """Set aside every line or none, atomically. Idempotent by `key`: once released, it sets nothing aside
+        any more. Two lines may be of one SKU. Raises OutOfStock."""
         ...
 
     async def release(self, reserve_key: str) -> Reservation | None:
@@ -123,7 +130,8 @@ class Warehouse(Protocol):
         ...
 
     async def commit(self, reserve_key: str) -> CommitReceipt:
-        """The parcel is gone: turn reserved into shipped. Idempotent."""
+        """The parcel is gone: turn reserved into shipped. Idempotent. Only called for what is reserved: else
+        raise anything but a `BusinessError`."""
         ...
 
 
@@ -140,19 +148,21 @@ class Carrier(Protocol):
         ...
 
     async def dispatch(self, key: Key, *, label_key: str) -> DispatchReceipt:
-        """Hand the parcel over: the pivot, it cannot come back. Idempotent by `key`. Raises
-        ShippingRefused, also once `label_key` has been voided."""
+        """Hand the parcel over: the pivot, it cannot come back. Idempotent by `key`. Only called for a label
+        that was bought. Raises ShippingRefused, also once `label_key` has been voided."""
         ...
 
     async def void(self, label_key: str) -> Voided | DispatchReceipt:
         """Atomically: void the label, or answer that the parcel is gone already. Binding on any later
-        `buy_label` or `dispatch` with that label, even if the label did not exist yet. Idempotent."""
+        `buy_label` or `dispatch` with that label, even if the label did not exist yet. Idempotent: the
+        second call returns the first answer."""
         ...
 
 
 class Mailer(Protocol):
     async def send(self, key: Key, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
-        """Send one notice. Idempotent by `key`. Raises NoticeRefused."""
+        """Send one notice; a submission has no other, of whichever kind. Idempotent by `key`.
+        Raises NoticeRefused."""
         ...
 
 

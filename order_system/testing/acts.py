@@ -11,8 +11,11 @@ from order_system.domain.order import Address, Customer, OrderLine, PaymentRecei
 from order_system.domain.steps import Effect
 from order_system.testing.playing import PREFIX, Call, NotShown, Play
 
-AMOUNT = 1_230
-"""Minor units. It ends in 0, since some providers take no third decimal but that."""
+AMOUNT = 1_990
+"""Minor units. It ends in 0, since some providers take no third decimal but that. A float of 19.90 is a
+little less: who calculates with it gets 1989."""
+PART = 10
+"""Minor units, of a payment made elsewhere."""
 
 _CAPTURE = "capture"
 """No effect of today's orders."""
@@ -56,7 +59,7 @@ def family_of(act: Act) -> tuple[Act, Act, Act]:
 
 async def begun(play: Play, act: Act) -> Call:
     """A new scenario, with all that must have been done before."""
-    play.scenario()
+    await play.scenario()
     if act.first:
         await play.ask(act.first.call(play))
     return act.call(play)

@@ -1,16 +1,20 @@
 """How promises are played that one port alone makes. They raise Broken, or NotShown, or come to their end."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from order_system.domain.errors import OutOfStock
-from order_system.domain.gateways import ChargeEntry, NotCaptured, Voided
+from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Voided
+from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.testing import policy
-from order_system.testing.acts import AMOUNT, REFUND, Act, begun, family_of, lines
-from order_system.testing.playing import Answer, Broken, Call, NotShown, Play, alike, must_raise
+from order_system.testing.acts import AMOUNT, PART, REFUND, Act, begun, family_of, lines
+from order_system.testing.playing import THERE, Answer, Broken, Call, NotShown, Play, alike, must_raise
 
 
-async def minor_units(play: Play, act: Act, currency: str) -> None:
-    play.scenario()
+async def minor_units(play: Play, act: Act, currency: str | None = None) -> None:
+    await play.scenario()
+    currency = currency or play.options.currency
     for each, other in ((act, {"currency": currency}), (REFUND, {})):
         call = each.call(play, **other)
         receipt = await play.ask(call)
@@ -20,68 +24,118 @@ async def minor_units(play: Play, act: Act, currency: str) -> None:
 
 
 async def by_key_alone(play: Play, act: Act) -> None:
-    """As where the answer to the charge was lost. Nothing may be found so soon; but it is no other refund."""
+    """As where the answer to the charge was lost. It may be found late; and is given back once."""
     call = await begun(play, act)
-    by_key = replace(call, arguments={"receipt": None})
-    first, last = await play.answer(by_key), Answer(await play.ask(call))
-    if first != Answer(None):
-        alike(call, first, last)
+    found = nothing = Answer(None)
+    for pause in policy.FOUND_BY_KEY:
+        await asyncio.sleep(pause.total_seconds())
+        found = await play.answer(replace(call, arguments={"receipt": None}))
+        if found != nothing:
+            break
+    alike(call, found, Answer(await play.ask(call)))
     await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
 
 
-async def under_contention(play: Play, act: Act) -> None:
-    """Everybody wants all that there is of two SKUs, as --on-hand says, and names them in either order."""
-    there_is = play.options.on_hand
-    if there_is is None:
+async def elsewhere(play: Play, act: Act) -> None:
+    """A part of a larger payment, twice."""
+    if (paid := play.options.paid) is None or not hasattr(play.gateway, "find_payment"):
+        raise NotShown("it takes a gateway that has find_payment, and a payment: tell it by --paid")
+    await play.scenario()
+    asked = {"reference": paid, "amount": AMOUNT, "currency": play.options.currency}
+    find = Call("find_payment", play.key(act.effect), asked)
+    before = (await play.answer(find)).value
+    if not isinstance(before, PaymentElsewhere) or before.amount - before.refunded <= PART:
+        raise NotShown(f"{paid} is no payment of which more than {PART} is left")
+    sure = CapturedElsewhere.CONFIRMED
+    of = PaymentReceipt(charge_id=paid, amount=PART, currency=before.currency, captured_elsewhere=sure)
+    call = Call("refund", find.key, {"receipt": of})
+    answers = await play.in_a_row(call)
+    if answers[0] == Answer(None):
+        raise NotShown(f"it cannot give {paid} back")
+    alike(call, *answers)
+    after = (await play.answer(find)).value
+    if after != replace(before, refunded=before.refunded + PART):
+        raise Broken(f"{PART} were to be given back, once")
+
+
+async def all_there_is(play: Play, act: Act, deed: Callable[[Play, Act, int], Awaitable[None]]) -> None:
+    """Before and after it, all that there is of both SKUs, as --on-hand says, can be had, and no more."""
+    if (there_is := play.options.on_hand) is None:
         raise NotShown(f"nobody knows how much of {play.options.sku} there is: tell it by --on-hand")
-    both = [play.options.sku, play.options.other_sku]
+    await play.scenario()
+    await _can_be_had(play, act, there_is, otherwise=NotShown)
+    await deed(play, act, there_is)
+    await _can_be_had(play, act, there_is, otherwise=Broken)
 
-    def wants(quantity: int, number: int = 0) -> Call:
-        play.order(f"{play.orders[0].split(':')[0]}-{number}")
-        return act.call(play, **lines(*(both if number % 2 else both[::-1]), quantity=quantity))
 
-    play.scenario()
-    if (await play.answer(wants(there_is + 1))).error is None:
-        raise NotShown(f"there is more than {there_is} of both")
-    await play.ask(wants(there_is))
+async def _can_be_had(play: Play, act: Act, there_is: int, otherwise: type[Exception]) -> None:
+    more, just = [await play.answer(_wants(play, act, there_is + n, *_both(play))) for n in (1, 0)]
     await play.answer(act.undo_call(play))
-    calls = [wants(there_is, number) for number in range(policy.AT_ONCE)]
+    if just.error or not more.error:
+        is_there = "less" if more.error else "more"
+        raise otherwise(f"nothing is reserved, and there is {is_there} than {there_is}")
+
+
+def _both(play: Play) -> list[str]:
+    return [play.options.sku, play.options.other_sku]
+
+
+def _wants(play: Play, act: Act, quantity: int, *skus: str) -> Call:
+    """Another order, for so much of each."""
+    play.order()
+    return act.call(play, **lines(*skus, quantity=quantity))
+
+
+async def put_back_twice(play: Play, act: Act, there_is: int) -> None:
+    await play.ask(_wants(play, act, there_is, *_both(play)))
+    await play.in_a_row(act.undo_call(play))
+
+
+async def too_many(play: Play, act: Act, there_is: int, *, last: bool) -> None:
+    """The last line is of what is out of stock; or both lines are of one SKU, and too many together."""
+    sku, other = _both(play)
+    skus = (sku, other, play.options.out_of_stock) if last else (sku, sku)
+    call = _wants(play, act, there_is, *skus)
+    must_raise(call, await play.answer(call), OutOfStock)
+
+
+async def under_contention(play: Play, act: Act, there_is: int) -> None:
+    """Everybody wants all that there is, and names it in either order."""
+    both = _both(play)
+    calls = [_wants(play, act, there_is, *both[:: (-1) ** number]) for number in range(policy.AT_ONCE)]
     answers = await play.at_once(*calls)
     if [answer.error for answer in answers].count(None) > 1:
         raise Broken("the same goods were set aside for two")
     for call, answer in zip(calls, answers, strict=True):
-        back = await play.answer(Call("release", call.key))
+        await play.answer(Call("release", call.key))
         if answer.error:
             must_raise(call, answer, OutOfStock)
-        if (back.value is None) is (answer.error is None):
-            raise Broken(f"release {back}, where reserve {answer}")
-    if (answer := await play.answer(wants(there_is))).error:
-        raise Broken(f"all was released, but goods are still held: reserve {answer}")
 
 
-async def void_binds(play: Play, act: Act) -> None:
+async def void_binds(play: Play, act: Act, how: str = "") -> None:
     """Of what was prepared; and, where the act is the void itself, of nothing."""
-    play.scenario()
+    await play.scenario()
     if act.first is None:
         await play.ask(act.call(play))
-    await _is_void(play, act, await play.answer(act.undo_call(play)))
+    await _is_void(play, act, await play.answer(act.undo_call(play), how))
 
 
 async def void_too_late(play: Play, act: Act) -> None:
     call = await begun(play, act)
-    _, _, void = family_of(act)
+    *_, void = family_of(act)
     alike(call, await play.answer(call), await play.answer(void.call(play)))
 
 
 async def void_against(play: Play, act: Act) -> None:
-    """At the same moment; either of them comes first half of the times."""
+    """At the same moment; either of them comes first half of the times. The later races are against
+    another process."""
     for number in range(2 * policy.RACES):
-        call = await begun(play, act)
-        void_call = family_of(act)[2].call(play)
+        call, how = await begun(play, act), "at once: " if number < policy.RACES else THERE
+        done, void = play.answer(call, "at once: "), play.answer(family_of(act)[2].call(play), how)
         if number % 2:
-            done, void = await play.at_once(call, void_call)
+            done, void = await asyncio.gather(done, void)
         else:
-            void, done = await play.at_once(void_call, call)
+            void, done = await asyncio.gather(void, done)
         if act.first and done.error is None:
             alike(call, done, void)
         else:

@@ -1,7 +1,8 @@
 """What a promise is played on: calls to the gateway, their trace, and what shows how often it was done."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
-from order_system.domain.gateways import NotCaptured, StatementOfAccounts, Voided
+from order_system.domain.gateways import NotCaptured, Statement, StatementOfAccounts, Voided
 from order_system.domain.ids import GATEWAY_CHECK, Key
 from order_system.domain.order import PaymentReceipt, Reservation, Wire
 from order_system.domain.policy import GATEWAY_CALL
@@ -19,6 +20,9 @@ from order_system.testing import policy
 
 PREFIX = GATEWAY_CHECK
 """What all order IDs of the kit begin with, so that whoever finds one at a provider knows."""
+
+THERE = "in another process: "
+"""How a call is asked that has to come from there."""
 
 
 def _option(default: Any, what: str) -> Any:
@@ -41,6 +45,7 @@ class Options:
     refused_address: str = _option("1 Main St, Portland, OR, 00000, US", "Where no parcel can go.")
     email: str = _option("gateway-check@example.com", "Who gets the mail.")
     refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
+    paid: str | None = _option(None, "A payment made elsewhere: 10 minor units of it are given back.")
 
 
 class Broken(Exception):
@@ -104,14 +109,18 @@ class Play:
     """Of each charge's, authorisation's and capture's key: what a book would have of it."""
     took: float = 0
     """Seconds, by the last call that was asked."""
+    wrong_before: set[str] = field(default_factory=set[str])
+    """What was wrong with the stock when the scenario began."""
 
-    def scenario(self) -> None:
+    async def scenario(self) -> None:
         """Begins a trace, and an order that no gateway has heard of."""
         self.trace = []
-        self.order(f"{PREFIX}-{uuid4().hex[:8]}")
+        self.order()
+        if self.accounts and hasattr(self.gateway, "reserve"):
+            self.wrong_before = set(self._wrong_stock(await self.accounts.statement()))
 
-    def order(self, order_id: str) -> None:
-        self.orders.append(f"{order_id}:{uuid4()}:")
+    def order(self, order_id: str | None = None) -> None:
+        self.orders.append(f"{order_id or f'{PREFIX}-{uuid4().hex[:8]}'}:{uuid4()}:")
 
     def key(self, effect: str) -> Key:
         """Of the newest order."""
@@ -124,10 +133,14 @@ class Play:
         answer = Answer(error=Exception)
         for pause in policy.ASK_AFTER:
             await asyncio.sleep(pause.total_seconds())
-            answer = await carry_out(self.gateway, call)
-            self.trace.append(f"{how}{call} {answer}")
+            answer = await self.first_answer(call, how)
             if answer.error is None or answer.is_no:
                 break
+        return answer
+
+    async def first_answer(self, call: Call, how: str = "") -> Answer:
+        answer = await (self._there(call) if how == THERE else carry_out(self.gateway, call))
+        self.trace.append(f"{how}{call} {answer}")
         if isinstance(answer.value, PaymentReceipt) and call.method != "void":
             self.receipts[call.key] = answer.value
         return answer
@@ -153,14 +166,14 @@ class Play:
         return [await self.answer(call), await self.answer(call)]
 
     async def from_two_processes(self, call: Call, _number: int = 0) -> list[Answer]:
+        return [*await asyncio.gather(self.answer(call, "at once: "), self.answer(call, THERE))]
+
+    async def _there(self, call: Call) -> Answer:
         try:
             self.elsewhere.send(call)
-            here = await self.answer(call, "at once: ")
-            there = await asyncio.to_thread(self.elsewhere.recv)
+            return await asyncio.to_thread(self.elsewhere.recv)
         except (EOFError, OSError):
             raise NotShown("another process could not open the gateway, or has died in a call") from None
-        self.trace.append(f"at once, in another process: {call} {there}")
-        return [here, await self.answer(call) if there.error else there]
 
     async def cut_off(self, call: Call, number: int) -> list[Answer]:
         """The call is cancelled on its way there, or on its way back: the later, the higher the number."""
@@ -181,26 +194,41 @@ class Play:
             raise Broken(f"the statement of accounts lists {told}, and not {due}")
 
     async def left(self) -> list[str]:
-        """What it lists under the newest order's keys, besides what was put back."""
+        """What it lists under the newest order's keys, besides what was put back; and stock gone wrong."""
         if self.accounts is None:
             return []
         found, order = await self.accounts.statement(), self.orders[-1]
-        entries = (found.charges, found.reservations, found.shipments, found.notices)
-        there = [
-            each
-            for each in chain(*filter(None, entries))
-            if getattr(each, "state", None) not in ("released", "voided")
-        ]
-        return sorted(str(each).replace(order, "") for each in there if order in str(each))
+        entries = chain(*filter(None, (found.charges, found.reservations, found.shipments, found.notices)))
+        there = [each for each in entries if getattr(each, "state", None) not in ("released", "voided")]
+        wrong = set(self._wrong_stock(found)) - self.wrong_before
+        return [*sorted(str(each).replace(order, "") for each in there if order in str(each)), *wrong]
+
+    def _wrong_stock(self, found: Statement) -> Iterator[str]:
+        """Where a warehouse's figures are not what the reservations come to."""
+        if not hasattr(self.gateway, "reserve") or found.reservations is None:
+            return
+        for entry in found.stock or ():
+            if entry.sku not in (self.options.sku, self.options.other_sku, self.options.out_of_stock):
+                continue
+            due = Counter[str]()
+            for each in found.reservations:
+                due[each.state] += sum(quantity for sku, quantity in each.lines if sku == entry.sku)
+            held, gone = due["reserved"], due["committed"]
+            off = (entry.on_hand - entry.initial + held + gone, entry.reserved - held, entry.shipped - gone)
+            if any(off):
+                on_hand, reserved, shipped = off
+                told = f"{on_hand:+} on hand, {reserved:+} reserved, {shipped:+} shipped"
+                yield f"{entry.sku} with {told} of what its reservations come to"
 
 
 def alike(call: Call, *answers: Answer) -> None:
     """Raises Broken unless all have the same value, and NotShown if all are a no."""
     if all(answer.is_no for answer in answers):
         raise NotShown(f"{call.method} {answers[0]}: it needs other data, by the options")
-    for answer in answers:
-        if answer.error or identity(answer.value) != identity(answers[0].value):
-            raise Broken(f"{call.method} {answers[0]}, and then {answer}")
+    first, *others = answers
+    for answer in others or answers:
+        if first.error or answer.error or identity(answer.value) != identity(first.value):
+            raise Broken(f"{call.method} {first}, and then {answer}")
 
 
 def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) -> None:

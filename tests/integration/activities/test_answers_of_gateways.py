@@ -11,7 +11,13 @@ from activities.attempts import GAVE_UP
 from activities.payment import PaymentActivities
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.errors import AnswerLost, NotReached, OrderSystemError, PaymentDeclined
+from order_system.domain.errors import (
+    AnswerLost,
+    BusinessError,
+    NotReached,
+    OrderSystemError,
+    PaymentDeclined,
+)
 from order_system.domain.ids import Key
 from order_system.domain.messages import Charged
 from order_system.domain.order import Order, PaymentReceipt
@@ -87,6 +93,16 @@ async def test_the_round_stays_while_an_attempt_is_unanswered(parts: Parts) -> N
     provider.stored = dict.fromkeys(provider.stored)
     assert (await charged(payment, order)).charge_id.endswith(":charge:0")
     assert len(provider.charges) == 1
+
+
+class Blacklisted(BusinessError):
+    """A no for which we have no word."""
+
+
+async def test_a_no_for_which_we_have_no_word_is_never_retried(parts: Parts) -> None:
+    with pytest.raises(BusinessError, match="he again") as refused:
+        await charged(paying(parts, StoresItsNoes(Blacklisted("he again"))), an_order())
+    assert type(refused.value).__name__ in policy.EFFECT_RETRY.non_retryable_error_types
 
 
 async def test_a_subclass_of_a_no_is_that_no_to_temporal(parts: Parts) -> None:

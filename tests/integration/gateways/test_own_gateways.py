@@ -1,5 +1,7 @@
 """Gateways from outside: found, opened, used by everything and closed, or refused in one line."""
 
+import asyncio
+import runpy
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from order_system.domain.errors import InvalidSettings, OrderSystemError
+from order_system.domain.ids import Key
 from order_system.domain.steps import Step
 from order_system.gateways.loading import open_gateways
 from order_system.gateways.simulated.world import SimulatedWorld
@@ -119,6 +122,27 @@ def test_an_installed_package_takes_the_payments_of_five_orders(installed: Path,
     assert listed[0]["needs"][0]["value"] == str(books)
     audit = Running("starter.py", "audit", env=env).finished()
     assert (audit.code, "ORDER_STATEMENT" in audit.err) == (2, True)
+
+
+async def test_the_example_keeps_a_charge_when_the_call_before_is_cancelled(tmp_path: Path) -> None:
+    """The thread of that call works on, and is declined, while the next one charges."""
+    module = runpy.run_path(str(ROOT / "examples/own_gateways/own_gateways.py"))
+    books = tmp_path / "payments.db"
+    usd = {"currency": "USD", "payment_method": "pm"}
+    async with module["payments"](module["OwnSettings"](books=books, decline_above=100)) as payments:
+        with closing(sqlite3.connect(books)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            cancelled = asyncio.create_task(payments.charge(Key("a"), amount=101, **usd))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            await asyncio.wait([cancelled])
+            charged = asyncio.create_task(payments.charge(Key("b"), amount=100, **usd))
+            await asyncio.sleep(0)
+            other.rollback()
+        first = await charged
+        assert (await payments.charge(Key("b"), amount=99, **usd)) == first  # what is stored
+        refund = await payments.refund("b", receipt=first)
+    assert (refund.amount, first.amount) == (100, 100)
 
 
 async def test_a_factory_gets_its_settings_and_our_database_and_is_closed(
