@@ -3,6 +3,7 @@
 The server drops the starts that are under way when a workflow closes; so such an order would never begin."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ async def started(shop: BatchShop, folder: Path, name: str, orders: int) -> list
 
 async def let_go(shop: BatchShop, name: str) -> None:
     """Sent to the run that waits. One that has ended cannot be told, and the next one starts nothing anew."""
-    await asyncio.sleep(3 * policy.BATCH_LAST_LOOK.total_seconds())  # that it waits, no event can tell
+    await asyncio.sleep(3 * policy.BATCH_LOOK_SOON.total_seconds())  # that it waits, no event can tell
     await shop.temporal.get_workflow_handle(batch_workflow_id(name)).signal(LET_GO)
 
 
@@ -56,7 +57,11 @@ async def is_all_that_is_left(shop: BatchShop, name: str, order_id: str) -> Batc
     return await shop.batches.progress(name)
 
 
-async def test_a_batch_continues_only_when_each_start_was_answered(shop: BatchShop, tmp_path: Path) -> None:
+async def test_a_batch_continues_only_when_each_start_was_answered(
+    shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its end, it waits for all of them, however busy the machine is."""
+    monkeypatch.setattr(policy, "BATCH_LAST_LOOK", timedelta(seconds=SECONDS))
     name = f"continues-{shop.task_queue}"
     async with shop.open(), asyncio.timeout(SECONDS):
         ids = await started(shop, tmp_path, name, 20)
