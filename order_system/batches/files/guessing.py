@@ -1,6 +1,5 @@
 """A first profile for a file that nobody has described yet, by its first bytes: for a person to check."""
 
-import csv
 import json
 import re
 import tomllib
@@ -9,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS, shown
+from order_system.batches.files.guessed_text import as_table, likeliest_encoding
+from order_system.batches.files.inspection import check_is_text
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
@@ -17,13 +18,10 @@ from order_system.domain.order_file import FileRefused
 
 GUESSED_FROM = 100_000
 """Bytes of the file that are looked at."""
-ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
-"""What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
-SEPARATORS = ",;\t|"
-MAX_WORDS = 5
-"""Shown of those that two encodings read differently."""
 MAX_STATES = 12
 """A column of more different cells is none of states; and no more of them are written down."""
+FEW = 3
+"""Different cells: a column of no more, over more orders, may tell how they stand."""
 _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
 
 Cells = dict[str, list[str]]
@@ -35,9 +33,10 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
     """As TOML, with a comment wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
     with open_source(url, roots) as source:
         head = source.read(0, GUESSED_FROM)
+    check_is_text(head)
     whole_lines = head[: head.rfind(b"\n") + 1] or head
-    encoding, doubt = _encoding(whole_lines)
-    separator, (header, *rows) = _table(whole_lines.decode(encoding, "replace"))
+    encoding, doubt = likeliest_encoding(whole_lines)
+    separator, (header, *rows) = as_table(whole_lines.decode(encoding, "replace"))
     proper = [row for row in rows if len(row) == len(header)]
     cells = {name.strip(): [row[at].strip() for row in proper] for at, name in enumerate(header)}
     base = next((name for name in built_in_profiles() if _fits(header, name)), None)
@@ -60,8 +59,10 @@ def _described(cells: Cells) -> Iterator[str]:
     free = {_key(name): name for name in reversed(cells) if _key(name)}
     reference = next((name for name in _named(free, _KNOWN["reference"]["names"]) if any(cells[name])), "")
     paid = _paid_column(cells) or reference
-    states = [name for name in cells if name not in ("", paid, reference) and _tells_state(name, cells)]
-    for name in filter(None, {paid, reference, *states}):
+    named_owed = _named(free, _KNOWN["owed"]["names"])
+    owed = next((name for name in named_owed if _are_amounts(cells[name])), "")
+    states = [name for name in cells if name not in ("", paid, owed, reference) and _tells_state(name, cells)]
+    for name in filter(None, {paid, owed, reference, *states}):
         free.pop(_key(name), None)
     columns, by_look, meaning = _columns(free, cells)
     amounts = [name for field in ("unit_price", *AMOUNTS) for name in columns.get(field, [])]
@@ -80,25 +81,27 @@ def _described(cells: Cells) -> Iterator[str]:
         yield f"{field} = {_toml(names if names[1:] else names[0])}{_comment(doubt)}"
     currency = "" if "currency" in columns else _currency(prices)
     for field, (_, required, _) in COLUMNS.items():
-        if required and field not in {*columns, currency and "currency", paid and "payment_method"}:
+        if required and field not in {*columns, currency and "currency", (paid or owed) and "payment_method"}:
             yield f'# {field} = "..."{_comment(f"missing_{field}") or _comment("missing")}'
-    used = {"", paid, reference, *states, *(name for names in columns.values() for name in names)}
-    yield from (_not_used(name, cells[name]) for name in cells if name not in used)
+    used = {"", paid, owed, reference, *states, *(name for names in columns.values() for name in names)}
+    yield from (_not_used(name, cells[name], ids) for name in cells if name not in used)
     if meaning:
         yield "\n[meaning]"
         yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
     yield "\n[constants]" + (f"\ncurrency = {_toml(currency)}{_comment('currency')}" if currency else "")
-    if paid and "total" in columns and _all_are(_KNOWN["unit_price"]["look"], cells[paid]):
-        yield f"\n[paid]{_comment('paid_amount')}\namount = {_toml(paid)}\n{_reference(reference)}"
-    elif paid:
-        yield from _paid_section(paid, reference, cells[paid])
+    if paid and not _are_amounts(cells[paid]):
+        yield from _paid_section(paid, owed, reference, cells[paid])
+    elif paid or owed:
+        yield f"\n[paid]{_comment('paid_amount' if paid else 'paid_owed')}"
+        yield from (f"amount = {_toml(name)}" for name in (paid,) if name)
+        yield _rest_of_paid(owed, reference)
     for name in states:
         if "quantity_left" not in columns or not _is("states", "counts", _key(name)):
             of_line = any(before != cell for before, cell in _further(ids, cells[name]))
             yield from _state_section(name, cells[name], of_line=of_line)
 
 
-def _paid_section(name: str, reference: str, cells: list[str]) -> Iterator[str]:
+def _paid_section(name: str, owed: str, reference: str, cells: list[str]) -> Iterator[str]:
     """And what refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
     filled = [cell for cell in cells if _is_more_than_zero(cell)]
@@ -108,22 +111,37 @@ def _paid_section(name: str, reference: str, cells: list[str]) -> Iterator[str]:
     done = [cell for cell in others if _is_done(cell)]
     awaited = [cell for cell in others if cell not in done]
     yield f"\n[paid]{_comment('paid')}\ncolumn = {_toml(name)}"
-    yield f"states = {_toml(paid)}\nrefuse = {_toml([*awaited, ''])}\n{_reference(reference)}"
+    yield f"states = {_toml(paid)}\nrefuse = {_toml([*awaited, ''])}\n{_rest_of_paid(owed, reference)}"
     if not is_date:
-        run = [cell for cell in found if cell not in done] if paid else []
-        yield from _section(name, done, run, [] if run else others)
+        yield from _section(name, done, [], [cell for cell in found if cell not in done])
 
 
-def _reference(name: str) -> str:
-    return f"reference = {_toml(name)}" if name else f'# reference = "..."{_comment("reference")}'
+def _rest_of_paid(owed: str, reference: str) -> str:
+    told = f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
+    return f"owed = {_toml(owed)}\n{told}" if owed else told
 
 
-def _not_used(name: str, cells: list[str]) -> str:
-    """A person has to look at what may be a part of the address, or of the price."""
-    kind = "street" if any(cells) and _is("street", "alike", _key(name)) else ""
-    if any(map(_is_more_than_zero, cells)) and _all_are(_KNOWN["unit_price"]["look"], cells):
-        kind = "amount"
-    return f"# {'LOOK, ' if kind else ''}not used: {_toml(name)}{_comment(f'unused_{kind}')}"
+def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
+    """A person has to look at what may be a part of the address or the price, or tell how an order stands."""
+    kinds = {
+        "street": any(cells) and _is("street", "alike", _key(name)),
+        "amount": _is("unit_price", "alike", _key(name))
+        or (any(map(_is_more_than_zero, cells)) and _are_amounts(cells)),
+        "state": _may_tell_state(cells, ids),
+    }
+    looks = [_KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
+    return (
+        f"# {'LOOK, ' if looks else ''}not used: {_toml(name)}{'  # ' if looks else ''}{' Or '.join(looks)}"
+    )
+
+
+def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
+    """It is filled for a part of the orders; or has few different cells, which are not when each was made."""
+    orders = ids or list(map(str, range(len(cells))))
+    filled = {order for order, cell in zip(orders, cells, strict=True) if cell}
+    different = len(set(filter(None, cells)))
+    few = different <= min(FEW, len(set(orders)) - 1) and not _all_are(_KNOWN["states"]["date"], cells)
+    return bool(filled) and (few or len(filled) < len(set(orders)))
 
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
@@ -134,8 +152,10 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
     others, run = [cell for cell in found if cell not in done], list[str]()
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
         counts = _is("states", "counts", _key(name))
-        run = [cell for cell in found if not _is_more_than_zero(cell)]
-        done, others, of_line = [] if counts else ["*"], [], of_line or counts
+        if not _is("states", "undone", _plain(name)):  # none unfulfilled may be all fulfilled
+            run = [cell for cell in found if not _is_more_than_zero(cell)]
+        done, of_line = [] if counts else ["*"], of_line or counts
+        others = [] if run or done else others
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
 
 
@@ -212,41 +232,6 @@ def _toml(value: str | list[str]) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _encoding(text: bytes) -> tuple[str, str]:
-    """The likeliest, and a comment on what the next one would make of the words."""
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        pass
-    else:
-        return "utf-8", ""
-    words = dict.fromkeys(re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", text))
-    readings = {name: [word.decode(name, "replace") for word in words] for name in ENCODINGS}
-    first, *others = sorted(ENCODINGS, key=lambda name: -sum(map(_is_spelt_well, readings[name])))
-    for other in others:
-        pairs = zip(readings[first], readings[other], strict=True)
-        if differ := [f"{one} or {two}" for one, two in pairs if one != two][:MAX_WORDS]:
-            return first, f"  # or {other}? That reads {', '.join(differ)}"
-    return first, ""
-
-
-def _is_spelt_well(word: str) -> bool:
-    return word.isalpha() and (word.islower() or word.istitle() or word.isupper())
-
-
-def _table(text: str) -> tuple[str, list[list[str]]]:
-    """The separator by which most rows are as long as the header, and these rows."""
-    lines = re.sub(r"\A\s*(?:sep=.\s+)?", "", text.removeprefix("\ufeff").replace("\0", "")).splitlines()
-    tables = {sign: list(filter(any, csv.reader(lines, delimiter=sign))) or [[]] for sign in SEPARATORS}
-
-    def agreement(separator: str) -> tuple[int, int]:
-        width = len(tables[separator][0])
-        return (width > 1) * sum(len(row) == width for row in tables[separator]), width
-
-    separator = max(SEPARATORS, key=agreement)
-    return separator, tables[separator]
-
-
 def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], set[str], dict[str, str]]:
     """Field -> the file's columns; those fields that only the cells tell; and what amounts mean."""
     columns: dict[str, list[str]] = {}
@@ -265,12 +250,21 @@ def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], 
         columns["unit_price"], meaning = line_total, {"unit_price": "line total"}
     by_look = {field for field in COLUMNS if field not in columns and "look" in _KNOWN[field]}
     for field in sorted(by_look):
-        for key, name in free.items():
-            known = _KNOWN[field]
-            if _all_are(known["look"], cells[name]) and not re.search(known.get("never", "^$"), key):
-                columns[field] = [free.pop(key)]
-                break
+        if key := next(_alike(_KNOWN[field], free, cells), None):
+            columns[field] = [free.pop(key)]
     return columns, by_look, meaning
+
+
+def _alike(known: dict[str, str], free: dict[str, str], cells: Cells) -> Iterator[str]:
+    """Keys of the columns whose cells are like the field's; first those whose names have the word for it, as
+    price: of these it does not matter that they name the tax, too."""
+    named = [key for key in free if re.search(known.get("word", "^$"), key)]
+    for key in dict.fromkeys([*named, *free]):
+        look, told = known["look"], key
+        if key in named:
+            look, told = known["look_if_named"], re.sub(known["beside"], "", key)
+        if _all_are(look, cells[free[key]]) and not re.search(known.get("never", "^$"), told):
+            yield key
 
 
 def _named(free: dict[str, str], names: Iterable[str]) -> list[str]:
@@ -282,6 +276,10 @@ def _all_are(pattern: str, cells: Iterable[str]) -> bool:
     """All that are filled; and there are some."""
     filled = [cell for cell in cells if cell]
     return bool(filled) and all(re.fullmatch(pattern, cell) for cell in filled)
+
+
+def _are_amounts(cells: Iterable[str]) -> bool:
+    return _all_are(_KNOWN["unit_price"]["look"], cells)
 
 
 def _key(name: str) -> str:

@@ -115,14 +115,19 @@ def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
     if encoding is None:
         raise FileRefused(f"can be read as one of {', '.join(_ENCODINGS.values())}, and in no other encoding")
     head = source.read(0, 1_000)
+    check_is_text(head)
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8", Position(offset=len(codecs.BOM_UTF8), line=1)
+    return encoding, Position(offset=0, line=1)
+
+
+def check_is_text(head: bytes) -> None:
+    """By the first bytes of a file. Raises FileRefused, which names the cure."""
     for sign, reason in _NO_TEXT.items():
         if head.startswith(sign):
             raise FileRefused(reason)
     if head.count(0) > len(head) // 5:
         raise FileRefused("is no text, or UTF-16 without a mark; save it as UTF-8")
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8", Position(offset=len(codecs.BOM_UTF8), line=1)
-    return encoding, Position(offset=0, line=1)
 
 
 def _checksum_of_text(source: Source, size: int, encoding: str) -> str:

@@ -277,6 +277,8 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
         raise Unfit(line, layout.name_of(column), "must be an amount, such as 29.99")
     if paid.owed or not paid.amount:
         return line, found or Decimal(0)
+    if not any(fields["total"] for _, fields in rows):
+        raise Unfit(line, layout.names["total"], "is missing: without it nothing says that all of it is paid")
     totals = [number(fields, "total", layout) or Decimal(0) for _, fields in rows]
     total = sum(totals, Decimal(0)) if layout.profile.is_per_line("total") else totals[0]
     return line, max(total - (found or 0), Decimal(0))

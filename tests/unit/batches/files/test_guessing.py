@@ -2,6 +2,7 @@
 
 import tempfile
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from order_system.batches.files import COLUMNS, inspect_file, parse_profile
 from order_system.batches.files.guessing import first_profile
+from order_system.domain.order_file import FileRefused
 from tests.fixtures.documents.order_files import csv_line, csv_text, read_whole, row, write
 from tests.fixtures.documents.shop_export import export_of, order
 
@@ -79,6 +81,12 @@ def test_bytes_that_are_text_in_no_language_are_never_said_to_be_latin_1() -> No
     assert "latin" not in written(bytes(range(256)) * 10)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_of_what_no_profile_could_read_none_is_written(encoding: str) -> None:
+    with pytest.raises(FileRefused, match=r"UTF-16.*save it as UTF-8"):
+        written(GERMAN.encode(encoding))
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("before", ["", "\n\n", "sep={}\n", "\ufeff"])
 def test_the_separator_is_the_one_that_makes_a_table(separator: str, before: str) -> None:
@@ -141,7 +149,8 @@ def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() ->
 @settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_whatever_the_file_is_the_guess_is_a_profile(content: str | bytes) -> None:
-    parse_profile(written(content))
+    with suppress(FileRefused):  # by its first bytes: no text
+        parse_profile(written(content))
 
 
 @pytest.mark.parametrize(
@@ -238,3 +247,51 @@ def test_what_looks_like_an_address_or_an_amount_and_is_not_used_is_told() -> No
         '# not used: "Tip"',
         '# not used: "Note"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "price"),
+    [
+        ("Carriage|Unit Price Ex VAT (GBP)", "4.80|10.00", "Unit Price Ex VAT (GBP)"),
+        ("Frais de port|Prix produit TVA incl", "5,90 \u20ac|1\u00a0045,00 \u20ac", "Prix produit TVA incl"),
+        ("Order Total|Product Unit Price (inc tax)", "24.00|10", "Product Unit Price (inc tax)"),
+        ("Datum Kauf|VK brutto|Pos.-Summe brutto", "20.11.2026|1,00|2,00", "VK brutto"),
+        ("Versandpreis|Porto|Frete pago|Verzending|Carriage net|Tax B|Total C", "1.00|" * 6 + "1.00", None),
+        ("Balance X|Gift Card 1|Original price|Funds received 2", "1.00|1.00|1.00|1.00", None),
+    ],
+)  # fmt: skip
+def test_the_price_is_what_is_called_so_and_never_freight_tax_or_a_total(
+    header: str, cells: str, price: str | None
+) -> None:
+    assert guess(f"{header}\n{cells}\n")["columns"].get("unit_price") == price
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("Phase", "a b a b"),
+        ("Type", "Order Return Order Order"),
+        ("Depot", "x x x x"),
+        ("Receipt No", "- R-1 - -"),
+        ("Collected", "- 21/11/2026 - -"),
+    ],
+)
+def test_a_column_that_may_tell_how_an_order_stands_is_never_passed_over(name: str, cells: str) -> None:
+    rows = "".join(f"A-{at},{cell.strip('-')}\n" for at, cell in enumerate(cells.split()))
+    (told,) = [line for line in written(f"order_id,{name}\n{rows}").splitlines() if name in line]
+    assert told.startswith(f'# LOOK, not used: "{name}"  # does it say that an order is paid, shipped')
+
+
+def test_what_differs_with_each_order_or_is_on_the_first_row_of_each_is_no_state() -> None:
+    rows = "".join(f"A-{at},n{at},1{at}.11.2026\nA-{at},,\n" for at in range(5))
+    told = written(f"order_id,Note,Ordered on\n{rows}").splitlines()
+    assert [line for line in told if "not used" in line] == ['# not used: "Note"', '# not used: "Ordered on"']
+
+
+def test_names_like_amounts_are_told_whatever_their_cells_are() -> None:
+    told = written("Gift card amount,Additional fees,Net amount,Coupon code\n,0,157,\n")
+    assert told.count("is it a part of what the order costs?") == 4
+
+
+def test_a_word_is_no_time_that_an_order_is_held() -> None:
+    assert "hold_on_failure" not in guess("order_id,Hold\nA-1,Y\n")["columns"]
