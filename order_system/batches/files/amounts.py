@@ -69,6 +69,7 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
     price = number(sums, "unit_price", layout)
     if price is not None and price != sum_of_lines(lines, layout):
         message = "is not the sum of the lines below it, and the row names no item"
+        message += '; if a price is of all pieces of its line, say unit_price = "line total" under [meaning]'
         raise Unfit(first_line, layout.names["unit_price"], message)
     told = {key: text for key, text in sums.items() if text and key not in LINE_FIELDS}
     states = map(in_column, (state.column for state in layout.profile.states))

@@ -10,6 +10,7 @@ from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELD
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.meaning import as_meant, readings
+from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
@@ -118,6 +119,8 @@ def _consolidated(
                 message = (
                     f"differs from line {came_from.get(field, first_line)}; repeat it, or leave it blank"
                 )
+                if field in AMOUNTS:
+                    message += f'; if it is of each line alone, say {field} = "per line" under [meaning]'
                 mistakes.append(Mistake(line, layout.names[field], message))
     return [(first_line, first), *rows[1:]], came_from, mistakes
 
@@ -199,7 +202,9 @@ def _in_the_file(
         message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
     if field == "unit_price" and message.startswith("must not be more precise"):
         message += "; a profile that names the column of what the whole line costs, as line_total, helps"
-    if field == "order_id" and rows[0][1][field] and not is_order_id(rows[0][1][field]):
-        message += '; a profile that says id_replace = "-" puts that for each other sign'
+    if field == "order_id" and (text := rows[0][1][field]) and not is_order_id(text):
+        begins = is_order_id(text.removeprefix("#"))
+        cure = 'id_strip = "#" drops that' if begins else 'id_replace = "-" puts that for each other sign'
+        message += f"; a profile that says {cure}"
     message = re.sub(r"lines\[(\d+)\]", lambda place: f"line {rows[int(place[1])][0]}", message)
     return Mistake(line, layout.names[field], message)

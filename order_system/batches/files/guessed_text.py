@@ -2,6 +2,7 @@
 
 import csv
 import re
+from contextlib import suppress
 
 ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
 """What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
@@ -12,11 +13,8 @@ MAX_WORDS = 5
 
 def likeliest_encoding(text: bytes) -> tuple[str, str]:
     """The likeliest, and a comment on what the next one would make of the words."""
-    try:
+    with suppress(UnicodeDecodeError):
         text.decode()
-    except UnicodeDecodeError:
-        pass
-    else:
         return "utf-8", ""
     words = dict.fromkeys(re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", text))
     readings = {name: [word.decode(name, "replace") for word in words] for name in ENCODINGS}

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS, shown
 from order_system.batches.files.guessed_text import as_table, likeliest_encoding
-from order_system.batches.files.inspection import check_is_text
+from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
@@ -20,20 +20,19 @@ GUESSED_FROM = 100_000
 """Bytes of the file that are looked at."""
 MAX_STATES = 12
 """A column of more different cells is none of states; and no more of them are written down."""
-FEW = 3
-"""Different cells: a column of no more, over more orders, may tell how they stand."""
 _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
 
 Cells = dict[str, list[str]]
 """Column -> its cells, row by row."""
 _KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
+_AN_AMOUNT, _A_DATE = _KNOWN["unit_price"]["look"], _KNOWN["states"]["date"]
 
 
 def first_profile(url: str, roots: Sequence[str]) -> str:
     """As TOML, with a comment wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
     with open_source(url, roots) as source:
+        encoding_of(source, "utf-8")  # raises if it is no text
         head = source.read(0, GUESSED_FROM)
-    check_is_text(head)
     whole_lines = head[: head.rfind(b"\n") + 1] or head
     encoding, doubt = likeliest_encoding(whole_lines)
     separator, (header, *rows) = as_table(whole_lines.decode(encoding, "replace"))
@@ -59,8 +58,8 @@ def _described(cells: Cells) -> Iterator[str]:
     free = {_key(name): name for name in reversed(cells) if _key(name)}
     reference = next((name for name in _named(free, _KNOWN["reference"]["names"]) if any(cells[name])), "")
     paid = _paid_column(cells) or reference
-    named_owed = _named(free, _KNOWN["owed"]["names"])
-    owed = next((name for name in named_owed if _are_amounts(cells[name])), "")
+    due = _named(free, _KNOWN["owed"]["names"])
+    owed = next((name for name in due if _all_are(_AN_AMOUNT, cells[name])), "")
     states = [name for name in cells if name not in ("", paid, owed, reference) and _tells_state(name, cells)]
     for name in filter(None, {paid, owed, reference, *states}):
         free.pop(_key(name), None)
@@ -89,36 +88,31 @@ def _described(cells: Cells) -> Iterator[str]:
         yield "\n[meaning]"
         yield from (f"{field} = {_toml(text)}{_comment('meaning')}" for field, text in meaning.items())
     yield "\n[constants]" + (f"\ncurrency = {_toml(currency)}{_comment('currency')}" if currency else "")
-    if paid and not _are_amounts(cells[paid]):
-        yield from _paid_section(paid, owed, reference, cells[paid])
+    rest = f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
+    rest = f"owed = {_toml(owed)}\n{rest}" if owed else rest
+    if paid and not _all_are(_AN_AMOUNT, cells[paid]):
+        yield from _paid_section(paid, reference, rest, cells[paid])
     elif paid or owed:
-        yield f"\n[paid]{_comment('paid_amount' if paid else 'paid_owed')}"
-        yield from (f"amount = {_toml(name)}" for name in (paid,) if name)
-        yield _rest_of_paid(owed, reference)
+        amount = f"amount = {_toml(paid)}\n" if paid else ""
+        yield f"\n[paid]{_comment('paid_owed' if owed else 'paid_amount')}\n{amount}{rest}"
     for name in states:
         if "quantity_left" not in columns or not _is("states", "counts", _key(name)):
             of_line = any(before != cell for before, cell in _further(ids, cells[name]))
             yield from _state_section(name, cells[name], of_line=of_line)
 
 
-def _paid_section(name: str, owed: str, reference: str, cells: list[str]) -> Iterator[str]:
+def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Iterator[str]:
     """And what refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
     filled = [cell for cell in cells if _is_more_than_zero(cell)]
-    is_date = name == reference or _all_are(_KNOWN["states"]["date"], filled)
+    is_date = name == reference or _all_are(_A_DATE, filled)
     paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
-    others = [cell for cell in found if cell not in paid and not (is_date and cell in filled)]
-    done = [cell for cell in others if _is_done(cell)]
-    awaited = [cell for cell in others if cell not in done]
+    done = [cell for cell in found if cell not in paid and _is_done(cell)]
+    awaited = [cell for cell in found if cell not in (*paid, *done, *(filled if is_date else ()))]
     yield f"\n[paid]{_comment('paid')}\ncolumn = {_toml(name)}"
-    yield f"states = {_toml(paid)}\nrefuse = {_toml([*awaited, ''])}\n{_rest_of_paid(owed, reference)}"
+    yield f"states = {_toml(paid)}\nrefuse = {_toml([*awaited, ''])}\n{rest}"
     if not is_date:
         yield from _section(name, done, [], [cell for cell in found if cell not in done])
-
-
-def _rest_of_paid(owed: str, reference: str) -> str:
-    told = f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
-    return f"owed = {_toml(owed)}\n{told}" if owed else told
 
 
 def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
@@ -126,21 +120,19 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
     kinds = {
         "street": any(cells) and _is("street", "alike", _key(name)),
         "amount": _is("unit_price", "alike", _key(name))
-        or (any(map(_is_more_than_zero, cells)) and _are_amounts(cells)),
+        or (any(map(_is_more_than_zero, cells)) and _all_are(_AN_AMOUNT, cells)),
         "state": _may_tell_state(cells, ids),
     }
     looks = [_KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
-    return (
-        f"# {'LOOK, ' if looks else ''}not used: {_toml(name)}{'  # ' if looks else ''}{' Or '.join(looks)}"
-    )
+    told = f"not used: {_toml(name)}"
+    return f"# LOOK, {told}  # {' Or '.join(looks)}" if looks else f"# {told}"
 
 
 def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
-    """It is filled for a part of the orders; or has few different cells, which are not when each was made."""
+    """Filled for a part of the orders; or with at most three different cells, but not when each was made."""
     orders = ids or list(map(str, range(len(cells))))
     filled = {order for order, cell in zip(orders, cells, strict=True) if cell}
-    different = len(set(filter(None, cells)))
-    few = different <= min(FEW, len(set(orders)) - 1) and not _all_are(_KNOWN["states"]["date"], cells)
+    few = len({*cells} - {""}) <= min(3, len(set(orders)) - 1) and not _all_are(_A_DATE, cells)
     return bool(filled) and (few or len(filled) < len(set(orders)))
 
 
@@ -152,10 +144,9 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
     others, run = [cell for cell in found if cell not in done], list[str]()
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
         counts = _is("states", "counts", _key(name))
-        if not _is("states", "undone", _plain(name)):  # none unfulfilled may be all fulfilled
-            run = [cell for cell in found if not _is_more_than_zero(cell)]
-        done, of_line = [] if counts else ["*"], of_line or counts
-        others = [] if run or done else others
+        sure = not _is("states", "undone", _plain(name))  # none unfulfilled may be all fulfilled
+        run = [cell for cell in found if sure and not _is_more_than_zero(cell)]
+        done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
 
 
@@ -260,9 +251,8 @@ def _alike(known: dict[str, str], free: dict[str, str], cells: Cells) -> Iterato
     price: of these it does not matter that they name the tax, too."""
     named = [key for key in free if re.search(known.get("word", "^$"), key)]
     for key in dict.fromkeys([*named, *free]):
-        look, told = known["look"], key
-        if key in named:
-            look, told = known["look_if_named"], re.sub(known["beside"], "", key)
+        look = known["look_if_named" if key in named else "look"]
+        told = re.sub(known["beside"], "", key) if key in named else key
         if _all_are(look, cells[free[key]]) and not re.search(known.get("never", "^$"), told):
             yield key
 
@@ -276,10 +266,6 @@ def _all_are(pattern: str, cells: Iterable[str]) -> bool:
     """All that are filled; and there are some."""
     filled = [cell for cell in cells if cell]
     return bool(filled) and all(re.fullmatch(pattern, cell) for cell in filled)
-
-
-def _are_amounts(cells: Iterable[str]) -> bool:
-    return _all_are(_KNOWN["unit_price"]["look"], cells)
 
 
 def _key(name: str) -> str:

@@ -70,7 +70,7 @@ def inspect_file(
     with open_source(url, roots) as source:
         try:
             stamp = source.stamp()
-            encoding, start = _encoding(source, encoding or (profile.encoding if profile else "utf-8"))
+            encoding, start = encoding_of(source, encoding or (profile.encoding if profile else "utf-8"))
             digest = _checksum_of_text(source, stamp.size, encoding)
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
@@ -106,8 +106,8 @@ def _format_by_name(url: str) -> FileFormat:
     return FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
 
 
-def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
-    """The encoding, and where the text begins."""
+def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
+    """The encoding, and where the text begins. Raises FileRefused, which names the cure."""
     try:
         encoding = _ENCODINGS.get(codecs.lookup(asked_for).name)
     except (LookupError, ValueError):  # the latter for a name with a NUL
@@ -115,19 +115,14 @@ def _encoding(source: Source, asked_for: str) -> tuple[str, Position]:
     if encoding is None:
         raise FileRefused(f"can be read as one of {', '.join(_ENCODINGS.values())}, and in no other encoding")
     head = source.read(0, 1_000)
-    check_is_text(head)
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8", Position(offset=len(codecs.BOM_UTF8), line=1)
-    return encoding, Position(offset=0, line=1)
-
-
-def check_is_text(head: bytes) -> None:
-    """By the first bytes of a file. Raises FileRefused, which names the cure."""
     for sign, reason in _NO_TEXT.items():
         if head.startswith(sign):
             raise FileRefused(reason)
     if head.count(0) > len(head) // 5:
         raise FileRefused("is no text, or UTF-16 without a mark; save it as UTF-8")
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8", Position(offset=len(codecs.BOM_UTF8), line=1)
+    return encoding, Position(offset=0, line=1)
 
 
 def _checksum_of_text(source: Source, size: int, encoding: str) -> str:

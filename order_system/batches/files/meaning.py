@@ -148,15 +148,15 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     left_out = any(fnmatchcase(key, pattern) for pattern in state.leave_out)
     if not left_out and not any(fnmatchcase(key, pattern) for pattern in state.run):
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
-        told = f"{shown(text)} is a state that the profile does not know (it knows {known}); add it there"
+        no_cure = "the file cannot tell how many of the line are left"
+        cure = no_cure if (state.of, key) == ("line", "partial") else "add it there"
+        told = f"{shown(text)} is a state that the profile does not know (it knows {known}); {cure}"
         raise Unfit(line, name, told)
     return left_out
 
 
 _ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")
 """`0`, `0,00` or `EUR 0.00`."""
-
-
 _A_WORD = 4
 """Letters. A shorter state, as `Y`, tells nothing without its column."""
 
@@ -277,9 +277,9 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
         raise Unfit(line, layout.name_of(column), "must be an amount, such as 29.99")
     if paid.owed or not paid.amount:
         return line, found or Decimal(0)
-    if not any(fields["total"] for _, fields in rows):
+    totals = [each for _, fields in rows if (each := number(fields, "total", layout)) is not None]
+    if not totals:
         raise Unfit(line, layout.names["total"], "is missing: without it nothing says that all of it is paid")
-    totals = [number(fields, "total", layout) or Decimal(0) for _, fields in rows]
     total = sum(totals, Decimal(0)) if layout.profile.is_per_line("total") else totals[0]
     return line, max(total - (found or 0), Decimal(0))
 

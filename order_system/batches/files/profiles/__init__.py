@@ -45,7 +45,9 @@ def parse_profile(text: str) -> Profile:
         message = f"is no TOML: {error}"
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
-        message = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in mistakes)
+        told = {"too_short": 'names no column; if there is none of it, say tax = "0" under [constants]'}
+        found = [(".".join(map(str, each["loc"])), told.get(each["type"], each["msg"])) for each in mistakes]
+        message = "; ".join(map(": ".join, found))
     else:
         _check(profile)
         return profile

@@ -257,7 +257,7 @@ def test_what_looks_like_an_address_or_an_amount_and_is_not_used_is_told() -> No
         ("Order Total|Product Unit Price (inc tax)", "24.00|10", "Product Unit Price (inc tax)"),
         ("Datum Kauf|VK brutto|Pos.-Summe brutto", "20.11.2026|1,00|2,00", "VK brutto"),
         ("Versandpreis|Porto|Frete pago|Verzending|Carriage net|Tax B|Total C", "1.00|" * 6 + "1.00", None),
-        ("Balance X|Gift Card 1|Original price|Funds received 2", "1.00|1.00|1.00|1.00", None),
+        ("Balance X|Gift Card 1|Original price|Order Value", "1.00|1.00|1.00|1.00", None),
     ],
 )  # fmt: skip
 def test_the_price_is_what_is_called_so_and_never_freight_tax_or_a_total(

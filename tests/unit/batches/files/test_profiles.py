@@ -156,6 +156,16 @@ def test_amazon(tmp_path: Path) -> None:
     assert "cannot be divided by 3" in divided.reason
 
 
+def test_amazon_in_europe_has_no_tax_on_top(tmp_path: Path) -> None:
+    """As docs/files.md says."""
+    profile = parse_profile('base = "amazon"\n[constants]\ntax = "0"')
+    content = AMAZON + amazon_row("111-1", "MUG", "3/3", "10.00", tax="0.80").replace(
+        "2.00\t\t", "2.00\t0.40\t"
+    )
+    found = read(tmp_path, content, profile=profile).order("111-1")
+    assert (found.tax, found.total) == (0, 1200)
+
+
 def test_shares_and_defaults(tmp_path: Path) -> None:
     profile = parse_profile(
         '[columns]\ndiscount = "off"\n[meaning]\ndiscount = "share of line"\n'
@@ -178,6 +188,10 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
         ("[meaning]\nunit_price = 'per line'", "unit_price cannot be"),
         ("[constants]\ncurrency = 'dollars'", "currency must be"),
         ("x = = 1", "is no TOML"),
+        (
+            'base = "amazon"\n[columns]\ntax = []',
+            'columns.tax: names no column; if there is none of it, say tax = "0"',
+        ),
     ],
 )
 def test_a_profile_that_cannot_be_is_refused(text: str, told: str) -> None:

@@ -44,7 +44,10 @@ def test_an_ebay_order_of_several_items_begins_with_its_sums(tmp_path: Path) -> 
 
 def test_sums_that_are_others_are_no_sums(tmp_path: Path) -> None:
     (reason,) = ebay(tmp_path, sums("$29.00"), item("CUP", "$20.00"), item("POT", "$8.00")).reasons
-    assert reason == "line 2, Sold For: is not the sum of the lines below it, and the row names no item"
+    assert reason.startswith(
+        "line 2, Sold For: is not the sum of the lines below it, and the row names no item"
+    )
+    assert 'say unit_price = "line total" under [meaning]' in reason
 
 
 @pytest.mark.parametrize("shipped", [("x", "", ""), ("", "x", "x")])
@@ -147,9 +150,15 @@ def test_a_fee_on_each_line_counts_on_each_if_the_profile_says_so(tmp_path: Path
     assert fee == 500 + int(second.replace(".", ""))
 
 
+def test_an_id_after_a_sign_is_refused_with_the_cure(tmp_path: Path) -> None:
+    (reason,) = read(tmp_path, csv_text(row("#8801"))).reasons
+    assert reason.endswith('; a profile that says id_strip = "#" drops that')
+
+
 def test_a_fee_that_differs_is_of_each_line_or_wrong_and_refused(tmp_path: Path) -> None:
     (reason,) = read(tmp_path, csv_text(row(shipping_fee="5.00"), further_row(shipping_fee="3.00"))).reasons
-    assert reason == "line 3, shipping_fee: differs from line 2; repeat it, or leave it blank"
+    assert reason.startswith("line 3, shipping_fee: differs from line 2; repeat it, or leave it blank; ")
+    assert 'say shipping_fee = "per line" under [meaning]' in reason
 
 
 # --- paid, by an amount ---------------------------------------------------------------------------

@@ -101,6 +101,7 @@ def test_the_tax_in_the_prices_goes_with_each_line(tmp_path: Path) -> None:
             "Discount Amount: is of the whole",
         ),
         ({LINE: "partial"}, "Lineitem fulfillment status: partial is a state that the profile does not know"),
+        ({LINE: "partial"}, "the file cannot tell how many of the line are left"),
     ],
 )
 def test_a_rest_that_cannot_be_told_is_refused(tmp_path: Path, first: dict[str, str], told: str) -> None:
