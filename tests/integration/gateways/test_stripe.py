@@ -34,7 +34,7 @@ async def test_without_the_extra_one_line_names_it(
     for module in [name for name in sys.modules if name.startswith("order_system.gateways.stripe.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "stripe", None)
-    with pytest.raises(InvalidSettings, match=r"pip install 'order-system\[stripe\]'"):
+    with pytest.raises(InvalidSettings, match=r"pip install -e '.\[stripe\]'"):
         async with open_gateways(load_settings(payments="stripe", faults="none"), database):
             raise AssertionError("it was opened")
     async with open_gateways(load_settings(faults="none"), database):
