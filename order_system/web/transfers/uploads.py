@@ -126,7 +126,8 @@ def _put(unfinished: Path, path: Path) -> bool:
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
     while True:
-        path.parent.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # `exist_ok` would look again, when it may be gone
+            path.parent.mkdir()
         try:
             path.hardlink_to(unfinished)  # which, unlike a rename, replaces nothing
         except FileExistsError:

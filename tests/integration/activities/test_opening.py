@@ -10,7 +10,7 @@ import pytest
 from order_system.book import reading as book_reading
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.book import Attempt
+from order_system.domain.book import Attempt, JournalEntry
 from order_system.domain.errors import (
     Fenced,
     OrderConflict,
@@ -166,3 +166,17 @@ async def test_one_that_came_and_went_while_the_server_was_asked_is_asked_about_
         late, Effect.CHARGE, attempt, opening, earlier=frozenset({"first"})
     )
     assert answer == {"first", "successor"}
+
+
+async def test_two_steps_that_begin_at_once_open_one_submission(database: Database) -> None:
+    book, now = SqlOrderBook(database), datetime.now(UTC)
+    attempt = Attempt(started_at=now, deadline=now + policy.EFFECT_ATTEMPT, namespace="default")
+    for _ in range(10):
+        order = an_order()
+        ref, opening = a_submission(order), Opening(total=order.total, currency=order.currency)
+        effects = (Effect.CHARGE, Effect.RESERVE)
+        claimed = await asyncio.gather(
+            *(book.open_and_claim(ref, effect, attempt, opening) for effect in effects)
+        )
+        assert [each.effect for each in claimed if isinstance(each, JournalEntry)] == [*effects]
+        assert set(await book.journal(ref)) == {*effects}
