@@ -61,7 +61,9 @@ class BuiltIn(NamedTuple):
 BUILT_IN = {
     SIMULATED: BuiltIn("order_system.gateways.simulated.world"),
     "http": BuiltIn("order_system.gateways.http.client", ("httpx",)),
-    "stripe": BuiltIn("order_system.gateways.stripe.payments", ("stripe", "httpx"), (Port.PAYMENTS,)),
+    "stripe": BuiltIn(
+        "order_system.gateways.stripe.payments", ("stripe", "httpx"), (Port.PAYMENTS, Port.STATEMENT)
+    ),
     "smtp": BuiltIn("order_system.gateways.smtp.mailer", ("aiosmtplib", "jinja2"), (Port.MAILER,)),
 }
 

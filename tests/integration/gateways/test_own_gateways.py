@@ -119,6 +119,7 @@ def test_an_installed_package_takes_the_payments_of_five_orders(installed: Path,
     listed = Running("starter.py", "gateways", "--json", env=env).finished().document
     there_are = ["http", "own", "simulated", "stripe"]
     assert (listed[0]["in_place"], listed[0]["there_are"]) == ("own", there_are)
+    assert "stripe" in listed[4]["there_are"], "it tells the audit, too"
     assert listed[0]["needs"][0]["value"] == str(books)
     audit = Running("starter.py", "audit", env=env).finished()
     assert (audit.code, "ORDER_STATEMENT" in audit.err) == (2, True)
