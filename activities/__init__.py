@@ -41,6 +41,7 @@ def order_activities(
     answers = AnswerActivities(book, warehouse)
     return [
         payment.charge,
+        payment.capture,
         payment.refund,
         inventory.reserve,
         inventory.release,

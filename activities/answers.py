@@ -7,9 +7,10 @@ from activities.attempts import retried_always, this_attempt, undo_answer
 from activities.shipping import already_dispatched
 from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
-from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook, parcel_is_gone
+from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
 from order_system.domain.errors import ParcelIsGone
 from order_system.domain.gateways import Warehouse
+from order_system.domain.journal import parcel_is_gone, waits_for_capture
 from order_system.domain.messages import AnswerToNote, HandledUndo, HandledUndoAnswer, UndoAnswer, UndoResult
 from order_system.domain.order import DispatchReceipt, Label
 from order_system.domain.steps import PIVOT, UNDOS, Effect
@@ -57,7 +58,8 @@ class AnswerActivities:
         ref = request.submission
         journal = await self._book.journal(ref)
         needed = (journal.get(effect) for effect in (Effect.CHARGE, Effect.RESERVE))
-        paid_and_reserved = all(entry and entry.state is EffectState.DONE for entry in needed)
+        done = all(entry and entry.state is EffectState.DONE for entry in needed)
+        paid_and_reserved = done and not waits_for_capture(journal)
         if journal[Effect.DISPATCH].undo_ended_at is None and not paid_and_reserved:
             raise _refused(
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "

@@ -23,16 +23,17 @@ from order_system.domain.errors import (
     StillInDoubt,
     as_ours,
 )
+from order_system.domain.gateways import NotCaptured
 from order_system.domain.ids import Key
 from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.money import format_amount
 from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
-from order_system.domain.steps import STEP_OF, UNDOS, Effect
+from order_system.domain.steps import AUTHORISATION_VOIDED, STEP_OF, UNDOS, Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
 Answer = TypeVar("Answer")
 Call = Callable[[Key], Awaitable[Receipt]]
-Reverse = Callable[[str], Awaitable[Wire | None]]
+Reverse = Callable[[str], Awaitable[Wire | NotCaptured | None]]
 """Gives back at the gateway what was done under a key. None if it knows of nothing there (yet)."""
 
 GAVE_UP = "GaveUp"
@@ -167,25 +168,27 @@ async def retried_always(call: Awaitable[Answer], attempt: Attempt) -> Answer:
 
 async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
     """Fence the key, reverse at the gateway, end the undo: for an effect that may only be given back once
-    shipping's undo has answered `voided`.
+    shipping's undo has answered `voided`. With a charge goes its capture.
 
     Nothing to undo means that the effect never happened, or that nothing was found while one attempt was
     never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried.
     Idempotent."""
-    ref, attempt = request.submission, this_attempt()
-    entries = await book.fence(ref, [effect], cause=request.cause, attempt=attempt, only_if_voided=True)
-    entry = entries[effect]
+    ref, attempt, effects = request.submission, this_attempt(), UNDOS[STEP_OF[effect]].effects
+    entries = await book.fence(ref, effects, cause=request.cause, attempt=attempt, only_if_voided=True)
+    entry = entries.pop(effect)
     if entry.undo_ended_at is not None:
         return undo_answer(effect, entry.state)
     state, receipt = entry.state, None
     if state in (EffectState.DONE, EffectState.IN_DOUBT):
         receipt = await retried_always(reverse(ref.key(effect)), attempt)
         state = EffectState.UNDONE if receipt is not None else nothing_found(entry, attempt)
-    await book.end_undo(ref, {effect: state}, cause=request.cause, at=attempt.now())
+    taken = isinstance(receipt, RefundReceipt)
+    captures = dict.fromkeys(entries, EffectState.UNDONE if taken else EffectState.NEVER_HAPPENED)
+    await book.end_undo(ref, {effect: state, **captures}, cause=request.cause, at=attempt.now())
     return undo_answer(effect, state, receipt)
 
 
-def undo_answer(effect: Effect, state: EffectState, receipt: Wire | None = None) -> UndoAnswer:
+def undo_answer(effect: Effect, state: EffectState, receipt: Wire | NotCaptured | None = None) -> UndoAnswer:
     """What an undo answers that has ended with its effect in this state."""
     if state is EffectState.UNDONE:
         return UndoAnswer(result=UndoResult.UNDONE, detail=given_back(effect, receipt))
@@ -194,8 +197,10 @@ def undo_answer(effect: Effect, state: EffectState, receipt: Wire | None = None)
     return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail=UNDOS[STEP_OF[effect]].nothing)
 
 
-def given_back(effect: Effect, receipt: Wire | None) -> str:
+def given_back(effect: Effect, receipt: Wire | NotCaptured | None) -> str:
     """For people: `stock released`, `refunded 1059.97 USD`."""
+    if isinstance(receipt, NotCaptured):
+        return AUTHORISATION_VOIDED
     done = UNDOS[STEP_OF[effect]].done
     if isinstance(receipt, RefundReceipt):
         return f"{done} {format_amount(receipt.amount, receipt.currency)}"

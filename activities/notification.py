@@ -1,6 +1,5 @@
 """Telling the customer, at most once a submission."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from temporalio import activity
@@ -8,11 +7,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities.attempts import GAVE_UP, Effects
 from order_system.domain import policy
-from order_system.domain.book import JournalEntry, OrderBook
+from order_system.domain.book import OrderBook
 from order_system.domain.errors import NoticeRefused
 from order_system.domain.gateways import Mailer, NoticeDetails
+from order_system.domain.journal import Journal, payment_in
 from order_system.domain.messages import NotificationRequest
-from order_system.domain.order import DispatchReceipt, NoticeReceipt, PaymentReceipt, Reservation
+from order_system.domain.order import DispatchReceipt, NoticeReceipt, Reservation
 from order_system.domain.steps import Effect, Step
 
 
@@ -42,13 +42,13 @@ class NotificationActivities:
             raise
 
 
-def _details(journal: Mapping[Effect, JournalEntry]) -> NoticeDetails:
-    paid, reserved, parcel = (
+def _details(journal: Journal) -> NoticeDetails:
+    reserved, parcel = (
         entry.receipt if (entry := journal.get(effect)) else None
-        for effect in (Effect.CHARGE, Effect.RESERVE, Effect.DISPATCH)
+        for effect in (Effect.RESERVE, Effect.DISPATCH)
     )
     return NoticeDetails(
-        payment=PaymentReceipt.model_validate(paid) if paid else None,
+        payment=payment_in(journal),
         lines=Reservation.model_validate(reserved).lines if reserved else (),
         parcel=DispatchReceipt.model_validate(parcel) if parcel else None,
     )

@@ -1,12 +1,14 @@
 """Orders that are paid already: their payment is confirmed instead of charged, and given back by its
-reference."""
+reference. And how any payment is given back."""
 
 from collections.abc import Awaitable, Callable, Iterable
 
+from activities.held_money import give_back_or_void
 from order_system.domain.book import OrderBook
 from order_system.domain.errors import PaymentNotConfirmed, RefundByHand
-from order_system.domain.gateways import PaymentElsewhere, PaymentGateway
+from order_system.domain.gateways import NotCaptured, PaymentElsewhere, PaymentGateway
 from order_system.domain.ids import split_key
+from order_system.domain.journal import payment_in
 from order_system.domain.money import format_amount
 from order_system.domain.order import (
     CapturedElsewhere,
@@ -49,17 +51,21 @@ class PaidOrders:
         """An earlier submission of the order was paid by it, too, and was undone. Not every gateway can tell.
         None: the order is to be charged. Raises PaymentNotConfirmed."""
         for submission in earlier if reference else ():
-            receipt = await self._receipt(ref.order_id, submission)
+            receipt = payment_in(await self._book.journal(_ref(ref.order_id, submission)))
             if receipt and receipt.captured_elsewhere and receipt.charge_id == reference:
                 raise PaymentNotConfirmed(
                     f"the payment {reference} was that of submission {submission}, which was undone, and so "
                     "its money is given back: the order needs another payment"
                 )
 
-    async def give_back(self, key: str) -> RefundReceipt | None:
-        """As `PaymentGateway.refund`, whoever has captured it. Raises RefundByHand."""
+    async def give_back(self, key: str) -> RefundReceipt | NotCaptured | None:
+        """As `PaymentGateway.refund`, whoever has captured it; what is only held is voided. Raises
+        RefundByHand."""
         order_id, submission, _ = split_key(key)
-        receipt = await self._receipt(order_id, submission)
+        journal = await self._book.journal(_ref(order_id, submission))
+        if Effect.CAPTURE in journal:
+            return await give_back_or_void(self._gateway, key, journal)
+        receipt = payment_in(journal)
         if receipt is None or not receipt.captured_elsewhere:
             return await self._gateway.refund(key, receipt=receipt)
         looks_up = hasattr(self._gateway, "find_payment")
@@ -70,10 +76,6 @@ class PaidOrders:
                 f"{receipt.charge_id}; {await self._customer(order_id, submission)}"
             )
         return refunded
-
-    async def _receipt(self, order_id: str, submission: str) -> PaymentReceipt | None:
-        charge = (await self._book.journal(_ref(order_id, submission))).get(Effect.CHARGE)
-        return PaymentReceipt.model_validate(charge.receipt) if charge and charge.receipt else None
 
     async def _customer(self, order_id: str, submission: str) -> str:
         """In quotes after a colon, as `infra/redaction.py` finds what logs must not tell."""

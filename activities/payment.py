@@ -4,7 +4,8 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, undo
+from activities.attempts import Call, Effects, undo
+from activities.held_money import authorise, capture
 from activities.opening import open_and_claim
 from activities.paid_orders import PaidOrders
 from order_system.domain import policy
@@ -16,11 +17,12 @@ from order_system.domain.messages import (
     Opening,
     PaymentAnswer,
     PaymentRequest,
+    StepRequest,
     UndoAnswer,
     UndoRequest,
 )
 from order_system.domain.order import PaymentReceipt
-from order_system.domain.payment_methods import paid_reference
+from order_system.domain.payment_methods import reference_of
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect, Step
 
@@ -41,19 +43,19 @@ class PaymentActivities:
 
     @activity.defn
     async def charge(self, request: PaymentRequest) -> PaymentAnswer:
-        """Open the submission in the book, if no other step has, and capture its total; of an order that is
-        paid already, confirm that instead, and never charge. Idempotent by the submission's key.
+        """Open the submission in the book, if no other step has, and capture its total, or only hold it; of
+        an order that is paid already, confirm that instead, and never charge. Idempotent by the submission's
+        key.
 
-        Raises PaymentDeclined, PaymentNotConfirmed, Fenced, OrderConflict or OpenElsewhere, never to be
-        retried.
+        Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict or OpenElsewhere, never
+        to be retried.
         """
-        ref, price = request.submission, {"amount": request.amount, "currency": request.currency}
-        opening = Opening(total=request.amount, currency=request.currency)
-        reference = _paid_by(request.payment_method)
-        if reference is None:
-            call = partial(self._gateway.charge, payment_method=request.payment_method, **price)
-        else:
-            call = partial(self._paid.confirm, reference=reference, **price)
+        ref, reference = request.submission, _made_elsewhere(request.payment_method)
+        opening = Opening(
+            total=request.amount,
+            currency=request.currency,
+            captured_on_dispatch=request.captured_on_dispatch,
+        )
         with self._effects.patiently() as attempt:
             claimed = await open_and_claim(
                 self._book,
@@ -65,18 +67,36 @@ class PaymentActivities:
             )
             if not isinstance(claimed, JournalEntry):
                 return claimed
+            call = self._call(request, reference)
             receipt = await self._effects.call_and_record(ref, claimed, PaymentReceipt, call, attempt)
         return Charged(receipt=receipt)
 
+    def _call(self, request: PaymentRequest, reference: str | None) -> Call[PaymentReceipt]:
+        price, by = {"amount": request.amount, "currency": request.currency}, request.payment_method
+        if request.captured_on_dispatch:
+            return partial(authorise, self._gateway, reference=reference, payment_method=by, **price)
+        if reference is None:
+            return partial(self._gateway.charge, payment_method=by, **price)
+        return partial(self._paid.confirm, reference=reference, **price)
+
+    @activity.defn
+    async def capture(self, request: StepRequest) -> PaymentReceipt:
+        """Take what `charge` has only held. Idempotent by a key of its own. Raises PaymentDeclined or Fenced,
+        never to be retried."""
+        ref = request.submission
+        call = partial(capture, self._gateway, self._book, ref)
+        return await self._effects.carry_out(ref, Effect.CAPTURE, PaymentReceipt, call)
+
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of `charge`: fence its key and give back whatever was captured under it, or by the
-        payment that it stands for. Idempotent. Raises RefundByHand until a person has answered."""
+        """Undo of `charge` and of `capture`: fence their keys and give back whatever was captured, or by the
+        payment that it stands for; void what is only held. Idempotent. Raises RefundByHand until a person has
+        answered."""
         return await undo(self._book, request, Effect.CHARGE, self._paid.give_back)
 
 
-def _paid_by(payment_method: str) -> str | None:
+def _made_elsewhere(payment_method: str) -> str | None:
     try:
-        return paid_reference(payment_method)
+        return reference_of(payment_method)
     except ValueError as flaw:  # it came past `intake/`
         raise PaymentNotConfirmed(f"payment_method {flaw}") from None

@@ -1,21 +1,14 @@
 """Buying a label and handing the parcel over: the pivot, after which an order can only be fulfilled."""
 
-from collections.abc import Mapping
 from functools import partial
 
 from temporalio import activity
 
 from activities.attempts import Effects, retried_always, this_attempt, undo_answer
 from order_system.domain import policy
-from order_system.domain.book import (
-    Attempt,
-    EffectState,
-    JournalEntry,
-    OrderBook,
-    parcel_is_gone,
-    shipment_is_voided,
-)
+from order_system.domain.book import Attempt, EffectState, OrderBook
 from order_system.domain.gateways import Carrier, Voided, Warehouse
+from order_system.domain.journal import Journal, parcel_is_gone, payment_in, shipment_is_voided
 from order_system.domain.messages import ShippingRequest, UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.order import CommitReceipt, DispatchReceipt, Label, SubmissionRef
 from order_system.domain.steps import PIVOT, UNDOS, Effect
@@ -106,7 +99,7 @@ class ShippingActivities:
         return await retried_always(self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
 
 
-def already_dispatched(journal: Mapping[Effect, JournalEntry]) -> UndoAnswer:
+def already_dispatched(journal: Journal) -> UndoAnswer:
     """What shipping's undo answers of a submission that is fulfilled."""
     detail = "the parcel is with the carrier"
     if journal[Effect.COMMIT].state is EffectState.HANDLED:
@@ -116,6 +109,6 @@ def already_dispatched(journal: Mapping[Effect, JournalEntry]) -> UndoAnswer:
             "result": UndoResult.ALREADY_DISPATCHED,
             "detail": detail,
             "parcel": journal[Effect.DISPATCH].receipt,
-            "payment": journal[Effect.CHARGE].receipt,
+            "payment": payment_in(journal),
         }
     )

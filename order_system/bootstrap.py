@@ -26,6 +26,7 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.domain.errors import DatabaseUnready, OrderSystemError
 from order_system.domain.ids import task_queue_of, worker_identity
+from order_system.domain.order import Handling
 from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
 from order_system.infra.database import Database
@@ -115,8 +116,13 @@ class OrderSystem:
         }
         return Worker(temporal, **{**defaults, **options})
 
+    @property
+    def defaults(self) -> Handling:
+        """Of orders and batches that do not say how they are carried out."""
+        return Handling(flow=self.settings.flow, capture=self.settings.capture)
+
     def client(self, temporal: Client) -> OrderClient:
-        return OrderClient(temporal, self.book, task_queue=self.task_queue, flow=self.settings.flow)
+        return OrderClient(temporal, self.book, task_queue=self.task_queue, defaults=self.defaults)
 
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
@@ -138,7 +144,7 @@ class OrderSystem:
 
     def batch_client(self, temporal: Client) -> BatchClient:
         return BatchClient(
-            temporal, self.batch_book, self.files, task_queue=self.task_queue, flow=self.settings.flow
+            temporal, self.batch_book, self.files, task_queue=self.task_queue, defaults=self.defaults
         )
 
 

@@ -127,7 +127,7 @@ class BatchFulfillmentWorkflow:
             elif not self._file.to_start:
                 await self._file.read_page()
             elif self._may_start():
-                self._window.start(self._file.to_start.popleft().in_flow(self._request.flow))
+                self._window.start(self._file.to_start.popleft().with_defaults(self._request))
             else:
                 await self._window.until(
                     lambda: self._may_start() or self._cancelling_orders or self._history_is_long()

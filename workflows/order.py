@@ -45,7 +45,7 @@ with workflow.unsafe.imports_passed_through():
         Reservation,
         SubmissionRef,
     )
-    from order_system.domain.payment_methods import is_paid_already
+    from order_system.domain.payment_methods import made_elsewhere
     from order_system.domain.progress import OrderProgress
     from order_system.domain.steps import PIVOT, Step
 
@@ -160,8 +160,8 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
             await self._steps.notify(NoticeKind.CANCELLATION)  # who got money back is told why
-        elif is_paid_already(self._order.payment_method):
-            self._board.noted("it was not confirmed that the order is paid: that payment is left as it is")
+        elif made := made_elsewhere(self._order.payment_method):
+            self._board.noted(f"it was not confirmed that the order is {made}: that payment is left as it is")
         self._board.undone(cause)
         return cause
 

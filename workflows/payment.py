@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from order_system.domain.messages import Charged, PaymentAnswer, PaymentRequest
     from order_system.domain.money import format_amount
-    from order_system.domain.payment_methods import is_paid_already
+    from order_system.domain.payment_methods import Elsewhere, made_elsewhere
     from order_system.domain.steps import Step
 
 
@@ -20,7 +20,9 @@ class PaymentWorkflow(StepWorkflow):
 
     @workflow.run
     async def run(self, request: PaymentRequest) -> PaymentAnswer:
-        what = "confirm" if is_paid_already(request.payment_method) else "charge"
+        what = {Elsewhere.PAID: "confirm", Elsewhere.AUTHORISED: "take over", None: "charge"}[
+            made_elsewhere(request.payment_method)
+        ]
         with self._under_way():
             answer = await run_effect(
                 PaymentActivities.charge,

@@ -1,4 +1,4 @@
-"""The third child: buy a label, then hand the parcel over. The hand-over is the order's pivot."""
+"""The third child: buy a label, capture the money if it is only held, hand the parcel over: the pivot."""
 
 from temporalio import workflow
 
@@ -6,15 +6,17 @@ from workflows.failures import raise_if_cancelled
 from workflows.step import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
+    from activities.payment import PaymentActivities
     from activities.shipping import ShippingActivities
-    from order_system.domain.messages import ShippingRequest
+    from order_system.domain.messages import ShippingRequest, StepRequest
+    from order_system.domain.money import format_amount
     from order_system.domain.order import DispatchReceipt
     from order_system.domain.steps import Step
 
 
 @workflow.defn
 class ShippingWorkflow(StepWorkflow):
-    """`shipping-<ORDER_ID>`: label, then dispatch; its status says how far it has come."""
+    """`shipping-<ORDER_ID>`: label, capture, dispatch; its status says how far it has come."""
 
     step = Step.SHIPPING
 
@@ -24,9 +26,22 @@ class ShippingWorkflow(StepWorkflow):
             label = await run_effect(ShippingActivities.buy_label, request, summary="buy a label")
             self._milestones.append(f"label bought: {label.tracking_number}")
             raise_if_cancelled()
+            if request.captures:
+                await self._capture(request)
             parcel = await run_effect(
                 ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
             )
             self._milestones.append("dispatched")
             self._receipt = parcel
             return parcel
+
+    async def _capture(self, request: ShippingRequest) -> None:
+        """Last before the hand-over. If it is refused, nothing is owed: the label is voided, the stock goes
+        back, and what was held is let go."""
+        taken = await run_effect(
+            PaymentActivities.capture,
+            StepRequest(submission=request.submission),
+            summary="capture what is held",
+        )
+        self._milestones.append(f"captured {format_amount(taken.amount, taken.currency)}")
+        raise_if_cancelled()

@@ -52,23 +52,30 @@ class Steps:
             amount=self._order.total,
             currency=self._order.currency,
             payment_method=self._order.payment_method,
+            captured_on_dispatch=self._order.captured_on_dispatch,
         )
         return await self._held(Step.PAYMENT, PaymentWorkflow.run, request)
 
     async def reserve(self) -> InventoryAnswer:
         """Beside payment, it opens the submission if it comes first."""
-        beside = self._order.flow is Flow.PARALLEL
+        order = self._order
+        opening = Opening(
+            total=order.total, currency=order.currency, captured_on_dispatch=order.captured_on_dispatch
+        )
         request = InventoryRequest(
             submission=self._submission,
-            lines=self._order.lines,
-            opening=Opening(total=self._order.total, currency=self._order.currency) if beside else None,
+            lines=order.lines,
+            opening=opening if order.flow is Flow.PARALLEL else None,
         )
         return await self._held(Step.INVENTORY, InventoryWorkflow.run, request)
 
     async def ship(self) -> DispatchReceipt:
         """The label, and the hand-over to the carrier: the pivot."""
         request = ShippingRequest(
-            submission=self._submission, address=self._order.shipping_address, lines=self._order.lines
+            submission=self._submission,
+            address=self._order.shipping_address,
+            lines=self._order.lines,
+            captures=self._order.captured_on_dispatch,
         )
         return await self._held(Step.SHIPPING, ShippingWorkflow.run, request)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
 from order_system.domain.gateways import (
+    AuthorisationEntry,
     ChargeEntry,
     NoticeEntry,
     PaymentElsewhere,
@@ -26,6 +27,7 @@ class Account:
     told: Set[Effect]
     """What the world tells of. Of all else its silence means nothing."""
     charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
+    authorisations: list[AuthorisationEntry] = field(default_factory=list[AuthorisationEntry])
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
     shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
     notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
@@ -52,6 +54,20 @@ class Account:
         """What the book has of the payment, if it was not us who captured it."""
         charge = self.journal.get(Effect.CHARGE)
         return paid_already(charge.receipt) if charge else None
+
+    @property
+    def captured_later(self) -> bool:
+        """Its charge is an authorisation, and what takes the money is another effect."""
+        return Effect.CAPTURE in self.journal
+
+    @property
+    def takes_money(self) -> Effect:
+        return Effect.CAPTURE if self.captured_later else Effect.CHARGE
+
+    @property
+    def holds_money(self) -> bool:
+        """By an authorisation."""
+        return any(each.state == "held" for each in self.authorisations)
 
     @property
     def gave_back(self) -> bool:
@@ -105,8 +121,10 @@ class Account:
 
     def happened(self, effect: Effect) -> int:
         """How often the world says so, reversed or not."""
+        authorised = len(self.authorisations) if self.captured_later else len(self.charges)
         happened = {
-            Effect.CHARGE: len(self.charges),
+            Effect.CHARGE: authorised,
+            Effect.CAPTURE: len(self.charges) if self.captured_later else 0,
             Effect.RESERVE: len(self.reservations),
             Effect.LABEL: len(self.shipments),
             Effect.DISPATCH: sum(shipment.state == "dispatched" for shipment in self.shipments),
@@ -117,8 +135,8 @@ class Account:
 
     def reversed(self, effect: Effect) -> bool:
         """Whether the world says that the effect happened and that nothing of it is left."""
-        if effect is Effect.CHARGE:
-            return self.captured == self.refunded
+        if effect in (Effect.CHARGE, Effect.CAPTURE):
+            return self.captured == self.refunded and not self.holds_money
         if effect is Effect.RESERVE:
             return not self.stock("reserved") and not self.stock("committed")
         if effect is Effect.LABEL:
@@ -147,7 +165,8 @@ def draw_up(
 ) -> Books:
     """`later` is the ledger as it was after the statement; only claims are looked for there."""
     accounts = {
-        _key_of(record): Account(record, journal, statement.told) for record, journal in ledger.entries
+        _key_of(record): Account(record, journal, _told_of(journal, statement))
+        for record, journal in ledger.entries
     }
     claims = {
         (*_key_of(record), effect)
@@ -166,6 +185,9 @@ def draw_up(
             strangers.append(key)
         return account
 
+    for authorisation in statement.authorisations or ():
+        if account := account_of(authorisation.key, Effect.CHARGE):
+            account.authorisations.append(authorisation)
     for charge in statement.charges or ():
         if account := account_of(charge.key, Effect.CHARGE):
             account.charges.append(charge)
@@ -202,6 +224,12 @@ def _count_as_charge(
         account.charges.append(ChargeEntry(key, min(payment.amount, receipt.amount), refunded))
     elif receipt.captured_elsewhere is CapturedElsewhere.AT_ITS_WORD:
         account.charges.append(ChargeEntry(key, receipt.amount, 0))
+
+
+def _told_of(journal: Mapping[Effect, JournalEntry], statement: Statement) -> Set[Effect]:
+    """Of an order that is captured later, the charge is an authorisation, which may be told of or not."""
+    authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
+    return statement.told - {Effect.CHARGE} if authorised_alone else statement.told
 
 
 def _key_of(record: SubmissionRecord) -> tuple[str, str]:

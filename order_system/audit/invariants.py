@@ -14,7 +14,7 @@ from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.money import format_amount
 from order_system.domain.steps import GIVEN_BACK, Effect
 
-MONEY = (Effect.CHARGE,)
+MONEY = (Effect.CHARGE, Effect.CAPTURE)
 STOCK = (Effect.RESERVE, Effect.COMMIT)
 PARCEL = (Effect.LABEL, Effect.DISPATCH)
 NEEDED = (Effect.CHARGE, Effect.RESERVE, Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
@@ -106,7 +106,7 @@ def fulfilled_is_complete(books: Books) -> Iterator[str]:
         if not account.fulfilled:
             continue
         paid = account.charges and account.captured == account.record.total and account.refunded == 0
-        if not paid and not account.unseen(*MONEY):
+        if not paid and not account.unseen(account.takes_money) and not account.handled(*MONEY):
             yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
         if not account.parcel("dispatched") and not account.unseen(*PARCEL):
             yield f"{account.at(Effect.DISPATCH)}: no parcel was dispatched"
@@ -120,6 +120,8 @@ def undone_holds_nothing(books: Books) -> Iterator[str]:
             continue
         if account.captured != account.refunded and not account.handled(*MONEY):
             yield f"{account.at(Effect.CHARGE)}: {account.money}"
+        if account.holds_money and not account.handled(*MONEY):
+            yield f"{account.at(Effect.CHARGE)}: its money is still held by an authorisation"
         for state in ("reserved", "committed"):
             if account.stock(state) and not account.handled(*STOCK):
                 yield f"{account.at(Effect.RESERVE)}: its stock is still {state}"
@@ -138,6 +140,18 @@ def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
             yield f"{account.at(Effect.RESERVE)}: the parcel is dispatched, yet its stock was released"
 
 
+def captured_before_dispatch(books: Books) -> Iterator[str]:
+    for account in books.accounts:
+        capture, dispatch = account.journal.get(Effect.CAPTURE), account.journal.get(Effect.DISPATCH)
+        if capture is None or account.handled(Effect.CAPTURE, Effect.DISPATCH):
+            continue
+        claimed = dispatch.claimed_at if dispatch else None
+        if claimed and (capture.done_at is None or capture.done_at > claimed):
+            yield f"{account.at(Effect.DISPATCH)}: by the book its parcel was handed over before the capture"
+        if account.parcel("dispatched") and not account.charges and not account.unseen(Effect.CAPTURE):
+            yield f"{account.at(Effect.CAPTURE)}: the parcel is dispatched, and nothing was captured"
+
+
 def paid_orders_are_not_charged(books: Books) -> Iterator[str]:
     for account in books.accounts:
         if (receipt := account.paid_already) is None:
@@ -153,7 +167,7 @@ def paid_orders_are_not_charged(books: Books) -> Iterator[str]:
 
 def status_agrees_with_journal(books: Books) -> Iterator[str]:
     for account in books.accounts:
-        for effect in NEEDED if account.fulfilled else ():
+        for effect in {*NEEDED, account.takes_money} if account.fulfilled else ():
             entry = account.journal.get(effect)
             if entry is None or entry.state not in (EffectState.DONE, EffectState.HANDLED):
                 state = "missing" if entry is None else _in_words(entry.state)
@@ -235,6 +249,7 @@ INVARIANTS: dict[str, Callable[[Books], Iterator[str]]] = {
     "what was paid already is so, and not charged again": paid_orders_are_not_charged,
     "fulfilled orders are paid, dispatched and committed": fulfilled_is_complete,
     "undone orders hold no money, stock or parcel": undone_holds_nothing,
+    "no parcel goes before its money was captured": captured_before_dispatch,
     "nothing is given back for a dispatched parcel": nothing_given_back_for_a_parcel,
     "a status agrees with its journal": status_agrees_with_journal,
     COMPLETED: completed_is_closed,
@@ -272,6 +287,9 @@ CURES: dict[str, str] = {
     ),
     "undone orders hold no money, stock or parcel": (
         f"{_LOOK}, and give back what is held; if it is listed as in doubt as well, it landed after its undo"
+    ),
+    "no parcel goes before its money was captured": (
+        f"{_LOOK}, and capture there what is still held; if it has expired, ask the customer to pay"
     ),
     "nothing is given back for a dispatched parcel": (
         f"{_LOOK}: the customer has the parcel; charge again, or write the money off, and book the stock out"

@@ -163,11 +163,14 @@ def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEff
 def _count_effects(statement: Statement, books: Books) -> dict[str, int]:
     """Of payments made elsewhere, those of orders: the account may have any number of others."""
     charges, notices = statement.charges or (), statement.notices or ()
+    authorisations = Counter(each.state for each in statement.authorisations or ())
     reservations = Counter(reservation.state for reservation in statement.reservations or ())
     shipments = Counter(shipment.state for shipment in statement.shipments or ())
     payments = {account.payment for account in books.accounts if account.payment}
     return {
         "charge": len(charges),
+        "authorise": authorisations.total(),
+        "void authorisation": authorisations["voided"],
         "refund": sum(each.refunded > 0 for each in (*charges, *payments)),
         "payment made elsewhere": len(payments),
         "reserve": reservations.total(),

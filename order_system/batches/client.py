@@ -18,7 +18,7 @@ from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchCounts, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import InvalidUsage, NoWorkerAnswers, OrderConflict, UnknownBatch
 from order_system.domain.ids import BOOK
-from order_system.domain.order import Flow
+from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
 from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
@@ -52,11 +52,11 @@ class BatchClient(BatchReports):
         files: OrderFiles,
         *,
         task_queue: str,
-        flow: Flow | None = None,
+        defaults: Handling = NOT_SAID,
     ) -> None:
-        """`flow`: of batches that do not say themselves."""
+        """`defaults`: of batches that do not say themselves."""
         super().__init__(book, files)
-        self.flow = flow
+        self.defaults = defaults
         self._temporal = temporal
         self._task_queue = task_queue
 
@@ -68,7 +68,7 @@ class BatchClient(BatchReports):
         workflow_id = workflow_id_of_new(request.name)
         if (profile := request.file.profile) and profile.guessed:
             raise InvalidUsage(f"nothing was started: {UNCHECKED}")
-        request = request if request.flow else request.model_copy(update={"flow": self.flow})
+        request = request.with_defaults(self.defaults)
         ours = uuid.uuid4().hex
         async with reaching_server():
             handle = await self._temporal.start_workflow(

@@ -17,7 +17,7 @@ from order_system.domain.money import decimal_text
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
 from order_system.domain.order_profile import UNCHECKED
-from order_system.domain.payment_methods import is_paid_already
+from order_system.domain.payment_methods import Elsewhere, made_elsewhere
 
 MAX_EXAMPLES = 50
 
@@ -173,7 +173,7 @@ class BatchReports:
                 name = _planned(order, known.get(order.order_id))
                 plan.fates[name] = plan.fates.get(name, 0) + 1
                 if name in STARTED:
-                    key = order.currency, is_paid_already(order.payment_method)
+                    key = order.currency, made_elsewhere(order.payment_method) is Elsewhere.PAID
                     number, total = plan.money.get(key, (0, 0))
                     plan.money[key] = number + 1, total + order.total
                 plan.orders += 1

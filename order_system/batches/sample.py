@@ -6,7 +6,7 @@ from order_system.batches.files import OrderFiles
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
 from order_system.domain.order_file import FileRef
-from order_system.domain.payment_methods import paid_reference
+from order_system.domain.payment_methods import made_elsewhere, reference_of
 
 LOOKED_AT = 100_000
 """Bytes of the file, at most, to find an order that can be run."""
@@ -23,8 +23,8 @@ async def sample_of(files: OrderFiles, file: FileRef) -> list[str]:
 def _in_words(order: Order) -> Iterator[str]:
     address, customer = order.shipping_address, order.customer
     place = (address.street, address.city, address.region, address.postal_code, address.country)
-    reference = paid_reference(order.payment_method)
-    paid = f"is paid already by {reference}" if reference else f"pays by {order.payment_method}"
+    reference, made = reference_of(order.payment_method), made_elsewhere(order.payment_method)
+    paid = f"{made} already by {reference}" if made else f"pays by {order.payment_method}"
     yield f"{order.order_id}: {customer.name}, {customer.email}, {paid}"
     yield f"to {', '.join(filter(None, place))}"
     for line in order.lines:

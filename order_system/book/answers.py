@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 from order_system.book import reading
 from order_system.book.entries import Entries
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.book import EffectState, Notice, SubmissionStatus, parcel_is_gone, shipment_is_voided
+from order_system.domain.book import EffectState, Notice, SubmissionStatus
 from order_system.domain.errors import ParcelIsGone
+from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef
 from order_system.domain.steps import Effect
@@ -33,7 +34,8 @@ class AnswerBook(reading.BookQueries):
         submission = reading.locked_submission(tx, ref)
         fulfilled = submission is not None and submission.status is SubmissionStatus.FULFILLED
         journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
-        open_entries = [journal[effect] for effect in effects_to_undo if not journal[effect].undo_ended_at]
+        fenced = [journal[effect] for effect in effects_to_undo if effect in journal]
+        open_entries = [entry for entry in fenced if not entry.undo_ended_at]
         if not fulfilled and Effect.DISPATCH in effects_to_undo and parcel_is_gone(journal):
             raise ParcelIsGone(f"the carrier has the parcel of {ref.order_id}: answer dispatched")
         if not open_entries or fulfilled:

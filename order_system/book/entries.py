@@ -19,6 +19,7 @@ from order_system.domain.book import (
     SubmissionStatus,
 )
 from order_system.domain.errors import Fenced
+from order_system.domain.journal import waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.servers import Server
@@ -49,7 +50,8 @@ class Entries:
     # --- claim, record ---------------------------------------------------------------------------
 
     def claim(self, effect: Effect, attempt: Attempt, submission: SubmissionRecord) -> JournalEntry:
-        entry = journal_of(self._tx, self._ref).get(effect)
+        journal = journal_of(self._tx, self._ref)
+        entry = journal.get(effect)
         if entry is not None and entry.state is EffectState.DONE and entry.fenced_at is None:
             return entry
         if entry is not None and entry.fenced_at is not None:
@@ -57,6 +59,8 @@ class Entries:
         if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
             closed_as = f"the submission is closed as {submission.status}"
             raise Fenced(f"{effect} of {self._ref.order_id}: {closed_as}")
+        if effect is Effect.DISPATCH and waits_for_capture(journal):
+            raise Fenced(f"{effect} of {self._ref.order_id}: its money was not captured yet")
         return self.write_claim(effect, entry, attempt)
 
     def write_claim(self, effect: Effect, entry: JournalEntry | None, attempt: Attempt) -> JournalEntry:
@@ -148,6 +152,8 @@ class Entries:
             "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
         }
         self._tx.execute(_NEW_SUBMISSION, row)
+        if opening and opening.captured_on_dispatch:
+            self.write(Effect.CAPTURE, None, state=EffectState.CLAIMED)
         self._tx.execute(_NO_MORE_ACCEPTED, self._key)
 
     def close_submission(

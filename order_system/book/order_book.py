@@ -34,10 +34,9 @@ from order_system.domain.book import (
     JournalEntry,
     SubmissionRecord,
     SubmissionStatus,
-    parcel_is_gone,
-    shipment_is_voided,
 )
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
+from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.servers import Server
@@ -181,7 +180,7 @@ class SqlOrderBook(AnswerBook):
                     undo_ended_at=at if from_undo else None,
                 )
             entries.close_submission(SubmissionStatus.FULFILLED, at, notice_is_owed=True)
-        return PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt)
+        return reading.payment_of(journal, ref)
 
     @writes
     def parcel_found_gone(
@@ -220,7 +219,8 @@ class SqlOrderBook(AnswerBook):
             raise NotYetVoided(f"{ref.order_id}: shipping's undo has not answered yet")
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
             for effect in effects_to_undo:
-                entries.fence(effect, journal.get(effect), attempt.now())
+                if effect is not Effect.CAPTURE or effect in journal:
+                    entries.fence(effect, journal.get(effect), attempt.now())
         journal = reading.journal_of(tx, ref)
         return {effect: entry for effect, entry in journal.items() if effect in effects_to_undo}
 

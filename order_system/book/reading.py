@@ -21,6 +21,7 @@ from order_system.domain.book import (
     SubmissionStatus,
 )
 from order_system.domain.errors import NewerBook
+from order_system.domain.journal import Journal, payment_in
 from order_system.domain.messages import OrderOutcome
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
 from order_system.domain.steps import Effect
@@ -153,6 +154,13 @@ def of_run(batch: str, run: str) -> ColumnElement[bool]:
     return (batch_orders.c.batch == batch) & (batch_orders.c.run == run)
 
 
+def payment_of(journal: Journal, ref: SubmissionRef) -> PaymentReceipt:
+    """Of a submission that is fulfilled."""
+    if (receipt := payment_in(journal)) is None:
+        raise LookupError(f"{ref.order_id}: the order book has no receipt of its payment")
+    return receipt
+
+
 def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
     """The recorded outcome of a submission that is closed as fulfilled."""
     journal = journal_of(tx, record.ref)
@@ -160,7 +168,7 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
         order_id=record.ref.order_id,
         submission=record.ref.submission,
         fingerprint=record.ref.fingerprint,
-        payment=PaymentReceipt.model_validate(journal[Effect.CHARGE].receipt),
+        payment=payment_of(journal, record.ref),
         parcel=DispatchReceipt.model_validate(journal[Effect.DISPATCH].receipt),
     )
 

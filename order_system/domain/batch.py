@@ -10,7 +10,7 @@ from pydantic import Field
 
 from order_system.domain import policy
 from order_system.domain.book import FindsOrders, SubmissionRecord, SubmissionStatus
-from order_system.domain.order import Flow, OfBook, Order, Wire
+from order_system.domain.order import Handling, OfBook, Order, Wire
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder
 
@@ -122,16 +122,15 @@ class BatchState(Wire):
     pace: tuple[PaceMark, ...] = ()
 
 
-class BatchRequest(Wire):
-    """The input of BatchFulfillmentWorkflow: where the rows are, never the rows."""
+class BatchRequest(Handling):
+    """The input of BatchFulfillmentWorkflow: where the rows are, never the rows; and the handling of orders
+    that do not say it themselves."""
 
     name: str
     file: FileRef
     window: int = Field(policy.BATCH_WINDOW, ge=1, le=policy.BATCH_WINDOW_LIMIT)
     """Orders under way at once."""
     only_failed: bool = False
-    flow: Flow | None = None
-    """Of its orders that do not say themselves."""
     page_bytes: int = policy.BATCH_PAGE_BYTES
     continue_after_events: int = Field(
         default=policy.BATCH_HISTORY_EVENTS, ge=policy.BATCH_HISTORY_EVENTS_LEAST

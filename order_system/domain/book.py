@@ -95,20 +95,6 @@ class JournalEntry:
         )
 
 
-def parcel_is_gone(journal: Mapping[Effect, JournalEntry]) -> bool:
-    """The carrier says so, or a person who has made sure of it."""
-    if (dispatch := journal.get(Effect.DISPATCH)) is None:
-        return False
-    by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
-    return dispatch.state is EffectState.DONE or by_hand
-
-
-def shipment_is_voided(journal: Mapping[Effect, JournalEntry]) -> bool:
-    """Shipping's undo has answered, or a person for it: no parcel has gone, and none can."""
-    dispatch = journal.get(Effect.DISPATCH)
-    return dispatch is not None and dispatch.undo_ended_at is not None and not parcel_is_gone(journal)
-
-
 @dataclass(frozen=True)
 class BatchRun:
     """One start of a batch, through all its continuing as new."""
@@ -163,7 +149,7 @@ class OrderBook(FindsOrders, Protocol):
 
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
-        attempt has recorded it: then do not call. Raises Fenced."""
+        attempt has recorded it: then do not call. Raises Fenced; so for a dispatch before its capture."""
         ...
 
     async def open_and_claim(
@@ -205,7 +191,7 @@ class OrderBook(FindsOrders, Protocol):
     ) -> PaymentReceipt:
         """The parcel is gone and the stock committed: record both and close the submission as
         fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and
-        always if the shipment has been voided. Returns the receipt of the charge. A dispatch
+        always if the shipment has been voided. Returns the receipt of what was captured. A dispatch
         that a person has handled stays HANDLED."""
         ...
 
@@ -223,7 +209,8 @@ class OrderBook(FindsOrders, Protocol):
         attempt: Attempt,
         only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
-        """Begin an undo: from now on nobody can claim these keys. Inserts the submission, closed, if it
+        """Begin an undo: from now on nobody can claim these keys (a capture's only where there is to be one).
+        Inserts the submission, closed, if it
         is missing. Raises NotYetVoided if `only_if_voided` and the shipment is not voided.
         Idempotent."""
         ...

@@ -22,6 +22,10 @@ class PaymentNotConfirmed(BusinessError):
     """The payment by which an order is paid already does not exist, or is not what it should be."""
 
 
+class CannotHold(BusinessError):
+    """This payment gateway cannot authorise now and capture later, or take over what others authorised."""
+
+
 class OutOfStock(BusinessError):
     """At least one line cannot be served; no line of the order was reserved."""
 

@@ -14,7 +14,7 @@ a yes. A method that gets the key of another method, to undo it say, finds what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
@@ -89,6 +89,7 @@ class NotCaptured:
     """Whether an authorisation was there. What it held is free again."""
 
 
+@runtime_checkable
 class CapturesLater(Protocol):
     """What a payment gateway may offer besides: money is held first, and taken when the parcel goes. All
     three methods or none: what nobody can void is held from the customer for days. A capture makes the charge
@@ -115,6 +116,21 @@ class CapturesLater(Protocol):
         refund it. Binding on any later `authorise` or `capture`, even if nothing was authorised yet.
         Idempotent. `receipt` is what `authorise` answered; None if no answer ever came. Where rounds are told
         apart, that of `charge_key` is the last one that was asked for."""
+        ...
+
+
+@runtime_checkable
+class TakesOver(Protocol):
+    """What a payment gateway may offer besides `CapturesLater`, for `authorised:REFERENCE`: a card that the
+    shop's checkout has authorised, where the customer could confirm it."""
+
+    async def take_over(self, key: Key, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
+        """From now on that authorisation is the one of `key`, as if `authorise` had made it: by `key` it is
+        captured or voided. Idempotent by `key`, also once it is captured. Changes nothing if it refuses.
+
+        Raises PaymentNotConfirmed if there is no such authorisation, if it is of another amount or currency,
+        another key's, or captured, voided or expired already; and once `key` has been voided.
+        """
         ...
 
 
@@ -198,6 +214,14 @@ class ChargeEntry:
 
 
 @dataclass(frozen=True)
+class AuthorisationEntry:
+    key: str
+    """Of the charge that a capture of it makes."""
+    state: str
+    """held, captured or voided. A void of what was never authorised is no entry."""
+
+
+@dataclass(frozen=True)
 class ReservationEntry:
     key: str
     state: str
@@ -240,6 +264,7 @@ class Statement:
     shipments: tuple[ShipmentEntry, ...] | None = None
     notices: tuple[NoticeEntry, ...] | None = None
     stock: tuple[StockEntry, ...] | None = None
+    authorisations: tuple[AuthorisationEntry, ...] | None = None
     payments: tuple[PaymentElsewhere, ...] = ()
     """As far as it knows them. Of which orders they are, the book tells."""
 
@@ -248,6 +273,7 @@ class Statement:
         """What it bears witness to."""
         entries = {
             Effect.CHARGE: self.charges,
+            Effect.CAPTURE: self.charges,
             Effect.RESERVE: self.reservations,
             Effect.LABEL: self.shipments,
             Effect.DISPATCH: self.shipments,

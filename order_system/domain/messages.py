@@ -59,6 +59,7 @@ class Opening(Wire):
     total: int
     """Minor units."""
     currency: str
+    captured_on_dispatch: bool = False
 
 
 class OlderSubmissionOpen(Wire):
@@ -87,6 +88,8 @@ class PaymentRequest(StepRequest):
     """Minor units."""
     currency: str
     payment_method: str
+    captured_on_dispatch: bool = False
+    """Authorise it alone."""
 
 
 class Charged(Wire):
@@ -109,6 +112,8 @@ InventoryAnswer = Reservation | GivesWay
 class ShippingRequest(StepRequest):
     address: Address
     lines: tuple[OrderLine, ...]
+    captures: bool = False
+    """Take what is held, before the parcel is handed over."""
 
 
 class NoticeKind(StrEnum):

@@ -8,12 +8,13 @@ import hashlib
 import json
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from order_system.domain.ids import Key, idempotency_key
 from order_system.domain.money import format_amount
+from order_system.domain.payment_methods import Elsewhere, made_elsewhere
 from order_system.domain.steps import Effect
 
 
@@ -60,14 +61,40 @@ class Flow(StrEnum):
     """Payment and inventory side by side, then shipping, then notification."""
 
 
-class Order(Wire):
+class Capture(StrEnum):
+    """When the customer's money is taken."""
+
+    AT_ONCE = "at_once"
+    """With the charge."""
+    ON_DISPATCH = "on_dispatch"
+    """Payment authorises; shipping captures, right before the parcel is handed over. An order that fails in
+    between leaves no line on a statement."""
+
+
+class Handling(Wire):
+    """How an order is carried out, whatever is ordered. None: whatever the door says that it comes through,
+    else sequential, and captured at once."""
+
+    flow: Flow | None = None
+    capture: Capture | None = None
+
+    def with_defaults(self, defaults: "Handling") -> Self:
+        """Where it does not say itself."""
+        given = {"flow": self.flow or defaults.flow, "capture": self.capture or defaults.capture}
+        return self.model_copy(update=given)
+
+
+NOT_SAID = Handling()
+
+
+class Order(Handling):
     order_id: str
     currency: str
     """ISO 4217."""
     customer: Customer
     payment_method: str
-    """A token of the payment gateway, never a card number; or `paid:REFERENCE` of an order that is paid
-    already. `domain/payment_methods.py` tells the two apart."""
+    """A token of the payment gateway, never a card number; or a payment that was made elsewhere, which
+    `domain/payment_methods.py` tells apart."""
     shipping_address: Address
     lines: tuple[OrderLine, ...]
     shipping_fee: int = 0
@@ -75,12 +102,12 @@ class Order(Wire):
     discount: int = 0
     hold_on_failure: timedelta | None = None
     """How long to wait for a person when a step has failed for good, before the order is undone."""
-    flow: Flow | None = None
-    """None: whatever the door that it comes through says, else sequential."""
 
-    def in_flow(self, flow: Flow | None) -> "Order":
-        """Unless it says itself in which."""
-        return self if self.flow or flow is None else self.model_copy(update={"flow": flow})
+    @property
+    def captured_on_dispatch(self) -> bool:
+        """Whatever it says, a payment that was made elsewhere is captured already, or authorised only."""
+        made = made_elsewhere(self.payment_method)
+        return self.capture is Capture.ON_DISPATCH if made is None else made is Elsewhere.AUTHORISED
 
     @property
     def total(self) -> int:
@@ -91,7 +118,7 @@ class Order(Wire):
     def fingerprint(self) -> str:
         """SHA-256 of the content: what is ordered, and not how it is carried out. Defaults are left out,
         so that a field added later with a default does not make an old order look changed."""
-        how = {"hold_on_failure", "flow"}
+        how = {"hold_on_failure", *Handling.model_fields}
         return fingerprint_of(self.model_dump(mode="json", exclude_defaults=True, exclude=how))
 
 
@@ -138,12 +165,14 @@ class PaymentReceipt(Wire):
     currency: str
     captured_elsewhere: CapturedElsewhere | None = None
     """None: we have charged it."""
+    held: bool = False
+    """Only authorised. A capture has a receipt of its own."""
 
     def __str__(self) -> str:
         """For people: `charged 59.98 USD`, `paid already 59.98 USD by ch_123, confirmed by the gateway`."""
         amount = format_amount(self.amount, self.currency)
         if self.captured_elsewhere is None:
-            return f"charged {amount}"
+            return f"{'authorised' if self.held else 'charged'} {amount}"
         return f"paid already {amount} by {self.charge_id}, {self.captured_elsewhere}"
 
 

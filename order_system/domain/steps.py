@@ -26,6 +26,8 @@ class Effect(StrEnum):
     RESERVE = "reserve"
     LABEL = "label"
     DISPATCH = "dispatch"
+    CAPTURE = "capture"
+    """Only of an order that is captured on dispatch: its charge is an authorisation until then."""
     COMMIT = "commit"
     NOTIFY = "notify"
 
@@ -37,8 +39,7 @@ class StepUndo:
     activity: str
     """Its name, as it stands in histories."""
     effects: tuple[Effect, ...]
-    """Whose keys it fences; more than one only for the pivot. The state of the first one tells, in the book,
-    how the undo ended."""
+    """Whose keys it fences. The state of the first one tells, in the book, how the undo ended."""
     done: str
     """For people: what it has done."""
     nothing: str
@@ -58,20 +59,23 @@ class StepRow:
 STEPS: Mapping[Step, StepRow] = {
     Step.PAYMENT: StepRow(
         effects=(Effect.CHARGE,),
-        undo=StepUndo("refund", (Effect.CHARGE,), "refunded", "nothing was charged"),
+        undo=StepUndo("refund", (Effect.CHARGE, Effect.CAPTURE), "refunded", "nothing was charged"),
     ),
     Step.INVENTORY: StepRow(
         effects=(Effect.RESERVE,),
         undo=StepUndo("release", (Effect.RESERVE,), "stock released", "nothing was reserved"),
     ),
     Step.SHIPPING: StepRow(
-        effects=(Effect.LABEL, Effect.DISPATCH, Effect.COMMIT),
+        effects=(Effect.LABEL, Effect.CAPTURE, Effect.DISPATCH, Effect.COMMIT),
         undo=StepUndo(
             "void_shipment", (Effect.LABEL, Effect.DISPATCH), "label voided", "nothing was shipped"
         ),
     ),
     Step.NOTIFICATION: StepRow(effects=(Effect.NOTIFY,)),
 }
+
+AUTHORISATION_VOIDED = "authorisation voided, nothing was charged"
+"""For people: what the undo of payment has done, if the money was only held."""
 
 PIVOT = Step.SHIPPING
 """Past it an order can only be fulfilled. Its undo answers first: is the parcel gone, or can it never go?"""

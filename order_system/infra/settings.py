@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
 from order_system.domain.steps import Step
 from order_system.infra.web_keys import WebKey, parse_keys
 
@@ -91,6 +91,10 @@ class Settings(BaseSettings):
         None,
         description="sequential (the default) or parallel: in which order the steps run of orders, and of "
         "batches, that do not say themselves",
+    )
+    capture: Capture | None = Field(
+        None,
+        description="at_once (the default) or on_dispatch: when the money of such orders is taken",
     )
     latency_min: Seconds = Field(
         0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"

@@ -17,7 +17,7 @@ from order_system.domain.card_numbers import (
     holds_card_number,
     identifier_holds_card_number,
 )
-from order_system.domain.payment_methods import paid_reference
+from order_system.domain.payment_methods import reference_of
 
 MAX_QUANTITY = 10_000
 
@@ -88,7 +88,7 @@ def _circulating(code: str) -> str:
 
 
 def _known_kind(payment_method: str) -> str:
-    paid_reference(payment_method)
+    reference_of(payment_method)
     return payment_method
 
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from order_system.domain import money
 from order_system.domain.durations import duration_text, parse_duration
-from order_system.domain.order import Flow, Order
+from order_system.domain.order import Capture, Flow, Order
 from order_system.intake.bill import Bill, Form
 from order_system.intake.fields import (
     Country,
@@ -53,8 +53,9 @@ class OrderForm(Bill):
         PaymentToken,
         Field(
             description="A token of the payment gateway, never a card number. Of an order that is paid "
-            "already, `paid:` and the payment's reference: then nothing is charged.",
-            examples=["pm_card_ok", "paid:ch_123"],
+            "already, `paid:` and the payment's reference: then nothing is charged. Of a card that your "
+            "checkout has authorised, `authorised:` and its reference: captured when the parcel goes.",
+            examples=["pm_card_ok", "paid:ch_123", "authorised:pi_123"],
         ),
     ]
     shipping_address: AddressForm
@@ -71,6 +72,14 @@ class OrderForm(Bill):
         Field(
             description="`sequential`: one step after another. `parallel`: payment and inventory side by "
             "side. ORDER_FLOW, if left out.",
+            strict=False,
+        ),
+    ] = None
+    capture: Annotated[
+        Capture | None,
+        Field(
+            description="`at_once`: with the payment. `on_dispatch`: payment authorises, and the money is "
+            "taken when the parcel goes. ORDER_CAPTURE, if left out.",
             strict=False,
         ),
     ] = None
@@ -106,6 +115,7 @@ def order_document(order: Order) -> dict[str, Any]:
         "total": text(order.total),
         **({"hold_on_failure": duration_text(hold)} if hold else {}),
         **({"flow": order.flow} if order.flow else {}),
+        **({"capture": order.capture} if order.capture else {}),
     }
 
 

@@ -21,7 +21,7 @@ from order_system.domain.book import OrderBook, SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
-from order_system.domain.order import Flow, Order
+from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
@@ -72,11 +72,11 @@ class OrderClient:
     cannot be reached."""
 
     def __init__(
-        self, temporal: Client, book: OrderBook, *, task_queue: str, flow: Flow | None = None
+        self, temporal: Client, book: OrderBook, *, task_queue: str, defaults: Handling = NOT_SAID
     ) -> None:
-        """`flow`: of orders that do not say themselves."""
+        """`defaults`: of orders that do not say themselves."""
         self._temporal = temporal
-        self._flow = flow
+        self._defaults = defaults
         self._book = book
         self._task_queue = task_queue
         self._status = OrderStatusReader(temporal, book)
@@ -96,7 +96,7 @@ class OrderClient:
             try:
                 handle = await self._temporal.start_workflow(
                     OrderFulfillmentWorkflow.run,
-                    order.in_flow(self._flow),
+                    order.with_defaults(self._defaults),
                     id=order_workflow_id(order.order_id),
                     task_queue=self._task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,

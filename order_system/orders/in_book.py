@@ -1,17 +1,15 @@
 """An order as the book has it: for when Temporal has forgotten the order, or no server answers."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from order_system.domain.book import EffectState, JournalEntry, OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.durations import milliseconds_between
 from order_system.domain.ids import order_workflow_id, step_workflow_id
+from order_system.domain.journal import Journal, was_voided
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import paid_already
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
-from order_system.domain.steps import STEPS, UNDOS, Effect, Step
-
-Journal = Mapping[Effect, JournalEntry]
+from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect, Step
 
 
 async def closed_in_book(book: OrderBook, order_id: str) -> OrderProgress | None:
@@ -93,6 +91,8 @@ def undos_in_book(journal: Journal) -> tuple[UndoProgress, ...]:
             continue
         status = UndoState.DONE if entry.undo_ended_at else UndoState.PENDING
         reason = undo.done if entry.state is EffectState.UNDONE else undo.nothing
+        if step is Step.PAYMENT and was_voided(journal):
+            reason = AUTHORISATION_VOIDED
         if entry.state is EffectState.IN_DOUBT:
             reason = "in doubt: an attempt was never answered, and may still take effect"
         if entry.state is EffectState.HANDLED:

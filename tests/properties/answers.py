@@ -27,7 +27,7 @@ from order_system.domain.messages import (
     UndoAnswer,
     UndoResult,
 )
-from order_system.domain.payment_methods import paid_reference
+from order_system.domain.payment_methods import reference_of
 from order_system.domain.steps import Effect
 from tests.properties.attempts import Attempt
 from tests.properties.bench import Bench
@@ -81,7 +81,7 @@ def _asks_to_wait(kind: str, outcome: BaseException) -> bool:
 
 def _charge(submission: Any, answer: Any, model: Model) -> None:
     if isinstance(answer, Charged):
-        paid = paid_reference(submission.order.payment_method) is not None
+        paid = reference_of(submission.order.payment_method) is not None
         assert paid == (answer.receipt.captured_elsewhere is not None), "charged, although paid already"
     if isinstance(answer, Charged) and answer.receipt.captured_elsewhere:
         assert answer.receipt.charge_id not in model.given_back or not submission.alive
@@ -143,7 +143,7 @@ def _release(submission: Any, answer: Any, model: Model) -> None:
 def _refund(submission: Any, answer: Any, model: Model) -> None:
     key = submission.ref.key(Effect.CHARGE)
     assert model.kept(key) == 0
-    reference = paid_reference(submission.order.payment_method)
+    reference = reference_of(submission.order.payment_method)
     if reference is None:
         assert (answer.result is UndoResult.UNDONE) == (key in model.captured)
     elif answer.result is UndoResult.UNDONE:

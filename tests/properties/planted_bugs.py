@@ -74,5 +74,5 @@ def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
 @contextmanager
 def paid_orders_are_charged(_: Bench) -> Iterator[None]:
     """What says that the order is paid already is taken for a token like any other."""
-    with patch.object(payment_activities, "paid_reference", lambda _: None):
+    with patch.object(payment_activities, "reference_of", lambda _: None):
         yield

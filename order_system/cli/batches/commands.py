@@ -24,7 +24,7 @@ from order_system.cli.session import CLEAN, INVALID, Embedded, Json, configured,
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
 
 batch = App(
@@ -94,6 +94,9 @@ async def run(
     flow: Annotated[
         Flow | None, Parameter(help="Of orders that do not say themselves; by default ORDER_FLOW.")
     ] = None,
+    capture: Annotated[
+        Capture | None, Parameter(help="Likewise, when their money is taken; by default ORDER_CAPTURE.")
+    ] = None,
     reading: FileReading = AS_ITS_NAME_SAYS,
     embedded: Embedded = False,
     as_json: Json = False,
@@ -106,7 +109,8 @@ async def run(
             found = await read_plan(system, screen, ref)
         if problems := problems_in_words(found):
             raise InvalidUsage(f"nothing was started: {problems}; see starter.py batch plan {file}")
-    request = BatchRequest(name=name_of(file) if name is None else name, file=ref, window=window, flow=flow)
+    name = name_of(file) if name is None else name
+    request = BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
     async with open_session(settings, screen, embedded=embedded) as session:
         new = await session.system.batch_client(session.temporal).start(request)
         return await started(session, screen, request.name, new=new, wait=wait or embedded)

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
 from order_system.domain.gateways import NotCaptured, PaymentElsewhere
+from order_system.domain.money import format_amount
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.faults import Operation
@@ -33,19 +34,21 @@ _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
 class SimulatedPaymentGateway:
-    """Implements `domain.gateways.PaymentGateway`, `CapturesLater` and `PaymentsElsewhere`. It can look up
-    references that begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it;
-    with `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to
+    """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `TakesOver` and `PaymentsElsewhere`. It
+    can look up references that begin with `ch_`, and has them all but MADE_UP, as large as the first order
+    that names it; with `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to
     one order, however little: what a second one took of it is for a person to give back."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         self._switchboard = switchboard
         self._strict_payments = strict_payments
 
-    async def receive(self, reference: str, *, amount: int, currency: str) -> None:
-        """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come. The
-        reference has at most 64 characters."""
-        await self._switchboard.database.write(lambda tx: _pay_elsewhere(tx, reference, amount, currency))
+    async def receive(self, reference: str, *, amount: int, currency: str, held: bool = False) -> None:
+        """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come; or
+        only authorises it, `authorised:<reference>`. The reference has at most 64 characters."""
+        await self._switchboard.database.write(
+            lambda tx: _pay_elsewhere(tx, reference, amount, currency, held=held)
+        )
 
     async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         def capture(call: Call) -> PaymentReceipt:
@@ -73,6 +76,29 @@ class SimulatedPaymentGateway:
 
         return await self._switchboard.put_through(Operation.AUTHORISE, key, hold)
 
+    async def take_over(self, key: str, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
+        def adopt(call: Call) -> PaymentReceipt:
+            ours, theirs = call.find(authorisations, key), CHECKOUT + reference
+            call.meet_trouble([], refusal=None if ours else _declined())
+            if ours is None:
+                if not self._strict_payments and reference != MADE_UP:
+                    _pay_elsewhere(call.connection, reference, amount, currency, held=True)
+                found = call.find(authorisations, theirs)
+                if found is None or (found.amount, found.currency) != (amount, currency):
+                    owed = format_amount(amount, currency)
+                    raise PaymentNotConfirmed(f"{reference} holds no {owed} (simulated)")
+                taken = {"of_key": theirs, "new_state": "taken over"}
+                if not call.connection.execute(_LEAVE_HELD, taken).rowcount:
+                    raise PaymentNotConfirmed(f"{reference} is another order's (simulated)")
+                payment = _payment(key, amount, currency, CHECKOUT) | {"charge_id": reference}
+                call.insert_unless_there(authorisations, payment | {"state": "held"})
+                ours = call.get(authorisations, key)
+            if ours.state == "voided" or ours.charge_id != reference:
+                raise PaymentNotConfirmed(f"{reference} was voided for this order (simulated)")
+            return _receipt(ours)
+
+        return await self._switchboard.put_through(Operation.AUTHORISE, key, adopt)
+
     async def capture(self, key: str, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
         def take(call: Call) -> PaymentReceipt:
             held, taken = call.find(authorisations, charge_key), call.find(charges, charge_key)
@@ -82,7 +108,7 @@ class SimulatedPaymentGateway:
             if call.connection.execute(_LEAVE_HELD, {"of_key": charge_key, "new_state": "captured"}).rowcount:
                 held = call.get(authorisations, charge_key)
                 payment = _payment(charge_key, held.amount, held.currency, held.payment_method)
-                call.insert(charges, payment)
+                call.insert(charges, payment | {"charge_id": held.charge_id})
             if (taken := call.find(charges, charge_key)) is None:
                 raise PaymentDeclined("the authorisation was voided" if held else "nothing is authorised")
             return _receipt(taken)
@@ -141,11 +167,11 @@ class SimulatedPaymentGateway:
         return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
 
 
-def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str) -> None:
-    """Captured by a shop's checkout, once."""
+def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *, held: bool = False) -> None:
+    """Captured by a shop's checkout, or authorised, once."""
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
-    insert = insert_unless_there(tx.dialect.name, charges)
-    tx.execute(insert, row | {"amount": amount, "currency": currency})
+    row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
+    tx.execute(insert_unless_there(tx.dialect.name, authorisations if held else charges), row)
 
 
 def _declined() -> PaymentDeclined:

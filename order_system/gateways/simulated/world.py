@@ -62,6 +62,11 @@ class SimulatedWorld(OverDatabase):
                 gateways.PaymentElsewhere(row.charge_id, row.amount, row.currency, row.refunded)
                 for row in elsewhere
             ),
+            authorisations=tuple(
+                gateways.AuthorisationEntry(row.key, row.state)
+                for row in tx.execute(select(tables.authorisations))
+                if row.charge_id and not row.key.startswith(tables.CHECKOUT)
+            ),
             reservations=tuple(
                 gateways.ReservationEntry(
                     row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)

@@ -139,7 +139,7 @@ async def test_a_payment_that_does_not_exist_is_refused(parts: Parts, database: 
     assert answer.receipt.captured_elsewhere is CapturedElsewhere.CONFIRMED
 
 
-@pytest.mark.parametrize("method", ["authorised:pi_1", "paid:", "Paid:ch_1"])
+@pytest.mark.parametrize("method", ["authorized:pi_1", "authorised:", "paid:", "Paid:ch_1"])
 async def test_what_came_past_the_door_is_not_charged_either(parts: Parts, method: str) -> None:
     with pytest.raises(PaymentNotConfirmed):
         await run_activity(parts.payment.charge, payment_request(an_order(payment_method=method)))

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from order_system.domain.errors import InvalidOrder
 from order_system.domain.ids import order_workflow_id
-from order_system.domain.order import Flow
+from order_system.domain.order import Flow, Handling
 from order_system.infra.database import Database
 from order_system.intake.form import order_document, order_schema
 from order_system.orders.client import OrderClient
@@ -36,7 +36,7 @@ async def test_an_orders_own_flow_wins_over_the_settings(
     shop: Shop, of_order: Flow | None, of_client: Flow | None, runs: Flow | None
 ) -> None:
     order = an_order(flow=of_order)
-    client = OrderClient(shop.temporal, shop.book, task_queue=shop.task_queue, flow=of_client)
+    client = OrderClient(shop.temporal, shop.book, task_queue=shop.task_queue, defaults=Handling(flow=of_client))
     await client.submit(order)
     assert await flow_in_history(shop.temporal, order.order_id) == runs
     await shop.handle(order).terminate()
@@ -47,7 +47,7 @@ async def test_a_batch_gives_its_flow_to_its_orders(
     client: Client, sqlite_database: Database, tmp_path: Path, of_batch: Flow | None, of_client: Flow | None
 ) -> None:
     shop, order_id = BatchShop(sqlite_database, client, tmp_path), an_order().order_id
-    shop.batches.flow = of_client
+    shop.batches.defaults = Handling(flow=of_client)
     async with shop.open():
         file = write_orders(tmp_path / "orders.csv", [row(order_id)])
         progress = await shop.run(await shop.request(f"flow-{order_id}", file, flow=of_batch))

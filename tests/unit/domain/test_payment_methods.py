@@ -1,20 +1,21 @@
-"""Which payment methods are charged, and which say that the order is paid already."""
+"""Which payment methods are tokens to be charged, and which name a payment that was made elsewhere."""
 
 import pytest
 
-from order_system.domain.payment_methods import is_paid_already, paid_reference
+from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
 
 
+@pytest.mark.parametrize("made", Elsewhere)
 @pytest.mark.parametrize("reference", ["ch_123", "a:b", "paid:x", "!"])
-def test_a_reference_is_what_stands_behind_paid(reference: str) -> None:
-    assert paid_reference(f"paid:{reference}") == reference
-    assert is_paid_already(f"paid:{reference}")
+def test_a_reference_is_what_stands_behind_the_colon(made: Elsewhere, reference: str) -> None:
+    assert reference_of(f"{made}:{reference}") == reference
+    assert made_elsewhere(f"{made}:{reference}") is made
 
 
 @pytest.mark.parametrize("token", ["pm_card_ok", "prepaid", "paid_by_card", "unpaid:ch_1", "authorised_1"])
 def test_any_other_token_is_charged(token: str) -> None:
-    assert paid_reference(token) is None
-    assert not is_paid_already(token)
+    assert reference_of(token) is None
+    assert made_elsewhere(token) is None
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,12 @@ def test_any_other_token_is_charged(token: str) -> None:
         ("paid:", "such as paid:ch_123"),
         ("Paid:ch_1", "in small letters"),
         ("PAID", "in small letters"),
-        ("authorised:pi_1", "is not supported yet"),
-        ("Authorized:pi_1", "is not supported yet"),
-        ("authorised", "is not supported yet"),
+        ("authorised:", "such as authorised:ch_123"),
+        ("authorised", "such as authorised:ch_123"),
+        ("Authorised:pi_1", "authorised: in small letters"),
+        ("authorized:pi_1", "authorised: in small letters"),
     ],
 )
 def test_what_looks_like_one_of_ours_is_never_charged_as_a_token(method: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        paid_reference(method)
+        reference_of(method)

@@ -198,11 +198,11 @@ def test_an_order_may_be_paid_already() -> None:
 @pytest.mark.parametrize(
     ("method", "why"),
     [
-        ("paid", "must say by which payment the order is paid already"),
-        ("paid:", "must say by which payment the order is paid already"),
-        ("Paid:ch_1", "must say by which payment the order is paid already"),
+        ("paid", "must say which payment it is"),
+        ("paid:", "must say which payment it is"),
+        ("Paid:ch_1", "must say which payment it is"),
         ("paid: ch_1", "must be printable ASCII without spaces"),
-        ("authorised:pi_1", "is a payment that is authorised and not yet captured, which is not supported"),
+        ("authorized:pi_1", "must say which payment it is: authorised:"),
         ("paid:4111111111111111", "holds a card number"),
     ],
 )

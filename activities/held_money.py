@@ -1,0 +1,61 @@
+"""Money that is held first and taken when the parcel goes: authorised, captured, or voided."""
+
+from order_system.domain.book import EffectState, OrderBook
+from order_system.domain.errors import CannotHold, StillInDoubt
+from order_system.domain.gateways import CapturesLater, NotCaptured, PaymentGateway, TakesOver
+from order_system.domain.ids import Key
+from order_system.domain.journal import Journal, payment_in
+from order_system.domain.order import PaymentReceipt, RefundReceipt, SubmissionRef
+from order_system.domain.steps import Effect
+
+
+async def authorise(
+    gateway: PaymentGateway,
+    key: Key,
+    *,
+    reference: str | None,
+    payment_method: str,
+    amount: int,
+    currency: str,
+) -> PaymentReceipt:
+    """Hold the money; or take over what is held by that `reference` already. Raises as the gateway does, and
+    CannotHold."""
+    if reference is None:
+        holds = _holding(gateway)
+        held = await holds.authorise(key, amount=amount, currency=currency, payment_method=payment_method)
+    elif isinstance(gateway, TakesOver):
+        held = await gateway.take_over(key, reference=reference, amount=amount, currency=currency)
+    else:
+        raise CannotHold("this payment gateway cannot take over what others have authorised")
+    return held.model_copy(update={"held": True})
+
+
+async def capture(gateway: PaymentGateway, book: OrderBook, ref: SubmissionRef, key: Key) -> PaymentReceipt:
+    """Take all that was held. Raises as the gateway does."""
+    charge = (await book.journal(ref))[Effect.CHARGE]
+    receipt = PaymentReceipt.model_validate(charge.receipt)
+    taken = await _holding(gateway).capture(key, charge_key=ref.key(Effect.CHARGE), receipt=receipt)
+    return taken.model_copy(update={"held": False})
+
+
+async def give_back_or_void(
+    gateway: PaymentGateway, charge_key: str, journal: Journal
+) -> RefundReceipt | NotCaptured | None:
+    """Let go of what is held, or refund it where a capture came first. None if nothing is there (yet). Raises
+    as the gateway does, and StillInDoubt."""
+    charge, capture = journal[Effect.CHARGE], journal[Effect.CAPTURE]
+    key, receipt = Key(charge_key, charge.round), payment_in({Effect.CHARGE: charge})
+    answer = await _holding(gateway).void(key, receipt=receipt)
+    if isinstance(answer, PaymentReceipt):
+        return await gateway.refund(charge_key, receipt=answer)
+    if capture.state is EffectState.DONE:
+        raise StillInDoubt("the book has the receipt of a capture, and the gateway says that there was none")
+    return answer if answer.authorised else None
+
+
+def _holding(gateway: PaymentGateway) -> CapturesLater:
+    if isinstance(gateway, CapturesLater):
+        return gateway
+    raise CannotHold(
+        "this payment gateway cannot hold money until the parcel goes: it is to be captured at once"
+    )

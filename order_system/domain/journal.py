@@ -1,0 +1,44 @@
+"""What a submission's journal says of its parcel and its money."""
+
+from collections.abc import Mapping
+
+from order_system.domain.book import EffectState, JournalEntry
+from order_system.domain.order import PaymentReceipt
+from order_system.domain.steps import Effect
+
+Journal = Mapping[Effect, JournalEntry]
+
+
+def parcel_is_gone(journal: Journal) -> bool:
+    """The carrier says so, or a person who has made sure of it."""
+    if (dispatch := journal.get(Effect.DISPATCH)) is None:
+        return False
+    by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
+    return dispatch.state is EffectState.DONE or by_hand
+
+
+def shipment_is_voided(journal: Journal) -> bool:
+    """Shipping's undo has answered, or a person for it: no parcel has gone, and none can."""
+    dispatch = journal.get(Effect.DISPATCH)
+    return dispatch is not None and dispatch.undo_ended_at is not None and not parcel_is_gone(journal)
+
+
+def waits_for_capture(journal: Journal) -> bool:
+    """What is held for it was not captured yet: until then no parcel may go. The entry is there from the
+    opening of a submission that is captured on dispatch."""
+    capture = journal.get(Effect.CAPTURE)
+    return capture is not None and capture.state is not EffectState.DONE
+
+
+def was_voided(journal: Journal) -> bool:
+    """The money was only held, and has been let go."""
+    charge, capture = journal.get(Effect.CHARGE), journal.get(Effect.CAPTURE)
+    let_go = charge is not None and charge.state is EffectState.UNDONE
+    return let_go and capture is not None and capture.state is EffectState.NEVER_HAPPENED
+
+
+def payment_in(journal: Journal) -> PaymentReceipt | None:
+    """The receipt of what was captured; else that of what is, or was, only held."""
+    entries = (journal.get(effect) for effect in (Effect.CAPTURE, Effect.CHARGE))
+    receipt = next((entry.receipt for entry in entries if entry and entry.receipt), None)
+    return PaymentReceipt.model_validate(receipt) if receipt else None
