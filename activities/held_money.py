@@ -1,5 +1,7 @@
 """Money that is held first and taken when the parcel goes: authorised, captured, or voided."""
 
+from typing import Any
+
 from order_system.domain.book import EffectState, OrderBook
 from order_system.domain.errors import CannotHold, StillInDoubt
 from order_system.domain.gateways import CapturesLater, NotCaptured, PaymentGateway, TakesOver
@@ -21,12 +23,13 @@ async def authorise(
     """Hold the money; or take over what is held by that `reference` already. Raises as the gateway does, and
     CannotHold."""
     if reference is None:
-        holds = _holding(gateway)
-        held = await holds.authorise(key, amount=amount, currency=currency, payment_method=payment_method)
-    elif isinstance(gateway, TakesOver):
-        held = await gateway.take_over(key, reference=reference, amount=amount, currency=currency)
+        held = await _holding(gateway).authorise(
+            key, amount=amount, currency=currency, payment_method=payment_method
+        )
     else:
-        raise CannotHold("this payment gateway cannot take over what others have authorised")
+        held = await _taking_over(gateway).take_over(
+            key, reference=reference, amount=amount, currency=currency
+        )
     return held.model_copy(update={"held": True})
 
 
@@ -53,9 +56,13 @@ async def give_back_or_void(
     return answer if answer.authorised else None
 
 
-def _holding(gateway: PaymentGateway) -> CapturesLater:
-    if isinstance(gateway, CapturesLater):
+def _holding(gateway: Any) -> CapturesLater:
+    if hasattr(gateway, "void"):
         return gateway
-    raise CannotHold(
-        "this payment gateway cannot hold money until the parcel goes: it is to be captured at once"
-    )
+    raise CannotHold("this payment gateway cannot hold money until the parcel goes: capture it at once")
+
+
+def _taking_over(gateway: Any) -> TakesOver:
+    if hasattr(gateway, "take_over"):
+        return gateway
+    raise CannotHold("this payment gateway cannot take over what others have authorised")

@@ -120,7 +120,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
     async def _deliver(self, paid: Charged) -> OrderOutcome:
         parcel = await self._steps.ship()
         # Past the pivot. From here on a cancel interrupts nothing; it is noted that it came too late.
-        return await uninterrupted(self._confirm(paid.receipt, parcel))
+        return await uninterrupted(self._confirm(parcel.payment or paid.receipt, parcel))
 
     # --- the ends --------------------------------------------------------------------------------
 

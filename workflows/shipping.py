@@ -8,9 +8,9 @@ from workflows.step import StepWorkflow, run_effect
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
     from activities.shipping import ShippingActivities
-    from order_system.domain.messages import ShippingRequest, StepRequest
+    from order_system.domain.messages import Shipped, ShippingRequest, StepRequest
     from order_system.domain.money import format_amount
-    from order_system.domain.order import DispatchReceipt
+    from order_system.domain.order import PaymentReceipt
     from order_system.domain.steps import Step
 
 
@@ -21,21 +21,20 @@ class ShippingWorkflow(StepWorkflow):
     step = Step.SHIPPING
 
     @workflow.run
-    async def run(self, request: ShippingRequest) -> DispatchReceipt:
+    async def run(self, request: ShippingRequest) -> Shipped:
         with self._under_way():
             label = await run_effect(ShippingActivities.buy_label, request, summary="buy a label")
             self._milestones.append(f"label bought: {label.tracking_number}")
             raise_if_cancelled()
-            if request.captures:
-                await self._capture(request)
+            payment = await self._capture(request) if request.captures else None
             parcel = await run_effect(
                 ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
             )
             self._milestones.append("dispatched")
             self._receipt = parcel
-            return parcel
+            return Shipped(**parcel.model_dump(), payment=payment)
 
-    async def _capture(self, request: ShippingRequest) -> None:
+    async def _capture(self, request: ShippingRequest) -> PaymentReceipt:
         """Last before the hand-over. If it is refused, nothing is owed: the label is voided, the stock goes
         back, and what was held is let go."""
         taken = await run_effect(
@@ -45,3 +44,4 @@ class ShippingWorkflow(StepWorkflow):
         )
         self._milestones.append(f"captured {format_amount(taken.amount, taken.currency)}")
         raise_if_cancelled()
+        return taken

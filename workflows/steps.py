@@ -20,10 +20,11 @@ with workflow.unsafe.imports_passed_through():
         Opening,
         PaymentAnswer,
         PaymentRequest,
+        Shipped,
         ShippingRequest,
         StepRequest,
     )
-    from order_system.domain.order import DispatchReceipt, Flow, Order, SubmissionRef
+    from order_system.domain.order import Flow, Order, SubmissionRef
     from order_system.domain.steps import Step
     from workflows.inventory import InventoryWorkflow
     from workflows.notification import NotificationWorkflow
@@ -69,7 +70,7 @@ class Steps:
         )
         return await self._held(Step.INVENTORY, InventoryWorkflow.run, request)
 
-    async def ship(self) -> DispatchReceipt:
+    async def ship(self) -> Shipped:
         """The label, and the hand-over to the carrier: the pivot."""
         request = ShippingRequest(
             submission=self._submission,

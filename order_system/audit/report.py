@@ -11,7 +11,8 @@ from datetime import datetime
 from pydantic import computed_field
 
 from order_system.audit.accounts import Books, draw_up
-from order_system.audit.invariants import COMPLETED, CURES, INVARIANTS
+from order_system.audit.cures import CURES
+from order_system.audit.invariants import COMPLETED, INVARIANTS
 from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBook, SubmissionStatus
 from order_system.domain.gateways import Statement, StatementOfAccounts
 from order_system.domain.order import Wire

@@ -24,7 +24,7 @@ def _in_words(order: Order) -> Iterator[str]:
     address, customer = order.shipping_address, order.customer
     place = (address.street, address.city, address.region, address.postal_code, address.country)
     reference, made = reference_of(order.payment_method), made_elsewhere(order.payment_method)
-    paid = f"{made} already by {reference}" if made else f"pays by {order.payment_method}"
+    paid = f"is {made} already by {reference}" if made else f"pays by {order.payment_method}"
     yield f"{order.order_id}: {customer.name}, {customer.email}, {paid}"
     yield f"to {', '.join(filter(None, place))}"
     for line in order.lines:

@@ -59,6 +59,8 @@ class Entries:
         if submission.status is not SubmissionStatus.OPEN and effect is not Effect.NOTIFY:
             closed_as = f"the submission is closed as {submission.status}"
             raise Fenced(f"{effect} of {self._ref.order_id}: {closed_as}")
+        if effect is Effect.CAPTURE and entry is None:
+            raise Fenced(f"{effect} of {self._ref.order_id}: its money was captured at once")
         if effect is Effect.DISPATCH and waits_for_capture(journal):
             raise Fenced(f"{effect} of {self._ref.order_id}: its money was not captured yet")
         return self.write_claim(effect, entry, attempt)

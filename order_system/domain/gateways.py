@@ -14,7 +14,7 @@ a yes. A method that gets the key of another method, to undo it say, finds what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
@@ -89,7 +89,6 @@ class NotCaptured:
     """Whether an authorisation was there. What it held is free again."""
 
 
-@runtime_checkable
 class CapturesLater(Protocol):
     """What a payment gateway may offer besides: money is held first, and taken when the parcel goes. All
     three methods or none: what nobody can void is held from the customer for days. A capture makes the charge
@@ -119,7 +118,6 @@ class CapturesLater(Protocol):
         ...
 
 
-@runtime_checkable
 class TakesOver(Protocol):
     """What a payment gateway may offer besides `CapturesLater`, for `authorised:REFERENCE`: a card that the
     shop's checkout has authorised, where the customer could confirm it."""

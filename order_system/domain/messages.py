@@ -116,6 +116,11 @@ class ShippingRequest(StepRequest):
     """Take what is held, before the parcel is handed over."""
 
 
+class Shipped(DispatchReceipt):
+    payment: PaymentReceipt | None = None
+    """What was captured right before. None: payment had captured it."""
+
+
 class NoticeKind(StrEnum):
     CONFIRMATION = "confirmation"
     CANCELLATION = "cancellation"

@@ -25,9 +25,9 @@ class Effect(StrEnum):
     CHARGE = "charge"
     RESERVE = "reserve"
     LABEL = "label"
-    DISPATCH = "dispatch"
     CAPTURE = "capture"
     """Only of an order that is captured on dispatch: its charge is an authorisation until then."""
+    DISPATCH = "dispatch"
     COMMIT = "commit"
     NOTIFY = "notify"
 

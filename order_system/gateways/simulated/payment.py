@@ -36,8 +36,8 @@ _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 class SimulatedPaymentGateway:
     """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `TakesOver` and `PaymentsElsewhere`. It
     can look up references that begin with `ch_`, and has them all but MADE_UP, as large as the first order
-    that names it; with `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to
-    one order, however little: what a second one took of it is for a person to give back."""
+    that names it; with `strict_payments` it has what was received, and nothing else. It gives of each payment
+    back once, to one order, however little: what a second one took of it is for a person to give back."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         self._switchboard = switchboard
@@ -90,7 +90,7 @@ class SimulatedPaymentGateway:
                 taken = {"of_key": theirs, "new_state": "taken over"}
                 if not call.connection.execute(_LEAVE_HELD, taken).rowcount:
                     raise PaymentNotConfirmed(f"{reference} is another order's (simulated)")
-                payment = _payment(key, amount, currency, CHECKOUT) | {"charge_id": reference}
+                payment = _payment(key, amount, currency, reference) | {"charge_id": reference}
                 call.insert_unless_there(authorisations, payment | {"state": "held"})
                 ours = call.get(authorisations, key)
             if ours.state == "voided" or ours.charge_id != reference:

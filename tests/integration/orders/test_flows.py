@@ -36,7 +36,9 @@ async def test_an_orders_own_flow_wins_over_the_settings(
     shop: Shop, of_order: Flow | None, of_client: Flow | None, runs: Flow | None
 ) -> None:
     order = an_order(flow=of_order)
-    client = OrderClient(shop.temporal, shop.book, task_queue=shop.task_queue, defaults=Handling(flow=of_client))
+    client = OrderClient(
+        shop.temporal, shop.book, task_queue=shop.task_queue, defaults=Handling(flow=of_client)
+    )
     await client.submit(order)
     assert await flow_in_history(shop.temporal, order.order_id) == runs
     await shop.handle(order).terminate()

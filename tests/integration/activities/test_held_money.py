@@ -1,0 +1,115 @@
+"""Money that is held first: what the book refuses, and what a gateway without it answers."""
+
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.payment import PaymentActivities
+from order_system.domain.answers import AnsweredAs, AnswerRecord
+from order_system.domain.book import EffectState
+from order_system.domain.errors import CannotHold, Fenced
+from order_system.domain.messages import HandledUndo, StepRequest, UndoResult
+from order_system.domain.order import Capture, Order
+from order_system.domain.steps import Effect, Step
+from order_system.gateways.simulated.world import SimulatedWorld
+from tests.fixtures.shops.activity_calls import (
+    FAILED,
+    a_submission,
+    inventory_request,
+    payment_request,
+    run_activity,
+    shipping_request,
+    undo_request,
+)
+from tests.fixtures.shops.parts import Parts
+from tests.fixtures.shops.shop import an_order
+
+
+@pytest.fixture
+async def order(parts: Parts) -> Order:
+    """Held, reserved and labelled; not captured."""
+    order = an_order(capture=Capture.ON_DISPATCH)
+    await run_activity(parts.payment.charge, payment_request(order))
+    await run_activity(parts.inventory.reserve, inventory_request(order))
+    await run_activity(parts.shipping.buy_label, shipping_request(order))
+    return order
+
+
+async def capture(parts: Parts, order: Order) -> None:
+    await run_activity(parts.payment.capture, StepRequest(submission=a_submission(order)))
+
+
+async def test_no_parcel_goes_before_the_capture(parts: Parts, order: Order) -> None:
+    with pytest.raises(Fenced, match="its money was not captured yet"):
+        await run_activity(parts.shipping.dispatch, shipping_request(order))
+    assert "before dispatch" not in parts.stage.calls
+    await capture(parts, order)
+    await run_activity(parts.shipping.dispatch, shipping_request(order))
+    assert (await parts.audit()).clean
+
+
+@pytest.mark.parametrize("captured", [True, False])
+async def test_nor_by_hand(parts: Parts, order: Order, captured: bool) -> None:
+    if captured:
+        await capture(parts, order)
+    answer = AnswerRecord(
+        answer_id="1",
+        at=datetime.now(UTC),
+        who="ada",
+        note="it went",
+        step=Step.SHIPPING,
+        answer=AnsweredAs.DISPATCHED,
+    )
+    request = HandledUndo(submission=a_submission(order), cause=FAILED, answer=answer)
+    if captured:
+        answered = await run_activity(parts.answers.end_undo_by_hand, request)
+        assert answered.undo.result is UndoResult.ALREADY_DISPATCHED
+        assert answered.undo.payment.held is False
+    else:
+        with pytest.raises(ApplicationError, match="not both paid and reserved"):
+            await run_activity(parts.answers.end_undo_by_hand, request)
+
+
+async def test_a_capture_that_was_never_to_come_is_refused(parts: Parts) -> None:
+    order = an_order()
+    await run_activity(parts.payment.charge, payment_request(order))
+    with pytest.raises(Fenced, match="was captured at once"):
+        await capture(parts, order)
+
+
+async def test_what_an_answer_was_lost_of_is_asked_for_until_it_cannot_land(parts: Parts) -> None:
+    """Nothing is found, and one attempt is unanswered: the charge is in doubt, and no capture ever comes."""
+    order = an_order(capture=Capture.ON_DISPATCH)
+    parts.stage.fail("before authorise", lambda: RuntimeError("the connection broke"), times=1)
+    with pytest.raises(RuntimeError):
+        await run_activity(parts.payment.charge, payment_request(order))
+    request = undo_request(order)
+    await run_activity(parts.shipping.void_shipment, request)
+    with pytest.raises(ApplicationError, match="may still land"):
+        await run_activity(parts.payment.refund, request)
+    journal = await parts.book.journal(a_submission(order))
+    assert (journal[Effect.CHARGE].state, journal[Effect.CAPTURE].state) == (
+        EffectState.IN_DOUBT,
+        EffectState.NEVER_HAPPENED,
+    )
+
+
+class OnlyCharges:
+    def __init__(self, world: SimulatedWorld) -> None:
+        self.charge, self.refund = world.payments.charge, world.payments.refund
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"capture": Capture.ON_DISPATCH}, "cannot hold money until the parcel goes"),
+        ({"payment_method": "authorised:pi_1"}, "cannot take over what others have authorised"),
+    ],
+)
+async def test_a_gateway_that_cannot_hold_says_so_once(
+    parts: Parts, changes: dict[str, str], why: str
+) -> None:
+    payment = PaymentActivities(parts.book, OnlyCharges(parts.world))
+    with pytest.raises(CannotHold, match=why):
+        await run_activity(payment.charge, payment_request(an_order(**changes)))
