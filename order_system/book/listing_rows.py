@@ -59,7 +59,8 @@ def batch_order(row: RowMapping) -> listing.BatchOrder:
 def step_run(step: Step, entries: Sequence[Row[Any]]) -> listing.StepRun:
     done = [entry.done_at for entry in entries if entry.done_at is not None]
     claimed = [entry.claimed_at for entry in entries if entry.claimed_at is not None]
-    completed = len(done) == len(STEPS[step].effects)
+    last = STEPS[step].effects[-1]  # some have an effect less than others
+    completed = any(entry.effect == last and entry.done_at for entry in entries)
     took = max(done) - min(claimed) if completed and claimed else None
     undone = any(entry.state in (EffectState.UNDONE, EffectState.HANDLED) for entry in entries)
     ended = any(entry.ended_as != SubmissionStatus.OPEN or entry.fenced_at for entry in entries)
