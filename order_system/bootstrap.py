@@ -24,9 +24,9 @@ from order_system.book.batches import SqlBatchBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
-from order_system.domain.errors import DatabaseUnready, OrderSystemError
+from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.domain.ids import task_queue_of, worker_identity
-from order_system.domain.order import Handling
+from order_system.domain.order import Capture, Handling
 from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
 from order_system.infra.database import Database
@@ -159,6 +159,11 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     try:
         await database.prepare()
         async with open_gateways(settings, database) as world:
+            if settings.capture is Capture.ON_DISPATCH and not hasattr(world.payments, "void"):
+                raise InvalidSettings(
+                    f"ORDER_CAPTURE={settings.capture}: ORDER_PAYMENTS={settings.payments} cannot hold money "
+                    "first and take it later: set ORDER_CAPTURE=at_once, or name another gateway"
+                )
             yield OrderSystem(
                 settings,
                 database,

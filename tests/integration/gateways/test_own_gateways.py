@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
+from order_system.bootstrap import open_order_system
 from order_system.domain.errors import InvalidSettings, OrderSystemError
 from order_system.domain.ids import Key
 from order_system.domain.steps import Step
@@ -69,7 +70,7 @@ async def takes_what_nobody_has(anything: int) -> AsyncGenerator[object]:
 
 @asynccontextmanager
 async def charges_alone() -> AsyncGenerator[object]:
-    yield SimpleNamespace(charge=print)
+    yield SimpleNamespace(charge=print, refund=print)
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,13 @@ async def test_a_factory_gets_its_settings_and_our_database_and_is_closed(
         with pytest.raises(OrderSystemError, match="ORDER_STATEMENT"):
             await world.statement()
     assert closed == ["carrier"]
+
+
+async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, payments=f"{HERE}:charges_alone", capture="on_dispatch")
+    with pytest.raises(InvalidSettings, match=r"^ORDER_CAPTURE=on_dispatch: .*set ORDER_CAPTURE=at_once"):
+        async with open_order_system(settings):
+            pass
 
 
 @pytest.mark.parametrize(
