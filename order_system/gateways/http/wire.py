@@ -84,12 +84,12 @@ def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
     or a capture, as in the receipt that was handed over. Raises ValueError."""
     wanted = asked.model_dump(mode="json")
     wanted |= wanted.pop("receipt", None) or {}
-    got = receipt.model_dump(mode="json", include=receipt.model_fields_set, exclude={"charge_id"})
+    got = receipt.model_dump(mode="json", include=receipt.model_fields_set, exclude={"charge_id", "held"})
     for name in wanted.keys() & got.keys():
         if got[name] != wanted[name]:
             raise ValueError(f"{name} is {got[name]}, and {wanted[name]} was asked for")
-    if isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere:
-        raise ValueError("whether a payment was captured elsewhere is not for a charge to say")
+    if isinstance(receipt, PaymentReceipt) and (receipt.captured_elsewhere or receipt.held):
+        raise ValueError("whether a payment was captured elsewhere, or is only held, is not for it to say")
 
 
 def _operation(port: Port, name: str, method: Callable[..., Any]) -> Operation:
