@@ -31,7 +31,7 @@ class Behaviour:
 _REFUSED, _NOT_REACHED, _LOST = FaultKind.REFUSED, FaultKind.NOT_REACHED, FaultKind.ANSWER_LOST
 
 EXPIRES = "pm_authorisation_expires"
-"""A payment method that can be authorised, and never captured. No story yet: orders are charged at once."""
+"""A payment method that can be authorised, and never captured."""
 
 BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     # payment methods

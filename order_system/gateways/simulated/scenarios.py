@@ -9,9 +9,9 @@ from typing import Literal
 
 from order_system.domain.durations import parse_duration
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Address, Customer, Order, OrderLine
+from order_system.domain.order import Address, Capture, Customer, Order, OrderLine
 from order_system.domain.steps import Step
-from order_system.gateways.simulated.behaviours import MADE_UP, OUT_OF_STOCK
+from order_system.gateways.simulated.behaviours import EXPIRES, MADE_UP, OUT_OF_STOCK
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
 """Where in an order a token stands; `sku` is the first line's."""
@@ -26,6 +26,7 @@ class Scenario:
     notice_fails: bool = False
     hold_on_failure: str | None = None
     """As in an order document: `1h`."""
+    capture: Capture | None = None
     tokens: Mapping[Place, str] = field(default_factory=dict[Place, str])
     """ORDER in one stands for the order's ID."""
 
@@ -101,6 +102,22 @@ SCENARIOS: dict[str, Scenario] = {
         Step.SHIPPING,
         needs_attention=True,
         tokens={"payment_method": "paid:cash-ORDER", **_NO_SUCH_ADDRESS},
+    ),
+    "authorised-in-the-shop": Scenario(
+        "the card was only authorised in the shop: it is captured when the parcel goes",
+        tokens={"payment_method": "authorised:pi_ORDER"},
+    ),
+    "held-and-undone": Scenario(
+        "the card is only authorised, and the address refused: the authorisation is voided, nothing charged",
+        Step.SHIPPING,
+        capture=Capture.ON_DISPATCH,
+        tokens=_NO_SUCH_ADDRESS,
+    ),
+    "authorisation-expires": Scenario(
+        "the money is held, and can no longer be captured: the label is voided, and nothing is owed",
+        Step.SHIPPING,
+        capture=Capture.ON_DISPATCH,
+        tokens={"payment_method": EXPIRES},
     ),
     # --- inventory ---
     "out-of-stock": Scenario(
@@ -199,4 +216,5 @@ def scenario_order(name: str, order_id: str) -> Order:
             OrderLine(sku=tokens.get("second sku", "MOUSE-321"), quantity=2, unit_price=2999),
         ),
         hold_on_failure=parse_duration(scenario.hold_on_failure) if scenario.hold_on_failure else None,
+        capture=scenario.capture,
     )

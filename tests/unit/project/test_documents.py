@@ -80,8 +80,8 @@ def what_is_seen(scenario: Scenario) -> str:
 
 
 def tokens_of(scenario: Scenario) -> dict[str, str]:
-    hold = scenario.hold_on_failure
-    return {**scenario.tokens, **({"hold_on_failure": hold} if hold else {})}
+    fields = {"hold_on_failure": scenario.hold_on_failure, "capture": scenario.capture}
+    return {**scenario.tokens, **{name: value for name, value in fields.items() if value}}
 
 
 def test_the_table_of_scenarios_is_complete() -> None:
