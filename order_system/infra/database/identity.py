@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, inspect, text
 from sqlalchemy.engine import URL, Connection
 
 IS_GONE = ("no such table", "does not exist")
@@ -14,6 +14,13 @@ IS_GONE = ("no such table", "does not exist")
 def identity_in(connection: Connection) -> Row[Any]:
     """`book`, its ID, and `readable_from`, the oldest revision whose programs may work with the tables."""
     return connection.execute(text("SELECT book, readable_from FROM book_identity")).one()
+
+
+def revision_in(connection: Connection) -> str | None:
+    """Of its tables, as alembic notes it; None before the first one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def file_of(url: URL) -> tuple[int, int] | None:
