@@ -1,4 +1,4 @@
-"""Reading failures: what went wrong at the bottom of a chain, and which cause came first."""
+"""Reading failures: what went wrong at the bottom of a chain, and which cause came first; telling them."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -77,6 +77,15 @@ def first_cause(failure: BaseException, step: Step | None) -> UndoCause:
     if reason is not None:
         return UndoCause(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
     return UndoCause(status=OrderStatus.FAILED, failed_step=step, reason=in_words(failure))
+
+
+def as_failure(cause: UndoCause) -> BaseException:
+    """A failed order fails its workflow, so that the Web UI shows it red and its ID may run again."""
+    if cause.status is OrderStatus.CANCELLED:
+        return asyncio.CancelledError(cause.reason)
+    return ApplicationError(
+        f"{cause.failed_step or 'order'}: {cause.reason}", type="OrderFailed", non_retryable=True
+    )
 
 
 def answer_refused(why: str) -> ApplicationError:

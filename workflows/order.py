@@ -14,37 +14,30 @@ Workflow code is replayed from history, so it decides everything from what it is
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 from workflows.answers import TakesAnswers
 from workflows.board import OrderBoard
-from workflows.failures import first_cause, is_eviction, opened_nothing, uninterrupted
+from workflows.failures import as_failure, first_cause, is_eviction, opened_nothing, uninterrupted
 from workflows.hold import Hold
 from workflows.saga import Saga
 from workflows.steps import Steps
+from workflows.submission import this_submission
 from workflows.together import together
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.domain.ids import BOOK
     from order_system.domain.messages import (
         ABANDONED,
         AlreadyFulfilled,
         Charged,
+        GivesWay,
         NoticeKind,
         OlderSubmissionOpen,
         OrderOutcome,
-        OrderStatus,
         UndoCause,
         UndoResult,
     )
-    from order_system.domain.order import (
-        DispatchReceipt,
-        Flow,
-        Order,
-        PaymentReceipt,
-        Reservation,
-        SubmissionRef,
-    )
+    from order_system.domain.order import DispatchReceipt, Flow, Order, PaymentReceipt, SubmissionRef
     from order_system.domain.payment_methods import made_elsewhere
     from order_system.domain.progress import OrderProgress
     from order_system.domain.steps import PIVOT, Step
@@ -56,17 +49,8 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
     @workflow.init
     def __init__(self, order: Order) -> None:
-        info = workflow.info()
         self._order = order
-        # A submission is one start of this workflow. Its ID stays through a reset, unlike the run's: so the
-        # idempotency keys, `<order>:<submission>:<effect>`, find what was done before the reset.
-        self._submission = SubmissionRef(
-            order_id=order.order_id,
-            submission=info.first_execution_run_id,
-            fingerprint=order.fingerprint(),
-            batch=info.parent.workflow_id if info.parent else None,
-            book=workflow.memo_value(BOOK, default=None),
-        )
+        self._submission = this_submission(order)
         self._board = OrderBoard(order.order_id)
         self._hold = Hold(order, self._board)
         self._steps = Steps(order, self._submission, self._board, self._hold)
@@ -85,7 +69,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
         await self.answers_are_given()
         if isinstance(ending, UndoCause):
-            raise _as_failure(ending)
+            raise as_failure(ending)
         return ending
 
     @workflow.query
@@ -108,7 +92,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         awaited before anything is undone."""
         while True:
             paid, reserved = await together(self._steps.pay(), self._steps.reserve())
-            if isinstance(paid, Charged) and isinstance(reserved, Reservation):
+            if isinstance(paid, Charged) and not isinstance(reserved, GivesWay):
                 return await self._deliver(paid)
             for answer in (paid, reserved):
                 if isinstance(answer, AlreadyFulfilled):
@@ -131,14 +115,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             notes.append("a cancel came too late: the parcel was with the carrier")
         note = "; ".join(note for note in notes if note) or None
         self._board.fulfilled(note)
-        return OrderOutcome(
-            order_id=self._order.order_id,
-            submission=self._submission.submission,
-            fingerprint=self._submission.fingerprint,
-            payment=payment,
-            parcel=parcel,
-            note=note,
-        )
+        return OrderOutcome.of(self._submission, payment, parcel, note)
 
     def _fulfilled_before(self, earlier: AlreadyFulfilled) -> OrderOutcome:
         note = f"fulfilled before, by submission {earlier.outcome.submission}; nothing was charged now"
@@ -170,12 +147,3 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         its own keys; or it is found fulfilled, and the next answer is `AlreadyFulfilled`."""
         await uninterrupted(self._saga.undo(older, ABANDONED))
         self._board.forget_undos()
-
-
-def _as_failure(cause: UndoCause) -> BaseException:
-    """A failed order fails its workflow, so that the Web UI shows it red and its ID may run again."""
-    if cause.status is OrderStatus.CANCELLED:
-        return asyncio.CancelledError(cause.reason)
-    return ApplicationError(
-        f"{cause.failed_step or 'order'}: {cause.reason}", type="OrderFailed", non_retryable=True
-    )

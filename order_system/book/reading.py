@@ -164,12 +164,10 @@ def payment_of(journal: Journal, ref: SubmissionRef) -> PaymentReceipt:
 def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
     """The recorded outcome of a submission that is closed as fulfilled."""
     journal = journal_of(tx, record.ref)
-    return OrderOutcome(
-        order_id=record.ref.order_id,
-        submission=record.ref.submission,
-        fingerprint=record.ref.fingerprint,
-        payment=payment_of(journal, record.ref),
-        parcel=DispatchReceipt.model_validate(journal[Effect.DISPATCH].receipt),
+    return OrderOutcome.of(
+        record.ref,
+        payment_of(journal, record.ref),
+        DispatchReceipt.model_validate(journal[Effect.DISPATCH].receipt),
     )
 
 

@@ -2,7 +2,7 @@
 what it needs (the warehouse never sees a card token)."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -42,6 +42,23 @@ class OrderOutcome(Wire):
     parcel: DispatchReceipt
     note: str | None = None
     """What a person should know although the order is fulfilled, e.g. that its notice failed."""
+
+    @classmethod
+    def of(
+        cls,
+        submission: SubmissionRef,
+        payment: PaymentReceipt,
+        parcel: DispatchReceipt,
+        note: str | None = None,
+    ) -> Self:
+        return cls(
+            order_id=submission.order_id,
+            submission=submission.submission,
+            fingerprint=submission.fingerprint,
+            payment=payment,
+            parcel=parcel,
+            note=note,
+        )
 
 
 class StepRequest(Wire):
