@@ -24,7 +24,8 @@ class AnswerActivities:
     @activity.defn
     async def note_answer(self, request: AnswerToNote) -> None:
         """Keep who answered what, when and why. Idempotent."""
-        await self._book.note_answer(request.submission, request.answer)
+        for answer in (request.answer, *request.beside):
+            await self._book.note_answer(request.submission, answer)
 
     @activity.defn(name="settle_by_hand")
     async def end_undo_by_hand(self, request: HandledUndo) -> HandledUndoAnswer:

@@ -118,19 +118,25 @@ class TakesAnswers:
     async def _answer_hold(
         self, answer: Answer, answered_as: AnsweredAs
     ) -> tuple[AnswerRecord, Sequence[Step]]:
-        """Of two steps that are held, the record names the one that failed first."""
+        """Each step that is held has a record of its own; the one that failed first is returned."""
         record = _record(answer, self._hold.step_to_answer_for(), answered_as)
         steps = self._hold.answer(record)
-        await self._note(self._submission, record)
+        beside = (
+            record.model_copy(update={"answer_id": str(workflow.uuid4()), "step": step})
+            for step in steps
+            if step is not record.step
+        )
+        await self._note(self._submission, record, *beside)
         return record, steps
 
     # --- what both kinds share -------------------------------------------------------------------
 
-    async def _note(self, submission: SubmissionRef, record: AnswerRecord) -> None:
-        self._board.answered(record)
+    async def _note(self, submission: SubmissionRef, record: AnswerRecord, *beside: AnswerRecord) -> None:
+        for each in (record, *beside):
+            self._board.answered(each)
         await workflow.execute_activity_method(
             AnswerActivities.note_answer,
-            AnswerToNote(submission=submission, answer=record),
+            AnswerToNote(submission=submission, answer=record, beside=beside),
             start_to_close_timeout=policy.EFFECT_ATTEMPT,
             retry_policy=policy.UNDO_RETRY,
             summary=f"{record.who} answers: {record.answer}",

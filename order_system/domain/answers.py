@@ -99,7 +99,8 @@ class AnswerRecord(Wire):
     """An answer as the order book keeps it: who, when and why."""
 
     answer_id: str
-    """The ID of the Update, so that an answer that is recorded again is recorded once."""
+    """The ID of the Update, so that an answer that is recorded again is recorded once. Of an answer to two
+    held steps, the second record has an ID of its own."""
     at: datetime
     """When the order accepted it."""
     who: str

@@ -221,3 +221,5 @@ class AnswerToNote(Wire):
 
     submission: SubmissionRef
     answer: AnswerRecord
+    beside: tuple[AnswerRecord, ...] = ()
+    """The same answer, about the step beside that one, if the order was held at both."""

@@ -6,6 +6,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
+from order_system.book.reading import answers_of
 from order_system.domain.answers import AnswerResult, GiveUp, StepRetry
 from order_system.domain.errors import OutOfStock, PaymentDeclined
 from order_system.domain.ids import step_workflow_id
@@ -225,6 +226,13 @@ async def test_one_answer_is_for_both_that_are_held(shop: Shop, answer: StepRetr
         else:
             await handle.execute_update(OrderFulfillmentWorkflow.give_up, answer)
             await undone(shop, order)
+        kept = await shop.book.database.read(
+            answers_of, (await shop.book.find([order.order_id]))[order.order_id].ref
+        )
+        assert {(each.step, each.who, each.note) for each in kept} == {
+            (step, answer.who, answer.note) for step in CALLS
+        }
+        assert len(kept) == len((await shop.progress(order)).answers) == len(CALLS)
     await shop.assert_clean()
 
 
