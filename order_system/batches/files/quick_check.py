@@ -38,6 +38,7 @@ _PATTERNS = {
     "discount": f"(?:{_AMOUNT})?",
     "total": f"(?:{_AMOUNT})?",
     "hold_on_failure": "",
+    "flow": "",
 }
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)

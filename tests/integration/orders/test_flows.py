@@ -1,26 +1,22 @@
 """The flow of an order is decided at the door, and travels in its workflow's input."""
 
-import json
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 
+from order_system.batches.files.columns import parse_mapping
+from order_system.batches.files.pages import read_page
 from order_system.domain.errors import InvalidOrder
-from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import Flow, Handling
+from order_system.domain.order_file import InvalidMapping
 from order_system.infra.database import Database
 from order_system.intake.form import order_document, order_schema
 from order_system.orders.client import OrderClient
 from tests.fixtures.documents.documents import order_from_document
-from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
+from tests.fixtures.shops.batch_shop import HEADER, BatchShop, row, write_orders
+from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.shops.shop import Shop, an_order
-
-
-async def flow_in_history(temporal: Client, order_id: str) -> str | None:
-    history = await temporal.get_workflow_handle(order_workflow_id(order_id)).fetch_history()
-    [given] = history.events[0].workflow_execution_started_event_attributes.input.payloads
-    return json.loads(given.data)["flow"]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +53,27 @@ async def test_a_batch_gives_its_flow_to_its_orders(
     assert await flow_in_history(client, order_id) == Flow.PARALLEL
 
 
+async def test_an_orders_own_column_wins_over_its_batch(
+    client: Client, sqlite_database: Database, tmp_path: Path
+) -> None:
+    shop, ids = BatchShop(sqlite_database, client, tmp_path), [f"FLOW-COLUMN-{number}" for number in range(3)]
+    told = zip(ids, ("sequential", "", "both"), strict=True)
+    lines = [",".join([*HEADER, "flow"]), *(",".join([*row(order_id), flow]) for order_id, flow in told)]
+    (tmp_path / "orders.csv").write_text("\n".join(lines))
+    async with shop.open():
+        request = await shop.request("flow-column", tmp_path / "orders.csv", flow=Flow.PARALLEL)
+        progress = await shop.run(request)
+    assert (progress.counts.fulfilled, progress.counts.rejected) == (2, 1)
+    assert [await flow_in_history(client, order_id) for order_id in ids[:2]] == list(Flow)
+    page = read_page(request.file, request.file.start, [str(tmp_path)])
+    assert [problem.reason for problem in page.problems] == [
+        "line 4, flow: must be 'sequential' or 'parallel'"
+    ]
+    assert {each.fingerprint for each in page.orders} == {
+        each.order.model_copy(update={"flow": None}).fingerprint() for each in page.orders
+    }
+
+
 def test_a_document_has_it_when_it_is_set() -> None:
     document = order_document(an_order(flow=Flow.PARALLEL))
     assert order_from_document(document).flow is Flow.PARALLEL
@@ -68,3 +85,9 @@ def test_a_document_has_it_when_it_is_set() -> None:
 
 def test_it_is_no_part_of_the_content() -> None:
     assert len({an_order("A-1", flow=flow).fingerprint() for flow in (None, *Flow)}) == 1
+
+
+def test_a_mapping_may_give_it_to_all_orders_of_a_file() -> None:
+    assert parse_mapping("flow==parallel").constants == {"flow": "parallel"}
+    with pytest.raises(InvalidMapping, match="flow must be 'sequential' or 'parallel'"):
+        parse_mapping("flow==both")

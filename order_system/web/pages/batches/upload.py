@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from order_system.domain import policy as domain_policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
+from order_system.domain.order import Flow
 from order_system.domain.order_file import FileFormat
 from order_system.web import policy
 from order_system.web.guards.access import Operator
@@ -56,6 +57,8 @@ class Uploaded(Asked):
 
 class ToRun(Uploaded):
     window: int = Field(default=domain_policy.BATCH_WINDOW, ge=1, le=domain_policy.BATCH_WINDOW_LIMIT)
+    flow: Flow | Literal[""] = ""
+    """Blank: as ORDER_FLOW says."""
 
 
 class Sent(Asked):
@@ -92,7 +95,8 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
     path = Uploads(services.settings.uploads).path_of(name, to_run.sha256, to_run.format)
     ref = await inspected(services, path, name, to_run.reading)
     try:
-        new = await services.batches.start(BatchRequest(name=name, file=ref, window=to_run.window))
+        request = BatchRequest(name=name, file=ref, window=to_run.window, flow=to_run.flow or None)
+        new = await services.batches.start(request)
     except OrderConflict as refused:
         return await _plan(visit, to_run, refused=str(refused))
     return redirect(f"/batches/{name}", "batch-started" if new else "batch-running")
@@ -124,6 +128,7 @@ async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None)
         sample=await sample_of(visit.services.files, ref),
         window=domain_policy.BATCH_WINDOW,
         window_limit=domain_policy.BATCH_WINDOW_LIMIT,
+        flows=list(Flow),
         plan=found,
         lines=[(name, number, A_RUN_WILL[name]) for name, number in numbers.items()],
         startable=sum(numbers.get(status, 0) for status in (*STARTED, "open")),

@@ -10,6 +10,7 @@ from httpx import AsyncClient
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import ServerUnreachable
 from tests.fixtures.shops.batch_shop import HEADER, row
+from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
@@ -49,7 +50,9 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
     async with shop.open():
         plan = await operator.post(f"/api/batches?name={name}&dry_run=true", content=file, headers=CSV)
         assert shop.uploaded() == []
-        taken = await operator.post(f"/api/batches?name={name}&window=3", content=file, headers=CSV)
+        taken = await operator.post(
+            f"/api/batches?name={name}&window=3&flow=parallel", content=file, headers=CSV
+        )
         progress = await ended(operator, name)
         orders_of_it = await all_rows(operator, f"/api/batches/{name}/orders", limit=2)
         failed = await all_rows(operator, f"/api/batches/{name}/orders", status="failed")
@@ -59,6 +62,7 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
         retried = await operator.post(f"/api/batches/{name}/retry")
         again = await ended(operator, name)
         batches = await all_rows(operator, "/api/batches")
+        flow = await flow_in_history(shop.temporal, ids[1])
 
     assert plan.status_code == 200
     assert plan.json()["by_status"] == {"new": 6}
@@ -67,6 +71,7 @@ async def test_a_file_is_planned_run_told_and_what_failed_is_retried(
     assert str(shop.settings.data_dir) not in plan.text
     assert (taken.status_code, taken.headers["location"]) == (202, f"/api/batches/{name}")
     assert taken.json()["started"] is True
+    assert flow == "parallel"
     counts = progress["counts"]
     assert (counts["fulfilled"], counts["failed"], counts["rejected"]) == (5, 1, 3)
     assert progress["actions"] == ["retry"]

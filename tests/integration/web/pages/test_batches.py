@@ -9,6 +9,7 @@ from httpx import AsyncClient, Response
 
 from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.shops.batch_shop import HEADER, Row, row
+from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.seen_pages import SeenPage, seen
 from tests.fixtures.web.web import AS_VIEWER, WebShop
@@ -92,8 +93,9 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     async with shop.open():
         plan, form = await planned(operator, text_of(rows), name="pages-run")
         nothing_yet = seen(await operator.get("/batches"))
-        run = await operator.post("/batches/run", data={**form, "window": "5"})
+        run = await operator.post("/batches/run", data={**form, "window": "5", "flow": "parallel"})
         page = await ended(operator, "pages-run")
+        flow = await flow_in_history(shop.temporal, "PB-1")
         failed = seen(await operator.get("/batches/pages-run", params={"status": "failed"}))
         batches = seen(await operator.get("/batches"))
         again = await operator.post("/batches/pages-run/retry")
@@ -109,6 +111,7 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert "quantity: must be between 1 and 10,000" in plan.text
     assert "the rows of this order stand apart, on lines 2 and 7" in plan.text
     assert "invalid 2" in plan.text
+    assert flow == "parallel"
     assert "Run 3 orders" in plan.buttons
     assert "No batches yet." in nothing_yet.text
     assert run.headers["location"] == "/batches/pages-run?said=batch-started"
