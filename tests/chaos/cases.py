@@ -43,6 +43,8 @@ class Blow(StrEnum):
     GATEWAY_AWAY = "gateway away"
     SECOND_BOOK = "worker of another book on the queue"
     BOOK_REPLACED = "another book in the place of ours"
+    TOGETHER = "both at once"
+    """Two steps go on at the same moment, to be refused both."""
 
 
 TERMINATES = {Blow.TERMINATE, Blow.OTHER_CONTENT, Blow.FOR_GOOD}
@@ -72,6 +74,9 @@ class Fault:
 
     point: str
     blows: tuple[Blow, ...]
+    beside: str = ""
+    """Only in the parallel flow: the first blow falls while the step beside this one stands at that point.
+    Past its last one, `after record ...`, that step is done."""
 
 
 def takes_every_attempt(fault: Fault) -> bool:
@@ -83,7 +88,9 @@ def takes_every_attempt(fault: Fault) -> bool:
 
 
 def catalogue() -> list[Fault]:
-    return list(chain(_gateway_cases(), _book_cases(), _cases_for_people(), _cases_for_everybody()))
+    return list(
+        chain(_gateway_cases(), _book_cases(), _cases_for_people(), _cases_for_everybody(), _cases_of_two())
+    )
 
 
 def _gateway_cases() -> Iterator[Fault]:
@@ -145,6 +152,17 @@ def _cases_for_everybody() -> Iterator[Fault]:
         yield Fault(point, (Blow.DRAIN,))
     yield Fault(before("label"), (Blow.SECOND_BOOK,))
     yield Fault(after("charge"), (Blow.BOOK_REPLACED,))
+
+
+def _cases_of_two() -> Iterator[Fault]:
+    """Payment and inventory side by side: both running, or one of them done."""
+    for call, other in (("charge", "reserve"), ("reserve", "charge")):
+        for blow in (Blow.CANCEL, Blow.TERMINATE, Blow.CANCEL_CHILD, Blow.TERMINATE_CHILD, Blow.CRASH):
+            yield Fault(before(call), (blow,), beside=before(other))
+        yield Fault(after(call), (Blow.CANCEL,), beside=after(other))
+        for blows in ((Blow.CANCEL,), (Blow.TERMINATE_CHILD,), (Blow.ERROR,) * attempts_at(call)):
+            yield Fault(before(call), blows, beside=after(f"record {other}"))
+        yield Fault(before(call), (Blow.TOGETHER,), beside=before(other))
 
 
 PAGES = (

@@ -18,6 +18,8 @@ from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Flow
+from order_system.domain.steps import STEP_UNDONE_BY
 from tests.chaos import slow_starts
 from tests.chaos.cases import START, TERMINATES, Blow
 from tests.chaos.diary import IN_TIME
@@ -74,6 +76,7 @@ async def judge(run: Run, *, replayed: int = REPLAYED) -> Judgement:
         "no order is lost": await _lost(run),
         "workflow and book agree": await _disagreements(run, executions),
         "no cancel is lost": await _lost_cancels(run),
+        "no undo begins while a step still runs": await _undone_beside_a_step(run, executions),
         "nothing is open but what needs attention": await _unexplained(run, executions, waiting),
         "every history replays": differing,
         "batches account for every line": await _unaccounted_lines(run),
@@ -149,6 +152,35 @@ async def _lost_cancels(run: Run) -> list[str]:
         if status is not SubmissionStatus.CANCELLED and not started_anew:
             problems.append(f"{entry.order_id} was cancelled {entry.point}, and is {status}")
     return problems
+
+
+async def _undone_beside_a_step(run: Run, executions: list[WorkflowExecution]) -> list[str]:
+    """Of two steps side by side, the one that was asked to stop is awaited. A cancel may come before a step
+    has begun, and then waits for none."""
+    side_by_side = {order.order_id for order in run.plan.orders if order.flow is Flow.PARALLEL}
+    problems: list[str] = []
+    for order_id, found in _order_runs(run, executions):
+        if order_id in side_by_side and found.status is WorkflowExecutionStatus.FAILED:
+            handle = run.temporal.get_workflow_handle(found.id, run_id=found.run_id)
+            problems += [f"{child} ran on" for child in _running_at_an_undo(await handle.fetch_history())]
+    return problems
+
+
+def _running_at_an_undo(history: WorkflowHistory) -> set[str]:
+    running: set[str] = set()
+    for event in history.events:
+        match event.WhichOneof("attributes"):
+            case "child_workflow_execution_started_event_attributes":
+                started = event.child_workflow_execution_started_event_attributes
+                running.add(started.workflow_execution.workflow_id)
+            case "activity_task_scheduled_event_attributes" if running:
+                if event.activity_task_scheduled_event_attributes.activity_type.name in STEP_UNDONE_BY:
+                    return running
+            case str() as kind if kind.startswith("child_workflow_execution_"):
+                running.discard(getattr(event, kind).workflow_execution.workflow_id)
+            case _:
+                pass
+    return set()
 
 
 async def _waiting_for_a_person(run: Run, executions: list[WorkflowExecution]) -> set[str]:

@@ -27,6 +27,8 @@ class Entry:
     pid: int
     due: float | None = None
     """When something late is to land."""
+    beside: str = ""
+    """Where the step beside it stood."""
 
     def then(self, what: str, *, due: float | None = None) -> dict[str, Any]:
         """For an entry about the same blow."""
@@ -56,8 +58,9 @@ class Diary:
         blow: str = "",
         nth: int = 0,
         due: float | None = None,
+        beside: str = "",
     ) -> Entry:
-        entry = Entry(what, order_id, point, blow, nth, time.time(), os.getpid(), due)
+        entry = Entry(what, order_id, point, blow, nth, time.time(), os.getpid(), due, beside)
         os.write(self._descriptor, (json.dumps(asdict(entry)) + "\n").encode())
         return entry
 

@@ -51,6 +51,7 @@ class FaultLayer:
         self.temporal: Client | None = None
         self.stage = stage
         self._faults = faults
+        self._beside = {(order_id, fault.beside): fault for (order_id, _), fault in faults.items()}
         self._diary = diary
         self._background: set[asyncio.Task[None]] = set()
 
@@ -61,24 +62,46 @@ class FaultLayer:
         return answer
 
     async def _at(self, order_id: str, point: str, send: Send | None) -> None:
+        if fault := self._beside.get((order_id, point)):
+            await self._keep_company(order_id, fault)
         fault = self._faults.get((order_id, point))
         if fault is None:
             return
+        if fault.beside:
+            await self._wait_for_company(order_id, fault)
         if fault.blows[0] in NEVER_WORKS:
-            if self.stage.marked(f"{order_id}.{point.replace(' ', '-')}.answered"):
+            if self.stage.marked(_mark(order_id, point, "answered")):
                 return  # its batch has started the order anew since
             self._fires_first(order_id, point, fault.blows[0])
             raise NotReached(f"{point}: connection refused, as ever (chaos)")
         for nth, blow in islice(enumerate(fault.blows), _missed(fault), None):
-            if entry := self._fires_first(order_id, point, blow, nth):
+            if entry := self._fires_first(order_id, point, blow, nth, fault.beside):
                 await self._strike(blow, entry, send)
                 return
 
-    def _fires_first(self, order_id: str, point: str, blow: Blow, nth: int = 0) -> Entry | None:
+    def _fires_first(
+        self, order_id: str, point: str, blow: Blow, nth: int = 0, beside: str = ""
+    ) -> Entry | None:
         """Noted by the first one that comes to it alone."""
-        if not self.stage.first_to_mark(f"{order_id}.{point.replace(' ', '-')}.{nth}.blow"):
+        if not self.stage.first_to_mark(_mark(order_id, point, f"{nth}.blow")):
             return None
-        return self._diary.write("fired", order_id=order_id, point=point, blow=blow, nth=nth)
+        return self._diary.write("fired", order_id=order_id, point=point, blow=blow, nth=nth, beside=beside)
+
+    # --- two steps side by side ------------------------------------------------------------------
+
+    async def _wait_for_company(self, order_id: str, fault: Fault) -> None:
+        """Until the step beside this one has come to its point: then the first blow falls."""
+        if not await self.stage.until_marked(_mark(order_id, fault.beside, "there"), _longest_wait()):
+            raise NotReached(f"{fault.point}: the other step is not at its point yet (chaos)")
+        if not is_gateway(fault.beside):
+            await asyncio.sleep(HESITATION_SECONDS)  # until its child has closed, too
+
+    async def _keep_company(self, order_id: str, fault: Fault) -> None:
+        """At a gateway, until that blow has fallen; else the step goes on to its end."""
+        self.stage.first_to_mark(_mark(order_id, fault.beside, "there"))
+        fell = _mark(order_id, fault.point, "0.blow")
+        if is_gateway(fault.beside) and not await self.stage.until_marked(fell, _longest_wait()):
+            raise NotReached(f"{fault.beside}: the other step is not at its point yet (chaos)")
 
     def slow_start(self, order_id: str, replaying: bool) -> bool:
         """Whether the order's start by its batch takes long; noted as fired when it does."""
@@ -91,6 +114,8 @@ class FaultLayer:
         match blow:
             case Blow.ERROR:
                 raise _trouble(entry)
+            case Blow.TOGETHER:
+                pass
             case Blow.CRASH:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Blow.DRAIN:
@@ -176,6 +201,15 @@ class FaultLayer:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _mark(order_id: str, point: str, what: str) -> str:
+    return f"{order_id}.{point.replace(' ', '-')}.{what}"
+
+
+def _longest_wait() -> float:
+    """Seconds that fit into an attempt."""
+    return policy.GATEWAY_CALL.total_seconds() / 2
 
 
 def _missed(fault: Fault) -> int:

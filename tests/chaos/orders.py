@@ -34,9 +34,11 @@ def order_of(planned: PlannedOrder, *, other_content: bool = False) -> Order:
 
 def write_file(file: Path, orders: Sequence[PlannedOrder]) -> Path:
     with file.open("w", newline="") as target:
-        writer = csv.DictWriter(target, _row(order_of(orders[0])))
+        writer = csv.DictWriter(target, [*_row(order_of(orders[0])), "flow"])
         writer.writeheader()
-        writer.writerows(_row(order_of(order)) for order in orders)
+        writer.writerows(
+            _row(order_of(order)) | {"flow": order.flow if order.of_two else ""} for order in orders
+        )
     return file
 
 

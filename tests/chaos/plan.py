@@ -46,6 +46,11 @@ class PlannedOrder:
         return {fault.point for fault in self.faults}
 
     @property
+    def of_two(self) -> bool:
+        """Struck where two steps run side by side."""
+        return any(fault.beside for fault in self.faults)
+
+    @property
     def stays_stuck(self) -> bool:
         return any(token in STUCK_FOR_EVER for token in self.tokens.values())
 
@@ -83,7 +88,7 @@ class Plan:
 def read_faults(file: Path) -> dict[tuple[str, str], Fault]:
     """By subject and point."""
     return {
-        (subject, fault["point"]): Fault(fault["point"], tuple(map(Blow, fault["blows"])))
+        (subject, fault["point"]): Fault(fault["point"], tuple(map(Blow, fault["blows"])), fault["beside"])
         for subject, fault in json.loads(file.read_text())
     }
 
@@ -91,6 +96,7 @@ def read_faults(file: Path) -> dict[tuple[str, str], Fault]:
 # --- what the orders are like besides -------------------------------------------------------------
 
 REFUSED_AT_DISPATCH = {"postal_code": "00001"}
+REFUSED_BY_BOTH = {"payment_method": "pm_card_declined", "sku": "OUT-OF-STOCK"}
 PAID_ALREADY = {"payment_method": "paid:ch_ORDER"}
 STUCK_STORIES = (
     {"payment_method": "pm_refund_never", "postal_code": "00001"},
@@ -104,7 +110,7 @@ PLAIN: Sequence[tuple[int, dict[str, str]]] = (
     (2, PAID_ALREADY | REFUSED_AT_DISPATCH),
     (7, {"payment_method": "pm_card_declined"}),
     (6, {"sku": "OUT-OF-STOCK"}),
-    (2, {"payment_method": "pm_card_declined", "sku": "OUT-OF-STOCK"}),
+    (2, REFUSED_BY_BOTH),
     (5, {"postal_code": "00000"}),
     (5, REFUSED_AT_DISPATCH),
     (3, {"payment_method": "pm_answer_lost_once"}),
@@ -131,7 +137,7 @@ def draw_plan(seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow)) -> Pl
     what falls on the last attempt: a kill may take that one before it comes to its point."""
     dice = random.Random(seed)
     struck = orders * 6 // 10
-    cases = catalogue()
+    cases = [case for case in catalogue() if Flow.PARALLEL in flows or not case.beside]
     dice.shuffle(cases)
     cheap = [case for case in cases if not set(case.blows) & (COSTLY | NEVER_WORKS)]
     whole_catalogue = orders >= SHORT_OF_A_CATALOGUE
@@ -155,7 +161,10 @@ def draw_plan(seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow)) -> Pl
     )
     return Plan(
         seed,
-        tuple(replace(order, flow=flow) for order, flow in zip(all_orders, cycle(flows), strict=False)),
+        tuple(
+            replace(order, flow=Flow.PARALLEL if order.of_two else flow)
+            for order, flow in zip(all_orders, cycle(flows), strict=False)
+        ),
         tuple(flows),
         {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else SHORT_PAGES},
     )
@@ -178,8 +187,11 @@ def draw_outages(seed: int, orders: int) -> Plan:
 
 
 def _one_of_each_kind(cases: Sequence[Fault]) -> list[Fault]:
-    """An undo that fails for long is another kind than an effect whose attempts are used up."""
-    kinds = {(case.blows, len(case.blows) > 1 and is_undo(case.point)): case for case in cases}
+    """An undo that fails for long is another kind than an effect whose attempts are used up; and so is what
+    falls while two steps run side by side."""
+    kinds = {
+        (case.blows, len(case.blows) > 1 and is_undo(case.point), bool(case.beside)): case for case in cases
+    }
     return list(kinds.values())
 
 
@@ -191,10 +203,12 @@ def _perhaps_two(dice: random.Random, fault: Fault, cheap: Sequence[Fault]) -> l
 
 
 def _struck(dice: random.Random, order_id: str, faults: Sequence[Fault]) -> PlannedOrder:
+    refused = REFUSED_AT_DISPATCH if is_undo(faults[0].point) else {}
+    if Blow.TOGETHER in faults[0].blows:
+        refused = REFUSED_BY_BOTH
     return PlannedOrder(
         order_id,
-        (REFUSED_AT_DISPATCH if is_undo(faults[0].point) else {})
-        | (PAID_ALREADY if dice.random() < 0.25 else {}),
+        (PAID_ALREADY if dice.random() < 0.25 else {}) | refused,
         tuple(faults),
         submitted_twice=dice.random() < 0.1,
         resubmit=dice.random() < 0.5,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from order_system.domain.order import Flow
 from tests.chaos.arena import ROOT
 from tests.chaos.cases import Blow, Fault, attempts_at
 from tests.chaos.plan import REFUSED_AT_DISPATCH, PlannedOrder
@@ -32,6 +33,7 @@ class Plant:
     pace: float = 0.3
     """Of the product's waits: those stories are slow in which all attempts are used up."""
     tokens: dict[str, str] | None = None
+    flow: Flow = Flow.SEQUENTIAL
     cancelled_at_once: int = 0
     """Orders besides, which are cancelled before any worker has seen them."""
     statements: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class Plant:
 
     def orders(self) -> Sequence[PlannedOrder]:
         struck = [
-            PlannedOrder(f"{self.slug}-{number}", self.tokens or {}, (fault,), resubmit=True)
+            PlannedOrder(f"{self.slug}-{number}", self.tokens or {}, (fault,), resubmit=True, flow=self.flow)
             for number, fault in enumerate(self.faults)
         ]
         cancelled = (
@@ -183,6 +185,42 @@ REFUND_BEFORE_SHIPPING = Plant(
     (Fault("after dispatch", (Blow.ERROR,) * attempts_at("dispatch")),),
 )
 
+SIBLING_NOT_AWAITED = Plant(
+    "sibling not awaited",
+    (
+        Change(
+            "workflows/together.py",
+            "    while not all(task.done() for task in both):\n",
+            "    while not failures and not all(task.done() for task in both):\n",
+        ),
+        Change(
+            "workflows/together.py",
+            "workflow.wait(both)",
+            "workflow.wait(both, return_when=asyncio.FIRST_EXCEPTION)",
+        ),
+        Change(
+            "workflows/together.py", "    await asyncio.gather(first, second, return_exceptions=True)", "   "
+        ),
+    ),
+    (Fault("before reserve", (Blow.STALL,)),),
+    tokens={"payment_method": "pm_card_declined"},
+    flow=Flow.PARALLEL,
+)
+
+SUBMISSION_OPENED_TWICE = Plant(
+    "submission opened twice",
+    (
+        Change(
+            "order_system/book/order_book.py",
+            "            if other.status in (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED):\n",
+            "            if False:\n",
+        ),
+    ),
+    (Fault("after dispatch", (Blow.TERMINATE,)),),
+    flow=Flow.PARALLEL,
+    statements=("DROP INDEX book_one_live",),
+)
+
 PLANTS = (
     NO_FENCE,
     NO_UNIQUE_KEY,
@@ -190,4 +228,6 @@ PLANTS = (
     CANCEL_NOT_CAUGHT,
     STOPS_AT_A_FAILED_UNDO,
     REFUND_BEFORE_SHIPPING,
+    SIBLING_NOT_AWAITED,
+    SUBMISSION_OPENED_TWICE,
 )

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from order_system.domain.reconciliation import ReconciliationReport
 from tests.chaos.cases import TERMINATES, Blow
 from tests.chaos.checks import Judgement
-from tests.chaos.points import Row, row_of
+from tests.chaos.points import Row, is_gateway, row_of
 from tests.chaos.run import Run
 from workflows.reconciliation import ReconciliationWorkflow
 
 COLUMNS: dict[str, tuple[Blow, ...]] = {
-    "error, answer lost": (Blow.ERROR, Blow.NEVER, Blow.GATEWAY_AWAY),
+    "error, answer lost": (Blow.ERROR, Blow.NEVER, Blow.GATEWAY_AWAY, Blow.TOGETHER),
     "worker killed, stopped, frozen": (Blow.CRASH, Blow.DRAIN, Blow.FREEZE),
     "server killed": (Blow.SERVER,),
     "database down, another book": (
@@ -84,7 +84,7 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
         submissions=judgement.audit.submissions,
         effects=judgement.audit.effects,
         attempts=attempts,
-        blows=Counter(str(entry.blow) for entry in run.fired),
+        blows=Counter(entry.blow + _of_two(entry.beside) for entry in run.fired),
         cells=cells,
         figures={
             "worker processes started": run.arena.starts,
@@ -107,6 +107,12 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
         untrue=judgement.untrue,
         missing=missing,
     )
+
+
+def _of_two(beside: str) -> str:
+    if not beside:
+        return ""
+    return ", two steps running" if is_gateway(beside) else ", the step beside it done"
 
 
 async def _reports_of_the_reconciler(run: Run) -> AsyncIterator[ReconciliationReport]:

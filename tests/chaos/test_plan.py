@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from order_system.domain.order import Flow
 from tests.chaos.cases import START, Blow, Fault, attempts_at, catalogue
 from tests.chaos.plan import BATCHES, SHORT_OF_A_CATALOGUE, Plan, draw_outages, draw_plan, read_faults
 from tests.chaos.plants import PLANTS
@@ -71,6 +72,12 @@ def test_a_batch_that_is_left_to_finish_has_an_order_whose_start_is_slow() -> No
     for orders in (40, 1_000):
         slow = [order for order in draw_plan(1, orders).orders if START in order.points]
         assert [order.batch for order in slow] == [BATCHES[0]]
+
+
+def test_what_strikes_two_steps_finds_them_side_by_side() -> None:
+    of_two = [order for order in draw_plan(1, SHORT_OF_A_CATALOGUE).orders if order.of_two]
+    assert {order.flow for order in of_two} == {Flow.PARALLEL}
+    assert not any(order.of_two for order in draw_plan(1, 1_000, [Flow.SEQUENTIAL]).orders)
 
 
 def test_a_run_in_which_nothing_happened_is_no_success() -> None:

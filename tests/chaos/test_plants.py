@@ -16,7 +16,7 @@ from tests.chaos.director import run_plan
 from tests.chaos.plan import Plan
 from tests.chaos.plants import PLANTS, Plant
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 @pytest.mark.long
@@ -52,6 +52,7 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
         return await judged(Plan(0, tuple(orders)), source, nothing)
 
     *outcomes, clean = await asyncio.gather(*map(planted, PLANTS), sound())
-    missed = [plant.name for plant, outcome in zip(PLANTS, outcomes, strict=True) if not outcome.broken]
-    assert missed == []
+    # A machine that is slow is no bug that was found.
+    found = [[line for line in outcome.broken if "quiet in time" not in line] for outcome in outcomes]
+    assert [plant.name for plant, lines in zip(PLANTS, found, strict=True) if not lines] == []
     assert clean.broken == []

@@ -14,6 +14,10 @@ def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[st
     fired = run.fired
     planned = [fault for _, fault in run.plan.faults]
     missing = sorted(_blows(planned) - {entry.blow for entry in fired})
+    missing += sorted(
+        {_of_two(fault.point, fault.beside) for fault in planned if fault.beside}
+        - {_of_two(entry.point, entry.beside) for entry in fired if entry.beside}
+    )
     if whole_catalogue:
         missing += sorted({fault.point for fault in planned} - {entry.point for entry in fired})
         cells = {f"{blow} {row_of(fault.point)}" for fault in planned for blow in fault.blows}
@@ -31,6 +35,10 @@ def vacuous(run: Run, judgement: Judgement, *, whole_catalogue: bool) -> list[st
     if undone < orders * 0.15:
         missing.append(f"only {undone} submissions were undone")
     return missing
+
+
+def _of_two(point: str, beside: str) -> str:
+    return f"{point}, beside {beside}"
 
 
 def _blows(faults: Iterable[Fault]) -> set[str]:
