@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
-from benchmarks.measurements import calls, lists, memory, start_up
+from benchmarks.measurements import calls, flows, lists, memory, start_up
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.orders import capacity
 from benchmarks.measurements.orders import run as orders
@@ -60,12 +60,14 @@ async def everything(
     """All benchmarks, one after another."""
     of_orders = sizes.LONG_ORDERS if long else sizes.QUICK_ORDERS
     of_calls = sizes.LONG_CALLS if long else sizes.QUICK_CALLS
+    of_flows = sizes.LONG_FLOWS if long else sizes.QUICK_FLOWS
     of_starts = sizes.LONG_STARTS if long else sizes.QUICK_STARTS
     of_batches = sizes.LONG_BATCHES if long else sizes.QUICK_BATCHES
     of_plan = sizes.LONG_PLAN if long else sizes.QUICK_PLAN
     measurements: dict[str, Measurement] = {
         "orders": lambda: orders.measure(of_orders, say),
         "calls": lambda: calls.measure(of_calls, say),
+        "flows": lambda: flows.measure(of_flows, say),
         "start": lambda: start_up.measure(of_starts, say),
         "batches": lambda: batches.measure(of_batches, say),
         "plan": lambda: plan.measure(of_plan, say),
@@ -113,6 +115,16 @@ async def run_calls(
     """What do book and world take by themselves, without Temporal?"""
     scale = sizes.CallScale(orders, rounds, at_once)
     return await run({"calls": lambda: calls.measure(scale, say)}, output)
+
+
+@app.command(name="flows")
+async def run_flows(
+    *,
+    orders: Annotated[Pair, Parameter(help="Orders alone, of each flow.")] = sizes.QUICK_FLOWS.orders,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What does the parallel flow save, and how many events does it cost? At the demo's pace."""
+    return await run({"flows": lambda: flows.measure(sizes.FlowScale(orders), say)}, output)
 
 
 @app.command(name="start")

@@ -43,13 +43,17 @@ async def check_audit(system: OrderSystem) -> None:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, worker: Sequence[str | Path] = WORKER) -> AsyncGenerator[Stage]:
-    """Raises BenchmarkFailed if the worker does not come up, EmbeddedServerFailed."""
+async def open_stage(
+    folder: Path, worker: Sequence[str | Path] = WORKER, **of_worker: str
+) -> AsyncGenerator[Stage]:
+    """`of_worker`: settings of its own.
+
+    Raises BenchmarkFailed if the worker does not come up, EmbeddedServerFailed."""
     settings, log = settings_for(folder), folder / "worker.log"
     async with (
         EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server,
         open_order_system(settings) as system,
-        running(worker, log, ours=environment_of_worker(folder, server.address)) as process,
+        running(worker, log, ours=environment_of_worker(folder, server.address, **of_worker)) as process,
     ):
         temporal = await connect(server.address, server.namespace)
         await until_it_polls(process, temporal, system.task_queue, log)
@@ -63,9 +67,9 @@ def settings_for(folder: Path, *, files: Path | None = None) -> Settings:
     return load_settings(database_url=None, **{**_settings(folder), "file_roots": str(files or folder)})
 
 
-def environment_of_worker(folder: Path, address: str) -> dict[str, str]:
-    """The same settings for `worker.py`, and the server that it is to work for."""
-    ours = {f"{PREFIX}{name.upper()}": value for name, value in _settings(folder).items()}
+def environment_of_worker(folder: Path, address: str, **others: str) -> dict[str, str]:
+    """The same settings for `worker.py`, but for some, and the server that it is to work for."""
+    ours = {f"{PREFIX}{name.upper()}": value for name, value in {**_settings(folder), **others}.items()}
     return {**ours, "TEMPORAL_ADDRESS": address}
 
 

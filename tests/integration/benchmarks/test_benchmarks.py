@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurements import calls, lists, memory, start_up
+from benchmarks.measurements import calls, flows, lists, memory, start_up
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.batches.figures import Scale
 from benchmarks.measurements.orders import run as orders
@@ -51,6 +51,15 @@ async def test_calls_of_book_and_world(temporary: Path) -> None:
     an_order = {row["operation"]: row["an order"] for row in operations}
     assert (an_order["book: fulfil"], an_order["world: charge"]) == (1, 1)
     assert all(figure.value > 0 for figure in result.figures)
+    assert list(temporary.iterdir()) == []
+
+
+async def test_both_flows_in_turns(temporary: Path) -> None:
+    result = await flows.measure(flows.Scale(orders=2), lambda _: None)
+    [ran] = result.samples.values()
+    assert [row["flow"] for row in ran] == ["sequential", "parallel", "parallel", "sequential"]
+    assert all(row["payment, ms"] >= 200 for row in ran)  # the demo's pace
+    assert result.figures[-1].holds
     assert list(temporary.iterdir()) == []
 
 
