@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from order_system.domain.order import Flow
 from order_system.infra.logs import configure_logging
@@ -13,12 +14,16 @@ from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import judge
 from tests.chaos.director import run_plan
-from tests.chaos.plan import SHORT_OF_A_CATALOGUE, draw_outages, draw_plan
+from tests.chaos.plan import SHORT_OF_A_CATALOGUE, Plan, draw_outages, draw_plan
 from tests.chaos.report import Summary, as_document, as_text, summarise
 from tests.chaos.vacuity import vacuous
 
 PATIENCE_SECONDS = 1_800
 """What a run of 1,000 orders may take on two cores that others use, too; alone it takes a third."""
+
+
+PARALLEL_OVER_SEQUENTIAL = 1.2
+"""At most, of the times that the same orders take in each flow alone."""
 
 
 def arguments() -> argparse.Namespace:
@@ -41,24 +46,27 @@ def arguments() -> argparse.Namespace:
         action="store_true",
         help="only the book away for two minutes, and a gateway for five",
     )
+    parser.add_argument(
+        "--compare", type=int, default=0, help="besides, so many orders in each flow alone, in turns"
+    )
     parser.add_argument("--report", type=Path, help="write the numbers of each run that is well to this file")
     parser.add_argument("--keep", action="store_true", help="keep database, logs and diaries")
     return parser.parse_args()
 
 
-async def run(given: argparse.Namespace, seed: int, folder: Path) -> tuple[Summary, list[str]]:
+async def run(given: argparse.Namespace, plan: Plan, folder: Path) -> tuple[Summary, list[str]]:
     """The numbers, and the names of what was checked."""
     configure_logging(Settings(log_level="ERROR"), file=folder / "director.log")
     async with open_arena(folder, pace=given.pace) as arena:
         done = await run_plan(
-            draw_outages(seed, given.orders) if given.outages else draw_plan(seed, given.orders, given.flow),
+            plan,
             arena,
             workers=given.workers,
             in_flight=given.in_flight,
             patience=PATIENCE_SECONDS,
         )
         judgement = await judge(done)
-        whole = given.orders >= SHORT_OF_A_CATALOGUE and not given.outages
+        whole = len(plan.orders) >= SHORT_OF_A_CATALOGUE and not given.outages
         missing = vacuous(done, judgement, whole_catalogue=whole)
         return await summarise(done, judgement, missing), judgement.checked
 
@@ -67,23 +75,52 @@ def main() -> int:
     given = arguments()
     runs: list[Summary] = []
     checked: list[str] = []
-    for seed in given.seed:
-        folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-        say(f"seed {seed}, {given.orders} orders; files in {folder}")
-        summary, checked = asyncio.run(run(given, seed, folder))
-        say(as_text(summary))
-        if summary.broken or summary.untrue or summary.missing:
-            which = " --outages" if given.outages else ""
-            flows = " ".join(given.flow)
-            again = f"--orders {given.orders} --seed {seed} --flow {flows} --pace {given.pace}{which}"
-            say(f"replay: python -m tests.chaos {again}")
-            return 1
+    for seed in given.seed if given.orders else ():
+        plan = (
+            draw_outages(seed, given.orders) if given.outages else draw_plan(seed, given.orders, given.flow)
+        )
+        which = " --outages" if given.outages else ""
+        replay = f"--orders {given.orders} --seed {seed} --flow {' '.join(plan.flows)}{which}"
+        summary, checked = tried(given, plan, replay)
         runs.append(summary)
         if given.report:
             given.report.write_text(as_document(runs, checked))
-        if not given.keep:
-            shutil.rmtree(folder)
-    return 0
+    ratio, told = compared(given, given.seed[0]) if given.compare else (0, "")
+    if given.report and runs and told:
+        given.report.write_text(as_document(runs, checked, told))
+    return 0 if ratio <= PARALLEL_OVER_SEQUENTIAL else 1
+
+
+def tried(given: argparse.Namespace, plan: Plan, replay: str) -> tuple[Summary, list[str]]:
+    """Exits with 1 if it is not well."""
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    say(f"seed {plan.seed}, {len(plan.orders)} orders, {' and '.join(plan.flows)}; files in {folder}")
+    summary, checked = asyncio.run(run(given, plan, folder))
+    say(as_text(summary))
+    if summary.broken or summary.untrue or summary.missing:
+        say(f"replay: python -m tests.chaos {replay} --pace {given.pace}")
+        sys.exit(1)
+    if not given.keep:
+        shutil.rmtree(folder)
+    return summary, checked
+
+
+def compared(given: argparse.Namespace, seed: int) -> tuple[float, str]:
+    """How long the same orders take in the parallel flow over the sequential one, and that in words."""
+    plan = draw_plan(seed, given.compare, [Flow.SEQUENTIAL])
+    seconds: dict[Flow, list[float]] = {flow: [] for flow in Flow}
+    for flow in (*Flow, *reversed(Flow)):
+        summary, _ = tried(given, plan.all_in(flow), f"--orders 0 --compare {given.compare} --seed {seed}")
+        seconds[flow].append(summary.seconds)
+    one, both = (median(seconds[flow]) for flow in Flow)
+    ratio = both / one
+    told = (
+        f"The same {given.compare} orders in each flow alone, twice each, in turns: {one:.0f} seconds in the "
+        f"sequential flow, {both:.0f} in the parallel one. That is {ratio:.2f} of the time, of at most "
+        f"{PARALLEL_OVER_SEQUENTIAL}."
+    )
+    say(told)
+    return ratio, told
 
 
 def say(text: str) -> None:

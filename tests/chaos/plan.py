@@ -80,6 +80,11 @@ class Plan:
             for fault in faults:
                 yield name, fault
 
+    def all_in(self, flow: Flow) -> "Plan":
+        """The same orders and blows, if none needs two steps side by side."""
+        orders = tuple(replace(order, flow=flow) for order in self.orders)
+        return replace(self, orders=orders, flows=(flow,))
+
     def write(self, file: Path) -> None:
         """All that a worker needs to know of it."""
         file.write_text(json.dumps([[subject, asdict(fault)] for subject, fault in self.faults], indent=1))

@@ -147,15 +147,17 @@ def _listed(counts: dict[str, int]) -> str:
 # --- docs/reliability.md --------------------------------------------------------------------------
 
 
-def as_document(runs: Sequence[Summary], invariants: Sequence[str]) -> str:
+def as_document(runs: Sequence[Summary], invariants: Sequence[str], both_flows: str = "") -> str:
+    """`both_flows`: how long the same orders take in each, in words."""
     first = runs[0]
     parts = [
         "# Reliability",
-        "<!-- Written by the run itself: `make chaos REPORT=docs/reliability.md`. Do not edit. -->",
+        "<!-- Written by the run itself: `make chaos COMPARE=200 REPORT=docs/reliability.md`. Do not edit. -->",
         _INTRODUCTION.format(orders=first.orders, cores=os.cpu_count()),
         "## Runs",
         _table(["", *(f"seed {run.seed}" for run in runs)], _rows_of_runs(runs)),
         _SUBMISSIONS,
+        *([both_flows] if both_flows else []),
         "## What struck",
         _table(["", *(f"seed {run.seed}" for run in runs)], _counted(runs, lambda run: run.blows)),
         "Where it struck, all runs together. An order of a batch counts in its own row and in the batch's.",
