@@ -152,7 +152,7 @@ def as_document(runs: Sequence[Summary], invariants: Sequence[str], both_flows: 
     first = runs[0]
     parts = [
         "# Reliability",
-        "<!-- Written by the run itself: `make chaos COMPARE=200 REPORT=docs/reliability.md`. Do not edit. -->",
+        "<!-- Written by the run: `make chaos COMPARE=200 REPORT=docs/reliability.md`. Do not edit. -->",
         _INTRODUCTION.format(orders=first.orders, cores=os.cpu_count()),
         "## Runs",
         _table(["", *(f"seed {run.seed}" for run in runs)], _rows_of_runs(runs)),
