@@ -55,4 +55,5 @@ def _row(prefix: str, number: int, line: int, *, lone: bool) -> dict[str, str]:
         "total": f"{total // 100}.{total % 100:02d}" if lone else "",
         "hold_on_failure": "",
         "flow": "",
+        "capture": "",
     }

@@ -29,6 +29,7 @@ COLUMNS: dict[str, tuple[Place, bool, str]] = {
     "total": (("total",), False, "lines + shipping_fee + tax - discount; checked when given"),
     "hold_on_failure": (("hold_on_failure",), False, "such as 2h: see [Holding](#holding-an-order)"),
     "flow": (("flow",), False, "sequential or parallel, if not as the batch says"),
+    "capture": (("capture",), False, "at_once or on_dispatch, if not as the batch says"),
 }
 """Column -> its place in the order document, whether a file must have it, a note for the README.
 

@@ -39,6 +39,7 @@ _PATTERNS = {
     "total": f"(?:{_AMOUNT})?",
     "hold_on_failure": "",
     "flow": "",
+    "capture": "",
 }
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)

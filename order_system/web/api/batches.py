@@ -11,7 +11,7 @@ from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import OrderConflict
 from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus, Page
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit
 from order_system.web.documents.batches import (
@@ -41,6 +41,7 @@ _FILE = {
     "description": "The file as it is.",
     "content": {CSV: examples.text("csv_file"), JSON_LINES: examples.text("json_lines_file")},
 }
+_HANDLING = "Of orders that do not say themselves."
 _DOWNLOAD = {
     200: {"description": "CSV, written while it is read.", "content": {CSV: examples.text("outcome_csv")}},
     **documented(404, 409, 422, 503),
@@ -68,9 +69,8 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     window: Annotated[
         int, Query(ge=1, le=policy.BATCH_WINDOW_LIMIT, description="Orders under way at once.")
     ] = policy.BATCH_WINDOW,
-    flow: Annotated[
-        Flow | None, Query(description="Of orders that do not say themselves. ORDER_FLOW, if left out.")
-    ] = None,
+    flow: Annotated[Flow | None, Query(description=f"{_HANDLING} ORDER_FLOW, if left out.")] = None,
+    capture: Annotated[Capture | None, Query(description=f"{_HANDLING} ORDER_CAPTURE, if left out.")] = None,
     shopify: Annotated[bool, Query(description="The CSV is a Shopify orders export.")] = False,
     mapping: Annotated[
         str | None,
@@ -109,7 +109,9 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
             document = plan_document(name, await planned(services, ref))
             return JSONResponse(document.model_dump(mode="json"))
         keep = True  # whatever is answered from here on, the batch may run
-        new = await services.batches.start(BatchRequest(name=name, file=ref, window=window, flow=flow))
+        new = await services.batches.start(
+            BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
+        )
     except OrderConflict:
         keep = False
         raise

@@ -6,9 +6,10 @@ import pytest
 from temporalio.client import Client
 
 from order_system.batches.files.columns import parse_mapping
+from order_system.batches.files.inspection import inspect_file
 from order_system.batches.files.pages import read_page
 from order_system.domain.errors import InvalidOrder
-from order_system.domain.order import Flow, Handling
+from order_system.domain.order import Capture, Flow, Handling
 from order_system.domain.order_file import InvalidMapping
 from order_system.infra.database import Database
 from order_system.intake.form import order_document, order_schema
@@ -81,6 +82,23 @@ def test_a_document_has_it_when_it_is_set() -> None:
     assert "flow" in str(order_schema())
     with pytest.raises(InvalidOrder, match="flow: must be 'sequential' or 'parallel'"):
         order_from_document(document | {"flow": "both"})
+
+
+def test_capture_goes_the_same_way(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "\n".join([",".join([*HEADER, "capture"]), ",".join([*row("A-1"), "on_dispatch"])])
+    )
+    page = read_page(
+        ref := inspect_file(str(tmp_path / "orders.csv"), [str(tmp_path)]), ref.start, [str(tmp_path)]
+    )
+    [order] = [each.order for each in page.orders]
+    told = Handling(flow=Flow.PARALLEL, capture=Capture.AT_ONCE)
+    assert (order.capture, order.captured_on_dispatch) == (Capture.ON_DISPATCH, True)
+    assert order.with_defaults(told).capture is Capture.ON_DISPATCH
+    assert order.fingerprint() == order.model_copy(update={"capture": None}).fingerprint()
+    assert order_from_document(order_document(order)).capture is Capture.ON_DISPATCH
+    with pytest.raises(InvalidOrder, match="capture: must be 'at_once' or 'on_dispatch'"):
+        order_from_document(order_document(order) | {"capture": "later"})
 
 
 def test_it_is_no_part_of_the_content() -> None:

@@ -16,7 +16,7 @@ from order_system.domain import policy as domain_policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow, Handling
 from order_system.domain.order_file import FileFormat
 from order_system.web import policy
 from order_system.web.guards.access import Operator
@@ -58,7 +58,8 @@ class Uploaded(Asked):
 class ToRun(Uploaded):
     window: int = Field(default=domain_policy.BATCH_WINDOW, ge=1, le=domain_policy.BATCH_WINDOW_LIMIT)
     flow: Flow | Literal[""] = ""
-    """Blank: as ORDER_FLOW says."""
+    capture: Capture | Literal[""] = ""
+    """Blank: as ORDER_FLOW and ORDER_CAPTURE say."""
 
 
 class Sent(Asked):
@@ -95,7 +96,8 @@ async def run(visit: Visit, _caller: Operator, to_run: Annotated[ToRun, Form()])
     path = Uploads(services.settings.uploads).path_of(name, to_run.sha256, to_run.format)
     ref = await inspected(services, path, name, to_run.reading)
     try:
-        request = BatchRequest(name=name, file=ref, window=to_run.window, flow=to_run.flow or None)
+        handling = Handling(flow=to_run.flow or None, capture=to_run.capture or None)
+        request = BatchRequest(name=name, file=ref, window=to_run.window).with_defaults(handling)
         new = await services.batches.start(request)
     except OrderConflict as refused:
         return await _plan(visit, to_run, refused=str(refused))
@@ -129,6 +131,7 @@ async def _plan(visit: Visit, uploaded: Uploaded, *, refused: str | None = None)
         window=domain_policy.BATCH_WINDOW,
         window_limit=domain_policy.BATCH_WINDOW_LIMIT,
         flows=list(Flow),
+        captures=list(Capture),
         plan=found,
         lines=[(name, number, A_RUN_WILL[name]) for name, number in numbers.items()],
         startable=sum(numbers.get(status, 0) for status in (*STARTED, "open")),

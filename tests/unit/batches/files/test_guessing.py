@@ -60,7 +60,9 @@ def test_where_the_parcel_goes_counts_before_who_has_bought() -> None:
 
 
 def test_our_own_columns_are_always_told() -> None:
-    assert guess(csv_text(row(flow="parallel")))["columns"] == {name: name for name in COLUMNS}
+    assert guess(csv_text(row(flow="parallel", capture="on_dispatch")))["columns"] == {
+        name: name for name in COLUMNS
+    }
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "mac_roman"])

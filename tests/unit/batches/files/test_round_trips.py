@@ -35,7 +35,7 @@ def sheets(draw: st.DrawFn) -> list[dict[str, str]]:
             "postal_code": draw(st.sampled_from(["", "97201"])), "country": "US", "shipping_fee": "4.90",
             "tax": draw(st.sampled_from(["", "0.00", "1.25"])), "discount": "", "total": "",
             "hold_on_failure": "",
-            "flow": "",
+            "flow": "", "capture": "",
         }  # fmt: skip
         for line in range(draw(st.integers(1, 3))):
             own = {"sku": f"SKU-{line}", "quantity": str(line + 1), "unit_price": "9.99"}
