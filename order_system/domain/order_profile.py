@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from order_system.domain.order import Wire
 
-Amounts = Literal["per order", "per line", "share of line", "share of order"]
+Amounts = Literal["per order", "per line", "share of line", "share of order", "unclear"]
 Meaning = Literal["each", "line total", Amounts]
 
 FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total")
@@ -107,7 +107,8 @@ class Profile(Strict):
     """Field -> what a blank cell means."""
     meaning: dict[str, Meaning] = Field(default_factory=dict)
     """Amount -> whether it is of each piece or of all of a line (`unit_price`); and whether it stands there
-    once for the order or on each line, as an amount or as a share of the goods, 0.15 or 15% (the others)."""
+    once for the order or on each line, as an amount or as a share of the goods, 0.15 or 15% (the others).
+    `unclear`: nobody knows, so an order that has it on several rows is refused."""
     included: tuple[Literal["tax", "discount"], ...] = ()
     """Amounts that may be in the prices, or off `shipping_fee`, already. The total tells."""
     id_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,30})?$")] = ""
@@ -117,6 +118,8 @@ class Profile(Strict):
     """What stands for each sign that no ID may have. Blank: such an ID is refused."""
     sums_first: bool = False
     """An order of several lines begins with a row that names no item, and has what belongs to the order."""
+    footers: States = ()
+    """Lines of the file that are no orders, with `*` for any signs. Only what has not all cells is one."""
     states: tuple[State, ...] = ()
     paid: Paid | None = None
 

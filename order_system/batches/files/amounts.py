@@ -97,6 +97,15 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
                 values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
+    for field in [field for field, meaning in layout.profile.meaning.items() if meaning == "unclear"]:
+        found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
+        first, second, *_ = (*found, 0, 0)
+        if second and len(set(found.values())) == 1:  # others are of each line, which is told anyway
+            message = (
+                f"is the same on line {first}, and nobody knows whether it is of each line or of the order; "
+                f'say {field} = "per line" or "per order" under [meaning] in a profile of your own'
+            )
+            raise Unfit(second, layout.names[field], message)
     return changed
 
 

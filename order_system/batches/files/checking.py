@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,9 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, layout, order, order.total, order.currency, order.payment_method)
+    if block.count == len(block.mistakes) == 1 and _is_footer(block, layout):
+        block.order_id = ""
+        return _problem(block, None, "no order: a footer of the shop's file", ProblemKind.LEFT_OUT)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
         mistakes = [Mistake(block.first_line, None, message)]
@@ -52,14 +56,21 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
 _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city")
 
 
+def _is_footer(block: Block, layout: Layout) -> bool:
+    text = block.broken_text.strip().casefold()
+    return any(fnmatchcase(text, pattern) for pattern in layout.profile.footers)
+
+
 def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -> RowProblem:
     lines = block.first_line, block.last_line, block.count
     return RowProblem(*lines, column, presentable_id({"order_id": block.order_id}), reason, kind)
 
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
-    once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.per_line]
+    once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.profile.meaning]
     further = "".join([fields[field] for _, fields in block.rows[1:] for field in once])
+    if further and any(fields["total"] for _, fields in block.rows):  # which tells that it is meant so
+        further = ""
     lines = block.first_line, block.last_line, block.count
     return ParsedOrder(block.order_id, *lines, content, *bill, bool(further.strip("0.,")))
 
@@ -95,9 +106,13 @@ def _mistakes_of_block(block: Block, rows: Sequence[NumberedRow], layout: Layout
     if block.count > MAX_LINES:
         message = f"begins an order of {block.count:,} rows; an order may have at most {MAX_LINES}"
         yield Mistake(block.first_line, None, message)
-    if len(rows) > 1:  # the strict reader speaks of a single one
-        missing = (line for line, fields in rows if not fields["order_id"])
-        yield from (Mistake(line, layout.names["order_id"], "is missing") for line in missing)
+    total_tells = not layout.profile.is_per_line("total") and any(fields["total"] for _, fields in rows)
+    for line, fields in rows if len(rows) > 1 else ():  # the strict reader speaks of a single one
+        if not fields["order_id"] and not (total_tells and rows[0][1]["order_id"]):
+            message = (
+                "is missing; repeat it, or name the column of the order's total, which tells whose line it is"
+            )
+            yield Mistake(line, layout.names["order_id"], message)
 
 
 def _consolidated(
@@ -110,12 +125,12 @@ def _consolidated(
     mistakes: list[Mistake] = []
     for line, fields in rows[1:]:
         for field in ORDER_FIELDS:
-            text = fields[field]
-            if field in layout.per_line:
+            text, nothing = fields[field], ("", "0", "0.00") if field in AMOUNTS else ("",)
+            if field in layout.per_line or text in nothing:
                 continue
-            if text and not first[field]:
+            if first[field] in nothing:
                 first[field], came_from[field] = text, line
-            elif text and text != first[field]:
+            elif text != first[field]:
                 message = (
                     f"differs from line {came_from.get(field, first_line)}; repeat it, or leave it blank"
                 )

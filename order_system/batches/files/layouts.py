@@ -159,10 +159,12 @@ def _keys(columns: Iterable[str], known: Container[str]) -> list[str]:
 def _tidied(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[str], str]) -> Fields:
     """A row without its shop's habits."""
     streets = otherwise.get("street")
-    if streets and not fields["street"] and any(fields[key] for key in streets):
+    if streets and not any(map(fields.__getitem__, joined.get("street", ("street",)))):
         joined = joined | otherwise
     for field, keys in joined.items():
         texts = [text for key in keys if (text := fields[key])]
+        if field == "street" and not fields[keys[0]]:
+            texts = []  # a flat alone is no street
         fields[field] = (", " if field == "street" else " ").join(texts)
     fields[in_column("order_id")] = order_id = fields["order_id"]
     fields["order_id"] = id_of(order_id)

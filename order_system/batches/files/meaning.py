@@ -196,7 +196,7 @@ def _what_is_left(rows: Rows, lines: set[int], layout: Layout, *, only_unshippab
     fee, total = (number(first, field, layout) or 0 for field in ("shipping_fee", "total"))
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
         for field in ("tax", "discount") if only_unshippable else ("tax", "discount", "total"):
-            if field in of_order and number(first, field, layout):
+            if field in of_order and any(number(fields, field, layout) for _, fields in rows):
                 message = (
                     "is of the whole order, and how much of it is on what is left is not told; "
                     "take the other lines out of the file, and let this and the total be of the rest"

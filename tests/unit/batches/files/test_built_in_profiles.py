@@ -136,10 +136,66 @@ def test_what_has_no_address_for_shipping_is_not_sent_to_the_billing_address(tmp
     assert "Shipping Address1: is missing" in problem.reason
 
 
-@pytest.mark.parametrize("way", ["Local pickup", "Selbstabholung im Laden"])
-def test_woocommerce_tells_what_is_picked_up(tmp_path: Path, way: str) -> None:
-    (problem,) = example(tmp_path, "woocommerce", {"Shipping Method Title": way}).problems
+@pytest.mark.parametrize("way", ["Local pickup", "Selbstabholung im Laden", "Click & Collect"])
+@pytest.mark.parametrize(
+    ("name", "column"), [("woocommerce", "Shipping Method Title"), ("shopify", "Shipping Method")]
+)
+def test_what_is_picked_up_is_not_shipped_to_the_address_beside_it(
+    tmp_path: Path, name: str, column: str, way: str
+) -> None:
+    (problem,) = example(tmp_path, name, {column: way}).problems
+    assert problem.kind is ProblemKind.LEFT_OUT
     assert problem.reason == "not to be shipped: to be picked up at the shop"
+
+
+@pytest.mark.parametrize(
+    ("name", "street", "flat"),
+    [
+        ("shopify", "Shipping Address1", "Shipping Address2"),
+        ("woocommerce", "Address 1&2 (Shipping)", "Address 2 (Shipping)"),
+        ("amazon", "ship-address-1", "ship-address-2"),
+    ],
+)
+def test_a_flat_alone_is_no_street_and_no_other_address_stands_for_it(
+    tmp_path: Path, name: str, street: str, flat: str
+) -> None:
+    changes = {street: "", flat: "Apt 4", "Address 1&2 (Billing)": "9 Bill Rd", "City (Billing)": "Reno"}
+    (problem,) = example(tmp_path, name, changes).problems
+    assert problem.reason == f"line 2, {street}: is missing"
+
+
+def etsy(folder: Path, *amounts: tuple[str, str], meaning: str = "") -> Reading:
+    """An order with a discount and a shipping fee on each line."""
+    header = "Order ID,Currency,Ship Name,Ship Address1,Ship City,Ship Country,SKU,Quantity,Price,Date Paid,"
+    header += "Date Shipped,Item Name,Discount Amount,Order Shipping"
+    rows = [
+        ["77", "USD", "Ada", "1 Oak", "Reno", "US", f"S{at}", "1", "9.00", "03/01/24", "", "", *each]
+        for at, each in enumerate(amounts)
+    ]
+    profile = parse_profile(f'base = "etsy"\n[meaning]\n{meaning}' if meaning else "etsy")
+    return read(folder, csv_text(*rows, header=header), profile=profile)
+
+
+@pytest.mark.parametrize(("meaning", "total"), [("per line", 1800), ("per order", 2000)])
+def test_a_discount_on_two_lines_waits_for_a_person_to_say_what_it_is_of(
+    tmp_path: Path, meaning: str, total: int
+) -> None:
+    lines = [("2.00", "4.00"), ("2.00", "4.00")]
+    (problem,) = etsy(tmp_path, *lines).problems
+    assert problem.kind is ProblemKind.INVALID
+    assert problem.reason.startswith("line 3, Discount Amount: is the same on line 2, and nobody knows")
+    assert f'"{meaning}"' in problem.reason
+    found = etsy(tmp_path, *lines, meaning=f'discount = "{meaning}"')
+    assert found.order("77").total == total
+
+
+def test_a_discount_that_is_of_one_line_or_differs_is_told_as_ever(tmp_path: Path) -> None:
+    assert etsy(tmp_path, ("2.00", "4.00"), ("0.00", "4.00"), ("", "4.00")).order("77").total == 2900
+    (reason,) = etsy(tmp_path, ("2.00", "4.00"), ("3.00", "4.00")).reasons
+    assert reason.count("Discount Amount") == 1
+    assert (
+        "differs from line 2; repeat it, or leave it blank; if it is of each line alone, say disc" in reason
+    )
 
 
 @pytest.mark.parametrize("name", ["Caf&eacute; R&amp;D", "Café R&#38;D", "Caf&#xe9; R&amp;amp;D"])

@@ -19,6 +19,8 @@ from tests.fixtures.documents.order_files import csv_text, further_row, row
         ({"shipping_fee": "0.00"}, {}, False),
         ({}, {}, False),
         ({"shipping_fee": "5.00"}, {"shipping_fee": "per line"}, False),
+        ({"shipping_fee": "5.00"}, {"shipping_fee": "per order"}, False),
+        ({"shipping_fee": "5.00", "total": "1064.97"}, {}, False),
     ],
 )
 def test_a_fee_on_several_rows_is_told(

@@ -60,6 +60,17 @@ def test_what_the_row_of_sums_says_of_the_order_is_of_each_item(
     assert problem.reason == "not to be shipped: shipped already"
 
 
+def test_the_last_lines_of_ebays_report_are_no_orders(tmp_path: Path) -> None:
+    footer = [("3", "record(s) downloaded", "from Nov-20-26 00:00:00"), ("Seller ID :", "cardfan_shop")]
+    found = ebay(tmp_path, sums("$28.00"), item("CUP", "$20.00"), item("POT", "$8.00"), *footer, ("x", "1"))
+    assert (found.ids, found.rows) == (["12-1"], 6)
+    assert [(each.kind, each.order_id, each.reason) for each in found.problems[:-1]] == [
+        (ProblemKind.LEFT_OUT, None, "no order: a footer of the shop's file")
+    ] * 2
+    assert found.problems[-1].kind is ProblemKind.INVALID
+    assert found.problems[-1].reason.endswith("is this a footer?")
+
+
 # --- nothing to pay -------------------------------------------------------------------------------
 
 FREE = "Total: must be more than zero: an order that costs nothing has no payment; ship it by hand"
@@ -148,6 +159,24 @@ def test_a_fee_on_each_line_counts_on_each_if_the_profile_says_so(tmp_path: Path
     profile = parse_profile('[meaning]\nshipping_fee = "per line"')
     fee = read(tmp_path, content, profile=profile).order("A-1").shipping_fee
     assert fee == 500 + int(second.replace(".", ""))
+
+
+@pytest.mark.parametrize(
+    ("total", "told"),
+    [
+        ("23.00", []),
+        ("23.01", ["line 2, total: must be 23.00 USD: lines 23.00 USD"]),
+        ("", ["line 3, order_id: is missing; repeat it, or name the column of the order's total"]),
+    ],
+)
+def test_an_order_that_is_named_on_its_first_row_alone_is_whole_if_its_total_tells(
+    tmp_path: Path, total: str, told: list[str]
+) -> None:
+    rows = [row("A-1", unit_price="5.00", total=total), further_row("", quantity="1", unit_price="18.00")]
+    found = read(tmp_path, csv_text(*rows, row("B-1")))
+    assert [reason[: len(start)] for reason, start in zip(found.reasons, told, strict=True)] == told
+    assert found.ids == (["B-1"] if told else ["A-1", "B-1"])
+    assert told or [line.sku for line in found.order("A-1").lines] == ["LAPTOP-789", "MOUSE-321"]
 
 
 def test_an_id_after_a_sign_is_refused_with_the_cure(tmp_path: Path) -> None:
