@@ -1,4 +1,4 @@
-"""One order of a file as it would be run, for a person to hold against the file before the first run."""
+"""Orders of a file as they would be run, for a person to hold against the file before the first run."""
 
 from collections.abc import Iterator
 
@@ -13,11 +13,23 @@ LOOKED_AT = 100_000
 
 
 async def sample_of(files: OrderFiles, file: FileRef) -> list[str]:
-    """The first order that can be run or, if the beginning of the file has none, why the first cannot.
+    """The first order that can be run, and one that has several lines or a discount if that has not. If the
+    beginning of the file has none, why the first cannot.
 
     Raises FileChanged, FileRefused, FileUnreachable."""
     page = await files.read_page(file, max_bytes=LOOKED_AT)
-    return list(_in_words(page.orders[0].order)) if page.orders else [page.problems[0].reason]
+    if not page.orders:
+        return [page.problems[0].reason]
+    first, *others = (each.order for each in page.orders)
+    more = next((order for order in others if _shape(order) > _shape(first)), None)
+    told = list(_in_words(first))
+    if more:
+        told += ["and one with several lines, or a discount:", *_in_words(more)]
+    return told
+
+
+def _shape(order: Order) -> tuple[bool, bool]:
+    return len(order.lines) > 1, order.discount > 0
 
 
 def _in_words(order: Order) -> Iterator[str]:

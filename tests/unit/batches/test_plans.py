@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports, Plan
 from order_system.batches.sample import sample_of
@@ -76,6 +78,15 @@ def test_the_first_order_says_how_it_is_paid(tmp_path: Path) -> None:
     sample = asyncio.run(sample_of(OrderFiles([str(tmp_path)]), ref))
     assert sample[0] == "A: Ada, ada@example.com, is paid already by ch_1"
     assert sample[-1] == "total 1000.00 USD"
+
+
+@pytest.mark.parametrize("more", [[row("C", discount="1.00")], [row("C"), further_row("C")]])
+def test_an_order_of_another_shape_is_shown_beside_the_first(tmp_path: Path, more: list[list[str]]) -> None:
+    ref = inspect(write(tmp_path, csv_text(row("A"), row("B"), *more)))
+    sample = asyncio.run(sample_of(OrderFiles([str(tmp_path)]), ref))
+    at = sample.index("and one with several lines, or a discount:")
+    assert (sample[0][:2], sample[at + 1][:2]) == ("A:", "C:")
+    assert not any(line.startswith("B:") for line in sample)
 
 
 def test_a_file_that_is_done_charges_nothing(tmp_path: Path) -> None:
