@@ -15,6 +15,12 @@ from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.pages import rows_of
 from order_system.batches.files.sources import Source, open_source
 from order_system.batches.reports import LineOutcome
+from order_system.domain.card_numbers import (
+    HIDDEN,
+    REFUSAL,
+    identifier_holds_card_number,
+    text_holds_card_number,
+)
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused
 
 MAX_RAW_BYTES = 10_000_000
@@ -23,10 +29,13 @@ MAX_RAW_BYTES = 10_000_000
 _OLD_REASON = re.compile(r"line \d+[ ,]")
 _MAY_BEGIN_A_FORMULA = r'(?:^|(?<=[{separator}"\r\n]))(?= *[=+\-@\t\uff1d\uff0b\uff0d\uff20])'
 """Where in a broken row a spreadsheet may see a cell begin, whatever it makes of the quotes."""
+_JSON_VALUE = re.compile(r'("(?:[^"\\]|\\.)*+"?|[0-9][0-9.eE+-]*)')
+_TOLD_OF_HIDDEN = f" ({HIDDEN} stands for each digit of what may be a card number)"
 
 
 class RejectsFile:
-    """The refused rows as they were, with the reason, so that the mended file can be run as it is.
+    """The refused rows as they were, with the reason, so that the mended file can be run as it is. But for card
+    numbers: the digits of a cell that may hold one are hidden, and such a cell is refused again.
 
     It is mended in a spreadsheet, so each cell that looks like a formula has an apostrophe before it. Reading
     takes it away again: to us the rows mean what they meant."""
@@ -46,7 +55,9 @@ class RejectsFile:
         if ref.separator != ",":  # told to spreadsheets, and to us
             self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:
-            self._file.write(self._csv(map(defuse, [*self._without_reasons(ref.columns), REJECT_REASON])))
+            self._file.write(
+                self._csv([*map(defuse, _hidden(self._without_reasons(ref.columns))), REJECT_REASON])
+            )
 
     def add(self, line: LineOutcome) -> None:
         """Lines come in the order of the file."""
@@ -56,13 +67,19 @@ class RejectsFile:
             self._next = next(self._rows, None)
 
     def _with_reason(self, row: Row, reason: str) -> str:
-        if self._ref.format is FileFormat.JSONL:
-            return _json_line(self._raw(row), reason)
+        separator, is_json = self._ref.separator, self._ref.format is FileFormat.JSONL
+        if is_json:
+            parts = _JSON_VALUE.split(self._raw(row))
+        else:
+            parts = self._raw(row).split(separator) if row.broken else self._without_reasons(row.cells)
+        hidden = _hidden(parts, as_text=bool(row.broken), told=REFUSAL in reason)
+        reason += _TOLD_OF_HIDDEN if hidden != parts else ""
+        if is_json:
+            return _json_line("".join(f'"{part}"' if part[:1] == HIDDEN else part for part in hidden), reason)
         if row.broken is None:
-            return self._csv(map(defuse, [*self._without_reasons(row.cells), reason]))
-        separator = self._ref.separator
+            return self._csv(map(defuse, [*hidden, reason]))
         cell_begins = _MAY_BEGIN_A_FORMULA.replace("{separator}", re.escape(separator))
-        raw = re.sub(cell_begins, "'", self._raw(row))
+        raw = re.sub(cell_begins, "'", separator.join(hidden))
         return f"{raw}{separator}{self._csv([defuse(reason)])}"
 
     def _raw(self, row: Row) -> str:
@@ -82,6 +99,16 @@ class RejectsFile:
         text = io.StringIO(newline="")
         csv.writer(text, delimiter=self._ref.separator).writerow(cells)
         return text.getvalue()
+
+
+def _hidden(parts: Sequence[str], *, as_text: bool = False, told: bool = False) -> list[str]:
+    """Cells with each digit hidden of what may hold a card number: what is written as cards are or, of a row
+    that is broken or `told` to hold one, all that would be refused in a customer's text."""
+    holds = text_holds_card_number if as_text or told else identifier_holds_card_number
+    found = [holds(part) for part in parts]
+    if told and not any(found):  # it stands in several cells, or is written as no one would
+        found = [True] * len(parts)
+    return [re.sub(r"\d", HIDDEN, part) if held else part for part, held in zip(parts, found, strict=True)]
 
 
 def _json_line(text: str, reason: str) -> str:

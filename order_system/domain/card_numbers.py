@@ -38,6 +38,10 @@ _NETWORKS: tuple[tuple[str, str, range], ...] = (
     ("9792", "9792", range(16, 17)),  # Troy
 )
 
+HIDDEN = "\u2022"
+"""Stands for each digit of a card number where a text is shown that held one."""
+_HIDDEN_NUMBER = re.compile(rf"{HIDDEN}(?:[^\w{HIDDEN}]*{HIDDEN}){{{SHORTEST - 1}}}")
+
 _LONG_ENOUGH = re.compile(r"\d(?:[\W_]*\d){12,}")  # SHORTEST digits, and no letter between them
 
 _AS_CARDS_ARE_WRITTEN = tuple(
@@ -57,7 +61,8 @@ _SCANNED = 2_000
 
 
 def holds_card_number(value: object) -> bool:
-    """Whether a card number stands anywhere in a text, a number, or a JSON value with its keys."""
+    """Whether a card number, or one with hidden digits, stands anywhere in a text, a number, or a JSON value
+    with its keys."""
     pending = [value]  # a stack of our own: a value can be nested deeper than Python can recurse
     while pending:
         part = pending.pop()
@@ -75,7 +80,7 @@ def identifier_holds_card_number(value: object) -> bool:
     """Whether a card number stands in an order ID, a SKU, a payment reference or another name that programs
     give: `4242424242424242` or `A-4242-4242-4242-4242`, but no Amazon order ID and no barcode."""
     plain = unicodedata.normalize("NFKC", value[:_SCANNED]) if isinstance(value, str) else ""
-    return any(
+    return _HIDDEN_NUMBER.search(plain) is not None or any(
         _is_card_number(re.sub(r"\D", "", found[0]))
         for pattern in _AS_CARDS_ARE_WRITTEN
         for found in pattern.finditer(plain)
@@ -98,6 +103,8 @@ def _in_text(text: str) -> bool:
     plain = text[:_SCANNED]
     if not plain.isascii():
         plain = unicodedata.normalize("NFKC", plain)
+        if _HIDDEN_NUMBER.search(plain):
+            return True
     return any(_in_groups(re.findall(r"\d+", run)) for run in _LONG_ENOUGH.findall(plain))
 
 

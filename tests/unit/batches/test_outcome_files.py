@@ -117,3 +117,55 @@ def test_rejects_are_separated_as_their_file_is(tmp_path: Path) -> None:
     assert text.startswith("sep=;\r\norder_id;currency;")
     found = read_whole(inspect(write(tmp_path, text.replace(";0;", ";1;", 1), "mended.csv")))
     assert (found.ids, len(found.problems)) == (["A-1"], 1)
+
+
+CARD = "4242 4242 4242 4242"
+HIDES = "\u2022 stands for each digit of what may be a card number"
+
+
+@pytest.mark.parametrize(
+    ("content", "last"),
+    [
+        (csv_text(row(payment_method="4242424242424242")), "4242"),
+        (csv_text(row(street=f"call me, {CARD}")), "4242"),
+        (csv_text(row(street="4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2")), "4 2"),
+        (csv_text(row(quantity="0", hold_on_failure="4242-4242-4242-4242")), "4242"),
+        (csv_text() + f"A-1,USD,{CARD}\n", "4242"),
+        (csv_text() + f'A-1,"{CARD}\n', "4242"),
+    ],
+)
+def test_no_card_number_goes_on_to_the_rejects_and_what_is_hidden_is_refused_again(
+    tmp_path: Path, content: str, last: str
+) -> None:
+    text = rejected(tmp_path, content)
+    assert last not in text
+    assert HIDES in text
+    again = read_whole(inspect(write(tmp_path, text, "again.csv")))
+    assert again.orders == []
+    assert len(again.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "value", ['"4242424242424242"', "4242424242424242", '"x 4242-4242-4242-4242"', r'"\u0034242424242424242"']
+)
+def test_nor_to_the_rejects_of_json_lines(tmp_path: Path, value: str) -> None:
+    document = f'{{"order_id": "A-1", "payment_method": {value}}}\n'
+    ref = inspect(write(tmp_path, document, "orders.jsonl"))
+    text = rejects_of(ref, read_whole(ref))
+    assert "4242" not in text
+    again = read_whole(inspect(write(tmp_path, text, "again.jsonl")))
+    assert [each.rows for each in again.problems] == [1]
+
+
+def test_what_no_card_is_stays_as_it_was(tmp_path: Path) -> None:
+    """An order ID, a barcode, a phone number: as Amazon, shops and people write them."""
+    order_id, barcode = "114-3941689-8772237", "4006381333931"  # both pass the check of a card's digits
+    text = rejected(tmp_path, csv_text(row(order_id, sku=barcode, quantity="0", region="+1 555 010 0100")))
+    assert all(each in text for each in (order_id, barcode, "+1 555 010 0100"))
+    assert HIDES not in text
+
+
+def test_a_row_whose_hidden_sku_was_not_mended_is_not_run(tmp_path: Path) -> None:
+    text = rejected(tmp_path, csv_text(row(sku=CARD)))
+    (reason,) = read_whole(inspect(write(tmp_path, text, "again.csv"))).reasons
+    assert reason.startswith("line 2, sku: holds a card number")
