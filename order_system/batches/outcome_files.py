@@ -34,8 +34,8 @@ _TOLD_OF_HIDDEN = f" ({HIDDEN} stands for each digit of what may be a card numbe
 
 
 class RejectsFile:
-    """The refused rows as they were, with the reason, so that the mended file can be run as it is. But for card
-    numbers: the digits of a cell that may hold one are hidden, and such a cell is refused again.
+    """The refused rows as they were, with the reason, so that the mended file can be run as it is. But of a
+    cell that may hold a card number, all digits are hidden, and it is refused again.
 
     It is mended in a spreadsheet, so each cell that looks like a formula has an apostrophe before it. Reading
     takes it away again: to us the rows mean what they meant."""

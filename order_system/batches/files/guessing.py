@@ -121,7 +121,7 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
         "street": any(cells) and _is("street", "alike", _key(name)),
         "amount": _is("unit_price", "alike", _key(name))
         or (any(map(_is_more_than_zero, cells)) and _all_are(_AN_AMOUNT, cells)),
-        "state": _may_tell_state(cells, ids),
+        "state": not _is("states", "never", _key(name)) and _may_tell_state(cells, ids),
     }
     looks = [_KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
     told = f"not used: {_toml(name)}"
