@@ -123,17 +123,16 @@ def _consolidated(
     first_line, first = rows[0][0], dict(rows[0][1])
     came_from: dict[str, int] = {}
     mistakes: list[Mistake] = []
-    for line, fields in rows[1:]:
-        for field in ORDER_FIELDS:
-            text, nothing = fields[field], ("", "0", "0.00") if field in AMOUNTS else ("",)
-            if field in layout.per_line or text in nothing:
-                continue
-            if first[field] in nothing:
-                first[field], came_from[field] = text, line
+    for field in [field for field in ORDER_FIELDS if field not in layout.per_line]:
+        found = [(line, fields[field]) for line, fields in rows if fields[field]]
+        if field in AMOUNTS and len(more := [each for each in found if each[1].strip("0.")]) == 1:
+            found = more  # the 0.00 of the other rows is nothing on top
+        for line, text in found:
+            known = came_from.setdefault(field, line)
+            if known == line:
+                first[field] = text
             elif text != first[field]:
-                message = (
-                    f"differs from line {came_from.get(field, first_line)}; repeat it, or leave it blank"
-                )
+                message = f"differs from line {known}; repeat it, or leave it blank"
                 if field in AMOUNTS:
                     message += f'; if it is of each line alone, say {field} = "per line" under [meaning]'
                 mistakes.append(Mistake(line, layout.names[field], message))

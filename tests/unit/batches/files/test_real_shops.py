@@ -184,6 +184,17 @@ def test_an_id_after_a_sign_is_refused_with_the_cure(tmp_path: Path) -> None:
     assert reason.endswith('; a profile that says id_strip = "#" drops that')
 
 
+@pytest.mark.parametrize(("fees", "fee"), [("5.00 0.00 0", 500), ("0 5.0 ", 500), ("5.00 0.00 5.00", None)])
+def test_a_fee_on_one_row_is_the_orders_whatever_zeros_the_others_have(
+    tmp_path: Path, fees: str, fee: int | None
+) -> None:
+    first, *more = fees.split(" ")
+    further = [further_row(shipping_fee=each, sku=f"S{at}") for at, each in enumerate(more)]
+    found = read(tmp_path, csv_text(row(shipping_fee=first), *further))
+    assert [found.order(each).shipping_fee for each in found.ids] == ([fee] if fee else [])
+    assert all("differs from line 2" in reason for reason in found.reasons)
+
+
 def test_a_fee_that_differs_is_of_each_line_or_wrong_and_refused(tmp_path: Path) -> None:
     (reason,) = read(tmp_path, csv_text(row(shipping_fee="5.00"), further_row(shipping_fee="3.00"))).reasons
     assert reason.startswith("line 3, shipping_fee: differs from line 2; repeat it, or leave it blank; ")
