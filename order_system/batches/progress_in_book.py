@@ -14,7 +14,10 @@ async def progress_in_book(
     """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
     what was rejected, there twice or left out."""
     fates = await book.fates_counted(record.batch, record.run)
-    stand = await _orders_by_stand(book, record, still_open=_stand_of_open(status))
+    # An order that the book has open runs as far as anybody knows; once Temporal has forgotten its batch, it
+    # waits for somebody to submit it again.
+    still_open = "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
+    stand = await _orders_by_stand(book, record, still_open=still_open)
     stand["not_started"] = stand.get("not_started", 0) + fates.get(Fate.NOT_ASKED_FOR, 0)
     request = record.request
     return BatchProgress(
@@ -28,12 +31,6 @@ async def progress_in_book(
         orders_expected=sum(fates.values()),
         reason=reason,
     )
-
-
-def _stand_of_open(status: BatchStatus) -> str:
-    """An order that the book has open runs as far as anybody knows; once Temporal has forgotten its batch, it
-    waits for somebody to submit it again."""
-    return "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
 
 
 async def _orders_by_stand(book: BatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:

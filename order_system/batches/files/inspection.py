@@ -5,7 +5,9 @@ import codecs
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
+from itertools import accumulate
 
 from order_system.batches.files.apart import orders_apart
 from order_system.batches.files.csv_rows import Row, csv_rows, salvaged_cells
@@ -58,7 +60,8 @@ def inspect_file(
     it is UTF-8. Memory is constant, however large the file. Blocks.
 
     Raises FileRefused: what is wrong, on which line, and the cure; InvalidMapping for JSON Lines."""
-    file_format = file_format or (FileFormat.CSV if profile else _format_by_name(url))
+    by_name = FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
+    file_format = file_format or (FileFormat.CSV if profile else by_name)
     if file_format is FileFormat.SHOPIFY:
         profile = profile or load_profile("shopify")
     if mapping:
@@ -82,36 +85,29 @@ def inspect_file(
             if source.stamp() != stamp:
                 raise FileRefused(_BEING_WRITTEN)
         except FileRefused as refused:
-            reason = str(refused)
+            raise FileRefused(f"{url}: {refused}") from None
         except UnicodeDecodeError:  # all of it was text a moment ago
-            reason = _BEING_WRITTEN
-        else:
-            return FileRef(
-                url=source.url,
-                size=stamp.size,
-                sha256=digest,
-                stamp=stamp.mark,
-                format=file_format,
-                mapping=mapping or ColumnMapping(),
-                profile=profile,
-                encoding=encoding,
-                columns=columns,
-                start=start,
-                apart=apart,
-            )
-    raise FileRefused(f"{url}: {reason}")
-
-
-def _format_by_name(url: str) -> FileFormat:
-    return FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
+            raise FileRefused(f"{url}: {_BEING_WRITTEN}") from None
+        return FileRef(
+            url=source.url,
+            size=stamp.size,
+            sha256=digest,
+            stamp=stamp.mark,
+            format=file_format,
+            mapping=mapping or ColumnMapping(),
+            profile=profile,
+            encoding=encoding,
+            columns=columns,
+            start=start,
+            apart=apart,
+        )
 
 
 def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
     """The encoding, and where the text begins. Raises FileRefused, which names the cure."""
-    try:
+    encoding = None
+    with suppress(LookupError, ValueError):  # the latter for a name with a NUL
         encoding = _ENCODINGS.get(codecs.lookup(asked_for).name)
-    except (LookupError, ValueError):  # the latter for a name with a NUL
-        encoding = None
     if encoding is None:
         raise FileRefused(f"can be read as one of {', '.join(_ENCODINGS.values())}, and in no other encoding")
     head = source.read(0, 1_000)
@@ -132,25 +128,21 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
     for chunk in source.chunks():
         digest.update(chunk)
         pending = len(decoder.getstate()[0])  # the beginning of a character, at the end of the last chunk
-        wrong_at = None
         try:
             decoder.decode(chunk, final=offset + len(chunk) >= size)
         except UnicodeDecodeError as error:
-            wrong_at = offset - pending + error.start
-        if wrong_at is not None:
-            raise FileRefused(_not_in(encoding, _line_at(source, wrong_at)))
+            line = _line_at(source, offset - pending + error.start)
+            raise FileRefused(_not_in(encoding, line)) from None
         offset += len(chunk)
     return digest.hexdigest()
 
 
 def _line_at(source: Source, offset: int) -> int:
-    line = end = 0
-    for batch in line_batches(source.chunks()):
-        for size in [batch.size] if isinstance(batch, LongLine) else map(len, batch):
-            line, end = line + 1, end + size
-            if end > offset:
-                return line
-    return line
+    batches = line_batches(source.chunks())
+    sizes = (
+        size for each in batches for size in ([each.size] if isinstance(each, LongLine) else map(len, each))
+    )
+    return next((line for line, end in enumerate(accumulate(sizes), 1) if end > offset), 0)
 
 
 def _not_in(encoding: str, line: int) -> str:

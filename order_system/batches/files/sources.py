@@ -123,22 +123,18 @@ def _local_path(url: str) -> Path:
 
 
 def _open_regular_file(path: Path, url: str) -> int:
-    refusal: str
     try:
         # Neither waiting for the writer of a pipe, nor following a symlink that was put there just now.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        refusal = "there is no such file"
-    except PermissionError:
-        refusal = "cannot be read: permission denied"
+        raise FileRefused(f"{url}: there is no such file") from None
     except OSError as failure:
-        refusal = f"cannot be read: {failure.strerror}"
-    else:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode):
-            return descriptor
-        os.close(descriptor)
-        refusal = "is a folder; name a file" if stat.S_ISDIR(mode) else "is not a regular file"
+        raise FileRefused(f"{url}: cannot be read: {failure.strerror}") from None
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    refusal = "is a folder; name a file" if stat.S_ISDIR(mode) else "is not a regular file"
     raise FileRefused(f"{url}: {refusal}")
 
 

@@ -154,7 +154,7 @@ def _codes() -> dict[str, str]:
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
     known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
     known |= _FURTHER_NAMES | {code: code for code in countries()}
-    for language in ("en", "de", "es", "fr", "it", "nl", "pt"):
+    for language in ("en", "de", "es", "fr", "it", "nl", "pt", "cs", "da", "pl", "sv"):
         territories: dict[str, str] = Locale(language).territories  # pyright: ignore[reportAssignmentType]
         known |= {name: code for code, name in territories.items()}
     return {_key(name): code for name, code in known.items() if code in countries()}

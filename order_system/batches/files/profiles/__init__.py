@@ -31,9 +31,7 @@ def load_profile(name: str) -> Profile:
         with Path(name).open("rb") as file:
             text = file.read(MAX_BYTES).decode()
     except (OSError, ValueError):
-        text = None
-    if text is None:
-        raise InvalidMapping(f"profile {shown(name)}: there is no such file of UTF-8 text")
+        raise InvalidMapping(f"profile {shown(name)}: there is no such file of UTF-8 text") from None
     return parse_profile(text)
 
 
@@ -42,16 +40,14 @@ def parse_profile(text: str) -> Profile:
     try:
         profile = Profile.model_validate(_with_base(text))
     except tomllib.TOMLDecodeError as error:
-        message = f"is no TOML: {error}"
+        raise InvalidMapping(f"profile: is no TOML: {error}") from None
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
         told = {"too_short": 'names no column; if there is none of it, say tax = "0" under [constants]'}
         found = [(".".join(map(str, each["loc"])), told.get(each["type"], each["msg"])) for each in mistakes]
-        message = "; ".join(map(": ".join, found))
-    else:
-        _check(profile)
-        return profile
-    raise InvalidMapping(f"profile: {message}")
+        raise InvalidMapping(f"profile: {'; '.join(map(': '.join, found))}") from None
+    _check(profile)
+    return profile
 
 
 def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> Profile:
