@@ -15,12 +15,7 @@ from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.pages import rows_of
 from order_system.batches.files.sources import Source, open_source
 from order_system.batches.reports import LineOutcome
-from order_system.domain.card_numbers import (
-    HIDDEN,
-    REFUSAL,
-    identifier_holds_card_number,
-    text_holds_card_number,
-)
+from order_system.domain.card_numbers import HIDDEN, REFUSAL, with_hidden_digits
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused
 
 MAX_RAW_BYTES = 10_000_000
@@ -56,7 +51,9 @@ class RejectsFile:
             self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:
             self._file.write(
-                self._csv([*map(defuse, _hidden(self._without_reasons(ref.columns))), REJECT_REASON])
+                self._csv(
+                    [*map(defuse, with_hidden_digits(self._without_reasons(ref.columns))), REJECT_REASON]
+                )
             )
 
     def add(self, line: LineOutcome) -> None:
@@ -72,7 +69,7 @@ class RejectsFile:
             parts = _JSON_VALUE.split(self._raw(row))
         else:
             parts = self._raw(row).split(separator) if row.broken else self._without_reasons(row.cells)
-        hidden = _hidden(parts, as_text=bool(row.broken), told=REFUSAL in reason)
+        hidden = with_hidden_digits(parts, as_text=bool(row.broken), told=REFUSAL in reason)
         reason += _TOLD_OF_HIDDEN if hidden != parts else ""
         if is_json:
             return _json_line("".join(f'"{part}"' if part[:1] == HIDDEN else part for part in hidden), reason)
@@ -99,16 +96,6 @@ class RejectsFile:
         text = io.StringIO(newline="")
         csv.writer(text, delimiter=self._ref.separator).writerow(cells)
         return text.getvalue()
-
-
-def _hidden(parts: Sequence[str], *, as_text: bool = False, told: bool = False) -> list[str]:
-    """Cells with each digit hidden of what may hold a card number: what is written as cards are or, of a row
-    that is broken or `told` to hold one, all that would be refused in a customer's text."""
-    holds = text_holds_card_number if as_text or told else identifier_holds_card_number
-    found = [holds(part) for part in parts]
-    if told and not any(found):  # it stands in several cells, or is written as no one would
-        found = [True] * len(parts)
-    return [re.sub(r"\d", HIDDEN, part) if held else part for part, held in zip(parts, found, strict=True)]
 
 
 def _json_line(text: str, reason: str) -> str:

@@ -13,6 +13,7 @@ never is: it is a barcode or a shop's own number far more often than an old Visa
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import cast
 
 SHORTEST, LONGEST = 13, 19
@@ -91,6 +92,16 @@ def text_holds_card_number(text: str) -> bool:
     """The same of a whole document, however long: piece by piece, and each of them with half of the next."""
     step = _SCANNED // 2
     return any(holds_card_number(text[start : start + _SCANNED]) for start in range(0, len(text), step))
+
+
+def with_hidden_digits(parts: Sequence[str], *, as_text: bool = False, told: bool = False) -> list[str]:
+    """Cells with each digit hidden of what may hold a card number: what is written as cards are or, of a row
+    that is broken or `told` to hold one, all that would be refused in a customer's text."""
+    holds = text_holds_card_number if as_text or told else identifier_holds_card_number
+    found = [holds(part) for part in parts]
+    if told and not any(found):  # it stands in several cells, or is written as no one would
+        found = [True] * len(parts)
+    return [re.sub(r"\d", HIDDEN, part) if held else part for part, held in zip(parts, found, strict=True)]
 
 
 def _in_scalar(value: object) -> bool:

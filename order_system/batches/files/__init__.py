@@ -16,7 +16,7 @@ from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_map
 from order_system.batches.files.findings import duplicate
 from order_system.batches.files.formulas import defuse
 from order_system.batches.files.guessing import first_profile
-from order_system.batches.files.inspection import inspect_file
+from order_system.batches.files.inspection import HowToRead, inspect_file
 from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
 from order_system.batches.files.reader import OrderFiles
 from order_system.batches.files.seen import SeenOrders
@@ -25,6 +25,7 @@ from order_system.domain.order_page import Page, ParsedOrder, ProblemKind, RowPr
 __all__ = [
     "COLUMNS",
     "REJECT_REASON",
+    "HowToRead",
     "OrderFiles",
     "Page",
     "ParsedOrder",

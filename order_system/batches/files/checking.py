@@ -43,7 +43,10 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, layout, order, order.total, order.currency, order.payment_method)
-    if block.count == len(block.mistakes) == 1 and _is_footer(block, layout):
+    broken = block.broken_text.strip().casefold()
+    if block.count == len(block.mistakes) == 1 and any(
+        fnmatchcase(broken, each) for each in layout.profile.footers
+    ):
         block.order_id = ""
         return _problem(block, None, "no order: a footer of the shop's file", ProblemKind.LEFT_OUT)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
@@ -56,11 +59,6 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
 _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city")
 
 
-def _is_footer(block: Block, layout: Layout) -> bool:
-    text = block.broken_text.strip().casefold()
-    return any(fnmatchcase(text, pattern) for pattern in layout.profile.footers)
-
-
 def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -> RowProblem:
     lines = block.first_line, block.last_line, block.count
     return RowProblem(*lines, column, presentable_id({"order_id": block.order_id}), reason, kind)
@@ -69,10 +67,10 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
     once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.profile.meaning]
     further = "".join([fields[field] for _, fields in block.rows[1:] for field in once])
-    if further and any(fields["total"] for _, fields in block.rows):  # which tells that it is meant so
-        further = ""
     lines = block.first_line, block.last_line, block.count
-    return ParsedOrder(block.order_id, *lines, content, *bill, bool(further.strip("0.,")))
+    total_tells = further and any(fields["total"] for _, fields in block.rows)
+    counted_once = bool(further.strip("0.,")) and not total_tells
+    return ParsedOrder(block.order_id, *lines, content, *bill, counted_once)
 
 
 def _plain_content(of_order: str, of_lines: str) -> dict[str, Any]:

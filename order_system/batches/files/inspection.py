@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import accumulate
+from typing import TypedDict, Unpack
 
 from order_system.batches.files.apart import orders_apart
 from order_system.batches.files.csv_rows import Row, csv_rows, salvaged_cells
@@ -46,20 +47,22 @@ _ENCODINGS = {name: name for name in ("utf-8", "cp1252", "cp1250", "cp850")} | {
 }
 
 
-def inspect_file(
-    url: str,
-    roots: Sequence[str],
-    *,
-    file_format: FileFormat | None = None,
-    mapping: ColumnMapping | None = None,
-    profile: Profile | None = None,
-    encoding: str | None = None,
-) -> FileRef:
-    """The reference to a file that can be read as orders, whatever its rows are worth. Without a format it
-    is told by the name; a mapping comes on top of a profile; without an encoding the profile tells, or else
-    it is UTF-8. Memory is constant, however large the file. Blocks.
+class HowToRead(TypedDict, total=False):
+    """Without a format the name tells (.jsonl, .ndjson, else CSV). A mapping comes on top of a profile.
+    Without an encoding the profile tells, or else it is UTF-8."""
+
+    file_format: FileFormat | None
+    mapping: ColumnMapping | None
+    profile: Profile | None
+    encoding: str | None
+
+
+def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> FileRef:
+    """The reference to a file that can be read as orders, whatever its rows are worth. Memory is constant,
+    however large the file. Blocks.
 
     Raises FileRefused: what is wrong, on which line, and the cure; InvalidMapping for JSON Lines."""
+    file_format, mapping, profile = how.get("file_format"), how.get("mapping"), how.get("profile")
     by_name = FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
     file_format = file_format or (FileFormat.CSV if profile else by_name)
     if file_format is FileFormat.SHOPIFY:
@@ -73,7 +76,7 @@ def inspect_file(
     with open_source(url, roots) as source:
         try:
             stamp = source.stamp()
-            encoding, start = encoding_of(source, encoding or (profile.encoding if profile else "utf-8"))
+            encoding, start = encoding_of(source, how.get("encoding") or (profile or Profile()).encoding)
             digest = _checksum_of_text(source, stamp.size, encoding)
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
@@ -178,10 +181,8 @@ def _header(
 
 
 def _check_separator(header: Row, separator: str) -> None:
-    if header.broken is None and len(header.cells) > 1:
-        return
     other = next((sign for sign in _SEPARATORS if len(salvaged_cells(header.text, sign)) > 1), separator)
-    if other != separator:
+    if (header.broken or len(header.cells) < 2) and other != separator:
         wanted = _SEPARATORS.get(separator, repr(separator))
         raise FileRefused(
             f"line {header.line}: columns must be separated by {wanted}; or say in a profile that they are "

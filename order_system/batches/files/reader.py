@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
+from typing import Unpack
 
 from order_system.batches.files import inspection, pages
-from order_system.batches.files.inspection import inspect_file
+from order_system.batches.files.inspection import HowToRead, inspect_file
 from order_system.batches.files.pages import PAGE_BYTES
 from order_system.batches.files.sources import GotOn
-from order_system.domain.order_file import ColumnMapping, FileFormat, FileRef, Position
+from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import Page
-from order_system.domain.order_profile import Profile
 
 
 class OrderFiles:
@@ -19,28 +20,11 @@ class OrderFiles:
     def __init__(self, roots: Sequence[str]) -> None:
         self._roots = tuple(roots)
 
-    async def inspect(
-        self,
-        url: str,
-        *,
-        file_format: FileFormat | None = None,
-        mapping: ColumnMapping | None = None,
-        profile: Profile | None = None,
-        encoding: str | None = None,
-    ) -> FileRef:
-        """Read all of a file once: is it text, does its header fit, what is its SHA-256? Without a format,
-        the name tells (.jsonl, .ndjson, else CSV); without an encoding, the profile, or else it is UTF-8.
+    async def inspect(self, url: str, **how: Unpack[HowToRead]) -> FileRef:
+        """Read all of a file once: is it text, does its header fit, what is its SHA-256?
 
         Raises FileRefused, which names the line and the cure; FileUnreachable if an object store fails."""
-        return await asyncio.to_thread(
-            inspect_file,
-            url,
-            self._roots,
-            file_format=file_format,
-            mapping=mapping,
-            profile=profile,
-            encoding=encoding,
-        )
+        return await asyncio.to_thread(partial(inspect_file, url, self._roots, **how))
 
     async def verify(self, ref: FileRef, got_on: GotOn | None = None) -> None:
         """Compare the SHA-256 of the whole file. Raises FileChanged, FileUnreachable, and FileRefused

@@ -99,9 +99,10 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     kind = _FORMATS.get(media_type(request))
     if kind is None:
         raise HTTPException(415, f"send the file as {CSV} or {JSON_LINES}")
-    reading = reading_of(FileFormat.SHOPIFY if shopify else kind, mapping, profile, encoding)
+    file_format = FileFormat.SHOPIFY if shopify else kind
+    reading = reading_of(file_format, mapping, profile, encoding)
     uploads = Uploads(services.settings.uploads)
-    file = await uploads.store(name, request.stream(), reading.file_format, for_now=dry_run)
+    file = await uploads.store(name, request.stream(), file_format, for_now=dry_run)
     keep = False
     try:
         ref = await inspected(services, file.path, name, reading)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from order_system.batches.files import COLUMNS, built_in_profiles
+from order_system.batches.files import COLUMNS, HowToRead, built_in_profiles
 from order_system.batches.names import name_of
 from order_system.batches.reports import A_RUN_WILL, STARTED
 from order_system.batches.sample import sample_of
@@ -22,7 +22,7 @@ from order_system.web import policy
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Services
-from order_system.web.transfers.plans import Reading, inspected, planned, reading_of
+from order_system.web.transfers.plans import inspected, planned, reading_of
 from order_system.web.transfers.uploads import WRITTEN_AT_ONCE, Uploads
 
 router = APIRouter()
@@ -44,7 +44,7 @@ class Asked(BaseModel):
     encoding: str = Field(default="", max_length=40)
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> HowToRead:
         """Raises InvalidMapping."""
         return reading_of(self.format, self.mapping, self.profile, self.encoding)
 
