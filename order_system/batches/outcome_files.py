@@ -50,11 +50,8 @@ class RejectsFile:
         if ref.separator != ",":  # told to spreadsheets, and to us
             self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:
-            self._file.write(
-                self._csv(
-                    [*map(defuse, with_hidden_digits(self._without_reasons(ref.columns))), REJECT_REASON]
-                )
-            )
+            header = [*self._without_reasons(ref.columns), REJECT_REASON]
+            self._file.write(self._csv(map(defuse, with_hidden_digits(header))))
 
     def add(self, line: LineOutcome) -> None:
         """Lines come in the order of the file."""
@@ -123,9 +120,6 @@ def rejects_from(ref: FileRef, roots: Sequence[str], file: IO[str]) -> Generator
             raise FileRefused(f"{ref.url}: has changed since it was checked") from None
 
 
-OUTCOME_COLUMNS = tuple(field.name for field in fields(LineOutcome))
-
-
 def outcome_document(line: LineOutcome) -> dict[str, Any]:
     closed = line.closed_at.isoformat(timespec="milliseconds") if line.closed_at else None
     return asdict(line) | {"closed_at": closed}
@@ -136,7 +130,7 @@ class OutcomeFile:
 
     def __init__(self, file: IO[str]) -> None:
         self._rows = csv.writer(file)
-        self._rows.writerow(OUTCOME_COLUMNS)
+        self._rows.writerow(field.name for field in fields(LineOutcome))
 
     def add(self, line: LineOutcome) -> None:
         values = outcome_document(line).values()

@@ -107,8 +107,9 @@ class Plan:
 
     def in_money(self) -> str:
         """`a run charges 3 orders, 4,210.00 USD; paid already: 8 orders, 1,200.00 USD`"""
-        charged = [str(each) for each in self.sums() if not each.paid_already]
-        paid = [str(each) for each in self.sums() if each.paid_already]
+        charged, paid = (
+            [str(each) for each in self.sums() if each.paid_already is so] for so in (False, True)
+        )
         told = f"a run charges {' and '.join(charged) or 'nothing'}"
         told += f"; paid already: {' and '.join(paid)}" if paid else ""
         return told + ("; open orders are not counted" if "open" in self.fates else "")
@@ -231,11 +232,8 @@ def _planned(order: ParsedOrder, known: SubmissionRecord | None) -> str:
     """How the plan counts an order: `new`, its status if it is known, or `conflict`."""
     if known is None:
         return "new"
-    if fate_of(order.fingerprint, known) is Fate.CONFLICT:
-        return Fate.CONFLICT
-    if known.status is SubmissionStatus.OPEN and known.ref.fingerprint != order.fingerprint:
-        return Fate.CONFLICT
-    return known.status
+    is_other = known.status is SubmissionStatus.OPEN and known.ref.fingerprint != order.fingerprint
+    return Fate.CONFLICT if is_other or fate_of(order.fingerprint, known) is Fate.CONFLICT else known.status
 
 
 def _line_of(

@@ -98,10 +98,9 @@ def with_hidden_digits(parts: Sequence[str], *, as_text: bool = False, told: boo
     """Cells with each digit hidden of what may hold a card number: what is written as cards are or, of a row
     that is broken or `told` to hold one, all that would be refused in a customer's text."""
     holds = text_holds_card_number if as_text or told else identifier_holds_card_number
-    found = [holds(part) for part in parts]
-    if told and not any(found):  # it stands in several cells, or is written as no one would
-        found = [True] * len(parts)
-    return [re.sub(r"\d", HIDDEN, part) if held else part for part, held in zip(parts, found, strict=True)]
+    # One that is told and not found stands in several cells, or is written as no one would.
+    found = [*filter(holds, parts)] or (parts if told else [])
+    return [re.sub(r"\d", HIDDEN, part) if part in found else part for part in parts]
 
 
 def _in_scalar(value: object) -> bool:

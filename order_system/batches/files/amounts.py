@@ -99,13 +99,13 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         changed.append((line, new))
     for field in [field for field, meaning in layout.profile.meaning.items() if meaning == "unclear"]:
         found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
-        first, second, *_ = (*found, 0, 0)
-        if second and len(set(found.values())) == 1:  # others are of each line, which is told anyway
-            message = (
+        if len(found) > 1 and len(set(found.values())) == 1:  # others are of each line, which is told anyway
+            first, second, *_ = found
+            told = (
                 f"is the same on line {first}, and nobody knows whether it is of each line or of the order; "
-                f'say {field} = "per line" or "per order" under [meaning] in a profile of your own'
             )
-            raise Unfit(second, layout.names[field], message)
+            cure = f'say {field} = "per line" or "per order" under [meaning] in a profile of your own'
+            raise Unfit(second, layout.names[field], told + cure)
     return changed
 
 

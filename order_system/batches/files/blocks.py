@@ -53,7 +53,8 @@ def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block |
     for row in rows:
         broken = row.broken or ("" if len(row.cells) == layout.width else _ragged(row, layout.width))
         fields = None if broken else layout.pick(row.cells, row.text)
-        order_id = _salvaged_id(layout.pick_order_id(row.cells)) if fields is None else fields["order_id"]
+        order_id = fields["order_id"] if fields else layout.pick_order_id(row.cells)
+        order_id = order_id if fields or is_order_id(order_id) else ""
         if block is None:
             block = Block(order_id, row)
         elif not _belongs(block, order_id, fields, row.text):
@@ -70,10 +71,6 @@ def _ragged(row: Row, width: int) -> str:
     doubts += ["is the file cut off here" if not row.text.endswith(("\n", "\r")) else ""]
     question = f"; {', or '.join(filter(None, doubts))}?" if any(doubts) else ""
     return f"has {len(row.cells)} cells, and the header has {width}{question}"
-
-
-def _salvaged_id(text: str) -> str:
-    return text if is_order_id(text) else ""
 
 
 def _belongs(block: Block, order_id: str, fields: Fields | None, text: str) -> bool:

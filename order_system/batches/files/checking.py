@@ -43,10 +43,8 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
     order, mistakes = _read_thoroughly(block, rows, unfit, layout)
     if order is not None:
         return _parsed(block, layout, order, order.total, order.currency, order.payment_method)
-    broken = block.broken_text.strip().casefold()
-    if block.count == len(block.mistakes) == 1 and any(
-        fnmatchcase(broken, each) for each in layout.profile.footers
-    ):
+    text, footers = block.broken_text.strip().casefold(), layout.profile.footers
+    if block.count == len(block.mistakes) == 1 and any(fnmatchcase(text, each) for each in footers):
         block.order_id = ""
         return _problem(block, None, "no order: a footer of the shop's file", ProblemKind.LEFT_OUT)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
@@ -107,9 +105,7 @@ def _mistakes_of_block(block: Block, rows: Sequence[NumberedRow], layout: Layout
     total_tells = not layout.profile.is_per_line("total") and any(fields["total"] for _, fields in rows)
     for line, fields in rows if len(rows) > 1 else ():  # the strict reader speaks of a single one
         if not fields["order_id"] and not (total_tells and rows[0][1]["order_id"]):
-            message = (
-                "is missing; repeat it, or name the column of the order's total, which tells whose line it is"
-            )
+            message = "is missing; repeat it, or name the column of the total, which tells whose line it is"
             yield Mistake(line, layout.names["order_id"], message)
 
 

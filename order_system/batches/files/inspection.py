@@ -39,6 +39,7 @@ _NO_TEXT = {
     b"\xff\xfe": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
     b"\xfe\xff": "is UTF-16; save it as UTF-8 (Excel: CSV UTF-8; or iconv -f UTF-16 -t UTF-8)",
 }
+_NO_UTF8 = "save it as UTF-8 (Excel: CSV UTF-8), or say what its encoding is: cp1252 (Windows), for example"
 _BEING_WRITTEN = "is being written to; try again when it is complete"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ENCODINGS = {name: name for name in ("utf-8", "cp1252", "cp1250", "cp850")} | {
@@ -135,7 +136,9 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
             decoder.decode(chunk, final=offset + len(chunk) >= size)
         except UnicodeDecodeError as error:
             line = _line_at(source, offset - pending + error.start)
-            raise FileRefused(_not_in(encoding, line)) from None
+            cure = "name another encoding, or save it as UTF-8" if encoding != "utf-8" else _NO_UTF8
+            name = encoding.replace("utf", "UTF")
+            raise FileRefused(f"line {line} is not {name} text; {cure}") from None
         offset += len(chunk)
     return digest.hexdigest()
 
@@ -146,15 +149,6 @@ def _line_at(source: Source, offset: int) -> int:
         size for each in batches for size in ([each.size] if isinstance(each, LongLine) else map(len, each))
     )
     return next((line for line, end in enumerate(accumulate(sizes), 1) if end > offset), 0)
-
-
-def _not_in(encoding: str, line: int) -> str:
-    if encoding != "utf-8":
-        return f"line {line} is not {encoding} text; name another encoding, or save it as UTF-8"
-    return (
-        f"line {line} is not UTF-8 text; save it as UTF-8 (Excel: CSV UTF-8), or say what its "
-        "encoding is: cp1252 (Windows), for example"
-    )
 
 
 def _header(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote
 
 from order_system.domain.order_file import FileRefused, FileUnreachable
@@ -26,8 +26,7 @@ GotOn = Callable[[], None]
 """Called after each piece that was read, by the thread that reads."""
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     size: int
     mark: str
     """Another one after every write or replacement."""

@@ -138,9 +138,7 @@ def test_a_line_of_a_quoted_cell_is_no_row(tmp_path: Path) -> None:
 def test_a_row_without_an_id_is_put_to_the_order_around_it(tmp_path: Path) -> None:
     found = read(tmp_path, csv_text(row("A-1"), further_row(""), further_row("A-1", sku="BOWL")))
     (reason,) = found.reasons
-    assert reason.startswith(
-        "line 3, order_id: is missing; repeat it, or name the column of the order's total"
-    )
+    assert reason.startswith("line 3, order_id: is missing; repeat it, or name the column of the total")
 
 
 async def test_where_nobody_has_looked_the_first_order_is_run_and_the_second_told(tmp_path: Path) -> None:

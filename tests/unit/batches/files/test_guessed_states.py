@@ -9,7 +9,7 @@ import pytest
 
 from order_system.batches.files import inspect_file, parse_profile
 from order_system.batches.files.guessing import first_profile
-from tests.fixtures.documents.order_files import read_whole
+from tests.fixtures.documents.order_files import read_whole, write
 
 ADDRESS = ("Ada", "ada@example.com", "1 High St", "London", "GB", "MUG", "2", "10.00", "GBP", "pm_visa")
 ADDRESSED = "Order ID,Name,Email,Address,City,Country,SKU,Quantity,Price,Currency,Token"
@@ -201,3 +201,13 @@ def test_what_is_refunded_in_part_void_or_picked_up_is_left_out(header: str, don
     other = "paid" if "tatus" in header or "Stat" in header else ""
     *_, told = run_by_its_guess(header, other, done)
     assert told.startswith("not to be shipped")
+
+
+def test_who_where_and_what_tell_no_state_however_few_they_are(tmp_path: Path) -> None:
+    header = "order_id,Customer Name,Firma,Billing State,Téléphone,Order Date,Item code,Weight,{}\n"
+    rows = "A-1,Ada,,OS,1 2,Nov 2,S,1 kg,x\nA-2,Ada,Co,OS,1 2,Nov 2,S,1 kg,x\nA-3,Bob,,,3,Nov 3,T,,\n"
+    for name in ("Phase", "Delivery number", "Order state code", "Note", "Sofort", "Date"):
+        told = first_profile(str(write(tmp_path, header.format(name) + rows)), [str(tmp_path)]).splitlines()
+        assert [line.partition("  #")[0] for line in told if "LOOK" in line] == [
+            f'# LOOK, not used: "{name}"'
+        ]

@@ -290,16 +290,6 @@ def test_what_differs_with_each_order_or_is_on_the_first_row_of_each_is_no_state
     assert [line for line in told if "not used" in line] == ['# not used: "Note"', '# not used: "Ordered on"']
 
 
-def test_who_where_and_what_tell_no_state_however_few_they_are() -> None:
-    header = "order_id,Customer Name,Firma,Billing State,Téléphone,Order Date,Item code,Weight,{}\n"
-    rows = "A-1,Ada,,OS,1 2,Nov 2,S,1 kg,x\nA-2,Ada,Co,OS,1 2,Nov 2,S,1 kg,x\nA-3,Bob,,,3,Nov 3,T,,\n"
-    for name in ("Phase", "Delivery number", "Order state code", "Note", "Sofort", "Date"):
-        told = written(header.format(name) + rows).splitlines()
-        assert [line.partition("  #")[0] for line in told if "LOOK" in line] == [
-            f'# LOOK, not used: "{name}"'
-        ]
-
-
 def test_names_like_amounts_are_told_whatever_their_cells_are() -> None:
     told = written("Gift card amount,Additional fees,Net amount,Coupon code\n,0,157,\n")
     assert told.count("is it a part of what the order costs?") == 4

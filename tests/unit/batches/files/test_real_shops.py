@@ -166,7 +166,7 @@ def test_a_fee_on_each_line_counts_on_each_if_the_profile_says_so(tmp_path: Path
     [
         ("23.00", []),
         ("23.01", ["line 2, total: must be 23.00 USD: lines 23.00 USD"]),
-        ("", ["line 3, order_id: is missing; repeat it, or name the column of the order's total"]),
+        ("", ["line 3, order_id: is missing; repeat it, or name the column of the total"]),
     ],
 )
 def test_an_order_that_is_named_on_its_first_row_alone_is_whole_if_its_total_tells(
