@@ -8,9 +8,8 @@ fraction of what reading takes. Only if one does, the file is read as it is for 
 from collections.abc import Iterator
 from itertools import chain, groupby, islice
 
-from order_system.batches.files.blocks import Block, blocks
+from order_system.batches.files.blocks import blocks
 from order_system.batches.files.csv_rows import csv_rows
-from order_system.batches.files.findings import Mistake
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.lines import LongLine, line_batches
 from order_system.batches.files.seen import SeenOrders
@@ -45,10 +44,6 @@ def orders_apart(source: Source, start: Position, encoding: str, layout: Layout)
         examples = "; ".join(f"{order_id} on {words}" for order_id, words in islice(apart.items(), SHOWN))
         raise FileRefused(f"the rows of {len(repeated):,} orders stand apart ({examples}; ...); {CURE}")
     return apart
-
-
-def stands_apart(block: Block, lines: str, column: str) -> Mistake:
-    return Mistake(block.first_line, column, f"the rows of this order stand apart, on {lines}; {CURE}")
 
 
 def _in_words(lines: list[int]) -> str:

@@ -137,8 +137,7 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
         except UnicodeDecodeError as error:
             line = _line_at(source, offset - pending + error.start)
             cure = "name another encoding, or save it as UTF-8" if encoding != "utf-8" else _NO_UTF8
-            name = encoding.replace("utf", "UTF")
-            raise FileRefused(f"line {line} is not {name} text; {cure}") from None
+            raise FileRefused(f"line {line} is not {encoding.replace('utf', 'UTF')} text; {cure}") from None
         offset += len(chunk)
     return digest.hexdigest()
 

@@ -6,10 +6,11 @@ the first row of the order that this one could not see the end of.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from order_system.batches.files.apart import stands_apart
+from order_system.batches.files.apart import CURE
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.checking import checked
 from order_system.batches.files.csv_rows import Row, csv_rows
+from order_system.batches.files.findings import Mistake
 from order_system.batches.files.inspection import changed, check_unchanged
 from order_system.batches.files.jsonl import checked_line, rows_of_lines
 from order_system.batches.files.layouts import layout_of
@@ -84,7 +85,8 @@ def _findings(
     layout, apart = layout_of(ref), ref.apart or {}
     for block, following in blocks(rows, layout):
         if lines := apart.get(block.order_id):
-            block.mistakes.insert(0, stands_apart(block, lines, layout.names["order_id"]))
+            told = f"the rows of this order stand apart, on {lines}; {CURE}"
+            block.mistakes.insert(0, Mistake(block.first_line, layout.names["order_id"], told))
         found = checked(block, layout)
         if following is None:
             yield found, ref.size, block.last_line + 1
