@@ -119,7 +119,10 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     finally:
         if not keep:
             file.discard()
-    batch = batch_started(name, new=new)
+    return _under_way(batch_started(name, new=new))
+
+
+def _under_way(batch: BatchStarted) -> Response:
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 
