@@ -9,16 +9,19 @@ parameters, told apart by their types: a pydantic model is read from the environ
 """
 
 import inspect
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
+import structlog
 from pydantic import BaseModel
 
 from order_system.domain.errors import InvalidSettings, OrderSystemError
@@ -35,6 +38,8 @@ from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_se
 
 ENTRY_POINTS = "order_system.gateways"
 Factory = Callable[..., Any]
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class Port(StrEnum):
@@ -117,21 +122,35 @@ def not_simulated(named: dict[Port, str]) -> list[str]:
 
 @asynccontextmanager
 async def open_gateways(settings: Settings, database: Database) -> AsyncGenerator[Gateways]:
-    """Raises InvalidSettings: one line that names the variable and the cure."""
+    """Raises InvalidSettings: one line that names the variable and the cure. What a factory makes of its end
+    is told in the log, and changes nothing of how the block ends."""
     async with AsyncExitStack() as opened:
         gateways: dict[Port, Any] = dict.fromkeys(Port)
         for port, name in chosen(settings).items():
             factory = find_factory(port, name)
-            given = [_given(port, each, settings, database) for each in _parameters(port, factory)]
+            given = list[Any]()
             with _told_as(port, name, given):
+                given += [_given(port, each, settings, database) for each in _parameters(port, factory)]
                 opening = factory(*given)
                 if inspect.iscoroutine(opening):
                     opening.close()
                     raise InvalidSettings(f"{port.variable}={name}: put @asynccontextmanager on its factory")
-                gateways[port] = await opened.enter_async_context(opening)
+                gateways[port] = await opening.__aenter__()
+            opened.push_async_exit(partial(_close, port, name, given, opening))
             _check(port, name, gateways[port])
         payments, warehouse, carrier, mailer, accounts = gateways.values()
         yield Gateways(payments, warehouse, carrier, mailer, accounts)
+
+
+async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *why: Any) -> None:
+    """`why`: how the block ends, which its gateways have no say in."""
+    try:
+        await opening.__aexit__(*why)
+    except (CancelledError, GeneratorExit):
+        raise
+    except BaseException as failure:
+        if failure is not why[1]:
+            log.warning(_cannot_be("closed", port, name, failure, given))
 
 
 # --- finding --------------------------------------------------------------------------------------
@@ -180,18 +199,22 @@ def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[N
     cause below for a debugger."""
     try:
         yield
-    except OrderSystemError:
+    except (OrderSystemError, CancelledError, GeneratorExit):
         raise
     except ModuleNotFoundError as failure:
         own = "install the package, or what else it needs"
         cure = f"install its extra: {_installing(name)}" if name in BUILT_IN else own
         missing = f"{port.variable}={name}: there is no module {failure.name}: {cure}"
         raise InvalidSettings(missing) from failure
-    except Exception as failure:
-        what = " ".join(f"{type(failure).__name__}: {failure}".split())
-        for model in given:
-            what = without_secrets(what, vars(model).values() if isinstance(model, BaseModel) else ())
-        raise InvalidSettings(f"{port.variable}={name}: it cannot be opened: {what}") from failure
+    except BaseException as failure:  # SystemExit, too: no gateway ends the program
+        raise InvalidSettings(_cannot_be("opened", port, name, failure, given)) from failure
+
+
+def _cannot_be(what: str, port: Port, name: str, failure: BaseException, given: Sequence[object]) -> str:
+    told = " ".join(f"{type(failure).__name__}: {failure}".split())
+    for model in given:
+        told = without_secrets(told, vars(model).values() if isinstance(model, BaseModel) else ())
+    return f"{port.variable}={name}: it cannot be {what}: {told}"
 
 
 # --- what a factory takes and makes ----------------------------------------------------------------

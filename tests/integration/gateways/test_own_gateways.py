@@ -54,6 +54,29 @@ async def tells(needs: Needs) -> AsyncGenerator[object]:
     yield
 
 
+@asynccontextmanager
+async def exits() -> AsyncGenerator[object]:
+    sys.exit("no licence")
+    yield
+
+
+@asynccontextmanager
+async def breaks_at_its_end(needs: Needs, database: Database) -> AsyncGenerator[object]:
+    try:
+        yield SimulatedWorld(database).carrier
+    finally:
+        sys.exit(f"no goodbye\nof {needs.token.get_secret_value()}")
+
+
+class Parts(BaseModel):
+    hosts: list[str] = Field(description="a list")
+
+
+@asynccontextmanager
+async def takes_parts(parts: Parts) -> AsyncGenerator[object]:
+    yield parts
+
+
 async def is_bare() -> AsyncGenerator[object]:
     return fails()
 
@@ -180,6 +203,8 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         (f"{HERE}:nothing", "AttributeError"),
         (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set\. It takes the API token"),
         (f"{HERE}:fails", "cannot be opened: ConnectionRefusedError: nobody is there"),
+        (f"{HERE}:exits", "cannot be opened: SystemExit: no licence"),
+        (f"{HERE}:takes_parts", "cannot be opened: SettingsError: .*hosts"),
         (f"{HERE}:is_bare", "put @asynccontextmanager on its factory"),
         (f"{HERE}:says_no_type", "does not say of which type each parameter is"),
         (f"{HERE}:takes_what_nobody_has", "may take a pydantic model, Database and Settings"),
@@ -187,11 +212,32 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         (f"{HERE}:closed", "has no factory for the carrier"),
     ],
 )
-async def test_what_cannot_be_had_is_told_in_one_line(database: Database, name: str, words: str) -> None:
+async def test_what_cannot_be_had_is_told_in_one_line(
+    database: Database, name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDER_CARRIER_HOSTS", "no JSON")
     with pytest.raises(InvalidSettings, match=words) as refused:
         async with open_gateways(load_settings(carrier=name), database):
             raise AssertionError("it was opened")
     assert "\n" not in str(refused.value)
+
+
+def test_a_factory_that_fails_at_its_end_is_told_in_one_line_and_changes_no_exit_code(tmp_path: Path) -> None:
+    env = {
+        "ORDER_DATA_DIR": str(tmp_path),
+        "ORDER_CARRIER": f"{HERE}:breaks_at_its_end",
+        "ORDER_CARRIER_TOKEN": "s3cret",
+        "ORDER_STATEMENT": "simulated",
+        "TEMPORAL_ADDRESS": "127.0.0.1:1",
+    }
+    audit, status = starter("audit", env=env), starter("status", "ORDER-1", env=env)
+    assert (audit.code, status.code) == (0, 3)
+    for ended in (audit, status):
+        [line] = [line for line in ended.err.splitlines() if HERE in line]
+        assert (
+            f"ORDER_CARRIER={HERE}:breaks_at_its_end: it cannot be closed: SystemExit: no goodbye of ***"
+            in line
+        )
 
 
 async def test_a_factory_that_tells_a_secret_is_not_repeated(
