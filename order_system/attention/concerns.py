@@ -137,7 +137,8 @@ def about_server(stranded: Stranded) -> Concern:
         server=stranded.server,
         since=stranded.since,
         reason=f"{stranded.submissions:,} open in its namespace {stranded.namespace}, and not settled here",
-        cure="they go on when that server and a worker of it run. Adopt them only if it is gone for good: "
+        cure="they go on when that server and a worker of it run (of a run with --embedded: when you say "
+        "--embedded again). Adopt them only if it is gone for good: "
         "two servers at work on one order could undo what the other does",
         commands=(f"{STARTER} adopt {shlex.quote(stranded.server)}",),
     )

@@ -1,9 +1,7 @@
 """`starter.py gateways`: which gateways are in place, what each needs, and do they keep their promises?"""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -49,25 +47,28 @@ async def check_promises(
     """
     configured()
     screen = Screen(as_json=as_json)
+
+    def found(finding: Finding) -> None:
+        if not as_json:
+            screen.answer(None, Group(_told(finding)))
+
     with screen.updating() as show:
         # Without words, a pipe carries the findings alone.
-        findings = await check(port, options, seed=seed, progress=lambda name: show(Text(name), ""))
-    screen.answer([asdict(finding) for finding in findings], Group(*_told(findings)))
-    return ATTENTION if any(finding.verdict is Verdict.BROKEN for finding in findings) else CLEAN
-
-
-def _told(findings: Sequence[Finding]) -> Iterator[Text]:
-    """A line that does not wrap for each promise, and for each call that shows that it is broken."""
-    styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
-    line = partial(Text, no_wrap=True, overflow="ignore")
-    for finding in findings:
-        because = f": {finding.because}" if finding.because else ""
-        yield line(f"{finding.verdict:9}  {finding.promise}{because}", styles[finding.verdict])
-        yield from (line(f"    {number}. {call}") for number, call in enumerate(finding.trace, 1))
-        if finding.follows:
-            yield line(f"    so {finding.follows}")
+        findings = await check(
+            port, options, seed=seed, progress=lambda which: show(Text(which), ""), found=found
+        )
     counts = Counter(finding.verdict for finding in findings)
-    yield line(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
+    screen.answer([asdict(finding) for finding in findings], told)
+    return ATTENTION if counts[Verdict.BROKEN] else CLEAN
+
+
+def _told(finding: Finding) -> Text:
+    """Lines that do not wrap."""
+    styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
+    told = Text(str(finding), no_wrap=True, overflow="ignore")
+    told.stylize(styles[finding.verdict], 0, str(finding).find("\n") if finding.trace else None)
+    return told
 
 
 def refuse_unless_simulated(settings: Settings, what: str) -> None:

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from order_system.attention.client import AttentionClient
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.screen import Screen
+from order_system.domain.errors import ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra.logs import configure_logging
@@ -87,7 +88,7 @@ async def open_session(
     server = EmbeddedServer(settings.data_dir)
     served = embedded and not server.runs_already and await server_of_a_worker(settings.book_folder)
     if served or not embedded:
-        temporal = served or await connect()
+        temporal = served or await _connected(server)
         if served:
             address = served.service_client.config.target_host
             screen.say(f"a worker is at work here already: using its Temporal server at {address}")
@@ -101,6 +102,17 @@ async def open_session(
         log, here = worker_log(settings), Path.cwd()
         screen.say(f"worker's log: {log.relative_to(here) if log.is_relative_to(here) else log}")
         yield session
+
+
+async def _connected(embedded: EmbeddedServer) -> Client:
+    """Raises ServerUnreachable, with the cure if a run with --embedded has used this folder."""
+    try:
+        return await connect()
+    except ServerUnreachable as unreachable:
+        if not embedded.has_run:
+            raise
+        ours = "The orders of a run with --embedded are on a server of their own: say --embedded here, too."
+        raise ServerUnreachable(f"{unreachable} {ours}") from unreachable
 
 
 @asynccontextmanager

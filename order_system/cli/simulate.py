@@ -12,7 +12,9 @@ from order_system.cli.serve import check_extra, listening, url_of
 from order_system.cli.session import CLEAN, configured
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port
-from order_system.infra.settings import SIMULATED, load_settings
+from order_system.infra.settings import PREFIX, SIMULATED, load_settings
+
+_SECRET = f"{PREFIX}SIMULATE_SECRET"
 
 HELP = """\
 Example
@@ -32,7 +34,14 @@ async def serve_world(
     *,
     host: Annotated[str, Parameter(help="The address to bind to; loopback, unless given.")] = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given.")] = 8090,
-    secret: Annotated[str | None, Parameter(help="What requests must be signed with.")] = None,
+    secret: Annotated[
+        str | None,
+        Parameter(
+            env_var=_SECRET,
+            show_env_var=False,
+            help=f"What requests must be signed with. Better set {_SECRET}: an option shows in `ps`.",
+        ),
+    ] = None,
 ) -> int:
     """Serve the simulated gateways over HTTP until Ctrl-C."""
     check_extra("simulate")
@@ -41,7 +50,7 @@ async def serve_world(
     from order_system.web.serving import serving  # noqa: PLC0415
 
     if not secret and not is_loopback(host):
-        raise InvalidUsage(f"without --secret only loopback is served, and {host} is elsewhere")
+        raise InvalidUsage(f"without {_SECRET} only loopback is served, and {host} is elsewhere")
     world = configured().data_dir / "world"
     settings = load_settings(data_dir=world, database_url=None, **dict.fromkeys(Port, SIMULATED))
     with listening(host, port) as listener:

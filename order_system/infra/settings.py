@@ -83,9 +83,10 @@ class Settings(BaseSettings):
     fault_seed: int = Field(3, description="a whole number (the same one replays the same faults)")
     patience: Annotated[dict[Step, Attempts] | None, NoDecode] = Field(
         None,
-        description="how many attempts may reach a gateway before its step has failed, for all steps or for "
-        "each, e.g. 40 or payment=40,shipping=6; by default 6 for a simulated gateway, and for your own what "
-        "rides out a quarter of an hour",
+        description=f"how many attempts (1 to {policy.PATIENCE_LIMIT}) may reach a gateway before its step "
+        "has failed, for all steps or for some of payment, inventory, shipping and notification, e.g. 40 or "
+        "payment=40,shipping=6; by default 6 for a simulated gateway, and for your own what rides out a "
+        "quarter of an hour",
     )
     flow: Flow | None = Field(
         None,
@@ -271,25 +272,31 @@ def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
 
 
 def _explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
-    told = dict.fromkeys(_explain(problem, model, prefix) for problem in invalid.errors())
+    """The first problem of each setting."""
+    firsts = {problem["loc"][:1]: problem for problem in reversed(invalid.errors())}
+    told = dict.fromkeys(_explain(problem, model, prefix) for problem in reversed(firsts.values()))
     return InvalidSettings("; ".join(told))
 
 
 def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
-    reason = str(problem["msg"]).removeprefix("Value error, ")
+    reason = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
+    reason = reason.partition(", unable to parse")[0]
     if not problem["loc"]:
         return reason
     name = str(problem["loc"][0])
     field = model.model_fields.get(name)
     if field is None:
         return f"there is no setting named {name}"
-    takes = f"It takes {field.description}" if field.description else ""
+    variable, takes = f"{prefix}{name.upper()}", field.description or ""
     if problem["type"] == "missing":
-        return f"{prefix}{name.upper()} is not set. {takes}".strip()
+        return f"{variable} is not set" + (f": {takes}" if takes else "")
     given = "" if is_secret(field) else f"={problem['input']}"
-    if not field.is_required():
-        takes = f"{takes or 'Mend it'}; unset it for the default"
-    return f"{prefix}{name.upper()}{given}: {reason}. {takes}".strip() + ("." if takes else "")
+    if len(problem["loc"]) > 1:  # a part of the value
+        given, reason = "", f"{problem['input']!r} is not understood"
+    if problem["type"] in ("literal_error", "enum") and len(problem["loc"]) == 1:
+        takes = ""  # its words name all that it may be
+    cure = "" if field.is_required() else "Unset it for the default."
+    return " ".join(filter(None, (f"{variable}{given}: {reason}.", takes and f"Expected: {takes}.", cure)))
 
 
 def is_secret(field: FieldInfo) -> bool:

@@ -37,6 +37,11 @@ class Finding:
     trace: tuple[str, ...] = ()
     """The calls that show it, in order, each with its answer."""
 
+    def __str__(self) -> str:
+        first = f"{self.verdict:9}  {self.promise}" + (f": {self.because}" if self.because else "")
+        calls = (f"    {number}. {call}" for number, call in enumerate(self.trace, 1))
+        return "\n".join([first, *calls, *([f"    so {self.follows}"] if self.follows else [])])
+
 
 async def check(
     port: CheckedPort,
@@ -44,9 +49,11 @@ async def check(
     *,
     seed: int = 0,
     progress: Callable[[str], None] = lambda _promise: None,
+    found: Callable[[Finding], None] = lambda _finding: None,
 ) -> list[Finding]:
     """Plays the promises of the port on the gateway that the environment names, with an empty order book that
-    is thrown away. `seed` draws when calls are cut off.
+    is thrown away. `seed` draws when calls are cut off. `progress` is told which promise is played, as in
+    `3 of 34: charge from two processes ...`, and `found` what came of it.
 
     Raises InvalidSettings if the gateway cannot be opened.
     """
@@ -61,12 +68,16 @@ async def check(
                 accounts = None
             later = port == Port.PAYMENTS and hasattr(gateway, "authorise")
             play = Play(gateway, accounts, elsewhere, options or Options(), rng)
-            for promise in promises_of(Port(port), later=later):
-                progress(promise.name)
+            promises = promises_of(Port(port), later=later)
+            for number, promise in enumerate(promises, 1):
+                progress(f"{number} of {len(promises)}: {promise.name}")
                 try:
-                    findings.append(await _finding(play, promise))
+                    new = [await _finding(play, promise)]
                 finally:
-                    findings += await _taken_back(play, promise)
+                    owed = await _taken_back(play, promise)
+                for finding in (*new, *owed):
+                    findings.append(finding)
+                    found(finding)
     return findings
 
 

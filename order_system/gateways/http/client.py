@@ -24,7 +24,7 @@ _SHOWN = 300
 
 class HttpSettings(BaseModel):
     url: str = Field(
-        pattern="^https?://.", description="where it is, as in https://gateway.example.com/orders"
+        pattern="^https?://.", description="where the service is, as in https://gateway.example.com/orders"
     )
     secret: SecretStr | None = Field(
         None, min_length=SHORTEST_SECRET, description="what signs the requests; unset, nothing does"
@@ -32,7 +32,9 @@ class HttpSettings(BaseModel):
 
 
 class HttpPaymentSettings(HttpSettings):
-    authorises: bool = Field(False, description="whether it offers `authorise`, `capture` and `void`, too")
+    authorises: bool = Field(
+        False, description="whether the service offers `authorise`, `capture` and `void`, too"
+    )
 
 
 def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager[SimpleNamespace]]:

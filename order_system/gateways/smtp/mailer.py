@@ -8,6 +8,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as CRLF
 from email.utils import localtime, parseaddr
+from traceback import extract_tb
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -15,25 +16,35 @@ import aiosmtplib
 import jinja2
 from pydantic import BaseModel, DirectoryPath, Field, SecretStr
 
-from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached
+from order_system.domain.errors import AnswerLost, InvalidSettings, NoticeRefused, NotReached
 from order_system.domain.gateways import NoticeDetails
 from order_system.domain.ids import split_key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.money import format_amount
-from order_system.domain.order import Customer, NoticeReceipt
+from order_system.domain.order import Customer, DispatchReceipt, NoticeReceipt, OrderLine, PaymentReceipt
 from order_system.gateways.smtp import policy
+
+_PAID = PaymentReceipt(charge_id="", amount=1990, currency="USD")
+_LINES = (OrderLine(sku="SAMPLE", quantity=1, unit_price=1990),)
+_SENT = NoticeDetails(_PAID, _LINES, DispatchReceipt(carrier="Sample", tracking_number="SAMPLE"))
+_SAMPLES = (
+    (NoticeKind.CONFIRMATION, _SENT),
+    (NoticeKind.CANCELLATION, NoticeDetails(_PAID, _LINES)),
+    (NoticeKind.CANCELLATION, NoticeDetails()),
+)
+"""The templates are tried with these. An order may be cancelled of which the book has nothing yet."""
 
 
 class SmtpSettings(BaseModel):
     """Read from ORDER_MAILER_HOST and so on."""
 
     host: str = Field(description="the mail server's name")
-    port: int = Field(587, description="its port")
+    port: int = Field(587, description="the port of the mail server")
     encryption: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="starttls, tls (from the first byte, port 465) or none"
     )
     username: str | None = Field(None, description="the login, if the server wants one")
-    password: SecretStr | None = Field(None, description="its password")
+    password: SecretStr | None = Field(None, description="the password of that login")
     sender: str = Field(description="whom mails are from, e.g. The Shop <shop@example.com>")
     templates: DirectoryPath | None = Field(None, description="a folder with your own templates")
     tracking_url: str = Field("", description="a link with {tracking_number} in it")
@@ -41,8 +52,14 @@ class SmtpSettings(BaseModel):
 
 @asynccontextmanager
 async def mailer(settings: SmtpSettings) -> AsyncGenerator["SmtpMailer"]:
-    """Nothing to close: each mail has a connection of its own. Raises jinja2.TemplateError."""
-    yield SmtpMailer(settings)
+    """Nothing to close: each mail has a connection of its own. Raises InvalidSettings for a template that
+    fails."""
+    mailer = SmtpMailer(settings)
+    try:
+        mailer.try_templates()
+    except NotReached as failure:
+        raise InvalidSettings(f"ORDER_MAILER_TEMPLATES: {failure}") from failure
+    yield mailer
 
 
 class SmtpMailer:
@@ -66,9 +83,11 @@ class SmtpMailer:
         )
         filters: dict[str, Any] = {"amount": format_amount}
         self._templates.filters.update(filters)
-        for kind in NoticeKind:
-            for form in ("txt", "html"):
-                self._templates.get_template(f"{kind}.{form}")
+
+    def try_templates(self) -> None:
+        """Raises NotReached for one that fails."""
+        for kind, details in _SAMPLES:
+            self._mail("SAMPLE::notify", kind, Customer(name="Ada", email="ada@example.com"), details)
 
     async def send(self, key: str, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
         return await self.send_details(key, kind=kind, customer=customer, details=NoticeDetails())
@@ -76,11 +95,7 @@ class SmtpMailer:
     async def send_details(
         self, key: str, *, kind: NoticeKind, customer: Customer, details: NoticeDetails
     ) -> NoticeReceipt:
-        try:
-            mail = self._mail(key, kind, customer, details)
-        except jinja2.TemplateError as failure:
-            raise NotReached(f"the template of the {kind} fails: {failure}") from failure
-        ours = self._settings
+        mail, ours = self._mail(key, kind, customer, details), self._settings
         server = aiosmtplib.SMTP(
             hostname=ours.host,
             port=ours.port,
@@ -117,8 +132,8 @@ class SmtpMailer:
             raise AnswerLost(f"the mail may have been sent: {type(failure).__name__}") from failure
 
     def _mail(self, key: str, kind: NoticeKind, customer: Customer, details: NoticeDetails) -> EmailMessage:
-        """Raises NoticeRefused for what is no single address. A header cannot be slipped in by a name: line
-        breaks become spaces, and `email` quotes the rest."""
+        """Raises NoticeRefused for what is no single address, and NotReached for a template that fails. A
+        header cannot be slipped in by a name: line breaks become spaces, and `email` quotes the rest."""
         try:
             recipient = Address(_one_line(customer.name), addr_spec=customer.email.encode("ascii").decode())
         except (ValueError, HeaderParseError, IndexError):
@@ -131,7 +146,7 @@ class SmtpMailer:
             "details": details,
             "tracking_link": link,
         }
-        text, html = (self._templates.get_template(f"{kind}.{form}").render(told) for form in ("txt", "html"))
+        text, html = (self._rendered(f"{kind}.{form}", told) for form in ("txt", "html"))
         subject, _, body = text.partition("\n")
         mail = EmailMessage(policy=CRLF)
         mail["From"], mail["To"], mail["Subject"] = self._sender, recipient, _one_line(subject)
@@ -140,6 +155,16 @@ class SmtpMailer:
         mail.set_content(body.lstrip())
         mail.add_alternative(html, subtype="html")
         return mail
+
+    def _rendered(self, file: str, told: dict[str, Any]) -> str:
+        try:
+            return self._templates.get_template(file).render(told)
+        except Exception as failure:
+            frames = extract_tb(failure.__traceback__)  # Jinja2 puts the lines of templates there
+            lines = [each.lineno for each in frames if each.filename.endswith(file)]
+            line = f", line {lines[-1]}," if lines else ""
+            why = " ".join(f"{type(failure).__name__}: {failure}".split())
+            raise NotReached(f"the template {file}{line} fails: {why}") from failure
 
 
 def _refused(what: str, code: int) -> NoticeRefused | NotReached:

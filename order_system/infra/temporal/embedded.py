@@ -72,6 +72,11 @@ class EmbeddedServer:
         """Both are there within the block; None if the server was started without its Web UI."""
 
     @property
+    def has_run(self) -> bool:
+        """Whether orders may be on it that no other server has."""
+        return (self._data_dir / "temporal.db").exists()
+
+    @property
     def owned(self) -> bool:
         """Whether this process started the server, and will stop it."""
         return self._process is not None

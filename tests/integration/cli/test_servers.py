@@ -67,6 +67,9 @@ def test_embedded_needs_nothing_else_ends_by_itself_and_is_remembered_by_the_boo
     assert remembered.code == 0
     assert "ORDER-001  fulfilled" in remembered.out
     assert "the server does not answer; this is what the book knows" in remembered.out
+    attention = starter("attention", env={**env, "TEMPORAL_ADDRESS": "127.0.0.1:1"})
+    assert attention.code == 3
+    assert "on a server of their own: say --embedded here, too" in attention.err
 
 
 def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ BOUNCES = ORDER.customer.model_copy(update={"email": "bounces@example.com"})
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    running, url = simulating(tmp_path_factory.mktemp("simulate"), *SIGNED, "--port", "0")
+    running, url = simulating(tmp_path_factory.mktemp("simulate"), "--port", "0", **SIGNED)
     yield url
     ended = running.interrupted()
     assert (ended.code, SECRET in ended.out + ended.err) == (0, False)
@@ -235,15 +235,15 @@ def test_the_document_is_that_of_the_ports() -> None:
 
 
 def test_without_a_secret_only_loopback_is_served() -> None:
-    for secret in ((), ("--secret", "")):
-        elsewhere = starter("simulate", "--host", "0.0.0.0", *secret, env={})
-        assert (elsewhere.code, "without --secret only loopback" in elsewhere.err) == (2, True)
+    for secret, env in (((), {}), (("--secret", ""), {}), ((), {"ORDER_SIMULATE_SECRET": ""})):
+        elsewhere = starter("simulate", "--host", "0.0.0.0", *secret, env=env)
+        assert (elsewhere.code, "without ORDER_SIMULATE_SECRET only loopback" in elsewhere.err) == (2, True)
 
 
 def test_a_missing_setting_is_told(tmp_path: Path) -> None:
     missing = starter("audit", env={"ORDER_PAYMENTS": "http", "ORDER_DATA_DIR": str(tmp_path)})
     assert missing.code == 2
-    assert "ORDER_PAYMENTS_URL is not set. It takes where it is" in missing.err
+    assert "ORDER_PAYMENTS_URL is not set: where the service is" in missing.err
 
 
 def test_without_the_extra_it_is_not_there_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

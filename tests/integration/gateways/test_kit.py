@@ -1,7 +1,10 @@
 """The kit finds what breaks a promise, by name, and nothing where all is kept."""
 
+import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from unittest.mock import AsyncMock, Mock
@@ -18,7 +21,7 @@ from tests.fixtures.gateways import sound
 from tests.fixtures.gateways.strangers.sound import PAID
 from tests.fixtures.gateways.strangers.sound_goods import ON_HAND
 from tests.fixtures.peers.stripe import fake_stripe
-from tests.fixtures.processes.command_line import ROOT, starter
+from tests.fixtures.processes.command_line import ROOT, Running, starter
 from tests.fixtures.processes.forked import Forked
 from tests.fixtures.processes.simulate_process import SIGNED, over_http, simulating
 
@@ -87,7 +90,7 @@ async def keeps_all(port: CheckedPort, options: Options) -> None:
 
 @pytest.mark.usefixtures("quickly")
 async def test_gateways_over_http_keep_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    running, url = simulating(tmp_path, *SIGNED, "--port", "0")
+    running, url = simulating(tmp_path, "--port", "0", **SIGNED)
     try:
         for name, value in over_http(url).items():
             monkeypatch.setenv(name, value)
@@ -276,8 +279,35 @@ def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path, books
     assert "    1. 2 times: send('GATEWAY-CHECK-" in told.out
     assert "    so a retry writes to the customer twice" in told.out
     assert "6 broken" in told.out
+    on_a_terminal = _on_a_terminal("gateways", "check", "mailer", env=env)
+    assert re.search(r"\d of 8: send ", on_a_terminal)
+    assert "6 broken" in on_a_terminal
+    showing = Running("starter.py", "gateways", "check", "mailer", env=env)
+    showing.says("broken     send twice in a row is done once")
+    assert showing.process.poll() is None, "it tells what it finds as it finds it"
+    showing.interrupted()
     as_json = starter("gateways", "check", "mailer", "--json", env=env)
     assert as_json.code == 1
     assert {each["verdict"] for each in as_json.document} == {"kept", "broken", "not shown"}
     assert starter("gateways", "check", "statement", env=env).code == 2
     assert not (tmp_path / "orders.db").exists()  # the order book is none of its business
+
+
+def _on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
+    ours, theirs = os.openpty()
+    running = Running("starter.py", *arguments, env=env | {"COLUMNS": "120"}, terminal=theirs)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # so a terminal ends that nobody writes to any more
+        while some := os.read(ours, 4096):
+            shown += some
+    os.close(ours)
+    running.process.wait(60)
+    return shown.decode()
+
+
+def test_a_finding_reads_as_a_report() -> None:
+    finding = Finding("charge is exact", Verdict.BROKEN, "it took 1", "customers pay less", ("charge() 1",))
+    assert str(finding) == (
+        "broken     charge is exact: it took 1\n    1. charge() 1\n    so customers pay less"
+    )

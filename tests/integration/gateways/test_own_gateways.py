@@ -201,7 +201,7 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         ("acme", r"ORDER_CARRIER=acme: there is no gateway of that name, but .*simulated"),
         ("acme.gateways:carrier", "there is no module acme: install the package"),
         (f"{HERE}:nothing", "AttributeError"),
-        (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set\. It takes the API token"),
+        (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set: the API token"),
         (f"{HERE}:fails", "cannot be opened: ConnectionRefusedError: nobody is there"),
         (f"{HERE}:exits", "cannot be opened: SystemExit: no licence"),
         (f"{HERE}:takes_parts", "cannot be opened: SettingsError: .*hosts"),

@@ -105,7 +105,10 @@ async def test_a_team_overrides_a_template(box: MailServer, tmp_path: Path) -> N
     text, html = parts_of(box)
     assert (text.strip(), "Dear Ada" in html) == ("Bestellung ORDER-1", True)
     own.write_text("{{ nothing.of_the_kind }}")
-    with pytest.raises(NotReached, match="the template of the confirmation fails: 'nothing' is undefined"):
+    with pytest.raises(
+        NotReached,
+        match=r"the template confirmation.txt, line 1, fails: UndefinedError: 'nothing' is undefined",
+    ):
         await confirm(mailer(box, templates=tmp_path))
 
 
@@ -189,10 +192,22 @@ async def test_a_broken_template_is_told_when_it_is_opened(
 ) -> None:
     for name, value in (("HOST", LOOPBACK), ("SENDER", "shop@example.com"), ("TEMPLATES", str(tmp_path))):
         monkeypatch.setenv(f"ORDER_MAILER_{name}", value)
-    (tmp_path / "cancellation.html").write_text("{% if %}")
-    with pytest.raises(InvalidSettings, match="ORDER_MAILER=smtp: it cannot be opened: TemplateSyntaxError"):
-        async with open_gateways(load_settings(mailer="smtp", faults="none"), database):
-            raise AssertionError("it was opened")
+    for name, text, why in (
+        ("cancellation.html", "{% if %}", "TemplateSyntaxError: "),
+        ("confirmation.txt", "{{ details.parcel.tracking_numer }}", "UndefinedError: .* 'tracking_numer'"),
+        ("cancellation.txt", "{{ details.payment.amount }}", "UndefinedError: .* 'amount'"),
+        ("confirmation.html", "{{ details.payment.amount | amount }}", "TypeError: .* 'currency'"),
+    ):
+        (tmp_path / name).write_text(text)
+        words = f"^ORDER_MAILER_TEMPLATES: the template {name}, line 1, fails: {why}"
+        with pytest.raises(InvalidSettings, match=words) as told:
+            async with open_gateways(load_settings(mailer="smtp", faults="none"), database):
+                raise AssertionError("it was opened")
+        assert "\n" not in str(told.value)
+        (tmp_path / name).unlink()
+    (tmp_path / "confirmation.txt").write_text("Sent\n\n{{ details.parcel.tracking_number }}")
+    async with open_gateways(load_settings(mailer="smtp", faults="none"), database) as world:
+        assert isinstance(world.mailer, SmtpMailer)
 
 
 async def test_orders_tell_their_customers_what_the_book_knows(

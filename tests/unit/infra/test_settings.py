@@ -46,7 +46,8 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("ORDER_LATENCY_MAX", "-1", "the seconds that a simulated call lasts at most"),
         ("ORDER_LATENCY_MAX", "nan", "the seconds that a simulated call lasts at most"),
         ("ORDER_FAULT_SEED", "1.5", "a whole number"),
-        ("ORDER_LOG_FORMAT", "xml", "json, console or auto"),
+        ("ORDER_LOG_FORMAT", "xml", "it must be 'auto', 'json' or 'console'. Unset it for the default."),
+        ("ORDER_FLOW", "x", "ORDER_FLOW=x: it must be 'sequential' or 'parallel'. Unset it for the default."),
         ("ORDER_STRICT_STOCK", "perhaps", "true or false"),
         ("ORDER_DATABASE_URL", "not a url", "a SQLAlchemy URL, e.g."),
         ("ORDER_DATABASE_URL", "postgresql://ada:secret@db/orders", "postgresql+psycopg://"),
@@ -72,11 +73,12 @@ def test_a_bad_value_is_told_in_one_line(
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("often", "ORDER_PATIENCE=often: Input should be a valid integer"),
-        ("0", "ORDER_PATIENCE=0: Input should be greater than or equal to 1"),
-        ("payment=10001", "ORDER_PATIENCE=10001: Input should be less than or equal to 10000"),
-        ("paymnt=3", "ORDER_PATIENCE=paymnt: Input should be 'payment', 'inventory', 'shipping' or"),
-        ("shipping=3, 40", "ORDER_PATIENCE=40: Input should be 'payment', 'inventory', 'shipping' or"),
+        ("often", "often"),
+        ("0", "0"),
+        ("payment=10001", "10001"),
+        ("paymnt=3", "paymnt"),
+        ("shipping=3, 40", "40"),
+        ("payment=0, paymnt=3", "0"),
     ],
 )
 def test_a_bad_patience_is_told_once(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
@@ -85,8 +87,12 @@ def test_a_bad_patience_is_told_once(monkeypatch: pytest.MonkeyPatch, value: str
     with pytest.raises(InvalidSettings) as refused:
         load_settings()
 
-    assert str(refused.value).startswith(told)
-    assert str(refused.value).count(told) == 1
+    message = str(refused.value)
+    assert message.startswith(
+        f"ORDER_PATIENCE: '{told}' is not understood. Expected: how many attempts (1 to 10000) may reach"
+    )
+    assert message.count("ORDER_PATIENCE") == 1
+    assert "Input" not in message
 
 
 def test_patience_is_of_all_steps_or_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
