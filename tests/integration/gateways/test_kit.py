@@ -1,10 +1,5 @@
 """The kit finds what breaks a promise, by name, and nothing where all is kept."""
 
-import os
-import re
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 from unittest.mock import AsyncMock, Mock
@@ -21,7 +16,6 @@ from tests.fixtures.gateways import sound
 from tests.fixtures.gateways.strangers.sound import PAID
 from tests.fixtures.gateways.strangers.sound_goods import ON_HAND
 from tests.fixtures.peers.stripe import fake_stripe
-from tests.fixtures.processes.command_line import ROOT, Running, starter
 from tests.fixtures.processes.forked import Forked
 from tests.fixtures.processes.simulate_process import SIGNED, over_http, simulating
 
@@ -245,69 +239,3 @@ async def test_what_only_a_statement_shows_is_not_claimed(monkeypatch: pytest.Mo
     ]
     kept = {each.because for each in findings if each.verdict is Verdict.KEPT}
     assert kept == {"by its answers alone"}
-
-
-def test_the_example_is_checked_by_its_own_test(tmp_path: Path) -> None:
-    """From another folder, as somebody would who has copied it."""
-    folder = tmp_path / "own_gateways"
-    folder.mkdir()
-    for file in (ROOT / "examples/own_gateways").glob("*.py"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder],
-        cwd=folder,
-        env={"PYTHONPATH": f"{ROOT}:{folder}", "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (ran.returncode, "1 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
-
-
-def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path, books: Path) -> None:
-    env = {
-        "ORDER_DATA_DIR": str(tmp_path),
-        "ORDER_MAILER": f"{FIXTURES}.with_a_fault:mailer_one_notice_for_each_address",
-        "ORDER_MAILER_PATH": str(books),
-        "ORDER_STATEMENT": f"{FIXTURES}.provider:statement",
-        "ORDER_STATEMENT_PATH": str(books),
-    }
-    told = starter("gateways", "check", "mailer", env=env)
-    assert told.code == 1
-    assert "broken     send twice in a row is done once: the statement of accounts lists nothing" in told.out
-    assert "    1. 2 times: send('GATEWAY-CHECK-" in told.out
-    assert "    so a retry writes to the customer twice" in told.out
-    assert "6 broken" in told.out
-    on_a_terminal = _on_a_terminal("gateways", "check", "mailer", env=env)
-    assert re.search(r"\d of 8: send ", on_a_terminal)
-    assert "6 broken" in on_a_terminal
-    showing = Running("starter.py", "gateways", "check", "mailer", env=env)
-    showing.says("broken     send twice in a row is done once")
-    assert showing.process.poll() is None, "it tells what it finds as it finds it"
-    showing.interrupted()
-    as_json = starter("gateways", "check", "mailer", "--json", env=env)
-    assert as_json.code == 1
-    assert {each["verdict"] for each in as_json.document} == {"kept", "broken", "not shown"}
-    assert starter("gateways", "check", "statement", env=env).code == 2
-    assert not (tmp_path / "orders.db").exists()  # the order book is none of its business
-
-
-def _on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
-    ours, theirs = os.openpty()
-    running = Running("starter.py", *arguments, env=env | {"COLUMNS": "120"}, terminal=theirs)
-    os.close(theirs)
-    shown = b""
-    with suppress(OSError):  # so a terminal ends that nobody writes to any more
-        while some := os.read(ours, 4096):
-            shown += some
-    os.close(ours)
-    running.process.wait(60)
-    return shown.decode()
-
-
-def test_a_finding_reads_as_a_report() -> None:
-    finding = Finding("charge is exact", Verdict.BROKEN, "it took 1", "customers pay less", ("charge() 1",))
-    assert str(finding) == (
-        "broken     charge is exact: it took 1\n    1. charge() 1\n    so customers pay less"
-    )
