@@ -93,8 +93,8 @@ NO_UNIQUE_KEY = Plant(
     (
         Change(
             "order_system/gateways/simulated/payment.py",
-            "            stored = _find_charge(call, key)\n",
-            "            stored = None\n",
+            "        stored = _find_charge(call, key)\n",
+            "        stored = None\n",
         ),
     ),
     (Fault("after charge", (Blow.ERROR,)),),

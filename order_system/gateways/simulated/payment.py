@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
@@ -12,159 +12,143 @@ from order_system.domain.money import format_amount
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways.simulated.behaviours import MADE_UP
 from order_system.gateways.simulated.faults import Operation
-from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
+from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
 from order_system.gateways.simulated.tables import (
     CHECKOUT,
     authorisations,
     charges,
     insert_unless_there,
+    payments,
     refunds,
 )
 
 # Made once: to put a statement together costs more than to carry it out.
-_PAYMENT = select(charges, func.coalesce(refunds.c.amount, 0).label("refunded")).outerjoin_from(
-    charges, refunds
-)
-_LEAVE_HELD = (
-    update(authorisations)
-    .where(authorisations.c.key == bindparam("of_key"), authorisations.c.state == "held")
-    .values(state=bindparam("new_state"))
-)
+_PAYMENT = payments.where(charges.c.key == bindparam("key"))
 _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
-class SimulatedPaymentGateway:
+class SimulatedPaymentGateway(AtSwitchboard):
     """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `TakesOver` and `PaymentsElsewhere`. It
     can look up references that begin with `ch_`, and has them all but MADE_UP, as large as the first order
     that names it; with `strict_payments` it has what was received, and nothing else. It gives of each payment
     back once, to one order, however little: what a second one took of it is for a person to give back."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
-        self._switchboard = switchboard
+        super().__init__(switchboard)
         self._strict_payments = strict_payments
 
     async def receive(self, reference: str, *, amount: int, currency: str, held: bool = False) -> None:
         """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come; or
         only authorises it, `authorised:<reference>`. The reference has at most 64 characters."""
-        await self._switchboard.database.write(
+        await self.switchboard.database.write(
             lambda tx: _pay_elsewhere(tx, reference, amount, currency, held=held)
         )
 
-    async def charge(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        def capture(call: Call) -> PaymentReceipt:
-            stored = _find_charge(call, key)
-            call.meet_trouble([payment_method], refusal=None if stored else _declined())
-            if stored is not None:
-                return stored
-            payment = _payment(key, amount, currency, payment_method)
-            call.insert(charges, payment)
-            return PaymentReceipt.model_validate(payment)
+    @call_of(Operation.CHARGE)
+    def charge(
+        self, call: Call, key: str, *, amount: int, currency: str, payment_method: str
+    ) -> PaymentReceipt:
+        stored = _find_charge(call, key)
+        call.meet_trouble([payment_method], refusal=None if stored else _declined())
+        if stored is not None:
+            return stored
+        payment = _payment(key, amount, currency, payment_method)
+        call.insert(charges, payment)
+        return PaymentReceipt.model_validate(payment)
 
-        return await self._switchboard.put_through(Operation.CHARGE, key, capture)
+    @call_of(Operation.AUTHORISE)
+    def authorise(
+        self, call: Call, key: str, *, amount: int, currency: str, payment_method: str
+    ) -> PaymentReceipt:
+        stored = call.find(authorisations, key)
+        call.meet_trouble([payment_method], refusal=None if stored else _declined())
+        payment = _payment(key, amount, currency, payment_method)
+        # As with a label: whoever inserts first wins, this or a void.
+        call.insert_unless_there(authorisations, payment | {"state": "held"})
+        held = call.get(authorisations, key)
+        if held.state == "voided":
+            raise PaymentDeclined("the authorisation was voided")
+        return _receipt(held)
 
-    async def authorise(self, key: str, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        def hold(call: Call) -> PaymentReceipt:
-            stored = call.find(authorisations, key)
-            call.meet_trouble([payment_method], refusal=None if stored else _declined())
-            payment = _payment(key, amount, currency, payment_method)
-            # As with a label: whoever inserts first wins, this or a void.
+    @call_of(Operation.AUTHORISE)
+    def take_over(
+        self, call: Call, key: str, *, reference: str, amount: int, currency: str
+    ) -> PaymentReceipt:
+        ours, theirs = call.find(authorisations, key), CHECKOUT + reference
+        call.meet_trouble([], refusal=None if ours else _declined())
+        if ours is None:
+            if not self._strict_payments and reference != MADE_UP:
+                _pay_elsewhere(call.connection, reference, amount, currency, held=True)
+            found = call.find(authorisations, theirs)
+            if found is None or (found.amount, found.currency) != (amount, currency):
+                owed = format_amount(amount, currency)
+                raise PaymentNotConfirmed(f"{reference} holds no {owed} (simulated)")
+            if not call.move(authorisations, theirs, "held", "taken over"):
+                raise PaymentNotConfirmed(f"{reference} is another order's (simulated)")
+            payment = _payment(key, amount, currency, reference) | {"charge_id": reference}
             call.insert_unless_there(authorisations, payment | {"state": "held"})
-            held = call.get(authorisations, key)
-            if held.state == "voided":
-                raise PaymentDeclined("the authorisation was voided")
-            return _receipt(held)
+            ours = call.get(authorisations, key)
+        if ours.state == "voided" or ours.charge_id != reference:
+            raise PaymentNotConfirmed(f"{reference} was voided for this order (simulated)")
+        return _receipt(ours)
 
-        return await self._switchboard.put_through(Operation.AUTHORISE, key, hold)
+    @call_of(Operation.CAPTURE)
+    def capture(self, call: Call, key: str, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
+        held, taken = call.find(authorisations, charge_key), call.find(charges, charge_key)
+        expired = PaymentDeclined("the authorisation has expired (simulated)") if taken is None else None
+        call.meet_trouble([held.payment_method] if held else [], refusal=expired)
+        # Atomic against a void: the row is changed from `held` by one of the two.
+        if call.move(authorisations, charge_key, "held", "captured"):
+            held = call.get(authorisations, charge_key)
+            payment = _payment(charge_key, held.amount, held.currency, held.payment_method)
+            call.insert(charges, payment | {"charge_id": held.charge_id})
+        if (taken := call.find(charges, charge_key)) is None:
+            raise PaymentDeclined("the authorisation was voided" if held else "nothing is authorised")
+        return _receipt(taken)
 
-    async def take_over(self, key: str, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
-        def adopt(call: Call) -> PaymentReceipt:
-            ours, theirs = call.find(authorisations, key), CHECKOUT + reference
-            call.meet_trouble([], refusal=None if ours else _declined())
-            if ours is None:
-                if not self._strict_payments and reference != MADE_UP:
-                    _pay_elsewhere(call.connection, reference, amount, currency, held=True)
-                found = call.find(authorisations, theirs)
-                if found is None or (found.amount, found.currency) != (amount, currency):
-                    owed = format_amount(amount, currency)
-                    raise PaymentNotConfirmed(f"{reference} holds no {owed} (simulated)")
-                taken = {"of_key": theirs, "new_state": "taken over"}
-                if not call.connection.execute(_LEAVE_HELD, taken).rowcount:
-                    raise PaymentNotConfirmed(f"{reference} is another order's (simulated)")
-                payment = _payment(key, amount, currency, reference) | {"charge_id": reference}
-                call.insert_unless_there(authorisations, payment | {"state": "held"})
-                ours = call.get(authorisations, key)
-            if ours.state == "voided" or ours.charge_id != reference:
-                raise PaymentNotConfirmed(f"{reference} was voided for this order (simulated)")
-            return _receipt(ours)
-
-        return await self._switchboard.put_through(Operation.AUTHORISE, key, adopt)
-
-    async def capture(self, key: str, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
-        def take(call: Call) -> PaymentReceipt:
-            held, taken = call.find(authorisations, charge_key), call.find(charges, charge_key)
-            expired = PaymentDeclined("the authorisation has expired (simulated)") if taken is None else None
-            call.meet_trouble([held.payment_method] if held else [], refusal=expired)
-            # Atomic against a void: the row is changed from `held` by one of the two.
-            if call.connection.execute(_LEAVE_HELD, {"of_key": charge_key, "new_state": "captured"}).rowcount:
-                held = call.get(authorisations, charge_key)
-                payment = _payment(charge_key, held.amount, held.currency, held.payment_method)
-                call.insert(charges, payment | {"charge_id": held.charge_id})
-            if (taken := call.find(charges, charge_key)) is None:
-                raise PaymentDeclined("the authorisation was voided" if held else "nothing is authorised")
+    @call_of(Operation.VOID_PAYMENT)
+    def void(
+        self, call: Call, charge_key: str, *, receipt: PaymentReceipt | None
+    ) -> NotCaptured | PaymentReceipt:
+        held = call.find(authorisations, charge_key)
+        call.meet_trouble([held.payment_method] if held else [])
+        call.insert_unless_there(authorisations, {"key": charge_key, "state": "voided"})
+        call.move(authorisations, charge_key, "held", "voided")
+        if taken := call.find(charges, charge_key):
             return _receipt(taken)
+        return NotCaptured(authorised=call.get(authorisations, charge_key).charge_id is not None)
 
-        return await self._switchboard.put_through(Operation.CAPTURE, charge_key, take)
-
-    async def void(self, charge_key: str, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
-        def decide(call: Call) -> NotCaptured | PaymentReceipt:
-            held = call.find(authorisations, charge_key)
-            call.meet_trouble([held.payment_method] if held else [])
-            call.insert_unless_there(authorisations, {"key": charge_key, "state": "voided"})
-            call.connection.execute(_LEAVE_HELD, {"of_key": charge_key, "new_state": "voided"})
-            if taken := call.find(charges, charge_key):
-                return _receipt(taken)
-            return NotCaptured(authorised=call.get(authorisations, charge_key).charge_id is not None)
-
-        return await self._switchboard.put_through(Operation.VOID_PAYMENT, charge_key, decide)
-
-    async def find_payment(
-        self, key: str, *, reference: str, amount: int, currency: str
+    @call_of(Operation.CHARGE)
+    def find_payment(
+        self, call: Call, key: str, *, reference: str, amount: int, currency: str
     ) -> PaymentElsewhere | None:
-        def look_up(call: Call) -> PaymentElsewhere | None:
-            call.meet_trouble([])
-            if not self._strict_payments:
-                if not _OF_OUR_KIND.fullmatch(reference):
-                    return None
-                if reference != MADE_UP:
-                    _pay_elsewhere(call.connection, reference, amount, currency)
-            payment = call.connection.execute(_PAYMENT.where(charges.c.key == CHECKOUT + reference)).first()
-            if payment is None:
-                raise PaymentNotConfirmed(f"there is no payment {reference} (simulated)")
-            return PaymentElsewhere(reference, payment.amount, payment.currency, payment.refunded)
+        call.meet_trouble([])
+        if not self._strict_payments:
+            if not _OF_OUR_KIND.fullmatch(reference):
+                return None
+            if reference != MADE_UP:
+                _pay_elsewhere(call.connection, reference, amount, currency)
+        payment = call.connection.execute(_PAYMENT, {"key": CHECKOUT + reference}).first()
+        if payment is None:
+            raise PaymentNotConfirmed(f"there is no payment {reference} (simulated)")
+        return PaymentElsewhere(reference, payment.amount, payment.currency, payment.refunded)
 
-        return await self._switchboard.put_through(Operation.CHARGE, key, look_up)
-
-    async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
+    @call_of(Operation.REFUND)
+    def refund(self, call: Call, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
         """Leaves no trace when there is no such charge: it may still come, and gateways do not remember
         what they were asked to refund in vain."""
         elsewhere = receipt if receipt and receipt.captured_elsewhere else None
         stored_as = CHECKOUT + elsewhere.charge_id if elsewhere else charge_key
-
-        def give_back(call: Call) -> RefundReceipt | None:
-            with_refund = select(charges, refunds.c.refund_id).outerjoin_from(charges, refunds)
-            charge = call.connection.execute(with_refund.where(charges.c.key == stored_as)).first()
-            call.meet_trouble([] if charge is None else [charge.payment_method])
-            if charge is None:
-                return None
-            amount = elsewhere.amount if elsewhere else charge.amount
-            refund_id = id_from("re", charge_key)
-            refund = RefundReceipt(refund_id=refund_id, amount=amount, currency=charge.currency)
-            if charge.refund_id is None:
-                refunded = {"refund_id": refund_id, "amount": amount}
-                call.insert(refunds, {"charge_key": stored_as, **refunded})
-            return refund if charge.refund_id in (None, refund_id) else None
-
-        return await self._switchboard.put_through(Operation.REFUND, charge_key, give_back)
+        charge = call.connection.execute(_PAYMENT, {"key": stored_as}).first()
+        call.meet_trouble([] if charge is None else [charge.payment_method])
+        if charge is None:
+            return None
+        amount = elsewhere.amount if elsewhere else charge.amount
+        refund_id = id_from("re", charge_key)
+        refund = RefundReceipt(refund_id=refund_id, amount=amount, currency=charge.currency)
+        if charge.refund_id is None:
+            call.insert(refunds, {"charge_key": stored_as, "refund_id": refund_id, "amount": amount})
+        return refund if charge.refund_id in (None, refund_id) else None
 
 
 def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *, held: bool = False) -> None:
@@ -189,4 +173,4 @@ def _payment(key: str, amount: int, currency: str, payment_method: str) -> dict[
 
 
 def _receipt(row: Row[Any]) -> PaymentReceipt:
-    return PaymentReceipt(charge_id=row.charge_id, amount=row.amount, currency=row.currency)
+    return PaymentReceipt.model_validate(row, from_attributes=True)

@@ -6,11 +6,12 @@ first fault again. So a fault is caught, the count committed, and only then the 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, wraps
 from hashlib import blake2b
-from typing import Any, TypeVar
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Executable, Row, Select, Table, bindparam, func, select
+from sqlalchemy import Executable, Row, Select, Table, Update, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import AnswerLost, BusinessError, NotReached
@@ -20,7 +21,9 @@ from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates,
 from order_system.gateways.simulated.tables import calls, insert_into, insert_unless_there, submissions
 from order_system.infra.database import Database
 
+P = ParamSpec("P")
 Answer = TypeVar("Answer")
+Gateway = TypeVar("Gateway", bound="AtSwitchboard")
 
 _OF_ORDER = submissions.c.order_id == bindparam("order_id")
 _NUMBER = select(submissions.c.number).where(_OF_ORDER, submissions.c.submission == bindparam("submission"))
@@ -65,6 +68,11 @@ class Call:
         """A row that is there."""
         return self.connection.execute(_by_key(table), {"key": key}).one()
 
+    def move(self, table: Table, key: str, before: str, now: str, **more: str) -> bool:
+        """Whether this call changes the row's state: of two at the same moment, one does."""
+        changed = {"of_key": key, "state": now, **more}
+        return bool(self.connection.execute(_leave(table, before), changed).rowcount)
+
     def insert(self, table: Table, row: Mapping[str, Any]) -> None:
         self.connection.execute(insert_into(self.connection.dialect.name, table), row)
 
@@ -92,7 +100,7 @@ class Switchboard:
         meanwhile leaves either case behind.
         """
         order_id, _, _ = split_key(key)
-        one_way = self.latency(operation, order_id) / 2
+        one_way = self._one_way(operation, order_id)
         await _travel(one_way)
 
         def arrive(tx: Connection) -> tuple[Call, Answer | BusinessError | NotReached]:
@@ -110,10 +118,10 @@ class Switchboard:
             raise answer
         return answer
 
-    def latency(self, operation: Operation, order_id: str) -> float:
-        """Seconds that this call takes: the same for each retry, since the seed decides."""
+    def _one_way(self, operation: Operation, order_id: str) -> float:
+        """Seconds, half of what this call takes: the same for each retry, since the seed decides."""
         least, most = self._latency
-        return least + (most - least) * chance(self._seed, order_id, operation, "latency")
+        return (least + (most - least) * chance(self._seed, order_id, operation, "latency")) / 2
 
     def _count(self, tx: Connection, operation: Operation, key: str) -> Call:
         """And draw its fault. On PostgreSQL the counter's row also makes calls with the same key queue."""
@@ -132,11 +140,42 @@ class Switchboard:
         return Call(tx, operation, count, drawn)
 
 
+class AtSwitchboard:
+    """A gateway whose methods are such calls."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self.switchboard = switchboard
+
+
+def call_of(operation: Operation):
+    """The method is a call of this kind, counted by its first argument, or by the charge that it is about."""
+
+    def made(
+        method: Callable[Concatenate[Gateway, Call, P], Answer],
+    ) -> "Callable[Concatenate[Gateway, P], CoroutineType[Any, Any, Answer]]":
+        @wraps(method)
+        async def calling(self: Gateway, /, *arguments: P.args, **named: P.kwargs) -> Answer:
+            key = str(named.get("charge_key") or next(iter((*arguments, *named.values()))))
+            return await self.switchboard.put_through(
+                operation, key, lambda call: method(self, call, *arguments, **named)
+            )
+
+        return calling
+
+    return made
+
+
 # Made once each: to put a statement together costs more than to carry it out.
 @cache
 def _by_key(table: Table) -> Select[Any]:
     [key] = table.primary_key
     return select(table).where(key == bindparam("key"))
+
+
+@cache
+def _leave(table: Table, state: str) -> Update:
+    [key] = table.primary_key
+    return update(table).where(key == bindparam("of_key"), table.c.state == state)
 
 
 @cache

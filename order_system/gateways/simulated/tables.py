@@ -69,6 +69,14 @@ refunds = sa.Table(
     sa.Column("amount", sa.BigInteger, nullable=False),
 )
 
+payments = sa.select(
+    charges,
+    charges.c.charge_id.label("reference"),
+    refunds.c.refund_id,
+    sa.func.coalesce(refunds.c.amount, 0).label("refunded"),
+).outerjoin_from(charges, refunds)
+"""Each charge, and what was given back of it."""
+
 shipments = sa.Table(
     "world_shipments",
     metadata,

@@ -4,14 +4,14 @@ same goods wait for each other instead of deadlocking."""
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import BigInteger, bindparam, update
+from sqlalchemy import BigInteger, Update, bindparam, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import OutOfStock
 from order_system.domain.order import CommitReceipt, OrderLine, Reservation
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
-from order_system.gateways.simulated.switchboard import Call, Switchboard, id_from
+from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
 from order_system.gateways.simulated.tables import insert_into, reservations, stock
 
 GENEROUS_STOCK = 10_000_000
@@ -27,18 +27,13 @@ _TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
 )
 _PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
 _SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
-_LEAVE_RESERVED = (
-    update(reservations)
-    .where(reservations.c.key == bindparam("of_key"), reservations.c.state == RESERVED)
-    .values(state=bindparam("new_state"))
-)
 
 
-class SimulatedWarehouse:
+class SimulatedWarehouse(AtSwitchboard):
     """Implements `domain.gateways.Warehouse`. With `strict_stock`, only what was received can be reserved."""
 
     def __init__(self, switchboard: Switchboard, *, strict_stock: bool) -> None:
-        self._switchboard = switchboard
+        super().__init__(switchboard)
         self._strict_stock = strict_stock
 
     async def receive(self, sku: str, quantity: int) -> None:
@@ -51,54 +46,34 @@ class SimulatedWarehouse:
             )
             tx.execute(delivery, _shelf(sku, quantity))
 
-        await self._switchboard.database.write(shelve)
+        await self.switchboard.database.write(shelve)
 
-    async def reserve(self, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
-        def set_aside(call: Call) -> Reservation:
-            stored = _find(call, key)
-            skus = [line.sku for line in lines]
-            refusal = OutOfStock(f"{skus[0]} is out of stock (simulated)") if stored is None else None
-            call.meet_trouble(skus, refusal=refusal)
-            if stored is not None:
-                return stored
-            with call.connection.begin_nested():  # every line or none
-                for sku, quantity in _by_sku(lines):
-                    self._take(call, sku, quantity)
-            reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
-            call.insert(reservations, {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")})
-            return reservation
+    @call_of(Operation.RESERVE)
+    def reserve(self, call: Call, key: str, *, lines: Sequence[OrderLine]) -> Reservation:
+        stored = _find(call, key)
+        skus = [line.sku for line in lines]
+        refusal = OutOfStock(f"{skus[0]} is out of stock (simulated)") if stored is None else None
+        call.meet_trouble(skus, refusal=refusal)
+        if stored is not None:
+            return stored
+        with call.connection.begin_nested():  # every line or none
+            for sku, quantity in _by_sku(lines):
+                self._take(call, sku, quantity)
+        reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
+        call.insert(reservations, {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")})
+        return reservation
 
-        return await self._switchboard.put_through(Operation.RESERVE, key, set_aside)
-
-    async def release(self, reserve_key: str) -> Reservation | None:
+    @call_of(Operation.RELEASE)
+    def release(self, call: Call, reserve_key: str) -> Reservation | None:
         """Raises ValueError if the stock is committed: the parcel has left with it."""
+        return _end(call, reserve_key, RELEASED, _PUT_BACK)
 
-        def put_back(call: Call) -> Reservation | None:
-            reservation = _find(call, reserve_key)
-            call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
-            if reservation is None:
-                return None
-            if _move(call, reserve_key, RELEASED):
-                for sku, quantity in _by_sku(reservation.lines):
-                    call.connection.execute(_PUT_BACK, {"of_sku": sku, "quantity": quantity})
-            return reservation
-
-        return await self._switchboard.put_through(Operation.RELEASE, reserve_key, put_back)
-
-    async def commit(self, reserve_key: str) -> CommitReceipt:
+    @call_of(Operation.COMMIT)
+    def commit(self, call: Call, reserve_key: str) -> CommitReceipt:
         """Raises ValueError if nothing is reserved under the key."""
-
-        def ship(call: Call) -> CommitReceipt:
-            reservation = _find(call, reserve_key)
-            call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
-            if reservation is None:
-                raise ValueError(f"nothing was reserved under {reserve_key}")
-            if _move(call, reserve_key, COMMITTED):
-                for sku, quantity in _by_sku(reservation.lines):
-                    call.connection.execute(_SHIP, {"of_sku": sku, "quantity": quantity})
-            return CommitReceipt(reservation_id=reservation.reservation_id)
-
-        return await self._switchboard.put_through(Operation.COMMIT, reserve_key, ship)
+        if (reservation := _end(call, reserve_key, COMMITTED, _SHIP)) is None:
+            raise ValueError(f"nothing was reserved under {reserve_key}")
+        return CommitReceipt(reservation_id=reservation.reservation_id)
 
     def _take(self, call: Call, sku: str, quantity: int) -> None:
         """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
@@ -119,17 +94,21 @@ def _shelf(sku: str, found: int) -> dict[str, str | int]:
 
 def _find(call: Call, key: str) -> Reservation | None:
     row = call.find(reservations, key)
-    return None if row is None else Reservation(reservation_id=row.reservation_id, lines=row.lines)
+    return None if row is None else Reservation.model_validate(row, from_attributes=True)
 
 
-def _move(call: Call, key: str, state: str) -> bool:
-    """Whether the reservation goes to `state` now. Raises ValueError if it is in the other final state."""
-    if call.connection.execute(_LEAVE_RESERVED, {"of_key": key, "new_state": state}).rowcount:
-        return True
-    current = call.get(reservations, key).state
-    if current != state:
+def _end(call: Call, key: str, state: str, on_the_shelf: Update) -> Reservation | None:
+    """None if nothing is reserved. Raises ValueError if it is in the other final state."""
+    reservation = _find(call, key)
+    call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
+    if reservation is None:
+        return None
+    if call.move(reservations, key, RESERVED, state):
+        for sku, quantity in _by_sku(reservation.lines):
+            call.connection.execute(on_the_shelf, {"of_sku": sku, "quantity": quantity})
+    elif (current := call.get(reservations, key).state) != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
-    return False
+    return reservation
 
 
 def _by_sku(lines: Iterable[OrderLine]) -> list[tuple[str, int]]:

@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import func, select
+from pydantic import TypeAdapter
+from sqlalchemy import Select, select
 from sqlalchemy.engine import Connection
 
 from order_system.domain import gateways
 from order_system.domain.errors import InvalidSettings
-from order_system.domain.messages import NoticeKind
 from order_system.gateways.simulated import tables
 from order_system.gateways.simulated.carrier import SimulatedCarrier
 from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates, load_faults
@@ -20,6 +20,8 @@ from order_system.gateways.simulated.switchboard import Switchboard
 from order_system.gateways.simulated.warehouse import SimulatedWarehouse
 from order_system.infra.database import Database, OverDatabase, reads
 from order_system.infra.settings import Settings
+
+_STATEMENT = TypeAdapter(gateways.Statement)
 
 
 class SimulatedWorld(OverDatabase):
@@ -50,39 +52,27 @@ class SimulatedWorld(OverDatabase):
     @reads
     def statement(self, tx: Connection) -> gateways.Statement:
         """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
-        refunded = func.coalesce(tables.refunds.c.amount, 0).label("refunded")
-        captured = select(tables.charges, refunded).outerjoin_from(tables.charges, tables.refunds)
-        captured = captured.order_by(tables.charges.c.key)
+
+        def rows(query: Select[Any]) -> list[dict[str, Any]]:
+            return [dict(row) for row in tx.execute(query).mappings()]
+
+        captured = tables.payments.order_by(tables.charges.c.key)
         by_us = tables.charges.c.payment_method != tables.CHECKOUT
-        ours, elsewhere = tx.execute(captured.where(by_us)), tx.execute(captured.where(~by_us))
-        labels = select(tables.shipments).where(tables.shipments.c.label_id.is_not(None))
-        return gateways.Statement(
-            charges=tuple(gateways.ChargeEntry(row.key, row.amount, row.refunded) for row in ours),
-            payments=tuple(
-                gateways.PaymentElsewhere(row.charge_id, row.amount, row.currency, row.refunded)
-                for row in elsewhere
-            ),
-            authorisations=tuple(
-                gateways.AuthorisationEntry(row.key, row.state)
-                for row in tx.execute(select(tables.authorisations))
-                if row.charge_id and not row.key.startswith(tables.CHECKOUT)
-            ),
-            reservations=tuple(
-                gateways.ReservationEntry(
-                    row.key, row.state, tuple((line["sku"], line["quantity"]) for line in row.lines)
-                )
-                for row in tx.execute(select(tables.reservations))
-            ),
-            shipments=tuple(gateways.ShipmentEntry(row.label_key, row.state) for row in tx.execute(labels)),
-            notices=tuple(
-                gateways.NoticeEntry(row.key, NoticeKind(row.kind))
-                for row in tx.execute(select(tables.notices))
-            ),
-            stock=tuple(
-                gateways.StockEntry(row.sku, row.initial, row.on_hand, row.reserved, row.shipped)
-                for row in tx.execute(select(tables.stock))
-            ),
-        )
+        held = tables.authorisations
+        of_a_shop = held.c.key.startswith(tables.CHECKOUT)
+        reservations = rows(select(tables.reservations))
+        for each in reservations:
+            each["lines"] = [(line["sku"], line["quantity"]) for line in each["lines"]]
+        told = {
+            "charges": rows(captured.where(by_us)),
+            "payments": rows(captured.where(~by_us)),
+            "authorisations": rows(select(held).where(held.c.charge_id.is_not(None), ~of_a_shop)),
+            "reservations": reservations,
+            "shipments": rows(select(tables.shipments).where(tables.shipments.c.label_id.is_not(None))),
+            "notices": rows(select(tables.notices)),
+            "stock": rows(select(tables.stock)),
+        }
+        return _STATEMENT.validate_python(told)
 
 
 @asynccontextmanager
