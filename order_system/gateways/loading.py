@@ -239,10 +239,9 @@ def own_settings(port: Port, factory: Factory) -> list[type[BaseModel]]:
 def _given(port: Port, wanted: type, settings: Settings, database: Database) -> Any:
     if wanted is inspect.Parameter.empty:
         raise InvalidSettings(f"{port.variable}: its factory does not say of which type each parameter is")
-    if wanted is Database:
-        return database
-    if wanted is Settings:
-        return settings
+    ours = {Database: database, Settings: settings}
+    if wanted in ours:
+        return ours[wanted]
     if inspect.isclass(wanted) and issubclass(wanted, BaseModel):
         return load_own_settings(wanted, f"{port.variable}_")
     raise InvalidSettings(

@@ -8,7 +8,7 @@ import tomllib
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,21 +16,28 @@ from order_system.domain.steps import Step
 
 
 class Operation(StrEnum):
-    """A call that a gateway offers. The first six are effects of today's orders, the next three undo one; the
-    last three are of a payment that is authorised first."""
+    """A call that a gateway offers, and the step whose rates it has. The first six are effects of today's
+    orders, the next three undo one; the last three are of a payment that is authorised first."""
 
-    CHARGE = "charge"
-    RESERVE = "reserve"
-    LABEL = "label"
-    DISPATCH = "dispatch"
-    COMMIT = "commit"
-    NOTIFY = "notify"
-    REFUND = "refund"
-    RELEASE = "release"
-    VOID = "void"
-    AUTHORISE = "authorise"
-    CAPTURE = "capture"
-    VOID_PAYMENT = "void payment"
+    step: Step
+
+    def __new__(cls, name: str, step: Step) -> Self:
+        operation = str.__new__(cls, name)
+        operation._value_, operation.step = name, step
+        return operation
+
+    CHARGE = "charge", Step.PAYMENT
+    RESERVE = "reserve", Step.INVENTORY
+    LABEL = "label", Step.SHIPPING
+    DISPATCH = "dispatch", Step.SHIPPING
+    COMMIT = "commit", Step.INVENTORY  # a step of shipping's, but it is the warehouse that answers
+    NOTIFY = "notify", Step.NOTIFICATION
+    REFUND = "refund", Step.PAYMENT
+    RELEASE = "release", Step.INVENTORY
+    VOID = "void", Step.SHIPPING
+    AUTHORISE = "authorise", Step.PAYMENT
+    CAPTURE = "capture", Step.PAYMENT
+    VOID_PAYMENT = "void payment", Step.PAYMENT
 
 
 class FaultKind(StrEnum):
@@ -41,21 +48,6 @@ class FaultKind(StrEnum):
     ANSWER_LOST = "answer lost"
     """Trouble after the effect: it happened, and the caller does not know."""
 
-
-ANSWERED_BY: dict[Operation, Step] = {
-    Operation.CHARGE: Step.PAYMENT,
-    Operation.REFUND: Step.PAYMENT,
-    Operation.AUTHORISE: Step.PAYMENT,
-    Operation.CAPTURE: Step.PAYMENT,
-    Operation.VOID_PAYMENT: Step.PAYMENT,
-    Operation.RESERVE: Step.INVENTORY,
-    Operation.RELEASE: Step.INVENTORY,
-    Operation.COMMIT: Step.INVENTORY,  # a step of shipping's, but it is the warehouse that answers
-    Operation.LABEL: Step.SHIPPING,
-    Operation.DISPATCH: Step.SHIPPING,
-    Operation.VOID: Step.SHIPPING,
-    Operation.NOTIFY: Step.NOTIFICATION,
-}
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -86,7 +78,7 @@ class FaultRates(BaseModel):
     notification: GatewayRates = GatewayRates()
 
     def of(self, operation: Operation) -> GatewayRates:
-        rates: GatewayRates = getattr(self, ANSWERED_BY[operation])  # a field for each step
+        rates: GatewayRates = getattr(self, operation.step)  # a field for each step
         return rates
 
 

@@ -6,6 +6,7 @@ first fault again. So a fault is caught, the count committed, and only then the 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache, wraps
 from hashlib import blake2b
 from types import CoroutineType
@@ -35,17 +36,16 @@ def id_from(prefix: str, key: str) -> str:
     return f"{prefix}_{blake2b(key.encode(), digest_size=8).hexdigest()}"
 
 
+@dataclass
 class Call:
     """One call under way: what the gateway's transaction needs of it."""
 
-    def __init__(
-        self, connection: Connection, operation: Operation, number: int, random: FaultKind | None
-    ) -> None:
-        self.connection = connection
-        self.answer_lost = False
-        self._operation = operation
-        self._number = number
-        self._random = random
+    connection: Connection
+    operation: Operation
+    number: int
+    """Of this operation by the same key, from 1."""
+    drawn: FaultKind | None
+    answer_lost: bool = False
 
     def meet_trouble(self, tokens: Iterable[str], *, refusal: BusinessError | None = None) -> None:
         """Let the fault strike that a token prescribes, or else the one that was drawn.
@@ -53,9 +53,9 @@ class Call:
         `refusal` is the no that the gateway would say; None where it cannot say no, as to an effect that
         exists already. Call it before writing: what it raises ends the call, and the rest is committed.
         """
-        fault = scripted_fault(self._operation, tokens, self._number) or self._random
+        fault = scripted_fault(self.operation, tokens, self.number) or self.drawn
         if fault is FaultKind.NOT_REACHED:
-            raise NotReached(f"{self._operation}: the gateway could not be reached (simulated)")
+            raise NotReached(f"{self.operation}: the gateway could not be reached (simulated)")
         if fault is FaultKind.REFUSED and refusal is not None:
             raise refusal
         self.answer_lost = fault is FaultKind.ANSWER_LOST
@@ -80,59 +80,29 @@ class Call:
         self.connection.execute(insert_unless_there(self.connection.dialect.name, table), row)
 
 
+@dataclass(frozen=True)
 class Switchboard:
-    """`latency`: the least and the most time that a call takes, in seconds; 0 and 0 never sleep."""
+    database: Database
+    faults: FaultRates
+    seed: int
+    latency: tuple[float, float]
+    """The least and the most time that a call takes, in seconds; 0 and 0 never sleep."""
 
-    def __init__(
-        self, database: Database, *, faults: FaultRates, seed: int, latency: tuple[float, float]
-    ) -> None:
-        self.database = database
-        self._faults = faults
-        self._seed = seed
-        self._latency = latency
-
-    async def put_through(
-        self, operation: Operation, key: str, carry_out: Callable[[Call], Answer]
-    ) -> Answer:
-        """Run `carry_out` in one transaction. Raises what it raises, or AnswerLost once it is committed.
-
-        Half of the time passes on the way there and half on the way back, so that a caller who dies
-        meanwhile leaves either case behind.
-        """
-        order_id, _, _ = split_key(key)
-        one_way = self._one_way(operation, order_id)
-        await _travel(one_way)
-
-        def arrive(tx: Connection) -> tuple[Call, Answer | BusinessError | NotReached]:
-            call = self._count(tx, operation, key)
-            try:
-                return call, carry_out(call)
-            except (BusinessError, NotReached) as error:
-                return call, error
-
-        call, answer = await self.database.write(arrive)
-        await _travel(one_way)
-        if call.answer_lost:
-            raise AnswerLost(f"{operation}: no answer came (simulated)")
-        if isinstance(answer, BusinessError | NotReached):
-            raise answer
-        return answer
-
-    def _one_way(self, operation: Operation, order_id: str) -> float:
+    def one_way(self, operation: Operation, order_id: str) -> float:
         """Seconds, half of what this call takes: the same for each retry, since the seed decides."""
-        least, most = self._latency
-        return (least + (most - least) * chance(self._seed, order_id, operation, "latency")) / 2
+        least, most = self.latency
+        return (least + (most - least) * chance(self.seed, order_id, operation, "latency")) / 2
 
-    def _count(self, tx: Connection, operation: Operation, key: str) -> Call:
-        """And draw its fault. On PostgreSQL the counter's row also makes calls with the same key queue."""
+    def count(self, tx: Connection, operation: Operation, key: str) -> Call:
+        """Also draws its fault. On PostgreSQL the counter's row makes calls with the same key queue, too."""
         count = tx.execute(_counting(tx.dialect.name), {"key": key, "operation": operation}).scalar_one()
-        if self._faults.of(operation) == NEVER:
+        if self.faults.of(operation) == NEVER:
             return Call(tx, operation, count, None)
         order_id, submission, _ = split_key(key)
         drawn = draw_fault(
-            self._faults,
+            self.faults,
             operation,
-            seed=self._seed,
+            seed=self.seed,
             order_id=order_id,
             submission_number=_submission_number(tx, order_id, submission),
             earlier_calls=count - 1,
@@ -148,7 +118,12 @@ class AtSwitchboard:
 
 
 def call_of(operation: Operation):
-    """The method is a call of this kind, counted by its first argument, or by the charge that it is about."""
+    """The method is a call of this kind, in one transaction. It is counted by its first argument, or by the
+    charge that it is about. Raises what the method raises, or AnswerLost once that is committed.
+
+    Half of the time passes on the way there and half on the way back, so that a caller who dies meanwhile
+    leaves either case behind.
+    """
 
     def made(
         method: Callable[Concatenate[Gateway, Call, P], Answer],
@@ -156,9 +131,24 @@ def call_of(operation: Operation):
         @wraps(method)
         async def calling(self: Gateway, /, *arguments: P.args, **named: P.kwargs) -> Answer:
             key = str(named.get("charge_key") or next(iter((*arguments, *named.values()))))
-            return await self.switchboard.put_through(
-                operation, key, lambda call: method(self, call, *arguments, **named)
-            )
+            order_id, _, _ = split_key(key)
+            one_way = self.switchboard.one_way(operation, order_id)
+
+            def arrive(tx: Connection) -> tuple[Call, Answer | BusinessError | NotReached]:
+                call = self.switchboard.count(tx, operation, key)
+                try:
+                    return call, method(self, call, *arguments, **named)
+                except (BusinessError, NotReached) as error:
+                    return call, error
+
+            await _travel(one_way)
+            call, answer = await self.switchboard.database.write(arrive)
+            await _travel(one_way)
+            if call.answer_lost:
+                raise AnswerLost(f"{operation}: no answer came (simulated)")
+            if isinstance(answer, BusinessError | NotReached):
+                raise answer
+            return answer
 
         return calling
 
