@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from order_system.domain.errors import AnswerLost, NotReached
 from order_system.domain.gateways import CapturesLater
 from order_system.domain.ids import Key
-from order_system.gateways.http import policy, wire
+from order_system.gateways import policy
+from order_system.gateways.http import wire
 from order_system.gateways.http.signature import sign
 from order_system.gateways.loading import Port, methods_of
 from order_system.infra.web_keys import SHORTEST_SECRET

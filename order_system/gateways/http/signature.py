@@ -6,7 +6,7 @@ import re
 import time
 
 from order_system.domain.ids import Key
-from order_system.gateways.http import policy
+from order_system.gateways import policy
 
 _HEADER = re.compile(r"t=(\d{1,12}),v1=[0-9a-f]{64}", re.ASCII)
 

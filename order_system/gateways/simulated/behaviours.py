@@ -69,10 +69,10 @@ MADE_UP = "ch_made_up"
 """The reference of a payment that was never made, of an order that says it is paid already."""
 
 
-def scripted_fault(operation: Operation, tokens: Iterable[str], call: int) -> FaultKind | None:
+def scripted_fault(operation: Operation, tokens: Iterable[str | None], call: int) -> FaultKind | None:
     """What a token among `tokens` has in store for the `call`-th call of this operation, if any does."""
     for token in tokens:
-        for behaviour in BEHAVIOURS.get(token, ()):
+        for behaviour in BEHAVIOURS.get(token or "", ()):
             if behaviour.operation is _AS.get(operation, operation) and call in behaviour.calls:
                 return behaviour.kind
     return None

@@ -1,9 +1,6 @@
 """The simulated carrier. One row is one label's life; a void decides it for good, even before its birth."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import Row
 
 from order_system.domain.errors import ShippingRefused
 from order_system.domain.gateways import Voided
@@ -47,7 +44,9 @@ class SimulatedCarrier(AtSwitchboard):
         shipment = call.find(shipments, label_key)
         gone_already = shipment is not None and shipment.dispatch_key == key
         refusal = ShippingRefused("the carrier does not take the parcel (simulated)")
-        call.meet_trouble(_tokens(shipment), refusal=None if gone_already else refusal)
+        call.meet_trouble(
+            [shipment.postal_code if shipment else None], refusal=None if gone_already else refusal
+        )
         # Atomic against a void: the row is changed from `bought` by one of the two.
         call.move(shipments, label_key, BOUGHT, DISPATCHED, dispatch_key=key)
         shipment = call.find(shipments, label_key)
@@ -59,14 +58,11 @@ class SimulatedCarrier(AtSwitchboard):
 
     @call_of(Operation.VOID)
     def void(self, call: Call, label_key: str) -> Voided | DispatchReceipt:
-        call.meet_trouble(_tokens(call.find(shipments, label_key)))
+        shipment = call.find(shipments, label_key)
+        call.meet_trouble([shipment.postal_code if shipment else None])
         call.insert_unless_there(shipments, {"label_key": label_key, "state": VOIDED})
         call.move(shipments, label_key, BOUGHT, VOIDED)
         shipment = call.get(shipments, label_key)
         if shipment.state == DISPATCHED:
             return DispatchReceipt.model_validate(shipment, from_attributes=True)
         return Voided(label_existed=shipment.label_id is not None)
-
-
-def _tokens(shipment: Row[Any] | None) -> list[str]:
-    return [] if shipment is None or shipment.postal_code is None else [shipment.postal_code]

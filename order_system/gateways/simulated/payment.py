@@ -21,9 +21,11 @@ from order_system.gateways.simulated.tables import (
     payments,
     refunds,
 )
+from order_system.infra.database import writes
 
 # Made once: to put a statement together costs more than to carry it out.
 _PAYMENT = payments.where(charges.c.key == bindparam("key"))
+_DECLINED = "the card was declined (simulated)"
 _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
@@ -37,19 +39,20 @@ class SimulatedPaymentGateway(AtSwitchboard):
         super().__init__(switchboard)
         self._strict_payments = strict_payments
 
-    async def receive(self, reference: str, *, amount: int, currency: str, held: bool = False) -> None:
+    @writes
+    def receive(
+        self, tx: Connection, reference: str, *, amount: int, currency: str, held: bool = False
+    ) -> None:
         """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come; or
         only authorises it, `authorised:<reference>`. The reference has at most 64 characters."""
-        await self.switchboard.database.write(
-            lambda tx: _pay_elsewhere(tx, reference, amount, currency, held=held)
-        )
+        _pay_elsewhere(tx, reference, amount, currency, held=held)
 
     @call_of(Operation.CHARGE)
     def charge(
         self, call: Call, key: str, *, amount: int, currency: str, payment_method: str
     ) -> PaymentReceipt:
         stored = _find_charge(call, key)
-        call.meet_trouble([payment_method], refusal=None if stored else _declined())
+        call.meet_trouble([payment_method], refusal=None if stored else PaymentDeclined(_DECLINED))
         if stored is not None:
             return stored
         payment = _payment(key, amount, currency, payment_method)
@@ -61,7 +64,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         self, call: Call, key: str, *, amount: int, currency: str, payment_method: str
     ) -> PaymentReceipt:
         stored = call.find(authorisations, key)
-        call.meet_trouble([payment_method], refusal=None if stored else _declined())
+        call.meet_trouble([payment_method], refusal=None if stored else PaymentDeclined(_DECLINED))
         payment = _payment(key, amount, currency, payment_method)
         # As with a label: whoever inserts first wins, this or a void.
         call.insert_unless_there(authorisations, payment | {"state": "held"})
@@ -75,7 +78,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         self, call: Call, key: str, *, reference: str, amount: int, currency: str
     ) -> PaymentReceipt:
         ours, theirs = call.find(authorisations, key), CHECKOUT + reference
-        call.meet_trouble([], refusal=None if ours else _declined())
+        call.meet_trouble([], refusal=None if ours else PaymentDeclined(_DECLINED))
         if ours is None:
             if not self._strict_payments and reference != MADE_UP:
                 _pay_elsewhere(call.connection, reference, amount, currency, held=True)
@@ -96,7 +99,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
     def capture(self, call: Call, key: str, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
         held, taken = call.find(authorisations, charge_key), call.find(charges, charge_key)
         expired = PaymentDeclined("the authorisation has expired (simulated)") if taken is None else None
-        call.meet_trouble([held.payment_method] if held else [], refusal=expired)
+        call.meet_trouble([held.payment_method if held else None], refusal=expired)
         # Atomic against a void: the row is changed from `held` by one of the two.
         if call.move(authorisations, charge_key, "held", "captured"):
             held = call.get(authorisations, charge_key)
@@ -111,7 +114,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         self, call: Call, charge_key: str, *, receipt: PaymentReceipt | None
     ) -> NotCaptured | PaymentReceipt:
         held = call.find(authorisations, charge_key)
-        call.meet_trouble([held.payment_method] if held else [])
+        call.meet_trouble([held.payment_method if held else None])
         call.insert_unless_there(authorisations, {"key": charge_key, "state": "voided"})
         call.move(authorisations, charge_key, "held", "voided")
         if taken := call.find(charges, charge_key):
@@ -140,7 +143,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         elsewhere = receipt if receipt and receipt.captured_elsewhere else None
         stored_as = CHECKOUT + elsewhere.charge_id if elsewhere else charge_key
         charge = call.connection.execute(_PAYMENT, {"key": stored_as}).first()
-        call.meet_trouble([] if charge is None else [charge.payment_method])
+        call.meet_trouble([charge.payment_method if charge else None])
         if charge is None:
             return None
         amount = elsewhere.amount if elsewhere else charge.amount
@@ -156,10 +159,6 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
     row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
     tx.execute(insert_unless_there(tx.dialect.name, authorisations if held else charges), row)
-
-
-def _declined() -> PaymentDeclined:
-    return PaymentDeclined("the card was declined (simulated)")
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

@@ -20,7 +20,7 @@ from order_system.domain.ids import split_key
 from order_system.gateways.simulated.behaviours import scripted_fault
 from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
 from order_system.gateways.simulated.tables import calls, insert_into, insert_unless_there, submissions
-from order_system.infra.database import Database
+from order_system.infra.database import Database, OverDatabase
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -47,7 +47,7 @@ class Call:
     drawn: FaultKind | None
     answer_lost: bool = False
 
-    def meet_trouble(self, tokens: Iterable[str], *, refusal: BusinessError | None = None) -> None:
+    def meet_trouble(self, tokens: Iterable[str | None], *, refusal: BusinessError | None = None) -> None:
         """Let the fault strike that a token prescribes, or else the one that was drawn.
 
         `refusal` is the no that the gateway would say; None where it cannot say no, as to an effect that
@@ -110,10 +110,11 @@ class Switchboard:
         return Call(tx, operation, count, drawn)
 
 
-class AtSwitchboard:
+class AtSwitchboard(OverDatabase):
     """A gateway whose methods are such calls."""
 
     def __init__(self, switchboard: Switchboard) -> None:
+        super().__init__(switchboard.database)
         self.switchboard = switchboard
 
 
@@ -142,7 +143,7 @@ def call_of(operation: Operation):
                     return call, error
 
             await _travel(one_way)
-            call, answer = await self.switchboard.database.write(arrive)
+            call, answer = await self.database.write(arrive)
             await _travel(one_way)
             if call.answer_lost:
                 raise AnswerLost(f"{operation}: no answer came (simulated)")

@@ -13,6 +13,7 @@ from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
 from order_system.gateways.simulated.tables import insert_into, reservations, stock
+from order_system.infra.database import writes
 
 GENEROUS_STOCK = 10_000_000
 """What a SKU that nobody has mentioned before turns out to have on hand."""
@@ -36,17 +37,13 @@ class SimulatedWarehouse(AtSwitchboard):
         super().__init__(switchboard)
         self._strict_stock = strict_stock
 
-    async def receive(self, sku: str, quantity: int) -> None:
+    @writes
+    def receive(self, tx: Connection, sku: str, quantity: int) -> None:
         """Put new goods on the shelf; `quantity` more of them each time."""
-
-        def shelve(tx: Connection) -> None:
-            more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
-            delivery = insert_into(tx.dialect.name, stock).on_conflict_do_update(
-                index_elements=[stock.c.sku], set_=more
-            )
-            tx.execute(delivery, _shelf(sku, quantity))
-
-        await self.switchboard.database.write(shelve)
+        more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
+        delivery = insert_into(tx.dialect.name, stock)
+        delivery = delivery.on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
+        tx.execute(delivery, _shelf(sku, quantity))
 
     @call_of(Operation.RESERVE)
     def reserve(self, call: Call, key: str, *, lines: Sequence[OrderLine]) -> Reservation:

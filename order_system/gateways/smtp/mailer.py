@@ -22,7 +22,7 @@ from order_system.domain.ids import split_key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.money import format_amount
 from order_system.domain.order import Customer, DispatchReceipt, NoticeReceipt, OrderLine, PaymentReceipt
-from order_system.gateways.smtp import policy
+from order_system.gateways import policy
 
 _PAID = PaymentReceipt(charge_id="", amount=1990, currency="USD")
 _LINES = (OrderLine(sku="SAMPLE", quantity=1, unit_price=1990),)
@@ -104,7 +104,7 @@ class SmtpMailer:
             start_tls=ours.encryption == "starttls",
             username=ours.username,
             password=ours.password.get_secret_value() if ours.password else None,
-            timeout=policy.ANSWER.total_seconds(),
+            timeout=policy.MAIL_SERVER.total_seconds(),
         )
         try:
             await self._hand_over(server, mail, mail["To"].addresses[0].addr_spec)

@@ -10,7 +10,7 @@ from order_system.domain.errors import AnswerLost, PaymentDeclined
 from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt
-from order_system.gateways.stripe import policy
+from order_system.gateways import policy
 from order_system.gateways.stripe.amounts import from_stripe, to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out
 

@@ -13,7 +13,7 @@ from order_system.domain.errors import AnswerLost, PaymentNotConfirmed
 from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Statement
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, RefundReceipt
-from order_system.gateways.stripe import policy
+from order_system.gateways import policy
 from order_system.gateways.stripe.amounts import to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out
 from order_system.gateways.stripe.intents import (

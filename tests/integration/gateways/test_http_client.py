@@ -14,7 +14,8 @@ from order_system.domain.errors import AnswerLost, NotReached, PaymentDeclined
 from order_system.domain.ids import Key
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import PaymentReceipt
-from order_system.gateways.http import client, policy
+from order_system.gateways import policy
+from order_system.gateways.http import client
 from order_system.gateways.http.client import HttpPaymentSettings, HttpSettings
 from tests.fixtures.processes.forwarding import LOOPBACK, unused_port
 from tests.fixtures.shops.shop import an_order
