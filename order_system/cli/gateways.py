@@ -67,7 +67,7 @@ def _told(finding: Finding) -> Text:
     """Lines that do not wrap."""
     styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
     told = Text(str(finding), no_wrap=True, overflow="ignore")
-    told.stylize(styles[finding.verdict], 0, str(finding).find("\n") if finding.trace else None)
+    told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))
     return told
 
 

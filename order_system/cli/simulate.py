@@ -36,11 +36,7 @@ async def serve_world(
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given.")] = 8090,
     secret: Annotated[
         str | None,
-        Parameter(
-            env_var=_SECRET,
-            show_env_var=False,
-            help=f"What requests must be signed with. Better set {_SECRET}: an option shows in `ps`.",
-        ),
+        Parameter(env_var=_SECRET, help="What requests must be signed with. An option shows in `ps`."),
     ] = None,
 ) -> int:
     """Serve the simulated gateways over HTTP until Ctrl-C."""

@@ -275,7 +275,7 @@ def _explained(invalid: ValidationError, model: type[BaseModel], prefix: str) ->
     """The first problem of each setting."""
     firsts = {problem["loc"][:1]: problem for problem in reversed(invalid.errors())}
     told = dict.fromkeys(_explain(problem, model, prefix) for problem in reversed(firsts.values()))
-    return InvalidSettings("; ".join(told))
+    return InvalidSettings(" ".join(told))
 
 
 def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
@@ -289,11 +289,11 @@ def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
         return f"there is no setting named {name}"
     variable, takes = f"{prefix}{name.upper()}", field.description or ""
     if problem["type"] == "missing":
-        return f"{variable} is not set" + (f": {takes}" if takes else "")
+        return f"{variable} is not set" + (f": {takes}." if takes else ".")
     given = "" if is_secret(field) else f"={problem['input']}"
     if len(problem["loc"]) > 1:  # a part of the value
-        given, reason = "", f"{problem['input']!r} is not understood"
-    if problem["type"] in ("literal_error", "enum") and len(problem["loc"]) == 1:
+        given, reason = "", f"{'a part' if given == '' else repr(problem['input'])} is not understood"
+    elif problem["type"] in ("literal_error", "enum"):
         takes = ""  # its words name all that it may be
     cure = "" if field.is_required() else "Unset it for the default."
     return " ".join(filter(None, (f"{variable}{given}: {reason}.", takes and f"Expected: {takes}.", cure)))

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.steps import Step
-from order_system.infra.settings import load_settings
+from order_system.infra.settings import load_own_settings, load_settings
 from order_system.infra.web_keys import holder_of
 
 
@@ -93,6 +94,22 @@ def test_a_bad_patience_is_told_once(monkeypatch: pytest.MonkeyPatch, value: str
     )
     assert message.count("ORDER_PATIENCE") == 1
     assert "Input" not in message
+
+
+class OfATeam(BaseModel):
+    tokens: dict[str, SecretStr]
+    places: dict[str, int] = {}
+
+
+def test_a_part_of_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_CARRIER_TOKENS", '{"a": ["s3cret"]}')
+    monkeypatch.setenv("ORDER_CARRIER_PLACES", '{"a": "none"}')
+    with pytest.raises(InvalidSettings) as told:
+        load_own_settings(OfATeam, "ORDER_CARRIER_")
+    assert str(told.value) == (
+        "ORDER_CARRIER_TOKENS: a part is not understood. "
+        "ORDER_CARRIER_PLACES: 'none' is not understood. Unset it for the default."
+    )
 
 
 def test_patience_is_of_all_steps_or_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
