@@ -15,16 +15,16 @@ from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
 from order_system.gateways.simulated.tables import (
     CHECKOUT,
+    PAYMENTS,
     authorisations,
     charges,
     insert_unless_there,
-    payments,
     refunds,
 )
 from order_system.infra.database import writes
 
 # Made once: to put a statement together costs more than to carry it out.
-_PAYMENT = payments.where(charges.c.key == bindparam("key"))
+_PAYMENT = PAYMENTS.where(charges.c.key == bindparam("of_key"))
 _DECLINED = "the card was declined (simulated)"
 _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
@@ -131,7 +131,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
                 return None
             if reference != MADE_UP:
                 _pay_elsewhere(call.connection, reference, amount, currency)
-        payment = call.connection.execute(_PAYMENT, {"key": CHECKOUT + reference}).first()
+        payment = call.connection.execute(_PAYMENT, {"of_key": CHECKOUT + reference}).first()
         if payment is None:
             raise PaymentNotConfirmed(f"there is no payment {reference} (simulated)")
         return PaymentElsewhere(reference, payment.amount, payment.currency, payment.refunded)
@@ -142,7 +142,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         what they were asked to refund in vain."""
         elsewhere = receipt if receipt and receipt.captured_elsewhere else None
         stored_as = CHECKOUT + elsewhere.charge_id if elsewhere else charge_key
-        charge = call.connection.execute(_PAYMENT, {"key": stored_as}).first()
+        charge = call.connection.execute(_PAYMENT, {"of_key": stored_as}).first()
         call.meet_trouble([charge.payment_method if charge else None])
         if charge is None:
             return None

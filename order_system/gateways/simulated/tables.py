@@ -69,7 +69,7 @@ refunds = sa.Table(
     sa.Column("amount", sa.BigInteger, nullable=False),
 )
 
-payments = sa.select(
+PAYMENTS = sa.select(
     charges,
     charges.c.charge_id.label("reference"),
     refunds.c.refund_id,

@@ -56,7 +56,7 @@ class SimulatedWorld(OverDatabase):
         def rows(query: Select[Any]) -> list[dict[str, Any]]:
             return [dict(row) for row in tx.execute(query).mappings()]
 
-        captured = tables.payments.order_by(tables.charges.c.key)
+        captured = tables.PAYMENTS.order_by(tables.charges.c.key)
         by_us = tables.charges.c.payment_method != tables.CHECKOUT
         held = tables.authorisations
         of_a_shop = held.c.key.startswith(tables.CHECKOUT)
