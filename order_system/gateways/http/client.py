@@ -33,9 +33,7 @@ class HttpSettings(BaseModel):
 
 
 class HttpPaymentSettings(HttpSettings):
-    authorises: bool = Field(
-        False, description="whether the service offers `authorise`, `capture` and `void`, too"
-    )
+    authorises: bool = Field(False, description="whether it offers `authorise`, `capture` and `void`, too")
 
 
 def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager[SimpleNamespace]]:
