@@ -84,9 +84,8 @@ class Settings(BaseSettings):
     patience: Annotated[dict[Step, Attempts] | None, NoDecode] = Field(
         None,
         description=f"how many attempts (1 to {policy.PATIENCE_LIMIT}) may reach a gateway before its step "
-        "has failed, for all steps or for some of payment, inventory, shipping and notification, e.g. 40 or "
-        "payment=40,shipping=6; by default 6 for a simulated gateway, and for your own what rides out a "
-        "quarter of an hour",
+        "has failed, e.g. 40, or payment=40,inventory=6,shipping=6,notification=6, or some of these; by "
+        "default 6 for a simulated gateway, and for your own what rides out a quarter of an hour",
     )
     flow: Flow | None = Field(
         None,
@@ -242,12 +241,9 @@ def load_own_settings(model: type[Model], prefix: str) -> Model:
     try:
         return cast("Model", from_environment())
     except ValidationError as invalid:
-        told = _explained(invalid, model, prefix)
-        set_to = {name: os.environ.get(f"{prefix}{name.upper()}") for name in model.model_fields}  # noqa: TID251
-        hidden = [
-            SecretStr(set_to[name] or "") for name, field in model.model_fields.items() if is_secret(field)
-        ]
-        raise InvalidSettings(without_secrets(str(told), hidden)) from None
+        secret = (f"{prefix}{name.upper()}" for name, field in model.model_fields.items() if is_secret(field))
+        hidden = [SecretStr(os.environ.get(variable, "")) for variable in secret]  # noqa: TID251
+        raise InvalidSettings(without_secrets(str(_explained(invalid, model, prefix)), hidden)) from None
 
 
 def without_secrets(text: str, values: Iterable[object]) -> str:
@@ -266,15 +262,15 @@ def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
         variable = f"{prefix}{name.upper()}"
         value = os.environ.get(variable) or None  # noqa: TID251 - which is here
         shown = "***" if value and is_secret(field) else value
-        takes = field.description or ""
-        told.append({"setting": variable, "value": shown, "required": field.is_required(), "takes": takes})
+        needed, takes = field.is_required(), field.description or ""
+        told.append({"setting": variable, "value": shown, "required": needed, "takes": takes})
     return told
 
 
 def _explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
     """The first problem of each setting."""
     firsts = {problem["loc"][:1]: problem for problem in reversed(invalid.errors())}
-    told = dict.fromkeys(_explain(problem, model, prefix) for problem in reversed(firsts.values()))
+    told = (_explain(problem, model, prefix) for problem in reversed(firsts.values()))
     return InvalidSettings(" ".join(told))
 
 
@@ -284,10 +280,9 @@ def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
     if not problem["loc"]:
         return reason
     name = str(problem["loc"][0])
-    field = model.model_fields.get(name)
-    if field is None:
+    if (field := model.model_fields.get(name)) is None:
         return f"there is no setting named {name}"
-    variable, takes = f"{prefix}{name.upper()}", field.description or ""
+    variable, takes = f"{prefix}{name.upper()}", field.description
     if problem["type"] == "missing":
         return f"{variable} is not set" + (f": {takes}." if takes else ".")
     given = "" if is_secret(field) else f"={problem['input']}"
