@@ -83,7 +83,7 @@ NO_ANSWERS = {
     ),
     "captured by others": (
         answer(200, RECEIPT | {"captured_elsewhere": "confirmed by the gateway"}),
-        "not for a charge to say",
+        "not for it to say",
     ),
     "nothing under that key": (problem(404, "nothing-under-that-key"), "settles nothing: the words of it"),
     "null": (answer(200, None), "no answer to this call"),
