@@ -17,19 +17,20 @@ Rows = Sequence[NumberedRow]
 
 def filled_in(rows: Rows, layout: Layout) -> Rows:
     """With what blank cells mean; and with the currency on each row, since amounts are read by it."""
-    of_order, of_line = Fields(), Fields()
-    for field, text in layout.profile.defaults.items():
-        if field in LINE_FIELDS:
-            of_line[field] = text
-        elif not any(fields[field] for _, fields in rows):
-            of_order[field] = text
-    if currency := next((fields["currency"] for _, fields in rows if fields["currency"]), ""):
-        of_line["currency"] = currency
-    changed: list[NumberedRow] = []
-    for line, fields in rows:
-        change = of_order | {key: of_line[key] for key in of_line if not fields[key]}
-        changed.append((line, fields | change if change else fields))
-    return changed
+    currency = rows[0][1]["currency"] or next(filter(None, (fields["currency"] for _, fields in rows)), "")
+    for _, fields in rows:
+        fields["currency"] = fields["currency"] or currency
+    if not layout.profile.defaults:
+        return rows
+    blank = {
+        field: text
+        for field, text in layout.profile.defaults.items()
+        if field in LINE_FIELDS or not any(fields[field] for _, fields in rows)
+    }
+    return [
+        (line, fields | {field: text for field, text in blank.items() if not fields[field]})
+        for line, fields in rows
+    ]
 
 
 def number(fields: Fields, key: str, layout: Layout) -> Decimal | None:
@@ -84,6 +85,8 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     is_share = layout.profile.meaning.get("discount", "").startswith("share")
     parts = layout.further_parts
     discounts = ["discount", *parts.get("discount", ())]
+    if not (is_share or parts or "-" in "".join([fields["discount"] for _, fields in rows])):
+        return rows
     changed: list[NumberedRow] = []
     for line, fields in rows:
         new = fields

@@ -63,8 +63,7 @@ def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -
 
 
 def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, str, str]) -> ParsedOrder:
-    once = [field for field in ("shipping_fee", "tax", "discount") if field not in layout.profile.meaning]
-    further = "".join([fields[field] for _, fields in block.rows[1:] for field in once])
+    further = "".join([fields[field] for _, fields in block.rows[1:] for field in layout.once])
     lines = block.first_line, block.last_line, block.count
     total_tells = further and any(fields["total"] for _, fields in block.rows)
     counted_once = bool(further.strip("0.,")) and not total_tells

@@ -90,14 +90,15 @@ class _Lines:
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
             cells = salvaged_cells(text, self.separator)
-            rows.append(self._row(first, first + 1, text, cells, _syntax_error(text)))
+            line, offsets = self.line + first, self.offsets
+            rows.append(Row(line, line, offsets[first], offsets[first + 1], text, cells, _syntax_error(text)))
             first += 1
         return rows, first
 
     def _take_proper_rows(self, rows: list[Row], first: int, width: int | None) -> tuple[int, int]:
         """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one
         begins, and how many lines were looked at."""
-        begin = first
+        begin, line, offsets = first, self.line, self.offsets
         reader = csv.reader(islice(self.texts, begin, None), delimiter=self.separator, strict=True)
         try:
             for cells in reader:
@@ -108,15 +109,13 @@ class _Lines:
                     break
                 text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
                 if any(cells) and not text.isspace():
-                    rows.append(self._row(first, after, text, cells, NUL if "\0" in text else None))
+                    lines = line + first, line + after - 1
+                    broken = NUL if "\0" in text else None
+                    rows.append(Row(*lines, offsets[first], offsets[after], text, cells, broken))
                 first = after
         except csv.Error:
             pass  # told by what is returned
         return first, begin + reader.line_num
-
-    def _row(self, first: int, after: int, text: str, cells: list[str], broken: str | None) -> Row:
-        first_line, last_line = self.line + first, self.line + after - 1
-        return Row(first_line, last_line, self.offsets[first], self.offsets[after], text, cells, broken)
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]

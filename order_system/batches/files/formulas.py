@@ -14,4 +14,4 @@ def defuse(cell: str) -> str:
 
 def undefused(cell: str) -> str:
     """The cell as it was before `defuse`, ours or a spreadsheet's."""
-    return cell[1:] if DEFUSED.match(cell) else cell
+    return cell[1:] if cell.startswith("'") and DEFUSED.match(cell) else cell

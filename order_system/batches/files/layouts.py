@@ -7,7 +7,15 @@ from functools import cache, cached_property, lru_cache, partial
 from html import unescape
 from operator import itemgetter
 
-from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
+from order_system.batches.files.columns import (
+    COLUMNS,
+    FIELDS,
+    LINE_FIELDS,
+    REJECT_REASON,
+    Fields,
+    hint_at,
+    shown,
+)
 from order_system.batches.files.formulas import DEFUSED, undefused
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
@@ -46,6 +54,11 @@ class Layout:
     def per_line(self) -> list[str]:
         """Amounts that stand on each line of an order. The others stand there once."""
         return [amount for amount in AMOUNTS if self.profile.is_per_line(amount)]
+
+    @cached_property
+    def once(self) -> list[str]:
+        """Amounts that count once, also where each row repeats them."""
+        return [amount for amount in ("shipping_fee", "tax", "discount") if amount not in self.per_line]
 
     @cached_property
     def further_parts(self) -> dict[str, list[str]]:
@@ -90,8 +103,6 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     if problems:
         raise FileRefused("; ".join(problems))
 
-    written = {"separator", "encoding", "decimal"}
-    is_plain = not profile.model_dump(exclude=written, exclude_defaults=True)
     more = (profile.meaning, profile.defaults, profile.states, profile.paid, profile.included)
     more = (*more, profile.sums_first, "quantity_left" in profile.columns, "line_total" in profile.columns)
     adds_up = any(len(profile.columns.get(amount, ())) > 1 for amount in AMOUNTS)
@@ -106,27 +117,14 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     for field, constant in profile.constants.items():
         names[field], texts[field] = f"{field} (a constant)", _cleaned(constant)
 
-    same = {field: text for field, text in texts.items() if field not in places}
-    keys, same_texts, width = (*places, *same), [*same.values()], len(header)
-    picked = itemgetter(*places.values(), *range(width, width + len(same)))
-    further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
-    joined = {field: [field, *more] for field, more in further.items() if more and field not in AMOUNTS}
-    otherwise = {field: _keys(names, places) for field, names in profile.otherwise.items()}
     id_of = lru_cache(maxsize=100)(partial(tidied_id, profile=profile))  # the same on each row of an order
-
-    def pick(cells: list[str], text: str) -> Fields:
-        if "&" in text:
-            cells = [*map(_without_entities, cells)]
-        fields = dict(zip(keys, map(str.strip, picked(cells + same_texts)), strict=True))
-        if "'" in text and DEFUSED.search(text):
-            fields = {key: undefused(cell).strip() for key, cell in fields.items()}
-        return fields if is_plain else _tidied(fields, joined, otherwise, id_of)
+    pick = _picker(places, texts, profile, id_of)
 
     def pick_order_id(cells: Sequence[str]) -> str:
         place = places["order_id"]
         return id_of(_cleaned(cells[place])) if place < len(cells) else ""
 
-    return Layout(width, names, pick, pick_order_id, places["order_id"], profile, reckons, set(), set())
+    return Layout(len(header), names, pick, pick_order_id, places["order_id"], profile, reckons, set(), set())
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
@@ -156,8 +154,44 @@ def _keys(columns: Iterable[str], known: Container[str]) -> list[str]:
     return [key for key in map(in_column, columns) if key in known]
 
 
-def _tidied(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[str], str]) -> Fields:
-    """A row without its shop's habits."""
+def _picker(
+    places: dict[str, int], texts: Fields, profile: Profile, id_of: Callable[[str], str]
+) -> Callable[[list[str], str], Fields]:
+    """`Layout.pick`, for keys at places, and with texts that are the same on each row."""
+    written = {"separator", "encoding", "decimal"}
+    is_plain = not profile.model_dump(exclude=written, exclude_defaults=True)
+    further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
+    joined = {field: [field, *more] for field, more in further.items() if more and field not in AMOUNTS}
+    otherwise = {field: _keys(columns, places) for field, columns in profile.otherwise.items()}
+    if not is_plain:
+        places = places | {in_column("order_id"): places["order_id"]}
+
+    # In many files an order's further rows say nothing of it but its ID and e-mail address.
+    of_line = {"order_id", in_column("order_id"), "customer_email", *LINE_FIELDS, *FURTHER_FIELDS}
+    of_line |= {in_column(state.column) for state in profile.states if state.of != "order"}
+    of_line -= {key for parts in (*further.values(), *otherwise.values()) for key in parts}
+    keys = sorted(places, key=lambda key: key not in of_line)
+    count = len(of_line & {*keys})
+    blank, blanks = dict.fromkeys(places, "") | texts, ("",) * (len(keys) - count)
+    picked = itemgetter(*map(places.__getitem__, keys))
+
+    def pick(cells: list[str], text: str) -> Fields:
+        if "&" in text:
+            cells = [*map(_without_entities, cells)]
+        fields, found = blank.copy(), picked(cells)
+        of_order = found[count:] != blanks
+        fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
+        if "'" in text and DEFUSED.search(text):
+            fields = {key: undefused(cell).strip() for key, cell in fields.items()}
+        if not is_plain:
+            _tidy(fields, joined if of_order else {}, otherwise if of_order else {}, id_of)
+        return fields
+
+    return pick
+
+
+def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[str], str]) -> None:
+    """Rid a row of its shop's habits."""
     streets = otherwise.get("street")
     if streets and not any(map(fields.__getitem__, joined.get("street", ("street",)))):
         joined = joined | otherwise
@@ -166,15 +200,13 @@ def _tidied(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[
         if field == "street" and not fields[keys[0]]:
             texts = []  # a flat alone is no street
         fields[field] = (", " if field == "street" else " ").join(texts)
-    fields[in_column("order_id")] = order_id = fields["order_id"]
-    fields["order_id"] = id_of(order_id)
+    fields["order_id"] = id_of(fields["order_id"])
     fields["postal_code"] = fields["postal_code"].removeprefix("'")
     if "item_name" in fields:
         if fields["sku"]:
             fields["item_name"] = ""  # it is kept where the SKU was made from it
         else:
             fields["sku"] = sku_of_name(fields["item_name"])
-    return fields
 
 
 def _without_entities(cell: str) -> str:

@@ -45,18 +45,20 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
     said = tuple([layout.says(fields) for _, fields in rows])
-    lines, unshippable = _to_be_shipped(rows, said, layout)
+    without, unshippable = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
     payment = _payment(rows, said, layout)
     if unshippable and not payment:
         raise unshippable
     rows = with_amounts(rows, layout)
-    if len(lines) < len(rows) or "quantity_left" in profile.columns:
-        rows = _what_is_left(rows, lines, layout, only_unshippable=unshippable is not None)
+    if without or "quantity_left" in profile.columns:
+        rows = _what_is_left(rows, without, layout, only_unshippable=unshippable is not None)
     rows = added_up(rows, layout)
     if profile.meaning.get("unit_price") == "line total" or "line_total" in profile.columns:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
-    return [(line, fields | payment) for line, fields in rows] if payment else rows
+    for _, fields in rows if payment else ():
+        fields["payment_method"] = payment
+    return rows
 
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
@@ -93,11 +95,11 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
 # --- which lines ----------------------------------------------------------------------------------
 
 
-def _to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], Unfit | None]:
+def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], Unfit | None]:
     """The line numbers of rows; and what is wrong if some of them need no shipping, and nobody has paid for
     those. Raises LeftOut, Unfit."""
     if said in layout.run_whole:
-        return {line for line, _ in rows}, None
+        return set(), None
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
     kept = rows
@@ -120,7 +122,7 @@ def _to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], 
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
     if not partly and len(kept) == len(rows):
         layout.run_whole.add(said)
-    return {line for line, _ in kept}, unshippable
+    return {line for line, _ in rows if line not in dict(kept)}, unshippable
 
 
 def _text(row: NumberedRow, column: str) -> str:
@@ -174,7 +176,7 @@ def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
     return LeftOut(name, f"{words} on {day[0]}" if day else words)
 
 
-def _what_is_left(rows: Rows, lines: set[int], layout: Layout, *, only_unshippable: bool) -> Rows:
+def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshippable: bool) -> Rows:
     """Only the lines, or pieces of them, that have not been shipped. The fee for shipping the whole order
     went with what has, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what the
     rest costs."""
@@ -183,9 +185,9 @@ def _what_is_left(rows: Rows, lines: set[int], layout: Layout, *, only_unshippab
         line, fields = row
         ordered = whole_number(fields["quantity"], layout.decimal)
         pieces = whole_number(fields.get("quantity_left", ""), layout.decimal) or ordered
-        if line in lines and pieces == ordered:
+        if line not in without and pieces == ordered:
             left.append(row)
-        elif line in lines and pieces.strip("0"):
+        elif line not in without and pieces.strip("0"):
             left.append((line, _fewer_pieces(row, ordered, pieces, layout)))
     if not left:
         raise LeftOut(layout.names["quantity_left"], "all of it is shipped already")
@@ -231,18 +233,16 @@ def _fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -
 # --- payment and SKUs -----------------------------------------------------------------------------
 
 
-def _payment(rows: Rows, said: object, layout: Layout) -> Fields:
-    """The payment method of an order that is paid already. Raises Unfit if some of it is still to be paid."""
-    paid = layout.profile.paid
-    if paid is None:
-        return {}
+def _payment(rows: Rows, said: object, layout: Layout) -> str:
+    """How an order is paid that is paid already, or blank. Raises Unfit if some of it is still to be paid."""
+    if not (paid := layout.profile.paid):
+        return ""
     if paid.amount or said not in layout.paid:  # an amount is held against each order's total
         if not _is_paid(rows, paid, layout):
-            return {}
+            return ""
         layout.paid.add(said)
-    references = (_of_order(rows, column, layout)[1] for column in paid.reference)
-    reference = next(filter(None, references), "") or rows[0][1]["order_id"]
-    return {"payment_method": f"paid:{''.join(reference.split())}"}
+    found = (reference for column in paid.reference if (reference := _of_order(rows, column, layout)[1]))
+    return f"paid:{''.join(next(found, rows[0][1]['order_id']).split())}"
 
 
 def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:

@@ -5,6 +5,7 @@ reader, and so is every message. The tests hold the two against each other."""
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from itertools import compress
 from operator import itemgetter
 from typing import cast
 
@@ -50,7 +51,8 @@ _MAY_HOLD_CARD_NUMBER = re.compile(
 """Twelve more digits. What is looked at first are a digit and room for those, which is quick to find."""
 _SHEET_ERROR = re.compile(f"^(?:{SHEET_ERROR})$", re.MULTILINE)
 
-_TextsOf = Callable[[Fields], tuple[str, ...]]
+_Texts = tuple[str, ...]
+_TextsOf = Callable[[Fields], _Texts]
 _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
 _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 
@@ -58,21 +60,17 @@ _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
 def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
     """The total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a line each:
     if these are certainly all the rows of one valid order; else None."""
-    first = rows[0][1]
-    if len(rows) > 1:
-        if len(rows) > MAX_LINES or len({fields["sku"] for _, fields in rows}) < len(rows):
-            return None
-        texts = _of_order(first)
-        if not all(_repeats_or_is_blank(_of_order(fields), texts) for _, fields in rows[1:]):
-            return None
-    order = "\n".join(_of_order(first))
-    lines = "\n".join(["\n".join(_of_line(fields)) for _, fields in rows])
+    first, each = rows[0][1], [_of_line(fields) for _, fields in rows]
+    of_order = _of_order(first)
+    if len(rows) > 1 and not _may_be_one(rows, of_order, each):
+        return None
+    order, lines = "\n".join(of_order), "\n".join(map("\n".join, each))
     if lines.count("\n") != len(rows) * len(LINE_FIELDS) - 1:  # a cell of several lines
         return None
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
     known = first["currency"] in _with_two_decimals() and first["country"] in countries()
-    total = _total(rows) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
+    total = _total(first, each) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
     return None if total is None else (total, order, lines)
 
 
@@ -88,18 +86,22 @@ def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
     )
 
 
-def _repeats_or_is_blank(texts: Sequence[str], first: Sequence[str]) -> bool:
-    """Of two rows' order fields, the first of which is the ID."""
-    if texts[0] != first[0]:
+def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, each: Sequence[_Texts]) -> bool:
+    """Whether each line is of another SKU, and each row repeats the first one's order or leaves it blank."""
+    if len(rows) > MAX_LINES or len({sku for sku, _, _ in each}) < len(rows):
         return False
-    return texts == first or [text or other for text, other in zip(texts, first, strict=True)] == [*first]
+    for _, fields in rows[1:]:
+        texts = _of_order(fields)
+        if texts != of_order and (not texts[0] or [*compress(of_order, texts)] != [*filter(None, texts)]):
+            return False
+    return True
 
 
-def _total(rows: Sequence[NumberedRow]) -> int | None:
+def _total(first: Fields, each: Sequence[_Texts]) -> int | None:
     """None if it is out of bounds, or another one is stated."""
-    first = rows[0][1]
-    lines = sum(int(fields["quantity"]) * cents(fields["unit_price"]) for _, fields in rows)
-    total = lines + cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
+    total = cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
+    for _, quantity, price in each:
+        total += int(quantity) * cents(price)
     adds_up = 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
     return total if adds_up else None
 
