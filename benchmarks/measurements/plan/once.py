@@ -1,5 +1,5 @@
 """One `batch plan` in a process of its own, measured from inside: python -m benchmarks.measurements.plan.once
-DATA FILE
+DATA FILE [PROFILE]
 
 Prints JSON. Reading and looking up take turns within a plan, so that the processor's time can be parted.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.tools.machine import memory_mb
 from benchmarks.tools.stage import settings_for
+from order_system.batches.files import load_profile
 from order_system.book.batches import SqlBatchBook
 from order_system.bootstrap import open_order_system
 from order_system.domain.book import SubmissionRecord
@@ -36,14 +37,14 @@ class TimedBook(SqlBatchBook):
             self.processor += time.process_time() - began_processor
 
 
-async def plan_once(data: Path, file: Path) -> dict[str, Any]:
+async def plan_once(data: Path, file: Path, profile: str | None = None) -> dict[str, Any]:
     collect_less_garbage()  # as the command line does
     async with open_order_system(settings_for(data, files=file.parent)) as system:
         book = TimedBook(system.database)
         batches = replace(system, batch_book=book).batch_reports()
         start_mb = memory_mb()
         began, began_processor = time.perf_counter(), time.process_time()
-        ref = await system.files.inspect(str(file))
+        ref = await system.files.inspect(str(file), profile=load_profile(profile) if profile else None)
         plan = [so_far async for _, so_far in batches.plan(ref)][-1]
         return {
             "rows": plan.rows,
@@ -59,4 +60,4 @@ async def plan_once(data: Path, file: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(plan_once(Path(sys.argv[1]), Path(sys.argv[2])))))
+    print(json.dumps(asyncio.run(plan_once(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))))

@@ -1,8 +1,9 @@
 """What `batch plan` takes for a million rows: time of one core, with look-ups apart, and memory.
 
-Each plan has a process of its own (`once.py`), against an empty book and against one that knows most of
-the orders, in turns. A bare `csv.reader` over the same file tells how fast the machine is just now. What is
-bound is the ratio: it is the same on a machine of any speed.
+Each plan has a process of its own (`once.py`), against an empty book and against one that knows most of the
+orders; and of the same orders in an export of Shopify's, with its profile. They take turns. A bare
+`csv.reader` over the same file tells how fast the machine is just now. What is bound is the ratio: it is
+the same on a machine of any speed.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from typing import Any
 
 from benchmarks.measurements.plan.known_book import expected_fates, fill
 from benchmarks.tools.figures import BenchmarkFailed, Figure, Result, Row
-from benchmarks.tools.order_files import write_orders
+from benchmarks.tools.order_files import write_orders, write_shopify_export
 from order_system.infra.process import dies_with_parent
 
 CONTRACT = 100_000
@@ -29,7 +30,7 @@ BAD_EVERY = 1_000
 PREFIX = "ORDER"
 LIMIT_SECONDS = 600
 BARE_READINGS = 3
-EMPTY, KNOWS_MOST = "empty", "knows most"
+EMPTY, KNOWS_MOST, BY_PROFILE = "empty", "knows most", "empty, Shopify's profile"
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,17 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
         file = write_orders(
             folder / "orders.csv", PREFIX, scale.rows, rows_per_order=ROWS_PER_ORDER, bad_every=BAD_EVERY
         )
-        books = {EMPTY: folder / "empty", KNOWS_MOST: folder / "known"}
-        await fill(books[KNOWS_MOST], file)
+        export = write_shopify_export(folder / "shopify.csv", file)
+        empty, known = folder / "empty", folder / "known"
+        await fill(known, file)
         orders = -(-scale.rows // ROWS_PER_ORDER)
+        turns = {EMPTY: (empty, file), KNOWS_MOST: (known, file), BY_PROFILE: (empty, export, "shopify")}
         planned: list[Planned] = []
         for _ in range(scale.rounds):
-            for book, data in books.items():
-                bare = [_bare_reading(file) for _ in range(BARE_READINGS)]
-                report = await _plan(data, file)
-                bare += [_bare_reading(file) for _ in range(BARE_READINGS)]
+            for book, (data, source, *profile) in turns.items():
+                bare = [_bare_reading(source) for _ in range(BARE_READINGS)]
+                report = await _plan(data, source, *profile)
+                bare += [_bare_reading(source) for _ in range(BARE_READINGS)]
                 _check(report, expected_fates(orders, BAD_EVERY, known=book == KNOWS_MOST), scale.rows)
                 planned.append(Planned(book, median(bare), report))
                 say(f"  book {book}: {planned[-1].times_bare():.1f} times a bare csv.reader, look-ups apart")
@@ -107,9 +110,11 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
 def _result(scale: Scale, size: int, planned: list[Planned]) -> Result:
     empty = [each for each in planned if each.book == EMPTY]
     known = [each for each in planned if each.book == KNOWS_MOST]
+    by_profile = [each for each in planned if each.book == BY_PROFILE]
     figures = [
         _times_bare("reading and checking, look-ups apart: an empty book", empty, at_most=15),
         _times_bare("the same where the book knows most, so that contents are compared", known),
+        _times_bare("the same of a Shopify export, by its profile: an empty book", by_profile, at_most=15),
         Figure("the first as a rate", median(each.rate for each in empty), "rows/s of one core"),
         Figure("memory over the start", max(each.memory for each in planned), "MB", at_most=150),
         Figure("looking up where the book knows most", median(map(Planned.looking_up, known)), "µs/order"),
@@ -119,7 +124,8 @@ def _result(scale: Scale, size: int, planned: list[Planned]) -> Result:
     return Result(
         "plan",
         f"batch plan of {scale.rows:,} rows ({size / 1e6:,.0f} MB), {ROWS_PER_ORDER} an order, one order in "
-        f"{BAD_EVERY:,} with a mistake; {scale.rounds} each with an empty book and one that knows 80 %",
+        f"{BAD_EVERY:,} with a mistake; {scale.rounds} each with an empty book, one that knows 80 %, and an "
+        "export of Shopify's",
         figures,
         {"Plans, as they ran": [each.row() for each in planned]},
     )
@@ -138,10 +144,10 @@ def _bare_reading(file: Path) -> float:
     return time.process_time() - began
 
 
-async def _plan(data: Path, file: Path) -> dict[str, Any]:
+async def _plan(data: Path, file: Path, *profile: str) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "benchmarks.measurements.plan.once", str(data), str(file)),
+        *("-m", "benchmarks.measurements.plan.once", str(data), str(file), *profile),
         cwd=Path(__file__).parents[3],
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
