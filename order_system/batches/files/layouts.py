@@ -7,15 +7,7 @@ from functools import cache, cached_property, lru_cache, partial
 from html import unescape
 from operator import itemgetter
 
-from order_system.batches.files.columns import (
-    COLUMNS,
-    FIELDS,
-    LINE_FIELDS,
-    REJECT_REASON,
-    Fields,
-    hint_at,
-    shown,
-)
+from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
 from order_system.batches.files.formulas import DEFUSED, undefused
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
@@ -167,8 +159,8 @@ def _picker(
         places = places | {in_column("order_id"): places["order_id"]}
 
     # In many files an order's further rows say nothing of it but its ID and e-mail address.
-    of_line = {"order_id", in_column("order_id"), "customer_email", *LINE_FIELDS, *FURTHER_FIELDS}
-    of_line |= {in_column(state.column) for state in profile.states if state.of != "order"}
+    of_line = {"order_id", in_column("order_id"), "customer_email", "sku", "quantity", "unit_price"}
+    of_line |= {*FURTHER_FIELDS, *(in_column(each.column) for each in profile.states if each.of != "order")}
     of_line -= {key for parts in (*further.values(), *otherwise.values()) for key in parts}
     keys = sorted(places, key=lambda key: key not in of_line)
     count = len(of_line & {*keys})

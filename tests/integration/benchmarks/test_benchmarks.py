@@ -97,13 +97,13 @@ async def test_batches_in_turns_with_their_histories(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-async def test_plans_against_both_books(temporary: Path) -> None:
+async def test_plans_against_both_books_and_by_a_profile(temporary: Path) -> None:
     said: list[str] = []
     result = await plan.measure(plan.Scale(rows=60, rounds=1), said.append)
     assert result.holds
-    assert len(said) == 2
+    assert len(said) == 3
     [plans] = result.samples.values()
-    assert [each["book"] for each in plans] == ["empty", "knows most"]
+    assert [each["book"] for each in plans] == ["empty", "knows most", "empty, Shopify's profile"]
     assert all(figure.value > 0 for figure in result.figures)
     assert list(temporary.iterdir()) == []
 
