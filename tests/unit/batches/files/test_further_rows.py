@@ -31,8 +31,8 @@ column = "Done"
 of = "line"
 run = ["*"]
 """
-PROFILES = [load_profile(name) for name in ("shopify", "woocommerce", "amazon", "square")]
-PROFILES += [parse_profile(OF_ONE_COLUMN_AND_SEVERAL), Profile()]
+BUILT_IN = [load_profile(name) for name in ("shopify", "woocommerce", "amazon", "square")]
+PROFILES = [*BUILT_IN, parse_profile(OF_ONE_COLUMN_AND_SEVERAL), Profile()]
 
 
 def header_of(profile: Profile) -> list[str]:
