@@ -82,10 +82,11 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
-    is_share = layout.profile.meaning.get("discount", "").startswith("share")
-    parts = layout.further_parts
+    meaning, parts = layout.profile.meaning, layout.further_parts
+    is_share = meaning.get("discount", "").startswith("share")
     discounts = ["discount", *parts.get("discount", ())]
-    if not (is_share or parts or "-" in "".join([fields["discount"] for _, fields in rows])):
+    has_minus = "-" in "".join([fields["discount"] for _, fields in rows])
+    if not (is_share or parts or has_minus or "unclear" in meaning.values()):
         return rows
     changed: list[NumberedRow] = []
     for line, fields in rows:
@@ -100,7 +101,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
                 values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
-    for field in [field for field, meaning in layout.profile.meaning.items() if meaning == "unclear"]:
+    for field in [field for field, what in meaning.items() if what == "unclear"]:
         found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
         if len(found) > 1 and len(set(found.values())) == 1:  # others are of each line, which is told anyway
             first, second, *_ = found

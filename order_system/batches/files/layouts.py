@@ -49,8 +49,8 @@ class Layout:
 
     @cached_property
     def once(self) -> list[str]:
-        """Amounts that count once, also where each row repeats them."""
-        return [amount for amount in ("shipping_fee", "tax", "discount") if amount not in self.per_line]
+        """Amounts that count once where each row repeats them, and nobody has said so."""
+        return [each for each in ("shipping_fee", "tax", "discount") if each not in self.profile.meaning]
 
     @cached_property
     def further_parts(self) -> dict[str, list[str]]:
