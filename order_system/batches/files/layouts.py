@@ -184,8 +184,8 @@ def _picker(
 
 def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[str], str]) -> None:
     """Rid a row of its shop's habits."""
-    streets = otherwise.get("street")
-    if streets and not any(map(fields.__getitem__, joined.get("street", ("street",)))):
+    streets, is_there = otherwise.get("street"), fields.__getitem__
+    if streets and any(map(is_there, streets)) and not any(map(is_there, joined.get("street", ("street",)))):
         joined = joined | otherwise
     for field, keys in joined.items():
         texts = [text for key in keys if (text := fields[key])]
