@@ -24,9 +24,9 @@ test: $(VENV)/.dev postgres chromium lint ## Format check, lint, types, import r
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
 	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
 
-chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel COMPARE=200 REPORT=file)
+chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel CAPTURE=on_dispatch COMPARE=200 REPORT=file)
 	$(BIN)/python -m tests.chaos --orders $(or $(ORDERS),1000) --seed $(or $(SEED),1) $(if $(FLOW),--flow $(FLOW)) \
-		$(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
+		$(if $(CAPTURE),--capture $(CAPTURE)) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
 
 lint: $(VENV)/.dev ## Format check, lint, types and import rules
 	$(BIN)/ruff format --check

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
@@ -32,14 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--in-flight", type=int, default=80, help="orders under way besides the batches'")
-    parser.add_argument(
-        "--flow",
-        type=Flow,
-        choices=list(Flow),
-        nargs="+",
-        default=list(Flow),
-        help="orders take turns in them",
-    )
+    turns: dict[str, Any] = {"nargs": "+", "help": "orders take turns in them"}
+    parser.add_argument("--flow", type=Flow, choices=list(Flow), default=list(Flow), **turns)
+    parser.add_argument("--capture", type=Capture, choices=list(Capture), default=list(Capture), **turns)
     parser.add_argument("--pace", type=float, default=1.0, help="shortens every wait of the product's policy")
     parser.add_argument(
         "--outages",
@@ -77,10 +73,13 @@ def main() -> int:
     checked: list[str] = []
     for seed in given.seed if given.orders else ():
         plan = (
-            draw_outages(seed, given.orders) if given.outages else draw_plan(seed, given.orders, given.flow)
+            draw_outages(seed, given.orders)
+            if given.outages
+            else draw_plan(seed, given.orders, given.flow, given.capture)
         )
         which = " --outages" if given.outages else ""
-        replay = f"--orders {given.orders} --seed {seed} --flow {' '.join(plan.flows)}{which}"
+        turns = f"--flow {' '.join(plan.flows)} --capture {' '.join(plan.captures)}"
+        replay = f"--orders {given.orders} --seed {seed} {turns}{which}"
         summary, checked = tried(given, plan, replay)
         runs.append(summary)
         if given.report:
@@ -107,7 +106,7 @@ def tried(given: argparse.Namespace, plan: Plan, replay: str) -> tuple[Summary, 
 
 def compared(given: argparse.Namespace, seed: int) -> tuple[float, str]:
     """How long the same orders take in the parallel flow over the sequential one, and that in words."""
-    plan = draw_plan(seed, given.compare, [Flow.SEQUENTIAL])
+    plan = draw_plan(seed, given.compare, [Flow.SEQUENTIAL], given.capture)
     seconds: dict[Flow, list[float]] = {flow: [] for flow in Flow}
     for flow in (*Flow, *reversed(Flow)):
         summary, _ = tried(given, plan.all_in(flow), f"--orders 0 --compare {given.compare} --seed {seed}")

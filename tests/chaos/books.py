@@ -103,7 +103,8 @@ def _settings(arena: Arena, database: Path) -> Settings:
 
 
 async def _check_untouched(arena: Arena, other: OrderSystem) -> None:
-    if (await other.book.ledger()).entries or (await other.world.statement()).charges:
+    statement = await other.world.statement()
+    if (await other.book.ledger()).entries or statement.charges or statement.authorisations:
         arena.troubles.append(f"work of ours was done in {other.database.url}")
 
 

@@ -125,7 +125,8 @@ def _book_cases() -> Iterator[Fault]:
 
 def _cases_for_people() -> Iterator[Fault]:
     """Where somebody acts who knows nothing of the others, or has to."""
-    for point in (after("charge"), after("reserve"), after("dispatch"), before("notify"), after("refund")):
+    done = ("charge", "reserve", "capture", "dispatch", "refund")
+    for point in (*map(after, done), before("notify")):
         yield Fault(point, (Blow.OTHER_CONTENT,))
         yield Fault(point, (Blow.FOR_GOOD,))
     yield Fault(before("commit"), (Blow.NEVER,))
@@ -139,12 +140,14 @@ def _cases_for_everybody() -> Iterator[Fault]:
     for call in ("charge", "dispatch", "refund", "notify"):
         for blow in (Blow.SERVER, Blow.FREEZE, Blow.REFUSING):
             yield Fault(before(call), (blow,))
-    for point in (after("reserve"), after("dispatch"), after("release"), after("record charge")):
+    done = ("reserve", "capture", "dispatch", "release", "record charge")
+    for point in map(after, done):
         for blow in (Blow.SERVER, Blow.FREEZE, Blow.LOCKED):
             yield Fault(point, (blow,))
     for point in (
         before("reserve"),
         after("label"),
+        before("capture"),
         before("void"),
         before("fulfil"),
         after("record reserve"),

@@ -16,7 +16,11 @@ from tests.chaos.diary import Entry
 from tests.chaos.run import Run
 from tests.fixtures.steering.waiting import eventually
 
-STEP_UNDONE_BY = {"refund": Step.PAYMENT, "release": Step.INVENTORY, "void": Step.SHIPPING}
+STEP_UNDONE_BY = {
+    **dict.fromkeys(("refund", "void payment"), Step.PAYMENT),
+    "release": Step.INVENTORY,
+    "void": Step.SHIPPING,
+}
 CALLS_WITHIN_SECONDS = 600.0
 """So soon an order calls for a person, and takes the answer, at the product's own pace."""
 

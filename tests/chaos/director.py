@@ -18,7 +18,7 @@ from order_system.domain.batch import BatchRequest
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id
-from order_system.domain.order import Flow
+from order_system.domain.order import Handling
 from order_system.infra import policy as infra_policy
 from tests.chaos.arena import Arena
 from tests.chaos.cases import START
@@ -69,8 +69,10 @@ class Director:
     async def drive(self) -> None:
         plan = self._run.plan
         batches = [
-            asyncio.create_task(self._see_batch_through(name, orders, flow))
-            for (name, orders), flow in zip(plan.batches().items(), cycle(plan.flows), strict=False)
+            asyncio.create_task(self._see_batch_through(name, orders, Handling(flow=flow, capture=capture)))
+            for (name, orders), flow, capture in zip(
+                plan.batches().items(), cycle(plan.flows), cycle(reversed(plan.captures)), strict=False
+            )
         ]
         try:
             await self._submit_all([order for order in self._run.plan.orders if order.batch is None])
@@ -121,7 +123,7 @@ class Director:
 
     # --- batches ---------------------------------------------------------------------------------
 
-    async def _see_batch_through(self, name: str, orders: Sequence[PlannedOrder], flow: Flow) -> None:
+    async def _see_batch_through(self, name: str, orders: Sequence[PlannedOrder], handling: Handling) -> None:
         """Started again until it has run to its end, as one does after a cancel or a terminate."""
         file = write_file(self._arena.folder / f"{name}.csv", orders)
         reference = await self._arena.system.files.inspect(str(file))
@@ -129,7 +131,7 @@ class Director:
             name=name,
             file=reference,
             window=BATCH_WINDOW,
-            flow=flow,
+            **handling.model_dump(),
             page_bytes=1_500,
             continue_after_events=policy.BATCH_HISTORY_EVENTS_LEAST
             if any(point == START for order in orders for point in order.points)

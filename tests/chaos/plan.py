@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
+from order_system.gateways.simulated.behaviours import EXPIRES
 from tests.chaos.cases import (
     COSTLY,
     NEVER_WORKS,
@@ -23,7 +24,7 @@ from tests.chaos.cases import (
     catalogue,
     takes_every_attempt,
 )
-from tests.chaos.points import before, is_undo
+from tests.chaos.points import before, is_undo, only_on_dispatch
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class PlannedOrder:
     resubmit: bool = False
     """Once terminated: submitted again at once, while its activities may still be under way."""
     flow: Flow = Flow.SEQUENTIAL
+    capture: Capture = Capture.AT_ONCE
 
     @property
     def points(self) -> set[str]:
@@ -60,7 +62,8 @@ class Plan:
     seed: int
     orders: tuple[PlannedOrder, ...]
     flows: tuple[Flow, ...] = (Flow.SEQUENTIAL,)
-    """The orders take turns in them, and so do the batches."""
+    captures: tuple[Capture, ...] = (Capture.AT_ONCE,)
+    """The orders take turns in both, and so do the batches."""
     batch_faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict[str, tuple[Fault, ...]])
     """By the name of the batch."""
     fails_nobody: bool = False
@@ -101,8 +104,11 @@ def read_faults(file: Path) -> dict[tuple[str, str], Fault]:
 # --- what the orders are like besides -------------------------------------------------------------
 
 REFUSED_AT_DISPATCH = {"postal_code": "00001"}
+REFUSED_AT_LABEL = {"postal_code": "00000"}
 REFUSED_BY_BOTH = {"payment_method": "pm_card_declined", "sku": "OUT-OF-STOCK"}
 PAID_ALREADY = {"payment_method": "paid:ch_ORDER"}
+AUTHORISED_ALREADY = {"payment_method": "authorised:pi_ORDER"}
+"""Of those alone whose money is taken on dispatch; and the one before of the others."""
 STUCK_STORIES = (
     {"payment_method": "pm_refund_never", "postal_code": "00001"},
     {"sku": "RELEASE-NEVER", "postal_code": "00001"},
@@ -116,9 +122,10 @@ PLAIN: Sequence[tuple[int, dict[str, str]]] = (
     (7, {"payment_method": "pm_card_declined"}),
     (6, {"sku": "OUT-OF-STOCK"}),
     (2, REFUSED_BY_BOTH),
-    (5, {"postal_code": "00000"}),
+    (5, REFUSED_AT_LABEL),
     (5, REFUSED_AT_DISPATCH),
     (3, {"payment_method": "pm_answer_lost_once"}),
+    (2, {"payment_method": EXPIRES}),
     (2, {"postal_code": "00003"}),
     (2, {"sku": "COMMIT-DOWN"}),
     (2, {"payment_method": "pm_refund_fails_thrice", "postal_code": "00001"}),
@@ -137,12 +144,16 @@ BATCHES = ("chaos-a", "chaos-b", "chaos-c")
 the third terminated in its middle."""
 
 
-def draw_plan(seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow)) -> Plan:
+def draw_plan(
+    seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow), captures: Sequence[Capture] = tuple(Capture)
+) -> Plan:
     """A third of the orders comes in batches; six in ten are struck, some of them twice. Two orders each try
     what falls on the last attempt: a kill may take that one before it comes to its point."""
     dice = random.Random(seed)
     struck = orders * 6 // 10
     cases = [case for case in catalogue() if Flow.PARALLEL in flows or not case.beside]
+    if Capture.ON_DISPATCH not in captures:
+        cases = [case for case in cases if not only_on_dispatch(case.point)]
     dice.shuffle(cases)
     cheap = [case for case in cases if not set(case.blows) & (COSTLY | NEVER_WORKS)]
     whole_catalogue = orders >= SHORT_OF_A_CATALOGUE
@@ -164,6 +175,8 @@ def draw_plan(seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow)) -> Pl
         *_ended_in_its_middle(planned[2 * size : 3 * size], BATCHES[2], Blow.TERMINATE_BATCH, seed),
         *planned[3 * size :],
     )
+    turns = cycle(capture for capture in captures for _ in flows)  # both captures in both flows
+    all_orders = tuple(_taken(order, turn) for order, turn in zip(all_orders, turns, strict=False))
     return Plan(
         seed,
         tuple(
@@ -171,6 +184,7 @@ def draw_plan(seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow)) -> Pl
             for order, flow in zip(all_orders, cycle(flows), strict=False)
         ),
         tuple(flows),
+        tuple(captures),
         {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else SHORT_PAGES},
     )
 
@@ -209,6 +223,8 @@ def _perhaps_two(dice: random.Random, fault: Fault, cheap: Sequence[Fault]) -> l
 
 def _struck(dice: random.Random, order_id: str, faults: Sequence[Fault]) -> PlannedOrder:
     refused = REFUSED_AT_DISPATCH if is_undo(faults[0].point) else {}
+    if faults[0].point.endswith("void payment") and dice.random() < 0.5:
+        refused = REFUSED_AT_LABEL  # before anything is captured
     if Blow.TOGETHER in faults[0].blows:
         refused = REFUSED_BY_BOTH
     return PlannedOrder(
@@ -218,6 +234,17 @@ def _struck(dice: random.Random, order_id: str, faults: Sequence[Fault]) -> Plan
         submitted_twice=dice.random() < 0.1,
         resubmit=dice.random() < 0.5,
     )
+
+
+def _taken(order: PlannedOrder, turn: Capture) -> PlannedOrder:
+    """Its money is taken as its points need it, else as its turn is. What a batch says is said by a payment
+    that was authorised elsewhere, whatever the batch says."""
+    needed = any(map(only_on_dispatch, order.points))
+    capture = Capture.ON_DISPATCH if needed else turn
+    elsewhere = AUTHORISED_ALREADY if capture is Capture.ON_DISPATCH else PAID_ALREADY
+    if order.tokens.get("payment_method") in PAID_ALREADY.values() or (needed and order.batch):
+        order = replace(order, tokens=order.tokens | elsewhere)
+    return replace(order, capture=capture)
 
 
 def _plain(dice: random.Random, order_id: str) -> PlannedOrder:

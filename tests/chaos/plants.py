@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
 from tests.chaos.arena import ROOT
 from tests.chaos.cases import Blow, Fault, attempts_at
 from tests.chaos.plan import REFUSED_AT_DISPATCH, PlannedOrder
@@ -34,6 +34,7 @@ class Plant:
     """Of the product's waits: those stories are slow in which all attempts are used up."""
     tokens: dict[str, str] | None = None
     flow: Flow = Flow.SEQUENTIAL
+    capture: Capture = Capture.AT_ONCE
     cancelled_at_once: int = 0
     """Orders besides, which are cancelled before any worker has seen them."""
     statements: tuple[str, ...] = ()
@@ -45,7 +46,14 @@ class Plant:
 
     def orders(self) -> Sequence[PlannedOrder]:
         struck = [
-            PlannedOrder(f"{self.slug}-{number}", self.tokens or {}, (fault,), resubmit=True, flow=self.flow)
+            PlannedOrder(
+                f"{self.slug}-{number}",
+                self.tokens or {},
+                (fault,),
+                resubmit=True,
+                flow=self.flow,
+                capture=self.capture,
+            )
             for number, fault in enumerate(self.faults)
         ]
         cancelled = (
@@ -185,6 +193,46 @@ REFUND_BEFORE_SHIPPING = Plant(
     (Fault("after dispatch", (Blow.ERROR,) * attempts_at("dispatch")),),
 )
 
+DISPATCH_BEFORE_CAPTURE = Plant(
+    "dispatch before capture",
+    (
+        Change(
+            "order_system/book/entries.py",
+            "        if effect is Effect.DISPATCH and waits_for_capture(journal):\n",
+            "        if False:\n",
+        ),
+        Change(
+            "workflows/shipping.py",
+            "            payment = await self._capture(request) if request.captures else None\n",
+            "",
+        ),
+        Change(
+            "workflows/shipping.py",
+            "            self._receipt = parcel\n",
+            "            self._receipt = parcel\n"
+            "            payment = await self._capture(request) if request.captures else None\n",
+        ),
+    ),
+    (Fault("before dispatch", (Blow.ERROR,)),),
+    capture=Capture.ON_DISPATCH,
+)
+
+VOID_OVERTAKES_A_CAPTURE = Plant(
+    "void that overtakes a capture",
+    (
+        Change(
+            "activities/held_money.py",
+            "        return await gateway.refund(charge_key, receipt=answer)\n",
+            "        return NotCaptured(authorised=True)\n",
+        ),
+    ),
+    (
+        Fault("after capture", (Blow.ERROR,) * attempts_at("capture")),
+        Fault("before record capture", (Blow.TERMINATE,)),
+    ),
+    capture=Capture.ON_DISPATCH,
+)
+
 SIBLING_NOT_AWAITED = Plant(
     "sibling not awaited",
     (
@@ -228,6 +276,8 @@ PLANTS = (
     CANCEL_NOT_CAUGHT,
     STOPS_AT_A_FAILED_UNDO,
     REFUND_BEFORE_SHIPPING,
+    DISPATCH_BEFORE_CAPTURE,
+    VOID_OVERTAKES_A_CAPTURE,
     SIBLING_NOT_AWAITED,
     SUBMISSION_OPENED_TWICE,
 )

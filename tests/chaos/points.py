@@ -2,6 +2,9 @@
 
 Around a gateway's call: `before charge` (nothing has happened), `after charge` (it has, and nobody knows).
 Around a transaction of the book: `before claim charge`, `after record charge`, `before fence label` ...
+
+An order's charge is whatever the gateway does under that key: take the money, only authorise it, take over
+what a checkout has authorised, or look up what is paid already.
 """
 
 from enum import StrEnum
@@ -10,11 +13,11 @@ from order_system.domain import steps
 from order_system.domain.steps import PIVOT, Effect
 
 EFFECTS = tuple(map(str, Effect))
-UNDOS = ("void", "release", "refund")
+UNDOS = ("void", "release", "void payment", "refund")
 GATEWAY_CALLS = (*EFFECTS, *UNDOS)
 
-CLAIMED = ("charge", "reserve", "label", "dispatch", "notify")
-RECORDED = ("charge", "reserve", "label", "notify")
+CLAIMED = ("charge", "reserve", "label", "capture", "dispatch", "notify")
+RECORDED = ("charge", "reserve", "label", "capture", "notify")
 """A dispatch is recorded by `fulfil`, together with its commit."""
 FENCED = tuple(str(undo.effect) for undo in steps.UNDOS.values())
 BOOK_CALLS = (
@@ -29,7 +32,7 @@ STEP_OF = {**{str(effect): str(step) for effect, step in steps.STEP_OF.items()},
 """Which child is at work where."""
 
 GATEWAYS = {
-    "payments": ("charge", "refund"),
+    "payments": ("charge", "capture", "void payment", "refund"),
     "warehouse": ("reserve", "commit", "release"),
     "carrier": ("label", "dispatch", "void"),
     "mailer": ("notify",),
@@ -81,6 +84,12 @@ def row_of(point: str) -> Row:
 def is_undo(point: str) -> bool:
     call = point.partition(" ")[2]
     return call in UNDOS or call.startswith(("fence", "end_undo"))
+
+
+def only_on_dispatch(point: str) -> bool:
+    """Whether no order comes there whose money is taken at once."""
+    call = point.partition(" ")[2]
+    return call == "void payment" or call.rpartition(" ")[2] == "capture"
 
 
 def child_at(point: str) -> str | None:

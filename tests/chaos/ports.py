@@ -19,7 +19,7 @@ class StruckGateway:
     _NAMES = {  # noqa: RUF012
         "buy_label": "label",
         "send": "notify",
-        "find_payment": "charge",
+        **dict.fromkeys(("authorise", "take_over", "find_payment"), "charge"),
     }
 
     def __init__(self, gateway: Any, layer: FaultLayer, away: Path) -> None:
@@ -27,6 +27,7 @@ class StruckGateway:
         self._gateway = gateway
         self._layer = layer
         self._away = away
+        self._names = self._NAMES | ({"void": "void payment"} if hasattr(gateway, "capture") else {})
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._gateway, name)
@@ -37,7 +38,7 @@ class StruckGateway:
                     raise NotReached(f"{name}: connection refused (chaos)")
                 return await method(key, **details)
 
-            return await self._layer.pass_through(split_key(key)[0], self._NAMES.get(name, name), send)
+            return await self._layer.pass_through(split_key(key)[0], self._names.get(name, name), send)
 
         return call
 

@@ -1,16 +1,28 @@
 """The harness itself: a seed is a plan, the plan covers the matrix, and a run that tried nothing is red."""
 
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from order_system.domain.order import Flow
+from order_system.domain.order import Capture, Flow
 from tests.chaos.cases import START, Blow, Fault, attempts_at, catalogue
+from tests.chaos.orders import order_of
 from tests.chaos.plan import BATCHES, SHORT_OF_A_CATALOGUE, Plan, draw_outages, draw_plan, read_faults
 from tests.chaos.plants import PLANTS
-from tests.chaos.points import BOOK_CALLS, CLAIMED, EFFECTS, GATEWAY_CALLS, Row, after, before, row_of
+from tests.chaos.points import (
+    BOOK_CALLS,
+    CLAIMED,
+    EFFECTS,
+    GATEWAY_CALLS,
+    Row,
+    after,
+    before,
+    only_on_dispatch,
+    row_of,
+)
 from tests.chaos.report import COLUMNS
 from tests.chaos.vacuity import vacuous
 
@@ -72,6 +84,30 @@ def test_a_batch_that_is_left_to_finish_has_an_order_whose_start_is_slow() -> No
     for orders in (40, 1_000):
         slow = [order for order in draw_plan(1, orders).orders if START in order.points]
         assert [order.batch for order in slow] == [BATCHES[0]]
+
+
+def test_both_captures_come_in_both_flows() -> None:
+    for orders in (40, 1_000):
+        plan = draw_plan(1, orders)
+        assert {(order.flow, order.capture) for order in plan.orders} == set(product(Flow, Capture))
+
+
+def test_what_strikes_a_capture_finds_one_whatever_the_batch_says() -> None:
+    struck = [order for order in draw_plan(1, 1_000).orders if any(map(only_on_dispatch, order.points))]
+    assert {order.batch is None for order in struck} == {True, False}
+    for planned in struck:
+        order = order_of(planned)
+        if planned.batch:
+            order = order.model_copy(update={"capture": Capture.AT_ONCE})
+        assert order.captured_on_dispatch
+
+
+def test_a_run_of_one_capture_has_no_other() -> None:
+    for capture in Capture:
+        held = {
+            order_of(order).captured_on_dispatch for order in draw_plan(1, 1_000, captures=[capture]).orders
+        }
+        assert held == {capture is Capture.ON_DISPATCH}
 
 
 def test_what_strikes_two_steps_finds_them_side_by_side() -> None:

@@ -47,6 +47,7 @@ class Facts:
     """Orders that are open and wait for a person."""
     dispatched: set[str]
     refunded: set[tuple[str, str]]
+    """Submissions whose customer got money back; or has it at their disposal again."""
     told: set[tuple[str, str]]
     """Submissions whose customer was sent a notice, or cannot be."""
     notices: dict[tuple[str, str], str | None]
@@ -88,7 +89,8 @@ async def _facts(run: Run, waiting: set[str]) -> Facts:
     statement: Statement = await system.world.statement()
     all_records: defaultdict[str, list[SubmissionRecord]] = defaultdict(list)
     given_back = {payment.reference for payment in statement.payments if payment.refunded}
-    refunded = {split_key(charge.key)[:2] for charge in statement.charges if charge.refunded}
+    refunded = {split_key(charge.key)[:2] for charge in statement.charges or () if charge.refunded}
+    refunded |= {split_key(each.key)[:2] for each in statement.authorisations or () if each.state == "voided"}
     for record, journal in (await system.book.ledger()).entries:
         all_records[record.ref.order_id].append(record)
         receipt = journal[Effect.CHARGE].receipt if Effect.CHARGE in journal else None

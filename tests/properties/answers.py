@@ -27,7 +27,7 @@ from order_system.domain.messages import (
     UndoAnswer,
     UndoResult,
 )
-from order_system.domain.payment_methods import reference_of
+from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
 from order_system.domain.steps import Effect
 from tests.properties.attempts import Attempt
 from tests.properties.bench import Bench
@@ -37,6 +37,7 @@ MAY_RAISE: dict[str, tuple[type[Exception], ...]] = {
     "charge": (Fenced, PaymentDeclined, PaymentNotConfirmed, OrderConflict),
     "reserve": (Fenced, OutOfStock, OrderConflict),
     "buy_label": (Fenced, ShippingRefused),
+    "capture": (Fenced, PaymentDeclined),
     "dispatch": (Fenced, ShippingRefused),
     "notify": (Fenced, NoticeRefused),
     "void_shipment": (),
@@ -81,13 +82,15 @@ def _asks_to_wait(kind: str, outcome: BaseException) -> bool:
 
 def _charge(submission: Any, answer: Any, model: Model) -> None:
     if isinstance(answer, Charged):
-        paid = reference_of(submission.order.payment_method) is not None
+        paid = made_elsewhere(submission.order.payment_method) is Elsewhere.PAID
         assert paid == (answer.receipt.captured_elsewhere is not None), "charged, although paid already"
     if isinstance(answer, Charged) and answer.receipt.captured_elsewhere:
         assert answer.receipt.charge_id not in model.given_back or not submission.alive
         assert submission.ref.key(Effect.CHARGE) not in model.captured
     elif isinstance(answer, Charged):
-        assert answer.receipt.amount == model.captured[submission.ref.key(Effect.CHARGE)]
+        assert answer.receipt.held == submission.order.captured_on_dispatch
+        taken = model.authorised if answer.receipt.held else model.captured
+        assert answer.receipt.amount == taken[submission.ref.key(Effect.CHARGE)]
     else:
         _gives_way(submission, answer, model)
 
@@ -112,6 +115,11 @@ def _reserve(submission: Any, answer: Any, model: Model) -> None:
 
 def _buy_label(submission: Any, _answer: Any, model: Model) -> None:
     assert submission.ref.key(Effect.LABEL) in model.labels
+
+
+def _capture(submission: Any, answer: Any, model: Model) -> None:
+    assert not answer.held
+    assert answer.amount == model.captured[submission.ref.key(Effect.CHARGE)]
 
 
 def _dispatch(submission: Any, _answer: Any, model: Model) -> None:
@@ -142,7 +150,10 @@ def _release(submission: Any, answer: Any, model: Model) -> None:
 
 def _refund(submission: Any, answer: Any, model: Model) -> None:
     key = submission.ref.key(Effect.CHARGE)
-    assert model.kept(key) == 0
+    assert model.kept(key) == model.holds(key) == 0
+    if submission.order.captured_on_dispatch:
+        assert (answer.result is UndoResult.UNDONE) == (key in model.authorised)
+        return
     reference = reference_of(submission.order.payment_method)
     if reference is None:
         assert (answer.result is UndoResult.UNDONE) == (key in model.captured)
@@ -154,6 +165,7 @@ _CHECKS = {
     "charge": _charge,
     "reserve": _reserve,
     "buy_label": _buy_label,
+    "capture": _capture,
     "dispatch": _dispatch,
     "notify": _notify,
     "void_shipment": _void,

@@ -96,6 +96,7 @@ class Bench:
             "charge": payment.charge,
             "reserve": inventory.reserve,
             "buy_label": shipping.buy_label,
+            "capture": payment.capture,
             "dispatch": shipping.dispatch,
             "notify": notification.notify,
             "void_shipment": shipping.void_shipment,

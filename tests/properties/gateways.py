@@ -15,15 +15,19 @@ from order_system.domain.errors import (
     NoticeRefused,
     OutOfStock,
     PaymentDeclined,
+    PaymentNotConfirmed,
     ShippingRefused,
 )
-from order_system.domain.gateways import Voided
+from order_system.domain.gateways import NotCaptured, Voided
 from order_system.domain.order import OrderLine
 from order_system.gateways.simulated.world import SimulatedWorld
 from tests.properties.model import Lines, Model
 
 REFUSALS: dict[str, Callable[[str], BusinessError]] = {
     "charge": PaymentDeclined,
+    "authorise": PaymentDeclined,
+    "take_over": PaymentNotConfirmed,
+    "capture": PaymentDeclined,
     "reserve": OutOfStock,
     "buy_label": ShippingRefused,
     "dispatch": ShippingRefused,
@@ -33,7 +37,8 @@ REFUSALS: dict[str, Callable[[str], BusinessError]] = {
 
 BOUND_BY_THE_DEADLINE = {"charge", "reserve"}
 """Landing later than the deadline of its attempt, one of these may escape its undo: that the caller ends
-its request in time is the promise that an undo relies on. A void binds label and dispatch for good."""
+its request in time is the promise that an undo relies on. A void binds label and dispatch for good, or
+authorisation and capture."""
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Request:
 
     name: str
     key: str
-    """The key that it acts under; of a dispatch, its label's."""
+    """The key that it acts under; of a dispatch, its label's; of a capture, its charge's."""
     deadline: datetime
     land: Callable[[], Any]
     """Carry it out, once. Raises what the gateway says no with."""
@@ -68,19 +73,23 @@ class Gateways:
         self._methods: dict[str, Callable[..., Any]] = {
             name: getattr(gateway, name)
             for gateway, names in (
-                (world.payments, ("charge", "refund", "find_payment")),
+                (world.payments, ("charge", "refund", "find_payment", "authorise", "take_over", "capture")),
                 (world.warehouse, ("reserve", "release", "commit")),
                 (world.carrier, ("buy_label", "dispatch", "void")),
                 (world.mailer, ("send",)),
             )
             for name in names
         }
+        self._methods["void_payment"] = world.payments.void
         self._model = model
 
     def knows(self, request: Request) -> bool:
         """Whether the effect exists already: then no gateway says no to it."""
         known: dict[str, dict[str, Any]] = {
             "charge": self._model.captured,
+            "capture": self._model.captured,
+            "authorise": self._model.authorised,
+            "take_over": self._model.authorised,
             "reserve": self._model.reservations,
             "buy_label": self._model.labels,
             "send": self._model.notices,
@@ -102,22 +111,28 @@ class Gateways:
                 raise answer
             return answer
 
-        return Request(name, kwargs.get("label_key", key), deadline, land)
+        return Request(name, kwargs.get("label_key") or kwargs.get("charge_key", key), deadline, land)
 
     def _expected(self, name: str, key: str, kwargs: dict[str, Any]) -> Any:
+        told: tuple[Any, ...]
         match name:
-            case "charge" | "find_payment":
-                return getattr(self._model, name)(kwargs.get("reference", key), kwargs["amount"])
+            case "charge" | "find_payment" | "authorise":
+                told = (kwargs.get("reference", key), kwargs["amount"])
+            case "take_over":
+                told = (key, kwargs["reference"], kwargs["amount"])
             case "refund":
-                return self._model.refund(key, kwargs["receipt"])
+                told = (key, kwargs["receipt"])
             case "reserve":
-                return self._model.reserve(key, _lines(kwargs["lines"]))
+                told = (key, _lines(kwargs["lines"]))
+            case "capture":
+                told = (kwargs["charge_key"],)
             case "dispatch":
-                return self._model.dispatch(kwargs["label_key"])
+                told = (kwargs["label_key"],)
             case "send":
-                return self._model.send(key, kwargs["kind"])
+                told = (key, kwargs["kind"])
             case _:
-                return getattr(self._model, name)(key)
+                told = (key,)
+        return getattr(self._model, name)(*told)
 
 
 def _lines(lines: Sequence[OrderLine]) -> Lines:
@@ -130,4 +145,6 @@ def _in_short(answer: Any) -> Any:
         return None if answer is None else False
     if isinstance(answer, Voided):
         return False
+    if isinstance(answer, NotCaptured):
+        return "voided" if answer.authorised else "nothing to void"
     return getattr(answer, "amount", None) or getattr(answer, "kind", None) or True

@@ -18,6 +18,12 @@ class Model:
     """Made elsewhere, by their references: amounts."""
     given_back: dict[str, int] = field(default_factory=dict)
     """Of those: amounts."""
+    authorised: dict[str, int] = field(default_factory=dict)
+    """By the key of the charge: amounts."""
+    voided: set[str] = field(default_factory=set)
+    """Keys of charges: also of voids that came before their authorisation, or without one."""
+    authorised_elsewhere: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    """By reference: amount, and the key of the charge that has taken it over."""
     reservations: dict[str, str] = field(default_factory=dict)
     lines: dict[str, Lines] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -39,6 +45,32 @@ class Model:
     def find_payment(self, reference: str, amount: int) -> int | None:
         """None if it cannot be looked up. The first who asks for one that can is the one who has paid it."""
         return self.payments.setdefault(reference, amount) if reference.startswith("ch_") else None
+
+    def authorise(self, key: str, amount: int) -> int | bool:
+        """False is a no."""
+        return False if key in self.voided else self.authorised.setdefault(key, amount)
+
+    def take_over(self, key: str, reference: str, amount: int) -> int | bool:
+        """False is a no. The first who asks for one is the one for whose amount it was made."""
+        if key not in self.authorised and key not in self.voided:
+            held, taken_by = self.authorised_elsewhere.setdefault(reference, (amount, None))
+            if held != amount or taken_by is not None:
+                return False
+            self.authorised_elsewhere[reference] = held, key
+        return self.authorise(key, amount)
+
+    def capture(self, key: str) -> int | bool:
+        """False is a no."""
+        if key in self.voided or key not in self.authorised:
+            return self.captured.get(key, False)
+        return self.charge(key, self.authorised[key])
+
+    def void_payment(self, key: str) -> int | str:
+        """What is captured; else whether anything was authorised."""
+        if key in self.captured:
+            return self.captured[key]
+        self.voided.add(key)
+        return "voided" if key in self.authorised else "nothing to void"
 
     def reserve(self, key: str, lines: Lines) -> bool:
         if key not in self.reservations:
@@ -80,6 +112,15 @@ class Model:
 
     def kept(self, key: str) -> int:
         return self.captured.get(key, 0) - self.refunded.get(key, 0)
+
+    def holds(self, key: str) -> int:
+        """By an authorisation that was neither captured nor voided."""
+        return 0 if key in self.voided or key in self.captured else self.authorised.get(key, 0)
+
+    def authorisations(self) -> dict[str, str]:
+        """States by keys."""
+        states = {key: "captured" if key in self.captured else "held" for key in self.authorised}
+        return {key: "voided" if key in self.voided else state for key, state in states.items()}
 
     def counted(self, state: str) -> Counter[str]:
         """Pieces of each SKU in reservations of that state."""

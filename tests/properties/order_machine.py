@@ -30,13 +30,13 @@ from order_system.domain.messages import (
     OrderStatus,
     UndoCause,
 )
-from order_system.domain.order import Flow, OrderLine, SubmissionRef
+from order_system.domain.order import Capture, Flow, Handling, OrderLine, SubmissionRef
 from order_system.domain.reconciliation import KeyPageRequest
 from tests.fixtures.shops.shop import an_order
 from tests.properties.answers import check_answer
 from tests.properties.attempts import Attempt, Fate, Trouble
 from tests.properties.bench import Bench
-from tests.properties.submission import STEPS, Submission
+from tests.properties.submission import Submission
 from tests.properties.what_must_hold import WhatHasBeenSeen, check_everything
 
 UNDOS = ("void_shipment", "release", "refund")
@@ -49,7 +49,8 @@ HELD = [Fate(calls=calls) for calls in range(4)]
 KILLED = [Fate(calls=calls, killed=True) for calls in range(1, 5)] + [Fate(answer_lost=True)]
 TROUBLED = [Fate(trouble=trouble) for trouble in (*Trouble, Trouble.NO_ANSWER, Trouble.NO_ANSWER)]
 TROUBLED += [Fate(trouble=Trouble.NO_ANSWER, spared=1)]
-OVERTAKEN = [Fate(calls=1), Fate(calls=1, killed=True), Fate(calls=2), Fate(trouble=Trouble.UNDER_WAY)]
+OVERTAKEN = [Fate(calls=1), Fate(calls=1, killed=True), Fate(calls=2), Fate(calls=3)]
+OVERTAKEN += [Fate(trouble=trouble) for trouble in (Trouble.UNDER_WAY, Trouble.NO_ANSWER)]
 FATES = st.sampled_from([RUN, RUN, *HELD, *KILLED, *TROUBLED])
 
 SETTLED = UndoCause(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
@@ -65,9 +66,14 @@ CONTENTS = st.sampled_from(
         (("MOUSE", 1), ("LAPTOP", 2)),
     ]
 )
-PAID = st.sampled_from(["pm_card_ok", "pm_card_ok", "paid:ch_{}", "paid:ch_{}.2", "paid:cash-{}"])
+PAID = st.sampled_from(
+    [
+        *("pm_card_ok", "pm_card_ok", "paid:ch_{}", "paid:ch_{}.2", "paid:cash-{}"),
+        *("authorised:pi_{}", "authorised:pi_{}.2"),
+    ]
+)
 """A payment belongs to one order."""
-FLOWS = st.sampled_from(Flow)
+HANDLINGS = st.builds(Handling, flow=st.sampled_from(Flow), capture=st.sampled_from(Capture))
 
 
 class OrderMachine(RuleBasedStateMachine):
@@ -93,11 +99,13 @@ class OrderMachine(RuleBasedStateMachine):
         mice=st.integers(1, 4),
         content=CONTENTS,
         paid=PAID,
-        flow=FLOWS,
+        handling=HANDLINGS,
     )
-    def open_the_shop(self, laptops: int, mice: int, content: Content, paid: str, flow: Flow) -> Submission:
+    def open_the_shop(
+        self, laptops: int, mice: int, content: Content, paid: str, handling: Handling
+    ) -> Submission:
         self.bench.clear({"LAPTOP": laptops, "MOUSE": mice})
-        return self._submit("A", content, paid, flow)
+        return self._submit("A", content, paid, handling)
 
     @precondition(lambda self: len(self.known) < 6)
     @rule(
@@ -105,16 +113,18 @@ class OrderMachine(RuleBasedStateMachine):
         order_id=st.sampled_from(["A", "A", "B"]),
         content=CONTENTS,
         paid=PAID,
-        flow=FLOWS,
+        handling=HANDLINGS,
         calls=st.sampled_from([None, 0, 0, 1, 2]),
     )
-    def submit(self, order_id: str, content: Content, paid: str, flow: Flow, calls: int | None) -> Submission:
+    def submit(
+        self, order_id: str, content: Content, paid: str, handling: Handling, calls: int | None
+    ) -> Submission:
         """If an earlier workflow of this order still runs, it is terminated, maybe in the midst of an
         attempt: that one is held after so many calls, and may go on when all is over."""
         for earlier in self.known:
             if earlier.alive and earlier.ref.order_id == order_id and calls is not None:
                 self._begin(earlier.next_steps()[-1], earlier, Fate(calls=calls))
-        return self._submit(order_id, content, paid, flow)
+        return self._submit(order_id, content, paid, handling)
 
     @rule(target=held, submission=submissions, again=st.integers(0, 3), fate=FATES, retried=st.booleans())
     def attempt_a_step(self, submission: Submission, again: int, fate: Fate, retried: bool) -> Any:
@@ -132,9 +142,19 @@ class OrderMachine(RuleBasedStateMachine):
     def attempt_an_undo(self, submission: Submission, kind: str, cause: UndoCause, fate: Fate) -> Any:
         return self._begin(kind, submission, fate, cause)
 
-    @rule(submission=submissions, steps=st.integers(2, 5))
+    @rule(target=held, submission=submissions, fate=FATES)
+    def dispatch_without_a_capture(self, submission: Submission, fate: Fate) -> Any:
+        """No workflow of ours does. The book refuses it, unless the capture is done and nobody has heard."""
+        if not submission.order.captured_on_dispatch or "buy_label" in submission.answered:
+            return multiple()
+        self.go_on_without_trouble(submission, 3)
+        if submission.next_steps()[-1] != "capture":
+            return multiple()
+        return self._begin("dispatch", submission, fate)
+
+    @rule(submission=submissions, steps=st.integers(2, 6))
     def go_on_without_trouble(self, submission: Submission, steps: int) -> None:
-        while submission.alive and steps and len(submission.answered) < len(STEPS):
+        while submission.alive and steps and len(submission.answered) < len(submission.steps):
             before = len(submission.answered)
             self._begin(submission.next_steps()[-1], submission, RUN)
             older = self.to_be_settled.pop(submission, None)
@@ -147,11 +167,18 @@ class OrderMachine(RuleBasedStateMachine):
         if len(submission.answers) < len(UNDOS):  # all of them have answered: see `attempt_an_undo`
             self._undo_all(submission, cause)
 
-    @rule(target=held, submission=submissions, cause=CAUSES, fate=st.sampled_from(OVERTAKEN))
-    def undo_past_an_attempt(self, submission: Submission, cause: UndoCause, fate: Fate) -> Any:
-        """The attempt has claimed its key, and what it has sent may land after the undos."""
+    @rule(
+        target=held,
+        submission=submissions,
+        ahead=st.sampled_from([0, 0, 3]),
+        cause=CAUSES,
+        fate=st.sampled_from(OVERTAKEN),
+    )
+    def undo_past_an_attempt(self, submission: Submission, ahead: int, cause: UndoCause, fate: Fate) -> Any:
+        """The attempt has claimed its key, and what it has sent has landed, or may land after the undos."""
         if not submission.alive:
             return multiple()
+        self.go_on_without_trouble(submission, ahead)
         attempt = self._begin(submission.next_steps()[-1], submission, fate)
         self._undo_all(submission, cause)
         return attempt
@@ -193,9 +220,10 @@ class OrderMachine(RuleBasedStateMachine):
 
     # --- how it is carried out -------------------------------------------------------------------
 
-    def _submit(self, order_id: str, content: Content, paid: str, flow: Flow) -> Submission:
+    def _submit(self, order_id: str, content: Content, paid: str, handling: Handling) -> Submission:
         lines = tuple(OrderLine(sku=sku, quantity=quantity, unit_price=100) for sku, quantity in content)
-        order = an_order(order_id, lines=lines, payment_method=paid.format(order_id), flow=flow)
+        how = handling.model_dump()
+        order = an_order(order_id, lines=lines, payment_method=paid.format(order_id), **how)
         for earlier in self.known:
             if earlier.ref.order_id == order_id:
                 earlier.alive = False

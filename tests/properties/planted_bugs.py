@@ -6,11 +6,15 @@ from typing import Any
 from unittest.mock import patch
 
 from activities import attempts as activities_attempts
+from activities import held_money, paid_orders
 from activities import payment as payment_activities
+from order_system.book import entries as book_entries
 from order_system.book.entries import Entries
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.errors import Fenced
+from order_system.domain.gateways import NotCaptured
+from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated import payment as payment_gateway
 from order_system.gateways.simulated.tables import charges
@@ -75,4 +79,52 @@ def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
 def paid_orders_are_charged(_: Bench) -> Iterator[None]:
     """What says that the order is paid already is taken for a token like any other."""
     with patch.object(payment_activities, "reference_of", lambda _: None):
+        yield
+
+
+@contextmanager
+def dispatch_before_capture(_: Bench) -> Iterator[None]:
+    """The book lets a parcel go whose money is only held."""
+    with patch.object(book_entries, "waits_for_capture", lambda _: False):
+        yield
+
+
+@contextmanager
+def captures_are_not_fenced(_: Bench) -> Iterator[None]:
+    """An undo of payment fences the charge alone."""
+    fence = SqlOrderBook.fence
+
+    def charge_alone(book: SqlOrderBook, ref: Any, effects: Any, **details: Any) -> Any:
+        return fence(book, ref, [each for each in effects if each is not Effect.CAPTURE], **details)
+
+    with patch.object(SqlOrderBook, "fence", charge_alone):
+        yield
+
+
+@contextmanager
+def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
+    """What the book has not heard of counts as not captured."""
+    sound = held_money.give_back_or_void
+
+    async def by_the_book(gateway: Any, key: str, journal: Any) -> Any:
+        if journal[Effect.CAPTURE].state is EffectState.DONE:
+            return await sound(gateway, key, journal)
+        await gateway.void(key, receipt=None)
+        return NotCaptured(authorised=True)
+
+    with patch.object(paid_orders, "give_back_or_void", by_the_book):
+        yield
+
+
+@contextmanager
+def captures_are_not_refunded(_: Bench) -> Iterator[None]:
+    """An undo that finds the money captured says that it has given it back, and does not."""
+
+    async def says_so(gateway: Any, key: str, _: Any) -> Any:
+        answer = await gateway.void(key, receipt=None)
+        if isinstance(answer, PaymentReceipt):
+            return RefundReceipt(refund_id="re_none", amount=answer.amount, currency=answer.currency)
+        return answer if answer.authorised else None
+
+    with patch.object(paid_orders, "give_back_or_void", says_so):
         yield

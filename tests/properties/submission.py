@@ -10,12 +10,13 @@ from order_system.domain.messages import (
     Opening,
     PaymentRequest,
     ShippingRequest,
+    StepRequest,
     UndoCause,
     UndoRequest,
 )
 from order_system.domain.order import Flow, Order, SubmissionRef
 
-STEPS = ("charge", "reserve", "buy_label", "dispatch", "notify")
+STEPS = ("charge", "reserve", "buy_label", "capture", "dispatch", "notify")
 SIDE_BY_SIDE = ("charge", "reserve")
 
 
@@ -33,12 +34,16 @@ class Submission:
     def __repr__(self) -> str:
         return f"{self.ref.order_id}:{self.ref.submission}"
 
+    @property
+    def steps(self) -> list[str]:
+        return [step for step in STEPS if step != "capture" or self.order.captured_on_dispatch]
+
     def next_steps(self) -> list[str]:
         """Those that have answered, and the one after them; of two side by side both, one that has not
         answered last."""
         if self.order.flow is Flow.PARALLEL and not self.answered.issuperset(SIDE_BY_SIDE):
             return sorted(SIDE_BY_SIDE, key=lambda step: step not in self.answered)
-        return list(STEPS[: len(self.answered) + 1])
+        return self.steps[: len(self.answered) + 1]
 
     def opens(self, kind: str) -> bool:
         """Whether a step may be what opens the submission."""
@@ -54,10 +59,17 @@ class Submission:
                 amount=order.total,
                 currency=order.currency,
                 payment_method=order.payment_method,
+                captured_on_dispatch=order.captured_on_dispatch,
             )
         if kind == "reserve":
-            opening = Opening(total=order.total, currency=order.currency) if self.opens(kind) else None
-            return InventoryRequest(submission=ref, lines=order.lines, opening=opening)
+            opening = Opening(
+                total=order.total, currency=order.currency, captured_on_dispatch=order.captured_on_dispatch
+            )
+            return InventoryRequest(
+                submission=ref, lines=order.lines, opening=opening if self.opens(kind) else None
+            )
+        if kind == "capture":
+            return StepRequest(submission=ref)
         if kind == "notify":
             return NotificationRequest(submission=ref, kind=NoticeKind.CONFIRMATION, customer=order.customer)
         return ShippingRequest(submission=ref, address=order.shipping_address, lines=order.lines)

@@ -45,6 +45,7 @@ def _the_world_is_as_the_model_says(statement: Statement, model: Model) -> None:
     charges = {charge.key: (charge.amount, charge.refunded) for charge in statement.charges}
     assert charges == {key: (amount, model.refunded.get(key, 0)) for key, amount in model.captured.items()}
     assert len(charges) == len(statement.charges)
+    assert {each.key: each.state for each in statement.authorisations} == model.authorisations()
     assert {entry.key: entry.state for entry in statement.reservations} == model.reservations
     labels = {shipment.label_key: shipment.state for shipment in statement.shipments}
     assert labels.items() <= model.labels.items()
@@ -58,9 +59,11 @@ def _the_world_is_as_the_model_says(statement: Statement, model: Model) -> None:
 
 
 def _each_order_is_paid_for_once(ledger: Ledger, model: Model) -> None:
-    """The money of an earlier submission is back before a later one is charged."""
+    """The money of an earlier submission is back, or free again, before a later one takes or holds any."""
     paying = Counter(
-        record.ref.order_id for record, journal in ledger.entries if _kept(record, journal, model)
+        record.ref.order_id
+        for record, journal in ledger.entries
+        if _kept(record, journal, model) or model.holds(_key(record, Effect.CHARGE))
     )
     assert not paying or max(paying.values()) == 1, paying
 
@@ -79,13 +82,13 @@ def _kept(record: SubmissionRecord, journal: dict[Effect, JournalEntry], model: 
 def _agrees_with_its_status(
     record: SubmissionRecord, journal: dict[Effect, JournalEntry], model: Model
 ) -> None:
-    kept = _kept(record, journal, model)
+    kept, held = _kept(record, journal, model), model.holds(_key(record, Effect.CHARGE))
     stock = model.reservations.get(_key(record, Effect.RESERVE))
     label = model.labels.get(_key(record, Effect.LABEL))
     if record.status is SubmissionStatus.FULFILLED:
-        assert (kept, stock, label) == (record.total, "committed", "dispatched")
+        assert (kept, held, stock, label) == (record.total, 0, "committed", "dispatched")
     elif record.status is not SubmissionStatus.OPEN:
-        assert kept == 0
+        assert kept == held == 0
         assert stock in (None, "released")
         assert label in (None, "voided")
 

@@ -22,7 +22,9 @@ from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.replay.stories import STORIES, Story
+from tests.replay import stories
+from tests.replay.captured_later import CAPTURED_LATER
+from tests.replay.stories import Story
 
 HISTORIES = Path(__file__).parent / "histories"
 MACHINE_DETAILS = {"stackTrace", "identity"}
@@ -30,6 +32,7 @@ MACHINE_DETAILS = {"stackTrace", "identity"}
 `sdkMetadata` must stay: without its flags the SDK does not compare IDs and types."""
 
 BATCH = "batch"
+STORIES = [*stories.STORIES, *CAPTURED_LATER]
 
 
 async def record_batch(database: Database, temporal: Client, folder: Path) -> None:
