@@ -185,7 +185,7 @@ class NoticeDetails:
     """What the book has of the order that a notice is about. None and empty: nothing."""
 
     payment: PaymentReceipt | None = None
-    """Of a cancellation: what is given back."""
+    """Of a cancellation: what is given back; or was only `held`, and is free again."""
     lines: tuple[OrderLine, ...] = ()
     """As far as the warehouse's receipt names them."""
     parcel: DispatchReceipt | None = None

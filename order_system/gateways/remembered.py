@@ -48,6 +48,8 @@ _ANSWERS: dict[str, TypeAdapter[Any]] = {
 }
 """What each method may answer. Others are not remembered: `find_payment` changes nothing."""
 
+_HOLDING = ("authorise", "capture", "void", "take_over")
+
 _ABOUT = {
     "refund": ("charge",),
     "release": ("reserve",),
@@ -102,6 +104,8 @@ class Remembered(OverDatabase):
     Where a method of the client takes a `receipt`, it is handed what was answered before: `refund` the
     charge's, `release` and `commit` the reservation, `dispatch` and `void` the label.
 
+    It does not hold money: of a client that does, it hides `authorise`, `capture`, `void` and `take_over`.
+
     Its methods raise what the client raises; AnswerLost for a call that is still under way, and
     OutcomeUnknown for one that will never be answered.
     """
@@ -112,6 +116,8 @@ class Remembered(OverDatabase):
         self._under_way = set[asyncio.Task[Any]]()
 
     def __getattr__(self, name: str) -> Any:
+        if name in _HOLDING and hasattr(self._client, "authorise"):
+            raise AttributeError(f"{name}: what holds money cannot be remembered")
         method = getattr(self._client, name)
 
         async def once(key: str, **given: Any) -> Any:

@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from order_system.domain.errors import AnswerLost, NotReached
-from order_system.domain.gateways import CapturesLater
+from order_system.domain.gateways import CapturesLater, TakesOver
 from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
@@ -33,7 +33,9 @@ class HttpSettings(BaseModel):
 
 
 class HttpPaymentSettings(HttpSettings):
-    authorises: bool = Field(False, description="whether it offers `authorise`, `capture` and `void`, too")
+    authorises: bool = Field(
+        False, description="whether it offers `authorise`, `capture`, `void` and `take_over`, too"
+    )
 
 
 def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager[SimpleNamespace]]:
@@ -55,7 +57,7 @@ _payments, warehouse, carrier, mailer, statement = map(_factory, Port)
 @asynccontextmanager
 async def payments(settings: HttpPaymentSettings) -> AsyncGenerator[SimpleNamespace]:
     async with _payments(settings) as gateway:
-        for name in () if settings.authorises else methods_of(CapturesLater):
+        for name in () if settings.authorises else methods_of(CapturesLater) + methods_of(TakesOver):
             delattr(gateway, name)
         yield gateway
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 
 from order_system.domain.errors import BusinessError, NotReached
-from order_system.domain.gateways import CapturesLater, PaymentsElsewhere
+from order_system.domain.gateways import CapturesLater, PaymentsElsewhere, TakesOver
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, Wire
 from order_system.gateways.loading import PROTOCOLS, Port, methods_of
@@ -119,5 +119,6 @@ for _port, _protocol in (
     *PROTOCOLS.items(),
     (Port.PAYMENTS, PaymentsElsewhere),
     (Port.PAYMENTS, CapturesLater),
+    (Port.PAYMENTS, TakesOver),
 ):
     OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]

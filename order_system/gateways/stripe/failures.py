@@ -6,7 +6,13 @@ from contextlib import contextmanager
 import httpx
 import stripe
 
-from order_system.domain.errors import AnswerLost, NotReached, OrderSystemError, PaymentDeclined
+from order_system.domain.errors import (
+    AnswerLost,
+    NotReached,
+    OrderSystemError,
+    PaymentDeclined,
+    PaymentNotConfirmed,
+)
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _OF_THE_ORDER = ("amount", "currency", "payment_method")
@@ -44,3 +50,19 @@ def finding_out() -> Generator[None]:
         yield
     except stripe.StripeError as failure:
         raise AnswerLost(f"what became of the payment is not known: {as_ours(failure)}") from failure
+
+
+@contextmanager
+def looking_up(reference: str) -> Generator[None]:
+    """For a payment that was made elsewhere. Raises PaymentNotConfirmed if there is none."""
+    try:
+        yield
+    except stripe.StripeError as failure:
+        if failure.http_status == 404:
+            raise PaymentNotConfirmed(f"Stripe has no payment {reference}") from failure
+        raise as_ours(failure) from failure
+
+
+def key_is_taken(failure: stripe.StripeError) -> bool:
+    """By another request: Stripe refuses to answer this one under the same idempotency key."""
+    return isinstance(failure, stripe.IdempotencyError) and failure.http_status == 400

@@ -6,17 +6,19 @@ from typing import Literal
 import stripe
 from stripe.params import PaymentIntentCreateParams
 
-from order_system.domain.errors import AnswerLost, PaymentDeclined
+from order_system.domain.errors import AnswerLost, PaymentDeclined, PaymentNotConfirmed
 from order_system.domain.gateways import PaymentElsewhere
 from order_system.domain.ids import Key
+from order_system.domain.money import format_amount
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways import policy
 from order_system.gateways.stripe.amounts import from_stripe, to_stripe
-from order_system.gateways.stripe.failures import as_ours, finding_out
+from order_system.gateways.stripe.failures import as_ours, finding_out, key_is_taken
 
 KEY, ROUND = "order_key", "order_round"
 """Metadata of every payment of ours; its refund has the key, too."""
 
+HELD = "requires_capture"
 PAGE = 100
 
 
@@ -43,12 +45,39 @@ class Intents:
                 return known
             return await self._intents.create_async(params, once(key))
         except stripe.StripeError as failure:
-            voided = isinstance(failure, stripe.IdempotencyError) and failure.http_status == 400
-            stored = voided or (failure.http_status or 0) >= 500
+            stored = key_is_taken(failure) or (failure.http_status or 0) >= 500
             found = of_round(await self._look_up(key), key) if stored else None
             if found is None:
                 raise as_ours(failure) from failure
             return found
+
+    async def claim(self, held: stripe.PaymentIntent, key: Key) -> None:
+        """What was authorised elsewhere is this key's alone from now on: Stripe refuses another's metadata
+        under one idempotency key, and when it has forgotten that, the metadata tell. Then it takes the
+        idempotency key of the round: if a void of nothing has that, it is left as it was.
+
+        Raises PaymentNotConfirmed."""
+        with finding_out():
+            if told(held, KEY) is None and not await self._noted(
+                held, {KEY: key}, {"idempotency_key": f"{held.id}:claim"}
+            ):
+                raise PaymentNotConfirmed(f"Stripe: {held.id} is another order's")
+            if await self._noted(held, {ROUND: str(key.round)}, once(key)):
+                return
+            await self._intents.update_async(held.id, {"metadata": {KEY: ""}})
+        raise PaymentNotConfirmed(f"Stripe: {held.id} was voided for this order")
+
+    async def _noted(
+        self, intent: stripe.PaymentIntent, metadata: dict[str, str], by: stripe.RequestOptions
+    ) -> bool:
+        """False if another request has had that idempotency key."""
+        try:
+            await self._intents.update_async(intent.id, {"metadata": metadata}, by)
+        except stripe.IdempotencyError as failure:
+            if key_is_taken(failure):
+                return False
+            raise
+        return True
 
     async def taken(self, key: Key) -> str:
         """The ID of a payment in the place of one that is not to come. Raises AnswerLost if that did come."""
@@ -116,6 +145,33 @@ def as_elsewhere(reference: str, charge: stripe.Charge) -> PaymentElsewhere:
     return PaymentElsewhere(reference, paid, currency, back)
 
 
+def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, currency: str) -> PaymentReceipt:
+    """Raises PaymentNotConfirmed of what does not hold just that, or not for this key."""
+    theirs = intent.currency.upper()
+    paid = from_stripe(intent.amount, theirs)
+    match intent.status, told(intent, KEY):
+        case _, str(owner) if owner != key:
+            why = "is another order's"
+        case "canceled", _:
+            why = _ended_without(intent)
+        case "succeeded", None:
+            why = f"is captured already: say paid:{intent.id}"
+        case (("requires_capture" | "succeeded"), _):
+            if (paid, theirs) == (amount, currency) and to_stripe(paid, theirs) == intent.amount:
+                return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
+            held, owed = format_amount(paid, theirs), format_amount(amount, currency)
+            why = f"is of {held}, and the order comes to {owed}"
+        case status, _:
+            why = f"holds nothing: it is {status}"
+    raise PaymentNotConfirmed(f"Stripe: {intent.id} {why}")
+
+
+def _ended_without(intent: stripe.PaymentIntent) -> str:
+    """What became of an authorisation that is cancelled. Stripe itself does so when the time is up."""
+    expired = getattr(intent, "cancellation_reason", None) == "automatic"
+    return "has expired" if expired else "was voided"
+
+
 def receipt_of(intent: stripe.PaymentIntent, amount: int, currency: str) -> PaymentReceipt:
     """Raises PaymentDeclined of what was cancelled, and AnswerLost of another amount than was asked for."""
     if intent.status == "canceled":
@@ -123,8 +179,7 @@ def receipt_of(intent: stripe.PaymentIntent, amount: int, currency: str) -> Paym
             raise PaymentDeclined(f"Stripe: {failed.message}")
         if intent.payment_method and not intent.latest_charge:
             raise PaymentDeclined("Stripe: the customer has to confirm it")
-        expired = getattr(intent, "cancellation_reason", None) == "automatic"
-        raise PaymentDeclined(f"Stripe: the authorisation {'has expired' if expired else 'was voided'}")
+        raise PaymentDeclined(f"Stripe: the authorisation {_ended_without(intent)}")
     asked = (to_stripe(amount, currency), currency.lower())
     if (took := (intent.amount, intent.currency)) != asked:
         raise AnswerLost("Stripe took {} {} instead of {} {}: {}".format(*took, *asked, intent.id))
@@ -136,8 +191,8 @@ def told(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str | None:
 
 
 def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
-    """Those of earlier rounds have ended in a no."""
-    return next((each for each in found if told(each, ROUND) == str(key.round)), None)
+    """Those of earlier rounds have ended in a no. What is only claimed has no round yet."""
+    return next((each for each in found if told(each, ROUND) in (None, str(key.round))), None)
 
 
 def latest(intent: stripe.PaymentIntent) -> stripe.Charge | None:

@@ -10,15 +10,23 @@ import stripe
 from pydantic import BaseModel, Field, SecretStr
 
 from order_system.domain.errors import AnswerLost, PaymentNotConfirmed
-from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Statement
+from order_system.domain.gateways import (
+    AuthorisationEntry,
+    ChargeEntry,
+    NotCaptured,
+    PaymentElsewhere,
+    Statement,
+)
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, RefundReceipt
 from order_system.gateways import policy
 from order_system.gateways.stripe.amounts import to_stripe
-from order_system.gateways.stripe.failures import as_ours, finding_out
+from order_system.gateways.stripe.failures import as_ours, finding_out, looking_up
 from order_system.gateways.stripe.intents import (
+    HELD,
     KEY,
     PAGE,
+    ROUND,
     Intents,
     as_elsewhere,
     latest,
@@ -26,10 +34,12 @@ from order_system.gateways.stripe.intents import (
     once,
     receipt_among,
     receipt_of,
+    receipt_of_claim,
     told,
 )
 
-HELD = "requires_capture"
+_ENDED = {"succeeded": "captured", "canceled": "voided"}
+"""The state of an authorisation that is held no more."""
 
 
 class StripeSettings(BaseModel):
@@ -63,8 +73,8 @@ statement = payments
 
 
 class StripePayments:
-    """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `PaymentsElsewhere` and
-    `StatementOfAccounts`.
+    """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `TakesOver`,
+    `PaymentsElsewhere` and `StatementOfAccounts`.
 
     Stripe repeats its first answer under an `Idempotency-Key`, even a no: so that has the round in it. Stripe
     forgets it after a day: so a charge begins with a search. A refund goes by the ID that the book has; where
@@ -92,6 +102,15 @@ class StripePayments:
         if intent.status not in (HELD, "succeeded"):
             intent = await self._intents.ended(intent.id)
         return receipt_of(intent, amount, currency)
+
+    async def take_over(self, key: Key, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
+        """Of `pi_...`, made with manual capture."""
+        with looking_up(reference):
+            intent = await self._api.retrieve_async(reference)
+        receipt = receipt_of_claim(intent, key, amount, currency)
+        if told(intent, ROUND) is None:
+            await self._intents.claim(intent, key)
+        return receipt
 
     async def capture(self, key: Key, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
         """By the ID in the receipt. What Stripe cancels by itself has expired."""
@@ -153,15 +172,11 @@ class StripePayments:
         """Of `pi_...` and `ch_...`."""
         if not re.fullmatch(r"(pi|ch)_\w+", reference, re.ASCII):
             return None
-        try:
+        with looking_up(reference):
             if reference.startswith("ch_"):
                 charge = await self._charges.retrieve_async(reference)
             else:
                 charge = latest(await self._api.retrieve_async(reference, {"expand": ["latest_charge"]}))
-        except stripe.StripeError as failure:
-            if failure.http_status == 404:
-                raise PaymentNotConfirmed(f"Stripe has no payment {reference}") from failure
-            raise as_ours(failure) from failure
         if charge is None or charge.status != "succeeded" or not charge.captured:
             raise PaymentNotConfirmed(f"Stripe has not captured the payment {reference}")
         return as_elsewhere(reference, charge)
@@ -170,13 +185,17 @@ class StripePayments:
         """Of payments alone. Reads the list of all of the account, page by page: ours have the key in their
         metadata. The others are no charges of ours; but orders may be paid already by them, by either ID."""
         ours, others = list[ChargeEntry](), list[PaymentElsewhere]()
+        authorised = list[AuthorisationEntry]()
         listed = await self._api.list_async({"limit": PAGE, "expand": ["data.latest_charge"]})
         async for intent in listed.auto_paging_iter():
-            if intent.status != "succeeded" or (charge := latest(intent)) is None:
+            key, charge = told(intent, KEY), latest(intent)
+            if charge is None or charge.status != "succeeded":
                 continue
-            found = [as_elsewhere(each.id, charge) for each in (intent, charge)]
-            if key := told(intent, KEY):
-                ours.append(ChargeEntry(key, found[0].amount, found[0].refunded))
-            else:
+            if key and intent.capture_method == "manual":
+                authorised.append(AuthorisationEntry(key, _ENDED.get(intent.status, "held")))
+            found = [as_elsewhere(each.id, charge) for each in (intent, charge) if charge.captured]
+            if not key:
                 others += found
-        return Statement(tuple(ours), payments=tuple(others))
+            elif found:
+                ours.append(ChargeEntry(key, found[0].amount, found[0].refunded))
+        return Statement(tuple(ours), authorisations=tuple(authorised), payments=tuple(others))

@@ -87,6 +87,11 @@ def void_payment(number: int, receipt: PaymentReceipt | None = None) -> Any:
     return lambda g: g.payments.void(Key(f"OVER-HTTP:{number}:charge", 1), receipt=receipt)
 
 
+def take_over(number: int, reference: str) -> Any:
+    key = Key(f"OVER-HTTP:{number}:charge", 1)
+    return lambda g: g.payments.take_over(key, reference=reference, amount=5998, currency="USD")
+
+
 ELSEWHERE = PaymentReceipt(
     charge_id="ch_1", amount=5998, currency="JPY", captured_elsewhere=CapturedElsewhere.CONFIRMED
 )
@@ -127,6 +132,9 @@ CASES: dict[str, Calls] = {
     "void of no payment": [void_payment(32), authorise(32), capture(32)],
     "never authorised": [authorise(33, "pm_card_declined"), capture(33), void_payment(33)],
     "authorisation expires": [authorise(34, "pm_authorisation_expires"), *[capture(34)] * 2],
+    "taken over": [*[take_over(35, "pi_35")] * 2, capture(35), take_over(35, "pi_35"), void_payment(35)],
+    "taken over and voided": [take_over(36, "pi_36"), void_payment(36), take_over(36, "pi_36")],
+    "not to be taken over": [take_over(37, "pi_37"), take_over(38, "pi_37"), take_over(38, "ch_made_up")],
     "reserve": [reserve(1), lambda g: g.warehouse.release("OVER-HTTP:1:reserve")],
     "commit": [reserve(2), *[lambda g: g.warehouse.commit("OVER-HTTP:2:reserve")] * 2],
     "out of stock": [reserve(3, "OUT-OF-STOCK"), lambda g: g.warehouse.release("OVER-HTTP:3:reserve")],
@@ -166,7 +174,8 @@ async def test_the_statement_tells_the_audit_all_that_was_done(both: tuple[Gatew
         await outcomes(direct, calls)
     told, expected = await by_http.statement(), await direct.statement()
     assert expected.charges is not None
-    assert len(expected.charges) == 6
+    assert len(expected.charges) == 7
+    assert {each.state for each in expected.authorisations or ()} == {"held", "captured", "voided"}
     assert told == expected
 
 
@@ -218,6 +227,15 @@ async def test_another_secret_is_told_as_nothing_was_done(url: str) -> None:
     async with client.payments(wrong) as payments:
         with pytest.raises(NotReached, match="is the secret the same on both sides"):
             await payments.charge(KEY, amount=5998, currency="USD", payment_method="pm_card_ok")
+
+
+async def test_a_service_holds_money_only_if_it_is_told_so(url: str) -> None:
+    for authorises in (True, False):
+        async with client.payments(HttpPaymentSettings(url=url, authorises=authorises)) as payments:
+            offered = {
+                name for name in ("authorise", "capture", "void", "take_over") if hasattr(payments, name)
+            }
+        assert len(offered) == 4 * authorises
 
 
 def test_the_example_of_a_signature_is_one() -> None:

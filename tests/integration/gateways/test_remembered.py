@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -178,3 +179,12 @@ async def test_what_is_no_effect_is_the_clients_own(sqlite_database: Database) -
 
     assert await Remembered(LooksUp(), sqlite_database).find_payment(KEY, reference="ch_1") == found
     assert not hasattr(Remembered(Payments(), sqlite_database), "find_payment")
+
+
+async def test_money_is_not_held_through_it(sqlite_database: Database) -> None:
+    """A void that is forgotten would bind nobody; a carrier's void is remembered."""
+    holding = ("authorise", "capture", "void", "take_over")
+    client = SimpleNamespace(**dict.fromkeys(("charge", "refund", *holding)))
+    assert [hasattr(Remembered(client, sqlite_database), name) for name in holding] == [False] * 4
+    assert hasattr(Remembered(client, sqlite_database), "charge")
+    assert hasattr(Remembered(SimpleNamespace(void=None), sqlite_database), "void")

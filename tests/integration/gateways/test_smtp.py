@@ -95,6 +95,16 @@ async def test_a_cancellation_tells_what_is_given_back(box: MailServer) -> None:
     await mailer(box).send(KEY, kind=NoticeKind.CANCELLATION, customer=ADA)
     assert box.mails[0]["Subject"] == "Your order ORDER-1 is cancelled"
     assert "You get back what you have paid." in parts_of(box)[0]
+    for held, words in (
+        (False, "You get back 1059.97 USD."),
+        (True, "Nothing was charged; the amount that was held on your card is free again."),
+    ):
+        box.mails.clear()
+        payment = PaymentReceipt(charge_id="ch_1", amount=105997, currency="USD", held=held)
+        told = NoticeDetails(payment=payment)
+        await mailer(box).send_details(KEY, kind=NoticeKind.CANCELLATION, customer=ADA, details=told)
+        for part in parts_of(box):
+            assert [words in part, part.count("back")] == [True, 0 if held else 1]
 
 
 async def test_a_team_overrides_a_template(box: MailServer, tmp_path: Path) -> None:

@@ -5,7 +5,13 @@ import asyncio
 import pytest
 
 from order_system.domain.errors import AnswerLost, PaymentDeclined
-from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Statement
+from order_system.domain.gateways import (
+    AuthorisationEntry,
+    ChargeEntry,
+    NotCaptured,
+    PaymentElsewhere,
+    Statement,
+)
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.stripe.payments import StripePayments
@@ -26,10 +32,13 @@ async def capture(stripe: StripePayments, receipt: PaymentReceipt) -> PaymentRec
 async def test_what_is_held_is_captured_once_and_given_back(stripe: StripePayments, fake: FakeStripe) -> None:
     receipt = await authorise(stripe)
     assert receipt == await authorise(stripe)
-    assert await stripe.statement() == Statement(charges=())
+    held, captured = ((AuthorisationEntry(KEY, state),) for state in ("held", "captured"))
+    assert await stripe.statement() == Statement(charges=(), authorisations=held)
     assert receipt == await capture(stripe, receipt) == await capture(stripe, receipt)
     assert receipt == await stripe.void(KEY, receipt=receipt) == await stripe.void(KEY, receipt=None)
-    assert await stripe.statement() == Statement(charges=(ChargeEntry(KEY, 105997, 0),))
+    assert await stripe.statement() == Statement(
+        charges=(ChargeEntry(KEY, 105997, 0),), authorisations=captured
+    )
     assert await stripe.refund(KEY, receipt=receipt) is not None
     assert receipt == await authorise(stripe) == await capture(stripe, receipt)
     assert len(await fake.all_of("charges")) == 1
@@ -47,6 +56,9 @@ async def test_a_void_binds_what_was_authorised(
             with pytest.raises(PaymentDeclined, match="the authorisation was voided"):
                 await late
     assert [each["captured"] for each in await fake.all_of("charges")] == [False]
+    assert await stripe.statement() == Statement(
+        charges=(), authorisations=(AuthorisationEntry(KEY, "voided"),)
+    )
 
 
 @pytest.mark.parametrize("indexed", [False, True])
@@ -60,6 +72,7 @@ async def test_a_void_of_nothing_binds_what_is_still_on_its_way(
     with pytest.raises(PaymentDeclined, match="the authorisation was voided"):
         await authorise(stripe, key)
     assert await fake.all_of("charges") == []
+    assert (await stripe.statement()).authorisations == ()
 
 
 async def test_a_void_of_a_declined_card_lets_go_of_nothing(stripe: StripePayments) -> None:
@@ -110,6 +123,7 @@ async def test_the_statement_has_every_page_and_leaves_out_what_is_not_ours(
     with pytest.raises(PaymentDeclined):
         await authorise(stripe, Key("ORDER-6:run:charge"), method=DECLINED)
     told = await stripe.statement()
+    assert told.authorisations == (AuthorisationEntry("ORDER-5:run:charge", "held"),)
     assert sorted(told.charges or (), key=str) == [ChargeEntry(key, 500, 0) for key in keys]
     references = (other["id"], other["latest_charge"]["id"])
     assert told.payments == tuple(PaymentElsewhere(each, 700, "JPY", 100) for each in references)
