@@ -60,9 +60,23 @@ def family_of(act: Act) -> tuple[Act, Act, Act]:
 async def begun(play: Play, act: Act) -> Call:
     """A new scenario, with all that must have been done before."""
     await play.scenario()
+    if TAKE_OVER in (act, act.first):
+        await _hold_elsewhere(play)
     if act.first:
         await play.ask(act.first.call(play))
     return act.call(play)
+
+
+async def _hold_elsewhere(play: Play) -> None:
+    """What is to be taken over: the next of --authorised, or else what another order holds."""
+    if not hasattr(play.gateway, "take_over"):
+        raise NotShown("it takes a gateway that has take_over")
+    if given := play.options.authorised:
+        play.reference, _, rest = given.partition(",")
+        play.options = replace(play.options, authorised=rest or " ")
+    else:
+        play.reference = (await play.ask(AUTHORISE.call(play))).charge_id
+        play.order()
 
 
 def lines(*skus: str, quantity: int = 1) -> dict[str, Any]:
@@ -98,6 +112,10 @@ def _payment(play: Play) -> dict[str, Any]:
     return {"amount": AMOUNT, "currency": given.currency, "payment_method": given.method}
 
 
+def _reference(play: Play) -> dict[str, Any]:
+    return {"reference": play.reference, "amount": AMOUNT, "currency": play.options.currency}
+
+
 def _declined(play: Play) -> dict[str, Any]:
     given = play.options
     return {"amount": given.declined_amount} if given.declined_amount else {"payment_method": given.declined}
@@ -119,6 +137,16 @@ AUTHORISE = replace(
 CAPTURE = Act("capture", _CAPTURE, "a retry takes the money twice", "refund", AUTHORISE, _held)
 _ENDLESS = "an undo that is retried does not end"
 RELINQUISH = Act("void", Effect.CHARGE, _ENDLESS, "void", AUTHORISE, partial(_receipt, undo="void"))
+TAKE_OVER = Act(
+    "take_over",
+    Effect.CHARGE,
+    "two orders are paid by what was authorised for one, or a retry is told that it is another's",
+    "void",
+    arguments=_reference,
+    error=errors.PaymentNotConfirmed,
+    listed=False,
+)
+CAPTURE_TAKEN = replace(CAPTURE, first=TAKE_OVER, error=errors.PaymentDeclined)
 RESERVE = Act(
     "reserve",
     Effect.RESERVE,
@@ -148,7 +176,8 @@ DISPATCH = Act(
     arguments=lambda play: {"label_key": play.key(Effect.LABEL)},
 )
 VOID = Act("void", Effect.LABEL, _ENDLESS, "void", LABEL)
-FAMILIES = (LABEL, DISPATCH, VOID), (AUTHORISE, CAPTURE, RELINQUISH)
+MONEY = (AUTHORISE, CAPTURE, RELINQUISH), (TAKE_OVER, CAPTURE_TAKEN, RELINQUISH)
+FAMILIES = (LABEL, DISPATCH, VOID), *MONEY
 """What is prepared, what makes it final, and what prevents that."""
 SEND = Act(
     "send",

@@ -13,7 +13,7 @@ from order_system.bootstrap import open_order_system
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.loading import Port
 from order_system.infra.settings import load_settings
-from order_system.testing.acts import CAPTURE, FAMILIES, RELINQUISH, Act
+from order_system.testing.acts import CAPTURE, MONEY, RELINQUISH, Act
 from order_system.testing.elsewhere import other_process
 from order_system.testing.playing import Answer, Broken, NotShown, Options, Play
 from order_system.testing.promises import ACTS, Promise, promises_of
@@ -104,7 +104,7 @@ async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
 
 async def _undo(play: Play, act: Act) -> Answer:
     """What is held is voided; what void says is captured, or was charged, is given back."""
-    if act in FAMILIES[1]:
+    if any(act in family for family in MONEY):
         void = await play.answer(RELINQUISH.call(play))
         if void.error or not isinstance(void.value, PaymentReceipt):
             return void

@@ -26,14 +26,42 @@ async def minor_units(play: Play, act: Act, currency: str | None = None) -> None
 async def by_key_alone(play: Play, act: Act) -> None:
     """As where the answer to the charge was lost. It may be found late; and is given back once."""
     call = await begun(play, act)
-    found = nothing = Answer(None)
-    for pause in policy.FOUND_BY_KEY:
-        await asyncio.sleep(pause.total_seconds())
-        found = await play.answer(replace(call, arguments={"receipt": None}))
-        if found != nothing:
-            break
+    found = await _found_by_key(play, call)
     alike(call, found, Answer(await play.ask(call)))
     await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
+
+
+async def _found_by_key(play: Play, undo: Call) -> Answer:
+    """Also if it takes a minute. Else its last answer."""
+    found = Answer(None)
+    for pause in policy.FOUND_BY_KEY:
+        await asyncio.sleep(pause.total_seconds())
+        found = await play.answer(replace(undo, arguments={"receipt": None}))
+        if found.error is None and found.value not in (None, NotCaptured(authorised=False)):
+            break
+    return found
+
+
+async def one_alone(play: Play, act: Act) -> None:
+    """Of two orders that name it at once."""
+    for _ in range(policy.RACES):
+        first = await begun(play, act)
+        play.order()
+        calls = first, act.call(play)
+        answers = await play.at_once(*calls)
+        if all(answer.is_no for answer in answers):
+            raise NotShown(f"{act.method} {answers[0]}: it needs other data, by the options")
+        if not any(answer.error for answer in answers):
+            raise Broken(f"{play.reference} was taken over for two orders")
+        for call, answer in zip(calls, answers, strict=True):
+            if answer.error:
+                must_raise(call, answer, act.error)
+
+
+async def void_finds_taken(play: Play, act: Act) -> None:
+    """By the key alone, as where the answer was lost."""
+    await play.ask(await begun(play, act))
+    await _is_void(play, act, await _found_by_key(play, act.undo_call(play)))
 
 
 async def elsewhere(play: Play, act: Act) -> None:
@@ -147,6 +175,7 @@ async def _is_void(play: Play, act: Act, answer: Answer) -> None:
     first, then, _ = family_of(act)
     if not isinstance(answer.value, Voided | NotCaptured):
         raise Broken(f"there was no {then.method}, but void {answer}")
-    for call in (then.call(play), first.call(play), then.call(play)):
-        must_raise(call, await play.answer(call), first.error)
+    for each in (then, first, then):
+        call = each.call(play)
+        must_raise(call, await play.answer(call), each.error or first.error)
     await play.lists([])

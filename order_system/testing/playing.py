@@ -46,6 +46,7 @@ class Options:
     email: str = _option("gateway-check@example.com", "Who gets the mail.")
     refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
     paid: str | None = _option(None, "A payment made elsewhere: 10 minor units of it are given back.")
+    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 26, with commas.")
 
 
 class Broken(Exception):
@@ -107,6 +108,8 @@ class Play:
     """What their keys begin with."""
     receipts: dict[str, PaymentReceipt] = field(default_factory=dict[str, PaymentReceipt])
     """Of each charge's, authorisation's and capture's key: what a book would have of it."""
+    reference: str = ""
+    """Of what was authorised elsewhere, for the newest orders."""
     took: float = 0
     """Seconds, by the last call that was asked."""
     wrong_before: set[str] = field(default_factory=set[str])

@@ -217,8 +217,19 @@ def promises_of(port: Port, *, later: bool) -> list[Promise]:
     """`later`: the payment gateway offers `CapturesLater`."""
     made = [*OWN[port], *(promise for act in ACTS[port] for promise in _promises_of(act))]
     if later:
-        made += [*LATER, *(each for act in acts.FAMILIES[1] for each in _promises_of(act))]
+        made += [*LATER, *(each for act in acts.MONEY[0] for each in _promises_of(act)), *_taken_over()]
     return made
+
+
+def _taken_over() -> Iterator[Promise]:
+    act, of_taken, name = acts.TAKE_OVER, acts.CAPTURE_TAKEN, acts.TAKE_OVER.method
+    for way, (play, times) in WAYS.items():
+        once = partial(done_once, way=play, times=times)
+        yield Promise(f"{name} {way} is done once", act.twice, once, act)
+    yield Promise(f"{name} by two keys at once serves one", act.twice, own.one_alone, act)
+    yield Promise("void of what was taken over binds", _TAKEN, own.void_finds_taken, act)
+    once = partial(done_once, way=Play.in_a_row, times=1)
+    yield Promise("capture of what was taken over is done once", of_taken.twice, once, of_taken)
 
 
 def _promises_of(act: Act) -> Iterator[Promise]:

@@ -103,7 +103,14 @@ async def test_payments_by_stripe_keep_all(monkeypatch: pytest.MonkeyPatch) -> N
         await fake.meets(search=True)
         of_a_shop = {"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
         paid = (await fake.post("payment_intents", **of_a_shop))["id"]
-        await keeps_all("payments", Options(declined="pm_card_chargeCustomerFail", paid=paid))
+        authorised = ",".join([await fake.authorised(1990) for _ in range(26)])
+        options = Options(declined="pm_card_chargeCustomerFail", paid=paid, authorised=authorised)
+        await keeps_all("payments", options)
+        assert {each["status"] for each in await fake.all_of("payment_intents")} <= {
+            "succeeded",
+            "canceled",
+            "requires_payment_method",
+        }
         broken = of(await check("mailer"), Verdict.BROKEN)
     assert broken == []
 
@@ -185,6 +192,8 @@ async def only(promise: str, port: CheckedPort, monkeypatch: pytest.MonkeyPatch)
         ("payments_captures_what_is_void", "void of an authorisation binds"),
         ("payments_forgets_a_void_of_nothing", "void of no authorisation binds"),
         ("payments_captures_once_more", "capture after its refund is not done again"),
+        ("payments_serves_two_keys", "take_over by two keys at once serves one"),
+        ("payments_void_forgets_what_was_taken_over", "void of what was taken over binds"),
     ],
 )
 @pytest.mark.usefixtures("our_books", "quickly")
@@ -195,6 +204,14 @@ async def test_a_fault_in_holding_money_is_found_by_name(
         monkeypatch.setenv("ORDER_PAYMENTS", f"tests.fixtures.gateways.holding_with_a_fault:{each}")
         found = await only(promise, "payments", monkeypatch)
         assert found.verdict is verdict, found
+
+
+@pytest.mark.usefixtures("our_books", "quickly")
+async def test_a_gateway_that_holds_money_need_not_take_it_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_PAYMENTS", "tests.fixtures.gateways.holding_with_a_fault:payments_holding")
+    for promise in ("take_over by two keys at once serves one", "void of what was taken over binds"):
+        found = await only(promise, "payments", monkeypatch)
+        assert (found.verdict, found.because) == (Verdict.NOT_SHOWN, "it takes a gateway that has take_over")
 
 
 @pytest.mark.parametrize(
