@@ -8,8 +8,11 @@ python examples/stripe_test_mode.py
 import asyncio
 import uuid
 from collections.abc import Awaitable
+from typing import Any
 
-from order_system.domain.errors import PaymentDeclined
+import stripe as library
+
+from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
 from order_system.domain.gateways import ChargeEntry, NotCaptured
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt
@@ -97,12 +100,37 @@ async def hold(stripe: StripePayments, taken: Key, voided: Key, never: Key) -> N
     shown("and not what was held", voided not in told and never not in told)
 
 
+async def take_over(stripe: StripePayments, client: library.StripeClient) -> None:
+    """What a checkout has authorised: made here without a key of ours."""
+    run = uuid.uuid4()
+    keys = [Key(f"TEST-{n}:{run}:charge") for n in (7, 8)]
+    params: Any = {
+        "amount": 1234,
+        "currency": "usd",
+        "payment_method": "pm_card_visa",
+        "payment_method_types": ["card"],
+        "capture_method": "manual",
+        "confirm": True,
+    }
+    held = await client.v1.payment_intents.create_async(params)
+    both = (stripe.take_over(key, reference=held.id, amount=1234, currency="USD") for key in keys)
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    kinds = {type(each) for each in answers}
+    shown("of two orders at once, one takes it over", kinds == {PaymentReceipt, PaymentNotConfirmed})
+    won = keys[[type(each) for each in answers].index(PaymentReceipt)]
+    again = await stripe.take_over(won, reference=held.id, amount=1234, currency="USD")
+    shown("the same key may ask again", again.charge_id == held.id)
+    void = await stripe.void(won, receipt=again)
+    shown("it is voided", void == NotCaptured(authorised=True))
+
+
 async def main() -> None:
     settings = load_own_settings(StripeSettings, "ORDER_PAYMENTS_")
     if "_test_" not in settings.api_key.get_secret_value():
         raise SystemExit("ORDER_PAYMENTS_API_KEY is no test key: this script takes payments")
     async with payments(settings) as stripe:
         await play(stripe)
+        await take_over(stripe, library.StripeClient(settings.api_key.get_secret_value()))
     raise SystemExit(1 if broken else 0)
 
 

@@ -112,10 +112,6 @@ def _payment(play: Play) -> dict[str, Any]:
     return {"amount": AMOUNT, "currency": given.currency, "payment_method": given.method}
 
 
-def _reference(play: Play) -> dict[str, Any]:
-    return {"reference": play.reference, "amount": AMOUNT, "currency": play.options.currency}
-
-
 def _declined(play: Play) -> dict[str, Any]:
     given = play.options
     return {"amount": given.declined_amount} if given.declined_amount else {"payment_method": given.declined}
@@ -142,7 +138,11 @@ TAKE_OVER = Act(
     Effect.CHARGE,
     "two orders are paid by what was authorised for one, or a retry is told that it is another's",
     "void",
-    arguments=_reference,
+    arguments=lambda play: {
+        "reference": play.reference,
+        "amount": AMOUNT,
+        "currency": play.options.currency,
+    },
     error=errors.PaymentNotConfirmed,
     listed=False,
 )

@@ -47,15 +47,13 @@ async def one_alone(play: Play, act: Act) -> None:
     for _ in range(policy.RACES):
         first = await begun(play, act)
         play.order()
-        calls = first, act.call(play)
-        answers = await play.at_once(*calls)
-        if all(answer.is_no for answer in answers):
-            raise NotShown(f"{act.method} {answers[0]}: it needs other data, by the options")
-        if not any(answer.error for answer in answers):
+        answers = await play.at_once(first, act.call(play))
+        refused = [answer for answer in answers if answer.error]
+        if not refused:
             raise Broken(f"{play.reference} was taken over for two orders")
-        for call, answer in zip(calls, answers, strict=True):
-            if answer.error:
-                must_raise(call, answer, act.error)
+        if len(refused) > 1:
+            alike(first, *refused)
+        must_raise(first, refused[0], act.error)
 
 
 async def void_finds_taken(play: Play, act: Act) -> None:

@@ -46,7 +46,7 @@ class Options:
     email: str = _option("gateway-check@example.com", "Who gets the mail.")
     refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
     paid: str | None = _option(None, "A payment made elsewhere: 10 minor units of it are given back.")
-    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 26, with commas.")
+    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 20, with commas.")
 
 
 class Broken(Exception):

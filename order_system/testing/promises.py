@@ -224,7 +224,7 @@ def promises_of(port: Port, *, later: bool) -> list[Promise]:
 def _taken_over() -> Iterator[Promise]:
     act, of_taken, name = acts.TAKE_OVER, acts.CAPTURE_TAKEN, acts.TAKE_OVER.method
     for way, (play, times) in WAYS.items():
-        once = partial(done_once, way=play, times=times)
+        once = partial(done_once, way=play, times=times if play is Play.cut_off else 1)
         yield Promise(f"{name} {way} is done once", act.twice, once, act)
     yield Promise(f"{name} by two keys at once serves one", act.twice, own.one_alone, act)
     yield Promise("void of what was taken over binds", _TAKEN, own.void_finds_taken, act)

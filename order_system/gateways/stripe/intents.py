@@ -57,27 +57,20 @@ class Intents:
         idempotency key of the round: if a void of nothing has that, it is left as it was.
 
         Raises PaymentNotConfirmed."""
+        claimed, update = told(held, KEY) is not None, self._intents.update_async
         with finding_out():
-            if told(held, KEY) is None and not await self._noted(
-                held, {KEY: key}, {"idempotency_key": f"{held.id}:claim"}
-            ):
-                raise PaymentNotConfirmed(f"Stripe: {held.id} is another order's")
-            if await self._noted(held, {ROUND: str(key.round)}, once(key)):
-                return
-            await self._intents.update_async(held.id, {"metadata": {KEY: ""}})
-        raise PaymentNotConfirmed(f"Stripe: {held.id} was voided for this order")
-
-    async def _noted(
-        self, intent: stripe.PaymentIntent, metadata: dict[str, str], by: stripe.RequestOptions
-    ) -> bool:
-        """False if another request has had that idempotency key."""
-        try:
-            await self._intents.update_async(intent.id, {"metadata": metadata}, by)
-        except stripe.IdempotencyError as failure:
-            if key_is_taken(failure):
-                return False
-            raise
-        return True
+            try:
+                if not claimed:
+                    await update(held.id, {"metadata": {KEY: key}}, {"idempotency_key": f"{held.id}:claim"})
+                    claimed = True
+                await update(held.id, {"metadata": {ROUND: str(key.round)}}, once(key))
+            except stripe.IdempotencyError as failure:
+                if not key_is_taken(failure):
+                    raise
+                if claimed:
+                    await update(held.id, {"metadata": {KEY: ""}})
+                why = "was voided for this order" if claimed else "is another order's"
+                raise PaymentNotConfirmed(f"Stripe: {held.id} {why}") from failure
 
     async def taken(self, key: Key) -> str:
         """The ID of a payment in the place of one that is not to come. Raises AnswerLost if that did come."""

@@ -103,7 +103,7 @@ async def test_payments_by_stripe_keep_all(monkeypatch: pytest.MonkeyPatch) -> N
         await fake.meets(search=True)
         of_a_shop = {"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
         paid = (await fake.post("payment_intents", **of_a_shop))["id"]
-        authorised = ",".join([await fake.authorised(1990) for _ in range(26)])
+        authorised = ",".join([await fake.authorised(1990) for _ in range(20)])
         options = Options(declined="pm_card_chargeCustomerFail", paid=paid, authorised=authorised)
         await keeps_all("payments", options)
         assert {each["status"] for each in await fake.all_of("payment_intents")} <= {
