@@ -93,6 +93,7 @@ async def test_gateways_over_http_keep_all(tmp_path: Path, monkeypatch: pytest.M
         running.interrupted()
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("quickly")
 async def test_payments_by_stripe_keep_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """By Stripe's own list. The mailer, of which it tells nothing, is judged by its answers."""
