@@ -11,6 +11,7 @@ from activities.notification import NotificationActivities
 from activities.paid_orders import PaidOrders
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.refunds import RefundActivities
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
 from order_system.domain.batch import BatchBook
@@ -43,6 +44,7 @@ def order_activities(
         payment.charge,
         payment.capture,
         payment.refund,
+        RefundActivities(book, payments, runs).refund_part,
         inventory.reserve,
         inventory.release,
         shipping.buy_label,

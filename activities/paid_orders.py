@@ -71,11 +71,16 @@ class PaidOrders:
         looks_up = hasattr(self._gateway, "find_payment")
         refunded = await self._gateway.refund(key, receipt=receipt) if looks_up else None
         if refunded is None:
-            raise RefundByHand(
-                f"give back {format_amount(receipt.amount, receipt.currency)} by hand, paid as "
-                f"{receipt.charge_id}; {await self._customer(order_id, submission)}"
-            )
+            raise await self.by_hand(order_id, submission, receipt, receipt.amount)
         return refunded
+
+    async def by_hand(
+        self, order_id: str, submission: str, receipt: PaymentReceipt, amount: int
+    ) -> RefundByHand:
+        return RefundByHand(
+            f"give back {format_amount(amount, receipt.currency)} by hand, paid as "
+            f"{receipt.charge_id}; {await self._customer(order_id, submission)}"
+        )
 
     async def _customer(self, order_id: str, submission: str) -> str:
         """In quotes after a colon, as `infra/redaction.py` finds what logs must not tell."""

@@ -14,6 +14,7 @@ from workflows.notification import NotificationWorkflow
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.refund import RefundWorkflow
 from workflows.shipping import ShippingWorkflow
 
 CHILDREN: Mapping[Step, type[Any]] = {
@@ -28,4 +29,5 @@ WORKFLOWS: list[type[Any]] = [
     OrderFulfillmentWorkflow,
     *CHILDREN.values(),
     ReconciliationWorkflow,
+    RefundWorkflow,
 ]

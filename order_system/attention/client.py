@@ -29,6 +29,7 @@ from order_system.attention.concerns import (
     about_server,
 )
 from order_system.attention.finder import AttentionFinder, so_many
+from order_system.attention.stuck import stuck_refund
 from order_system.domain import policy
 from order_system.domain.answers import (
     UPDATE_REFUSED,
@@ -51,7 +52,7 @@ from order_system.domain.errors import (
     NoWorkerAnswers,
     ReconciliationFailed,
 )
-from order_system.domain.ids import check_order_id, order_workflow_id
+from order_system.domain.ids import check_order_id, order_workflow_id, refund_workflow_id
 from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import UNDOS, Step
@@ -120,6 +121,10 @@ class AttentionClient:
                 yield about_all(ConcernKind.BOOK, str(trouble))
             async for concern in finder.concerns():
                 yield concern
+            for order_id, refunds in (await self._book.refunds_under_way()).items():
+                for refund in refunds:
+                    if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
+                        yield await stuck_refund(self._temporal, order_id, refund)
             async for ref in self._abandoned.found(older_than=timedelta(0)):
                 if not await self._is_open(ref):
                     continue  # its workflow closed it while the server was asked
@@ -218,8 +223,9 @@ class AttentionClient:
         return AnswerReceipt(order_id=ref.order_id, step=answer.step, result=result, detail=came_to)
 
     async def _sent(self, order_id: str, answer: Answer) -> WorkflowUpdateHandle[AnswerReceipt]:
-        order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
-        return await order.start_update(  # pyright: ignore[reportUnknownMemberType]
+        of_refund = isinstance(answer, Resolution) and answer.refund
+        ours = refund_workflow_id(order_id, of_refund) if of_refund else order_workflow_id(order_id)
+        return await self._temporal.get_workflow_handle(ours).start_update(  # pyright: ignore[reportUnknownMemberType]
             _UPDATES[type(answer)],
             answer,
             id=str(uuid.uuid4()),

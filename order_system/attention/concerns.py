@@ -21,6 +21,8 @@ class ConcernKind(StrEnum):
     """Why somebody has to look. The words are what people read."""
 
     STUCK_UNDO = "undo is stuck"
+    STUCK_REFUND = "refund is stuck"
+    """Of a fulfilled order, after the fact."""
     HELD = "held"
     """A step has failed for good, and the order waits before it is undone."""
     UNKNOWN_NEED = "needs attention"
@@ -57,6 +59,8 @@ class Concern(Wire):
     server: str | None = None
     """The UUID of the namespace on another server."""
     step: Step | None = None
+    refund: str | None = None
+    """The ID of a refund after the fact."""
     since: Timestamp | None = None
     reason: str = ""
     """One line."""

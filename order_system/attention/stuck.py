@@ -1,21 +1,29 @@
 """What the server alone knows of workflows that cannot speak for themselves."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
 from temporalio.api.common.v1 import WorkflowExecution as ExecutionKey
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)
 from temporalio.common import SearchAttributeKey
 
-from order_system.attention.concerns import Concern, ConcernKind, WaitingOrder, about_batch
+from order_system.attention.concerns import STARTER, Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain.errors import WrongBook
-from order_system.domain.ids import batch_name, order_workflow_id
+from order_system.domain.ids import batch_name, order_workflow_id, refund_workflow_id
+from order_system.domain.refunds import Refund
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
 from order_system.domain.steps import Step
 from order_system.infra import policy
-from order_system.infra.temporal.executions import root_cause
+from order_system.infra.temporal.executions import describe, root_cause
 from order_system.orders.status import pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
 
@@ -85,6 +93,30 @@ async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) ->
         return about_batch(ConcernKind.BUG, name, reason, run_id=stuck.run_id, since=since)
     order = WaitingOrder(order_id_of(stuck), stuck.run_id, since=since)
     return order.concern(ConcernKind.BUG, reason).model_copy(update={"workflow_id": stuck.id})
+
+
+async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Concern:
+    """Of a fulfilled order. Asked for again, one that no workflow is at work on goes on where it stood."""
+    workflow_id, order = refund_workflow_id(order_id, refund.refund_id), shlex.quote(order_id)
+    found = await describe(temporal, workflow_id)
+    if found is not None and found.status is WorkflowExecutionStatus.RUNNING:
+        why = what_fails(found) or "no worker takes it"
+        resolve = f"{STARTER} resolve {order} payment --refund {refund.refund_id}"
+        commands = (f"{resolve} --retry", f'{resolve} --handled --note "..."')
+    else:
+        why = "no workflow is at work on it"
+        commands = (f'{STARTER} refund {order} --id {refund.refund_id} --note "..."',)
+    return Concern(
+        kind=ConcernKind.STUCK_REFUND,
+        workflow_id=workflow_id,
+        run_id=found and found.run_id,
+        order_id=order_id,
+        step=Step.PAYMENT,
+        refund=refund.refund_id,
+        since=refund.asked_at,
+        reason=f"{refund}; {why}",
+        commands=commands,
+    )
 
 
 def _reported(stuck: WorkflowExecutionDescription) -> str:

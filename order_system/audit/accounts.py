@@ -17,6 +17,7 @@ from order_system.domain.gateways import (
 from order_system.domain.ids import GATEWAY_CHECK, split_key
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
+from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
 
 
@@ -31,6 +32,9 @@ class Account:
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
     shipments: list[ShipmentEntry] = field(default_factory=list[ShipmentEntry])
     notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
+    refunds_done: int = 0
+    refunds_asked: int = 0
+    """Minor units that it gave back after the fact, says the book; and with those that it may have."""
     payment: PaymentElsewhere | None = None
     """By which the order is paid already, as the world has it."""
 
@@ -75,6 +79,10 @@ class Account:
         charge = self.journal.get(Effect.CHARGE)
         return charge is not None and charge.state is EffectState.UNDONE
 
+    def given_back_of(self, receipt: PaymentReceipt) -> int:
+        """Minor units, says the book."""
+        return receipt.amount if self.gave_back else self.refunds_asked
+
     @property
     def captured(self) -> int:
         """Minor units, by us or elsewhere."""
@@ -86,9 +94,16 @@ class Account:
         return sum(charge.refunded for charge in self.charges)
 
     @property
+    def unexplained(self) -> int:
+        """Minor units by which the world gave back more, or less, than the book says of refunds after the
+        fact. Of those that are under way, or that a person handled, the world may know or not."""
+        return self.refunded - min(max(self.refunded, self.refunds_done), self.refunds_asked)
+
+    @property
     def money(self) -> str:
         """For people."""
-        return f"captured {self._amount(self.captured)}, refunded {self._amount(self.refunded)}"
+        by_book = f" ({self._amount(self.refunds_asked)} by the book)" if self.refunds_asked else ""
+        return f"captured {self._amount(self.captured)}, refunded {self._amount(self.refunded)}{by_book}"
 
     @property
     def total(self) -> str:
@@ -163,11 +178,14 @@ class Books:
 def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
-    """`later` is the ledger as it was after the statement; only claims are looked for there."""
+    """`later` is the ledger as it was after the statement; only claims are looked for there, and what was
+    asked for."""
     accounts = {
         _key_of(record): Account(record, journal, _told_of(journal, statement))
         for record, journal in ledger.entries
     }
+    for account in accounts.values():
+        _count_refunds(account, ledger, later)
     claims = {
         (*_key_of(record), effect)
         for record, journal in (*ledger.entries, *later.entries)
@@ -193,7 +211,7 @@ def draw_up(
             account.charges.append(charge)
     payments = {payment.reference: payment for payment in statement.payments}
     refunds = {payment.reference: payment.refunded for payment in statement.payments}
-    for account in sorted(accounts.values(), key=lambda account: not account.gave_back):
+    for account in accounts.values():
         _count_as_charge(account, payments, refunds)
     for reservation in statement.reservations or ():
         if account := account_of(reservation.key, Effect.RESERVE):
@@ -209,17 +227,26 @@ def draw_up(
     )
 
 
+def _count_refunds(account: Account, ledger: Ledger, later: Ledger) -> None:
+    """After the fact; of an order that was fulfilled since the ledger was taken, too."""
+    order_id = account.record.ref.order_id
+    done, asked = (() if account.undone else each.refunds.get(order_id, ()) for each in (ledger, later))
+    account.refunds_done = sum(each.amount for each in done if each.state is RefundState.REFUNDED)
+    account.refunds_asked = sum(each.amount for each in asked if each.state is not RefundState.REFUSED)
+
+
 def _count_as_charge(
     account: Account, payments: Mapping[str, PaymentElsewhere], refunds: dict[str, int]
 ) -> None:
     """What an order that is paid already takes of its payment, and of what is left of that payment's
-    refunds. What no gateway can look up is what the book says."""
+    refunds; whether all of these are some order's, the invariants tell. What no gateway can look up is what
+    the book says."""
     if (receipt := account.paid_already) is None:
         return
     payment = account.payment = payments.get(receipt.charge_id)
     key = account.record.ref.key(Effect.CHARGE)
     if payment is not None:
-        refunded = min(refunds[payment.reference], receipt.amount)
+        refunded = min(refunds[payment.reference], account.given_back_of(receipt))
         refunds[payment.reference] -= refunded
         account.charges.append(ChargeEntry(key, min(payment.amount, receipt.amount), refunded))
     elif receipt.captured_elsewhere is CapturedElsewhere.AT_ITS_WORD:

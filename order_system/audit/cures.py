@@ -3,6 +3,7 @@
 from order_system.audit.invariants import COMPLETED
 
 _LOOK = "look the key up at the gateway"
+_NOTE = "starter.py refund ORDER --amount 10.00 --made-elsewhere REFERENCE"
 
 CURES: dict[str, str] = {
     "refunds never exceed captures": f"{_LOOK}, and claim back what was given beyond the capture",
@@ -21,7 +22,9 @@ CURES: dict[str, str] = {
         "stop the workers: the database lacks the unique index book_one_live; "
         "put it back, and undo the younger submission"
     ),
-    "a payment made elsewhere covers its orders": f"{_LOOK}, and find out what else has paid them, if any",
+    "a payment made elsewhere covers its orders": (
+        f"{_LOOK}, and find out what else has paid them, if any; note what was given back of it ({_NOTE})"
+    ),
     "what was paid already is so, and not charged again": (
         f"{_LOOK}, and refund there what we have charged; look the payment's reference up as well"
     ),
@@ -35,7 +38,7 @@ CURES: dict[str, str] = {
         f"{_LOOK}, and capture there what is still held; if it has expired, ask the customer to pay"
     ),
     "nothing is given back for a dispatched parcel": (
-        f"{_LOOK}: the customer has the parcel; charge again, or write the money off, and book the stock out"
+        f"{_LOOK}: charge again, or note what was given back ({_NOTE}); and book the stock out"
     ),
     "a status agrees with its journal": (
         "compare the book with the history of the order's workflow: no code of ours leaves this behind, "

@@ -81,11 +81,13 @@ def payments_cover_their_orders(books: Books) -> Iterator[str]:
     """Of payments that a gateway has confirmed: elsewhere, `cash` may be the reference of many. Undone orders
     count, too: what was given back pays for nothing again."""
     paying: defaultdict[PaymentElsewhere, Counter[str]] = defaultdict(Counter)
+    given_back = Counter[PaymentElsewhere]()
     for account in books.accounts:
         if account.payment and (receipt := account.paid_already):
             paying[account.payment][account.record.ref.order_id] += receipt.amount
+            given_back[account.payment] += account.given_back_of(receipt)
     for payment, orders in paying.items():
-        if not payment.refunded <= orders.total() <= payment.amount:
+        if payment.refunded > given_back[payment] or orders.total() > payment.amount:
             amounts = (payment.amount, payment.refunded, orders.total())
             held, back, owed = (format_amount(each, payment.currency) for each in amounts)
             yield f"{payment.reference} of {held}, {back} given back, pays for {', '.join(orders)}: {owed}"
@@ -96,7 +98,7 @@ def payments_cover_their_orders(books: Books) -> Iterator[str]:
 
 def money_whole_or_not_at_all(books: Books) -> Iterator[str]:
     for account in books.accounts:
-        kept = account.captured - account.refunded
+        kept = account.captured - account.unexplained
         if kept not in (0, account.record.total or 0) and not account.handled(*MONEY):
             yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
 
@@ -105,7 +107,7 @@ def fulfilled_is_complete(books: Books) -> Iterator[str]:
     for account in books.accounts:
         if not account.fulfilled:
             continue
-        paid = account.charges and account.captured == account.record.total and account.refunded == 0
+        paid = account.charges and account.captured == account.record.total and account.unexplained == 0
         if not paid and not account.unseen(account.takes_money) and not account.handled(*MONEY):
             yield f"{account.at(Effect.CHARGE)}: {account.money}, of a total of {account.total}"
         if not account.parcel("dispatched") and not account.unseen(*PARCEL):
@@ -134,7 +136,7 @@ def nothing_given_back_for_a_parcel(books: Books) -> Iterator[str]:
     for account in books.accounts:
         if not account.parcel("dispatched"):
             continue
-        if account.refunded and not account.handled(*MONEY):
+        if account.unexplained and not account.handled(*MONEY):
             yield f"{account.at(Effect.CHARGE)}: the parcel is dispatched, yet {account.money}"
         if account.stock("released") and not account.handled(*STOCK):
             yield f"{account.at(Effect.RESERVE)}: the parcel is dispatched, yet its stock was released"

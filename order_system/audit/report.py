@@ -17,6 +17,7 @@ from order_system.domain.book import EffectState, JournalEntry, Ledger, OrderBoo
 from order_system.domain.gateways import Statement, StatementOfAccounts
 from order_system.domain.order import Wire
 from order_system.domain.reconciliation import OrderRuns
+from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
 
 Key = tuple[str, str]
@@ -59,6 +60,8 @@ class AuditReport(Wire):
     """Undone while an attempt was unanswered: the reconciler looks at them again."""
     handled: tuple[HandledEffect, ...]
     """Handled by a person, who says why: the checks leave them out."""
+    refunds: tuple[str, ...]
+    """After the fact, one line each: those under way, and those that a person handled. The world may know."""
     submissions: dict[str, int]
     """How many of each status."""
     effects: dict[str, int]
@@ -136,6 +139,12 @@ def audit(
                 **effect.model_dump(), by=entry.handled_by, at=entry.undo_ended_at, note=entry.handled_note
             )
             for effect, entry in _effects_in(EffectState.HANDLED, books)
+        ),
+        refunds=tuple(
+            f"{order_id}: {each}"
+            for order_id, found in ledger.refunds.items()
+            for each in found
+            if each.state in (RefundState.UNDER_WAY, RefundState.HANDLED)
         ),
         submissions=dict(Counter(str(account.record.status) for account in books.accounts)),
         effects=_count_effects(statement, books),

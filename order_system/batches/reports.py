@@ -1,7 +1,7 @@
 """What is told of a batch's file without a server: what a run would do, and what became of each line."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -156,6 +156,8 @@ class LineOutcome:
     failed_step: str | None = None
     reason: str | None = None
     closed_at: datetime | None = None
+    refunds: str | None = None
+    """What it gave back after the fact: amount, when, by whom, why and what came of it."""
 
 
 class BatchReports:
@@ -192,14 +194,18 @@ class BatchReports:
         record = await self.record(name)
         await self._files.verify(record.request.file)
         async for _, orders, problems in self._pages(record.request.file):
-            known = await self._book.find([order.order_id for order in orders])
-            fates = await self._book.fates(record.batch, record.run, [order.order_id for order in orders])
+            ids = [order.order_id for order in orders]
+            known, refunds = await self._book.find(ids), await self._book.refunds(ids)
+            fates = await self._book.fates(record.batch, record.run, ids)
             lines = [
-                *(_line_of(order, known.get(order.order_id), fates.get(order.order_id)) for order in orders),
+                *(_line_of(each, known.get(each.order_id), fates.get(each.order_id)) for each in orders),
                 *map(_line_of_problem, problems),
             ]
             for line in sorted(lines, key=lambda line: line.first_line):
-                yield line
+                told = (
+                    refunds.get(line.order_id or "", []) if line.status == SubmissionStatus.FULFILLED else []
+                )
+                yield replace(line, refunds="; ".join(map(str, told)) or None)
 
     async def _pages(self, file: FileRef) -> AsyncGenerator[tuple[int, list[ParsedOrder], list[RowProblem]]]:
         """Pages of the whole file, with what comes again under one order ID among the problems."""

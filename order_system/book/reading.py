@@ -6,10 +6,19 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    bindparam,
+    exists,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.engine import Connection
 
-from order_system.book.tables import answers, batch_orders, batches, effects, submissions
+from order_system.book.tables import answers, batch_orders, batches, effects, refunds, submissions
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.batch import Fate
 from order_system.domain.book import (
@@ -24,6 +33,7 @@ from order_system.domain.errors import NewerBook
 from order_system.domain.journal import Journal, payment_in
 from order_system.domain.messages import OrderOutcome
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
+from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.steps import Effect
 from order_system.infra.database import OverDatabase, reads
 
@@ -129,6 +139,14 @@ def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
     return [AnswerRecord.model_validate(dict(row)) for row in rows]
 
 
+def refunds_of(tx: Connection, *conditions: ColumnElement[bool]) -> dict[str, list[Refund]]:
+    """Those for which that holds, by order, oldest first."""
+    found: dict[str, list[Refund]] = defaultdict(list)
+    for row in tx.execute(select(refunds).where(*conditions)).all():
+        found[row.order_id].append(Refund.model_validate(row.content))
+    return {order_id: sorted(each, key=lambda refund: refund.asked_at) for order_id, each in found.items()}
+
+
 def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
     """Of each order the submission that counts."""
     found: dict[str, SubmissionRecord] = {}
@@ -194,6 +212,15 @@ class BookQueries(OverDatabase):
         return outcome_of(tx, record)
 
     @reads
+    def refunds(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, list[Refund]]:
+        some = (refunds_of(tx, refunds.c.order_id.in_(ids)) for ids in batched_ids(order_ids))
+        return {order_id: found for each in some for order_id, found in each.items()}
+
+    @reads
+    def refunds_under_way(self, tx: Connection) -> dict[str, list[Refund]]:
+        return refunds_of(tx, refunds.c.state == RefundState.UNDER_WAY)
+
+    @reads
     def order_ids(self, tx: Connection, prefix: str) -> list[str]:
         query = select(submissions.c.order_id).where(
             submissions.c.order_id.startswith(prefix, autoescape=True)
@@ -228,5 +255,6 @@ class BookQueries(OverDatabase):
             journals[row.order_id, row.submission][entry.effect] = entry
         records = map(submission_record, tx.execute(select(submissions)))
         return Ledger(
-            tuple((record, journals[record.ref.order_id, record.ref.submission]) for record in records)
+            tuple((record, journals[record.ref.order_id, record.ref.submission]) for record in records),
+            refunds_of(tx),
         )

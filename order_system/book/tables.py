@@ -89,6 +89,16 @@ effects = sa.Table(
     _partial("book_in_doubt", "order_id", "submission", "effect", where="state = 'in doubt'"),
 )
 
+# What fulfilled orders give back after the fact: each a `domain.refunds.Refund`.
+refunds = sa.Table(
+    "book_refunds",
+    metadata,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("refund_id", sa.String(20), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
 # What people have answered when an order needed attention. Without a foreign key: an order may be held, and
 # given up, before payment could open its submission.
 answers = sa.Table(

@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedC
 from order_system.audit.report import audit_now
 from order_system.bootstrap import migrate_database, open_order_system
 from order_system.cli.attention.adopt import adopt
-from order_system.cli.attention.answers import give_up, resolve, retry
+from order_system.cli.attention.answers import give_up, refund, resolve, retry
 from order_system.cli.attention.listing import attention
 from order_system.cli.batches.commands import batch
 from order_system.cli.ending import run_to_exit_code, until_interrupted
@@ -189,6 +189,7 @@ async def migrate(*, as_json: Json = False) -> int:
 
 
 app.command(reconcile, help_epilogue=MORE_HELP)
+app.command(refund)
 for command in (gateways, batch, children, attention, resolve, retry, give_up, adopt, serve, simulate):
     app.command(command)
 app.command(  # loaded when it is asked for: an installed package has no examples

@@ -109,6 +109,7 @@ def audit_view(report: AuditReport) -> Iterator[Text]:
     for effect in report.in_doubt:
         yield Text(f"in doubt: {_by_the_world(effect)}")
     yield from map(_by_hand, report.handled)
+    yield from map(Text, report.refunds)
     if report.open_submissions or report.in_doubt:
         yield Text(
             "starter.py reconcile settles what no workflow is at work on, and asks for what is in doubt"

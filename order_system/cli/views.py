@@ -59,6 +59,8 @@ def order_tree(order: OrderProgress, now: datetime, *, whole: bool = True) -> Tr
     if whole:
         for answer in order.answers:
             tree.add(Text(f"answered: {answer}", style="yellow"))
+        for refund in order.refunds:
+            tree.add(Text(str(refund), style="yellow"))
     if order.note:
         tree.add(Text(order.note, style="yellow", no_wrap=not whole, overflow="ellipsis"))
     return tree

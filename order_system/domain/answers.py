@@ -60,6 +60,8 @@ class Resolution(Answer):
     remedy: Remedy
     parcel: ParcelFate | None = None
     """With `handled` for shipping, and only then."""
+    refund: str | None = None
+    """The ID of a refund of a fulfilled order that is stuck: it is about that, and its step is payment."""
 
 
 class StepRetry(Answer):

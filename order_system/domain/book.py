@@ -11,6 +11,7 @@ from order_system.domain.answers import AnswerRecord
 from order_system.domain.ids import HasBookId
 from order_system.domain.messages import GivesWay, Opening, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.domain.refunds import KeepsRefunds, Refund, TellsRefunds
 from order_system.domain.steps import Effect
 
 
@@ -120,7 +121,7 @@ class SubmissionRecord:
     namespace_id: str | None = None
 
 
-class FindsOrders(HasBookId, Protocol):
+class FindsOrders(HasBookId, TellsRefunds, Protocol):
     """What the order book tells of many orders, also to batches."""
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
@@ -134,7 +135,7 @@ class FindsOrders(HasBookId, Protocol):
         ...
 
 
-class OrderBook(FindsOrders, Protocol):
+class OrderBook(FindsOrders, KeepsRefunds, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
 
     async def check_writable(self) -> None:
@@ -189,10 +190,9 @@ class OrderBook(FindsOrders, Protocol):
         at: datetime,
         from_undo: bool = False,
     ) -> PaymentReceipt:
-        """The parcel is gone and the stock committed: record both and close the submission as
-        fulfilled. Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and
-        always if the shipment has been voided. Returns the receipt of what was captured. A dispatch
-        that a person has handled stays HANDLED."""
+        """The parcel is gone and the stock committed: record both and close the submission as fulfilled.
+        Idempotent. Raises Fenced if an undo owns the key, unless called `from_undo`, and always if the
+        shipment has been voided. Returns what was captured. What a person has handled stays HANDLED."""
         ...
 
     async def parcel_found_gone(self, ref: SubmissionRef, parcel: DispatchReceipt, at: datetime) -> None:
@@ -284,3 +284,4 @@ class Ledger:
     """The book's side of the audit: every submission with its journal."""
 
     entries: tuple[tuple[SubmissionRecord, dict[Effect, JournalEntry]], ...]
+    refunds: Mapping[str, Sequence[Refund]] = field(default_factory=dict[str, Sequence[Refund]])  # by order

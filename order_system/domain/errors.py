@@ -26,6 +26,10 @@ class CannotHold(BusinessError):
     """This payment gateway cannot authorise now and capture later, or take over what others authorised."""
 
 
+class RefundRefused(BusinessError):
+    """It certainly gives nothing back: more than is left, say, or no charge of that kind."""
+
+
 class OutOfStock(BusinessError):
     """At least one line cannot be served; no line of the order was reserved."""
 

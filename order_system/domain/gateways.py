@@ -132,6 +132,19 @@ class TakesOver(Protocol):
         ...
 
 
+class RefundsParts(Protocol):
+    """What a payment gateway may offer besides: a fulfilled order gives back a part of what it took. Without
+    it a person does that; all of it at once still goes by `refund`."""
+
+    async def refund_part(
+        self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
+    ) -> RefundReceipt:
+        """Give back `amount` minor units of what was captured under `charge_key`, or elsewhere as for `refund`.
+        Idempotent by `key`: each part has its own. Raises RefundRefused, as where all parts together would be
+        more than was captured."""
+        ...
+
+
 class Warehouse(Protocol):
     async def reserve(self, key: Key, *, lines: Sequence[OrderLine]) -> Reservation:
         """Set aside every line or none, atomically. Idempotent by `key`: once released, it sets nothing aside

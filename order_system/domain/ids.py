@@ -28,6 +28,9 @@ FINGERPRINT = "fingerprint"
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 """1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
 
+REFUND_ID = re.compile(r"[A-Za-z0-9._]{1,20}", re.ASCII)
+"""Without a hyphen, so that the workflow's ID tells where the order's ends."""
+
 
 class Key(str):
     """The idempotency key of an effect, `<order id>:<submission>:<effect>`, and its `round`: how often the
@@ -90,8 +93,13 @@ def step_workflow_id(step: Step, order_id: str) -> str:
     return f"{step}-{order_id}"
 
 
-def idempotency_key(order_id: str, submission: str, effect: Effect) -> str:
-    """`<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission."""
+def refund_workflow_id(order_id: str, refund_id: str) -> str:
+    return f"refund-{order_id}-{refund_id}"
+
+
+def idempotency_key(order_id: str, submission: str, effect: str) -> str:
+    """`<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission. A refund
+    after the fact is none of the effects: it has `refund-<its ID>` there."""
     return f"{order_id}:{submission}:{effect}"
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, PlainSerializer
 
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
+from order_system.domain.refunds import Refund
 from order_system.domain.steps import Step
 
 
@@ -91,6 +92,9 @@ class OrderProgress(Wire):
     )
     answers: tuple[str, ...] = ()
     """What people have answered when the order needed attention, one line each."""
+
+    refunds: tuple[Refund, ...] = ()
+    """Of a fulfilled order: what it gave back after the fact, as the book has it."""
 
     @property
     def closed(self) -> bool:

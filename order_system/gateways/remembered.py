@@ -42,7 +42,10 @@ intents = sa.Table(
 
 _ANSWERS: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(get_type_hints(method)["return"])
-    for port in (ports.PaymentGateway, ports.Warehouse, ports.Carrier, ports.Mailer, ports.DetailedMailer)
+    for port in (
+        *(ports.PaymentGateway, ports.RefundsParts, ports.Warehouse),
+        *(ports.Carrier, ports.Mailer, ports.DetailedMailer),
+    )
     for name, method in vars(port).items()
     if not name.startswith("_")
 }
@@ -121,7 +124,8 @@ class Remembered(OverDatabase):
         method = getattr(self._client, name)
 
         async def once(key: str, **given: Any) -> Any:
-            call = _Call(key.rpartition(":")[0], name, key, method, given)
+            # A submission may have several parts refunded, each with a key of its own.
+            call = _Call(key if name == "refund_part" else key.rpartition(":")[0], name, key, method, given)
             task = asyncio.create_task(self._once(call))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)

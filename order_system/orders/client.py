@@ -29,6 +29,7 @@ from order_system.infra.temporal.connection import outlasting, reaching_server, 
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
 from order_system.orders.child_document import Child, Parent, state_called
 from order_system.orders.in_book import closed_in_book
+from order_system.orders.refunds import Refunds
 from order_system.orders.relatives import Relatives
 from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
@@ -81,6 +82,7 @@ class OrderClient:
         self._task_queue = task_queue
         self._status = OrderStatusReader(temporal, book)
         self._relatives = Relatives(temporal, book)
+        self.refunds = Refunds(temporal, book, task_queue)
 
     async def submit(self, order: Order) -> SubmitResult:
         """Start the order, or find it. Safe to repeat: never a second charge.

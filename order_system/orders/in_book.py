@@ -19,7 +19,15 @@ async def closed_in_book(book: OrderBook, order_id: str) -> OrderProgress | None
     if record is None or record.status is SubmissionStatus.OPEN:
         return None
     progress = order_in_book(record, await book.journal(record.ref))
-    return progress.model_copy(update={"note": "the server does not answer; this is what the book knows"})
+    note = "the server does not answer; this is what the book knows"
+    return await with_refunds(book, progress.model_copy(update={"note": note}))
+
+
+async def with_refunds(book: OrderBook, order: OrderProgress) -> OrderProgress:
+    if order.status is not OrderStatus.FULFILLED:
+        return order
+    refunds = (await book.refunds([order.order_id])).get(order.order_id, [])
+    return order.model_copy(update={"refunds": tuple(refunds)})
 
 
 def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:

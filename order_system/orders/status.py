@@ -29,7 +29,7 @@ from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, first_run
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.child_document import WorkflowState, state_of
-from order_system.orders.in_book import Journal, order_in_book, told_by_book, undos_in_book
+from order_system.orders.in_book import Journal, order_in_book, told_by_book, undos_in_book, with_refunds
 
 _OTHERWISE_CALLED = {
     WorkflowState.COMPLETED: OrderStatus.FULFILLED,
@@ -46,6 +46,9 @@ class OrderStatusReader:
         self._book = book
 
     async def read(self, order_id: str) -> OrderProgress:
+        return await with_refunds(self._book, await self._read(order_id))
+
+    async def _read(self, order_id: str) -> OrderProgress:
         record = (await self._book.find([order_id])).get(order_id)
         journal = await self._book.journal(record.ref) if record else {}
         described = await describe(self._temporal, order_workflow_id(order_id))

@@ -15,7 +15,7 @@ AMOUNT = 1_990
 """Minor units. It ends in 0, since some providers take no third decimal but that. A float of 19.90 is a
 little less: who calculates with it gets 1989."""
 PART = 10
-"""Minor units, of a payment made elsewhere."""
+"""Minor units, of a payment made elsewhere, or of a fulfilled order."""
 
 _CAPTURE = "capture"
 """No effect of today's orders."""
@@ -127,6 +127,14 @@ CHARGE = Act(
     error=errors.PaymentDeclined,
 )
 REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE, _receipt)
+REFUND_PART = Act(
+    "refund_part",
+    "refund-1",
+    "a retry gives the money back twice",
+    "refund",
+    CHARGE,
+    arguments=lambda play: {"charge_key": str(play.key(Effect.CHARGE)), "amount": PART} | _receipt(play),
+)
 AUTHORISE = replace(
     CHARGE, method="authorise", twice="a retry holds the customer's money twice", undo="void", listed=False
 )

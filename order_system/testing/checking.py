@@ -83,6 +83,8 @@ async def check(
 
 async def _finding(play: Play, promise: Promise) -> Finding:
     try:
+        if not hasattr(play.gateway, promise.act.method):
+            raise NotShown(f"it does not offer {promise.act.method}")
         await promise.play(play, promise.act)
     except Broken as broken:
         return Finding(promise.name, Verdict.BROKEN, str(broken), promise.otherwise, _short(play.trace))

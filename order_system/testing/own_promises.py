@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from order_system.domain.errors import OutOfStock
+from order_system.domain.errors import OutOfStock, RefundRefused
 from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Voided
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.testing import policy
@@ -82,6 +82,15 @@ async def elsewhere(play: Play, act: Act) -> None:
     after = (await play.answer(find)).value
     if after != replace(before, refunded=before.refunded + PART):
         raise Broken(f"{PART} were to be given back, once")
+
+
+async def never_more(play: Play, act: Act) -> None:
+    """Than was charged, in all parts together."""
+    call = await begun(play, act)
+    await play.ask(call)
+    more = Call(act.method, play.key("refund-2"), {**call.arguments, "amount": AMOUNT - PART + 1})
+    must_raise(more, await play.answer(more), RefundRefused)
+    await play.lists([str(ChargeEntry("charge", AMOUNT, PART))])
 
 
 async def all_there_is(play: Play, act: Act, deed: Callable[[Play, Act, int], Awaitable[None]]) -> None:

@@ -164,12 +164,13 @@ async def _undo_finds(play: Play, act: Act, *, nothing: bool) -> None:
 _AMOUNT = "customers are charged another amount than they have agreed to"
 _KEPT = "money is kept of an order that is undone, if the answer to its charge was lost"
 _OTHERS = "what was paid for other orders is given back as well, or twice"
+_MORE = "customers get more back than they have paid"
 _HELD = "goods are held for ever for an order that has failed, or sold twice"
 _TAKEN = "a customer pays although the order is undone, or a parcel goes out that nobody has paid"
 _GONE = "a parcel goes out although its stock and money are given back"
 
 ACTS: dict[Port, list[Act]] = {
-    Port.PAYMENTS: [acts.CHARGE, acts.REFUND],
+    Port.PAYMENTS: [acts.CHARGE, acts.REFUND, acts.REFUND_PART],
     Port.WAREHOUSE: [acts.RESERVE, acts.RELEASE, acts.COMMIT],
     Port.CARRIER: [acts.LABEL, acts.DISPATCH, acts.VOID],
     Port.MAILER: [acts.SEND],
@@ -181,6 +182,7 @@ OWN: dict[Port, list[Promise]] = {
         Promise("charge in KWD counts fils", _AMOUNT, partial(own.minor_units, currency="KWD"), acts.CHARGE),
         Promise("refund by the key alone finds the charge, once", _KEPT, own.by_key_alone, acts.REFUND),
         Promise("refund of a payment elsewhere is exact", _OTHERS, own.elsewhere, acts.REFUND),
+        Promise("refund_part never exceeds the charge", _MORE, own.never_more, acts.REFUND_PART),
     ],
     Port.WAREHOUSE: [
         Promise(name, _HELD, partial(own.all_there_is, deed=deed), acts.RESERVE)

@@ -103,6 +103,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.UnknownWorkflow: 404,
     errors.OrderConflict: 409,
     errors.AnswerRefused: 409,
+    errors.RefundRefused: 409,
     FileChanged: 409,
     errors.InvalidOrder: 422,
     errors.InvalidUsage: 422,

@@ -15,7 +15,13 @@ from typing import Any
 from temporalio.client import Client
 
 from order_system.domain.batch import BatchRequest
-from order_system.domain.ids import RECONCILIATION, batch_workflow_id, order_workflow_id, step_workflow_id
+from order_system.domain.ids import (
+    RECONCILIATION,
+    batch_workflow_id,
+    order_workflow_id,
+    refund_workflow_id,
+    step_workflow_id,
+)
 from order_system.domain.steps import Step
 from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
@@ -66,6 +72,7 @@ async def record(story: Story, shop: Shop) -> None:
         await story(shop, order)
     ids = [order_workflow_id(order.order_id), *(step_workflow_id(step, order.order_id) for step in Step)]
     ids.append(f"{RECONCILIATION}-{order.order_id}")
+    ids += [refund_workflow_id(order.order_id, each) for each in ("part", "stuck", "refused")]
     await save(story.__name__, shop.temporal, ids)
 
 

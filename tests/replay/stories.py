@@ -19,6 +19,7 @@ from order_system.domain.steps import Step
 from tests.fixtures.shops.abandoned import terminated_at
 from tests.fixtures.shops.shop import Shop
 from tests.fixtures.steering.waiting import eventually
+from tests.replay.refunded_later import refunded_later
 from workflows.order import OrderFulfillmentWorkflow
 
 Story = Callable[[Shop, Order], Awaitable[None]]
@@ -241,6 +242,7 @@ async def ended(shop: Shop, order: Order) -> None:
 
 STORIES: list[Story] = [
     fulfilled,
+    refunded_later,
     payment_declined,
     out_of_stock,
     shipping_refused,

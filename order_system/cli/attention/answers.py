@@ -14,7 +14,16 @@ from order_system.attention.concerns import status_command
 from order_system.cli import policy
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import CLEAN, Embedded, Json, Session, configured, exit_code, open_session
+from order_system.cli.session import (
+    ATTENTION,
+    CLEAN,
+    Embedded,
+    Json,
+    Session,
+    configured,
+    exit_code,
+    open_session,
+)
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
@@ -28,6 +37,7 @@ from order_system.domain.answers import (
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers
 from order_system.domain.progress import OrderProgress
+from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
 
 _WHO_AND_WHY = """\
@@ -63,6 +73,20 @@ What each says
 
 _WHICH_STEP = "Whose undo is stuck: payment, inventory or shipping; or notification, if it was not sent."
 
+_REFUND_HELP = """\
+Examples
+  python starter.py refund ORDER-001 --amount 10.00 --note "arrived late"
+  python starter.py refund ORDER-001 --line MOUSE-321 --note "arrived broken"
+  python starter.py refund ORDER-001 --id ticket_123 --note "came back"
+
+Without --amount and --line, all that is left is given back. A line's goods are
+its quantity by its price, without any fee, tax or discount. If the provider
+cannot be reached, it is tried again, and starter.py attention lists it.
+
+Exit codes
+  0 given back, or noted; 1 under way, and not sure yet; 2 refused, and nothing
+  was given back; else as in starter.py --help"""
+
 _RETRY_HELP = f"""\
 Examples
   python starter.py retry ORDER-001
@@ -88,6 +112,7 @@ OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
 retry = App(name="retry", help_epilogue=_RETRY_HELP)
 give_up = App(name="give-up", help_epilogue=_GIVE_UP_HELP)
+refund = App(name="refund", help_epilogue=_REFUND_HELP)
 
 
 @Parameter(name="*")
@@ -123,6 +148,7 @@ async def resolve_undo(
     handled: Annotated[bool, Parameter(help="It was done by hand; --note must say what.")] = False,
     voided: Annotated[bool, Parameter(help="Of shipping: no parcel has gone, and none can.")] = False,
     dispatched: Annotated[bool, Parameter(help="Of shipping: the parcel is with the carrier.")] = False,
+    refund: Annotated[str | None, Parameter(help="Of payment: the ID of the refund that is stuck.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
     """Answer an undo that is stuck: try it again now, or say that it was handled by hand."""
@@ -136,6 +162,7 @@ async def resolve_undo(
         step=step,
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
         parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
+        refund=refund,
     )
     return await _answered(order_id, resolution, options)
 
@@ -152,6 +179,30 @@ async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) ->
     """Undo a held order now, before its hold runs out."""
     answer = GiveUp(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
+
+
+@refund.default
+async def give_back(
+    order_id: OrderId,
+    /,
+    *,
+    amount: Annotated[str | None, Parameter(help="How much, in the order's currency.")] = None,
+    line: Annotated[str | None, Parameter(help="The SKU of a line whose goods are given back.")] = None,
+    refund_id: Annotated[str | None, Parameter(name="--id", help="Repeated, it gives nothing twice.")] = None,
+    made_elsewhere: Annotated[str | None, Parameter(help="At the provider, as this: it is noted.")] = None,
+    options: Options = DEFAULTS,
+) -> int:
+    """Give money of a fulfilled order back to its customer: a part of it, or all."""
+    screen = Screen(as_json=options.as_json)
+    wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
+    async with open_session(configured(), screen, embedded=options.embedded) as session:
+        with screen.waiting(f"money of {order_id} is given back"):
+            refunded = await session.client.refunds.give_back(
+                order_id, who=options.who, note=options.note, **wanted
+            )
+        paid = await session.client.outcome(order_id)
+    screen.answer(refunded.model_dump(mode="json"), f"{order_id}: {refunded}; {paid and paid.payment}")
+    return ATTENTION if refunded.state is RefundState.UNDER_WAY else CLEAN
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:

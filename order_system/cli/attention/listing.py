@@ -26,6 +26,9 @@ Examples
 What is listed
   undo is stuck   money, stock or a label could not be given back for 30
                   seconds; it goes on being retried. Answer with `resolve`.
+  refund is stuck
+                  a fulfilled order could not give money back for 30 seconds.
+                  Answer with `resolve ... --refund`.
   held            a step has failed for good, and the order says
                   hold_on_failure. Answer with `retry` or `give-up`; without
                   an answer it is undone when the hold has run out.

@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from order_system.domain.errors import AnswerLost, NotReached
-from order_system.domain.gateways import CapturesLater, TakesOver
+from order_system.domain.gateways import CapturesLater, RefundsParts, TakesOver
 from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
@@ -36,6 +36,7 @@ class HttpPaymentSettings(HttpSettings):
     authorises: bool = Field(
         False, description="whether it offers `authorise`, `capture`, `void` and `take_over`, too"
     )
+    refunds_parts: bool = Field(False, description="whether it offers `refund_part`, too")
 
 
 def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager[SimpleNamespace]]:
@@ -57,8 +58,12 @@ _payments, warehouse, carrier, mailer, statement = map(_factory, Port)
 @asynccontextmanager
 async def payments(settings: HttpPaymentSettings) -> AsyncGenerator[SimpleNamespace]:
     async with _payments(settings) as gateway:
-        for name in () if settings.authorises else methods_of(CapturesLater) + methods_of(TakesOver):
-            delattr(gateway, name)
+        for offers, methods in (
+            (settings.authorises, methods_of(CapturesLater) + methods_of(TakesOver)),
+            (settings.refunds_parts, methods_of(RefundsParts)),
+        ):
+            for name in () if offers else methods:
+                delattr(gateway, name)
         yield gateway
 
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 
 from order_system.domain.errors import BusinessError, NotReached
-from order_system.domain.gateways import CapturesLater, PaymentsElsewhere, TakesOver
+from order_system.domain.gateways import CapturesLater, PaymentsElsewhere, RefundsParts, TakesOver
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, Wire
 from order_system.gateways.loading import PROTOCOLS, Port, methods_of
@@ -83,7 +83,8 @@ def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
     """What a receipt repeats of the call, as amount and currency, must be what was asked for; of a refund
     or a capture, as in the receipt that was handed over. Raises ValueError."""
     wanted = asked.model_dump(mode="json")
-    wanted |= wanted.pop("receipt", None) or {}
+    receipt_of: dict[str, Any] = wanted.pop("receipt", None) or {}
+    wanted = receipt_of | wanted
     got = receipt.model_dump(mode="json", include=receipt.model_fields_set, exclude={"charge_id", "held"})
     for name in wanted.keys() & got.keys():
         if got[name] != wanted[name]:
@@ -120,5 +121,6 @@ for _port, _protocol in (
     (Port.PAYMENTS, PaymentsElsewhere),
     (Port.PAYMENTS, CapturesLater),
     (Port.PAYMENTS, TakesOver),
+    (Port.PAYMENTS, RefundsParts),
 ):
     OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam
 from sqlalchemy.engine import Connection
 
-from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed
+from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed, RefundRefused
 from order_system.domain.gateways import NotCaptured, PaymentElsewhere
 from order_system.domain.money import format_amount
 from order_system.domain.order import PaymentReceipt, RefundReceipt
@@ -19,6 +19,7 @@ from order_system.gateways.simulated.tables import (
     authorisations,
     charges,
     insert_unless_there,
+    refunded_parts,
     refunds,
 )
 from order_system.infra.database import writes
@@ -30,10 +31,10 @@ _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
 class SimulatedPaymentGateway(AtSwitchboard):
-    """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `TakesOver` and `PaymentsElsewhere`. It
-    can look up references that begin with `ch_`, and has them all but MADE_UP, as large as the first order
-    that names it; with `strict_payments` it has what was received, and nothing else. It gives of each payment
-    back once, to one order, however little: what a second one took of it is for a person to give back."""
+    """Implements `domain.gateways.PaymentGateway` and all that it may offer besides. It can look up
+    references that begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it;
+    with `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to
+    one order, however little: what a second one took of it is for a person to give back."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         super().__init__(switchboard)
@@ -146,12 +147,26 @@ class SimulatedPaymentGateway(AtSwitchboard):
         call.meet_trouble([charge.payment_method if charge else None])
         if charge is None:
             return None
-        amount = elsewhere.amount if elsewhere else charge.amount
+        left = charge.amount if charge.refund_id else charge.amount - charge.refunded
+        amount = elsewhere.amount if elsewhere else left
         refund_id = id_from("re", charge_key)
         refund = RefundReceipt(refund_id=refund_id, amount=amount, currency=charge.currency)
         if charge.refund_id is None:
             call.insert(refunds, {"charge_key": stored_as, "refund_id": refund_id, "amount": amount})
         return refund if charge.refund_id in (None, refund_id) else None
+
+    @call_of(Operation.REFUND)
+    def refund_part(
+        self, call: Call, key: str, *, charge_key: str, receipt: PaymentReceipt, amount: int
+    ) -> RefundReceipt:
+        stored_as = CHECKOUT + receipt.charge_id if receipt.captured_elsewhere else charge_key
+        charge = call.connection.execute(_PAYMENT, {"of_key": stored_as}).first()
+        call.meet_trouble([charge.payment_method if charge else None])
+        if call.find(refunded_parts, key) is None:
+            if charge is None or charge.amount < charge.refunded + amount:
+                raise RefundRefused("the charge has no more to give back (simulated)")
+            call.insert(refunded_parts, {"key": key, "charge_key": stored_as, "amount": amount})
+        return RefundReceipt(refund_id=id_from("re", key), amount=amount, currency=receipt.currency)
 
 
 def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *, held: bool = False) -> None:

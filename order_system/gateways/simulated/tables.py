@@ -69,13 +69,23 @@ refunds = sa.Table(
     sa.Column("amount", sa.BigInteger, nullable=False),
 )
 
+refunded_parts = sa.Table(
+    "world_refunded_parts",
+    metadata,
+    sa.Column("key", _KEY, primary_key=True),
+    sa.Column("charge_key", _KEY, sa.ForeignKey("world_charges.key"), index=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+)
+"""Of fulfilled orders. What is left after them, `world_refunds` has, if that was given back."""
+
+_PARTS = sa.select(sa.func.sum(refunded_parts.c.amount)).where(refunded_parts.c.charge_key == charges.c.key)
 PAYMENTS = sa.select(
     charges,
     charges.c.charge_id.label("reference"),
     refunds.c.refund_id,
-    sa.func.coalesce(refunds.c.amount, 0).label("refunded"),
+    (sa.func.coalesce(refunds.c.amount, 0) + sa.func.coalesce(_PARTS.scalar_subquery(), 0)).label("refunded"),
 ).outerjoin_from(charges, refunds)
-"""Each charge, and what was given back of it."""
+"""Each charge, and all that was given back of it."""
 
 shipments = sa.Table(
     "world_shipments",

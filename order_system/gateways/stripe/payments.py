@@ -9,7 +9,7 @@ import httpx
 import stripe
 from pydantic import BaseModel, Field, SecretStr
 
-from order_system.domain.errors import AnswerLost, PaymentNotConfirmed
+from order_system.domain.errors import AnswerLost, PaymentNotConfirmed, RefundRefused
 from order_system.domain.gateways import (
     AuthorisationEntry,
     ChargeEntry,
@@ -73,8 +73,7 @@ statement = payments
 
 
 class StripePayments:
-    """Implements `domain.gateways.PaymentGateway`, `CapturesLater`, `TakesOver`,
-    `PaymentsElsewhere` and `StatementOfAccounts`.
+    """Implements `domain.gateways.PaymentGateway`, all that it may offer besides, and `StatementOfAccounts`.
 
     Stripe repeats its first answer under an `Idempotency-Key`, even a no: so that has the round in it. Stripe
     forgets it after a day: so a charge begins with a search. A refund goes by the ID that the book has; where
@@ -144,8 +143,8 @@ class StripePayments:
         receipt = receipt or receipt_among(await self._intents.all_ended(charge_key))
         if receipt is None:
             return None
-        paid, part = receipt.charge_id, receipt.captured_elsewhere is not None
-        of: dict[str, Any] = {"payment_intent" if paid.startswith("pi_") else "charge": paid}
+        part = receipt.captured_elsewhere is not None
+        of = _of(receipt)
         with finding_out():
             listed: Any = {**of, "limit": PAGE}
             known = (await self._refunds.list_async(listed)).data
@@ -165,6 +164,26 @@ class StripePayments:
         if left > 0 and (made[0].amount != left or made[0].status in ("failed", "canceled")):
             raise AnswerLost(f"Stripe: the refund {made[0].id} of {made[0].amount} is {made[0].status}")
         return RefundReceipt(refund_id=made[0].id, amount=receipt.amount, currency=receipt.currency)
+
+    async def refund_part(
+        self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
+    ) -> RefundReceipt:
+        """Stripe forgets an `Idempotency-Key` after a day: so it begins with the list."""
+        of, wanted = _of(receipt), to_stripe(amount, receipt.currency)
+        with finding_out():
+            listed: Any = {**of, "limit": PAGE}
+            known = (await self._refunds.list_async(listed)).data
+            made = next((each for each in known if told(each, KEY) == key), None)
+            try:
+                params: Any = {**of, "amount": wanted, "metadata": {KEY: key}}
+                made = made or await self._refunds.create_async(params, {"idempotency_key": key})
+            except stripe.InvalidRequestError as no:  # it has no such payment, or not as much left of it
+                raise RefundRefused(f"Stripe: {no.user_message}") from no
+        if made.status in ("failed", "canceled"):
+            raise RefundRefused(f"Stripe: the refund {made.id} is {made.status}")
+        if made.amount != wanted:
+            raise AnswerLost(f"Stripe: the refund {made.id} is of {made.amount} instead of {wanted}")
+        return RefundReceipt(refund_id=made.id, amount=amount, currency=receipt.currency)
 
     async def find_payment(
         self, key: str, *, reference: str, amount: int, currency: str
@@ -199,3 +218,8 @@ class StripePayments:
             elif found:
                 ours.append(ChargeEntry(key, found[0].amount, found[0].refunded))
         return Statement(tuple(ours), authorisations=tuple(authorised), payments=tuple(others))
+
+
+def _of(receipt: PaymentReceipt) -> dict[str, Any]:
+    paid = receipt.charge_id
+    return {"payment_intent" if paid.startswith("pi_") else "charge": paid}

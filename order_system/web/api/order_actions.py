@@ -6,10 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
+from order_system.domain.refunds import Refund, RefundState
 from order_system.infra import policy
 from order_system.orders.client import CancelAnswer
 from order_system.web.api.parameters import OrderId
-from order_system.web.documents.orders import AnswerBody, Answered, Cancelled, ResolutionBody, read_order
+from order_system.web.documents.orders import (
+    AnswerBody,
+    Answered,
+    Cancelled,
+    RefundBody,
+    ResolutionBody,
+    read_order,
+)
 from order_system.web.guards.access import Operator, operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
@@ -19,6 +27,7 @@ router = APIRouter(prefix="/api/orders/{order_id}", tags=["Orders"], dependencie
 
 Answer = Annotated[AnswerBody, Body(openapi_examples=examples.EXAMPLES["answers"])]
 Resolving = Annotated[ResolutionBody, Body(openapi_examples=examples.EXAMPLES["resolutions"])]
+Refunding = Annotated[RefundBody, Body(openapi_examples=examples.EXAMPLES["refunds"])]
 _PROBLEMS = documented(404, 408, 409, 413, 422, 502, 503)
 _ANSWERED = {200: examples.answer("The answer was taken.", "answered"), **_PROBLEMS}
 
@@ -66,6 +75,25 @@ async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Op
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Has the undo tried again now, or says that it was done by hand."""
     return await _answered(services, order_id, Resolution(**answer.given(caller)))
+
+
+@router.post(
+    "/refunds",
+    summary="Give money of a fulfilled order back",
+    responses={
+        200: examples.answer("It is given back, or noted.", "refund"),
+        202: examples.answer("It is under way.", "refund", model=Refund),
+        **_PROBLEMS,
+    },
+)
+async def refund(
+    order_id: OrderId, wish: Refunding, services: Given, caller: Operator, response: Response
+) -> Refund:
+    """Waits some seconds for what comes of it. 409 if nothing is given back, as where less is left."""
+    refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
+    if refunded.state is RefundState.UNDER_WAY:
+        response.status_code = 202
+    return refunded
 
 
 async def _answered(services: Services, order_id: str, answer: Resolution | StepRetry | GiveUp) -> Answered:

@@ -30,6 +30,7 @@ class OrderAction(StrEnum):
     RETRY = "retry"
     GIVE_UP = "give-up"
     RESOLVE = "resolve"
+    REFUND = "refund"
 
 
 class OrderLinks(BaseModel):
@@ -89,6 +90,18 @@ class ResolutionBody(AnswerBody):
         description="Only for shipping that was handled. `voided`: no parcel has gone, and none can go. "
         "`dispatched`: the parcel is with the carrier.",
     )
+    refund: str | None = Field(None, description="Only for payment: the ID of the refund that is stuck.")
+
+
+class RefundBody(AnswerBody):
+    """An `amount` of the order's currency; or the goods of a `line`, by its SKU, without any fee, tax or
+    discount; or all that is left. Asked for again under one `refund_id`, an ID of yours, nothing goes back
+    twice. `made_elsewhere`: it was given back at the provider, under this reference, and is only noted."""
+
+    amount: str | None = None
+    line: str | None = None
+    refund_id: str | None = None
+    made_elsewhere: str | None = None
 
 
 class Answered(BaseModel):
@@ -118,7 +131,7 @@ async def document_of(services: Services, order: OrderProgress) -> OrderDocument
 
 def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:
     if order.closed:
-        return ()
+        return (OrderAction.REFUND,) if order.status is OrderStatus.FULFILLED else ()
     held = order.held_until is not None
     stuck = any(undo.status is UndoState.STUCK for undo in order.undos)
     return (

@@ -13,6 +13,7 @@ MOST_SHOWN = 100
 
 _ANSWERS = {
     ConcernKind.STUCK_UNDO: (OrderAction.RESOLVE,),
+    ConcernKind.STUCK_REFUND: (OrderAction.RESOLVE,),
     ConcernKind.ABANDONED: (OrderAction.RESOLVE,),
     ConcernKind.NOTICE_OWED: (OrderAction.RESOLVE,),
     ConcernKind.HELD: (OrderAction.RETRY, OrderAction.GIVE_UP),

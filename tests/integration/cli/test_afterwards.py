@@ -53,6 +53,28 @@ def test_a_cancel_waits_for_its_answer(shop: Env) -> None:
     assert "STOP-1: already closed" in too_late.out
 
 
+def test_money_of_a_fulfilled_order_is_given_back(shop: Env) -> None:
+    submitted(shop, document("BACK-1"))
+
+    part = ("refund", "BACK-1", "--amount", "10.00", "--id", "ticket_1", "--note", "arrived late")
+    first, again = (starter(*part, env=shop) for _ in range(2))
+    line = starter("refund", "BACK-1", "--line", "MOUSE-321", "--note", "broken", "--json", env=shop)
+    refused = starter("refund", "BACK-1", "--amount", "5000", "--note", "too much", env=shop)
+    unknown = starter("refund", "BACK-99", "--note", "nobody's", env=shop)
+    status = starter("status", "BACK-1", env=shop)
+    audit = starter("audit", env=shop)
+
+    assert (first.code, again.code, line.code) == (0, 0, 0)
+    assert first.out == again.out
+    assert "BACK-1: refund ticket_1: refunded 10.00 USD" in first.out
+    assert (line.document["state"], line.document["sku"]) == ("refunded", "MOUSE-321")
+    assert (refused.code, unknown.code) == (2, 2)
+    assert "is left" in refused.err
+    assert "knows of no order" in unknown.err
+    assert status.out.count("refunded 10.00 USD") == 1
+    assert audit.code == 0
+
+
 @pytest.fixture
 async def database(shop: Env) -> AsyncIterator[Database]:
     """The worker's own."""

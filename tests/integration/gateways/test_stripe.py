@@ -12,6 +12,7 @@ from order_system.domain.errors import (
     NotReached,
     PaymentDeclined,
     PaymentNotConfirmed,
+    RefundRefused,
 )
 from order_system.domain.gateways import ChargeEntry, PaymentElsewhere
 from order_system.domain.ids import Key
@@ -59,6 +60,22 @@ async def test_a_payment_is_made_once_and_given_back_once(stripe: StripePayments
     assert back == await stripe.refund(KEY, receipt=first) == await stripe.refund(KEY, receipt=None)
     assert [each["amount"] for each in await fake.all_of("refunds")] == [105997]
     assert (await stripe.statement()).charges == (ChargeEntry(KEY, 105997, 105997),)
+
+
+async def test_parts_are_given_back_once_each_and_never_more_than_was_paid(
+    stripe: StripePayments, fake: FakeStripe
+) -> None:
+    paid = await charge(stripe)
+
+    async def part(number: int, amount: int) -> str:
+        key = Key(f"ORDER-1:run:refund-{number}")
+        return (await stripe.refund_part(key, charge_key=KEY, receipt=paid, amount=amount)).refund_id
+
+    assert await part(1, 1000) == await part(1, 1000) != await part(2, 4997)
+    with pytest.raises(RefundRefused, match="Stripe"):
+        await part(3, 100001)
+    await stripe.refund(KEY, receipt=paid)
+    assert sorted(each["amount"] for each in await fake.all_of("refunds")) == [1000, 4997, 100000]
 
 
 async def test_at_the_same_time_is_once(stripe: StripePayments, fake: FakeStripe) -> None:

@@ -9,7 +9,13 @@ from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.progress import UndoState
 from order_system.web.api.order_actions import cancel_order
-from order_system.web.documents.orders import AnswerBody, OrderDocument, ResolutionBody, read_order
+from order_system.web.documents.orders import (
+    AnswerBody,
+    OrderDocument,
+    RefundBody,
+    ResolutionBody,
+    read_order,
+)
 from order_system.web.guards.access import Operator, operator
 from order_system.web.pages.orders.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit, redirect
@@ -57,6 +63,15 @@ async def resolve(
     """For an order with an undo that is stuck. Raises what `AttentionClient` raises."""
     await services.attention.answer(order_id, Resolution(**answer.given(caller)))
     return redirect(f"/orders/{order_id}", "answered")
+
+
+@router.post("/refunds")
+async def refund(
+    order_id: str, services: Given, caller: Operator, wish: Annotated[RefundBody, Form()]
+) -> Response:
+    """Raises what `Refunds.give_back` raises. A field that is left empty is not given."""
+    refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
+    return redirect(f"/orders/{order_id}", f"refund-{refunded.state.name.lower()}")
 
 
 @router.post("/{how}")

@@ -10,6 +10,7 @@ from temporalio.common import RetryPolicy
 from order_system.domain import policy
 from order_system.domain.errors import OutOfStock, ShippingRefused
 from order_system.domain.order import Order
+from order_system.infra import policy as infra_policy
 from order_system.intake.form import order_document
 from order_system.web import policy as web_policy
 from tests.fixtures.shops.shop import an_order
@@ -203,6 +204,43 @@ async def test_a_stuck_undo_is_handled_by_hand(
     assert "note must say what was done by hand" in seen(bare).text
     assert answer.status_code == 303
     assert f"{address}/resolve" not in after.sends
+
+
+async def test_a_fulfilled_order_gives_money_back_by_its_form_once(
+    shop: WebShop, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+    async with shop.open():
+        address = await submitted(operator, an_order())
+        page = await shows(operator, address, "Give money back")
+        form = {"refund_id": "form_1", "amount": "10.00", "line": "", "note": "arrived broken"}
+        answers = [await operator.post(f"{address}/refunds", data=form) for _ in range(2)]
+        after = await shows(operator, address, "refunded 10.00 USD")
+        too_much = await operator.post(f"/api{address}/refunds", json={"amount": "2000", "note": "no"})
+        told = (await operator.get(f"/api{address}")).json()
+
+        shop.stage.unreachable("refund_part")
+        rest = {"refund_id": "form_2", "amount": "", "line": "", "note": "came back"}
+        with monkeypatch.context() as impatient:
+            impatient.setattr(infra_policy, "ANSWER", timedelta(seconds=1))
+            under_way = await operator.post(f"{address}/refunds", data=rest)
+        waiting = await shows(operator, "/attention", "refund is stuck")
+        handled = {"step": "payment", "remedy": "handled", "refund": "form_2", "note": "by bank"}
+        await operator.post(f"{address}/resolve", data=handled)
+        await shows(operator, address, "handled 1049.97 USD (by ada: by bank)")
+
+    assert page.flaws == waiting.flaws == after.flaws == []
+    assert f"{address}/refunds" in page.sends
+    assert {answer.headers["location"] for answer in answers} == {f"{address}?said=refund-refunded"}
+    assert after.text.count("refunded 10.00 USD") == 1
+    assert too_much.status_code == 409
+    assert "of 1059.97 USD, 1049.97 USD is left" in too_much.json()["detail"]
+    assert [(each["state"], each["amount"], each["who"]) for each in told["refunds"]] == [
+        ("refunded", 1000, "ada")
+    ]
+    assert under_way.headers["location"] == f"{address}?said=refund-under_way"
+    assert waiting.sends.count(f"{address}/resolve") == 2
 
 
 async def test_what_does_not_fit_how_things_stand_is_told_on_a_page(

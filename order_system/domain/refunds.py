@@ -1,0 +1,78 @@
+"""A refund after the fact: a fulfilled order gives back a part of its money, or all that is left."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from order_system.domain.answers import Answer
+from order_system.domain.ids import Key, idempotency_key
+from order_system.domain.messages import StepRequest
+from order_system.domain.money import format_amount
+from order_system.domain.order import SubmissionRef
+
+
+class RefundState(StrEnum):
+    UNDER_WAY = "under way"
+    REFUNDED = "refunded"
+    REFUSED = "refused"
+    """Nothing was given back, and nothing will be."""
+    HANDLED = "handled"
+    """A person has given it back, at the provider or otherwise."""
+
+
+class Refund(Answer):
+    """What was asked for, by whom and why (`note`), and what came of it."""
+
+    refund_id: str
+    amount: int
+    """Minor units. 0, when it is asked for: all that is left."""
+    currency: str
+    sku: str | None = None
+    """Of the line whose goods are given back, if it is one."""
+    asked_at: datetime
+    state: RefundState = RefundState.UNDER_WAY
+    ended_at: datetime | None = None
+    detail: str = ""
+    """The provider's ID of it, why it was refused, or what a person has done."""
+
+    def ended(self, state: RefundState, detail: str, at: datetime) -> "Refund":
+        return self.model_copy(update={"state": state, "detail": detail, "ended_at": at})
+
+    def __str__(self) -> str:
+        """For people, in one line."""
+        what = format_amount(self.amount, self.currency) + (f" for {self.sku}" if self.sku else "")
+        came_to = f"{self.state} {what}" + (f" ({self.detail})" if self.detail else "")
+        asked = f"asked for by {self.who} on {self.asked_at:%Y-%m-%d %H:%M} UTC: {self.note}"
+        return f"refund {self.refund_id}: {came_to}, {asked}"
+
+
+class RefundRequest(StepRequest):
+    """To the workflow and its activity. With `handled` as its state, a person has done it by hand."""
+
+    refund: Refund
+
+    @property
+    def key(self) -> Key:
+        ref, name = self.submission, f"refund-{self.refund.refund_id}"
+        return Key(idempotency_key(ref.order_id, ref.submission, name))
+
+
+class TellsRefunds(Protocol):
+    """The order book's part of it, for whoever reads. Both by order, oldest first."""
+
+    async def refunds(self, order_ids: Sequence[str]) -> dict[str, list[Refund]]: ...
+
+    async def refunds_under_way(self) -> dict[str, list[Refund]]: ...
+
+
+class KeepsRefunds(TellsRefunds, Protocol):
+    async def ask_refund(self, ref: SubmissionRef, asked: Refund) -> Refund:
+        """Note a refund, so that no other can take that money; returns what is kept of it, by now perhaps
+        ended. Refused, and not kept, if the order is not fulfilled, if less is left than that, or if its line
+        is given back already. Idempotent by its ID."""
+        ...
+
+    async def end_refund(self, ref: SubmissionRef, ended: Refund) -> Refund:
+        """What came of it. The first end stays, and is returned."""
+        ...
