@@ -139,9 +139,9 @@ class RefundsParts(Protocol):
     async def refund_part(
         self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
     ) -> RefundReceipt:
-        """Give back `amount` minor units of what was captured under `charge_key`, or elsewhere as for `refund`.
-        Idempotent by `key`: each part has its own. Raises RefundRefused, as where all parts together would be
-        more than was captured."""
+        """Give back `amount` minor units of what was captured under `charge_key`; of a payment that was made
+        elsewhere, as `refund` does. Idempotent by `key`: each part has its own. Raises RefundRefused, also if
+        all parts together would be more than was captured."""
         ...
 
 

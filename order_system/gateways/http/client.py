@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from order_system.domain.errors import AnswerLost, NotReached
-from order_system.domain.gateways import CapturesLater, RefundsParts, TakesOver
+from order_system.domain.gateways import CapturesLater, TakesOver
 from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
@@ -58,12 +58,10 @@ _payments, warehouse, carrier, mailer, statement = map(_factory, Port)
 @asynccontextmanager
 async def payments(settings: HttpPaymentSettings) -> AsyncGenerator[SimpleNamespace]:
     async with _payments(settings) as gateway:
-        for offers, methods in (
-            (settings.authorises, methods_of(CapturesLater) + methods_of(TakesOver)),
-            (settings.refunds_parts, methods_of(RefundsParts)),
-        ):
-            for name in () if offers else methods:
-                delattr(gateway, name)
+        for name in () if settings.authorises else methods_of(CapturesLater) + methods_of(TakesOver):
+            delattr(gateway, name)
+        if not settings.refunds_parts:
+            del gateway.refund_part
         yield gateway
 
 

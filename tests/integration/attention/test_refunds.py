@@ -14,7 +14,7 @@ from order_system.audit.report import audit
 from order_system.domain.answers import AnswerReceipt, AnswerResult, Remedy
 from order_system.domain.errors import InvalidUsage, NotReached, RefundRefused, UnknownOrder
 from order_system.domain.ids import refund_workflow_id
-from order_system.domain.order import Order
+from order_system.domain.order import Capture, Order
 from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.steps import Effect, Step
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
@@ -69,6 +69,15 @@ async def test_a_part_a_line_and_the_rest(shop: Shop, order: Order) -> None:
     ]
     assert await states(shop, order) == [(RefundState.REFUNDED, each) for each in (1000, 5998, 98999)]
     assert await refunded(shop, order) == order.total
+    await shop.assert_clean()
+
+
+async def test_what_was_captured_on_dispatch_is_given_back_likewise(shop: Shop, order: Order) -> None:
+    held = an_order(capture=Capture.ON_DISPATCH)
+    await (await shop.start(held)).result()
+    assert (await give_back(shop, held, amount="10.00")).state is RefundState.REFUNDED
+    assert (await give_back(shop, held)).amount == held.total - 1000
+    assert await refunded(shop, held) == held.total
     await shop.assert_clean()
 
 
