@@ -78,6 +78,7 @@ class TakesAnswers:
         if resolution.remedy is Remedy.RETRY:
             _refuse_if_history_is_long()
         self._stuck_undo(resolution.step)
+        self._refuse_if_it_has_just_moved()
 
     def _stuck_undo(self, step: Step) -> Undo:
         undo = self._saga.undo_of(step)
@@ -114,6 +115,7 @@ class TakesAnswers:
     def _check_held(self, answer: Answer) -> None:
         _check(answer)
         self._hold.step_to_answer_for()
+        self._refuse_if_it_has_just_moved()
 
     async def _answer_hold(
         self, answer: Answer, answered_as: AnsweredAs
@@ -130,6 +132,12 @@ class TakesAnswers:
         return record, steps
 
     # --- what both kinds share -------------------------------------------------------------------
+
+    def _refuse_if_it_has_just_moved(self) -> None:
+        """An answer may come in one task with news of the order. Now and then the SDK hands over the news
+        first, but in a replay always the answer: were it accepted, the replay would fail for ever."""
+        if self._board.has_just_moved:
+            raise answer_refused("something has just happened to it: look at it once more, and answer again")
 
     async def _note(self, submission: SubmissionRef, record: AnswerRecord, *beside: AnswerRecord) -> None:
         for each in (record, *beside):

@@ -39,6 +39,8 @@ class OrderBoard:
         self._held: dict[Step, tuple[str, datetime]] = {}
         """The steps that failed, of what, and until when the order waits for a person."""
         self._answers: list[str] = []
+        self._moved_at = 0
+        """How long the history was when something last changed."""
         self._cause: UndoCause | None = None
         self._note: str | None = None
         self._undos: dict[Step, UndoProgress] = {}
@@ -133,6 +135,11 @@ class OrderBoard:
         self._answers.append(str(answer))
         self._publish()
 
+    @property
+    def has_just_moved(self) -> bool:
+        """In this very task: nobody can have seen it yet."""
+        return self._moved_at == workflow.info().get_current_history_length()
+
     # --- what people see -------------------------------------------------------------------------
 
     def progress(self) -> OrderProgress:
@@ -158,6 +165,7 @@ class OrderBoard:
         )
 
     def _publish(self) -> None:
+        self._moved_at = workflow.info().get_current_history_length()
         progress = self.progress()
         workflow.set_current_details(_markdown(progress))
         if progress.status is not self._on_server:
