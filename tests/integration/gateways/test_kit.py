@@ -212,7 +212,7 @@ async def test_a_gateway_that_holds_money_need_not_take_it_over(monkeypatch: pyt
     monkeypatch.setenv("ORDER_PAYMENTS", "tests.fixtures.gateways.holding_with_a_fault:payments_holding")
     for promise in ("take_over by two keys at once serves one", "void of what was taken over binds"):
         found = await only(promise, "payments", monkeypatch)
-        assert (found.verdict, found.because) == (Verdict.NOT_SHOWN, "it takes a gateway that has take_over")
+        assert (found.verdict, found.because) == (Verdict.NOT_SHOWN, "it does not offer take_over")
 
 
 @pytest.mark.parametrize(

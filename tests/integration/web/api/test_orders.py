@@ -39,7 +39,7 @@ async def test_an_order_is_taken_read_with_its_timeline_and_told_again(shop: Web
     assert read["timeline"]["ended_at"] >= read["timeline"]["began_at"]
     assert read["links"]["relationships"].endswith(f"{read['run_id']}/relationships")
     assert set(read["links"]["steps"]) == {"payment", "inventory", "shipping", "notification"}
-    assert read["actions"] == []
+    assert read["actions"] == ["refund"]
     assert after.status_code == 200
     assert after.json()["payment"]["amount"] == order.total
     assert [row["order_id"] for row in listed["rows"]] == [order.order_id]

@@ -72,7 +72,7 @@ async def test_a_fulfilled_order_shows_its_children_its_timeline_and_the_way_int
         assert any(f"/{step}-{order.order_id}/" in link for link in into_temporal)
     assert len(page.shapes) == 2 * len(("order", *STEPS))  # a bar, and its beginning that is never too thin
     assert "1059.97 USD" in page.text
-    assert page.sends == []  # nothing is left to be done about it
+    assert page.sends == [f"/orders/{order.order_id}/refunds"]  # nothing else is left to be done about it
     assert orders.links[address] == order.order_id
     assert "fulfilled 1" in orders.text
 
