@@ -99,7 +99,11 @@ class Refunds:
         if not lines:
             why = "there is no such line" if order else "Temporal has forgotten its lines: say the amount"
             raise RefundRefused(f"{ref.order_id}: {why}")
-        return sum(line.quantity * line.unit_price for line in lines)
+        if not (
+            goods := sum(line.quantity * line.unit_price for line in lines)
+        ):  # 0 would be all that is left
+            raise RefundRefused(f"{ref.order_id}: that line costs nothing")
+        return goods
 
 
 def _flaw_in(refund: Refund) -> str | None:

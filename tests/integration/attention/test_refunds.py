@@ -14,7 +14,7 @@ from order_system.audit.report import audit
 from order_system.domain.answers import AnswerReceipt, AnswerResult, Remedy
 from order_system.domain.errors import InvalidUsage, NotReached, RefundRefused, UnknownOrder
 from order_system.domain.ids import refund_workflow_id
-from order_system.domain.order import Capture, Order
+from order_system.domain.order import Capture, Order, OrderLine
 from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.steps import Effect, Step
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
@@ -70,6 +70,14 @@ async def test_a_part_a_line_and_the_rest(shop: Shop, order: Order) -> None:
     assert await states(shop, order) == [(RefundState.REFUNDED, each) for each in (1000, 5998, 98999)]
     assert await refunded(shop, order) == order.total
     await shop.assert_clean()
+
+
+async def test_the_line_of_a_gift_gives_nothing_back(shop: Shop, order: Order) -> None:
+    gift = an_order(lines=(*order.lines, OrderLine(sku="MUG-1", quantity=1, unit_price=0)))
+    await (await shop.start(gift)).result()
+    with pytest.raises(RefundRefused, match="that line costs nothing"):
+        await give_back(shop, gift, line="MUG-1")
+    assert await refunded(shop, gift) == 0
 
 
 async def test_what_was_captured_on_dispatch_is_given_back_likewise(shop: Shop, order: Order) -> None:
