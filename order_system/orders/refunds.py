@@ -90,7 +90,12 @@ class Refunds:
             async with asyncio.timeout(policy.ANSWER.total_seconds()):
                 return await started.result()
         except (TimeoutError, WorkflowFailureError):  # `attention` lists it
-            return request.refund
+            asked, ref = (
+                request.refund.model_copy(update={"state": RefundState.UNDER_WAY}),
+                request.submission,
+            )
+            kept = (await self._book.refunds([ref.order_id])).get(ref.order_id, ())
+            return next((each for each in kept if each.refund_id == asked.refund_id), asked)
 
     async def _goods(self, ref: SubmissionRef, sku: str) -> int:
         """Minor units: quantity by price, without any fee, tax or discount."""

@@ -249,6 +249,19 @@ async def test_a_refund_made_at_the_provider_is_red_until_it_is_noted(shop: Shop
     await shop.assert_clean()
 
 
+async def test_nothing_is_said_to_be_noted_before_it_is(
+    shop: Shop, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the ID of a refund that is stuck, whose workflow hears nothing of it."""
+    shop.stage.unreachable("refund_part")
+    name = await _stuck(shop, order, monkeypatch)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(policy, "ANSWER", timedelta(seconds=1))
+        asked = await give_back(shop, order, amount="10.00", refund_id=name, made_elsewhere="re_1")
+    assert asked.state is RefundState.UNDER_WAY
+    await _resolve(shop, order, name, Remedy.HANDLED)
+
+
 async def test_a_refund_that_the_gateway_forgot_is_red(shop: Shop, order: Order) -> None:
     await give_back(shop, order, amount="5.00")
     statement = await shop.world.statement()
