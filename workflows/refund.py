@@ -52,8 +52,8 @@ class RefundWorkflow:
         and if it succeeds it has won."""
         order_id, step = self._request.submission.order_id, resolution.step
         if handled := resolution.remedy is Remedy.HANDLED:
-            by_hand = {"state": RefundState.HANDLED, "detail": f"by {resolution.who}: {resolution.note}"}
-            refund = self._request.refund.model_copy(update=by_hand)
+            by_hand = f"by {resolution.who}: {resolution.note}"
+            refund = self._request.refund.ended(RefundState.HANDLED, by_hand, workflow.now())
             self._request = self._request.model_copy(update={"refund": refund})
         if self._attempts is not None:
             self._attempts.cancel()

@@ -27,7 +27,7 @@ class RefundBook(reading.BookQueries):
         if submission is None or submission.status is not SubmissionStatus.FULFILLED:
             return asked.ended(RefundState.REFUSED, f"{ref.order_id} is not fulfilled", asked.asked_at)
         refund = _of_what_is_left(tx, submission, before, asked)
-        if refund.state is RefundState.UNDER_WAY:
+        if refund.state is not RefundState.REFUSED:
             tx.execute(insert(refunds).values(order_id=ref.order_id, **_row(refund)))
         return refund
 
@@ -45,7 +45,7 @@ def _of_what_is_left(
     paid = reading.outcome_of(tx, submission).payment
     taken = [each for each in before if each.state is not RefundState.REFUSED]
     left = paid.amount - sum(each.amount for each in taken)
-    refund = asked.model_copy(update={"amount": asked.amount or left, "state": RefundState.UNDER_WAY})
+    refund = asked.model_copy(update={"amount": asked.amount or left})
     if asked.sku and asked.sku in [each.sku for each in taken]:
         return refund.ended(RefundState.REFUSED, "that line is given back already", asked.asked_at)
     if not 0 < refund.amount <= left:

@@ -262,6 +262,15 @@ async def test_nothing_is_said_to_be_noted_before_it_is(
     await _resolve(shop, order, name, Remedy.HANDLED)
 
 
+async def test_what_was_made_elsewhere_is_noted_at_once(shop: Shop, order: Order) -> None:
+    """In one transaction: between two, somebody might end its workflow, and ask for it again."""
+    shop.stage.fail("before end_refund", lambda: NotReached("the worker is gone"))
+    noted = await give_back(shop, order, amount="5.00", refund_id="here", made_elsewhere="re_1")
+    assert noted.state is RefundState.HANDLED
+    assert await states(shop, order) == [(RefundState.HANDLED, 500)]
+    assert shop.stage.calls["before refund_part"] == 0
+
+
 async def test_a_refund_that_the_gateway_forgot_is_red(shop: Shop, order: Order) -> None:
     await give_back(shop, order, amount="5.00")
     statement = await shop.world.statement()
