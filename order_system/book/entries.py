@@ -155,8 +155,13 @@ class Entries:
         }
         self._tx.execute(_NEW_SUBMISSION, row)
         if opening and opening.captured_on_dispatch:
-            self.write(Effect.CAPTURE, None, state=EffectState.CLAIMED)
+            self.await_capture()
         self._tx.execute(_NO_MORE_ACCEPTED, self._key)
+
+    def await_capture(self) -> None:
+        """Unless it is awaited, or the charge was to take the money."""
+        if not journal_of(self._tx, self._ref).keys() & {Effect.CHARGE, Effect.CAPTURE}:
+            self.write(Effect.CAPTURE, None, state=EffectState.CLAIMED)
 
     def close_submission(
         self, status: SubmissionStatus, at: datetime, cause: UndoCause | None = None, *, notice_is_owed: bool

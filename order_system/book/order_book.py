@@ -102,6 +102,8 @@ class SqlOrderBook(AnswerBook, RefundBook):
                 return _give_way(tx, ref, other, here)
         entries, known = Entries(tx, ref), earlier.issuperset(others)
         if submission is not None and (known or effect in reading.journal_of(tx, ref)):
+            if opening.captured_on_dispatch:
+                entries.await_capture()  # it may be an older worker that has opened it, and knows of none
             return entries.claim(effect, attempt, submission)
         if not known:
             return frozenset(others)
