@@ -22,7 +22,7 @@ from order_system.domain.messages import (
     UndoRequest,
 )
 from order_system.domain.order import PaymentReceipt
-from order_system.domain.payment_methods import reference_of
+from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect, Step
 
@@ -51,6 +51,9 @@ class PaymentActivities:
         to be retried.
         """
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
+        only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
+        if only_held and not request.captured_on_dispatch:
+            raise PaymentNotConfirmed("an older worker began it: submit it again when none is left")
         opening = Opening(
             total=request.amount,
             currency=request.currency,

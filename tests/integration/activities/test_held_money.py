@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.payment import PaymentActivities
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import EffectState
-from order_system.domain.errors import CannotHold, Fenced
+from order_system.domain.errors import CannotHold, Fenced, PaymentNotConfirmed
 from order_system.domain.messages import HandledUndo, Opening, StepRequest, UndoResult
 from order_system.domain.order import Capture, Order
 from order_system.domain.steps import AUTHORISATION_VOIDED, Effect, Step
@@ -134,3 +134,11 @@ async def test_what_an_older_worker_has_opened_waits_for_its_capture_too(parts: 
     await run_activity(parts.inventory.release, request)
     assert (await run_activity(parts.payment.refund, request)).detail == AUTHORISATION_VOIDED
     assert (await parts.audit()).clean
+
+
+async def test_what_is_only_authorised_is_never_taken_at_its_word(parts: Parts) -> None:
+    """An older workflow does not say that it is to be captured later."""
+    order = an_order(payment_method="authorised:pi_1")
+    request = payment_request(order).model_copy(update={"captured_on_dispatch": False})
+    with pytest.raises(PaymentNotConfirmed, match="submit it again"):
+        await run_activity(parts.payment.charge, request)
