@@ -90,24 +90,19 @@ class Refunds:
             async with asyncio.timeout(policy.ANSWER.total_seconds()):
                 return await started.result()
         except (TimeoutError, WorkflowFailureError):  # `attention` lists it
-            asked, ref = (
-                request.refund.model_copy(update={"state": RefundState.UNDER_WAY}),
-                request.submission,
-            )
-            kept = (await self._book.refunds([ref.order_id])).get(ref.order_id, ())
+            order_id = request.submission.order_id
+            asked = request.refund.model_copy(update={"state": RefundState.UNDER_WAY})
+            kept = (await self._book.refunds([order_id])).get(order_id, ())
             return next((each for each in kept if each.refund_id == asked.refund_id), asked)
 
     async def _goods(self, ref: SubmissionRef, sku: str) -> int:
         """Minor units: quantity by price, without any fee, tax or discount."""
         order = await TemporalOrderRuns(self._temporal).order_of(ref)
         lines = [line for line in order.lines if line.sku == sku] if order else []
-        if not lines:
-            why = "there is no such line" if order else "Temporal has forgotten its lines: say the amount"
+        goods = sum(line.quantity * line.unit_price for line in lines)
+        if not goods:  # 0 would be all that is left
+            why = "no such line costs anything" if order else "Temporal has forgotten it: say the amount"
             raise RefundRefused(f"{ref.order_id}: {why}")
-        if not (
-            goods := sum(line.quantity * line.unit_price for line in lines)
-        ):  # 0 would be all that is left
-            raise RefundRefused(f"{ref.order_id}: that line costs nothing")
         return goods
 
 

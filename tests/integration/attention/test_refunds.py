@@ -75,7 +75,7 @@ async def test_a_part_a_line_and_the_rest(shop: Shop, order: Order) -> None:
 async def test_the_line_of_a_gift_gives_nothing_back(shop: Shop, order: Order) -> None:
     gift = an_order(lines=(*order.lines, OrderLine(sku="MUG-1", quantity=1, unit_price=0)))
     await (await shop.start(gift)).result()
-    with pytest.raises(RefundRefused, match="that line costs nothing"):
+    with pytest.raises(RefundRefused, match="no such line costs anything"):
         await give_back(shop, gift, line="MUG-1")
     assert await refunded(shop, gift) == 0
 
