@@ -156,9 +156,12 @@ def _retry_when_asked_to(failure: Exception) -> None:
 async def retried_always(call: Awaitable[Answer], attempt: Attempt) -> Answer:
     """A call to a gateway for an undo. Money and stock are owed until they are given back, so here no gateway
     can say that it is not to be asked again."""
+    limit = asyncio.timeout(time_left(attempt))
     try:
-        async with asyncio.timeout(time_left(attempt)):
+        async with limit:
             return await call
+    except BusinessError as no:
+        raise (AnswerLost(f"cut off, it then said: {no}") if limit.expired() else no) from no.__cause__
     except ApplicationError as final:
         raise AnswerLost(f"{final.type or 'ApplicationError'}: {final.message}") from final
     except NotReached as failure:
