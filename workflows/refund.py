@@ -25,6 +25,7 @@ class RefundWorkflow:
         self._request = request
         self._attempts: ActivityHandle[Refund] | None = None
         self._ended: Refund | None = None
+        self._tried_at = 0  # how long the history was, as in `OrderBoard`
 
     @workflow.run
     async def run(self, request: RefundRequest) -> Refund:
@@ -34,6 +35,7 @@ class RefundWorkflow:
 
     async def _retried_without_limit(self) -> Refund:
         while self._ended is None:
+            self._tried_at = workflow.info().get_current_history_length()
             self._attempts = workflow.start_activity_method(
                 RefundActivities.refund_part,
                 self._request,
@@ -69,7 +71,8 @@ class RefundWorkflow:
         began = workflow.info().start_time
         if flaw := flaw_in(resolution):
             raise answer_refused(flaw)
-        if self._ended or workflow.now() - began < policy.ATTENTION_AFTER:
+        just_tried = self._tried_at == workflow.info().get_current_history_length()
+        if self._ended or just_tried or workflow.now() - began < policy.ATTENTION_AFTER:
             raise answer_refused("the refund is not stuck")
         if self._request.refund.state is RefundState.HANDLED:
             raise answer_refused("somebody has just said that it was handled")
