@@ -236,7 +236,7 @@ class AttentionClient:
 
 def _is_left_over(record: SubmissionRecord, answer: Resolution) -> bool:
     """An undo of a submission that nobody is at work on any more; or a notice that nobody will send."""
-    return record.status is SubmissionStatus.OPEN or answer.step not in UNDOS
+    return not answer.refund and (record.status is SubmissionStatus.OPEN or answer.step not in UNDOS)
 
 
 @contextmanager

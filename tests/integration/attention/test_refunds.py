@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from order_system.attention.concerns import ConcernKind
 from order_system.audit.report import audit
 from order_system.domain.answers import AnswerReceipt, AnswerResult, Remedy
-from order_system.domain.errors import InvalidUsage, NotReached, RefundRefused, UnknownOrder
+from order_system.domain.errors import AnswerRefused, InvalidUsage, NotReached, RefundRefused, UnknownOrder
 from order_system.domain.ids import refund_workflow_id
 from order_system.domain.order import Capture, Order, OrderLine
 from order_system.domain.refunds import Refund, RefundState
@@ -226,6 +226,15 @@ async def test_a_gateway_that_refunds_no_parts_leaves_them_to_a_person(
     await _resolve(shop, order, name, Remedy.HANDLED)
     assert await states(shop, order) == [(RefundState.HANDLED, 1000)]
     await shop.assert_clean()
+
+
+async def test_an_answer_about_a_refund_that_is_not_under_way_is_about_nothing_else(
+    shop: Shop, order: Order
+) -> None:
+    about = resolution(Step.NOTIFICATION, Remedy.HANDLED, refund="nobody_s")
+    with pytest.raises(AnswerRefused, match="waits for nobody"):
+        await shop.attention.answer(order.order_id, about)
+    assert shop.stage.calls["before notice_not_sent"] == 0
 
 
 # --- what was made elsewhere ------------------------------------------------------------------------
