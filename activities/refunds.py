@@ -7,7 +7,7 @@ from activities.paid_orders import PaidOrders
 from order_system.domain.book import OrderBook
 from order_system.domain.errors import BusinessError, RefundRefused
 from order_system.domain.gateways import PaymentGateway
-from order_system.domain.order import RefundReceipt
+from order_system.domain.order import CapturedElsewhere, RefundReceipt
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import Refund, RefundRequest, RefundState
 from order_system.domain.steps import Effect
@@ -44,7 +44,7 @@ class RefundActivities:
         if (outcome := await self._book.outcome(ref.order_id)) is None:
             raise RefundRefused(f"{ref.order_id} is not fulfilled")
         paid, in_parts = outcome.payment, getattr(self._gateway, "refund_part", None)
-        if in_parts and (paid.captured_elsewhere is None or hasattr(self._gateway, "find_payment")):
+        if in_parts and paid.captured_elsewhere is not CapturedElsewhere.AT_ITS_WORD:
             return await in_parts(request.key, charge_key=charge_key, receipt=paid, amount=amount)
         if amount == paid.amount:
             whole = await self._paid.give_back(charge_key)

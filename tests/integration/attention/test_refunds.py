@@ -293,7 +293,7 @@ async def test_a_refund_that_the_gateway_forgot_is_red(shop: Shop, order: Order)
 
 
 async def test_an_order_that_is_paid_already_gives_its_own_back(shop: Shop, order: Order) -> None:
-    """Two orders of one payment, whose other half is the other one's; and one that is taken at its word."""
+    """Two orders of one payment, whose other half is the other one's."""
     await shop.world.payments.receive("ch_shared", amount=3 * order.total, currency="USD")
     shared = [an_order(payment_method="paid:ch_shared") for _ in range(2)]
     for each in shared:
@@ -301,6 +301,23 @@ async def test_an_order_that_is_paid_already_gives_its_own_back(shop: Shop, orde
     assert (await give_back(shop, shared[1], amount="10.00")).state is RefundState.REFUNDED
     [payment] = [each for each in (await shop.world.statement()).payments if each.reference == "ch_shared"]
     assert payment.refunded == 1000
+    await shop.assert_clean()
+
+
+async def test_what_was_taken_at_its_word_is_for_a_person_to_give_back(
+    shop: Shop, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_cash = an_order(payment_method="paid:cash-1")
+    await (await shop.start(in_cash)).result()
+    name = await _stuck(shop, in_cash, monkeypatch)
+
+    async def says_so() -> bool:
+        concerns = [each async for each in shop.attention.attention() if each.order_id == in_cash.order_id]
+        return any("give back 10.00 USD by hand, paid as cash-1" in each.reason for each in concerns)
+
+    await eventually(says_so, WAIT_SECONDS, "the desk to know what to do")
+    await _resolve(shop, in_cash, name, Remedy.HANDLED)
+    assert await states(shop, in_cash) == [(RefundState.HANDLED, 1000)]
     await shop.assert_clean()
 
 
