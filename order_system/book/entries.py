@@ -159,7 +159,6 @@ class Entries:
         self._tx.execute(_NO_MORE_ACCEPTED, self._key)
 
     def await_capture(self) -> None:
-        """Unless it is awaited, or the charge was to take the money."""
         if not journal_of(self._tx, self._ref).keys() & {Effect.CHARGE, Effect.CAPTURE}:
             self.write(Effect.CAPTURE, None, state=EffectState.CLAIMED)
 

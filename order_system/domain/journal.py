@@ -41,4 +41,5 @@ def payment_in(journal: Journal) -> PaymentReceipt | None:
     """The receipt of what was captured; else that of what is, or was, only held."""
     entries = (journal.get(effect) for effect in (Effect.CAPTURE, Effect.CHARGE))
     receipt = next((entry.receipt for entry in entries if entry and entry.receipt), None)
-    return PaymentReceipt.model_validate(receipt) if receipt else None
+    back = Effect.CAPTURE in journal and journal[Effect.CAPTURE].state is EffectState.UNDONE
+    return PaymentReceipt.model_validate(receipt | ({"held": False} if back else {})) if receipt else None

@@ -8,7 +8,8 @@ from temporalio.exceptions import ApplicationError
 from activities.payment import PaymentActivities
 from order_system.domain.answers import AnsweredAs, AnswerRecord
 from order_system.domain.book import EffectState
-from order_system.domain.errors import CannotHold, Fenced, PaymentNotConfirmed
+from order_system.domain.errors import AnswerLost, CannotHold, Fenced, PaymentNotConfirmed
+from order_system.domain.journal import payment_in
 from order_system.domain.messages import HandledUndo, Opening, StepRequest, UndoResult
 from order_system.domain.order import Capture, Order
 from order_system.domain.steps import AUTHORISATION_VOIDED, Effect, Step
@@ -93,6 +94,21 @@ async def test_what_an_answer_was_lost_of_is_asked_for_until_it_cannot_land(part
         EffectState.IN_DOUBT,
         EffectState.NEVER_HAPPENED,
     )
+
+
+async def test_a_capture_that_only_its_undo_learns_of_is_told_as_refunded(parts: Parts, order: Order) -> None:
+    """The customer reads of it: `payment_in` is what the notice is made of."""
+    parts.stage.answer_lost("capture", times=1)
+    with pytest.raises(AnswerLost):
+        await capture(parts, order)
+    request = undo_request(order)
+    for undo in (parts.shipping.void_shipment, parts.inventory.release):
+        await run_activity(undo, request)
+    assert (await run_activity(parts.payment.refund, request)).detail == "refunded 1059.97 USD"
+    payment = payment_in(await parts.book.journal(a_submission(order)))
+    assert payment is not None
+    assert not payment.held
+    assert (await parts.audit()).clean
 
 
 class OnlyCharges:
