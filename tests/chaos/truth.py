@@ -123,10 +123,14 @@ def _untrue_submit(said: Said, facts: Facts) -> Iterator[str]:
     records = facts.all_records.get(order_id, [])
     ended = {record.status.value for record in records if record.ref.fingerprint == ours}
     others = [record for record in records if record.ref.fingerprint != ours]
+    if said.status == "conflict" and "the order book does not answer" in said.text:
+        return  # that is so, while the database is struck
     so = {
         "conflict": bool(others),
         OrderStatus.NEEDS_ATTENTION: True,  # it was, and somebody has answered since
     }
+    if OrderStatus.FULFILLED in ended:  # its parcel had gone, so the reconciler has closed it so since
+        so[OrderStatus.TERMINATED] = True
     if not so.get(said.status, said.status in ended):
         yield f"submit of {order_id} said {said.status}, and the book has that content {ended or 'nowhere'}"
     if said.status == "conflict" and order_id not in said.text:
