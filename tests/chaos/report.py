@@ -43,6 +43,8 @@ class Summary:
     """The numbers of one run."""
 
     seed: int
+    kind: str
+    """In which flows its orders ran, and when they were captured."""
     orders: int
     seconds: float
     submissions: dict[str, int]
@@ -79,6 +81,7 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
 
     return Summary(
         seed=run.plan.seed,
+        kind=f"{' and '.join(run.plan.flows)}, {' and '.join(run.plan.captures)}",
         orders=len(run.plan.orders),
         seconds=run.seconds,
         submissions=judgement.audit.submissions,
@@ -152,7 +155,7 @@ def as_document(runs: Sequence[Summary], invariants: Sequence[str], both_flows: 
     first = runs[0]
     parts = [
         "# Reliability",
-        "<!-- Written by the run: `make chaos COMPARE=200 REPORT=docs/reliability.md`. Do not edit. -->",
+        "<!-- Written by the run: `make chaos ... REPORT=docs/reliability.md`. Do not edit. -->",
         _INTRODUCTION.format(orders=first.orders, cores=os.cpu_count()),
         "## Runs",
         _table(["", *(f"seed {run.seed}" for run in runs)], _rows_of_runs(runs)),
@@ -174,6 +177,7 @@ def as_document(runs: Sequence[Summary], invariants: Sequence[str], both_flows: 
 
 def _rows_of_runs(runs: Sequence[Summary]) -> Iterator[list[str]]:
     yield ["orders", *(str(run.orders) for run in runs)]
+    yield ["flow, capture", *(run.kind for run in runs)]
     yield ["seconds", *(f"{run.seconds:.0f}" for run in runs)]
     yield ["**checks broken**", *(f"**{len(run.broken)}**" for run in runs)]
     yield ["**untrue statements**", *(f"**{len(run.untrue)}**" for run in runs)]
