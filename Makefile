@@ -19,7 +19,7 @@ demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a ter
 	$(BIN)/python starter.py --embedded
 
 test: $(VENV)/.dev postgres chromium lint ## Format check, lint, types, import rules and all tests, as CI runs them
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
 	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
