@@ -32,4 +32,8 @@ def reference_of(payment_method: str) -> str | None:
 
 def made_elsewhere(payment_method: str) -> Elsewhere | None:
     """In a word, of one that `reference_of` takes; None of a token. Raises nothing, for workflows."""
-    return next((each for each in Elsewhere if payment_method.startswith(f"{each}:")), None)
+    kind, colon, _ = payment_method.partition(":")
+    return _BY_WORD.get(kind) if colon else None
+
+
+_BY_WORD = {each.value: each for each in Elsewhere}
