@@ -21,9 +21,10 @@ from examples.aftermath import Aftermath, aftermath
 from examples.monolith import fulfil_order
 from order_system.audit.report import AuditReport, audit_now
 from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.cli.options import ATTENTION, CLEAN
 from order_system.cli.orders.samples import sample_id, sample_orders
 from order_system.cli.screen import Screen
-from order_system.cli.session import ATTENTION, CLEAN, embedded_session
+from order_system.cli.session import embedded_session
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.money import format_amount

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
-from order_system.cli.session import ATTENTION, INVALID, UNREACHABLE
-from order_system.domain.errors import InvalidOrder, OrderSystemError, ServerUnreachable
-from order_system.domain.order_file import FileRefused
+from order_system.cli.options import ATTENTION, INVALID, UNREACHABLE
+from order_system.domain.errors import OrderSystemError, ServerUnreachable
 from order_system.infra import policy
 
 SIGNALLED = 128
@@ -40,10 +39,6 @@ def run_to_exit_code(command: Command) -> int:
         return SIGNALLED + signal.SIGPIPE
     except ServerUnreachable as unreachable:
         code, message = UNREACHABLE, str(unreachable)
-    except FileRefused as refused:
-        code, message = INVALID, str(refused)
-    except InvalidOrder as refused:
-        code, message = INVALID, f"nothing was submitted.\n{refused}"
     except OrderSystemError as error:
         code, message = INVALID, str(error)
     except Exception as bug:

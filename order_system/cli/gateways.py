@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.cli.help import MORE_HELP
+from order_system.cli.options import ATTENTION, CLEAN, Json
 from order_system.cli.screen import Screen
-from order_system.cli.session import ATTENTION, CLEAN, Json, configured
+from order_system.cli.session import configured
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port, chosen, find_factory, names_of, not_simulated, own_settings
 from order_system.infra.settings import Settings, told_settings
@@ -23,7 +24,6 @@ gateways = App(name="gateways", help_epilogue=MORE_HELP)
 
 @gateways.default
 def listing(*, as_json: Json = False) -> int:
-    """Show which payment gateway, warehouse, carrier and mailer are in place, and what each needs."""
     settings = configured()
     ports = [_port(port, name) for port, name in (dict.fromkeys(Port) | chosen(settings)).items()]
     Screen(as_json=as_json).answer(ports, _table(ports))

@@ -8,15 +8,15 @@ from rich.text import Text
 
 from order_system.attention.concerns import STARTER
 from order_system.attention.finder import so_many
+from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen
-from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, open_session
+from order_system.cli.session import configured, open_session
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
 from order_system.reconciliation.client import ReconciliationClient
 
 
 async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:
-    """Settle now what no workflow is at work on any more: orders whose workflow was terminated or deleted."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         try:

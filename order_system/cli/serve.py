@@ -10,8 +10,9 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.cli.ending import until_interrupted
+from order_system.cli.options import CLEAN, Embedded
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, Embedded, Session, configured, open_session
+from order_system.cli.session import Session, configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
 from order_system.infra.settings import Settings
 
@@ -50,7 +51,6 @@ async def serve_pages(
     ] = None,
     embedded: Embedded = False,
 ) -> int:
-    """Serve pages and API until Ctrl-C."""
     check_extra("serve")
     settings, screen = configured(), Screen(as_json=False)
     host = settings.web_host if host is None else host

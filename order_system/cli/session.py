@@ -1,18 +1,16 @@
-"""What a command works with: its settings, a session with a server and the order system, the exit codes, and
-the options that several commands share."""
+"""What a command works with: its settings, and a session with a server and the order system."""
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from temporalio.client import Client
 
 from order_system.attention.client import AttentionClient
 from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.cli.options import ATTENTION, CLEAN, NOT_FULFILLED
 from order_system.cli.screen import Screen
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.messages import OrderStatus
@@ -25,14 +23,6 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.served import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
-
-CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
-"""Exit codes; `starter.py --help` explains them."""
-
-Json = Annotated[bool, Parameter(name="--json", help="Print JSON on stdout, and nothing else there.")]
-Embedded = Annotated[
-    bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
-]
 
 
 def configured() -> Settings:

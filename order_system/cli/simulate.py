@@ -7,9 +7,10 @@ from cyclopts.validators import Number
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
+from order_system.cli.options import CLEAN
 from order_system.cli.screen import Screen
 from order_system.cli.serve import check_extra, listening, url_of
-from order_system.cli.session import CLEAN, configured
+from order_system.cli.session import configured
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port
 from order_system.infra.settings import PREFIX, SIMULATED, load_settings
@@ -39,7 +40,6 @@ async def serve_world(
         Parameter(env_var=_SECRET, help="What requests must be signed with. An option shows in `ps`."),
     ] = None,
 ) -> int:
-    """Serve the simulated gateways over HTTP until Ctrl-C."""
     check_extra("simulate")
     from order_system.gateways.http.server import create_app  # noqa: PLC0415 - of the extra
     from order_system.web.guards.access import is_loopback  # noqa: PLC0415

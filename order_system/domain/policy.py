@@ -35,9 +35,6 @@ tried for 17 minutes: pauses of 0.5, 1, 2, 4, 8, 16 seconds, and 33 of 30 second
 DEMO_PATIENCE: dict[Step, int] = dict.fromkeys(Step, 6)
 """For the simulated gateways, whose stories are to be told in half a minute: 15.5 seconds of pauses."""
 
-PATIENCE_LIMIT = 10_000
-"""Of a setting: three days and a half of pauses."""
-
 RETRY_AFTER_AT_MOST = timedelta(minutes=10)
 """A provider may ask for a longer pause between two attempts than ours. Longer than this it is not kept."""
 

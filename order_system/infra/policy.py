@@ -22,6 +22,9 @@ PROCESS_ENDS = timedelta(seconds=25)
 """How long a worker process that was told to end may take before it is killed. Longer than WORKER_DRAIN, as
 it takes leave of server and database, too; shorter than what docker-compose.yml grants the container."""
 
+PATIENCE_LIMIT = 10_000
+"""Of the setting: attempts, with three days and a half of pauses."""
+
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 

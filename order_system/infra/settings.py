@@ -18,17 +18,14 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Capture, Flow
 from order_system.domain.steps import Step
+from order_system.infra import policy
 from order_system.infra.web_keys import WebKey, parse_keys
 
 PREFIX = "ORDER_"
-DRIVERS = ("sqlite", "postgresql+psycopg")
 SIMULATED = "simulated"
 """The name of the gateways that are there as long as you have none of your own."""
 
@@ -146,19 +143,9 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_driver(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            url = make_url(value)
-        except ArgumentError:
-            raise ValueError("not a SQLAlchemy URL") from None
-        if url.drivername not in DRIVERS:
-            raise ValueError(f"the driver {url.drivername!r} is neither {' nor '.join(DRIVERS)}")
-        if url.drivername == "sqlite" and (not url.database or ":memory:" in url.database):
-            raise ValueError("it names no file, and each thread would have a database in memory of its own")
-        if url.drivername == "sqlite" and url.database and not url.database.startswith("file:"):
-            return str(url.set(database=str(Path(url.database).absolute())))
-        return value
+        from order_system.infra.database.urls import checked  # noqa: PLC0415 - `--help` need not wait for SQL
+
+        return None if value is None else checked(value)
 
     @field_validator("file_roots", mode="before")
     @classmethod
@@ -192,10 +179,11 @@ class Settings(BaseSettings):
     @property
     def attempts(self) -> dict[Step, int]:
         """That may reach the gateways of each step, before it has failed."""
+        from order_system.domain.policy import DEMO_PATIENCE, PATIENCE  # noqa: PLC0415 - and with it the SDK
 
         def unless_set(step: Step) -> int:
             simulated = all(getattr(self, port) == SIMULATED for port in _ANSWERED_BY[step])
-            return (policy.DEMO_PATIENCE if simulated else policy.PATIENCE)[step]
+            return (DEMO_PATIENCE if simulated else PATIENCE)[step]
 
         return {step: unless_set(step) for step in Step} | (self.patience or {})
 
@@ -217,10 +205,9 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The URL to open, password included: `database_url`, or else a SQLite file in `data_dir`."""
-        if self.database_url is not None:
-            return self.database_url
-        file = URL.create("sqlite", database=str(self.data_dir / "orders.db"))
-        return file.render_as_string(hide_password=False)
+        from order_system.infra.database.urls import of_file  # noqa: PLC0415
+
+        return self.database_url or of_file(self.data_dir / "orders.db")
 
 
 def load_settings(**overrides: Any) -> Settings:

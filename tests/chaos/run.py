@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from temporalio.client import Client
 
-from order_system.cli.session import INVALID
+from order_system.cli.options import INVALID
 from order_system.domain.book import SubmissionRecord
 from order_system.domain.errors import BookGone
 from order_system.domain.order import Order

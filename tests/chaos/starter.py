@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-from order_system.cli.session import CLEAN, INVALID, UNREACHABLE
+from order_system.cli.options import CLEAN, INVALID, UNREACHABLE
 from order_system.intake.form import order_document
 from tests.chaos.arena import ROOT
 from tests.chaos.orders import order_of

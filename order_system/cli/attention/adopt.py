@@ -7,8 +7,9 @@ from cyclopts import App, Parameter
 from order_system.attention.finder import so_many
 from order_system.cli.attention.answers import DEFAULTS, Options
 from order_system.cli.ending import dying_at_once
+from order_system.cli.options import CLEAN
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, configured, open_session
+from order_system.cli.session import configured, open_session
 from order_system.domain.answers import Answer, flaw_in
 from order_system.domain.errors import InvalidUsage
 
@@ -37,7 +38,6 @@ async def adopt_orders(
     yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
     options: Options = DEFAULTS,
 ) -> int:
-    """Take over the orders that a server which is gone for good has left open."""
     if flaw := flaw_in(Answer(who=options.who, note=options.note)):
         raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)

@@ -12,18 +12,10 @@ from cyclopts import App, Parameter
 
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
+from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import (
-    ATTENTION,
-    CLEAN,
-    Embedded,
-    Json,
-    Session,
-    configured,
-    exit_code,
-    open_session,
-)
+from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
@@ -151,7 +143,6 @@ async def resolve_undo(
     refund: Annotated[str | None, Parameter(help="Of payment: the ID of the refund that is stuck.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
-    """Answer an undo that is stuck: try it again now, or say that it was handled by hand."""
     if retry == handled:
         raise InvalidUsage("say either --retry or --handled")
     if voided and dispatched:
@@ -169,14 +160,12 @@ async def resolve_undo(
 
 @retry.default
 async def retry_step(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
-    """Run the failed step of a held order once more, and only that step."""
     answer = StepRetry(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
 
 
 @give_up.default
 async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
-    """Undo a held order now, before its hold runs out."""
     answer = GiveUp(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
 
@@ -192,7 +181,6 @@ async def give_back(
     made_elsewhere: Annotated[str | None, Parameter(help="At the provider, as this: it is noted.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
-    """Give money of a fulfilled order back to its customer: a part of it, or all."""
     screen = Screen(as_json=options.as_json)
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
     async with open_session(configured(), screen, embedded=options.embedded) as session:

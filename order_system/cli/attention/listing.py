@@ -9,8 +9,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
+from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import ATTENTION, CLEAN, Embedded, Json, configured, open_session
+from order_system.cli.session import configured, open_session
 from order_system.cli.views import hold_words
 from order_system.domain.durations import time_between
 
@@ -76,7 +77,6 @@ _STYLE = {
 
 @attention.default
 async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -> int:
-    """List what waits for a person, with the commands that answer it."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting("looking for what waits for a person"):

@@ -19,19 +19,16 @@ from order_system.cli.batches.plan import plan_document, plan_view, problems_in_
 from order_system.cli.batches.run import AS_ITS_NAME_SAYS, FileReading, ended_with, inspected, started
 from order_system.cli.batches.views import outcome_view, progress_table
 from order_system.cli.help import MORE_HELP
+from order_system.cli.options import CLEAN, INVALID, Embedded, Json
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, INVALID, Embedded, Json, configured, open_session
+from order_system.cli.session import configured, open_session
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
 
-batch = App(
-    name="batch",
-    help="Fulfil a whole file of orders. Safe to run again: what is done is skipped, what failed runs again.",
-    help_epilogue=MORE_HELP,
-)
+batch = App(name="batch", help_epilogue=MORE_HELP)
 
 File = Annotated[str, Parameter(help="CSV, JSON Lines or a Shopify export, below ORDER_FILE_ROOTS.")]
 Name = Annotated[str, Parameter(help="The batch's name; its workflow is batch-NAME.")]

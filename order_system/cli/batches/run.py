@@ -9,8 +9,9 @@ from cyclopts import Parameter
 
 from order_system.batches.files import OrderFiles, load_profile, parse_mapping
 from order_system.cli.batches.views import progress_picture, progress_table, progress_words
+from order_system.cli.options import ATTENTION, CLEAN, INVALID
 from order_system.cli.screen import Screen
-from order_system.cli.session import ATTENTION, CLEAN, INVALID, Session
+from order_system.cli.session import Session
 from order_system.domain.batch import BatchProgress, BatchStatus
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import batch_workflow_id

@@ -8,8 +8,9 @@ from rich.console import RenderableType, group
 from rich.table import Table
 from rich.text import Text
 
+from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import CLEAN, Embedded, Json, configured, open_session
+from order_system.cli.session import configured, open_session
 from order_system.domain.durations import time_between
 from order_system.orders.child_document import Child, StartedBy, WorkflowState
 
@@ -59,7 +60,6 @@ async def list_children(
     embedded: Embedded = False,
     as_json: Json = False,
 ) -> int:
-    """List the child workflows of a batch or an order."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         found = session.client.children(parent, status, earlier=earlier)

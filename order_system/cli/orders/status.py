@@ -1,12 +1,13 @@
-"""One order in full: from its workflow, or from the book when no server answers."""
+"""`starter.py status`: one order in full, from its workflow, or from the book when no server answers."""
 
 from rich.text import Text
 
 from order_system.attention.concerns import concerns_of
 from order_system.bootstrap import open_order_system
+from order_system.cli.options import Embedded, Json, OrderId, Strict
 from order_system.cli.reports import OrderResult, result_lines
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import open_session
+from order_system.cli.session import configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
@@ -14,7 +15,16 @@ from order_system.infra.settings import Settings
 from order_system.orders.in_book import closed_in_book
 
 
-async def read_status(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:
+async def status(
+    order_id: OrderId, /, *, embedded: Embedded = False, strict: Strict = False, as_json: Json = False
+) -> int:
+    screen = Screen(as_json=as_json)
+    result = await _read(configured(), screen, order_id, embedded=embedded)
+    _show(screen, result)
+    return exit_code([result.order], strict=strict)
+
+
+async def _read(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:
     """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
@@ -29,7 +39,7 @@ async def read_status(settings: Settings, screen: Screen, order_id: str, *, embe
             return OrderResult(order, outcome=await system.book.outcome(order_id))
 
 
-def show_status(screen: Screen, result: OrderResult) -> None:
+def _show(screen: Screen, result: OrderResult) -> None:
     details = [*result_lines(result), *([str(result.outcome.payment)] if result.outcome else [])]
     tree = order_tree(result.order, now())
     screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))

@@ -1,17 +1,21 @@
-"""Submitting orders and following them to their end."""
+"""`starter.py submit`: submitting orders and following them to their end."""
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from order_system.attention.concerns import STARTER
 from order_system.cli.ending import dying_at_once
+from order_system.cli.options import Embedded, Json, Strict
 from order_system.cli.orders.samples import SAMPLE_PREFIX, next_sample_number, sample_id
 from order_system.cli.reports import OrderResult, results_table
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import Session
+from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import counts
 from order_system.domain.errors import InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.domain.messages import OrderStatus
@@ -24,6 +28,32 @@ from order_system.intake.reader import read_orders
 from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 _NOTHING = "nothing was submitted."
+
+
+async def submit(
+    file: Annotated[
+        str,
+        Parameter(
+            help="JSON: one order, an array, or one on each line. `-` is stdin.",
+            allow_leading_hyphen=True,
+        ),
+    ],
+    /,
+    *,
+    embedded: Embedded = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> int:
+    try:
+        orders = read_file(file)
+    except InvalidOrder as refused:
+        raise InvalidOrder(f"{_NOTHING}\n{refused}") from None
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        for submission in await submit_all(session.client, orders):
+            if submission.how is not Submitted.STARTED:
+                screen.say(f"{submission.order_id} is {submission.how}; it is not started again")
+        return exit_code(await follow(session, screen, orders), strict=strict)
 
 
 def read_file(name: str) -> list[Order]:

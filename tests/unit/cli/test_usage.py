@@ -147,6 +147,15 @@ async def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_help_waits_for_no_library_that_only_commands_need() -> None:
+    shown = "import sys; from order_system.cli.app import main; main(['--help']); "
+    loaded = "print([name for name in ('temporalio', 'sqlalchemy') if name in sys.modules], file=sys.stderr)"
+    run = subprocess.run(
+        [sys.executable, "-c", shown + loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stderr == "[]\n"
+
+
 @pytest.mark.parametrize("command", ["attention", "resolve", "retry", "give-up", "serve"])
 async def test_the_help_of_commands_teaches(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run_command([command, "--help"]) == 0
