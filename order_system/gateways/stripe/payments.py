@@ -29,7 +29,6 @@ from order_system.gateways.stripe.intents import (
     ROUND,
     Intents,
     as_elsewhere,
-    latest,
     of_round,
     once,
     receipt_among,
@@ -195,24 +194,24 @@ class StripePayments:
             if reference.startswith("ch_"):
                 charge = await self._charges.retrieve_async(reference)
             else:
-                charge = latest(await self._api.retrieve_async(reference, {"expand": ["latest_charge"]}))
-        if charge is None or charge.status != "succeeded" or not charge.captured:
+                intent = await self._api.retrieve_async(reference, {"expand": ["latest_charge"]})
+                charge = intent.latest_charge
+        if not isinstance(charge, stripe.Charge) or charge.status != "succeeded" or not charge.captured:
             raise PaymentNotConfirmed(f"Stripe has not captured the payment {reference}")
-        return as_elsewhere(reference, charge)
+        return as_elsewhere(reference, charge.to_dict())
 
     async def statement(self) -> Statement:
-        """Of payments alone. Reads the list of all of the account, page by page: ours have the key in their
-        metadata. The others are no charges of ours; but orders may be paid already by them, by either ID."""
+        """Of payments alone. Reads the list of all of the account: ours have the key in their metadata. The
+        others are no charges of ours; but orders may be paid already by them, by either ID."""
         ours, others = list[ChargeEntry](), list[PaymentElsewhere]()
         authorised = list[AuthorisationEntry]()
-        listed = await self._api.list_async({"limit": PAGE, "expand": ["data.latest_charge"]})
-        async for intent in listed.auto_paging_iter():
-            key, charge = told(intent, KEY), latest(intent)
-            if charge is None or charge.status != "succeeded":
+        async for key, intent in self._intents.all_listed(expand=["data.latest_charge"]):
+            charge = intent["latest_charge"]
+            if charge is None or charge["status"] != "succeeded":
                 continue
-            if key and intent.capture_method == "manual":
-                authorised.append(AuthorisationEntry(key, _ENDED.get(intent.status, "held")))
-            found = [as_elsewhere(each.id, charge) for each in (intent, charge) if charge.captured]
+            if key and intent["capture_method"] == "manual":
+                authorised.append(AuthorisationEntry(key, _ENDED.get(intent["status"], "held")))
+            found = [as_elsewhere(each["id"], charge) for each in (intent, charge) if charge["captured"]]
             if not key:
                 others += found
             elif found:
