@@ -36,6 +36,7 @@ from order_system.infra.temporal.own_book import OwnBookOnly
 from order_system.infra.temporal.registration import settle_in_again
 from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer
+from order_system.orders.attempts import NotesAttempts
 from order_system.orders.client import OrderClient
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.reconciliation.abandoned import AbandonedOrders
@@ -104,7 +105,11 @@ class OrderSystem:
             "task_queue": self.task_queue,
             "workflows": WORKFLOWS,
             "activities": self.activities(temporal),
-            "interceptors": [ActivityLogContext(), OwnBookOnly(self.book.book_id)],
+            "interceptors": [
+                ActivityLogContext(),
+                OwnBookOnly(self.book.book_id),
+                NotesAttempts(self.book),
+            ],
             # The sandbox finds code that is not deterministic by importing each workflow's modules anew for
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
             "workflow_runner": UnsandboxedWorkflowRunner(),

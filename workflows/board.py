@@ -10,10 +10,16 @@ from workflows.failures import in_words, state_after
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import search_attributes
     from order_system.domain.answers import AnswerRecord
-    from order_system.domain.durations import milliseconds_between
     from order_system.domain.ids import step_workflow_id
     from order_system.domain.messages import OrderStatus, UndoAnswer, UndoCause, UndoResult
-    from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+    from order_system.domain.progress import (
+        Held,
+        OrderProgress,
+        StepProgress,
+        StepState,
+        UndoProgress,
+        UndoState,
+    )
     from order_system.domain.steps import Step
 
 _MARKS = {
@@ -36,8 +42,7 @@ class OrderBoard:
         self._order_id = order_id
         self._status = OrderStatus.RUNNING
         self._on_server = OrderStatus.RUNNING
-        self._held: dict[Step, tuple[str, datetime]] = {}
-        """The steps that failed, of what, and until when the order waits for a person."""
+        self._holds: list[Held] = []
         self._answers: list[str] = []
         self._moved_at = 0
         """How long the history was when something last changed."""
@@ -57,19 +62,16 @@ class OrderBoard:
             run_id=run_id,
             started_at=workflow.now(),
             closed_at=None,
-            duration_ms=None,
             reason=None,
         )
 
     def step_ended(self, step: Step, failure: BaseException | None = None) -> None:
         """Completed, unless it failed of something."""
-        began = self._steps[step].started_at or workflow.now()
-        ended = workflow.now()
         self._step(
             step,
             status=state_after(failure) if failure else StepState.COMPLETED,
-            closed_at=ended,
-            duration_ms=milliseconds_between(began, ended),
+            started_at=self._steps[step].started_at or workflow.now(),
+            closed_at=workflow.now(),
             reason=in_words(failure) if failure else None,
         )
 
@@ -97,7 +99,7 @@ class OrderBoard:
     def undoing(self, cause: UndoCause) -> None:
         """The order will not be fulfilled, unless its parcel turns out to be gone."""
         self._cause = cause
-        self._held.clear()
+        self._end_holds(*Step)
         self._skip_pending()
         self._publish()
 
@@ -124,12 +126,18 @@ class OrderBoard:
     # --- waiting for a person --------------------------------------------------------------------
 
     def held(self, step: Step, reason: str, until: datetime) -> None:
-        self._held[step] = (reason, until)
+        self._holds.append(Held(step=step, reason=reason, since=workflow.now(), until=until))
         self._publish()
 
-    def let_go(self, step: Step) -> None:
-        self._held.pop(step, None)
+    def let_go(self, step: Step, answer: AnswerRecord | None) -> None:
+        self._end_holds(step, answer=answer)
         self._publish()
+
+    def _end_holds(self, *steps: Step, answer: AnswerRecord | None = None) -> None:
+        over = {"ended_at": workflow.now(), "answer": answer}
+        for at, hold in enumerate(self._holds):
+            if hold.ended_at is None and hold.step in steps:
+                self._holds[at] = hold.model_copy(update=over)
 
     def answered(self, answer: AnswerRecord) -> None:
         self._answers.append(str(answer))
@@ -145,8 +153,9 @@ class OrderBoard:
     def progress(self) -> OrderProgress:
         info = workflow.info()
         stuck = any(undo.status is UndoState.STUCK for undo in self._undos.values())
-        waiting = self._status is OrderStatus.RUNNING and (stuck or bool(self._held))
-        failed_step, (reason, held_until) = next(iter(self._held.items()), (None, (None, None)))
+        hold = next((each for each in self._holds if each.ended_at is None), None)
+        waiting = self._status is OrderStatus.RUNNING and (stuck or hold is not None)
+        failed_step, reason = (hold.step, hold.reason) if hold else (None, None)
         if self._cause is not None:
             failed_step, reason = self._cause.failed_step, self._cause.reason
         return OrderProgress(
@@ -157,11 +166,13 @@ class OrderBoard:
             status=OrderStatus.NEEDS_ATTENTION if waiting else self._status,
             failed_step=failed_step,
             reason=reason,
-            held_until=held_until,
+            started_at=info.start_time,
+            held_until=hold and hold.until,
             note=self._note,
             children=tuple(self._steps.values()),
             undos=tuple(self._undos.values()),
             answers=tuple(self._answers),
+            holds=tuple(self._holds),
         )
 
     def _publish(self) -> None:

@@ -68,7 +68,7 @@ class Hold:
             pass  # unless a person has answered at that very moment
         finally:
             answer = self._held.pop(step)
-        self._board.let_go(step)
+        self._board.let_go(step, answer)
         return answer is not None and answer.answer is AnsweredAs.RETRY_STEP
 
     # --- for a person's answer -------------------------------------------------------------------

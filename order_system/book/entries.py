@@ -24,6 +24,7 @@ from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
+from order_system.infra.redaction import clean_text
 
 # Made once: to put a statement together costs more than to carry it out.
 _NEW_ENTRY = insert(effects)
@@ -86,7 +87,7 @@ class Entries:
         claimed = (effects.c.state == EffectState.CLAIMED) & effects.c.fenced_at.is_(None)
         if self.change(effect, claimed, state=EffectState.DONE, receipt=content, done_at=at):
             if effect is Effect.NOTIFY:
-                self.note_notice(Notice.SENT)
+                self.note_notice(Notice.SENT, closed_at=at)  # the order ends with it
             return False
         entry = journal_of(self._tx, self._ref)[effect]
         if entry.state is EffectState.DONE and entry.fenced_at is None:
@@ -143,14 +144,14 @@ class Entries:
         cause: UndoCause | None = None,
     ) -> None:
         row = {
-            **self._ref.model_dump(exclude={"book"}),
+            **self._ref.model_dump(exclude={"book", "accepted_at"}),
             "namespace": attempt.namespace,
             "namespace_id": here and here.namespace_id,
             "status": status,
             **_why(cause),
             "total": opening.total if opening else None,
             "currency": opening.currency if opening else None,
-            "opened_at": attempt.started_at,
+            "opened_at": self._ref.accepted_at or attempt.started_at,
             "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
         }
         self._tx.execute(_NEW_SUBMISSION, row)
@@ -176,9 +177,9 @@ class Entries:
             given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
             self.close_submission(SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
-    def note_notice(self, how: Notice) -> None:
+    def note_notice(self, how: Notice, **values: datetime) -> None:
         """How it stands with telling the customer, from now on."""
-        self._tx.execute(update(submissions).filter_by(**self._key).values(notice=how))
+        self._tx.execute(update(submissions).filter_by(**self._key).values(notice=how, **values))
 
     # --- how an entry is written -----------------------------------------------------------------
 
@@ -197,4 +198,4 @@ class Entries:
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:
-    return {"failed_step": cause.failed_step, "reason": cause.reason} if cause else {}
+    return {"failed_step": cause.failed_step, "reason": clean_text(cause.reason)} if cause else {}

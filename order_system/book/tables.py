@@ -114,6 +114,21 @@ answers = sa.Table(
     sa.Column("answer", sa.String(32), nullable=False),
 )
 
+# How attempts have ended at effects and undos: each a `domain.attempts.AttemptMade`.
+attempts = sa.Table(
+    "book_attempts",
+    metadata,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("submission", sa.String(64), primary_key=True),
+    sa.Column("activity", sa.String(64), primary_key=True),
+    sa.Column("began_at", UtcDateTime, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("last_number", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime, nullable=False),
+    sa.Column("said", sa.Text),
+)
+
 batches = sa.Table(
     "book_batches",
     metadata,

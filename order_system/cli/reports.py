@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect
-from order_system.cli.views import STATUS_STYLE, cause, milliseconds_taken
+from order_system.cli.views import STATUS_STYLE, cause
 from order_system.domain.durations import in_time
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
@@ -38,7 +38,7 @@ def results_table(results: Sequence[OrderResult], now: datetime) -> Table:
     table.add_column("Time", justify="right", no_wrap=True)
     for result in results:
         order = result.order
-        taken = milliseconds_taken(order, now)
+        taken = order.taken(now)
         table.add_row(
             order.order_id,
             Text(order.status_words, style=STATUS_STYLE[order.status]),

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from order_system.domain.durations import in_time, milliseconds_between, time_between
+from order_system.domain.durations import in_time, time_between
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
@@ -77,7 +77,7 @@ def headline(order: OrderProgress, now: datetime) -> Text:
 def _name_and_status(order: OrderProgress, now: datetime) -> Text:
     line = Text(order.order_id, style="bold", no_wrap=True, overflow="ellipsis")
     line.append(f"  {order.status_words}", style=STATUS_STYLE[order.status])
-    if (taken := milliseconds_taken(order, now)) is not None:
+    if (taken := order.taken(now)) is not None:
         line.append(f"  {in_time(taken)}", style="dim")
     return line
 
@@ -86,7 +86,7 @@ def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> 
     mark, style = _MARKS.get(step.status, _WRONG)
     line = Text(f"{step.step:<{_STEP_WIDTH}}")
     line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
-    line.append(f"{in_time(taken) if (taken := _step_milliseconds(step, now)) is not None else '':>8}")
+    line.append(f"{in_time(taken) if (taken := step.taken(now)) is not None else '':>8}")
     if step.attempts is not None and step.attempts > 1:
         running = step.status is StepState.RUNNING
         line.append(f"  attempt {step.attempts}" if running else f"  {step.attempts} attempts")
@@ -103,22 +103,6 @@ def cause(order: OrderProgress) -> str:
 
 
 # --- time -----------------------------------------------------------------------------------------
-
-
-def milliseconds_taken(order: OrderProgress, now: datetime) -> int | None:
-    """From the start of the first child to the end of the last one, or to `now`."""
-    began = [step.started_at for step in order.children if step.started_at]
-    ended = [step.closed_at for step in order.children if step.closed_at]
-    if not began:
-        return None
-    end = max(ended, default=now) if order.closed else now
-    return milliseconds_between(min(began), end)
-
-
-def _step_milliseconds(step: StepProgress, now: datetime) -> int | None:
-    if step.status is StepState.RUNNING and step.started_at is not None:
-        return milliseconds_between(step.started_at, now)
-    return step.duration_ms
 
 
 def hold_words(until: datetime, now: datetime) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from order_system.domain.answers import AnswerRecord
+from order_system.domain.attempts import KeepsAttempts
 from order_system.domain.ids import HasBookId
 from order_system.domain.messages import GivesWay, Opening, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
@@ -135,7 +136,7 @@ class FindsOrders(HasBookId, TellsRefunds, Protocol):
         ...
 
 
-class OrderBook(FindsOrders, KeepsRefunds, Protocol):
+class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
     """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
 
     async def check_writable(self) -> None:

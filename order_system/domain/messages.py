@@ -159,12 +159,15 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)[:MOST_CHARACTERS_OF_REASON]
 
 
+OneLine = Annotated[str, AfterValidator(_one_line)]
+
+
 class UndoCause(Wire):
     """Why an order is undone. Every undo carries it, since the last one closes the submission with it."""
 
     status: Literal[OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]
     failed_step: Step | None = None
-    reason: Annotated[str, AfterValidator(_one_line)]
+    reason: OneLine
     """One line; what a gateway or a person said may hold anything, and the book must be able to keep it."""
 
 

@@ -6,7 +6,7 @@ does not know is ignored. Input from people is checked by `intake/`, which is st
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -145,6 +145,8 @@ class SubmissionRef(OfBook):
     fingerprint: str
     batch: str | None = None
     """Workflow ID of the batch that started the order, if one did."""
+    accepted_at: datetime | None = None
+    """When its workflow was started, for the book. None: started before that was told."""
 
     def key(self, effect: Effect) -> Key:
         return Key(idempotency_key(self.order_id, self.submission, effect))

@@ -61,6 +61,13 @@ for as long, something is wrong, a gateway that is away for one, and `attention`
 RETRIED_AGAIN_AND_AGAIN = 3
 """From this attempt on an activity that is retried without limit is worth a person's look."""
 
+ATTEMPT_NOTED = timedelta(milliseconds=500)
+"""How long an attempt that has ended waits at most for the book to note how."""
+
+ATTEMPTS_TOLD_APART = 100
+"""Further ones of the same effect or undo are told together, by what the last one said: an undo that is stuck
+over a weekend is tried thousands of times."""
+
 RETRIES_HISTORY_EVENTS = 20_000
 """From here on an order takes no answer that would try something again: the server ends a workflow at 51,200
 events, and those that end the waiting must still be heard."""

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field, PlainSerializer, computed_field
 
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.durations import milliseconds_between
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.refunds import Refund
@@ -41,18 +43,39 @@ class UndoState(StrEnum):
     """By a person, who says so in `reason`."""
 
 
-class StepProgress(Wire):
+class Lasting(Wire):
+    """Something of which the server tells when it began and ended: a workflow."""
+
+    started_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
+
+    @computed_field
+    @property
+    def duration_ms(self) -> int | None:
+        return self.lasted()
+
+    def lasted(self, until: datetime | None = None) -> int | None:
+        """Milliseconds; while it goes on, until then. How long an order took, or a step, is worked out here
+        and nowhere else."""
+        ended = self.closed_at or until
+        return milliseconds_between(self.started_at, ended) if self.started_at and ended else None
+
+
+class StepProgress(Lasting):
     step: Step
     workflow_id: str
     run_id: str | None = None
     status: StepState = StepState.PENDING
-    started_at: Timestamp | None = None
-    closed_at: Timestamp | None = None
-    duration_ms: int | None = None
     attempts: int | None = None
     """The most that any effect of this step took, from the book; None if nothing was claimed."""
     reason: str | None = None
     """Why it failed; of a payment, too, by what the order was paid already."""
+    next_attempt_at: Timestamp | None = None
+    """Between two attempts that have met trouble."""
+
+    def taken(self, now: datetime) -> int | None:
+        """Milliseconds, so far."""
+        return self.lasted(now if self.status is StepState.RUNNING else None)
 
 
 class UndoProgress(Wire):
@@ -60,6 +83,7 @@ class UndoProgress(Wire):
     status: UndoState = UndoState.PENDING
     reason: str | None = None
     """What the undo did, or what keeps it."""
+    next_attempt_at: Timestamp | None = None
 
     @property
     def words(self) -> str:
@@ -75,7 +99,22 @@ class UndoProgress(Wire):
                 return f"being undone{f': {self.reason}' if self.reason else ''}"
 
 
-class OrderProgress(Wire):
+class Held(Wire):
+    """A while for which the order has waited for a person, since a step had failed for good."""
+
+    step: Step
+    reason: str
+    since: Timestamp
+    until: Timestamp
+    """When it is over without an answer."""
+    ended_at: Timestamp | None = None
+    answer: AnswerRecord | None = None
+    """What has ended it, and who. None if it has run out, or if the order was cancelled."""
+
+
+class OrderProgress(Lasting):
+    """`started_at` is when it was accepted."""
+
     order_id: str
     workflow_id: str
     run_id: str | None
@@ -92,13 +131,18 @@ class OrderProgress(Wire):
     )
     answers: tuple[str, ...] = ()
     """What people have answered when the order needed attention, one line each."""
-
+    holds: tuple[Held, ...] = ()
+    """Oldest first, those that are over as well."""
     refunds: tuple[Refund, ...] = ()
     """Of a fulfilled order: what it gave back after the fact, as the book has it."""
 
     @property
     def closed(self) -> bool:
         return self.status not in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+
+    def taken(self, now: datetime) -> int | None:
+        """Milliseconds, so far."""
+        return self.lasted(None if self.closed else now)
 
     @property
     def status_words(self) -> str:

@@ -46,7 +46,7 @@ class ProviderLinks(BaseModel):
     )
 
     def link_of(self, step: Step, **known: str | None) -> str | None:
-        """The page at this step's provider. None if no template is set, or if it names what is not `known`."""
+        """The page at this step's provider. None without a template, or if it names what is not `known`."""
         templates = {
             Step.PAYMENT: self.payments_link,
             Step.INVENTORY: self.warehouse_link,

@@ -1,6 +1,7 @@
-"""The last look at a log line: no names, addresses, e-mail or tokens leave the process by this way.
+"""The last look at a log line, and at what the order book keeps of others' words: no names, addresses, e-mail
+or tokens get there.
 
-Our own code does not log them. Error texts of gateways, drivers and validators may hold them all the same.
+Our own code does not write them. Error texts of gateways, drivers and validators may hold them all the same.
 """
 
 import re
@@ -54,15 +55,16 @@ def _clean(key: str, value: object) -> object:
         value = value.model_dump(mode="json")
     if isinstance(value, Mapping):
         fields = cast("Mapping[object, object]", value)
-        return {_clean_text(str(name)): _clean(str(name), field) for name, field in fields.items()}
+        return {clean_text(str(name)): _clean(str(name), field) for name, field in fields.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean("", item) for item in cast("list[object]", value)]
     if value is None or isinstance(value, bool | int | float):
         return REDACTED if holds_card_number(value) else value
-    return _clean_text(str(value))  # what is left, an exception perhaps, would be printed as text anyway
+    return clean_text(str(value))  # what is left, an exception perhaps, would be printed as text anyway
 
 
-def _clean_text(text: str) -> str:
+def clean_text(text: str) -> str:
+    """What somebody else has said, without what looks personal."""
     text = _PERSONAL_IN_TEXT.sub(rf"\g<key>{REDACTED}", text)
     for pattern in _VALUES_IN_TEXT:
         text = pattern.sub(REDACTED, text)

@@ -49,7 +49,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Attempts = Annotated[int, Field(ge=1, le=policy.PATIENCE_LIMIT)]
 
 
-class Settings(BaseSettings, ProviderLinks):
+class Settings(BaseSettings, ProviderLinks):  # pyright: ignore[reportIncompatibleVariableOverride]
     """One field a variable: `data_dir` is ORDER_DATA_DIR. Descriptions are the cure in error messages."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from order_system.domain.book import EffectState, OrderBook, SubmissionRecord, SubmissionStatus
-from order_system.domain.durations import milliseconds_between
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.journal import Journal, was_voided
 from order_system.domain.messages import OrderStatus
@@ -42,6 +41,8 @@ def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
         workflow_id=order_workflow_id(order_id),
         run_id=None,
         submission=record.ref.submission,
+        started_at=record.opened_at,
+        closed_at=record.closed_at,
         status=OrderStatus(status),
         failed_step=Step(record.failed_step) if record.failed_step else None,
         reason=reason,
@@ -68,7 +69,6 @@ def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
         status=state if started_at else StepState.SKIPPED,
         started_at=started_at,
         closed_at=closed_at,
-        duration_ms=milliseconds_between(started_at, closed_at) if started_at and closed_at else None,
         **told_by_book(step, journal),
     )
 

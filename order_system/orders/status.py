@@ -6,6 +6,7 @@ Where they differ after a termination, the book wins: it knows whether the parce
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,14 +19,14 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
-from order_system.domain.durations import milliseconds_between
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.ids import FINGERPRINT, order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.search_attributes import ORDER_STATUS
-from order_system.domain.steps import STEP_UNDONE_BY, Step
+from order_system.domain.steps import STEP_UNDONE_BY, UNDOS, Step
 from order_system.infra import policy
+from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import describe, first_run
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.child_document import WorkflowState, state_of
@@ -54,7 +55,13 @@ class OrderStatusReader:
         described = await describe(self._temporal, order_workflow_id(order_id))
         if described is not None:
             progress = await self.by_workflow(described) or await self._by_server(order_id, described)
+            if progress.closed and described.close_time is None:  # by now it has
+                described = await describe(self._temporal, described.id, described.run_id) or described
+            times = {"started_at": described.start_time, "closed_at": described.close_time}
+            progress = progress.model_copy(update=times)
             state = state_of(described)
+            if state is not WorkflowState.RUNNING:
+                progress = await self._with_times_of_children(progress)
             if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
                 progress = _terminated(progress, described.close_time)
             closed = state is not WorkflowState.RUNNING
@@ -79,8 +86,13 @@ class OrderStatusReader:
             progress = await handle.query("progress", result_type=OrderProgress, rpc_timeout=policy.QUERY)
         except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
             return None
-        failures = pending_undos(described)
-        undos = tuple(_with_failure(undo, failures) for undo in progress.undos)
+        failures, again = pending_undos(described), _next_attempts(described)
+        undos = tuple(
+            _with_failure(undo, failures).model_copy(
+                update={"next_attempt_at": again.get(UNDOS[undo.step].activity)}
+            )
+            for undo in progress.undos
+        )
         children = tuple([await self._with_trouble(step) for step in progress.children])
         return progress.model_copy(update={"undos": undos, "children": children})
 
@@ -90,8 +102,21 @@ class OrderStatusReader:
             return step
         if datetime.now(UTC) - step.started_at < policy.STEP_TAKES_LONG:
             return step
-        child = await describe(self._temporal, step.workflow_id, step.run_id)
-        return step.model_copy(update={"reason": _last_failure(child) if child else None})
+        if (child := await describe(self._temporal, step.workflow_id, step.run_id)) is None:
+            return step
+        again = next(iter(_next_attempts(child).values()), None)
+        return step.model_copy(update={"reason": _last_failure(child), "next_attempt_at": again})
+
+    async def _with_times_of_children(self, order: OrderProgress) -> OrderProgress:
+        """A step's time is its child's. Its parent hears of that a little later, or under load much later."""
+        query = visibility.with_ids(step.workflow_id for step in order.children)
+        runs: dict[str | None, dict[str, Any]] = {}
+        with suppress(RPCError):  # the server's visibility is away: the parent's word is near enough
+            async for run in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
+                if run.close_time:
+                    runs[run.run_id] = {"started_at": run.start_time, "closed_at": run.close_time}
+        children = (step.model_copy(update=runs.get(step.run_id)) for step in order.children)
+        return order.model_copy(update={"children": tuple(children)})
 
     async def _by_server(self, order_id: str, order: WorkflowExecutionDescription) -> OrderProgress:
         """What the server knows of the order and its children without asking any worker."""
@@ -136,7 +161,6 @@ def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescripti
         status=StepState(state_of(child)),
         started_at=child.start_time,
         closed_at=child.close_time,
-        duration_ms=milliseconds_between(child.start_time, child.close_time) if child.close_time else None,
         reason=_last_failure(child),
     )
 
@@ -149,6 +173,15 @@ def _last_failure(child: WorkflowExecutionDescription) -> str | None:
             kind = failure.application_failure_info.type
             return f"attempt {activity.attempt}: " + (f"{kind}: " if kind else "") + failure.message
     return None
+
+
+def _next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
+    """By the activity that waits for it."""
+    return {
+        each.activity_type.name: each.next_attempt_schedule_time.ToDatetime(UTC)
+        for each in described.raw_description.pending_activities
+        if each.HasField("next_attempt_schedule_time")
+    }
 
 
 def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
@@ -194,8 +227,7 @@ def _step_terminated(step: StepProgress, at: datetime | None) -> StepProgress:
         return step.model_copy(update={"status": StepState.SKIPPED})
     if step.status is not StepState.RUNNING:
         return step
-    took = milliseconds_between(step.started_at, at) if step.started_at and at else None
-    return step.model_copy(update={"status": StepState.TERMINATED, "closed_at": at, "duration_ms": took})
+    return step.model_copy(update={"status": StepState.TERMINATED, "closed_at": at})
 
 
 def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:

@@ -29,7 +29,6 @@ def done(kind: Step, milliseconds: int, **details: Any) -> StepProgress:
         StepState.COMPLETED,
         started_at=NOON,
         closed_at=NOON + timedelta(milliseconds=milliseconds),
-        duration_ms=milliseconds,
         **details,
     )
 
@@ -37,6 +36,8 @@ def done(kind: Step, milliseconds: int, **details: Any) -> StepProgress:
 def an_order(status: OrderStatus, *children: StepProgress, **details: Any) -> OrderProgress:
     order_id = details.pop("order_id", "A-1")
     given = {child.step: child for child in children}
+    ended = [child.closed_at for child in children if child.closed_at]
+    details = {"started_at": NOON, "closed_at": max(ended, default=None)} | details
     return OrderProgress(
         order_id=order_id,
         workflow_id=order_workflow_id(order_id),
@@ -52,7 +53,7 @@ def undone_order(**details: Any) -> OrderProgress:
         OrderStatus.FAILED,
         done(Step.PAYMENT, 312),
         done(Step.INVENTORY, 1234, attempts=2),
-        step(Step.SHIPPING, StepState.FAILED, duration_ms=90, reason=REASON),
+        done(Step.SHIPPING, 90, reason=REASON).model_copy(update={"status": StepState.FAILED}),
         failed_step=Step.SHIPPING,
         reason=REASON,
         undos=(
