@@ -127,7 +127,9 @@ class OrderSystem:
         return Handling(flow=self.settings.flow, capture=self.settings.capture)
 
     def client(self, temporal: Client) -> OrderClient:
-        return OrderClient(temporal, self.book, task_queue=self.task_queue, defaults=self.defaults)
+        return OrderClient(
+            temporal, self.book, task_queue=self.task_queue, defaults=self.defaults, links=self.settings
+        )
 
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)

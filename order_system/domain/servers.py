@@ -1,7 +1,7 @@
 """Temporal servers, as the order book tells them apart."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,8 @@ class Server:
     namespace: str
     namespace_id: str | None = None
     """The namespace's UUID, which no other server has; None if the server does not tell."""
+    retention: timedelta | None = None
+    """How long it keeps what has closed; None likewise."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -33,16 +33,16 @@ class ProviderLinks(BaseModel):
     """The part of `Settings` that says where a provider shows what it did for us."""
 
     payments_link: Template | None = Field(
-        None,
+        default=None,
         description="a payment's page at its provider, e.g. "
         "https://dashboard.stripe.com/payments/{reference}; any link may name {reference}, "
         "{tracking_number}, {order_id} and {key}",
     )
     warehouse_link: Template | None = Field(
-        None, description="a reservation's page, e.g. https://stock.example/reservations/{reference}"
+        default=None, description="a reservation's page, e.g. https://stock.example/reservations/{reference}"
     )
     carrier_link: Template | None = Field(
-        None, description="a parcel's page, e.g. https://carrier.example/track/{tracking_number}"
+        default=None, description="a parcel's page, e.g. https://carrier.example/track/{tracking_number}"
     )
 
     def link_of(self, step: Step, **known: str | None) -> str | None:

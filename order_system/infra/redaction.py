@@ -48,6 +48,11 @@ def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {key: _clean(key, value) for key, value in event.items()}
 
 
+def redacted(model: BaseModel) -> dict[str, object]:
+    """Its fields as JSON, for who may not see what is personal."""
+    return {name: _clean(name, value) for name, value in model.model_dump(mode="json").items()}
+
+
 def _clean(key: str, value: object) -> object:
     if _PERSONAL.fullmatch(key.replace("-", "_")):
         return REDACTED

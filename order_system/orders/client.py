@@ -24,11 +24,14 @@ from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
+from order_system.infra.provider_links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
 from order_system.orders.child_document import Child, Parent, state_called
+from order_system.orders.details import OrderDetails, details_of
 from order_system.orders.in_book import closed_in_book
+from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.refunds import Refunds
 from order_system.orders.relatives import Relatives
 from order_system.orders.status import OrderStatusReader
@@ -73,13 +76,20 @@ class OrderClient:
     cannot be reached."""
 
     def __init__(
-        self, temporal: Client, book: OrderBook, *, task_queue: str, defaults: Handling = NOT_SAID
+        self,
+        temporal: Client,
+        book: OrderBook,
+        *,
+        task_queue: str,
+        defaults: Handling = NOT_SAID,
+        links: ProviderLinks | None = None,
     ) -> None:
-        """`defaults`: of orders that do not say themselves."""
+        """`defaults`: of orders that do not say themselves. `links`: to the gateways' own pages."""
         self._temporal = temporal
         self._defaults = defaults
         self._book = book
         self._task_queue = task_queue
+        self._links = links or ProviderLinks()
         self._status = OrderStatusReader(temporal, book)
         self._relatives = Relatives(temporal, book)
         self.refunds = Refunds(temporal, book, task_queue)
@@ -155,6 +165,10 @@ class OrderClient:
         if content is not None:
             await self.check_content(order_id, content)
         return progress
+
+    async def in_full(self, order: OrderProgress) -> OrderDetails:
+        """With all that belongs to it; where no server answers, without its contents."""
+        return await details_of(order, self._book, TemporalOrderRuns(self._temporal), self._links)
 
     async def check_content(self, order_id: str, fingerprint: str) -> bool:
         """Whether the order was fulfilled with the content of this fingerprint. Raises OrderConflict if it

@@ -6,6 +6,7 @@ Where no server answers, the book's word has to do.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import side_by_side
+from order_system.orders.child_document import WorkflowState, state_of
 from order_system.orders.on_server import TemporalOrderRuns
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -159,37 +161,59 @@ class OrderLists:
         )
 
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
-        """With the server's word about those that are open, and then only those that stand so."""
-        open_ones = [row.order_id for row in page.rows if row.status == OrderStatus.RUNNING]
-        stands = dict.fromkeys(await self._found(_WAITING, open_ones), OrderStatus.NEEDS_ATTENTION)
-        if cut_short := await self._found(_CUT_SHORT, open_ones):
-            cut_short -= await self._found(_RUNNING_ORDERS, list(cut_short))  # submitted again, or reset
-            stands |= dict.fromkeys(cut_short, OrderStatus.TERMINATED)
-        rows = (
-            row.model_copy(update={"status": type(row.status)(stands[row.order_id])})
-            if row.order_id in stands
-            else row
-            for row in page.rows
-        )
+        """With the server's word about each, and then only those that stand so."""
+        runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
+        for run in await self._listed(None, [row.order_id for row in page.rows]):
+            runs[run.id.removeprefix(order_workflow_id(""))].append(run)
+        rows = (_as_on_server(row, runs[row.order_id]) for row in page.rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
     async def _found(
         self, condition: str, order_ids: Sequence[str] | None = None, *, limit: int | None = None
     ) -> set[str]:
         """Of these orders, or of all, those for which it holds; none if no server answers."""
-        if order_ids is not None and not order_ids:
-            return set()
-        among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
-        query = visibility.all_of(self._ours, condition, among)
-        found: list[str] = []
-        async with if_it_answers_soon():
-            listed = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
-            found = [execution.id async for execution in listed]
-        return {workflow_id.removeprefix(order_workflow_id("")) for workflow_id in found}
+        listed = await self._listed(condition, order_ids, limit=limit)
+        return {run.id.removeprefix(order_workflow_id("")) for run in listed}
+
+    async def _listed(
+        self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
+    ) -> list[WorkflowExecution]:
+        listed: list[WorkflowExecution] = []
+        if order_ids is None or order_ids:
+            among = None if order_ids is None else visibility.with_ids(map(order_workflow_id, order_ids))
+            query = visibility.all_of(self._ours, condition, among)
+            async with if_it_answers_soon():
+                found = self.temporal.list_workflows(query, limit=limit, rpc_timeout=policy.WAITING_ASKED)
+                listed = [run async for run in found]
+        return listed
 
     @property
     def _ours(self) -> str:
         return f"TaskQueue = {visibility.quoted(self.task_queue)}"
+
+
+def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
+    """`runs` are all that the server has of the order. Of one that is open in the book it knows whether it
+    waits or was terminated, of one that the book does not know that it runs; and the exact times of each."""
+    runs = sorted(runs, key=lambda run: run.start_time)
+    if not runs or row.status == LineStatus.CONFLICT:
+        return row
+    newest, status = runs[-1], row.status
+    waits = newest.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
+    if row.status in (OrderStatus.RUNNING, LineStatus.NOT_STARTED):
+        if (state := state_of(newest)) is WorkflowState.RUNNING:
+            status = OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
+        elif row.opened_at and state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
+            status = OrderStatus.TERMINATED
+    ours = [run for run in runs if not row.opened_at or run.start_time <= row.opened_at]
+    if not ours or status == LineStatus.NOT_STARTED:
+        return row
+    # A run that was reset is terminated, and the newest one goes on in its place.
+    ended = newest if state_of(ours[-1]) is WorkflowState.TERMINATED else ours[-1]
+    is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+    closed_at = None if is_open else ended.close_time or row.closed_at
+    told = {"status": type(row.status)(status), "opened_at": ours[-1].start_time, "closed_at": closed_at}
+    return row.model_copy(update=told)
 
 
 def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:

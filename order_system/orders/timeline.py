@@ -1,10 +1,13 @@
 """An order's timeline: its steps and undos as bars between two moments, put together from the order document
 and the order book's journal. What is drawn, and what the API tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import pairwise
 
+from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import JournalEntry
+from order_system.domain.durations import milliseconds_between
 from order_system.domain.order import Wire
 from order_system.domain.progress import (
     OrderProgress,
@@ -38,6 +41,12 @@ class Bar(Wire):
     ended_at: Timestamp | None = None
     """None while it goes on."""
     attempts: int | None = None
+    tried_ms: int | None = None
+    """Of a step that has ended: of its time, how long attempts took."""
+    paused_ms: int | None = None
+    """The pauses between them."""
+    waited_ms: int | None = None
+    """The rest: for a worker, and for the server."""
     reason: str | None = None
     """Why a step failed; what an undo did, or what keeps it."""
     marks: tuple[Mark, ...] = ()
@@ -45,30 +54,32 @@ class Bar(Wire):
 
 class Timeline(Wire):
     began_at: Timestamp | None = None
-    """Of the first bar; None if nothing has begun."""
+    """Of the order: when it was accepted."""
     ended_at: Timestamp | None = None
-    """Of the last bar; None while anything goes on."""
+    """None while anything goes on."""
     bars: tuple[Bar, ...] = ()
     """The steps as they run, then the undos as they run."""
 
 
-def timeline_of(order: OrderProgress, journal: Mapping[Effect, JournalEntry]) -> Timeline:
-    """`journal` is of the order's submission; without it, undos have no times."""
+def timeline_of(
+    order: OrderProgress, journal: Mapping[Effect, JournalEntry], attempts: Sequence[AttemptMade] = ()
+) -> Timeline:
+    """`journal` and `attempts` are of the order's submission; without them, undos have no times."""
     bars = (
-        *(_step(step, journal) for step in order.children),
+        *(_step(step, journal, attempts) for step in order.children),
         *(_undo(undo, journal.get(UNDOS[undo.step].effect)) for undo in order.undos),
     )
     began = [bar.started_at for bar in bars if bar.started_at]
     ended = [bar.ended_at for bar in bars if bar.ended_at]
     goes_on = not order.closed or any(bar.state is StepState.RUNNING for bar in bars)
     return Timeline(
-        began_at=min(began, default=None),
-        ended_at=None if goes_on else max(began + ended, default=None),
+        began_at=order.started_at or min(began, default=None),
+        ended_at=None if goes_on else order.closed_at or max(began + ended, default=None),
         bars=bars,
     )
 
 
-def _step(step: StepProgress, journal: Mapping[Effect, JournalEntry]) -> Bar:
+def _step(step: StepProgress, journal: Mapping[Effect, JournalEntry], attempts: Sequence[AttemptMade]) -> Bar:
     done = [(effect, journal[effect].done_at) for effect in STEPS[step.step].effects if effect in journal]
     return Bar(
         kind=BarKind.STEP,
@@ -77,9 +88,31 @@ def _step(step: StepProgress, journal: Mapping[Effect, JournalEntry]) -> Bar:
         started_at=step.started_at,
         ended_at=step.closed_at,
         attempts=step.attempts,
+        **_apart(step, journal, attempts),
         reason=step.reason,
         marks=tuple(Mark(effect=effect, at=at) for effect, at in done if at is not None),
     )
+
+
+def _apart(
+    step: StepProgress, journal: Mapping[Effect, JournalEntry], attempts: Sequence[AttemptMade]
+) -> dict[str, int]:
+    """Of a step that has ended: how its time is made up."""
+    if step.started_at is None or (whole := step.duration_ms) is None:
+        return {}
+    tried = paused = 0
+    for effect in STEPS[step.step].effects:
+        name = "buy_label" if effect is Effect.LABEL else effect
+        made = [each for each in attempts if each.activity == name and each.began_at >= step.started_at]
+        tried += sum(milliseconds_between(each.began_at, each.ended_at) for each in made)
+        for before, after in pairwise(made):
+            between = milliseconds_between(before.ended_at, after.due_at)
+            all_told = after.number == before.last_number + 1  # else one was tried whose worker died
+            paused, tried = (paused + between, tried) if all_told else (paused, tried + between)
+        entry = journal.get(effect)
+        if not made and entry and entry.claimed_at and entry.done_at:  # the first attempt succeeded
+            tried += milliseconds_between(entry.claimed_at, entry.done_at)
+    return {"tried_ms": tried, "paused_ms": paused, "waited_ms": max(0, whole - tried - paused)}
 
 
 def _undo(undo: UndoProgress, entry: JournalEntry | None) -> Bar:

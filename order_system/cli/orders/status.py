@@ -28,7 +28,7 @@ async def _read(settings: Settings, screen: Screen, order_id: str, *, embedded: 
     """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
-            order = await session.client.status(order_id)
+            order = await session.client.in_full(await session.client.status(order_id))
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
     except ServerUnreachable:

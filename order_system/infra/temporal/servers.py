@@ -19,7 +19,8 @@ async def server_of(temporal: Client) -> Server:
         if error.status is not RPCStatusCode.UNIMPLEMENTED:
             raise
         return Server(temporal.namespace)  # the time-skipping test server
-    return Server(temporal.namespace, answer.namespace_info.id or None)
+    kept = answer.config.workflow_execution_retention_ttl.ToTimedelta()
+    return Server(temporal.namespace, answer.namespace_info.id or None, kept or None)
 
 
 class KnownServer:

@@ -18,7 +18,7 @@ from order_system.web.documents.orders import (
     ResolutionBody,
     read_order,
 )
-from order_system.web.guards.access import Operator, operator
+from order_system.web.guards.access import Caller, Operator, operator
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
@@ -41,13 +41,13 @@ _ANSWERED = {200: examples.answer("The answer was taken.", "answered"), **_PROBL
         **documented(404, 413, 422, 502, 503),
     },
 )
-async def cancel(order_id: OrderId, services: Given, response: Response) -> Cancelled:
+async def cancel(order_id: OrderId, services: Given, caller: Operator, response: Response) -> Cancelled:
     """Waits some seconds for what comes of it: the order is undone; it is too late, since the parcel is gone;
     or the order was closed already. Safe to repeat."""
     answer = await cancel_order(services, order_id)
     if answer is CancelAnswer.STILL_UNDOING:
         response.status_code = 202
-    return Cancelled(verdict=answer, order=await read_order(services, order_id))
+    return Cancelled(verdict=answer, order=await read_order(services, order_id, caller))
 
 
 async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
@@ -62,19 +62,19 @@ async def cancel_order(services: Services, order_id: str) -> CancelAnswer:
 @router.post("/retry", summary="Retry the failed step of a held order", responses=_ANSWERED)
 async def retry(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held, since a step has failed for good. Just that step runs once more."""
-    return await _answered(services, order_id, StepRetry(**answer.given(caller)))
+    return await _answered(services, order_id, caller, StepRetry(**answer.given(caller)))
 
 
 @router.post("/give-up", summary="Give a held order up", responses=_ANSWERED)
 async def give_up(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Answered:
     """For an order that is held. It is undone now, instead of when its hold runs out."""
-    return await _answered(services, order_id, GiveUp(**answer.given(caller)))
+    return await _answered(services, order_id, caller, GiveUp(**answer.given(caller)))
 
 
 @router.post("/resolve", summary="Answer an undo that is stuck", responses=_ANSWERED)
 async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller: Operator) -> Answered:
     """Has the undo tried again now, or says that it was done by hand."""
-    return await _answered(services, order_id, Resolution(**answer.given(caller)))
+    return await _answered(services, order_id, caller, Resolution(**answer.given(caller)))
 
 
 @router.post(
@@ -96,6 +96,8 @@ async def refund(
     return refunded
 
 
-async def _answered(services: Services, order_id: str, answer: Resolution | StepRetry | GiveUp) -> Answered:
+async def _answered(
+    services: Services, order_id: str, caller: Caller, answer: Resolution | StepRetry | GiveUp
+) -> Answered:
     receipt = await services.attention.answer(order_id, answer)
-    return Answered(receipt=receipt, order=await read_order(services, order_id))
+    return Answered(receipt=receipt, order=await read_order(services, order_id, caller))

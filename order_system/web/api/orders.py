@@ -12,7 +12,7 @@ from order_system.orders.client import Submitted as How
 from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
 from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import OrderDocument, Submitted, read_order
-from order_system.web.guards.access import Operator
+from order_system.web.guards.access import Operator, Viewer
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import PostedOrder
@@ -95,6 +95,7 @@ async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
 async def read(
     order_id: OrderId,
     services: Given,
+    caller: Viewer,
     content: Annotated[
         str | None,
         Query(
@@ -104,8 +105,9 @@ async def read(
         ),
     ] = None,
 ) -> OrderDocument:
-    """With its timeline. Its workflow tells as long as Temporal has it. Afterwards the order book does."""
-    return await read_order(services, order_id, content)
+    """In full. Its workflow tells as long as Temporal has it. Afterwards the order book does, which has no
+    contents. To a viewer, what is personal is `[redacted]`."""
+    return await read_order(services, order_id, caller, content)
 
 
 @router.get(
@@ -126,7 +128,7 @@ async def read(
         **documented(404, 422, 502, 503),
     },
 )
-async def events(order_id: OrderId, services: Given) -> StreamingResponse:
+async def events(order_id: OrderId, services: Given, caller: Viewer) -> StreamingResponse:
     """Until the order is closed. Connect again after a break: the first event says how it stands."""
-    pieces = await begun(order_events(services, order_id))
+    pieces = await begun(order_events(services, order_id, caller))
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})

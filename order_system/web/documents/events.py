@@ -8,6 +8,7 @@ from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
 from order_system.web import policy
 from order_system.web.documents.orders import document_of
+from order_system.web.guards.access import Caller
 from order_system.web.services import Services
 
 MEDIA_TYPE = "text/event-stream"
@@ -17,7 +18,7 @@ class TooManyListeners(ServerUnreachable):
     """More would only slow down those that are there."""
 
 
-async def order_events(services: Services, order_id: str) -> AsyncGenerator[str]:
+async def order_events(services: Services, order_id: str, caller: Caller) -> AsyncGenerator[str]:
     """`order` with the order document whenever it has changed, and at first; `closed` at the end. A comment
     when there has been nothing for a while. Raises, before its first piece, TooManyListeners and what
     `OrderClient.status` raises."""
@@ -26,16 +27,16 @@ async def order_events(services: Services, order_id: str) -> AsyncGenerator[str]
     async with services.listeners:
         order = await services.orders.status(order_id)
         yield ": listening\n\n"
-        async for event in _events(services, order):
+        async for event in _events(services, order, caller):
             yield event
 
 
-async def _events(services: Services, order: OrderProgress) -> AsyncGenerator[str]:
+async def _events(services: Services, order: OrderProgress, caller: Caller) -> AsyncGenerator[str]:
     loop = asyncio.get_running_loop()
     told: str | None = None
     quiet_since = loop.time()
     while not services.closing.is_set():
-        content = (await document_of(services, order)).model_dump_json()
+        content = (await document_of(services, order, caller)).model_dump_json()
         if content != told:
             told, quiet_since = content, loop.time()
             yield _event("order", content)

@@ -17,8 +17,9 @@ from order_system.domain.answers import (
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
 from order_system.domain.steps import Step
+from order_system.infra.redaction import redacted
 from order_system.orders.client import CancelAnswer
-from order_system.orders.timeline import Timeline, timeline_of
+from order_system.orders.details import OrderDetails
 from order_system.web.guards.access import Caller
 from order_system.web.services import Services
 
@@ -41,10 +42,9 @@ class OrderLinks(BaseModel):
     steps: dict[Step, str | None]
 
 
-class OrderDocument(OrderProgress):
-    """Where an order stands: what `starter.py status --json` prints, with its timeline."""
+class OrderDocument(OrderDetails):
+    """An order in full: what `starter.py status --json` prints. Of a customer, only operators are told."""
 
-    timeline: Timeline
     links: OrderLinks
     actions: tuple[OrderAction, ...] = Field(description="What may be done about it now.")
 
@@ -109,17 +109,17 @@ class Answered(BaseModel):
     order: OrderDocument
 
 
-async def read_order(services: Services, order_id: str, content: str | None = None) -> OrderDocument:
+async def read_order(
+    services: Services, order_id: str, caller: Caller, content: str | None = None
+) -> OrderDocument:
     """Raises UnknownOrder, OrderConflict, ServerUnreachable."""
-    return await document_of(services, await services.orders.status_or_record(order_id, content))
+    return await document_of(services, await services.orders.status_or_record(order_id, content), caller)
 
 
-async def document_of(services: Services, order: OrderProgress) -> OrderDocument:
-    journal = await services.listing.journal(order.order_id, order.submission) if order.submission else {}
+async def document_of(services: Services, order: OrderProgress, caller: Caller) -> OrderDocument:
     links = services.links
-    return OrderDocument(
-        **dict(order),
-        timeline=timeline_of(order, journal),
+    document = OrderDocument(
+        **dict(await services.orders.in_full(order)),
         links=OrderLinks(
             order=links.run(order.workflow_id, order.run_id),
             relationships=links.relationships(order.workflow_id, order.run_id),
@@ -127,6 +127,10 @@ async def document_of(services: Services, order: OrderProgress) -> OrderDocument
         ),
         actions=actions_of(order),
     )
+    if caller.may_act:
+        return document
+    # A tracking number may look like a card's.
+    return OrderDocument.model_validate({**redacted(document), "receipts": document.receipts})
 
 
 def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/orders/{order_id}")
 @router.get("")
 async def show(visit: Visit, order_id: str) -> Response:
     """Raises UnknownOrder, ServerUnreachable."""
-    order = await read_order(visit.services, order_id)
+    order = await read_order(visit.services, order_id, visit.caller)
     return await visit.page(
         "order.html",
         place="/",

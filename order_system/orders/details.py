@@ -1,0 +1,52 @@
+"""An order in full: beside where it stands, what it holds, what was tried, and what people have answered."""
+
+from typing import Any
+
+from order_system.domain.answers import AnswerRecord
+from order_system.domain.attempts import AttemptMade
+from order_system.domain.book import OrderBook
+from order_system.domain.order import SubmissionRef
+from order_system.domain.progress import OrderProgress, Timestamp
+from order_system.infra.provider_links import ProviderLinks
+from order_system.intake.reader import order_document
+from order_system.orders.lists import if_it_answers_soon
+from order_system.orders.on_server import TemporalOrderRuns
+from order_system.orders.receipts import Receipt, receipts_of
+from order_system.orders.timeline import Timeline, timeline_of
+
+
+class OrderDetails(OrderProgress):
+    timeline: Timeline = Timeline()
+    contents: dict[str, Any] | None = None
+    """The document of the order, by its workflow's input. None once Temporal has forgotten it: the book keeps
+    nothing personal."""
+    contents_until: Timestamp | None = None
+    """When Temporal may forget an order that has closed, and its contents with it."""
+    receipts: tuple[Receipt, ...] = ()
+    attempts: tuple[AttemptMade, ...] = ()
+    """Those that failed, and those that succeeded after others."""
+    answered: tuple[AnswerRecord, ...] = ()
+    """What people have answered, with the time."""
+
+
+async def details_of(
+    order: OrderProgress, book: OrderBook, runs: TemporalOrderRuns, links: ProviderLinks
+) -> OrderDetails:
+    """Where no server answers, without its contents."""
+    ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
+    journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
+    contents = until = None
+    async with if_it_answers_soon():
+        if order.run_id and (found := await runs.order_of(ref)):
+            contents = order_document(found)
+            if order.closed_at and (kept := (await runs.server()).retention):
+                until = order.closed_at + kept
+    return OrderDetails(
+        **dict(order),
+        timeline=timeline_of(order, journal, attempts),
+        contents=contents,
+        contents_until=until,
+        receipts=receipts_of(ref, journal, links),
+        attempts=tuple(attempts),
+        answered=tuple(answered),
+    )
