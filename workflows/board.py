@@ -166,7 +166,6 @@ class OrderBoard:
             status=OrderStatus.NEEDS_ATTENTION if waiting else self._status,
             failed_step=failed_step,
             reason=reason,
-            started_at=info.start_time,
             held_until=hold and hold.until,
             note=self._note,
             children=tuple(self._steps.values()),

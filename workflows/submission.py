@@ -16,6 +16,6 @@ def this_submission(order: Order) -> SubmissionRef:
         submission=info.first_execution_run_id,
         fingerprint=order.fingerprint(),
         batch=info.parent.workflow_id if info.parent else None,
-        accepted_at=info.start_time,
+        accepted_at=info.workflow_start_time,
         book=workflow.memo_value(BOOK, default=None),
     )

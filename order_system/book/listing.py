@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import LIVE, counts, journal_entry, known, newest_run, of_run
+from order_system.book.reading import LIVE, counts, known, newest_run, of_run
 from order_system.book.tables import accepted, batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
-from order_system.domain.book import JournalEntry, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.steps import STEP_OF, Effect, Step
@@ -72,11 +72,6 @@ class SqlOrderListing(OverDatabase):
             raise UnknownBatch(f"the book knows of no batch {name}")
         query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
         return _page(tx, query, limit, batch_order, lambda last: cursor_of(last.order_id))
-
-    @reads
-    def journal(self, tx: sa.Connection, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
-        query = sa.select(effects).filter_by(order_id=order_id, submission=submission)
-        return {entry.effect: entry for entry in map(journal_entry, tx.execute(query))}
 
     @reads
     def step_runs(self, tx: sa.Connection, since: datetime, *, most: int) -> list[listing.StepRun]:

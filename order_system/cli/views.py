@@ -86,9 +86,10 @@ def _step_line(step: StepProgress, undo: UndoProgress | None, now: datetime) -> 
     mark, style = _MARKS.get(step.status, _WRONG)
     line = Text(f"{step.step:<{_STEP_WIDTH}}")
     line.append(f"{mark} {step.status.replace('_', ' '):<10}", style=style)
-    line.append(f"{in_time(taken) if (taken := step.taken(now)) is not None else '':>8}")
+    running = step.status is StepState.RUNNING
+    taken = step.lasted(now if running else None)
+    line.append(f"{'' if taken is None else in_time(taken):>8}")
     if step.attempts is not None and step.attempts > 1:
-        running = step.status is StepState.RUNNING
         line.append(f"  attempt {step.attempts}" if running else f"  {step.attempts} attempts")
     if step.reason:
         line.append(f"  {step.reason}", style=style)

@@ -16,11 +16,11 @@ from typing import Annotated, Generic, Protocol, TypeVar
 from pydantic import Field
 
 from order_system.domain.batch import Fate
-from order_system.domain.book import JournalEntry, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import Timestamp
-from order_system.domain.steps import Effect, Step
+from order_system.domain.steps import Step
 
 PAGE_ROWS = 50
 PAGE_ROWS_LIMIT = 200
@@ -159,10 +159,6 @@ class OrderListing(Protocol):
         limit: int = PAGE_ROWS,
     ) -> Page[BatchOrder]:
         """Of its newest run, by order ID. Raises UnknownBatch."""
-        ...
-
-    async def journal(self, order_id: str, submission: str) -> dict[Effect, JournalEntry]:
-        """What the book has about one submission's effects; empty if nothing."""
         ...
 
     async def step_runs(self, since: datetime, *, most: int) -> list[StepRun]:

@@ -73,10 +73,6 @@ class StepProgress(Lasting):
     next_attempt_at: Timestamp | None = None
     """Between two attempts that have met trouble."""
 
-    def taken(self, now: datetime) -> int | None:
-        """Milliseconds, so far."""
-        return self.lasted(now if self.status is StepState.RUNNING else None)
-
 
 class UndoProgress(Wire):
     step: Step

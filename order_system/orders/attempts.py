@@ -69,11 +69,9 @@ class _Noting(ActivityInboundInterceptor):
 
 
 def _in_words(failure: BaseException) -> str:
-    if not isinstance(failure, ApplicationError):
-        return f"{type(failure).__name__}: {failure}"
-    if failure.type == GAVE_UP and failure.__cause__:
-        return f"{_in_words(failure.__cause__)}; {failure.message}"
-    return f"{failure.type}: {failure.message}" if failure.type else failure.message
+    if isinstance(failure, ApplicationError) and failure.__cause__:
+        return _in_words(failure.__cause__) + (f"; {failure.message}" if failure.type == GAVE_UP else "")
+    return str(failure) if isinstance(failure, ApplicationError) else f"{type(failure).__name__}: {failure}"
 
 
 def _impersonal(words: str, request: Any) -> str:

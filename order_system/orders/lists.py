@@ -193,26 +193,25 @@ class OrderLists:
 
 
 def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
-    """`runs` are all that the server has of the order. Of one that is open in the book it knows whether it
-    waits or was terminated, of one that the book does not know that it runs; and the exact times of each."""
+    """`runs` are all that the server has of the order. It knows the exact times of each, whether one that is
+    open in the book waits or was terminated, and that one runs which the book does not know."""
     runs = sorted(runs, key=lambda run: run.start_time)
-    if not runs or row.status == LineStatus.CONFLICT:
+    runs_now = any(state_of(run) is WorkflowState.RUNNING for run in runs)
+    is_new = row.status == LineStatus.NOT_STARTED and runs_now
+    ours = [run for run in runs if is_new or (row.opened_at and run.start_time <= row.opened_at)]
+    if not ours:
         return row
-    newest, status = runs[-1], row.status
-    waits = newest.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
-    if row.status in (OrderStatus.RUNNING, LineStatus.NOT_STARTED):
-        if (state := state_of(newest)) is WorkflowState.RUNNING:
-            status = OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
-        elif row.opened_at and state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
+    status, began, ended = row.status, ours[-1], ours[-1]
+    if is_new or status == OrderStatus.RUNNING or state_of(began) is WorkflowState.TERMINATED:
+        ended = runs[-1]  # it may have been reset, or submitted again
+    if is_new or status == OrderStatus.RUNNING:
+        waits = ended.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
+        status = OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
+        if state_of(ended) in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
             status = OrderStatus.TERMINATED
-    ours = [run for run in runs if not row.opened_at or run.start_time <= row.opened_at]
-    if not ours or status == LineStatus.NOT_STARTED:
-        return row
-    # A run that was reset is terminated, and the newest one goes on in its place.
-    ended = newest if state_of(ours[-1]) is WorkflowState.TERMINATED else ours[-1]
     is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
     closed_at = None if is_open else ended.close_time or row.closed_at
-    told = {"status": type(row.status)(status), "opened_at": ours[-1].start_time, "closed_at": closed_at}
+    told = {"status": type(row.status)(status), "opened_at": began.start_time, "closed_at": closed_at}
     return row.model_copy(update=told)
 
 

@@ -1,6 +1,6 @@
 """What the gateways have given for an order, as the book has it: the IDs by which a person finds it there."""
 
-from order_system.domain.book import EffectState, JournalEntry
+from order_system.domain.book import EffectState
 from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import Timestamp
@@ -29,26 +29,17 @@ class Receipt(Wire):
 
 def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> tuple[Receipt, ...]:
     """Of each effect that was claimed, in the order in which they happen."""
-    entries = (journal[effect] for effect in Effect if effect in journal)
-    return tuple(_receipt(ref, entry, links) for entry in entries if entry.attempts or entry.receipt)
-
-
-def _receipt(ref: SubmissionRef, entry: JournalEntry, links: ProviderLinks) -> Receipt:
-    given, key = entry.receipt or {}, ref.key(entry.effect)
-    reference: str | None = next((given[name] for name in _REFERENCES if given.get(name)), None)
-    tracking_number: str | None = given.get("tracking_number")
-    return Receipt(
-        effect=entry.effect,
-        state=entry.state,
-        key=key,
-        reference=reference,
-        tracking_number=tracking_number,
-        at=entry.done_at,
-        link=links.link_of(
-            STEP_OF[entry.effect],
-            reference=reference,
-            tracking_number=tracking_number,
-            order_id=ref.order_id,
-            key=key,
-        ),
-    )
+    receipts: list[Receipt] = []
+    for effect in Effect:
+        if (entry := journal.get(effect)) is None or not (entry.attempts or entry.receipt):
+            continue
+        given = entry.receipt or {}
+        told: dict[str, str | None] = {
+            "key": ref.key(effect),
+            "reference": next((given[name] for name in _REFERENCES if given.get(name)), None),
+            "tracking_number": given.get("tracking_number"),
+        }
+        link = links.link_of(STEP_OF[effect], order_id=ref.order_id, **told)
+        receipt = {"effect": effect, "state": entry.state, "at": entry.done_at, "link": link, **told}
+        receipts.append(Receipt.model_validate(receipt))
+    return tuple(receipts)

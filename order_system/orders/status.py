@@ -87,12 +87,7 @@ class OrderStatusReader:
         except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
             return None
         failures, again = pending_undos(described), _next_attempts(described)
-        undos = tuple(
-            _with_failure(undo, failures).model_copy(
-                update={"next_attempt_at": again.get(UNDOS[undo.step].activity)}
-            )
-            for undo in progress.undos
-        )
+        undos = tuple(_with_failure(undo, failures, again) for undo in progress.undos)
         children = tuple([await self._with_trouble(step) for step in progress.children])
         return progress.model_copy(update={"undos": undos, "children": children})
 
@@ -196,9 +191,12 @@ def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
     }
 
 
-def _with_failure(undo: UndoProgress, failures: Mapping[Step, str]) -> UndoProgress:
+def _with_failure(
+    undo: UndoProgress, failures: Mapping[Step, str], again: Mapping[str, datetime]
+) -> UndoProgress:
     ended = undo.status not in (UndoState.PENDING, UndoState.STUCK)
-    return undo if ended else undo.model_copy(update={"reason": failures.get(undo.step) or undo.reason})
+    why, when = failures.get(undo.step) or undo.reason, again.get(UNDOS[undo.step].activity)
+    return undo if ended else undo.model_copy(update={"reason": why, "next_attempt_at": when})
 
 
 def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:

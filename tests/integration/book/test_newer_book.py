@@ -86,7 +86,7 @@ async def test_what_is_not_known_is_refused_and_never_passed_over(
     assert [charge.refunded for charge in statement.charges] == [0]
 
     listing = SqlOrderListing(database)
-    shown = listing.orders() if what == "frozen" else listing.journal(ref.order_id, ref.submission)
+    shown = listing.orders() if what == "frozen" else parts.book.journal(ref)
     with pytest.raises(NewerBook, match=f"'{what}'"):
         await shown
 

@@ -23,11 +23,10 @@ def test_a_template_is_filled_in_and_nothing_breaks_out_of_it(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("template", "told"),
     [
-        ("javascript:alert({reference})", "it must begin with https:// or http://"),
-        ("https://pay.example/{charge}", "there is no {charge}, but {reference}, {tracking_number}"),
-        ("https://pay.example/{reference", "its braces do not match"),
-        ("https://pay.example/{}", "there is no {}"),
-        ("https://pay.example/{reference.__class__}", "there is no {reference.__class__}"),
+        ("javascript:alert({reference})", "String should match pattern '^https?://'."),
+        ("https://pay.example/{charge}", "in braces may stand reference, tracking_number, order_id, key"),
+        ("https://pay.example/{reference", "in braces may stand"),
+        ("https://pay.example/{}", "in braces may stand"),
     ],
 )
 def test_what_is_no_template_is_refused_in_one_line(

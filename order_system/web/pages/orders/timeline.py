@@ -42,9 +42,11 @@ def spans_of(order: OrderDocument) -> Iterator[Span]:
     yield Span("order", "is-order", timeline.began_at, timeline.ended_at, order.status_words)
     begun = [(bar, bar.started_at) for bar in timeline.bars if bar.started_at]
     yield from (_step(bar, began) for bar, began in begun if bar.kind is BarKind.STEP)
-    if order.held_until is not None:
-        since = max((bar.ended_at for bar, _ in begun if bar.ended_at), default=timeline.began_at)
-        yield Span("held", "is-held", since, None, "waits for a person")
+    for hold in order.holds:
+        words = (
+            f"ended by {hold.answer.who}" if hold.answer else "" if hold.ended_at else "waits for a person"
+        )
+        yield Span("held", "is-held", hold.since, hold.ended_at, words)
     yield from (_undo(bar, began) for bar, began in begun if bar.kind is BarKind.UNDO)
 
 

@@ -1,0 +1,152 @@
+"""An order lasts from its acceptance to its close, whoever tells: the list, its page, the command, the API and
+Temporal's own times."""
+
+import asyncio
+import random
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionDescription
+
+from order_system.domain.errors import NotReached, OutOfStock, PaymentDeclined, ShippingRefused
+from order_system.domain.listing import BatchOrder, LineStatus, OrderFilter, OrderSummary
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
+from order_system.infra.database import Database
+from order_system.infra.temporal.executions import side_by_side
+from tests.fixtures.shops.batch_shop import row
+from tests.fixtures.shops.shop import an_order
+from tests.fixtures.steering.waiting import eventually
+from tests.fixtures.web.web import WebShop, text_of
+
+ORDERS = 50
+NEAR = timedelta(milliseconds=50)
+WAIT_SECONDS = 90
+TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
+
+Times = tuple[datetime, datetime]
+
+
+@pytest.fixture
+def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
+    return WebShop(sqlite_database, client, tmp_path)
+
+
+def with_faults(shop: WebShop) -> None:
+    chance = random.Random(16)
+    for point, times, no in (
+        ("before charge", 12, PaymentDeclined),
+        ("before reserve", 12, OutOfStock),
+        ("before dispatch", 12, ShippingRefused),
+    ):
+        shop.stage.fail(point, lambda no=no: chance.choice((no, NotReached))("no"), times)
+    shop.stage.answer_lost("charge", 5)
+    shop.stage.unreachable("refund", 5)
+
+
+async def closed(shop: WebShop, order_id: str) -> WorkflowExecutionDescription:
+    handle = shop.temporal.get_workflow_handle(f"order-{order_id}")
+    async with asyncio.timeout(WAIT_SECONDS):
+        while (described := await handle.describe()).close_time is None:
+            await asyncio.sleep(0.1)
+    return described
+
+
+async def listed(shop: WebShop, orders: list[Order]) -> dict[str, OrderSummary]:
+    wanted = OrderFilter(order_ids=[order.order_id for order in orders])
+    page = await shop.services.lists.orders(wanted, limit=ORDERS)
+    return {row.order_id: row for row in page.rows}
+
+
+def apart(times: Times, others: Times) -> timedelta:
+    return max(abs(one - other) for one, other in zip(times, others, strict=True))
+
+
+async def test_fifty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop) -> None:
+    orders, temporal = [an_order() for _ in range(ORDERS)], dict[str, Times]()
+    with_faults(shop)
+    async with shop.open(), shop.browsing() as browser:
+        await side_by_side(shop.client.submit, orders)
+        cancels = [asyncio.create_task(shop.client.cancel(order.order_id)) for order in orders[::9]]
+        for order in orders:
+            described = await closed(shop, order.order_id)
+            assert described.close_time
+            temporal[order.order_id] = (described.start_time, described.close_time)
+        await asyncio.gather(*cancels)
+
+        async def shown() -> bool:
+            query = f"TaskQueue = '{shop.task_queue}' AND WorkflowId STARTS_WITH 'order-'"
+            return (await shop.temporal.count_workflows(f"{query} AND CloseTime IS NOT NULL")).count == ORDERS
+
+        await eventually(shown, WAIT_SECONDS, "visibility to show their ends")
+        rows = await listed(shop, orders)
+        for order_id, times in temporal.items():
+            row, progress = rows[order_id], await shop.client.status(order_id)
+            answer = (await browser.get(f"/api/orders/{order_id}")).json()
+            page = TOLD.findall((await browser.get(f"/orders/{order_id}")).text)
+            lasted = (times[1] - times[0]).total_seconds() * 1000
+            assert row.closed_at
+            assert progress.duration_ms is not None
+            assert progress.taken(datetime.now(UTC)) == progress.duration_ms
+            assert apart(times, (row.opened_at, row.closed_at)) <= NEAR, "the list"
+            assert apart(times, tuple(map(datetime.fromisoformat, page))) <= NEAR, "the page"
+            assert abs(progress.duration_ms - lasted) <= 1, "the command"
+            assert abs(answer["duration_ms"] - lasted) <= 1, "the API"
+            assert answer["timeline"]["ended_at"] == answer["closed_at"]
+        books = await shop.book.find(list(temporal))
+    counted = Counter(row.status for row in rows.values())
+    assert min(counted[OrderStatus.FULFILLED], counted[OrderStatus.FAILED]) >= 5
+    assert counted[OrderStatus.CANCELLED] >= 1
+    assert any(row.failed_step for row in rows.values())
+    for order_id, record in books.items():
+        start, close = temporal[order_id]
+        assert abs(record.opened_at - start) <= NEAR, "the book, once the server has forgotten it"
+        assert record.closed_at
+        assert record.closed_at <= close + NEAR
+
+
+async def test_the_parts_of_a_steps_time_make_it_up(shop: WebShop) -> None:
+    order = an_order()
+    shop.stage.unreachable("reserve", 2)
+    async with shop.open():
+        await shop.client.submit(order)
+        await closed(shop, order.order_id)
+
+        async def shown() -> bool:
+            query = f"WorkflowId = 'notification-{order.order_id}' AND CloseTime IS NOT NULL"
+            return (await shop.temporal.count_workflows(query)).count == 1
+
+        await eventually(shown, WAIT_SECONDS, "visibility to show the last child's end")
+        details = await shop.client.in_full(await shop.client.status(order.order_id))
+        for step in details.children:
+            child = await shop.temporal.get_workflow_handle(step.workflow_id).describe()
+            assert (step.started_at, step.closed_at) == (child.start_time, child.close_time)
+    for step, bar in zip(details.children, details.timeline.bars, strict=True):
+        assert None not in (bar.tried_ms, bar.paused_ms, bar.waited_ms)
+        assert sum((bar.tried_ms or 0, bar.paused_ms or 0, bar.waited_ms or 0)) == step.duration_ms
+        assert ((bar.paused_ms or 0) >= 1_400) is (step.step == "inventory"), "0.5 s and 1 s"
+
+
+async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_rows_alike(
+    shop: WebShop, tmp_path: Path
+) -> None:
+    ids = [f"BEGUN-{number}" for number in range(5)]
+    file = tmp_path / "begun.csv"
+    file.write_bytes(text_of(row(order_id) for order_id in ids))
+    hold = shop.stage.hold("before open charge")
+    async with shop.open():
+        await shop.batches.start(await shop.request("begun", file, window=2))
+        await hold.reached()
+        rows: list[BatchOrder] = []
+
+        async def shown() -> bool:
+            rows[:] = (await shop.services.lists.batch_orders("begun")).rows
+            return len(rows) == len(ids) and any(each.status is LineStatus.RUNNING for each in rows)
+
+        await eventually(shown, WAIT_SECONDS, "the first row to run")
+        assert all((each.opened_at is None) is (each.status is LineStatus.NOT_STARTED) for each in rows)
+        hold.let_go()
+        assert (await shop.followed("begun")).counts.fulfilled == len(ids)
