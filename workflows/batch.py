@@ -32,7 +32,8 @@ class BatchFulfillmentWorkflow:
     def __init__(self, request: BatchRequest) -> None:
         state = request.state
         self._request = request
-        self._tally = Tally(state, workflow.now, workflow.info().workflow_start_time)
+        started_at = workflow.info().workflow_start_time
+        self._tally = Tally(state, workflow.now, started_at, request.file.orders)
         self._window = OrderWindow(request.window, self._tally, state)
         self._file = BatchFile(request, self._tally)
         self._paused = state.paused

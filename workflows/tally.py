@@ -9,8 +9,16 @@ from order_system.domain.batch import BatchCounts, BatchState, PaceMark
 
 
 class Tally:
-    def __init__(self, state: BatchState, now: Callable[[], datetime], run_started_at: datetime) -> None:
+    def __init__(
+        self,
+        state: BatchState,
+        now: Callable[[], datetime],
+        run_started_at: datetime,
+        orders: int | None = None,
+    ) -> None:
+        """`orders`: how many are in the file, if that is known."""
         self._now = now
+        self._orders = orders
         self.counts = state.counts
         self.started_at = state.started_at or run_started_at
         self.updated_at = now()
@@ -46,9 +54,11 @@ class Tally:
         return _a_second(self.counts.ended, self.started_at, self.updated_at)
 
     def expected(self, bytes_total: int) -> int:
-        """Orders in the whole file, going by what has been read of it."""
-        read = max(1, self.counts.bytes_read)
-        return max(self.counts.valid, round(self.counts.valid * max(read, bytes_total) / read))
+        """Valid orders in the whole file, going by what has been read of it."""
+        counts, read = self.counts, max(1, self.counts.bytes_read)
+        if self._orders is not None:
+            return max(counts.valid, self._orders - counts.rejected - counts.duplicate - counts.left_out)
+        return max(counts.valid, round(counts.valid * max(read, bytes_total) / read))
 
     def seconds_left(self, bytes_total: int) -> float | None:
         """At the recent pace, for what is not decided of the orders that the file may have."""

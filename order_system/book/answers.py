@@ -1,24 +1,28 @@
-"""What people answer when an order needs attention: noted in the book, each once."""
+"""What people answer when an order needs attention: noted in the book, each once. And how attempts ended."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.book import reading
 from order_system.book.entries import Entries
+from order_system.book.tables import attempts
+from order_system.domain import policy
 from order_system.domain.answers import AnswerRecord
+from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import EffectState, Notice, SubmissionStatus
 from order_system.domain.errors import ParcelIsGone
 from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import DispatchReceipt, SubmissionRef
 from order_system.domain.steps import Effect
-from order_system.infra.database import writes
+from order_system.infra.database import reads, writes
 
 
 class AnswerBook(reading.BookQueries):
-    """The part of `domain.book.OrderBook` that people's answers write."""
+    """The part of `domain.book.OrderBook` that people's answers write, and `KeepsAttempts`."""
 
     @writes
     def end_undo_by_hand(
@@ -89,3 +93,21 @@ class AnswerBook(reading.BookQueries):
     @writes
     def note_answer(self, tx: Connection, ref: SubmissionRef, answer: AnswerRecord) -> None:
         Entries(tx, ref).note_answer(answer)
+
+    @writes
+    def note_attempt(self, tx: Connection, ref: SubmissionRef, made: AttemptMade) -> None:
+        key = {"order_id": ref.order_id, "submission": ref.submission, "activity": made.activity}
+        row = made.model_dump(exclude={"activity"})
+        if made.said is not None and made.number > policy.ATTEMPTS_TOLD_APART + 1:
+            latest = select(func.max(attempts.c.began_at)).filter_by(**key).scalar_subquery()
+            one_before = update(attempts).filter_by(**key, last_number=made.number - 1)
+            told = {name: row[name] for name in ("last_number", "ended_at", "said")}
+            if tx.execute(one_before.where(attempts.c.began_at == latest).values(**told)).rowcount:
+                return
+        tx.execute(insert(attempts).values(**key, **row))
+
+    @reads
+    def history(self, tx: Connection, ref: SubmissionRef) -> tuple[list[AttemptMade], list[AnswerRecord]]:
+        made = select(attempts).filter_by(order_id=ref.order_id, submission=ref.submission)
+        rows = tx.execute(made.order_by(attempts.c.began_at)).mappings()
+        return [AttemptMade.model_validate(dict(row)) for row in rows], reading.answers_of(tx, ref)

@@ -26,7 +26,6 @@ from sqlalchemy.exc import IntegrityError
 
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
-from order_system.book.attempts import AttemptBook
 from order_system.book.entries import Entries
 from order_system.book.refunds import RefundBook
 from order_system.book.tables import accepted, effects
@@ -46,7 +45,7 @@ from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
 
 
-class SqlOrderBook(AnswerBook, RefundBook, AttemptBook):
+class SqlOrderBook(AnswerBook, RefundBook):
     """`domain.book.OrderBook` over SQLite or PostgreSQL."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:

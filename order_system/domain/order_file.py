@@ -79,6 +79,8 @@ class FileRef(Wire):
     apart: dict[str, str] | None = None
     """The orders whose rows stand apart, none of which is run, and where ("lines 2 and 17"). None if nobody
     has looked, so that an ID may come twice: in JSON Lines, or in an earlier version."""
+    orders: int | None = None
+    """How many it has, good and bad ones. None likewise."""
 
     @property
     def separator(self) -> str:

@@ -43,27 +43,27 @@ class _Noting(ActivityInboundInterceptor):
         try:
             answer = await super().execute_activity(input)
         except Exception as failure:
-            await self._note(request, began, _impersonal(_in_words(failure), request))
+            await self._note(request, began, failure)
             raise
         if activity.info().attempt > 1:
             await self._note(request, began, None)
         return answer
 
-    async def _note(self, request: Any, began: float, said: str | None) -> None:
+    async def _note(self, request: Any, began: float, failure: Exception | None) -> None:
         info, ref = activity.info(), getattr(request, "submission", None)
         if not isinstance(ref, SubmissionRef):
             return
-        made = AttemptMade(
-            activity=info.activity_type,
-            number=info.attempt,
-            last_number=info.attempt,
-            due_at=info.current_attempt_scheduled_time,
-            began_at=info.started_time,
-            ended_at=info.started_time + timedelta(seconds=time.monotonic() - began),
-            said=said,
-        )
-        # A cancel that comes just now comes too late: the attempt has ended.
+        # Whatever goes wrong with that; and a cancel that comes just now comes too late: it has ended.
         with suppress(Exception, asyncio.CancelledError):
+            made = AttemptMade(
+                activity=info.activity_type,
+                number=info.attempt,
+                last_number=info.attempt,
+                due_at=info.current_attempt_scheduled_time,
+                began_at=info.started_time,
+                ended_at=info.started_time + timedelta(seconds=time.monotonic() - began),
+                said=_impersonal(_in_words(failure), request) if failure else None,
+            )
             async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
                 await self._book.note_attempt(ref, made)
 

@@ -23,11 +23,14 @@ SHOWN = 3
 CURE = "sort the file by order ID, or put them together"
 
 
-def orders_apart(source: Source, start: Position, encoding: str, layout: Layout) -> dict[str, str]:
-    """The ID of each such order, and where its rows are; but for IDs that are refused anyway. Memory is 12 to
-    40 bytes an order, twice that if there are some. Raises FileRefused for too many."""
-    if not _some_id_comes_back(source, start, encoding, layout):
-        return {}
+def orders_apart(
+    source: Source, start: Position, encoding: str, layout: Layout
+) -> tuple[dict[str, str], int]:
+    """The ID of each such order, and where its rows are; but for IDs that are refused anyway. And how many
+    orders there are, by their IDs alone. Memory is 12 to 40 bytes an order, twice that if there are some
+    apart. Raises FileRefused for too many."""
+    if (orders := _orders_if_none_comes_back(source, start, encoding, layout)) is not None:
+        return {}, orders
     seen, repeated = SeenOrders(), SeenOrders()
     lines: dict[str, list[int]] = {}
     batches = line_batches(source.chunks(start.offset))
@@ -43,7 +46,7 @@ def orders_apart(source: Source, start: Position, encoding: str, layout: Layout)
     if len(repeated) > len(apart):
         examples = "; ".join(f"{order_id} on {words}" for order_id, words in islice(apart.items(), SHOWN))
         raise FileRefused(f"the rows of {len(repeated):,} orders stand apart ({examples}; ...); {CURE}")
-    return apart
+    return apart, len(seen)
 
 
 def _in_words(lines: list[int]) -> str:
@@ -52,10 +55,12 @@ def _in_words(lines: list[int]) -> str:
     return f"lines {', '.join(first)} and {last}"
 
 
-def _some_id_comes_back(source: Source, start: Position, encoding: str, layout: Layout) -> bool:
-    """False if no order can have two blocks. True is a suspicion: blank and broken rows may make it one."""
+def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, layout: Layout) -> int | None:
+    """How many, if none can have two blocks. None is a suspicion: blank and broken rows may make it one."""
     seen, ids = SeenOrders(), groupby(_order_ids(source, start, encoding, layout))
-    return any(each and seen.first_line(each, number) != number for number, (each, _) in enumerate(ids))
+    if any(each and seen.first_line(each, number) != number for number, (each, _) in enumerate(ids)):
+        return None
+    return len(seen)
 
 
 def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -> Iterator[str]:

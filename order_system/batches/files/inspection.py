@@ -81,11 +81,11 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
             digest = _checksum_of_text(source, stamp.size, encoding)
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
-                columns, apart = (), None
+                columns, apart, orders = (), None, None
             else:
                 profile, columns, start = _header(source, start, encoding, profile)
                 layout = fitted_layout(columns, profile or Profile())
-                apart = orders_apart(source, start, encoding, layout)
+                apart, orders = orders_apart(source, start, encoding, layout)
             if source.stamp() != stamp:
                 raise FileRefused(_BEING_WRITTEN)
         except FileRefused as refused:
@@ -104,6 +104,7 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
             columns=columns,
             start=start,
             apart=apart,
+            orders=orders,
         )
 
 

@@ -1,5 +1,5 @@
-"""An order lasts from its acceptance to its close, whoever tells: the list, its page, the command, the API and
-Temporal's own times."""
+"""An order lasts from its acceptance to its close, whoever tells: the list, its page, the command, the API
+and Temporal's own times."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
-ORDERS = 50
+ORDERS, WINDOW = 50, 2
 NEAR = timedelta(milliseconds=50)
 WAIT_SECONDS = 90
 TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
@@ -49,10 +49,12 @@ def with_faults(shop: WebShop) -> None:
 
 async def closed(shop: WebShop, order_id: str) -> WorkflowExecutionDescription:
     handle = shop.temporal.get_workflow_handle(f"order-{order_id}")
-    async with asyncio.timeout(WAIT_SECONDS):
-        while (described := await handle.describe()).close_time is None:
-            await asyncio.sleep(0.1)
-    return described
+
+    async def is_closed() -> bool:
+        return (await handle.describe()).close_time is not None
+
+    await eventually(is_closed, WAIT_SECONDS, f"{order_id} to be closed")
+    return await handle.describe()
 
 
 async def listed(shop: WebShop, orders: list[Order]) -> dict[str, OrderSummary]:
@@ -138,15 +140,17 @@ async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_r
     file.write_bytes(text_of(row(order_id) for order_id in ids))
     hold = shop.stage.hold("before open charge")
     async with shop.open():
-        await shop.batches.start(await shop.request("begun", file, window=2))
+        await shop.batches.start(await shop.request("begun", file, window=WINDOW))
         await hold.reached()
         rows: list[BatchOrder] = []
 
         async def shown() -> bool:
             rows[:] = (await shop.services.lists.batch_orders("begun")).rows
-            return len(rows) == len(ids) and any(each.status is LineStatus.RUNNING for each in rows)
+            return Counter(each.status for each in rows)[LineStatus.RUNNING] == WINDOW
 
-        await eventually(shown, WAIT_SECONDS, "the first row to run")
+        await eventually(shown, WAIT_SECONDS, "a window full of orders to run")
+        progress = await shop.batches.progress("begun")
+        assert (progress.counts.running, progress.counts.not_started) == (WINDOW, len(ids) - WINDOW)
         assert all((each.opened_at is None) is (each.status is LineStatus.NOT_STARTED) for each in rows)
         hold.let_go()
         assert (await shop.followed("begun")).counts.fulfilled == len(ids)

@@ -154,3 +154,10 @@ def test_the_table_names_those_that_take_long() -> None:
     assert "these take long: A-1, A-2" in table
     assert "2.0 orders/s" in table
     assert "left" not in table
+
+
+def test_a_new_batch_knows_its_total_before_it_has_read_a_page() -> None:
+    tally = Tally(BatchState(), Clock(), NOON, orders=400)
+    assert tally.expected(1_000) == 400
+    tally.add(BatchCounts(bytes_read=10, valid=7, rejected=2, left_out=1))
+    assert tally.expected(1_000) == 397
