@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -128,7 +128,8 @@ class SqlReconciliationBook(BookQueries):
         word = [{**key, **said, "answer_id": str(uuid.uuid4())} for key in keys.mappings()]
         if word:
             tx.execute(insert(answers), word)
-        adopted = tx.execute(update(submissions).where(theirs).values(**asdict(here)))
+        ours = {"namespace": here.namespace, "namespace_id": here.namespace_id}
+        adopted = tx.execute(update(submissions).where(theirs).values(**ours))
         return len(word) if adopted.rowcount else None
 
 
