@@ -111,7 +111,8 @@ def _apart(
             paused, tried = (paused + between, tried) if all_told else (paused, tried + between)
         entry = journal.get(effect)
         if not made and entry and entry.claimed_at and entry.done_at:  # the first attempt succeeded
-            tried += milliseconds_between(entry.claimed_at, entry.done_at)
+            # A step that runs again has claimed it before.
+            tried += milliseconds_between(max(entry.claimed_at, step.started_at), entry.done_at)
     return {"tried_ms": tried, "paused_ms": paused, "waited_ms": max(0, whole - tried - paused)}
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
@@ -108,3 +109,28 @@ def test_it_goes_on_while_an_undo_is_stuck() -> None:
 
     assert timeline.ended_at is None
     assert timeline.bars[-1].state is UndoState.STUCK
+
+
+def made(number: int, began: float, ended: float, said: str | None = "no", *, due: float) -> AttemptMade:
+    moments = {"due_at": at(due), "began_at": at(began), "ended_at": at(ended)}
+    return AttemptMade(activity="reserve", number=number, last_number=number, said=said, **moments)
+
+
+def test_a_steps_time_is_told_in_its_parts() -> None:
+    """It waited 1 s, was tried for 1 s, paused 2 s, waited 1 s; then came one whose worker died, and the last."""
+    inventory = step(Step.INVENTORY, StepState.COMPLETED, 0, 20)
+    attempts = [made(1, 1, 2, due=0.5), made(2, 5, 6, due=4), made(4, 18, 19, None, due=17)]
+    journal = {Effect.RESERVE: entry(Effect.RESERVE, done=19)}
+
+    [bar] = timeline_of(order(OrderStatus.FULFILLED, inventory), journal, attempts).bars
+
+    assert (bar.tried_ms, bar.paused_ms, bar.waited_ms) == (1_000 * (1 + 1 + 11 + 1), 2_000, 4_000)
+
+
+def test_of_a_step_that_ran_again_only_the_last_run_is_told() -> None:
+    inventory = step(Step.INVENTORY, StepState.COMPLETED, 100, 103)
+    journal = {Effect.RESERVE: entry(Effect.RESERVE, done=102)}
+
+    [bar] = timeline_of(order(OrderStatus.FULFILLED, inventory), journal, [made(1, 1, 2, due=0.5)]).bars
+
+    assert (bar.tried_ms, bar.paused_ms, bar.waited_ms) == (2_000, 0, 1_000)
