@@ -117,7 +117,7 @@ def made(number: int, began: float, ended: float, said: str | None = "no", *, du
 
 
 def test_a_steps_time_is_told_in_its_parts() -> None:
-    """It waited 1 s, was tried for 1 s, paused 2 s, waited 1 s; then came one whose worker died, and the last."""
+    """Two attempts with a pause between them, one whose worker died, and the last."""
     inventory = step(Step.INVENTORY, StepState.COMPLETED, 0, 20)
     attempts = [made(1, 1, 2, due=0.5), made(2, 5, 6, due=4), made(4, 18, 19, None, due=17)]
     journal = {Effect.RESERVE: entry(Effect.RESERVE, done=19)}
