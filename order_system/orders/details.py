@@ -37,7 +37,7 @@ async def details_of(
     journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
     contents = until = None
     async with if_it_answers_soon():
-        if order.run_id and (found := await runs.order_of(ref)):
+        if order.submission and (found := await runs.order_of(ref)):
             contents = order_document(found)
             if order.closed_at and (kept := (await runs.server()).retention):
                 until = order.closed_at + kept

@@ -8,7 +8,6 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from order_system.book.listing import SqlOrderListing
-from order_system.cli.views import milliseconds_taken
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
 from order_system.domain.durations import milliseconds_between
@@ -132,7 +131,7 @@ async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_ru
     assert (inventory.status, inventory.closed_at) == (StepState.TERMINATED, closed_at)
     assert closed_at is not None
     assert inventory.started_at is not None
-    taken = milliseconds_taken(status, closed_at + timedelta(hours=1))
+    taken = status.taken(closed_at + timedelta(hours=1))
     assert taken is not None
     assert (taken or 0) >= milliseconds_between(inventory.started_at, closed_at) > 0
 
