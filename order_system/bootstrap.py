@@ -143,7 +143,9 @@ class OrderSystem:
     def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
         abandoned, schedule = self.abandoned(temporal), self.reconciler_schedule(temporal)
-        return AttentionClient(temporal, self.book, abandoned, schedule, task_queue=self.task_queue)
+        return AttentionClient(
+            temporal, self.book, abandoned, schedule, task_queue=self.task_queue, links=self.settings
+        )
 
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""

@@ -6,13 +6,12 @@ it is heard once. What is refused changes nothing.
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.client import (
-    Client,
     WorkflowUpdateFailedError,
     WorkflowUpdateHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -20,20 +19,13 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from order_system.attention.concerns import (
-    Concern,
-    ConcernKind,
-    WaitingOrder,
-    about_all,
-    about_schedule,
-    about_server,
-)
-from order_system.attention.finder import AttentionFinder, so_many
-from order_system.attention.stuck import stuck_refund
-from order_system.domain import policy
+from order_system.attention.concerns import Concern
+from order_system.attention.particulars import submission_of
+from order_system.attention.what_waits import WhatWaits
 from order_system.domain.answers import (
     UPDATE_REFUSED,
     Answer,
+    AnsweredAs,
     AnswerReceipt,
     AnswerRecord,
     AnswerResult,
@@ -44,29 +36,16 @@ from order_system.domain.answers import (
     answered_as,
     flaw_in,
 )
-from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
-from order_system.domain.errors import (
-    AnswerRefused,
-    DatabaseUnreachable,
-    InvalidUsage,
-    NoWorkerAnswers,
-    ReconciliationFailed,
-)
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
+from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers, ReconciliationFailed
 from order_system.domain.ids import check_order_id, order_workflow_id, refund_workflow_id
 from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
-from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import root_cause
-from order_system.infra.temporal.workers import Workers
-from order_system.orders.in_book import stuck_undo
-from order_system.orders.lists import if_it_answers_soon
-from order_system.orders.status import OrderStatusReader
-from order_system.reconciliation.abandoned import AbandonedOrders
 from order_system.reconciliation.client import ReconciliationClient
-from order_system.reconciliation.schedule import ReconcilerSchedule
 from workflows.order import OrderFulfillmentWorkflow
 
 _UPDATES: Mapping[type[Answer], Any] = {
@@ -74,101 +53,32 @@ _UPDATES: Mapping[type[Answer], Any] = {
     StepRetry: OrderFulfillmentWorkflow.retry_step,
     GiveUp: OrderFulfillmentWorkflow.give_up,
 }
-_RECONCILED_WITHIN = policy.RECONCILE_MIN_AGE * policy.RECONCILER_ASLEEP
-_NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
-_NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
 
-class AttentionClient:
+class AttentionClient(WhatWaits):
     """Beside OrderClient. Every method raises ServerUnreachable if the server cannot be reached.
 
     What answers: InvalidUsage for an answer that is wrong in itself, AnswerRefused if the order does not
     take it or is closed, UnknownOrder, and NoWorkerAnswers if nobody has confirmed it in time.
     """
 
-    def __init__(
-        self,
-        temporal: Client,
-        book: OrderBook,
-        abandoned: AbandonedOrders,
-        schedule: ReconcilerSchedule,
-        *,
-        task_queue: str,
-    ) -> None:
-        self._temporal = temporal
-        self._abandoned = abandoned
-        self._book = book
-        self._schedule = schedule
-        self._status = OrderStatusReader(temporal, book)
-        self._reconciler = ReconciliationClient(temporal, book_id=book.book_id, task_queue=task_queue)
-        self._ours = f"TaskQueue = {visibility.quoted(task_queue)}"
-        self._task_queue = task_queue
-        self.workers = Workers(temporal, task_queue)
-
-    async def attention(
-        self, *, slow_after: timedelta = policy.ORDER_TAKES_AT_MOST
-    ) -> AsyncGenerator[Concern]:
-        """What waits for a person, one after another, and nothing if all is well: orders that have not moved
-        for `slow_after`, too, and submissions that are open in the book without a workflow. Visibility is
-        eventually consistent: an order that has just begun or ceased to wait may show a second late."""
-        finder = AttentionFinder(
-            self._temporal, self._status, self.workers, self._task_queue, self._book.book_id, slow_after
+    async def take(self, concern: Concern, who: str) -> None:
+        """Note in the book that somebody is on it, until it is settled or somebody else takes it over. Needs
+        no worker. Raises InvalidUsage."""
+        if flaw := flaw_in(Answer(who=who)):
+            raise InvalidUsage(flaw)
+        order_id = concern.order_id or ""
+        record = (await self._book.find([order_id])).get(order_id)
+        taken = AnswerRecord(
+            answer_id=str(uuid.uuid4()),
+            at=datetime.now(UTC),
+            who=who,
+            note=concern.matter,
+            step=concern.step or Step.PAYMENT,  # the answers' table wants one
+            answer=AnsweredAs.TAKEN,
         )
-        async with reaching_server():
-            try:
-                await self._book.check_writable()
-            except DatabaseUnreachable as trouble:
-                yield about_all(ConcernKind.BOOK, str(trouble))
-            async for concern in finder.concerns():
-                yield concern
-            for order_id, refunds in (await self._book.refunds_under_way()).items():
-                for refund in refunds:
-                    if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
-                        yield await stuck_refund(self._temporal, order_id, refund)
-            async for ref in self._abandoned.found(older_than=timedelta(0)):
-                if not await self._is_open(ref):
-                    continue  # its workflow closed it while the server was asked
-                stuck = stuck_undo(await self._book.journal(ref))
-                waiting = WaitingOrder(ref.order_id, ref.submission)
-                yield waiting.concern(ConcernKind.ABANDONED, _NOBODYS, step=stuck)
-            async for owed in self._abandoned.owed_notices(older_than=min(slow_after, _RECONCILED_WITHIN)):
-                ref = owed.submission
-                waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
-                reason = f"the {owed.kind} {_NOT_SENT}"
-                yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
-            for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
-                yield about_server(stranded)
-            if asleep := await self._schedule.asleep():
-                yield about_schedule(asleep, self._temporal.namespace)
-
-    async def _is_open(self, ref: SubmissionRef) -> bool:
-        record = (await self._book.find([ref.order_id])).get(ref.order_id)
-        return (
-            record is not None
-            and record.ref.submission == ref.submission
-            and record.status is SubmissionStatus.OPEN
-        )
-
-    async def all_quiet(self) -> str:
-        """What may be said if nothing waits, and what was looked at."""
-        async with reaching_server():
-            workers = await self.workers.at_work()
-            orders = await self._open(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'")
-        said = "All is well: nothing" if workers else "Nothing"
-        at_work = so_many(workers, "worker is", "workers are") if workers else "No worker is"
-        under_way = so_many(orders, "order is", "orders are") if orders else "no order is"
-        return f"{said} waits for a person. {at_work} at work, and {under_way} under way."
-
-    async def deserted(self) -> bool:
-        """Whether workflows are open and nobody takes work, as `attention` lists it, by one look; False if no
-        server answers soon."""
-        async with if_it_answers_soon():
-            return await self.workers.at_work() == 0 and await self._open() > 0
-        return False
-
-    async def _open(self, condition: str | None = None) -> int:
-        query = visibility.all_of(self._ours, "ExecutionStatus = 'Running'", condition)
-        return (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
+        ref = SubmissionRef(order_id=order_id, submission=submission_of(concern, record), fingerprint="")
+        await self._book.note_answer(ref, taken)
 
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
         """About an undo that is stuck, or to an order that is held."""
@@ -208,10 +118,13 @@ class AttentionClient:
             answer=answered_as(answer),
         )
         ours = ref.model_copy(update={"book": self._book.book_id})
-        started = await self._reconciler.start(AnswerToNote(submission=ours, answer=record))
+        reconciler = ReconciliationClient(
+            self._temporal, book_id=self._book.book_id, task_queue=self._task_queue
+        )
+        started = await reconciler.start(AnswerToNote(submission=ours, answer=record))
         try:
             async with asyncio.timeout(infra_policy.ANSWER.total_seconds()):
-                report = await self._reconciler.report(started)
+                report = await reconciler.report(started)
         except TimeoutError:
             raise NoWorkerAnswers(f"not confirmed: {started.id} has the answer, and is not done") from None
         except ReconciliationFailed as failed:

@@ -1,17 +1,21 @@
-"""The concern document: one thing that waits for a person, and the commands that answer it."""
+"""The concern document: one thing that waits for a person, with all that a hand needs for it, and the
+commands that answer it."""
 
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Wire
+from order_system.domain.order import Customer, Wire
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
 from order_system.domain.servers import Stranded
 from order_system.domain.steps import PIVOT, Step
+from order_system.infra.redaction import redact
+from order_system.orders.receipts import Receipt
 from order_system.reconciliation.schedule import Asleep
 
 STARTER = "python starter.py"
@@ -71,12 +75,53 @@ class Concern(Wire):
     cure: str | None = None
     """What to do where no command of ours answers it."""
 
+    # What a hand needs besides, about an order.
+    amount: str | None = None
+    """Decimal text in `currency`: of the order; of a refund, what it gives back."""
+    currency: str | None = None
+    customer: Customer | None = None
+    """As long as the server has what was ordered."""
+    key: str | None = None
+    """The idempotency key of a refund; others are with the receipts."""
+    receipts: tuple[Receipt, ...] = ()
+    """What gateways gave, and are asked by: of a stuck undo or refund, what it is to give back; else all."""
+    tried: int | None = None
+    """How often an undo or a refund was tried in vain."""
+    tried_at: Timestamp | None = None
+    """When the last try ended."""
+    next_attempt_at: Timestamp | None = None
+    """None while it is being tried, or if nobody knows."""
+    taken_by: str | None = None
+    """Who is on it, and since when."""
+    taken_at: Timestamp | None = None
+
     @property
     def words(self) -> str:
         """Its kind, and of which step."""
         if self.step and self.kind is ConcernKind.STUCK_UNDO:
             return f"undo of {self.step} is stuck"
         return f"held at {self.step}" if self.step and self.kind is ConcernKind.HELD else self.kind
+
+    @property
+    def matter(self) -> str:
+        """What somebody who is on it is on: another one of the same order is another matter."""
+        return f"{self.words}: {self.refund}" if self.refund else self.words
+
+    @property
+    def choice(self) -> str:
+        """By which it is chosen among others, `ORDER-001:payment`."""
+        return ":".join(part for part in (self.order_id, self.step, self.refund) if part)
+
+    @property
+    def money(self) -> str:
+        """For people: `1,059.97 USD`."""
+        return f"{Decimal(self.amount):,} {self.currency}" if self.amount else ""
+
+    def masked(self) -> "Concern":
+        """For who may only look: not who the customer is."""
+        customer = self.customer and Customer(name="***", email="***")
+        reason = redact(None, "", {"reason": self.reason})["reason"]
+        return self.model_copy(update={"customer": customer, "reason": reason})
 
 
 _CURES = {

@@ -28,6 +28,7 @@ from order_system.attention.stuck import (
     order_by_server,
     refused_for_its_book,
     stuck_on_bug,
+    tries,
     waiting_order,
     what_fails,
     why_it_failed,
@@ -37,7 +38,7 @@ from order_system.domain import policy as domain_policy
 from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
-from order_system.domain.steps import Step
+from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import describe
@@ -67,6 +68,8 @@ class AttentionFinder:
     task_queue: str
     book: str
     slow_after: timedelta
+    among: str | None = None
+    """A condition on the workflows that are looked at. None: all."""
     _now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _served: bool = True
     """Whether anybody takes work from the task queue."""
@@ -113,7 +116,7 @@ class AttentionFinder:
     async def _on_deserted_queues(self) -> AsyncGenerator[Concern]:
         """Orders of this book that were submitted to another task queue than ours, and nobody serves it."""
         elsewhere = f"TaskQueue != {visibility.quoted(self.task_queue)}"
-        query = visibility.all_of(_ORDERS, _RUNNING, elsewhere)
+        query = visibility.all_of(_ORDERS, _RUNNING, elsewhere, self.among)
         served: dict[str, bool] = {}
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
             if not self.book or await execution.memo_value(BOOK, default="") != self.book:
@@ -129,7 +132,8 @@ class AttentionFinder:
                 yield concern.model_copy(update={"cure": cure})
 
     def _where(self, *conditions: str) -> str:
-        return visibility.all_of(f"TaskQueue = {visibility.quoted(self.task_queue)}", *conditions)
+        ours = f"TaskQueue = {visibility.quoted(self.task_queue)}"
+        return visibility.all_of(ours, *conditions, self.among)
 
     async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
         """In the order in which they were found, so many at once."""
@@ -156,6 +160,10 @@ class AttentionFinder:
             if progress
             else order_by_server(described, await why_silent(self.temporal, described, workers=self._served))
         )
+        concerns = [
+            each.model_copy(update=tries(described, UNDOS[each.step].activity)) if each.step else each
+            for each in concerns
+        ]
         if concerns:  # else the server's word of its status is older than the order's own
             self._told.add(waiting.order_id)
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])

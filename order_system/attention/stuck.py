@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution as ExecutionKey
 from temporalio.api.enums.v1 import EventType
@@ -16,9 +17,11 @@ from temporalio.client import (
 )
 from temporalio.common import SearchAttributeKey
 
+from activities.refunds import RefundActivities
 from order_system.attention.concerns import STARTER, Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain.errors import WrongBook
 from order_system.domain.ids import batch_name, order_workflow_id, refund_workflow_id
+from order_system.domain.money import decimal_text
 from order_system.domain.refunds import Refund
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
 from order_system.domain.steps import Step
@@ -70,6 +73,20 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
     return None
 
 
+def tries(described: WorkflowExecutionDescription, activity: str) -> dict[str, Any]:
+    """For a concern: how often that was tried in vain, when last, and when it is next. Empty if it is not
+    pending."""
+    for each in described.raw_description.pending_activities:
+        if each.activity_type.name == activity:
+            ended, due = each.last_attempt_complete_time, each.next_attempt_schedule_time
+            return {
+                "tried": each.attempt - 1,
+                "tried_at": ended.ToDatetime(UTC) if ended.seconds else None,
+                "next_attempt_at": due.ToDatetime(UTC) if due.seconds else None,
+            }
+    return {}
+
+
 async def why_silent(temporal: Client, order: WorkflowExecutionDescription, *, workers: bool) -> str:
     """Why it does not answer a query: a worker may run, and its code fail."""
     tried_again = order.raw_description.pending_workflow_task.attempt > 1
@@ -116,6 +133,9 @@ async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Conce
         since=refund.asked_at,
         reason=f"{refund}; {why}",
         commands=commands,
+        amount=decimal_text(refund.amount, refund.currency) if refund.amount else None,
+        currency=refund.currency,
+        **(tries(found, RefundActivities.refund_part.__name__) if found else {}),
     )
 
 

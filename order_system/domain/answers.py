@@ -83,6 +83,8 @@ class AnsweredAs(StrEnum):
     GIVE_UP = "give up"
     ADOPTED = "adopted"
     """From another server, of which a person says that it is gone."""
+    TAKEN = "taken"
+    """Somebody is on it; the note says on what."""
 
 
 def answered_as(resolution: Resolution) -> AnsweredAs:

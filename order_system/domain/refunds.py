@@ -41,7 +41,8 @@ class Refund(Answer):
 
     def __str__(self) -> str:
         """For people, in one line."""
-        what = format_amount(self.amount, self.currency) + (f" for {self.sku}" if self.sku else "")
+        amount = format_amount(self.amount, self.currency) if self.amount else "all that is left"
+        what = amount + (f" for {self.sku}" if self.sku else "")
         came_to = f"{self.state} {what}" + (f" ({self.detail})" if self.detail else "")
         asked = f"asked for by {self.who} on {self.asked_at:%Y-%m-%d %H:%M} UTC: {self.note}"
         return f"refund {self.refund_id}: {came_to}, {asked}"

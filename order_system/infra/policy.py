@@ -71,6 +71,9 @@ ANSWER = timedelta(seconds=15)
 """How long a person's answer may wait to be heard, and again to be carried out: that includes an attempt
 under way, which is not interrupted. Without a worker it is not heard."""
 
+CHOSEN = timedelta(seconds=40)
+"""How long one answer to many may take for all of them: less than a proxy waits."""
+
 SCHEDULE_UPDATES = 5
 """How often the reconciler's schedule is written, if somebody else writes it at the same moment each time."""
 

@@ -1,6 +1,7 @@
 """An order's workflow as the server knows it: whether it is open, and with what content."""
 
 from datetime import datetime
+from typing import TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
@@ -11,7 +12,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
-from order_system.domain.order import Order, SubmissionRef
+from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.reconciliation import CurrentRun
 from order_system.domain.search_attributes import BATCH_NAME
 from order_system.domain.servers import Server
@@ -24,6 +25,25 @@ from workflows.order import OrderFulfillmentWorkflow
 
 _ORDERS = OrderFulfillmentWorkflow.__name__
 _WAKE = "wake"
+
+
+Input = TypeVar("Input", bound=Wire)
+
+
+async def input_of(temporal: Client, workflow_id: str, run_id: str, kind: type[Input]) -> Input | None:
+    """What that run, or else the newest one, was started with. None if the server has forgotten it."""
+    request = GetWorkflowExecutionHistoryRequest(
+        namespace=temporal.namespace,
+        execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+        maximum_page_size=1,
+    )
+    reading = temporal.workflow_service.get_workflow_execution_history
+    answer = await if_there(reading(request, timeout=policy.RPC))
+    if answer is None:
+        return None
+    started = answer.history.events[0].workflow_execution_started_event_attributes
+    [content] = await temporal.data_converter.decode(started.input.payloads, [kind])
+    return content
 
 
 class TemporalOrderRuns:
@@ -69,18 +89,7 @@ class TemporalOrderRuns:
                 await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
-        request = GetWorkflowExecutionHistoryRequest(
-            namespace=self._temporal.namespace,
-            execution=WorkflowExecution(workflow_id=order_workflow_id(ref.order_id), run_id=ref.submission),
-            maximum_page_size=1,
-        )
-        reading = self._temporal.workflow_service.get_workflow_execution_history
-        answer = await if_there(reading(request, timeout=policy.RPC))
-        if answer is None:
-            return None
-        started = answer.history.events[0].workflow_execution_started_event_attributes
-        [order] = await self._temporal.data_converter.decode(started.input.payloads, [Order])
-        return order
+        return await input_of(self._temporal, order_workflow_id(ref.order_id), ref.submission, Order)
 
     async def fingerprint(self, order_id: str) -> str | None:
         """By the memo of the workflow, which is there at once: the book hears of a submission only when its

@@ -1,0 +1,121 @@
+"""One answer to many: an order, or one thing that waits of it, and each is told what came of it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from order_system.attention.client import AttentionClient
+from order_system.attention.concerns import Concern, ConcernKind
+from order_system.domain.answers import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
+from order_system.domain.errors import AnswerRefused, OrderSystemError
+from order_system.domain.order import Wire
+from order_system.domain.steps import PIVOT
+from order_system.infra import policy
+from order_system.infra.temporal.executions import side_by_side
+from order_system.orders.client import CancelAnswer, OrderClient, Submitted
+
+
+class Action(StrEnum):
+    """What to do with all that is chosen."""
+
+    RETRY = "retry"
+    """What is held or stuck is tried again now. An order that was undone is submitted again as it was."""
+    RESOLVE = "resolve"
+    """Whatever is stuck was done by hand, as the note says."""
+    GIVE_UP = "give-up"
+    CANCEL = "cancel"
+    TAKE = "take"
+    """Somebody is on it."""
+
+
+class Came(Wire):
+    """What came of one."""
+
+    chosen: str
+    accepted: bool
+    detail: str
+    """One line for people."""
+
+
+_IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED)
+_STUCK = (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND)
+_BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    orders: OrderClient
+    attention: AttentionClient
+    who: str
+    note: str = ""
+    parcel: ParcelFate | None = None
+
+    async def all_told(self, chosen: Sequence[str], action: Action) -> list[Came]:
+        """Of `ORDER-001`, all that it waits for; of `ORDER-001:payment`, that alone. What is not done within
+        policy.CHOSEN counts as refused. Raises ServerUnreachable."""
+        waiting: defaultdict[str, list[Concern]] = defaultdict(list)
+        for concern in await self.attention.about({each.partition(":")[0] for each in chosen}):
+            waiting[concern.order_id or ""].append(concern)
+            waiting[concern.choice].append(concern)
+        until = asyncio.get_running_loop().time() + policy.CHOSEN.total_seconds()
+
+        async def one(each: str) -> Came:
+            concerns = {concern.choice: concern for concern in waiting[each]}.values()
+            try:
+                async with asyncio.timeout_at(until):
+                    detail = await self._done(each.partition(":")[0], list(concerns), action)
+            except OrderSystemError as refused:
+                return Came(chosen=each, accepted=False, detail=str(refused))
+            except TimeoutError:
+                detail = "nobody has answered in time: look at it before you choose it again"
+                return Came(chosen=each, accepted=False, detail=detail)
+            return Came(chosen=each, accepted=True, detail=detail)
+
+        return await side_by_side(one, dict.fromkeys(chosen))
+
+    async def _done(self, order_id: str, concerns: Sequence[Concern], action: Action) -> str:
+        """Raises AnswerRefused, and whatever else refuses it."""
+        if action is Action.CANCEL:
+            answer, _ = await self.orders.cancel(order_id)
+            if answer in _IN_VAIN:
+                raise AnswerRefused(answer)
+            return answer
+        if action is Action.RETRY and not concerns:
+            return await self._run_again(order_id)
+        if action is Action.TAKE:
+            for concern in concerns:
+                await self.attention.take(concern, self.who)
+            told = [f"{self.who} is on it: {concern.words}" for concern in concerns]
+        else:
+            answers = [answer for each in concerns if (answer := self._answer(each, action))]
+            told = [(await self.attention.answer(order_id, answer)).detail for answer in answers]
+        if not told:
+            raise AnswerRefused(f"{order_id} waits for nothing of that kind")
+        return "; ".join(told)
+
+    def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
+        """None: it is about something else."""
+        said, held = {"who": self.who, "note": self.note}, concern.kind is ConcernKind.HELD
+        if held and action is Action.RETRY:
+            return StepRetry(**said)
+        if held and action is Action.GIVE_UP:
+            return GiveUp(**said)
+        by_hand = action is Action.RESOLVE
+        answerable = _BY_HAND if by_hand else _STUCK if action is Action.RETRY else ()
+        if concern.step is None or concern.kind not in answerable:
+            return None
+        return Resolution(
+            **said,
+            step=concern.step,
+            refund=concern.refund,
+            remedy=Remedy.HANDLED if by_hand else Remedy.RETRY,
+            parcel=self.parcel if by_hand and concern.step is PIVOT else None,
+        )
+
+    async def _run_again(self, order_id: str) -> str:
+        how = (await self.orders.submit(await self.orders.content(order_id))).how
+        if how is not Submitted.STARTED:
+            raise AnswerRefused(f"{order_id} is {how}: nothing is to be tried again")
+        return "it is submitted again"

@@ -1,0 +1,170 @@
+"""Everything that waits for a person, as a program asks for it."""
+
+from collections.abc import AsyncGenerator, Collection
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+
+from order_system.attention.concerns import (
+    Concern,
+    ConcernKind,
+    WaitingOrder,
+    about_all,
+    about_schedule,
+    about_server,
+)
+from order_system.attention.finder import AttentionFinder, so_many
+from order_system.attention.particulars import Particulars
+from order_system.attention.stuck import stuck_refund
+from order_system.domain import policy
+from order_system.domain.book import OrderBook, SubmissionStatus
+from order_system.domain.errors import DatabaseUnreachable
+from order_system.domain.order import SubmissionRef
+from order_system.domain.refunds import Refund, RefundRequest
+from order_system.domain.search_attributes import ORDER_ID
+from order_system.domain.steps import Step
+from order_system.infra import policy as infra_policy
+from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.workers import Workers
+from order_system.orders.in_book import stuck_undo
+from order_system.orders.on_server import TemporalOrderRuns, input_of
+from order_system.orders.status import OrderStatusReader
+from order_system.reconciliation.abandoned import AbandonedOrders
+from order_system.reconciliation.schedule import ReconcilerSchedule
+from workflows.order import OrderFulfillmentWorkflow
+from workflows.refund import RefundWorkflow
+
+_RECONCILED_WITHIN = policy.RECONCILE_MIN_AGE * policy.RECONCILER_ASLEEP
+_NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
+_NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
+
+
+class WhatWaits:
+    """The half of `client.AttentionClient` that only looks."""
+
+    def __init__(
+        self,
+        temporal: Client,
+        book: OrderBook,
+        abandoned: AbandonedOrders,
+        schedule: ReconcilerSchedule,
+        *,
+        task_queue: str,
+        links: ProviderLinks | None = None,
+    ) -> None:
+        """`links`: to the providers' own pages."""
+        self._temporal = temporal
+        self._particulars = Particulars(
+            book, TemporalOrderRuns(temporal), links or ProviderLinks.model_validate({})
+        )
+        self._abandoned = abandoned
+        self._book = book
+        self._schedule = schedule
+        self._status = OrderStatusReader(temporal, book)
+        self._ours = f"TaskQueue = {visibility.quoted(task_queue)}"
+        self._task_queue = task_queue
+        self.workers = Workers(temporal, task_queue)
+
+    async def attention(
+        self, *, slow_after: timedelta = policy.ORDER_TAKES_AT_MOST
+    ) -> AsyncGenerator[Concern]:
+        """What waits for a person, with all that a hand needs, and nothing if all is well: orders that have
+        not moved for `slow_after`, too, and submissions that are open in the book without a workflow. First
+        what keeps them all, then the oldest. Visibility is eventually consistent: an order that has just
+        begun or ceased to wait may show a second late."""
+        async with reaching_server():
+            found = [each async for each in self._found(slow_after)]
+            for concern in await self._particulars.told(sorted(found, key=_place)):
+                yield concern
+
+    async def count(self) -> int:
+        """How many things `attention` lists."""
+        async with reaching_server():
+            return len([each async for each in self._found(policy.ORDER_TAKES_AT_MOST)])
+
+    async def about(self, order_ids: Collection[str]) -> list[Concern]:
+        """What `attention` lists about these orders, without what a hand needs."""
+        among = f"{ORDER_ID.name} IN ({', '.join(map(visibility.quoted, order_ids))})"
+        async with reaching_server():
+            found = [each async for each in self._found(policy.ORDER_TAKES_AT_MOST, among)]
+        return [each for each in found if each.order_id in order_ids]
+
+    async def _found(self, slow_after: timedelta, among: str | None = None) -> AsyncGenerator[Concern]:
+        finder = AttentionFinder(
+            self._temporal,
+            self._status,
+            self.workers,
+            self._task_queue,
+            self._book.book_id,
+            slow_after,
+            among,
+        )
+        try:
+            await self._book.check_writable()
+        except DatabaseUnreachable as trouble:
+            yield about_all(ConcernKind.BOOK, str(trouble))
+        async for concern in finder.concerns():
+            yield concern
+        under_way = await self._book.refunds_under_way()
+        async for order_id, refund in self._refunds_not_noted():
+            if refund.refund_id not in [each.refund_id for each in under_way.get(order_id, ())]:
+                under_way.setdefault(order_id, []).append(refund)
+        for order_id, refunds in under_way.items():
+            for refund in refunds:
+                if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
+                    yield await stuck_refund(self._temporal, order_id, refund)
+        async for ref in self._abandoned.found(older_than=timedelta(0)):
+            if not await self._is_open(ref):
+                continue  # its workflow closed it while the server was asked
+            stuck = stuck_undo(await self._book.journal(ref))
+            waiting = WaitingOrder(ref.order_id, ref.submission)
+            yield waiting.concern(ConcernKind.ABANDONED, _NOBODYS, step=stuck)
+        async for owed in self._abandoned.owed_notices(older_than=min(slow_after, _RECONCILED_WITHIN)):
+            ref = owed.submission
+            waiting = WaitingOrder(ref.order_id, ref.submission, since=owed.closed_at)
+            reason = f"the {owed.kind} {_NOT_SENT}"
+            yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
+        for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
+            yield about_server(stranded)
+        if asleep := await self._schedule.asleep():
+            yield about_schedule(asleep, self._temporal.namespace)
+
+    async def _refunds_not_noted(self) -> AsyncGenerator[tuple[str, Refund]]:
+        """Of every refund that runs, noted or not: its first transaction may not have come through."""
+        before = visibility.started_before(datetime.now(UTC) - policy.ATTENTION_AFTER)
+        kind = f"WorkflowType = '{RefundWorkflow.__name__}'"
+        query = visibility.all_of(self._ours, kind, "ExecutionStatus = 'Running'", before)
+        async for found in self._temporal.list_workflows(query, rpc_timeout=infra_policy.RPC):
+            request = await input_of(self._temporal, found.id, found.run_id, RefundRequest)
+            if request is not None:
+                yield request.submission.order_id, request.refund
+
+    async def _is_open(self, ref: SubmissionRef) -> bool:
+        record = (await self._book.find([ref.order_id])).get(ref.order_id)
+        return (
+            record is not None
+            and record.ref.submission == ref.submission
+            and record.status is SubmissionStatus.OPEN
+        )
+
+    async def all_quiet(self) -> str:
+        """What may be said if nothing waits, and what was looked at."""
+        async with reaching_server():
+            workers = await self.workers.at_work()
+            orders = await self._open(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'")
+        said = "All is well: nothing" if workers else "Nothing"
+        at_work = so_many(workers, "worker is", "workers are") if workers else "No worker is"
+        under_way = so_many(orders, "order is", "orders are") if orders else "no order is"
+        return f"{said} waits for a person. {at_work} at work, and {under_way} under way."
+
+    async def _open(self, condition: str | None = None) -> int:
+        query = visibility.all_of(self._ours, "ExecutionStatus = 'Running'", condition)
+        return (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
+
+
+def _place(concern: Concern) -> tuple[bool, datetime]:
+    """First what keeps them all; then the oldest; at last, of which nobody knows since when."""
+    about_one = bool(concern.order_id or concern.batch or concern.server)
+    return about_one, concern.since or datetime.max.replace(tzinfo=UTC)
