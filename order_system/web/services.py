@@ -1,7 +1,9 @@
 """What routes work with. They get it from the app's state, by `Given`; nothing in `web/` opens anything."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,7 +15,9 @@ from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.bootstrap import OrderSystem
+from order_system.domain.errors import OrderSystemError
 from order_system.domain.listing import OrderListing
+from order_system.infra import policy as infra_policy
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
@@ -23,6 +27,38 @@ from order_system.web import policy
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass
+class WaitingCount:
+    """How many things wait for a person, by one look now and then, however many pages are open: the longer it
+    takes, the seldomer. A page waits for the first one a moment, and then shows what was known before."""
+
+    attention: AttentionClient
+    _known: int | None = None
+    _again_at: float = 0
+    _look: asyncio.Task[None] | None = None
+
+    async def number(self) -> int:
+        late = time.monotonic() - self._again_at
+        if late >= 0 and (self._look is None or self._look.done()):
+            self._look = asyncio.create_task(self._count())
+        if self._look is not None and (
+            self._known is None or late > policy.PAGE_RENEWED_SELDOM.total_seconds()
+        ):
+            await asyncio.wait([self._look], timeout=infra_policy.WAITING_ASKED.total_seconds())
+        return self._known or 0
+
+    def is_known(self, number: int, took: float) -> None:
+        """Seconds."""
+        self._known = number
+        self._again_at = time.monotonic() + max(policy.PAGE_RENEWED.total_seconds(), 3 * took)
+
+    async def _count(self) -> None:
+        began = time.monotonic()
+        with suppress(OrderSystemError):
+            self._known = await self.attention.count()
+        self.is_known(self._known or 0, time.monotonic() - began)
 
 
 @dataclass(frozen=True)
@@ -36,6 +72,7 @@ class Services:
     lists: OrderLists
     files: OrderFiles
     links: UiLinks
+    waiting: WaitingCount
     now: Callable[[], datetime] = _now
     listeners: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(policy.EVENTS_AT_ONCE))
     """Places for those who listen to events."""
@@ -44,12 +81,14 @@ class Services:
 
 
 def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Services:
+    attention = system.attention_client(temporal)
     return Services(
         settings=system.settings,
         temporal=temporal,
         orders=system.client(temporal),
         batches=system.batch_client(temporal),
-        attention=system.attention_client(temporal),
+        attention=attention,
+        waiting=WaitingCount(attention),
         listing=system.listing,
         lists=OrderLists(system.listing, temporal, system.task_queue),
         files=system.files,

@@ -32,6 +32,7 @@ class OrderAction(StrEnum):
     GIVE_UP = "give-up"
     RESOLVE = "resolve"
     REFUND = "refund"
+    RUN_AGAIN = "run-again"
 
 
 class OrderLinks(BaseModel):
@@ -135,7 +136,7 @@ async def document_of(services: Services, order: OrderProgress, caller: Caller) 
 
 def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:
     if order.closed:
-        return (OrderAction.REFUND,) if order.status is OrderStatus.FULFILLED else ()
+        return (OrderAction.REFUND if order.status is OrderStatus.FULFILLED else OrderAction.RUN_AGAIN,)
     held = order.held_until is not None
     stuck = any(undo.status is UndoState.STUCK for undo in order.undos)
     return (

@@ -1,11 +1,19 @@
-"""`/attention`: what waits for a person, since when, why, and what may be answered."""
+"""`/attention`: what waits for a person, since when, why, and what may be answered; and what is done with all
+that somebody has chosen, here or in a list of orders."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
+from order_system.attention.chosen import Action
 from order_system.attention.concerns import Concern, ConcernKind
+from order_system.attention.sums import sums_of
+from order_system.web.api.attention import waiting_for
+from order_system.web.api.chosen import ActionBody, carried_out
 from order_system.web.documents.orders import OrderAction
-from order_system.web.pages.visit import Visit
+from order_system.web.guards.access import Operator
+from order_system.web.pages.visit import Visit, redirect
 
 router = APIRouter()
 HERE = "/attention"
@@ -23,22 +31,28 @@ _ANSWERS = {
 @router.get(HERE)
 async def show(visit: Visit) -> Response:
     """Raises ServerUnreachable."""
-    cards: list[tuple[Concern, tuple[OrderAction, ...]]] = []
-    total = 0
-    async for concern in visit.services.attention.attention():
-        total += 1
-        if total <= MOST_SHOWN:
-            cards.append((concern, _answers(concern)))
+    found = await waiting_for(visit.services, visit.caller)
     return await visit.page(
         "attention.html",
         place=HERE,
         calm=True,  # it asks a lot of the server
-        cards=cards,
+        cards=[(concern, _answers(concern)) for concern in found[:MOST_SHOWN]],
         links=visit.services.links,
-        more=max(0, total - MOST_SHOWN),
-        total=total,
-        quiet="" if total else await visit.services.attention.all_quiet(),
+        more=max(0, len(found) - MOST_SHOWN),
+        total=len(found),
+        waiting=len(found),
+        sums=sums_of(found),
+        quiet="" if found else await visit.services.attention.all_quiet(),
     )
+
+
+@router.post("/chosen")
+async def act(visit: Visit, caller: Operator, wish: Annotated[ActionBody, Form()]) -> Response:
+    """Safe to repeat: what is done is refused then."""
+    done = await carried_out(visit.services, caller, wish)
+    if wish.action is Action.TAKE and not done.refused:
+        return redirect(HERE, "taken")
+    return await visit.page("chosen_done.html", place=HERE, done=done, action=wish.action)
 
 
 def _answers(concern: Concern) -> tuple[OrderAction, ...]:

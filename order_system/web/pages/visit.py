@@ -3,7 +3,6 @@
 Templates escape whatever they are given, always; nothing in here marks text as safe.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,10 +71,7 @@ class _Visit:
             now=self.now,
             pace=f"{(policy.PAGE_RENEWED_SELDOM if calm else policy.PAGE_RENEWED).total_seconds():g}s",
             said=self.request.query_params.get("said"),
-            waiting=sum(
-                await asyncio.gather(self.services.lists.waiting(), self.services.attention.deserted())
-            ),
-            **context,
+            **{"waiting": await self.services.waiting.number(), **context},
         )
         return HTMLResponse(text, code)
 

@@ -73,7 +73,9 @@
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false;
   });
+  for (const part of document.querySelectorAll("[data-needs-script]")) part.hidden = false;
   document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-ticks-all]")) for (const tick of document.querySelectorAll("input.tick")) tick.checked = event.target.checked;
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
 

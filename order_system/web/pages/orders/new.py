@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from order_system.domain.card_numbers import text_holds_card_number
 from order_system.domain.errors import InvalidOrder, OrderConflict
+from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
 from order_system.gateways.loading import chosen, not_simulated
 from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
@@ -23,25 +24,34 @@ HERE = "/new-order"
 
 @router.get(HERE)
 async def ask(
-    visit: Visit, _caller: Operator, story: Annotated[str, Query(max_length=100)] = "ok"
+    visit: Visit,
+    _caller: Operator,
+    story: Annotated[str, Query(max_length=100)] = "ok",
+    again: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """With a sample to begin with; each of the stories has its own."""
+    """With a sample to begin with; each of the stories has its own. Or with the content of an order that is
+    to run `again`. Raises UnknownOrder once the server has forgotten that."""
     story = story if story in SCENARIOS else "ok"
-    sample = order_document(scenario_order(story, f"WEB-{visit.now:%y%m%d-%H%M%S}"))
-    text = json.dumps({name: value for name, value in sample.items() if value is not None}, indent=2)
-    return await _form(visit, text, story=story)
+    sample = scenario_order(story, f"WEB-{visit.now:%y%m%d-%H%M%S}")
+    document = order_document(await visit.services.orders.content(again) if again else sample)
+    text = json.dumps({name: value for name, value in document.items() if value is not None}, indent=2)
+    return await _form(visit, text, story=story, again=again)
 
 
 @router.post(HERE)
-async def submit(visit: Visit, _caller: Operator, document: Annotated[str, Form()]) -> Response:
+async def submit(
+    visit: Visit, _caller: Operator, document: Annotated[str, Form()], again: Annotated[str, Form()] = ""
+) -> Response:
     """Safe to repeat, as every submission."""
     try:
         order = _one_order(document)
+        if again not in ("", order.order_id):
+            raise InvalidOrder(f"the document: order_id must stay {again}: another ID is another order")
         submission = await visit.services.orders.submit(order)
     except (InvalidOrder, OrderConflict) as refused:
         kept = "" if text_holds_card_number(document) else document
         code = HTTPStatus.CONFLICT if isinstance(refused, OrderConflict) else HTTPStatus.UNPROCESSABLE_ENTITY
-        return await _form(visit, kept, mistakes=str(refused).splitlines(), code=code)
+        return await _form(visit, kept, mistakes=str(refused).splitlines(), again=again, code=code)
     started = submission.how is Submitted.STARTED
     return redirect(f"/orders/{order.order_id}", "submitted" if started else "submitted-before")
 
@@ -60,6 +70,7 @@ async def _form(
     *,
     mistakes: list[str] | None = None,
     story: str = "",
+    again: str = "",
     code: int = HTTPStatus.OK,
 ) -> Response:
     real = not_simulated(chosen(visit.services.settings))
@@ -70,5 +81,6 @@ async def _form(
         document=text,
         mistakes=mistakes or [],
         story=story,
-        stories=[] if real else [(name, each.story) for name, each in SCENARIOS.items()],
+        again=again if is_order_id(again) else "",
+        stories=[] if real or again else [(name, each.story) for name, each in SCENARIOS.items()],
     )
