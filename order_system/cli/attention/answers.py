@@ -1,24 +1,27 @@
-"""`starter.py resolve`, `retry` and `give-up`: what a person answers to an order that needs attention."""
+"""`starter.py resolve`, `retry`, `give-up` and `take`: what a person says to what needs attention."""
 
 import asyncio
 import contextlib
 import getpass
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
-from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
+from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
+    Answer,
     GiveUp,
     ParcelFate,
     Remedy,
@@ -84,9 +87,10 @@ Examples
   python starter.py retry ORDER-001
   python starter.py retry ORDER-001 --note "the gateway is back"
 
-Only an order that is held can be answered so: a step of it has failed for
-good, and it says hold_on_failure. Just that step runs again. If it fails
-again, the order is held again, for as long.
+An order that is held can be answered so: a step of it has failed for good,
+and it says hold_on_failure. Just that step runs again. If it fails again, the
+order is held again, for as long. Of several orders, undos that are stuck are
+tried again as well, and what was undone is submitted again.
 
 {_WHO_AND_WHY}"""
 
@@ -99,12 +103,25 @@ stock are given back.
 
 {_WHO_AND_WHY}"""
 
+_TAKE_HELP = """\
+Examples
+  python starter.py take ORDER-001
+  python starter.py take ORDER-001 ORDER-002:payment --who ada
+
+Everybody sees it in `attention`, on the page and in the API, until the matter
+is settled or somebody else takes it over. It needs no worker.
+
+Exit codes
+  0 noted; 2 one of them waits for nobody; else as in starter.py --help"""
+
 OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
+More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
 retry = App(name="retry", help_epilogue=_RETRY_HELP)
 give_up = App(name="give-up", help_epilogue=_GIVE_UP_HELP)
 refund = App(name="refund", help_epilogue=_REFUND_HELP)
+take = App(name="take", help_epilogue=_TAKE_HELP)
 
 
 @Parameter(name="*")
@@ -159,15 +176,24 @@ async def resolve_undo(
 
 
 @retry.default
-async def retry_step(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
+async def retry_step(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+    if more:
+        return await _all_told([order_id, *more], Action.RETRY, options)
     answer = StepRetry(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
 
 
 @give_up.default
-async def give_order_up(order_id: OrderId, /, *, options: Options = DEFAULTS) -> int:
+async def give_order_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+    if more:
+        return await _all_told([order_id, *more], Action.GIVE_UP, options)
     answer = GiveUp(who=options.who, note=options.note)
     return await _answered(order_id, answer, options)
+
+
+@take.default
+async def take_it(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+    return await _all_told([order_id, *more], Action.TAKE, options)
 
 
 @refund.default
@@ -191,6 +217,20 @@ async def give_back(
         paid = await session.client.outcome(order_id)
     screen.answer(refunded.model_dump(mode="json"), f"{order_id}: {refunded}; {paid and paid.payment}")
     return ATTENTION if refunded.state is RefundState.UNDER_WAY else CLEAN
+
+
+async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> int:
+    """One answer to all, and a line about each."""
+    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
+        raise InvalidUsage(flaw)
+    screen = Screen(as_json=options.as_json)
+    async with open_session(configured(), screen, embedded=options.embedded) as session:
+        answers = Chosen(session.client, session.attention, options.who, options.note)
+        with screen.waiting(f"{len(chosen)} are told"):
+            rows = await answers.all_told(chosen, action)
+    lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in rows)
+    screen.answer([row.model_dump(mode="json") for row in rows], *lines)
+    return CLEAN if all(row.accepted for row in rows) else INVALID
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:

@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
+from order_system.attention.sums import sums_of
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
@@ -58,7 +59,8 @@ What is listed
                   workers of two order books take work from one task queue.
   no worker       workflows are open, and nobody takes work. It is told within
                   15 seconds after the last worker has died.
-  What has changed within the last second may not show yet.
+  What has changed within the last second may not show yet. The oldest comes
+  first. `take ORDER` tells everybody that you are on it.
 
 Exit codes
   0 if nothing waits, 1 if something does; else as in starter.py --help"""
@@ -80,15 +82,17 @@ async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         with screen.waiting("looking for what waits for a person"):
-            shown, total = await screen.answer_each(session.attention.attention(), MAX_SHOWN)
-            quiet = "" if total or as_json else await session.attention.all_quiet()
-    if not as_json:
-        screen.answer(None, concerns_view(shown, total, quiet))
-    return ATTENTION if total else CLEAN
+            found = [each async for each in session.attention.attention()]
+            quiet = "" if found or as_json else await session.attention.all_quiet()
+    view = concerns_view(found[:MAX_SHOWN], len(found), quiet, sums_of(found))
+    screen.answer([each.model_dump(mode="json") for each in found], view)
+    return ATTENTION if found else CLEAN
 
 
 @group()
-def concerns_view(shown: Sequence[Concern], total: int, quiet: str) -> Iterator[RenderableType]:
+def concerns_view(
+    shown: Sequence[Concern], total: int, quiet: str, sums: Sequence[str] = ()
+) -> Iterator[RenderableType]:
     """A block each, since a command that a table's cell breaks into lines cannot be copied. `quiet` is what
     to say if there is none."""
     if not total:
@@ -105,6 +109,7 @@ def concerns_view(shown: Sequence[Concern], total: int, quiet: str) -> Iterator[
         yield Text()
     if total > len(shown):
         yield Text(f"... and {total - len(shown):,} more; --json lists them all")
+    yield from map(Text, sums)
     yield Text("1 thing waits for a person" if total == 1 else f"{total:,} things wait for a person")
 
 
@@ -113,12 +118,28 @@ def _headline(concern: Concern) -> Text:
     line.append(f"  {concern.words}", style=_STYLE.get(concern.kind, "bold magenta"))
     if concern.since:
         line.append(f"  for {time_between(concern.since, now())}", style="dim")
+    if concern.money:
+        line.append(f"  {concern.money}")
     return line
 
 
 def _facts(concern: Concern) -> Iterator[tuple[str, str]]:
     if concern.reason:
         yield "why", concern.reason
+    if concern.tried is not None:
+        last = f", last {time_between(concern.tried_at, now())} ago" if concern.tried_at else ""
+        due = concern.next_attempt_at
+        yield "tried", f"{concern.tried} times{last}{f', next in {time_between(now(), due)}' if due else ''}"
+    if concern.customer:
+        yield "customer", f"{concern.customer.name}, {concern.customer.email}"
+    for receipt in concern.receipts:
+        yield receipt.effect, f"{receipt.reference or 'no answer'}, {receipt.state}; key {receipt.key}"
+        if receipt.link:
+            yield "", receipt.link
+    if concern.key:
+        yield "refund", f"key {concern.key}"
+    if concern.taken_by and concern.taken_at:
+        yield "on it", f"{concern.taken_by} for {time_between(concern.taken_at, now())}"
     if concern.held_until:
         yield "until", hold_words(concern.held_until, now())
     if concern.batch and concern.order_id:

@@ -1,0 +1,207 @@
+"""The desk has what a hand needs for an entry, tells who is on it, and takes one answer for many."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from order_system.attention.chosen import Action, Came, Chosen
+from order_system.attention.concerns import Concern, ConcernKind
+from order_system.attention.sums import sums_of
+from order_system.domain import policy
+from order_system.domain.book import EffectState
+from order_system.domain.errors import OutOfStock, ShippingRefused, UnknownOrder
+from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
+from order_system.domain.steps import Effect, Step
+from order_system.infra import policy as infra_policy
+from order_system.infra.provider_links import ProviderLinks
+from tests.fixtures.shops.refunds import give_back
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import WAIT_SECONDS, an_order_stuck_at
+from tests.fixtures.steering.waiting import eventually
+
+HOUR = timedelta(hours=1)
+
+
+async def listed(shop: Shop, number: int) -> list[Concern]:
+    """As soon as visibility has caught up."""
+    found: list[Concern] = []
+
+    async def are_there() -> bool:
+        found[:] = [each async for each in shop.attention.attention()]
+        return len(found) == number
+
+    await eventually(are_there, WAIT_SECONDS, f"{number} entries at the desk")
+    return found
+
+
+async def answered(shop: Shop, chosen: list[str], action: Action, note: str = "") -> dict[str, Came]:
+    told = await Chosen(shop.client, shop.attention, "ada@desk-1", note).all_told(chosen, action)
+    return {each.chosen: each for each in told}
+
+
+async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_providers_page(shop: Shop) -> None:
+    shop.attention = type(shop.attention)(
+        shop.temporal,
+        shop.book,
+        shop.abandoned,
+        shop.schedule,
+        task_queue=shop.task_queue,
+        links=ProviderLinks.model_validate({"payments_link": "https://pay.example/{reference}"}),
+    )
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        [stuck] = await listed(shop, 1)
+        ref = (await shop.book.find([order.order_id]))[order.order_id].ref
+        charge = (await shop.book.journal(ref))[Effect.CHARGE]
+        await handle.terminate()
+
+    assert (stuck.kind, stuck.amount, stuck.currency) == (ConcernKind.STUCK_UNDO, "1059.97", "USD")
+    assert stuck.money == "1,059.97 USD"
+    assert stuck.customer == order.customer
+    [receipt] = stuck.receipts
+    assert charge.receipt is not None
+    reference = charge.receipt["charge_id"]
+    assert (receipt.reference, receipt.key) == (reference, ref.key(Effect.CHARGE))
+    assert (receipt.state, receipt.link) == (EffectState.DONE, f"https://pay.example/{reference}")
+    assert stuck.tried == 1
+    assert "refund: connection refused" in stuck.reason
+    assert stuck.tried_at is not None
+    assert stuck.next_attempt_at is not None
+    assert stuck.next_attempt_at - stuck.tried_at > HOUR / 2
+    seen_by_viewers = stuck.masked().model_dump_json()
+    assert "Ada" not in seen_by_viewers
+    assert "ada@example.com" not in seen_by_viewers
+
+
+async def test_the_oldest_comes_first_with_sums_by_currency(shop: Shop) -> None:
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
+    orders = [an_order(hold_on_failure=HOUR), an_order(hold_on_failure=HOUR, currency="EUR")]
+    orders.append(an_order(hold_on_failure=HOUR, lines=orders[0].lines[1:]))
+    async with shop.open():
+        for order in orders:
+            await start_and_hold(shop, order)
+        held = await listed(shop, 3)
+        for order in orders:
+            await shop.handle(order).terminate()
+    assert [each.order_id for each in held] == [order.order_id for order in orders]
+    assert sums_of(held) == ["3 held: 1,119.95 USD, 1,059.97 EUR"]
+    assert {receipt.effect for receipt in held[0].receipts} >= {Effect.CHARGE, Effect.RESERVE, Effect.LABEL}
+
+
+async def start_and_hold(shop: Shop, order: Order) -> None:
+    await shop.start(order)
+
+    async def is_held() -> bool:
+        return (await shop.progress(order)).status is OrderStatus.NEEDS_ATTENTION
+
+    await eventually(is_held, WAIT_SECONDS, "the hold")
+
+
+async def test_who_is_on_it_is_told_until_the_matter_is_another_also_without_a_worker(shop: Shop) -> None:
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
+    order = an_order(hold_on_failure=HOUR)
+    async with shop.open():
+        await shop.start(order)
+        await listed(shop, 1)
+    [no_worker, held] = await listed(shop, 2)
+    assert no_worker.kind is ConcernKind.NO_WORKER
+    began = datetime.now(UTC)
+    took = await answered(shop, [order.order_id], Action.TAKE)
+    assert took[order.order_id].accepted
+    async with shop.open():
+        [held] = await listed(shop, 1)
+        assert (held.taken_by, held.kind) == ("ada@desk-1", ConcernKind.HELD)
+        assert held.taken_at is not None
+        assert began < held.taken_at < datetime.now(UTC)
+        await shop.attention.take(held, "ben@desk-2")
+        [held] = await listed(shop, 1)
+        assert held.taken_by == "ben@desk-2"
+        shop.stage.unreachable("refund")
+        assert (await answered(shop, [held.choice], Action.GIVE_UP))[held.choice].accepted
+
+        async def another() -> bool:
+            found = [each async for each in shop.attention.attention()]
+            return [each.kind for each in found] == [ConcernKind.STUCK_UNDO]
+
+        await eventually(another, WAIT_SECONDS, "its undo to be stuck")
+        [stuck] = await listed(shop, 1)
+        await shop.handle(order).terminate()
+    assert stuck.taken_by is None, "that is another matter"
+
+
+async def test_one_answer_to_many_tells_of_each_what_came_of_it(shop: Shop) -> None:
+    """One is held, one has failed, one is fulfilled, and one there is not."""
+    shop.stage.fail("before reserve", lambda: OutOfStock("none is left"), times=2)
+    held, failed, fulfilled = an_order(hold_on_failure=HOUR), an_order(), an_order()
+    async with shop.open():
+        await start_and_hold(shop, held)
+        await shop.ended(await shop.start(failed))
+        await shop.ended(await shop.start(fulfilled))
+        await listed(shop, 1)
+        ids = [held.order_id, failed.order_id, fulfilled.order_id, "NOBODY-1"]
+        told = await answered(shop, ids, Action.RETRY, "more has come")
+        for order in (held, failed):
+            await asyncio.wait_for(shop.handle(order).result(), WAIT_SECONDS)
+        cancelled = await answered(shop, [held.order_id], Action.CANCEL)
+    assert [told[each].accepted for each in ids] == [True, True, False, False]
+    assert told[held.order_id].detail == "inventory runs again now"
+    assert told[failed.order_id].detail == "it is submitted again"
+    assert "already fulfilled" in told[fulfilled.order_id].detail
+    assert "forgotten" in told["NOBODY-1"].detail
+    assert cancelled[held.order_id] == Came(chosen=held.order_id, accepted=False, detail="already closed")
+    await shop.assert_clean()
+
+
+async def test_what_is_stuck_is_handled_by_one_note_for_each_step_that_is_chosen(shop: Shop) -> None:
+    async with shop.open():
+        stuck = [(await an_order_stuck_at(shop, Step.PAYMENT))[0] for _ in range(2)]
+        await listed(shop, 2)
+        chosen = [f"{stuck[0].order_id}:payment", f"{stuck[1].order_id}:inventory"]
+        without_note = await answered(shop, chosen, Action.RESOLVE)
+        told = await answered(shop, chosen, Action.RESOLVE, "refunded by hand, ticket 123")
+        await shop.ended(shop.handle(stuck[0]))
+        await shop.handle(stuck[1]).terminate()
+    assert "note must say what was done" in without_note[chosen[0]].detail
+    assert [told[each].accepted for each in chosen] == [True, False]
+    assert "waits for nothing of that kind" in told[chosen[1]].detail
+
+
+async def test_an_answer_that_nobody_takes_does_not_keep_the_others(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra_policy, "CHOSEN", timedelta(seconds=2))
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
+    order = an_order(hold_on_failure=HOUR)
+    async with shop.open():
+        await shop.start(order)
+        await listed(shop, 1)
+    told = await answered(shop, [order.order_id], Action.CANCEL)
+    await shop.handle(order).terminate()
+    assert "nobody has answered in time" in told[order.order_id].detail
+
+
+async def test_a_refund_whose_first_transaction_does_not_come_through_is_at_the_desk(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infra_policy, "ANSWER", timedelta(seconds=1))
+    order = an_order()
+    async with shop.open():
+        await (await shop.start(order)).result()
+        shop.stage.unreachable("ask_refund")
+        asked = await give_back(shop, order, amount="10.00")
+        assert await shop.book.refunds_under_way() == {}
+        monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=100))
+        [stuck] = await listed(shop, 1)
+        shop.stage.mend()
+        assert (stuck.kind, stuck.refund) == (ConcernKind.STUCK_REFUND, asked.refund_id)
+        assert (stuck.amount, stuck.currency) == ("10.00", "USD")
+        assert stuck.key is not None
+        assert stuck.key.endswith(f":refund-{asked.refund_id}")
+        assert await shop.attention.count() == 1
+
+
+async def test_what_the_server_has_forgotten_cannot_be_run_again(shop: Shop) -> None:
+    with pytest.raises(UnknownOrder, match="has forgotten what GONE-1 holds"):
+        await shop.client.content("GONE-1")
