@@ -20,7 +20,7 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from order_system.attention.concerns import Concern
-from order_system.attention.particulars import submission_of
+from order_system.attention.particulars import ref_of
 from order_system.attention.what_waits import WhatWaits
 from order_system.domain.answers import (
     UPDATE_REFUSED,
@@ -67,8 +67,7 @@ class AttentionClient(WhatWaits):
         no worker. Raises InvalidUsage."""
         if flaw := flaw_in(Answer(who=who)):
             raise InvalidUsage(flaw)
-        order_id = concern.order_id or ""
-        record = (await self._book.find([order_id])).get(order_id)
+        record = (await self._book.find([concern.order_id or ""])).get(concern.order_id or "")
         taken = AnswerRecord(
             answer_id=str(uuid.uuid4()),
             at=datetime.now(UTC),
@@ -77,8 +76,7 @@ class AttentionClient(WhatWaits):
             step=concern.step or Step.PAYMENT,  # the answers' table wants one
             answer=AnsweredAs.TAKEN,
         )
-        ref = SubmissionRef(order_id=order_id, submission=submission_of(concern, record), fingerprint="")
-        await self._book.note_answer(ref, taken)
+        await self._book.note_answer(ref_of(concern, record), taken)
 
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
         """About an undo that is stuck, or to an order that is held."""

@@ -8,13 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from order_system.domain.attempts import AttemptMade
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Customer, Wire
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
 from order_system.domain.servers import Stranded
 from order_system.domain.steps import PIVOT, Step
-from order_system.infra.redaction import redact
+from order_system.infra.redaction import clean_text
 from order_system.orders.receipts import Receipt
 from order_system.reconciliation.schedule import Asleep
 
@@ -85,10 +86,8 @@ class Concern(Wire):
     """The idempotency key of a refund; others are with the receipts."""
     receipts: tuple[Receipt, ...] = ()
     """What gateways gave, and are asked by: of a stuck undo or refund, what it is to give back; else all."""
-    tried: int | None = None
-    """How often an undo or a refund was tried in vain."""
-    tried_at: Timestamp | None = None
-    """When the last try ended."""
+    tried: AttemptMade | None = None
+    """The last attempt that failed: of the undo or refund that is stuck, else of anything."""
     next_attempt_at: Timestamp | None = None
     """None while it is being tried, or if nobody knows."""
     taken_by: str | None = None
@@ -120,7 +119,7 @@ class Concern(Wire):
     def masked(self) -> "Concern":
         """For who may only look: not who the customer is."""
         customer = self.customer and Customer(name="***", email="***")
-        reason = redact(None, "", {"reason": self.reason})["reason"]
+        reason = clean_text(self.reason)
         return self.model_copy(update={"customer": customer, "reason": reason})
 
 
@@ -223,7 +222,8 @@ def concerns_of(order: OrderProgress, *, batch: str | None = None) -> Iterator[C
     waiting = WaitingOrder(order.order_id, order.run_id, batch, since)
     for undo in order.undos:
         if undo.status is UndoState.STUCK:
-            yield waiting.concern(ConcernKind.STUCK_UNDO, undo.reason or "", step=undo.step)
+            concern = waiting.concern(ConcernKind.STUCK_UNDO, undo.reason or "", step=undo.step)
+            yield concern.model_copy(update={"next_attempt_at": undo.next_attempt_at})
     if order.held_until is not None:
         yield waiting.concern(
             ConcernKind.HELD, order.reason or "", step=order.failed_step, held_until=order.held_until

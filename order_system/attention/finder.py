@@ -28,7 +28,6 @@ from order_system.attention.stuck import (
     order_by_server,
     refused_for_its_book,
     stuck_on_bug,
-    tries,
     waiting_order,
     what_fails,
     why_it_failed,
@@ -38,7 +37,7 @@ from order_system.domain import policy as domain_policy
 from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
-from order_system.domain.steps import UNDOS, Step
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import describe
@@ -160,10 +159,6 @@ class AttentionFinder:
             if progress
             else order_by_server(described, await why_silent(self.temporal, described, workers=self._served))
         )
-        concerns = [
-            each.model_copy(update=tries(described, UNDOS[each.step].activity)) if each.step else each
-            for each in concerns
-        ]
         if concerns:  # else the server's word of its status is older than the order's own
             self._told.add(waiting.order_id)
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])

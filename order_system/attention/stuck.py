@@ -2,8 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from temporalio.api.common.v1 import WorkflowExecution as ExecutionKey
 from temporalio.api.enums.v1 import EventType
@@ -17,7 +16,6 @@ from temporalio.client import (
 )
 from temporalio.common import SearchAttributeKey
 
-from activities.refunds import RefundActivities
 from order_system.attention.concerns import STARTER, Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain.errors import WrongBook
 from order_system.domain.ids import batch_name, order_workflow_id, refund_workflow_id
@@ -27,7 +25,7 @@ from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, root_cause
-from order_system.orders.status import pending_undos
+from order_system.orders.status import next_attempts, pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
 
 PROBLEMS = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
@@ -71,20 +69,6 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
         if activity.paused:
             return f"{activity.activity_type.name} was paused by hand"
     return None
-
-
-def tries(described: WorkflowExecutionDescription, activity: str) -> dict[str, Any]:
-    """For a concern: how often that was tried in vain, when last, and when it is next. Empty if it is not
-    pending."""
-    for each in described.raw_description.pending_activities:
-        if each.activity_type.name == activity:
-            ended, due = each.last_attempt_complete_time, each.next_attempt_schedule_time
-            return {
-                "tried": each.attempt - 1,
-                "tried_at": ended.ToDatetime(UTC) if ended.seconds else None,
-                "next_attempt_at": due.ToDatetime(UTC) if due.seconds else None,
-            }
-    return {}
 
 
 async def why_silent(temporal: Client, order: WorkflowExecutionDescription, *, workers: bool) -> str:
@@ -135,7 +119,7 @@ async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Conce
         commands=commands,
         amount=decimal_text(refund.amount, refund.currency) if refund.amount else None,
         currency=refund.currency,
-        **(tries(found, RefundActivities.refund_part.__name__) if found else {}),
+        next_attempt_at=next(iter(next_attempts(found).values()), None) if found else None,
     )
 
 

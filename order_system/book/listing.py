@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
-from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
+from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary, step_run
 from order_system.book.reading import LIVE, counts, known, newest_run, of_run
-from order_system.book.tables import accepted, batch_orders, batches, effects, submissions
+from order_system.book.tables import accepted, attempts, batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
@@ -74,6 +74,12 @@ class SqlOrderListing(OverDatabase):
         return _page(tx, query, limit, batch_order, lambda last: cursor_of(last.order_id))
 
     @reads
+    def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
+        failed = attempts.c.order_id.in_(order_ids) & attempts.c.said.is_not(None)
+        rows = tx.execute(sa.select(attempts).where(failed).order_by(attempts.c.began_at))
+        return {row.order_id: f"{row.activity.replace('_', ' ')}: {row.said}" for row in rows}
+
+    @reads
     def step_runs(self, tx: sa.Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
         journals: dict[tuple[str, str, Step], list[sa.Row[Any]]] = defaultdict(list)
         for row in tx.execute(step_runs_query(since, most=most)):
@@ -131,7 +137,7 @@ def _submitted() -> sa.Subquery:
     waits = ~sa.exists().where(of_accepted, is_known)
     runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, waits)
     nothing_newer = submissions.c.status.in_(LIVE) | ~runs_again
-    columns = [submissions.c[name] for name in listing.OrderSummary.model_fields]
+    columns = [submissions.c[NAMED.get(name, name)].label(name) for name in listing.OrderSummary.model_fields]
     # Each of its column's type, as else SQLite puts all rows together before it sorts them.
     as_if_open: Mapping[str, sa.ColumnElement[Any]] = {
         each.name: sa.cast(sa.null(), each.type) for each in columns
@@ -170,6 +176,7 @@ def batch_orders_query(
     query = sa.select(
         batch_orders,
         *(submissions.c[name] for name in ("status", "failed_step", "reason", "opened_at", "closed_at")),
+        submissions.c.notice.label("note"),
     ).select_from(joined)
     query = query.where(of_run(batch, run), batch_orders.c.order_id > after)
     if status is not None:

@@ -9,11 +9,14 @@ from sqlalchemy import Row, RowMapping
 from order_system.book.reading import known
 from order_system.domain import listing
 from order_system.domain.batch import BatchRequest, Fate
-from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.book import EffectState, Notice, SubmissionStatus
 from order_system.domain.ids import batch_name
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import decimal_text
 from order_system.domain.steps import STEPS, Step
+
+NAMED = {"note": "notice"}
+"""Columns that are called otherwise than what they are shown as."""
 
 
 def order_summary(row: RowMapping) -> listing.OrderSummary:
@@ -22,8 +25,13 @@ def order_summary(row: RowMapping) -> listing.OrderSummary:
         "status": _order_status(row["status"]),
         "batch": batch_name(batch) if batch else None,
         "total": None if total is None else decimal_text(total, row["currency"]),
+        "note": _note(row["note"]),
     }
     return listing.OrderSummary.model_validate({**row, **shown})
+
+
+def _note(notice: str | None) -> str | None:
+    return "the notice was not sent" if notice == Notice.NOT_SENT else None
 
 
 def _order_status(status: str) -> OrderStatus:
@@ -52,7 +60,7 @@ def batch_order(row: RowMapping) -> listing.BatchOrder:
     elif row["status"] is None:
         of_file["status"] = "not_started"
     else:
-        of_file = {**row, "status": _order_status(row["status"]).value}
+        of_file = {**row, "status": _order_status(row["status"]).value, "note": _note(row["note"])}
     return listing.BatchOrder.model_validate(of_file)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 
 from order_system.book.tables import answers, batch_orders, batches, effects, refunds, submissions
-from order_system.domain.answers import AnsweredAs, AnswerRecord
+from order_system.domain.answers import AnswerRecord
 from order_system.domain.batch import Fate
 from order_system.domain.book import (
     BatchRun,
@@ -219,15 +219,6 @@ class BookQueries(OverDatabase):
     @reads
     def refunds_under_way(self, tx: Connection) -> dict[str, list[Refund]]:
         return refunds_of(tx, refunds.c.state == RefundState.UNDER_WAY)
-
-    @reads
-    def taken(self, tx: Connection, order_ids: Sequence[str]) -> dict[tuple[str, str], AnswerRecord]:
-        found: dict[tuple[str, str], AnswerRecord] = {}
-        for some_ids in batched_ids(order_ids):
-            said = (answers.c.answer == AnsweredAs.TAKEN) & answers.c.order_id.in_(some_ids)
-            for row in tx.execute(select(answers).where(said).order_by(answers.c.at)).mappings():
-                found[row["submission"], row["note"]] = AnswerRecord.model_validate(dict(row))
-        return found
 
     @reads
     def order_ids(self, tx: Connection, prefix: str) -> list[str]:

@@ -261,10 +261,6 @@ class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
         """Who answered what, when and why. Idempotent by the answer's ID."""
         ...
 
-    async def taken(self, order_ids: Sequence[str]) -> dict[tuple[str, str], AnswerRecord]:
-        """Who has said last that they are on a matter of these orders, by submission and note."""
-        ...
-
     async def journal(self, ref: SubmissionRef) -> dict[Effect, JournalEntry]: ...
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:

@@ -55,6 +55,8 @@ class OrderSummary(Wire):
     currency: str | None = None
     opened_at: Timestamp
     closed_at: Timestamp | None = None
+    note: str | None = None
+    """What a person should know besides."""
 
 
 class LineStatus(StrEnum):
@@ -84,6 +86,7 @@ class BatchOrder(Wire):
     reason: str | None = None
     opened_at: Timestamp | None = None
     closed_at: Timestamp | None = None
+    note: str | None = None
 
 
 class BatchSummary(Wire):
@@ -159,6 +162,10 @@ class OrderListing(Protocol):
         limit: int = PAGE_ROWS,
     ) -> Page[BatchOrder]:
         """Of its newest run, by order ID. Raises UnknownBatch."""
+        ...
+
+    async def last_words(self, order_ids: Sequence[str]) -> dict[str, str]:
+        """What the last attempt that failed of each has failed of: `refund: NotReached: no answer`."""
         ...
 
     async def step_runs(self, since: datetime, *, most: int) -> list[StepRun]:

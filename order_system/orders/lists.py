@@ -165,7 +165,10 @@ class OrderLists:
         runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
         for run in await self._listed(None, [row.order_id for row in page.rows]):
             runs[run.id.removeprefix(order_workflow_id(""))].append(run)
-        rows = (_as_on_server(row, runs[row.order_id]) for row in page.rows)
+        rows = [_as_on_server(row, runs[row.order_id]) for row in page.rows]
+        waiting = [row.order_id for row in rows if row.status == OrderStatus.NEEDS_ATTENTION]
+        said = await self.listing.last_words(waiting) if waiting else {}
+        rows = (row.model_copy(update={"reason": said.get(row.order_id, row.reason)}) for row in rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
     async def _found(

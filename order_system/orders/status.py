@@ -86,7 +86,7 @@ class OrderStatusReader:
             progress = await handle.query("progress", result_type=OrderProgress, rpc_timeout=policy.QUERY)
         except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
             return None
-        failures, again = pending_undos(described), _next_attempts(described)
+        failures, again = pending_undos(described), next_attempts(described)
         undos = tuple(_with_failure(undo, failures, again) for undo in progress.undos)
         children = tuple([await self._with_trouble(step) for step in progress.children])
         return progress.model_copy(update={"undos": undos, "children": children})
@@ -99,7 +99,7 @@ class OrderStatusReader:
             return step
         if (child := await describe(self._temporal, step.workflow_id, step.run_id)) is None:
             return step
-        again = next(iter(_next_attempts(child).values()), None)
+        again = next(iter(next_attempts(child).values()), None)
         return step.model_copy(update={"reason": _last_failure(child), "next_attempt_at": again})
 
     async def _with_times_of_children(self, order: OrderProgress) -> OrderProgress:
@@ -170,7 +170,7 @@ def _last_failure(child: WorkflowExecutionDescription) -> str | None:
     return None
 
 
-def _next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
+def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
     """By the activity that waits for it."""
     return {
         each.activity_type.name: each.next_attempt_schedule_time.ToDatetime(UTC)

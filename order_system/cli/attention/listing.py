@@ -126,10 +126,12 @@ def _headline(concern: Concern) -> Text:
 def _facts(concern: Concern) -> Iterator[tuple[str, str]]:
     if concern.reason:
         yield "why", concern.reason
-    if concern.tried is not None:
-        last = f", last {time_between(concern.tried_at, now())} ago" if concern.tried_at else ""
-        due = concern.next_attempt_at
-        yield "tried", f"{concern.tried} times{last}{f', next in {time_between(now(), due)}' if due else ''}"
+    if tried := concern.tried:
+        due = f"; next in {time_between(now(), concern.next_attempt_at)}" if concern.next_attempt_at else ""
+        yield (
+            "tried",
+            f"{tried.activity}, attempt {tried.last_number}, {time_between(tried.ended_at, now())} ago{due}",
+        )
     if concern.customer:
         yield "customer", f"{concern.customer.name}, {concern.customer.email}"
     for receipt in concern.receipts:

@@ -8,14 +8,17 @@ import pytest
 from order_system.attention.chosen import Action, Came, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
+from order_system.book.listing import SqlOrderListing
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.errors import OutOfStock, ShippingRefused, UnknownOrder
+from order_system.domain.errors import NoticeRefused, OutOfStock, ShippingRefused, UnknownOrder
+from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Effect, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.provider_links import ProviderLinks
+from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.refunds import give_back
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stuck import WAIT_SECONDS, an_order_stuck_at
@@ -65,11 +68,12 @@ async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_provider
     reference = charge.receipt["charge_id"]
     assert (receipt.reference, receipt.key) == (reference, ref.key(Effect.CHARGE))
     assert (receipt.state, receipt.link) == (EffectState.DONE, f"https://pay.example/{reference}")
-    assert stuck.tried == 1
+    assert stuck.tried is not None
+    assert (stuck.tried.activity, stuck.tried.number) == ("refund", 1)
+    assert stuck.tried.said == "NotReached: refund: connection refused"
     assert "refund: connection refused" in stuck.reason
-    assert stuck.tried_at is not None
     assert stuck.next_attempt_at is not None
-    assert stuck.next_attempt_at - stuck.tried_at > HOUR / 2
+    assert stuck.next_attempt_at - stuck.tried.ended_at > HOUR / 2
     seen_by_viewers = stuck.masked().model_dump_json()
     assert "Ada" not in seen_by_viewers
     assert "ada@example.com" not in seen_by_viewers
@@ -205,3 +209,25 @@ async def test_a_refund_whose_first_transaction_does_not_come_through_is_at_the_
 async def test_what_the_server_has_forgotten_cannot_be_run_again(shop: Shop) -> None:
     with pytest.raises(UnknownOrder, match="has forgotten what GONE-1 holds"):
         await shop.client.content("GONE-1")
+
+
+async def test_lists_tell_what_stopped_those_that_wait_and_a_note(shop: Shop) -> None:
+    lists = OrderLists(SqlOrderListing(shop.book.database), shop.temporal, shop.task_queue)
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"), times=1)
+    shop.stage.fail("before send", lambda: NoticeRefused("no such mailbox"))
+    held, noted = an_order(hold_on_failure=HOUR), an_order()
+    rows: dict[str, OrderSummary] = {}
+    async with shop.open():
+        await start_and_hold(shop, held)
+        await (await shop.start(noted)).result()
+        await listed(shop, 1)
+
+        async def waits() -> bool:
+            rows.update({row.order_id: row for row in (await lists.orders()).rows})
+            return rows[held.order_id].status is OrderStatus.NEEDS_ATTENTION
+
+        await eventually(waits, WAIT_SECONDS, "the list to know that it waits")
+        await shop.handle(held).terminate()
+    assert rows[held.order_id].reason == "dispatch: ShippingRefused: on strike"
+    assert (rows[noted.order_id].status, rows[noted.order_id].reason) == (OrderStatus.FULFILLED, None)
+    assert rows[noted.order_id].note == "the notice was not sent"
