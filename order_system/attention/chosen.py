@@ -82,8 +82,6 @@ class Chosen:
             if answer in _IN_VAIN:
                 raise AnswerRefused(answer)
             return answer
-        if action is Action.RETRY and not concerns:
-            return await self._run_again(order_id)
         if action is Action.TAKE:
             for concern in concerns:
                 await self.attention.take(concern, self.who)
@@ -91,6 +89,8 @@ class Chosen:
         else:
             answers = [answer for each in concerns if (answer := self._answer(each, action))]
             told = [(await self.attention.answer(order_id, answer)).detail for answer in answers]
+        if not told and action is Action.RETRY:
+            return await self._run_again(order_id)
         if not told:
             raise AnswerRefused(f"{order_id} waits for nothing of that kind")
         return "; ".join(told)

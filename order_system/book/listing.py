@@ -77,7 +77,10 @@ class SqlOrderListing(OverDatabase):
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
         failed = attempts.c.order_id.in_(order_ids) & attempts.c.said.is_not(None)
         rows = tx.execute(sa.select(attempts).where(failed).order_by(attempts.c.began_at))
-        return {row.order_id: f"{row.activity.replace('_', ' ')}: {row.said}" for row in rows}
+        return {
+            row.order_id: f"{row.said} ({row.activity.replace('_', ' ')}, attempt {row.last_number})"
+            for row in rows
+        }
 
     @reads
     def step_runs(self, tx: sa.Connection, since: datetime, *, most: int) -> list[listing.StepRun]:

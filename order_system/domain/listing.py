@@ -165,7 +165,7 @@ class OrderListing(Protocol):
         ...
 
     async def last_words(self, order_ids: Sequence[str]) -> dict[str, str]:
-        """What the last attempt that failed of each has failed of: `refund: NotReached: no answer`."""
+        """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
         ...
 
     async def step_runs(self, since: datetime, *, most: int) -> list[StepRun]:

@@ -228,6 +228,6 @@ async def test_lists_tell_what_stopped_those_that_wait_and_a_note(shop: Shop) ->
 
         await eventually(waits, WAIT_SECONDS, "the list to know that it waits")
         await shop.handle(held).terminate()
-    assert rows[held.order_id].reason == "dispatch: ShippingRefused: on strike"
+    assert rows[held.order_id].reason == "ShippingRefused: on strike (dispatch, attempt 1)"
     assert (rows[noted.order_id].status, rows[noted.order_id].reason) == (OrderStatus.FULFILLED, None)
     assert rows[noted.order_id].note == "the notice was not sent"

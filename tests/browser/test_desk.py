@@ -1,0 +1,118 @@
+"""What somebody on call does at the desk: sees all that a hand needs, says that they are on it, answers many
+at once, and has an order that failed run again with another card."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from temporalio.common import RetryPolicy
+
+from order_system.domain import policy
+from order_system.domain.errors import OutOfStock, ShippingRefused
+from tests.browser.stall import Stall
+from tests.fixtures.shops.shop import an_order
+from tests.fixtures.web.browsers import visiting
+
+HOUR = timedelta(hours=1)
+
+
+async def test_the_desk_has_all_that_a_hand_needs(
+    stall: Stall, page: Page, chromium: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+    stall.shop.stage.fail("before dispatch", lambda: ShippingRefused("the carrier is on strike"))
+    stall.shop.stage.unreachable("refund")
+    order = an_order()
+    await stall.shop.client.submit(order)
+    await page.goto("/attention")
+
+    card = page.get_by_role("article", name=order.order_id)
+    await expect(page.get_by_label("Sums")).to_have_text("1 undo is stuck: 1,059.97 USD")
+    for words in ("1,059.97 USD", "Ada, ada@example.com", "ch_", f"{order.order_id}:", "refund, attempt 1"):
+        await expect(card).to_contain_text(words)
+    await expect(card).to_contain_text("Next attempt")
+    await expect(page.locator("#waiting")).to_have_text("1")
+
+    await card.get_by_role("button", name="I am on it").click()
+    await expect(page.get_by_text("You are on it. Everybody sees that here.")).to_be_visible()
+    async with visiting(chromium, stall.port) as colleague:
+        await colleague.goto("/attention")
+        seen = colleague.get_by_role("article", name=order.order_id)
+        await expect(seen).to_contain_text("operator@localhost since")
+        await colleague.goto("/")
+        await expect(colleague.locator("#waiting")).to_have_text("1")
+        row = colleague.locator(f"#row-{order.order_id}")
+        await expect(row).to_contain_text("refund: connection refused (refund, attempt 1)")
+
+
+async def test_many_orders_are_answered_at_once_and_each_tells_what_came_of_it(
+    stall: Stall, page: Page
+) -> None:
+    stall.shop.stage.fail("before reserve", lambda: OutOfStock("none is left"), times=3)
+    held = [an_order(hold_on_failure=HOUR) for _ in range(2)]
+    failed, fulfilled = an_order(), an_order()
+    for order in (*held, failed):
+        await stall.shop.client.submit(order)
+        await page.goto(f"/orders/{order.order_id}")
+        await expect(page.locator(".heading .badge")).to_have_text(
+            "failed" if order is failed else "needs attention"
+        )
+    await stall.shop.ended(await stall.shop.start(fulfilled))
+    await page.goto("/")
+    orders = [*held, failed, fulfilled]
+    for order in orders:
+        await page.get_by_label(f"Choose {order.order_id}").check()
+    async with page.expect_response("**/"):
+        pass  # the page is renewed, and what is ticked stays
+    await expect(page.locator("input.tick:checked")).to_have_count(4)
+    await page.get_by_role("button", name="With what is ticked…").click()
+    question = page.get_by_role("dialog", name="What is done with what is ticked?")
+    await question.get_by_label("Try it again").check()
+    await question.get_by_label("Note").fill("more has come")
+    await question.get_by_role("button", name="Do it").click()
+
+    await expect(page.get_by_role("heading", name="3 accepted, 1 refused")).to_be_visible()
+    for order in held:
+        row = page.get_by_role("row", name=order.order_id)
+        await expect(row).to_contain_text("accepted inventory runs again now")
+    await expect(page.get_by_role("row", name=failed.order_id)).to_contain_text("it is submitted again")
+    await expect(page.get_by_role("row", name=fulfilled.order_id)).to_contain_text("already fulfilled")
+    for order in (*held, failed):
+        await page.goto(f"/orders/{order.order_id}")
+        await expect(page.locator(".heading .badge")).to_have_text("fulfilled")
+
+
+async def test_an_order_that_failed_runs_again_with_another_card(stall: Stall, page: Page) -> None:
+    order = an_order(payment_method="pm_card_declined")
+    await stall.shop.client.submit(order)
+    await page.goto(f"/orders/{order.order_id}")
+    await page.get_by_role("link", name="Run it again…").click()
+    await expect(page.get_by_role("heading", name=f"Run {order.order_id} again")).to_be_visible()
+    document = json.loads(await page.get_by_role("textbox", name="Order document").input_value())
+    assert document["payment_method"] == "pm_card_declined"
+
+    await page.get_by_role("textbox", name="Order document").fill(
+        json.dumps({**document, "payment_method": "pm_card_ok"})
+    )
+    await page.get_by_role("button", name="Submit the order").click()
+
+    await expect(page.get_by_role("heading", name=order.order_id)).to_be_visible()
+    await expect(page.locator(".heading .badge")).to_have_text("fulfilled")
+
+
+async def test_without_script_many_are_answered_as_well(stall: Stall, chromium: Browser) -> None:
+    stall.shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"), times=1)
+    order = an_order(hold_on_failure=HOUR)
+    await stall.shop.client.submit(order)
+    async with visiting(chromium, stall.port) as page:
+        await page.goto("/attention")
+        await expect(page.get_by_role("article", name=order.order_id)).to_be_visible()
+    async with visiting(chromium, stall.port, java_script_enabled=False) as page:
+        await page.goto("/attention")
+        await page.get_by_label(f"Choose {order.order_id}:shipping").check()
+        await page.get_by_role("button", name="With what is ticked…").click()
+        await page.get_by_label("Give it up").check()
+        await page.get_by_role("button", name="Do it").click()
+        await expect(page.get_by_role("heading", name="1 accepted, 0 refused")).to_be_visible()
