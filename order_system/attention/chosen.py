@@ -14,6 +14,7 @@ from order_system.domain.order import Wire
 from order_system.domain.steps import PIVOT
 from order_system.infra import policy
 from order_system.infra.temporal.executions import side_by_side
+from order_system.intake.reader import examine_value
 from order_system.orders.client import CancelAnswer, OrderClient, Submitted
 
 
@@ -115,7 +116,9 @@ class Chosen:
         )
 
     async def _run_again(self, order_id: str) -> str:
-        how = (await self.orders.submit(await self.orders.content(order_id))).how
+        details = await self.orders.in_full(await self.orders.status(order_id))
+        order, mistakes = examine_value(details.document)
+        how = (await self.orders.submit(order)).how if order else mistakes[0]
         if how is not Submitted.STARTED:
-            raise AnswerRefused(f"{order_id} is {how}: nothing is to be tried again")
+            raise AnswerRefused(f"{order_id} is not tried again: {how}")
         return "it is submitted again"

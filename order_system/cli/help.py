@@ -28,7 +28,8 @@ Examples
   cat orders.jsonl | python starter.py submit - --json
   python starter.py status ORDER-001
   python starter.py attention           what waits for a person, and how to
-                                        answer: resolve, retry, give-up, adopt
+                                        answer: take, resolve, retry, give-up,
+                                        adopt
   python starter.py children batch-orders --status failed
   python starter.py reconcile
   python starter.py batch plan examples/orders.csv

@@ -18,10 +18,10 @@ from temporalio.service import RPCError
 
 from order_system.domain import search_attributes
 from order_system.domain.book import OrderBook, SubmissionStatus
-from order_system.domain.errors import OrderConflict, ServerUnreachable, UnknownOrder
+from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
-from order_system.domain.order import NOT_SAID, Handling, Order, SubmissionRef
+from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
 from order_system.infra.provider_links import ProviderLinks
@@ -183,16 +183,6 @@ class OrderClient:
                 f"{when}; for this content nothing was charged or sent"
             )
         return True
-
-    async def content(self, order_id: str) -> Order:
-        """What was submitted last under that ID. Raises UnknownOrder once the server has forgotten it."""
-        check_order_id(order_id)
-        newest = SubmissionRef(order_id=order_id, submission="", fingerprint="")
-        async with reaching_server():
-            order = await TemporalOrderRuns(self._temporal).order_of(newest)
-        if order is None:
-            raise UnknownOrder(f"Temporal has forgotten what {order_id} holds: submit it with its content")
-        return order
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
         """What a fulfilled order came to; kept for ever in the book."""

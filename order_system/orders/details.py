@@ -5,6 +5,7 @@ from typing import Any
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import OrderBook
+from order_system.domain.errors import UnknownOrder
 from order_system.domain.order import SubmissionRef
 from order_system.domain.progress import OrderProgress, Timestamp
 from order_system.infra.provider_links import ProviderLinks
@@ -27,6 +28,15 @@ class OrderDetails(OrderProgress):
     """Those that failed, and those that succeeded after others."""
     answered: tuple[AnswerRecord, ...] = ()
     """What people have answered, with the time."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """For running it again. Raises UnknownOrder once Temporal has forgotten the contents."""
+        if self.contents is None:
+            raise UnknownOrder(
+                f"Temporal has forgotten what {self.order_id} holds: submit it with its contents"
+            )
+        return self.contents
 
 
 async def details_of(

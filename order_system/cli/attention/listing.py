@@ -135,11 +135,12 @@ def _facts(concern: Concern) -> Iterator[tuple[str, str]]:
     if concern.customer:
         yield "customer", f"{concern.customer.name}, {concern.customer.email}"
     for receipt in concern.receipts:
-        yield receipt.effect, f"{receipt.reference or 'no answer'}, {receipt.state}; key {receipt.key}"
+        yield receipt.effect, f"{receipt.reference or 'no answer'}, {receipt.state}"
+        yield "key", receipt.key
         if receipt.link:
-            yield "", receipt.link
+            yield "see", receipt.link
     if concern.key:
-        yield "refund", f"key {concern.key}"
+        yield "refund's key", concern.key
     if concern.taken_by and concern.taken_at:
         yield "on it", f"{concern.taken_by} for {time_between(concern.taken_at, now())}"
     if concern.held_until:

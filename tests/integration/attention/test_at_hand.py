@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
 from order_system.attention.chosen import Action, Came, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
@@ -11,13 +13,15 @@ from order_system.attention.sums import sums_of
 from order_system.book.listing import SqlOrderListing
 from order_system.domain import policy
 from order_system.domain.book import EffectState
-from order_system.domain.errors import NoticeRefused, OutOfStock, ShippingRefused, UnknownOrder
+from order_system.domain.errors import NoticeRefused, OutOfStock, ShippingRefused
+from order_system.domain.ids import order_workflow_id
 from order_system.domain.listing import OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Effect, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.temporal.executions import describe
 from order_system.orders.lists import OrderLists
 from tests.fixtures.shops.refunds import give_back
 from tests.fixtures.shops.shop import Shop, an_order
@@ -153,7 +157,7 @@ async def test_one_answer_to_many_tells_of_each_what_came_of_it(shop: Shop) -> N
     assert told[held.order_id].detail == "inventory runs again now"
     assert told[failed.order_id].detail == "it is submitted again"
     assert "already fulfilled" in told[fulfilled.order_id].detail
-    assert "forgotten" in told["NOBODY-1"].detail
+    assert "there is no order NOBODY-1" in told["NOBODY-1"].detail
     assert cancelled[held.order_id] == Came(chosen=held.order_id, accepted=False, detail="already closed")
     await shop.assert_clean()
 
@@ -207,8 +211,20 @@ async def test_a_refund_whose_first_transaction_does_not_come_through_is_at_the_
 
 
 async def test_what_the_server_has_forgotten_cannot_be_run_again(shop: Shop) -> None:
-    with pytest.raises(UnknownOrder, match="has forgotten what GONE-1 holds"):
-        await shop.client.content("GONE-1")
+    order = an_order(payment_method="pm_card_declined")
+    async with shop.open():
+        await shop.ended(await shop.start(order))
+    key = WorkflowExecution(workflow_id=order_workflow_id(order.order_id))
+    await shop.temporal.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(namespace=shop.temporal.namespace, workflow_execution=key)
+    )
+
+    async def is_gone() -> bool:
+        return await describe(shop.temporal, key.workflow_id) is None
+
+    await eventually(is_gone, 2 * WAIT_SECONDS, "Temporal to forget it")
+    told = (await answered(shop, [order.order_id], Action.RETRY))[order.order_id]
+    assert (told.accepted, "has forgotten what" in told.detail) == (False, True)
 
 
 async def test_lists_tell_what_stopped_those_that_wait_and_a_note(shop: Shop) -> None:

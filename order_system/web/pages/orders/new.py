@@ -15,6 +15,7 @@ from order_system.gateways.loading import chosen, not_simulated
 from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
 from order_system.intake.reader import order_document, read_orders
 from order_system.orders.client import Submitted
+from order_system.web.documents.orders import read_order
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, redirect
 
@@ -25,15 +26,16 @@ HERE = "/new-order"
 @router.get(HERE)
 async def ask(
     visit: Visit,
-    _caller: Operator,
+    caller: Operator,
     story: Annotated[str, Query(max_length=100)] = "ok",
     again: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """With a sample to begin with; each of the stories has its own. Or with the content of an order that is
     to run `again`. Raises UnknownOrder once the server has forgotten that."""
     story = story if story in SCENARIOS else "ok"
-    sample = scenario_order(story, f"WEB-{visit.now:%y%m%d-%H%M%S}")
-    document = order_document(await visit.services.orders.content(again) if again else sample)
+    document = order_document(scenario_order(story, f"WEB-{visit.now:%y%m%d-%H%M%S}"))
+    if again:
+        document = (await read_order(visit.services, again, caller)).document
     text = json.dumps({name: value for name, value in document.items() if value is not None}, indent=2)
     return await _form(visit, text, story=story, again=again)
 
