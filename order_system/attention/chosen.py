@@ -40,6 +40,12 @@ class Came(Wire):
     """One line for people."""
 
 
+class Summary(Wire):
+    accepted: int
+    refused: int
+    rows: tuple[Came, ...]
+
+
 _IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED)
 _STUCK = (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND)
 _BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
@@ -53,7 +59,7 @@ class Chosen:
     note: str = ""
     parcel: ParcelFate | None = None
 
-    async def all_told(self, chosen: Sequence[str], action: Action) -> list[Came]:
+    async def all_told(self, chosen: Sequence[str], action: Action) -> Summary:
         """Of `ORDER-001`, all that it waits for; of `ORDER-001:payment`, that alone. What is not done within
         policy.CHOSEN counts as refused. Raises ServerUnreachable."""
         waiting: defaultdict[str, list[Concern]] = defaultdict(list)
@@ -74,7 +80,9 @@ class Chosen:
                 return Came(chosen=each, accepted=False, detail=detail)
             return Came(chosen=each, accepted=True, detail=detail)
 
-        return await side_by_side(one, dict.fromkeys(chosen))
+        rows = await side_by_side(one, dict.fromkeys(chosen))
+        accepted = sum(row.accepted for row in rows)
+        return Summary(accepted=accepted, refused=len(rows) - accepted, rows=tuple(rows))
 
     async def _done(self, order_id: str, concerns: Sequence[Concern], action: Action) -> str:
         """Raises AnswerRefused, and whatever else refuses it."""

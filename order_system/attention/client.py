@@ -68,14 +68,8 @@ class AttentionClient(WhatWaits):
         if flaw := flaw_in(Answer(who=who)):
             raise InvalidUsage(flaw)
         record = (await self._book.find([concern.order_id or ""])).get(concern.order_id or "")
-        taken = AnswerRecord(
-            answer_id=str(uuid.uuid4()),
-            at=datetime.now(UTC),
-            who=who,
-            note=concern.matter,
-            step=concern.step or Step.PAYMENT,  # the answers' table wants one
-            answer=AnsweredAs.TAKEN,
-        )
+        step = concern.step or Step.PAYMENT  # the answers' table wants one
+        taken = _record(Answer(who=who, note=concern.matter), step, AnsweredAs.TAKEN)
         await self._book.note_answer(ref_of(concern, record), taken)
 
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
@@ -107,14 +101,7 @@ class AttentionClient(WhatWaits):
 
     async def _answer_by_reconciler(self, ref: SubmissionRef, answer: Resolution) -> AnswerReceipt:
         """Its workflow has ended, so the reconciler's hears the answer, and settles the submission by it."""
-        record = AnswerRecord(
-            answer_id=str(uuid.uuid4()),
-            at=datetime.now(UTC),
-            who=answer.who,
-            note=answer.note,
-            step=answer.step,
-            answer=answered_as(answer),
-        )
+        record = _record(answer, answer.step, answered_as(answer))
         ours = ref.model_copy(update={"book": self._book.book_id})
         reconciler = ReconciliationClient(
             self._temporal, book_id=self._book.book_id, task_queue=self._task_queue
@@ -143,6 +130,11 @@ class AttentionClient(WhatWaits):
             wait_for_stage=WorkflowUpdateStage.ACCEPTED,
             rpc_timeout=infra_policy.ANSWER,
         )
+
+
+def _record(said: Answer, step: Step, answer: AnsweredAs) -> AnswerRecord:
+    now, answer_id = datetime.now(UTC), str(uuid.uuid4())
+    return AnswerRecord(answer_id=answer_id, at=now, who=said.who, note=said.note, step=step, answer=answer)
 
 
 def _is_left_over(record: SubmissionRecord, answer: Resolution) -> bool:

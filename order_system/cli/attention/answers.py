@@ -227,10 +227,10 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
     async with open_session(configured(), screen, embedded=options.embedded) as session:
         answers = Chosen(session.client, session.attention, options.who, options.note)
         with screen.waiting(f"{len(chosen)} are told"):
-            rows = await answers.all_told(chosen, action)
-    lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in rows)
-    screen.answer([row.model_dump(mode="json") for row in rows], *lines)
-    return CLEAN if all(row.accepted for row in rows) else INVALID
+            told = await answers.all_told(chosen, action)
+    lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
+    screen.answer(told.model_dump(mode="json"), *lines)
+    return INVALID if told.refused else CLEAN
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:

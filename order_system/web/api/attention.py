@@ -1,18 +1,24 @@
-"""`/api/attention`: what waits for a person."""
+"""`/api/attention`: what waits for a person; and one answer to many orders."""
 
 import time
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
+from order_system.attention.chosen import Action, Chosen, Summary
 from order_system.attention.concerns import Concern
 from order_system.attention.sums import sums_of
-from order_system.web.guards.access import Caller, Viewer
+from order_system.domain.answers import ParcelFate
+from order_system.domain.ids import ORDER_ID
+from order_system.domain.listing import PAGE_ROWS_LIMIT
+from order_system.web.documents.orders import AnswerBody
+from order_system.web.guards.access import Caller, Operator, Viewer
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 
-router = APIRouter(prefix="/api/attention", tags=["Attention"])
+router = APIRouter(prefix="/api")
 
 MOST_LISTED = 500
 """Where more than these wait, they are not answered one by one."""
@@ -25,8 +31,29 @@ class Attention(BaseModel):
     sums: list[str] = Field(description="How many of each kind, and their money by currency: of all of them.")
 
 
+class ActionBody(AnswerBody):
+    chosen: list[Annotated[str, Field(pattern=f"^{ORDER_ID.pattern}(:[A-Za-z0-9._]+){{0,2}}$")]] = Field(
+        min_length=1,
+        max_length=PAGE_ROWS_LIMIT,
+        description="IDs of orders. `ORDER-001:payment`: only what waits of that step.",
+        examples=[["ORDER-001", "ORDER-002:payment"]],
+    )
+    action: Action = Field(
+        description="`retry`: what is held or stuck is tried again now, and an order that was undone runs "
+        "again with its content. `resolve`: what is stuck was done by hand, as `note` says. `give-up`: undo "
+        "what is held. `take`: somebody is on it."
+    )
+    parcel: ParcelFate | None = Field(None, description="As in `resolve`, of those whose shipping is stuck.")
+
+    async def carried_out(self, services: Services, caller: Caller) -> Summary:
+        who = caller.name if self.who is None else self.who
+        chosen = Chosen(services.orders, services.attention, who, self.note, self.parcel)
+        return await chosen.all_told(self.chosen, self.action)
+
+
 @router.get(
-    "",
+    "/attention",
+    tags=["Attention"],
     summary="List what needs attention",
     responses={
         200: examples.answer("What waits for a person. Empty if all is well.", "attention"),
@@ -49,3 +76,21 @@ async def waiting_for(services: Services, caller: Caller) -> list[Concern]:
     found = [each if caller.may_act else each.masked() async for each in services.attention.attention()]
     services.waiting.is_known(len(found), time.monotonic() - began)
     return found
+
+
+@router.post(
+    "/orders/actions",
+    tags=["Orders"],
+    summary="Retry, resolve, give up, cancel or take many orders",
+    responses={
+        200: examples.answer("What came of each.", "actions"),
+        **documented(408, 413, 422, 502, 503),
+    },
+)
+async def act(
+    wish: Annotated[ActionBody, Body(openapi_examples=examples.EXAMPLES["action_bodies"])],
+    services: Given,
+    caller: Operator,
+) -> Summary:
+    """Each by itself: what one refuses keeps no other from it. Within 40 seconds for all of them."""
+    return await wish.carried_out(services, caller)

@@ -9,8 +9,7 @@ from starlette.responses import Response
 from order_system.attention.chosen import Action
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
-from order_system.web.api.attention import waiting_for
-from order_system.web.api.chosen import ActionBody, carried_out
+from order_system.web.api.attention import ActionBody, waiting_for
 from order_system.web.documents.orders import OrderAction
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, redirect
@@ -49,7 +48,7 @@ async def show(visit: Visit) -> Response:
 @router.post("/chosen")
 async def act(visit: Visit, caller: Operator, wish: Annotated[ActionBody, Form()]) -> Response:
     """Safe to repeat: what is done is refused then."""
-    done = await carried_out(visit.services, caller, wish)
+    done = await wish.carried_out(visit.services, caller)
     if wish.action is Action.TAKE and not done.refused:
         return redirect(HERE, "taken")
     return await visit.page("chosen_done.html", place=HERE, done=done, action=wish.action)

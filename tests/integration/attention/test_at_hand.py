@@ -45,7 +45,7 @@ async def listed(shop: Shop, number: int) -> list[Concern]:
 
 async def answered(shop: Shop, chosen: list[str], action: Action, note: str = "") -> dict[str, Came]:
     told = await Chosen(shop.client, shop.attention, "ada@desk-1", note).all_told(chosen, action)
-    return {each.chosen: each for each in told}
+    return {each.chosen: each for each in told.rows}
 
 
 async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_providers_page(shop: Shop) -> None:
