@@ -1,10 +1,15 @@
 """The commands of `starter.py`. What each needs is loaded when it runs: so `--help` need not wait for it."""
 
+import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
+from order_system import __version__
 from order_system.cli.ending import run_to_exit_code
 from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
@@ -15,7 +20,7 @@ app = App(
     help=INTRODUCTION,
     help_epilogue=EPILOGUE,
     help_format="plaintext",
-    version_flags=[],
+    version=__version__,
     suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative="", show_default=False),
 )
@@ -87,6 +92,14 @@ app.command(  # an installed package has no examples
 )
 
 
+@app.command(help_epilogue=MORE_HELP)
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print what makes your shell complete commands and options: `source <(order-system completion bash)`."""
+    if find_spec("examples") is None:
+        del app["compare"]
+    print(app.generate_completion(prog_name=Path(sys.argv[0]).stem, shell=shell))  # noqa: T201 - a script
+
+
 def _told(misuse: CycloptsError) -> str:
     """Cyclopts has plain words for most; not for what `samples` is given, where a command was meant."""
     tokens, chain = misuse.unused_tokens or [], misuse.command_chain or ()
@@ -96,9 +109,18 @@ def _told(misuse: CycloptsError) -> str:
         return str(misuse)
     if chain:
         return f"{' '.join(chain)} does not take {' '.join(tokens)!r}."
-    if command := next((token for token in tokens if token in app), None):
-        return f"Options come after the command: starter.py {command} ... and then the options."
-    return str(UnknownCommandError(app=app, unused_tokens=tokens, verbose=False))
+    if tokens[0] in app:
+        return f"Options come after the command: starter.py {tokens[0]} ... and then the options."
+    return f'Unknown command "{tokens[0]}". {_meant(tokens[0])}'
+
+
+def _meant(unknown: str) -> str:
+    """By the names alone, since cyclopts would load every command to say so."""
+    names = sorted(name for name in app if not name.startswith("-"))
+    near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
+    if not near and any(map(str.isdigit, unknown)):  # as most IDs of orders have
+        near = [f"status {unknown}"]
+    return f'Did you mean "{near[0]}"?' if near else f"Available commands: {', '.join(names)}."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -101,6 +101,20 @@ def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_pa
     assert server_has_ended(tmp_path)
 
 
+@pytest.mark.parametrize("moment", ["pydantic_core", "temporal_sdk_bridge", "temporal.log"])
+def test_ctrl_c_while_the_program_or_the_server_starts_is_as_quiet(tmp_path: Path, moment: str) -> None:
+    """As soon as that library is loaded, or that file is there."""
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+    starting = Running("starter.py", "--embedded", "--scenario", "ok", env=env)
+    loaded = Path(f"/proc/{starting.process.pid}/maps")
+    wait_until(lambda: (tmp_path / moment).exists() or moment in loaded.read_text(), 60, moment)
+
+    finished = starting.interrupted()
+
+    assert (finished.code, finished.err) == (130, "starter.py: stopped\n")
+    assert not (tmp_path / "temporal.lock").exists() or server_has_ended(tmp_path)
+
+
 async def test_embedded_beside_a_live_worker_uses_that_workers_server_or_says_why_not(tmp_path: Path) -> None:
     """The README's three terminals, and then its --embedded."""
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path / "data")}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from order_system import __version__
 from order_system.cli import screen
-from order_system.cli.app import run_command
+from order_system.cli.app import main, run_command
 from order_system.cli.session import exit_code
 from order_system.domain.errors import InvalidOrder, InvalidUsage
 from order_system.domain.messages import OrderStatus
@@ -21,7 +22,9 @@ from tests.fixtures.processes.command_line import ROOT
     [
         (["--what"], "Unknown option: --what. See starter.py --help."),
         (["resolv", "H-1"], 'Unknown command "resolv". Did you mean "resolve"?'),
-        (["H-1", "--json"], 'Unknown command "H-1". Available commands: '),
+        (["stauts", "H-1"], 'Unknown command "stauts". Did you mean "status"? See starter.py --help.'),
+        (["H-1", "--json"], 'Unknown command "H-1". Did you mean "status H-1"?'),
+        (["order", "status", "H-1"], 'Unknown command "order". Available commands: adopt, attention, '),
         (["--json", "status", "X"], "Options come after the command: starter.py status"),
         (["batch", "--json", "status", "X"], "Options come after the command."),
         (["batch", "rnu"], 'Unknown command "rnu". Did you mean "run"?'),
@@ -184,3 +187,22 @@ def test_exit_codes(statuses: list[OrderStatus], code: int, strict_code: int) ->
 
     assert exit_code(orders) == code
     assert exit_code(orders, strict=True) == strict_code
+
+
+def test_a_shell_completes_commands_and_their_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/order-system"])
+    assert main(["completion", "bash"]) == 0
+    script = tmp_path / "completion"
+    script.write_text(capsys.readouterr().out)
+    for words, expected in (("sta", "status"), ("status --js", "--json")):
+        typed = f"COMP_WORDS=(order-system {words}); COMP_CWORD={len(words.split())}; _order_system"
+        completed = f'source {script}; {typed}; echo "${{COMPREPLY[@]}}"'
+        run = subprocess.run(["bash", "-c", completed], capture_output=True, text=True, check=True)
+        assert run.stdout.split() == [expected]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
