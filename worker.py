@@ -3,9 +3,12 @@
 `--processes N` runs N of these under a supervisor; `--help` tells when.
 """
 
+import gc
+
+gc.disable()  # while modules are loaded, of which none is garbage; `main` enables it
+
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import sys
@@ -128,6 +131,7 @@ def serve(processes: int = 1, *, number: int | None = None) -> int:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
+    gc.enable()
     supervised = Supervised.read(arguments)
     try:
         if supervised:

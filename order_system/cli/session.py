@@ -16,7 +16,6 @@ from order_system.domain.errors import ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra.logs import configure_logging
-from order_system.infra.process import collect_less_garbage
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
@@ -28,7 +27,6 @@ from order_system.orders.client import OrderClient
 def configured() -> Settings:
     """The environment's settings, with the log as they want it. Raises InvalidSettings."""
     settings = load_settings()
-    collect_less_garbage()
     configure_logging(settings)
     # Each try of a call to a server that is away; the command itself says what came of it.
     logging.getLogger("temporalio.core").setLevel(logging.ERROR)
