@@ -12,13 +12,16 @@ from order_system.attention.client import AttentionClient
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN, NOT_FULFILLED
 from order_system.cli.screen import Screen
+from order_system.domain.book import FindsOrders
 from order_system.domain.errors import ServerUnreachable
+from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
-from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.served import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
@@ -61,6 +64,18 @@ class Session:
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
         """In the Web UI, where parent and children are drawn as a tree."""
         return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
+
+
+async def order_meant(said: str, book: FindsOrders, temporal: Client | None = None) -> str:
+    """An order's workflow says which order is meant, unless there is one that has just this ID itself."""
+    order_id = order_of_workflow(said)
+    if order_id is None or said in await book.find([said]):
+        return said
+    if temporal is not None:
+        async with reaching_server():
+            if await describe(temporal, order_workflow_id(said)) is not None:
+                return said
+    return order_id
 
 
 @asynccontextmanager

@@ -97,6 +97,19 @@ def refund_workflow_id(order_id: str, refund_id: str) -> str:
     return f"refund-{order_id}-{refund_id}"
 
 
+_OF_AN_ORDER = re.compile(
+    rf"(?:order|{'|'.join(Step)})-(?P<order>.+)|refund-(?P<refunded>.+)-{REFUND_ID.pattern}", re.ASCII
+)
+
+
+def order_of_workflow(workflow_id: str) -> str | None:
+    """The ID of the order whose own workflow it is, or a step's or a refund's. None if it can be none. There
+    may be an order that has just this ID itself."""
+    found = _OF_AN_ORDER.fullmatch(workflow_id)
+    order_id = found and (found["order"] or found["refunded"])
+    return order_id if order_id and is_order_id(order_id) else None
+
+
 def idempotency_key(order_id: str, submission: str, effect: str) -> str:
     """`<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission. A refund
     after the fact is none of the effects: it has `refund-<its ID>` there."""

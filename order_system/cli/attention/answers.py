@@ -14,10 +14,10 @@ from cyclopts import App, Parameter
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
-from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json
+from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import Session, configured, exit_code, open_session
+from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
@@ -114,7 +114,6 @@ is settled or somebody else takes it over. It needs no worker.
 Exit codes
   0 noted; 2 one of them waits for nobody; else as in starter.py --help"""
 
-OrderId = Annotated[str, Parameter(help="For example ORDER-001.")]
 More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
@@ -210,6 +209,7 @@ async def give_back(
     screen = Screen(as_json=options.as_json)
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
     async with open_session(configured(), screen, embedded=options.embedded) as session:
+        order_id = await order_meant(order_id, session.system.book, session.temporal)
         with screen.waiting(f"money of {order_id} is given back"):
             refunded = await session.client.refunds.give_back(
                 order_id, who=options.who, note=options.note, **wanted
@@ -226,6 +226,9 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
         answers = Chosen(session.client, session.attention, options.who, options.note)
+        parts = [each.partition(":") for each in chosen]
+        book, temporal = session.system.book, session.temporal
+        chosen = [f"{await order_meant(said, book, temporal)}{colon}{step}" for said, colon, step in parts]
         with screen.waiting(f"{len(chosen)} are told"):
             told = await answers.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
@@ -239,6 +242,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
         raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
+        order_id = await order_meant(order_id, session.system.book, session.temporal)
         with screen.waiting(f"{order_id} is told"):
             try:
                 receipt = await session.attention.answer(order_id, answer)

@@ -2,12 +2,13 @@
 
 from order_system.cli.options import Embedded, Json, OrderId
 from order_system.cli.screen import Screen
-from order_system.cli.session import configured, exit_code, open_session
+from order_system.cli.session import configured, exit_code, open_session, order_meant
 
 
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
+        order_id = await order_meant(order_id, session.system.book, session.temporal)
         answer, order = await screen.heard(
             session.client.cancel(order_id),
             f"waiting for the answer about {order_id}",

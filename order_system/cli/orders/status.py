@@ -7,7 +7,7 @@ from order_system.bootstrap import open_order_system
 from order_system.cli.options import Embedded, Json, OrderId, Strict
 from order_system.cli.reports import OrderResult, result_lines
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import configured, exit_code, open_session
+from order_system.cli.session import configured, exit_code, open_session, order_meant
 from order_system.cli.views import order_tree
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
@@ -28,11 +28,13 @@ async def _read(settings: Settings, screen: Screen, order_id: str, *, embedded: 
     """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
+            order_id = await order_meant(order_id, session.system.book, session.temporal)
             order = await session.client.in_full(await session.client.status(order_id))
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
     except ServerUnreachable:
         async with open_order_system(settings) as system:
+            order_id = await order_meant(order_id, system.book)
             order = await closed_in_book(system.book, order_id)
             if order is None:
                 raise

@@ -30,6 +30,9 @@ def test_json_is_an_array_of_order_documents_and_status_shows_the_same_to_people
     }
 
     shown = starter("status", "JSON-1", env=shop)
+    away = shop | {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    for workflow, where in (("payment-JSON-1", shop), ("order-JSON-1", shop), ("shipping-JSON-1", away)):
+        assert "JSON-1  fulfilled" in starter("status", workflow, env=where).out
     assert shown.code == 0
     assert "JSON-1  fulfilled" in shown.out
     for step in CHILDREN:
@@ -67,6 +70,14 @@ def test_a_conflict_stops_the_whole_file_and_the_same_content_is_not_charged_aga
     assert again.code == 0
     assert "CONF-1 is already fulfilled; it is not started again" in again.out
     assert "tracking SPS_" in again.out
+
+
+def test_an_order_that_is_called_like_a_workflow_is_meant_before_that_workflows(shop: Env) -> None:
+    assert submitted(shop, document("NAME-1"), document("order-NAME-1", "address-refused")).code == 0
+
+    assert starter("status", "order-NAME-1", "--json", env=shop).document["status"] == "failed"
+    assert "order-NAME-1: already closed" in starter("cancel", "order-NAME-1", env=shop).out
+    assert "NAME-1: already closed" in starter("cancel", "payment-NAME-1", env=shop).out
 
 
 def book_knows(shop: Env, order_id: str) -> bool:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from order_system.domain.ids import (
     idempotency_key,
     is_order_id,
+    order_of_workflow,
     order_workflow_id,
+    refund_workflow_id,
     split_key,
     step_workflow_id,
 )
@@ -65,3 +67,15 @@ def test_different_things_have_different_keys(
 def test_no_two_workflows_of_an_order_share_an_id(order_id: str) -> None:
     ids = {order_workflow_id(order_id), *(step_workflow_id(step, order_id) for step in Step)}
     assert len(ids) == 1 + len(Step)
+
+
+@given(order_ids, st.from_regex(r"[A-Za-z0-9._]{1,20}", fullmatch=True))
+def test_each_workflow_of_an_order_tells_whose_it_is(order_id: str, refund_id: str) -> None:
+    theirs = [order_workflow_id(order_id), *(step_workflow_id(step, order_id) for step in Step)]
+    for workflow_id in (*theirs, refund_workflow_id(order_id, refund_id)):
+        assert order_of_workflow(workflow_id) == order_id
+
+
+@pytest.mark.parametrize("text", ["ORDER-001", "order-", "payment", "refund-A", "batch-orders", "order--1"])
+def test_what_is_no_workflow_of_an_order_tells_of_none(text: str) -> None:
+    assert order_of_workflow(text) is None
