@@ -40,9 +40,9 @@ class Refunds:
         made_elsewhere: str | None = None,
     ) -> Refund:
         """An `amount`, as decimal text; or the goods of a `line`, by its SKU; or, without both, all that is
-        left. Asked for again under one `refund_id`, nothing is given back twice. `made_elsewhere`: it was,
-        under this reference, and is only noted. Waits some seconds for what comes of it, which may be `under
-        way`.
+        left. Asked for again under one `refund_id`, nothing is given back twice, and another amount is
+        refused. `made_elsewhere`: it was, under this reference, and is only noted. Waits some seconds for
+        what comes of it, which may be `under way`.
 
         Raises InvalidUsage, UnknownOrder, ServerUnreachable, and RefundRefused if nothing is given back."""
         check_order_id(order_id)
@@ -65,7 +65,12 @@ class Refunds:
             if line is not None:
                 refund = refund.model_copy(update={"amount": await self._goods(record.ref, line)})
             ours = record.ref.model_copy(update={"book": self._book.book_id})
-            refund = await self._carried_out(RefundRequest(submission=ours, refund=refund))
+            asked, refund = refund, await self._carried_out(RefundRequest(submission=ours, refund=refund))
+        if asked.amount and (asked.amount, asked.sku) != (refund.amount, refund.sku):
+            raise RefundRefused(
+                f"{order_id}: that ID has been used before, for another refund, and nothing more is given "
+                f"back; give this one another ID. The first is {refund}"
+            )
         if refund.state is RefundState.REFUSED:
             raise RefundRefused(f"{order_id}: {refund}")
         return refund

@@ -17,7 +17,7 @@ from order_system.cli.reports import OrderResult, results_table
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import counts
-from order_system.domain.errors import InvalidOrder, OrderConflict, ServerUnreachable
+from order_system.domain.errors import DatabaseUnreachable, InvalidOrder, OrderConflict, ServerUnreachable
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import format_amount
 from order_system.domain.order import Order
@@ -28,6 +28,8 @@ from order_system.intake.reader import read_orders
 from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 _NOTHING = "nothing was submitted."
+MOST_NAMED = 5
+"""Orders, in one line."""
 
 
 async def submit(
@@ -74,7 +76,7 @@ def read_file(name: str) -> list[Order]:
 async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[SubmitResult]:
     """All or nothing, as far as can be known beforehand: an order that is in conflict stops the others.
 
-    Raises OrderConflict, with a line for each, and ServerUnreachable.
+    Raises OrderConflict, with a line for each, ServerUnreachable and DatabaseUnreachable.
     """
     submissions: list[SubmitResult] = []
     conflicts: list[str] = []
@@ -95,6 +97,10 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
         raise ServerUnreachable(
             f"{lost}; {len(submissions)} of {len(orders)} orders were submitted. Submit all of them again "
             "when it is back: those that run are found, and nobody is charged twice."
+        ) from None
+    except DatabaseUnreachable as lost:
+        raise DatabaseUnreachable(
+            f"{lost}{_may_have_been_started([order.order_id for order in orders])}"
         ) from None
     if conflicts:  # somebody else submitted at the same moment
         verb = "was" if len(submissions) == 1 else "were"
@@ -174,7 +180,17 @@ async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> 
         raise
     except ServerUnreachable as lost:
         raise ServerUnreachable(f"{lost}. The orders go on when it is back: starter.py status") from None
+    except DatabaseUnreachable as lost:
+        raise DatabaseUnreachable(f"{lost}{_may_have_been_started(order_ids)}") from None
     return latest
+
+
+def _may_have_been_started(order_ids: Sequence[str]) -> str:
+    names = ", ".join(order_ids[:MOST_NAMED]) + (", ..." if len(order_ids) > MOST_NAMED else "")
+    return (
+        f"\n{names} may have been started. To look, when it is back: {STARTER} status {order_ids[0]}. "
+        "Or submit again: what runs is found, and nobody is charged twice."
+    )
 
 
 async def _result(session: Session, order: Order, progress: OrderProgress) -> OrderResult:

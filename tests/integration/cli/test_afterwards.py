@@ -59,6 +59,7 @@ def test_money_of_a_fulfilled_order_is_given_back(shop: Env) -> None:
     part = ("refund", "BACK-1", "--amount", "10.00", "--id", "ticket_1", "--note", "arrived late")
     first, again = (starter(*part, env=shop) for _ in range(2))
     line = starter("refund", "BACK-1", "--line", "MOUSE-321", "--note", "broken", "--json", env=shop)
+    other = starter(*part[:3], "12.00", *part[4:], env=shop)
     refused = starter("refund", "BACK-1", "--amount", "5000", "--note", "too much", env=shop)
     unknown = starter("refund", "BACK-99", "--note", "nobody's", env=shop)
     status = starter("status", "BACK-1", env=shop)
@@ -69,6 +70,9 @@ def test_money_of_a_fulfilled_order_is_given_back(shop: Env) -> None:
     assert "BACK-1: refund ticket_1: refunded 10.00 USD" in first.out
     assert (line.document["state"], line.document["sku"]) == ("refunded", "MOUSE-321")
     assert (refused.code, unknown.code) == (2, 2)
+    assert other.code == 2
+    assert "used before, for another refund, and nothing more is given back" in other.err
+    assert "The first is refund ticket_1: refunded 10.00 USD" in other.err
     assert "is left" in refused.err
     assert "knows of no order" in unknown.err
     assert status.out.count("refunded 10.00 USD") == 1
