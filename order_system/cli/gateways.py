@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import ATTENTION, CLEAN, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured
+from order_system.cli.tables import FittingTable
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port, chosen, find_factory, names_of, not_simulated, own_settings
 from order_system.infra.settings import Settings, told_settings
@@ -90,8 +90,8 @@ def _port(port: Port, name: str | None) -> dict[str, Any]:
     }
 
 
-def _table(ports: list[dict[str, Any]]) -> Table:
-    table = Table(header_style="bold")
+def _table(ports: list[dict[str, Any]]) -> FittingTable:
+    table = FittingTable(header_style="bold")
     for column in ("Setting", "In place", "There are"):
         table.add_column(column, overflow="fold")
     for port in ports:

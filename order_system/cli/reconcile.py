@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rich.console import RenderableType, group
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from order_system.attention.concerns import STARTER
@@ -11,6 +11,7 @@ from order_system.attention.finder import so_many
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
+from order_system.cli.tables import FittingTable
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
 from order_system.reconciliation.client import ReconciliationClient
@@ -41,7 +42,7 @@ async def _run(reconciler: ReconciliationClient, screen: Screen) -> Reconciliati
 def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
     """For people: a row for each order that something was done about, and a line that sums up."""
     columns = (Column("Order", no_wrap=True), Column("What became of it", no_wrap=True))
-    table = Table(*columns, Column("Detail", overflow="fold"), header_style="bold")
+    table = FittingTable(*columns, Column("Detail", overflow="fold"), header_style="bold")
     for name, style, tally in _kinds(report):
         for found in tally.orders:
             table.add_row(found.order_id, Text(name, style=style), found.detail)

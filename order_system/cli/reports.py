@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import group
-from rich.table import Table
 from rich.text import Text
 
 from order_system.audit.report import AuditReport, HandledEffect, UnsettledEffect
+from order_system.cli.tables import FittingTable
 from order_system.cli.views import STATUS_STYLE, cause
 from order_system.domain.durations import in_time
 from order_system.domain.messages import OrderOutcome, OrderStatus
@@ -30,8 +30,8 @@ class OrderResult:
     """Its page in Temporal's Web UI; None if only the book remembers it."""
 
 
-def results_table(results: Sequence[OrderResult], now: datetime) -> Table:
-    table = Table(header_style="bold")
+def results_table(results: Sequence[OrderResult], now: datetime) -> FittingTable:
+    table = FittingTable(header_style="bold")
     for column in ("Order", "Status", "Total"):
         table.add_column(column, no_wrap=True)
     table.add_column("Result", overflow="fold")
@@ -74,8 +74,8 @@ def result_lines(result: OrderResult) -> Iterator[str]:
                 yield f"undo of {undo.step} {undo.status}{f': {undo.reason}' if undo.reason else ''}"
 
 
-def scenarios_table(scenarios: Mapping[str, Scenario]) -> Table:
-    table = Table(header_style="bold")
+def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
+    table = FittingTable(header_style="bold")
     table.add_column("Scenario", no_wrap=True)
     table.add_column("What happens")
     table.add_column("The order ends", no_wrap=True)

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import RenderableType, group
-from rich.table import Table
 from rich.text import Text
 
 from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
+from order_system.cli.tables import FittingTable
 from order_system.domain.durations import time_between
 from order_system.orders.child_document import Child, StartedBy, WorkflowState
 
@@ -74,7 +74,7 @@ def _view(parent: str, status: str | None, shown: Sequence[Child], total: int) -
     if not total:
         yield Text(f"{parent} has no {'children' if status is None else f'{status} children'}")
         return
-    table = Table(title=f"children of {parent}", title_style="bold", header_style="bold")
+    table = FittingTable(title=f"children of {parent}", title_style="bold", header_style="bold")
     for column in ("Workflow", "Type", "State", "Started"):
         table.add_column(column, no_wrap=True)
     table.add_column("Took", justify="right", no_wrap=True)

@@ -1,5 +1,6 @@
 """`starter.py` without a command: sample orders under the next free numbers, or one that plays a story."""
 
+from order_system.attention.concerns import STARTER
 from order_system.cli.ending import until_interrupted
 from order_system.cli.gateways import refuse_unless_simulated
 from order_system.cli.orders.forms import scenarios
@@ -36,6 +37,8 @@ async def run_samples(
         orders = await submit_under_free_numbers(session.client, templates)
         code = exit_code(await follow(session, screen, orders, keep=keep), strict=strict)
         if keep:
+            pages = f"http://{settings.web_host}:{settings.web_port}"
+            screen.say(f"To open the pages, in another terminal: {STARTER} serve --embedded, then {pages}")
             with screen.waiting("Ctrl-C ends the server and its Web UI"):
                 await until_interrupted()
         return code

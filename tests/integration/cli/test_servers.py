@@ -81,6 +81,7 @@ def test_on_a_terminal_the_web_ui_stays_up_until_ctrl_c(tmp_path: Path) -> None:
         up = next(line for line in shown if "Temporal's Web UI is up at http://localhost:" in line)
         assert "until Ctrl-C" in up
         assert "/workflows/order-ORDER-001" in next(shown)
+        assert "starter.py serve --embedded, then http://127.0.0.1:8080" in next(shown)
 
         finished = kept.interrupted()
 

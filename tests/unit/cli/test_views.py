@@ -1,5 +1,6 @@
 """What people see of an order, without a server and without a terminal."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,15 +8,19 @@ import pytest
 from rich.console import Console, Group, RenderableType
 
 from order_system.cli.batches.views import outcome_view
-from order_system.cli.reports import OrderResult, results_table
+from order_system.cli.orders.children import _view
+from order_system.cli.reports import OrderResult, results_table, scenarios_table
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
 from order_system.domain.durations import in_time
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
+from order_system.gateways.simulated.scenarios import SCENARIOS
+from order_system.orders.child_document import Child, StartedBy, WorkflowState
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 REASON = "ShippingRefused: the carrier does not deliver there"
 
 
@@ -198,3 +203,28 @@ def test_the_table_tells_what_came_of_each_order() -> None:
 )
 def test_times_are_short(milliseconds: int, words: str) -> None:
     assert in_time(milliseconds) == words
+
+
+def test_at_sixty_columns_a_table_that_needs_more_tells_all_of_it_in_blocks() -> None:
+    results = [OrderResult(undone_order(order_id=f"A-{n}"), total="1059.97 USD") for n in range(2)]
+    child = Child(
+        workflow_id="payment-A-1",
+        run_id="01a224c4-7c64-71f8-a2ed-8f2294dd2f24",
+        type="PaymentWorkflow",
+        state=WorkflowState.COMPLETED,
+        started_at=NOON,
+        closed_at=NOON + SECOND,
+        started_by=StartedBy.THIS_START,
+    )
+    listed = _view("order-A", None, [child, child], 2)
+    for table in (results_table(results, NOON), scenarios_table(SCENARIOS), listed):
+        narrow, wide = rendered(table, 60), rendered(table, 160)
+        assert max(map(len, narrow)) <= 60
+        assert "…" not in "".join(narrow)
+        assert "┃" in "".join(wide)
+        assert "┃" not in "".join(narrow)
+        assert words_of(wide[3:]) <= words_of(narrow)
+
+
+def words_of(lines: list[str]) -> set[str]:
+    return set(re.findall(r"[\w-]+", "\n".join(lines)))

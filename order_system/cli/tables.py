@@ -1,0 +1,38 @@
+"""Tables for people, on whatever terminal they have."""
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.styled import Styled
+from rich.table import Column, Table
+
+WRAPPED = 20
+"""Columns that a cell whose words may wrap must have, to be read at all."""
+
+
+class FittingTable(Table):
+    """Where not all of its columns have room, each row is a block: its first cell, and the others below."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unlimited = options.update(max_width=10_000)
+
+        def width(column: Column) -> int:
+            cells = (Measurement.get(console, unlimited, cell).maximum for cell in column.cells)
+            widest = max(Measurement.get(console, unlimited, column.header).maximum, *cells, 0)
+            return widest if column.no_wrap else min(widest, WRAPPED)
+
+        if sum(width(column) + 3 for column in self.columns) < options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield Styled(self.title, self.title_style or "bold")
+        for first, *others in zip(*(column.cells for column in self.columns), strict=True):
+            yield Styled(first, "bold")
+            yield Padding(self._facts(others), (0, 0, 0, 2))
+
+    def _facts(self, cells: list[RenderableType]) -> Table:
+        facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))
+        for column, cell in zip(self.columns[1:], cells, strict=True):
+            if str(cell):
+                facts.add_row(column.header, cell)
+        return facts
