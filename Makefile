@@ -13,12 +13,12 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test properties chaos lint format bench bench-long lock clean help postgres chromium
+.PHONY: demo test properties chaos lint format bench bench-long lock clean help postgres chromium prometheus
 
 demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a terminal the Web UI stays up until Ctrl-C
 	$(BIN)/python starter.py --embedded
 
-test: $(VENV)/.dev postgres chromium lint ## Format check, lint, types, import rules and all tests, as CI runs them
+test: $(VENV)/.dev postgres chromium prometheus lint ## Format check, lint, types, import rules and all tests, as CI runs them
 	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
@@ -82,6 +82,19 @@ chromium:
 	  $(call install_package,sudo -n,chromium); \
 	else \
 	  echo "chromium is missing: sudo apt-get install chromium" >&2; \
+	fi
+
+# Alerts are tested by its `promtool`, metrics by itself. Only its two programs are wanted, and no service that
+# starts with the machine: so they are taken out of the package, which needs no root. Without them tests fail.
+prometheus:
+	@if command -v promtool >/dev/null || [ -x $(VENV)/prometheus/usr/bin/promtool ]; then \
+	  true; \
+	elif ! command -v apt-get >/dev/null; then \
+	  echo "prometheus is missing, and this is no Debian: install it yourself" >&2; \
+	else \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq || true; fi; \
+	  mkdir -p $(VENV)/prometheus && cd $(VENV)/prometheus && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . \
+	    && rm prometheus_*.deb || echo "prometheus is missing: sudo apt-get install prometheus" >&2; \
 	fi
 
 $(VENV)/.created:

@@ -5,7 +5,7 @@ Shared by `worker.py` and the command line; apart from tests and examples nothin
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from order_system.book.batches import SqlBatchBook
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.book.standing import SqlStanding
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.domain.ids import task_queue_of, worker_identity
 from order_system.domain.order import Capture, Handling
@@ -32,13 +33,17 @@ from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
+from order_system.infra.telemetry.process import NOW
+from order_system.infra.temporal.connection import sdk_runtime
 from order_system.infra.temporal.own_book import OwnBookOnly
 from order_system.infra.temporal.registration import settle_in_again
 from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer
 from order_system.orders.attempts import NotesAttempts
 from order_system.orders.client import OrderClient
+from order_system.orders.lists import OrderLists
 from order_system.orders.on_server import TemporalOrderRuns
+from order_system.orders.watch import Watch
 from order_system.reconciliation.abandoned import AbandonedOrders
 from order_system.reconciliation.client import ReconciliationClient
 from order_system.reconciliation.schedule import ReconcilerSchedule
@@ -94,7 +99,8 @@ class OrderSystem:
                         await schedule.ensure(every)
                     except OrderSystemError as trouble:  # orders go on without it
                         log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
-                    yield
+                    async with self.watching(temporal):
+                        yield
                 finally:
                     looking.cancel()
 
@@ -120,6 +126,14 @@ class OrderSystem:
             "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
         }
         return Worker(temporal, **{**defaults, **options})
+
+    def watching(self, temporal: Client) -> AbstractAsyncContextManager[None]:
+        """Metrics of order book and server for the length of a block, where metrics are on."""
+        if NOW.metrics is None:
+            return nullcontext()
+        lists = OrderLists(self.listing, temporal, self.task_queue)
+        meter = sdk_runtime().metric_meter
+        return Watch(SqlStanding(self.database), lists, temporal, self.task_queue, meter).watching()
 
     @property
     def defaults(self) -> Handling:
@@ -164,7 +178,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     Raises InvalidSettings for gateways that cannot be had, DatabaseUnready for tables that are missing or
     outdated, DatabaseUnreachable where waiting may help.
     """
-    database = Database(settings.database)
+    database = NOW.database(settings.database)
     try:
         await database.prepare()
         async with open_gateways(settings, database) as world:

@@ -21,7 +21,7 @@ pytest_plugins = [
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the person who runs the tests has set for their own orders must not steer the tests."""
-    for name in [name for name in os.environ if name.startswith(("ORDER_", "TEMPORAL_"))]:
+    for name in [name for name in os.environ if name.startswith(("ORDER_", "TEMPORAL_", "OTEL_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path / "temporal.toml"))
 

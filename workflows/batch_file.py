@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.batch import BatchActivities
-    from order_system.domain import policy
+    from order_system.domain import metrics, policy
     from order_system.domain.batch import BatchOpening, BatchRequest, PageRequest
     from order_system.domain.ids import BOOK
     from workflows.tally import Tally
@@ -71,3 +71,6 @@ class BatchFile:
         self.position, self.at_end = page.position, page.at_end
         self.to_start.extend(page.start)
         self._tally.add(page.counts)
+        for result in ("valid", "rejected", "duplicate", "left_out"):
+            rows: int = getattr(page.counts, f"rows_{result}")
+            metrics.BATCH_ROWS.note(workflow.metric_meter(), result, value=rows)

@@ -8,7 +8,7 @@ from temporalio import workflow
 from workflows.failures import in_words, state_after
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.domain import search_attributes
+    from order_system.domain import metrics, search_attributes
     from order_system.domain.answers import AnswerRecord
     from order_system.domain.ids import step_workflow_id
     from order_system.domain.messages import OrderStatus, UndoAnswer, UndoCause, UndoResult
@@ -67,11 +67,14 @@ class OrderBoard:
 
     def step_ended(self, step: Step, failure: BaseException | None = None) -> None:
         """Completed, unless it failed of something."""
+        began, ended = self._steps[step].started_at or workflow.now(), workflow.now()
+        status, took = state_after(failure) if failure else StepState.COMPLETED, (ended - began).total_seconds()
+        metrics.STEP_DURATION.note(workflow.metric_meter(), step, status, value=took)
         self._step(
             step,
-            status=state_after(failure) if failure else StepState.COMPLETED,
-            started_at=self._steps[step].started_at or workflow.now(),
-            closed_at=workflow.now(),
+            status=status,
+            started_at=began,
+            closed_at=ended,
             reason=in_words(failure) if failure else None,
         )
 
@@ -83,6 +86,7 @@ class OrderBoard:
 
     def undo_is(self, status: UndoState, step: Step, reason: str | None = None) -> None:
         self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
+        metrics.UNDOS.note(workflow.metric_meter(), step, status)
         self._publish()
 
     def undo_ended(self, step: Step, answer: UndoAnswer, *, by_hand: AnswerRecord | None = None) -> None:
@@ -108,7 +112,7 @@ class OrderBoard:
         self._status = OrderStatus.FULFILLED
         self._note = note
         self._skip_pending()
-        self._publish()
+        self._ended()
 
     def noted(self, note: str) -> None:
         """What a person should know besides; it is published with what follows."""
@@ -116,7 +120,19 @@ class OrderBoard:
 
     def undone(self, cause: UndoCause) -> None:
         self._status = cause.status
+        self._ended()
+
+    def _ended(self) -> None:
         self._publish()
+        info, meter, failed = (
+            workflow.info(),
+            workflow.metric_meter(),
+            self._cause and self._cause.failed_step,
+        )
+        began, taken_up = info.workflow_start_time, info.start_time
+        metrics.ORDERS_CLOSED.note(meter, self._status, failed or "none")
+        metrics.ORDER_DURATION.note(meter, self._status, value=(workflow.now() - began).total_seconds())
+        metrics.ORDER_QUEUE.note(meter, value=(taken_up - began).total_seconds())
 
     def _skip_pending(self) -> None:
         for step, progress in self._steps.items():
@@ -127,6 +143,7 @@ class OrderBoard:
 
     def held(self, step: Step, reason: str, until: datetime) -> None:
         self._holds.append(Held(step=step, reason=reason, since=workflow.now(), until=until))
+        metrics.HOLDS.note(workflow.metric_meter(), step)
         self._publish()
 
     def let_go(self, step: Step, answer: AnswerRecord | None) -> None:

@@ -7,7 +7,7 @@ neither the other submissions nor the runs to come. It reads in pages and contin
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -17,7 +17,7 @@ from workflows.failures import in_words
 
 with workflow.unsafe.imports_passed_through():
     from activities.reconciliation import ReconciliationActivities
-    from order_system.domain import policy
+    from order_system.domain import metrics, policy
     from order_system.domain.answers import AnsweredAs
     from order_system.domain.messages import (
         ABANDONED,
@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         PageRequest,
         ReconciliationReport,
         ReconciliationRequest,
+        Tally,
         TallyName,
     )
     from order_system.domain.steps import GIVEN_BACK, UNDOS
@@ -72,7 +73,15 @@ class ReconciliationWorkflow:
         if workflow.patched("send-owed-notices"):
             while await self._send_a_page():
                 self._continue_as_new_if_long()
+        self._measure()
         return self._so_far.report
+
+    def _measure(self) -> None:
+        meter = workflow.metric_meter()
+        for name in get_args(TallyName):
+            tally: Tally = getattr(self._so_far.report, name)
+            metrics.RECONCILER_FINDINGS.note(meter, name, value=tally.count)
+        metrics.RECONCILER_RAN.note(meter, value=workflow.now().timestamp())
 
     # --- one submission, with a person's answer --------------------------------------------------
 

@@ -52,7 +52,7 @@ async def serve_pages(
     embedded: Embedded = False,
 ) -> int:
     check_extra("serve")
-    settings, screen = configured(), Screen(as_json=False)
+    settings, screen = configured(lives_long=True), Screen(as_json=False)
     host = settings.web_host if host is None else host
     _check_address(host, settings)
     with listening(host, settings.web_port if port is None else port) as listener:
@@ -107,7 +107,9 @@ async def _serve(session: Session, screen: Screen, listener: socket.socket) -> N
 
     services = services_of(session.system, session.temporal, session.ui_url)
     Uploads(services.settings.uploads).sweep()
-    async with serving(create_app(services), listener):
+    # An embedded worker watches already.
+    watching = contextlib.nullcontext() if session.embedded else session.system.watching(session.temporal)
+    async with serving(create_app(services), listener), watching:
         screen.say(_where(listener, session.system.settings))
         await until_interrupted()
 

@@ -33,8 +33,11 @@ from order_system.domain.gateways import (
     StatementOfAccounts,
     Warehouse,
 )
+from order_system.gateways.measured import Measured
 from order_system.infra.database import Database
 from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings, without_secrets
+from order_system.infra.telemetry.process import NOW
+from order_system.infra.temporal.connection import sdk_runtime
 
 ENTRY_POINTS = "order_system.gateways"
 Factory = Callable[..., Any]
@@ -138,6 +141,9 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
                 gateways[port] = await opening.__aenter__()
             opened.push_async_exit(partial(_close, port, name, given, opening))
             _check(port, name, gateways[port])
+        if NOW.is_on:
+            meter = sdk_runtime().metric_meter
+            gateways |= {port: Measured(port, each, meter) for port, each in gateways.items() if each}
         payments, warehouse, carrier, mailer, accounts = gateways.values()
         yield Gateways(payments, warehouse, carrier, mailer, accounts)
 

@@ -22,8 +22,9 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION
 from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import PIVOT, STEP_UNDONE_BY, Step
-from order_system.infra.redaction import redact
+from order_system.infra.redaction import keep_private, redact
 from order_system.infra.settings import Settings
+from order_system.infra.telemetry.process import NOW
 
 MAX_FILE_BYTES = 10_000_000
 """Of a log file; one older file of this size is kept."""
@@ -54,6 +55,8 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if NOW.plugins:
+        shared.append(lambda _logger, _method, event: {**NOW.log_fields(), **event})
     if process is not None:
         # No context variable, as those are not passed on to the threads of libraries.
         shared.append(lambda _logger, _method, event: {"process": process, **event})
@@ -115,6 +118,7 @@ class _BindLogContext(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         ref = getattr(input.args[0], "submission", None) if input.args else None
+        keep_private(input.args[0] if input.args else None)
         # Never unbound: an attempt has a context of its own, and Temporal's line about its failure,
         # which is logged after this returns, needs all this as well.
         structlog.contextvars.bind_contextvars(
@@ -122,6 +126,7 @@ class _BindLogContext(ActivityInboundInterceptor):
             workflow_id=info.workflow_id,
             run_id=info.workflow_run_id,
             attempt=info.attempt,
+            **NOW.log_fields(),
             **_place(info.workflow_id or "", info.activity_type),
         )
         if isinstance(ref, SubmissionRef):

@@ -100,6 +100,10 @@ takes a minute; unless work has waited for WORKER_SILENT."""
 WAITING_ASKED = timedelta(seconds=2)
 """How long a list of orders waits for the server's word about which of them wait for a person."""
 
+WATCH_METRICS = timedelta(seconds=3)
+"""How often a process reads what it shows of order book and server as metrics. Each scrape until then is told
+the same."""
+
 WATCH_POLL = timedelta(milliseconds=250)
 """How often a live view asks for the progress of what it shows."""
 

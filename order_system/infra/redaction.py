@@ -5,7 +5,8 @@ Our own code does not write them. Error texts of gateways, drivers and validator
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -43,6 +44,24 @@ _UUID_OR_DIGITS = re.compile(
 )
 
 
+_SHORTEST = 3
+_private: ContextVar[tuple[str, ...]] = ContextVar("private", default=())
+
+
+def keep_private(told: object) -> None:
+    """From now on, in this context, nothing personal that this model holds is logged: a gateway may repeat it
+    in what it says, where no pattern tells a name from any other word."""
+    _private.set(tuple(sorted(_personal_in(told), key=len, reverse=True)))
+
+
+def _personal_in(told: object, *, personal: bool = False) -> Iterator[str]:
+    if isinstance(told, BaseModel):
+        for name, value in told:
+            yield from _personal_in(value, personal=personal or _PERSONAL.fullmatch(name) is not None)
+    elif personal and isinstance(told, str) and len(told) >= _SHORTEST:
+        yield told
+
+
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """A structlog processor, to stand right before the renderer."""
     return {key: _clean(key, value) for key, value in event.items()}
@@ -70,6 +89,8 @@ def _clean(key: str, value: object) -> object:
 
 def clean_text(text: str) -> str:
     """What somebody else has said, without what looks personal."""
+    for value in _private.get():
+        text = text.replace(value, REDACTED)
     text = _PERSONAL_IN_TEXT.sub(rf"\g<key>{REDACTED}", text)
     for pattern in _VALUES_IN_TEXT:
         text = pattern.sub(REDACTED, text)

@@ -147,6 +147,10 @@ class OrderLists:
             return (await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)).count
         return 0
 
+    async def waiting_ids(self) -> set[str]:
+        """Which orders need attention, WAITING_LISTED at most; none as well if no server answers."""
+        return await self._found(_WAITING, limit=WAITING_LISTED)
+
     async def batch_orders(
         self,
         name: str,

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_system.web import api, pages
-from order_system.web.guards.access import Access, AccessGuard
+from order_system.web.guards.access import SAFE_METHODS, Access, AccessGuard
 from order_system.web.guards.headers import SecurityHeaders
 from order_system.web.guards.limits import BodyLimits
 from order_system.web.openapi.document import complete_document
@@ -37,6 +37,8 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_tags=api.TAGS,
         redirect_slashes=False,  # its redirects believe the Host header
+        # Where traces are on: of what acts, since open pages look every few seconds.
+        telemetry={"operation_spans": False, "exclude": lambda scope: scope.get("method") in SAFE_METHODS},
     )
     app.state.services = services
     app.state.access = Access(services.settings.web_keys, services.now)

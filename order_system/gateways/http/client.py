@@ -17,6 +17,7 @@ from order_system.gateways import policy
 from order_system.gateways.http import wire
 from order_system.gateways.http.signature import sign
 from order_system.gateways.loading import Port, methods_of
+from order_system.infra.telemetry.process import NOW
 from order_system.infra.web_keys import SHORTEST_SECRET
 
 _SHOWN = 300
@@ -73,7 +74,7 @@ async def _call(
     key = arguments.pop("key", None)
     asked = operation.body.model_validate(arguments)
     body = asked.model_dump_json().encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **NOW.headers()}
     if key is not None:
         key = Key(key, getattr(key, "round", 0))
         headers |= {wire.KEY: key, wire.ROUND: str(key.round)}

@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
+from order_system.infra.telemetry.process import NOW
 
 Found = TypeVar("Found")
 DEFAULT_ADDRESS = "localhost:7233"
@@ -49,10 +50,12 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
         profile = ClientConnectConfig(target_host=address, namespace=namespace)
     else:
         profile = _profile_from_environment()
-    target = profile.setdefault("target_host", DEFAULT_ADDRESS)
+    target, runtime = profile.setdefault("target_host", DEFAULT_ADDRESS), sdk_runtime()
     try:
         async with asyncio.timeout(policy.CONNECT.total_seconds()):
-            return await Client.connect(**profile, data_converter=data_converter, runtime=_runtime())
+            return await Client.connect(
+                **profile, data_converter=data_converter, runtime=runtime, plugins=NOW.plugins
+            )
     except ValueError as invalid:
         raise InvalidSettings(
             f"The server's address {target!r} (TEMPORAL_ADDRESS, temporal.toml): {invalid}. Write host:port."
@@ -68,14 +71,26 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
 
 
 @cache
-def _runtime() -> Runtime:
+def sdk_runtime() -> Runtime:
     """The SDK's own, whose workers send heartbeats often enough for `workers.Workers`. One a process. What
-    its Rust half has to say goes to our log: by itself it prints to stdout, into the midst of our JSON."""
+    its Rust half has to say goes to our log: by itself it prints to stdout, into the midst of our JSON.
+
+    Raises InvalidSettings if metrics cannot be shown where they are to be."""
     said = LoggingConfig(
         TelemetryFilter(core_level="WARN", other_level="ERROR"),
         forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
     )
-    return Runtime(telemetry=TelemetryConfig(logging=said), worker_heartbeat_interval=policy.HEARTBEAT)
+    telemetry = TelemetryConfig(
+        logging=said, metrics=NOW.metrics, global_tags=NOW.tags, attach_service_name=False
+    )
+    try:
+        return Runtime(telemetry=telemetry, worker_heartbeat_interval=policy.HEARTBEAT)
+    except ValueError as refused:
+        where = getattr(NOW.metrics, "bind_address", "")
+        raise InvalidSettings(
+            f"metrics cannot be shown at {where}: {refused}. Each program on a machine needs an "
+            "ORDER_METRICS_PORT of its own; with --processes N, the N - 1 ports after it are taken, too."
+        ) from refused
 
 
 def has_gone(error: RPCError) -> bool:

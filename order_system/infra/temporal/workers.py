@@ -13,7 +13,11 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.worker.v1 import WorkerHeartbeat
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
+    ListWorkersRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -89,14 +93,28 @@ class Workers:
         asking = await asyncio.gather(*map(self._asking_for, _KINDS))
         return min(map(len, asking))
 
-    async def _asking_for(self, kind: TaskQueueType.ValueType) -> set[str]:
+    async def backlog(self) -> dict[str, tuple[int, float]]:
+        """By kind of task: about how many wait for a worker, and for how many seconds the oldest has."""
+        queues = await asyncio.gather(*map(self._describe, _KINDS))
+        return {
+            name: (
+                queue.stats.approximate_backlog_count,
+                queue.stats.approximate_backlog_age.ToTimedelta().total_seconds(),
+            )
+            for name, queue in zip(("workflow", "activity"), queues, strict=True)
+        }
+
+    async def _describe(self, kind: TaskQueueType.ValueType) -> DescribeTaskQueueResponse:
         request = DescribeTaskQueueRequest(
             namespace=self._temporal.namespace,
             task_queue=TaskQueue(name=self._task_queue),
             task_queue_type=kind,
             report_stats=True,
         )
-        queue = await self._temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
+        return await self._temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
+
+    async def _asking_for(self, kind: TaskQueueType.ValueType) -> set[str]:
+        queue = await self._describe(kind)
         work_waits = queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
         since = datetime.now(UTC) - (policy.WORKER_SILENT if work_waits else policy.POLLED_WITHIN)
         return {each.identity for each in queue.pollers if each.last_access_time.ToDatetime(UTC) > since}

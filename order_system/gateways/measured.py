@@ -1,0 +1,56 @@
+"""Gateways whose calls are timed and traced, where telemetry is on."""
+
+import time
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from temporalio.common import MetricMeter
+
+from order_system.domain.errors import AnswerLost, BusinessError, NotReached, OutcomeUnknown
+from order_system.domain.metrics import GATEWAY_CALL
+from order_system.infra.telemetry.process import NOW
+
+
+class Measured:
+    """Has the methods of `gateway`, a gateway of any port, and no others."""
+
+    def __init__(self, port: str, gateway: object, meter: MetricMeter) -> None:
+        self._port = port
+        self._gateway = gateway
+        self._meter = meter
+
+    def __getattr__(self, name: str) -> Any:
+        call: Callable[..., Awaitable[Any]] = getattr(self._gateway, name)
+
+        @wraps(call)
+        async def measured(*given: Any, **named: Any) -> Any:
+            began, answer = time.perf_counter(), "error"
+            try:
+                with NOW.span(f"{self._port} {name}"):
+                    found = await call(*given, **named)
+                answer = "nothing" if found is None else "yes"
+                return found
+            except BaseException as failure:
+                answer = _answer_in(failure)
+                raise
+            finally:
+                took = time.perf_counter() - began
+                GATEWAY_CALL.note(self._meter, self._port, name, answer, value=took)
+
+        return measured
+
+
+def _answer_in(failure: BaseException) -> str:
+    match failure:
+        case BusinessError():
+            return "refused"
+        case NotReached():
+            return "not_reached"
+        case OutcomeUnknown():
+            return "unknown"
+        case AnswerLost() | TimeoutError() | CancelledError():  # the last two cut it off, as its attempt ends
+            return "lost"
+        case _:
+            return "error"

@@ -1,0 +1,111 @@
+"""What is on in this process: decided once, before it opens or connects to anything. What is off costs
+nothing and is not imported.
+
+Metrics are the SDK's and ours (`domain/metrics.py`), by the SDK's own exporter: to Prometheus, or by OTLP.
+Traces go by OTLP. OpenTelemetry's own variables (`OTEL_...`) say where to.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from temporalio.plugin import SimplePlugin
+from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
+
+from order_system.domain.errors import InvalidSettings
+from order_system.domain.metrics import METRICS
+from order_system.infra.database import Database
+from order_system.infra.settings import Settings
+
+NEEDED = "pip install -e '.[telemetry]'"
+SHORT = 0
+"""The number of a process that ends soon: nobody would find its metrics."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass
+class Telemetry:
+    metrics: PrometheusConfig | OpenTelemetryConfig | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of metrics that go by OTLP: Prometheus knows whom it asks."""
+    plugins: Sequence[SimplePlugin] = ()
+    """Of clients, and so of the workers that have them."""
+    database: type[Database] = Database
+    span: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """Around what happens within a trace."""
+    headers: Callable[[], dict[str, str]] = dict[str, str]
+    """By which another service goes on with the trace."""
+    log_fields: Callable[[], dict[str, str]] = dict[str, str]
+    close: Callable[[], None] = _nothing
+    """Sends what has not been sent yet."""
+
+    @property
+    def is_on(self) -> bool:
+        return self.metrics is not None or bool(self.plugins)
+
+
+NOW = Telemetry()
+"""This process's."""
+
+
+def turn_on(settings: Settings, service: str, *, number: int = SHORT) -> None:
+    """As settings and environment say. `number`: of this process among those that `--processes` starts; of
+    the only one, 1. Raises InvalidSettings."""
+    traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
+    buckets = {each.name: each.buckets for each in METRICS if each.kind == "histogram"}
+    if number != SHORT and settings.metrics_port is not None:
+        host = f"[{settings.metrics_host}]" if ":" in settings.metrics_host else settings.metrics_host
+        NOW.metrics = PrometheusConfig(
+            bind_address=f"{host}:{settings.metrics_port + number - 1}",
+            counters_total_suffix=True,
+            unit_suffix=True,
+            durations_as_seconds=True,
+            histogram_bucket_overrides=buckets,
+        )
+    elif number != SHORT and metrics is not None:
+        NOW.metrics = OpenTelemetryConfig(
+            url=metrics,
+            headers=_headers(),
+            metric_periodicity=timedelta(milliseconds=int(_otel("METRIC_EXPORT_INTERVAL") or 60_000)),
+            durations_as_seconds=True,
+            http=True,
+            histogram_bucket_overrides=buckets,
+        )
+        NOW.tags = {"service.name": name}
+    if traces is not None:
+        try:
+            from order_system.infra.telemetry import tracing  # noqa: PLC0415 - of the extra
+        except ModuleNotFoundError as missing:
+            raise InvalidSettings(
+                f"OTEL_... asks for traces, and {missing.name} is missing: {NEEDED}"
+            ) from None
+        tracing.begin(NOW, name)
+
+
+def _otel(name: str) -> str:
+    return os.environ.get(f"OTEL_{name}", "").strip()  # noqa: TID251 - OpenTelemetry's own
+
+
+def _endpoint(signal: str) -> str | None:
+    """Where to send it by OTLP; None if nobody asks for it."""
+    its = signal.upper()
+    if _otel("SDK_DISABLED").lower() == "true" or _otel(f"{its}_EXPORTER") not in ("", "otlp"):
+        return None
+    everything = _otel("EXPORTER_OTLP_ENDPOINT").rstrip("/")
+    endpoint = _otel(f"EXPORTER_OTLP_{its}_ENDPOINT") or (everything and f"{everything}/v1/{signal}")
+    protocol = _otel(f"EXPORTER_OTLP_{its}_PROTOCOL") or _otel("EXPORTER_OTLP_PROTOCOL")
+    if endpoint and protocol not in ("", "http/protobuf"):
+        raise InvalidSettings(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: only http/protobuf is spoken here")
+    return endpoint or None
+
+
+def _headers() -> dict[str, str]:
+    told = _otel("EXPORTER_OTLP_METRICS_HEADERS") or _otel("EXPORTER_OTLP_HEADERS")
+    pairs: list[Any] = [each.partition("=") for each in told.split(",") if "=" in each]
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,0 +1,111 @@
+"""Traces by OpenTelemetry: one of an order, from the request or the command that starts it to its last
+gateway. Temporal's plugin makes the spans of workflows and activities; ours are transactions and calls.
+
+What leaves the process holds nothing of a customer: of an exception it has the type, and never what it says,
+which a gateway may have filled with an address; of a URL the route.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Status
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import AttributeValue
+from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, create_tracer_provider
+
+from order_system.infra.database import Database
+from order_system.infra.telemetry.process import Telemetry
+
+_KEPT = {
+    *("temporalWorkflowID", "temporalRunID", "temporalActivityID", "temporalUpdateID"),
+    *("http.request.method", "http.route", "http.response.status_code", "error.type", "exception.type"),
+}
+"""Attributes: all others are left out, since nobody knows what is in them."""
+_QUERIES = ("QueryWorkflow:", "HandleQuery:")
+"""They change nothing, and open pages ask every few seconds."""
+
+
+def begin(telemetry: Telemetry, service: str) -> None:
+    provider = create_tracer_provider(resource=Resource.create({SERVICE_NAME: service}))
+    provider.add_span_processor(BatchSpanProcessor(Discreet(OTLPSpanExporter())))
+    trace.set_tracer_provider(provider)
+    propagate.set_global_textmap(TraceContextTextMapPropagator())  # and no baggage, which may hold anything
+    telemetry.plugins = (OpenTelemetryPlugin(add_temporal_spans=True),)
+    telemetry.database, telemetry.span = TracedDatabase, span
+    telemetry.headers, telemetry.log_fields = _headers, _log_fields
+    telemetry.close = provider.shutdown
+
+
+def span(name: str) -> AbstractContextManager[object]:
+    """Within a trace alone: what goes on in the background begins none."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return nullcontext()
+    return trace.get_tracer(__name__).start_as_current_span(name)
+
+
+class TracedDatabase(Database):
+    """A span for each transaction."""
+
+    async def write(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+        with span(_name_of(work)):
+            return await super().write(work, *arguments, **named)
+
+    async def read(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+        with span(_name_of(work)):
+            return await super().read(work, *arguments, **named)
+
+
+def _name_of(work: Callable[..., Any]) -> str:
+    return f"transaction {(work.func if isinstance(work, partial) else work).__name__}"
+
+
+class Discreet(SpanExporter):
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._exporter.export([_cleaned(each) for each in spans if not each.name.startswith(_QUERIES)])
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+
+def _cleaned(told: ReadableSpan) -> ReadableSpan:
+    return ReadableSpan(
+        name=told.name,
+        context=told.context,
+        parent=told.parent,
+        resource=told.resource,
+        attributes=_kept(told.attributes),
+        events=[Event(each.name, _kept(each.attributes), each.timestamp) for each in told.events],
+        links=told.links,
+        kind=told.kind,
+        status=Status(told.status.status_code),
+        start_time=told.start_time,
+        end_time=told.end_time,
+        instrumentation_scope=told.instrumentation_scope,
+    )
+
+
+def _kept(attributes: Mapping[str, AttributeValue] | None) -> dict[str, AttributeValue]:
+    return {name: value for name, value in (attributes or {}).items() if name in _KEPT}
+
+
+def _headers() -> dict[str, str]:
+    headers: dict[str, str] = {}
+    propagate.inject(headers)
+    return headers
+
+
+def _log_fields() -> dict[str, str]:
+    here = trace.get_current_span().get_span_context()
+    if not here.is_valid:
+        return {}
+    return {"trace_id": f"{here.trace_id:032x}", "span_id": f"{here.span_id:016x}"}

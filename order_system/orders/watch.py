@@ -1,0 +1,75 @@
+"""What can be read at any moment, read again and again for metrics: money at risk, what is open and waits,
+the task queue and its workers. Each process that shows metrics does, so that none of them has to live."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import MetricMeter
+from temporalio.service import RPCError
+
+from order_system.domain import metrics
+from order_system.domain.at_risk import Place, TellsStanding, at_risk
+from order_system.domain.errors import DatabaseUnready
+from order_system.domain.policy import ATTENTION_AFTER
+from order_system.domain.steps import Effect
+from order_system.infra import policy
+from order_system.infra.temporal.workers import Workers
+from order_system.orders.lists import OrderLists
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Watch:
+    def __init__(
+        self, book: TellsStanding, lists: OrderLists, temporal: Client, task_queue: str, meter: MetricMeter
+    ) -> None:
+        self._book = book
+        self._lists = lists
+        self._workers = Workers(temporal, task_queue)
+        self._meter = meter
+        self._seen: set[Place] = set()
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None]:
+        """For the length of the block."""
+        for metric in metrics.METRICS:
+            metric.begin(self._meter)
+        looking = asyncio.create_task(self._look_again_and_again())
+        try:
+            yield
+        finally:
+            looking.cancel()
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(policy.RPC.total_seconds()):
+                    await self.look()
+            except (DatabaseUnready, RPCError, TimeoutError) as trouble:  # LOOKED_AT tells how old all is
+                log.debug("metrics of book and server are not renewed", reason=str(trouble))
+            await asyncio.sleep(policy.WATCH_METRICS.total_seconds())
+
+    async def look(self) -> None:
+        """Raises DatabaseUnready and the SDK's RPCError."""
+        now, meter = datetime.now(UTC), self._meter
+        standing = await self._book.standing(stuck_before=now - ATTENTION_AFTER)
+        waiting = await self._lists.waiting_ids()
+        sums = at_risk(standing, waiting, now)
+        for place in self._seen | sums.keys():  # what is no more, is 0
+            orders, money = sums.get(place, (0, 0.0))
+            metrics.ORDERS_AT_RISK.note(meter, *place, value=orders)
+            metrics.MONEY_AT_RISK.note(meter, *place, value=money)
+        self._seen |= sums.keys()
+        metrics.ORDERS_OPEN.note(meter, value=standing.open_orders)
+        metrics.ORDERS_WAITING.note(meter, value=len(waiting))
+        for effect in Effect:
+            metrics.EFFECTS_IN_DOUBT.note(meter, effect, value=standing.in_doubt.get(effect, 0))
+        for kind, (tasks, age) in (await self._workers.backlog()).items():
+            metrics.QUEUE_BACKLOG.note(meter, kind, value=tasks)
+            metrics.QUEUE_AGE.note(meter, kind, value=age)
+        metrics.WORKERS.note(meter, value=await self._workers.at_work())
+        metrics.LOOKED_AT.note(meter, value=now.timestamp())
