@@ -73,4 +73,4 @@ class BatchFile:
         self._tally.add(page.counts)
         for result in ("valid", "rejected", "duplicate", "left_out"):
             rows: int = getattr(page.counts, f"rows_{result}")
-            metrics.BATCH_ROWS.note(workflow.metric_meter(), result, value=rows)
+            metrics.note("batch_rows", workflow.metric_meter(), result, value=rows)

@@ -69,7 +69,7 @@ class OrderBoard:
         """Completed, unless it failed of something."""
         began, ended = self._steps[step].started_at or workflow.now(), workflow.now()
         status, took = state_after(failure) if failure else StepState.COMPLETED, (ended - began).total_seconds()
-        metrics.STEP_DURATION.note(workflow.metric_meter(), step, status, value=took)
+        metrics.note("order_step_duration_seconds", workflow.metric_meter(), step, status, value=took)
         self._step(
             step,
             status=status,
@@ -86,7 +86,7 @@ class OrderBoard:
 
     def undo_is(self, status: UndoState, step: Step, reason: str | None = None) -> None:
         self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
-        metrics.UNDOS.note(workflow.metric_meter(), step, status)
+        metrics.note("order_undos", workflow.metric_meter(), step, status)
         self._publish()
 
     def undo_ended(self, step: Step, answer: UndoAnswer, *, by_hand: AnswerRecord | None = None) -> None:
@@ -130,9 +130,11 @@ class OrderBoard:
             self._cause and self._cause.failed_step,
         )
         began, taken_up = info.workflow_start_time, info.start_time
-        metrics.ORDERS_CLOSED.note(meter, self._status, failed or "none")
-        metrics.ORDER_DURATION.note(meter, self._status, value=(workflow.now() - began).total_seconds())
-        metrics.ORDER_QUEUE.note(meter, value=(taken_up - began).total_seconds())
+        metrics.note("orders_closed", meter, self._status, failed or "none")
+        metrics.note(
+            "order_duration_seconds", meter, self._status, value=(workflow.now() - began).total_seconds()
+        )
+        metrics.note("order_queue_seconds", meter, value=(taken_up - began).total_seconds())
 
     def _skip_pending(self) -> None:
         for step, progress in self._steps.items():
@@ -143,7 +145,7 @@ class OrderBoard:
 
     def held(self, step: Step, reason: str, until: datetime) -> None:
         self._holds.append(Held(step=step, reason=reason, since=workflow.now(), until=until))
-        metrics.HOLDS.note(workflow.metric_meter(), step)
+        metrics.note("order_holds", workflow.metric_meter(), step)
         self._publish()
 
     def let_go(self, step: Step, answer: AnswerRecord | None) -> None:

@@ -80,8 +80,8 @@ class ReconciliationWorkflow:
         meter = workflow.metric_meter()
         for name in get_args(TallyName):
             tally: Tally = getattr(self._so_far.report, name)
-            metrics.RECONCILER_FINDINGS.note(meter, name, value=tally.count)
-        metrics.RECONCILER_RAN.note(meter, value=workflow.now().timestamp())
+            metrics.note("reconciler_findings", meter, name, value=tally.count)
+        metrics.note("reconciler_last_run_timestamp_seconds", meter, value=workflow.now().timestamp())
 
     # --- one submission, with a person's answer --------------------------------------------------
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from temporalio.common import MetricMeter
 
+from order_system.domain import metrics
 from order_system.domain.errors import AnswerLost, BusinessError, NotReached, OutcomeUnknown
-from order_system.domain.metrics import GATEWAY_CALL
 from order_system.infra.telemetry.process import NOW
 
 
@@ -37,7 +37,9 @@ class Measured:
                 raise
             finally:
                 took = time.perf_counter() - began
-                GATEWAY_CALL.note(self._meter, self._port, name, answer, value=took)
+                metrics.note(
+                    "gateway_call_duration_seconds", self._meter, self._port, name, answer, value=took
+                )
 
         return measured
 

@@ -12,7 +12,7 @@ from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
 from order_system.domain import metrics
-from order_system.domain.at_risk import Place, TellsStanding, at_risk
+from order_system.domain.at_risk import Place, TellsStanding
 from order_system.domain.errors import DatabaseUnready
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.domain.steps import Effect
@@ -36,8 +36,7 @@ class Watch:
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
         """For the length of the block."""
-        for metric in metrics.METRICS:
-            metric.begin(self._meter)
+        metrics.begin_at_zero(self._meter)
         looking = asyncio.create_task(self._look_again_and_again())
         try:
             yield
@@ -58,18 +57,18 @@ class Watch:
         now, meter = datetime.now(UTC), self._meter
         standing = await self._book.standing(stuck_before=now - ATTENTION_AFTER)
         waiting = await self._lists.waiting_ids()
-        sums = at_risk(standing, waiting, now)
+        sums = standing.at_risk(waiting, now)
         for place in self._seen | sums.keys():  # what is no more, is 0
             orders, money = sums.get(place, (0, 0.0))
-            metrics.ORDERS_AT_RISK.note(meter, *place, value=orders)
-            metrics.MONEY_AT_RISK.note(meter, *place, value=money)
+            metrics.note("orders_at_risk", meter, *place, value=orders)
+            metrics.note("money_at_risk", meter, *place, value=money)
         self._seen |= sums.keys()
-        metrics.ORDERS_OPEN.note(meter, value=standing.open_orders)
-        metrics.ORDERS_WAITING.note(meter, value=len(waiting))
+        metrics.note("orders_open", meter, value=standing.open_orders)
+        metrics.note("orders_waiting", meter, value=len(waiting))
         for effect in Effect:
-            metrics.EFFECTS_IN_DOUBT.note(meter, effect, value=standing.in_doubt.get(effect, 0))
+            metrics.note("effects_in_doubt", meter, effect, value=standing.in_doubt.get(effect, 0))
         for kind, (tasks, age) in (await self._workers.backlog()).items():
-            metrics.QUEUE_BACKLOG.note(meter, kind, value=tasks)
-            metrics.QUEUE_AGE.note(meter, kind, value=age)
-        metrics.WORKERS.note(meter, value=await self._workers.at_work())
-        metrics.LOOKED_AT.note(meter, value=now.timestamp())
+            metrics.note("task_queue_backlog", meter, kind, value=tasks)
+            metrics.note("task_queue_age_seconds", meter, kind, value=age)
+        metrics.note("workers_at_work", meter, value=await self._workers.at_work())
+        metrics.note("order_book_read_timestamp_seconds", meter, value=now.timestamp())

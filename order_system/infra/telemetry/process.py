@@ -16,7 +16,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 
 from order_system.domain.errors import InvalidSettings
-from order_system.domain.metrics import METRICS
+from order_system.domain.metrics import METRICS, SECONDS
 from order_system.infra.database import Database
 from order_system.infra.settings import Settings
 
@@ -58,7 +58,7 @@ def turn_on(settings: Settings, service: str, *, number: int = SHORT) -> None:
     """As settings and environment say. `number`: of this process among those that `--processes` starts; of
     the only one, 1. Raises InvalidSettings."""
     traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
-    buckets = {each.name: each.buckets for each in METRICS if each.kind == "histogram"}
+    buckets = {name: SECONDS for name, each in METRICS.items() if each.kind == "histogram"}
     if number != SHORT and settings.metrics_port is not None:
         host = f"[{settings.metrics_host}]" if ":" in settings.metrics_host else settings.metrics_host
         NOW.metrics = PrometheusConfig(
