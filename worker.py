@@ -124,7 +124,7 @@ def serve(processes: int = 1, *, number: int | None = None) -> int:
     """Serve until told to stop; `number` is ours among several. Returns the exit code."""
     settings = load_settings()
     if processes == 1:
-        telemetry.turn_on(settings, "order-worker", number=number or 1)
+        telemetry.turn_on("order-worker", number=number or 1)
     configure_logging(settings, process=number)
     if processes > 1:
         return 0 if asyncio.run(run_workers(processes)) else 1

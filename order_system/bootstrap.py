@@ -69,6 +69,10 @@ class OrderSystem:
         """Of this book alone, unless it was set by hand."""
         return self.settings.task_queue or task_queue_of(self.book.book_id)
 
+    @property
+    def standing(self) -> SqlStanding:
+        return SqlStanding(self.database)
+
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
         payments, warehouse = self.world.payments, self.world.warehouse
         carrier, mailer = self.world.carrier, self.world.mailer
@@ -133,7 +137,7 @@ class OrderSystem:
             return nullcontext()
         lists = OrderLists(self.listing, temporal, self.task_queue)
         meter = sdk_runtime().metric_meter
-        return Watch(SqlStanding(self.database), lists, temporal, self.task_queue, meter).watching()
+        return Watch(self.standing, lists, temporal, self.task_queue, meter).watching()
 
     @property
     def defaults(self) -> Handling:

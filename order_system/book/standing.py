@@ -1,14 +1,17 @@
 """How things stand in the order book: `at_risk.TellsStanding` over SQL."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal, or_, select
 
+from order_system.book.reading import known
 from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE
 from order_system.book.tables import effects, submissions
-from order_system.domain.at_risk import ChargedOrder, Standing
-from order_system.domain.book import EffectState
+from order_system.domain.at_risk import ChargedOrder, Pulse, Standing
+from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.durations import milliseconds_between
 from order_system.domain.steps import Effect
 from order_system.infra.database import OverDatabase, reads
 
@@ -21,8 +24,17 @@ class SqlStanding(OverDatabase):
         queries = open_query(stuck_before), in_doubt_query()
         rows = (row for query in queries for row in tx.execute(query).mappings())
         charged = [ChargedOrder(**row) for row in rows]
-        return Standing(open_orders, {name: number for name, number in tx.execute(in_doubt)}, charged)
+        doubts: dict[str, int] = {effect: number for effect, number in tx.execute(in_doubt).all()}  # noqa: C416
+        return Standing(open_orders, doubts, charged)
 
+    @reads
+    def pulse(self, tx: Connection, since: datetime, until: datetime, *, parts: int) -> list[Pulse]:
+        marks = [since + number * (until - since) / parts for number in range(parts + 1)]
+        return [_pulse(tx, began, ended) for began, ended in pairwise(marks)]
+
+
+SAMPLE = 100
+"""Orders whose durations stand for all of their part of the time."""
 
 _OF_ORDER: list[ColumnElement[Any]] = [
     *(submissions.c.order_id, submissions.c.total, submissions.c.currency),
@@ -52,3 +64,20 @@ def in_doubt_query() -> Select[Any]:
     """Of closed submissions."""
     query = select(*_OF_ORDER, literal("in_doubt").label("why")).join_from(effects, submissions)
     return query.where(IS_IN_DOUBT, _OF_CHARGE, submissions.c.status.not_in(NOT_UNDONE))
+
+
+def _pulse(tx: Connection, began: datetime, ended: datetime) -> Pulse:
+    """By index alone, however many there are: of the durations, a sample."""
+    within = (submissions.c.opened_at >= began) & (submissions.c.opened_at < ended)
+    counted = select(submissions.c.status, func.count()).where(
+        submissions.c.status.in_(SubmissionStatus), within
+    )
+    newest = (
+        select(submissions.c.opened_at, submissions.c.closed_at)
+        .where(within, submissions.c.closed_at.is_not(None))
+        .order_by(submissions.c.opened_at.desc())
+        .limit(SAMPLE)
+    )
+    found = tx.execute(counted.group_by(submissions.c.status))
+    counts = {known(SubmissionStatus, status): number for status, number in found}
+    return Pulse(began, counts, sorted(milliseconds_between(*row) for row in tx.execute(newest)))

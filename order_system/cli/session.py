@@ -32,7 +32,7 @@ def configured(*, lives_long: bool = False) -> Settings:
     """The environment's settings, with telemetry and log as they want it. Raises InvalidSettings."""
     settings = load_settings()
     service, number = ("order-serve", 1) if lives_long else ("order-starter", telemetry.SHORT)
-    telemetry.turn_on(settings, service, number=number)
+    telemetry.turn_on(service, number=number)
     configure_logging(settings)
     # Each try of a call to a server that is away; the command itself says what came of it.
     logging.getLogger("temporalio.core").setLevel(logging.ERROR)

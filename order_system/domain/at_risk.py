@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.metrics import AGES
-from order_system.domain.money import decimals
 
 Why = Literal["charged", "held", "undo_stuck", "in_doubt"]
 Place = tuple[Why, str, str]
@@ -36,20 +36,33 @@ class Standing:
     """By effect."""
     charged: Sequence[ChargedOrder]
 
-    def at_risk(self, waiting: Collection[str], now: datetime) -> dict[Place, tuple[int, float]]:
-        """How many orders, and how much, in units of their currency. `waiting`: IDs of orders that wait for a
-        person, by the server's word."""
-        sums: dict[Place, tuple[int, float]] = {}
+    def at_risk(self, waiting: Collection[str], now: datetime) -> dict[Place, tuple[int, int]]:
+        """How many orders, and how much, in minor units. `waiting`: IDs of orders that wait for a person, by
+        the server's word."""
+        sums: dict[Place, tuple[int, int]] = {}
         for order in self.charged:
             age = next(name for name, most in AGES.items() if now - order.since <= most)
             why = "held" if order.why == "charged" and order.order_id in waiting else order.why
-            orders, money = sums.get((why, order.currency, age), (0, 0.0))
-            amount = order.total / 10 ** decimals(order.currency)
-            sums[why, order.currency, age] = orders + 1, money + amount
+            orders, money = sums.get((why, order.currency, age), (0, 0))
+            sums[why, order.currency, age] = orders + 1, money + order.total
         return sums
 
 
+@dataclass(frozen=True)
+class Pulse:
+    """Of the orders that began within a short time."""
+
+    began: datetime
+    counts: Mapping[SubmissionStatus, int]
+    durations_ms: Sequence[int]
+    """Of the newest that have ended, ascending."""
+
+
 class TellsStanding(Protocol):
+    async def pulse(self, since: datetime, until: datetime, *, parts: int) -> list[Pulse]:
+        """Of so many parts of that time, equally long."""
+        ...
+
     async def standing(self, *, stuck_before: datetime) -> Standing:
         """An undo that began before then and has not ended is stuck. A few queries over indexes."""
         ...

@@ -134,16 +134,6 @@ class Settings(BaseSettings, ProviderLinks):  # pyright: ignore[reportIncompatib
         description="keys for pages and API, separated by commas: viewer:SECRET, operator:SECRET or "
         "operator@NAME:SECRET; without any, `serve` answers on loopback alone, and to everybody there",
     )
-    metrics_port: int | None = Field(
-        None,
-        ge=1,
-        le=65_535,
-        description="the port on which a worker, or `serve`, shows its metrics to Prometheus; of "
-        "`--processes N` this one and those after it; unset, nothing is measured",
-    )
-    metrics_host: str = Field(
-        "127.0.0.1", description="the IP address of that port; whoever reaches it needs no key"
-    )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], InCapitals] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )

@@ -1,7 +1,6 @@
 """How long each step takes, and how often it is retried, fails and is undone, from the order book."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,12 +10,6 @@ from order_system.domain.steps import Step
 
 SUBMISSIONS_LOOKED_AT = 5_000
 """The newest: enough for any distribution, and few enough for a page that renews itself."""
-
-_E12 = (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
-"""IEC 60063: round numbers, each some fifth more than the one before."""
-
-BOUNDS_MS = tuple(digits * 10**power for power in range(5) for digits in _E12)
-"""Upper bounds of the classes that durations are counted in, 10 ms to 820 s; the last class has none."""
 
 
 class StepStatistics(Wire):
@@ -34,8 +27,6 @@ class StepStatistics(Wire):
     p90_ms: int | None = None
     p99_ms: int | None = None
     longest_ms: int | None = None
-    classes: tuple[int, ...] = ()
-    """Completed runs by duration: up to each of BOUNDS_MS, and above the last."""
 
 
 async def steps_since(listing: OrderListing, since: datetime) -> tuple[StepStatistics, ...]:
@@ -50,9 +41,6 @@ def statistics_of(runs: Sequence[StepRun]) -> tuple[StepStatistics, ...]:
 
 def _of_step(step: Step, runs: Sequence[StepRun]) -> StepStatistics:
     durations = sorted(run.duration_ms for run in runs if run.duration_ms is not None)
-    classes = [0] * (len(BOUNDS_MS) + 1)
-    for duration in durations:
-        classes[bisect_left(BOUNDS_MS, duration)] += 1
     return StepStatistics(
         step=step,
         runs=len(runs),
@@ -60,14 +48,13 @@ def _of_step(step: Step, runs: Sequence[StepRun]) -> StepStatistics:
         failed=sum(run.failed for run in runs),
         retried=sum(run.attempts > 1 for run in runs),
         undone=sum(run.undone for run in runs),
-        median_ms=_quantile(durations, 0.5),
-        p90_ms=_quantile(durations, 0.9),
-        p99_ms=_quantile(durations, 0.99),
+        median_ms=quantile(durations, 0.5),
+        p90_ms=quantile(durations, 0.9),
+        p99_ms=quantile(durations, 0.99),
         longest_ms=durations[-1] if durations else None,
-        classes=tuple(classes),
     )
 
 
-def _quantile(ascending: Sequence[int], part: float) -> int | None:
+def quantile(ascending: Sequence[int], part: float) -> int | None:
     """The smallest value that so large a part does not exceed."""
     return ascending[max(0, math.ceil(part * len(ascending)) - 1)] if ascending else None

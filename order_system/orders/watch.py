@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from order_system.domain import metrics
 from order_system.domain.at_risk import Place, TellsStanding
 from order_system.domain.errors import DatabaseUnready
+from order_system.domain.money import decimals
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.domain.steps import Effect
 from order_system.infra import policy
@@ -59,7 +60,8 @@ class Watch:
         waiting = await self._lists.waiting_ids()
         sums = standing.at_risk(waiting, now)
         for place in self._seen | sums.keys():  # what is no more, is 0
-            orders, money = sums.get(place, (0, 0.0))
+            orders, minor = sums.get(place, (0, 0))
+            money = minor / 10 ** decimals(place[1])
             metrics.note("orders_at_risk", meter, *place, value=orders)
             metrics.note("money_at_risk", meter, *place, value=money)
         self._seen |= sums.keys()

@@ -15,6 +15,7 @@ from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.bootstrap import OrderSystem
+from order_system.domain.at_risk import TellsStanding
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.listing import OrderListing
 from order_system.infra import policy as infra_policy
@@ -69,6 +70,7 @@ class Services:
     batches: BatchClient
     attention: AttentionClient
     listing: OrderListing
+    standing: TellsStanding
     lists: OrderLists
     files: OrderFiles
     links: UiLinks
@@ -90,6 +92,7 @@ def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Se
         attention=attention,
         waiting=WaitingCount(attention),
         listing=system.listing,
+        standing=system.standing,
         lists=OrderLists(system.listing, temporal, system.task_queue),
         files=system.files,
         links=UiLinks(ui_url, temporal.namespace),

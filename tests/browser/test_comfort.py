@@ -92,7 +92,7 @@ async def test_no_page_is_wider_than_a_phone(stall: Stall, failed_order: str, ch
             "/batches",
             "/new-batch",
             "/attention",
-            "/steps",
+            "/health",
         ):
             await page.goto(address)
             width = await page.evaluate("document.documentElement.scrollWidth")

@@ -12,17 +12,25 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel, Field
 from temporalio.plugin import SimplePlugin
 from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.metrics import METRICS, SECONDS
 from order_system.infra.database import Database
-from order_system.infra.settings import Settings
+from order_system.infra.settings import PREFIX, load_own_settings
 
 NEEDED = "pip install -e '.[telemetry]'"
 SHORT = 0
 """The number of a process that ends soon: nobody would find its metrics."""
+
+
+class MetricsSettings(BaseModel):
+    port: int | None = Field(
+        None, ge=1, le=65_535, description="where a worker, or `serve`, shows its metrics to Prometheus"
+    )
+    host: str = Field("127.0.0.1", description="the IP address of that port")
 
 
 def _nothing() -> None:
@@ -54,15 +62,16 @@ NOW = Telemetry()
 """This process's."""
 
 
-def turn_on(settings: Settings, service: str, *, number: int = SHORT) -> None:
-    """As settings and environment say. `number`: of this process among those that `--processes` starts; of
-    the only one, 1. Raises InvalidSettings."""
+def turn_on(service: str, *, number: int = SHORT) -> None:
+    """As the environment says. `number`: of this process among those that `--processes` starts; of the only
+    one, 1. Raises InvalidSettings."""
+    shown = load_own_settings(MetricsSettings, f"{PREFIX}METRICS_")
     traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
     buckets = {name: SECONDS for name, each in METRICS.items() if each.kind == "histogram"}
-    if number != SHORT and settings.metrics_port is not None:
-        host = f"[{settings.metrics_host}]" if ":" in settings.metrics_host else settings.metrics_host
+    if number != SHORT and shown.port is not None:
+        host = f"[{shown.host}]" if ":" in shown.host else shown.host
         NOW.metrics = PrometheusConfig(
-            bind_address=f"{host}:{settings.metrics_port + number - 1}",
+            bind_address=f"{host}:{shown.port + number - 1}",
             counters_total_suffix=True,
             unit_suffix=True,
             durations_as_seconds=True,

@@ -93,6 +93,11 @@ class Workers:
         asking = await asyncio.gather(*map(self._asking_for, _KINDS))
         return min(map(len, asking))
 
+    async def seen(self) -> list[WorkerHeartbeat]:
+        """The last heartbeat of each that takes work; none from a server that takes none."""
+        running = WorkerStatus.WORKER_STATUS_RUNNING
+        return [beat for beat in await self._heartbeats() if beat.status == running and _is_fresh(beat)]
+
     async def backlog(self) -> dict[str, tuple[int, float]]:
         """By kind of task: about how many wait for a worker, and for how many seconds the oldest has."""
         queues = await asyncio.gather(*map(self._describe, _KINDS))

@@ -64,5 +64,10 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
 
 
-FILTERS = (in_words, plain, sentence, utc, clock, took, counted, share)
+def hour(moment: datetime) -> str:
+    """In UTC, without the day."""
+    return f"{moment.astimezone(UTC):%H:%M}"
+
+
+FILTERS = (in_words, plain, sentence, utc, clock, hour, took, counted, share)
 """Of templates, by these names."""

@@ -239,7 +239,6 @@ async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> Non
     assert (payment.median_ms, payment.longest_ms) == (200, 400)
     assert (inventory.runs, inventory.completed, inventory.retried, inventory.failed) == (3, 1, 1, 1)
     assert (shipped.completed, shipped.median_ms) == (1, 4_000)
-    assert sum(shipped.classes) == 1
     assert told[Step.NOTIFICATION].runs == 0
     assert told[Step.NOTIFICATION].median_ms is None
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import sqlite
 
@@ -81,16 +80,38 @@ async def test_what_was_taken_and_is_not_dispatched(database: Database) -> None:
     }
     assert standing.open_orders == 10
     assert standing.in_doubt == {"charge": 1, "reserve": 1}
-    usd = 1059.97
+    usd = 105_997
     assert standing.at_risk({"HELD", "STUCK"}, BEGAN + timedelta(minutes=5)) == {
-        ("charged", "USD", "10m"): (3, pytest.approx(3 * usd)),
+        ("charged", "USD", "10m"): (3, 3 * usd),
         ("charged", "JPY", "10m"): (1, 500),
         ("held", "USD", "10m"): (1, usd),
-        ("undo_stuck", "USD", "10m"): (2, pytest.approx(2 * usd)),
+        ("undo_stuck", "USD", "10m"): (2, 2 * usd),
         ("in_doubt", "USD", "10m"): (1, usd),
     }
     aged = standing.at_risk((), BEGAN + timedelta(days=400))
     assert {age for _, _, age in aged} == {"more"}
+
+
+async def test_the_pulse_of_a_time_counts_each_order_in_its_part(database: Database) -> None:
+    await fill(
+        database,
+        [
+            submission("BEFORE", after=-1),
+            submission("FIRST"),
+            submission("FAILED", FAILED, after=9, closed_at=BEGAN + 12 * SECOND),
+            submission("NEXT", after=10, closed_at=BEGAN + 12 * SECOND),
+            submission("OPEN", OPEN, after=19),
+            submission("AFTER", after=30),
+        ],
+    )
+
+    pulse = await SqlStanding(database).pulse(BEGAN, BEGAN + 30 * SECOND, parts=3)
+
+    assert [(part.began, part.counts, part.durations_ms) for part in pulse] == [
+        (BEGAN, {SubmissionStatus.FULFILLED: 1, FAILED: 1}, [1_000, 3_000]),
+        (BEGAN + 10 * SECOND, {SubmissionStatus.FULFILLED: 1, OPEN: 1}, [2_000]),
+        (BEGAN + 20 * SECOND, {}, []),
+    ]
 
 
 async def test_closed_orders_are_not_looked_through(sqlite_database: Database) -> None:

@@ -19,7 +19,7 @@ from tests.fixtures.web.web import UI_URL, WebShop
 
 HOUR = timedelta(hours=1)
 STEPS = ("payment", "inventory", "shipping", "notification")
-PLACES = ("/", "/batches", "/attention", "/steps")
+PLACES = ("/", "/batches", "/attention", "/health")
 
 
 def refused_parcel() -> ShippingRefused:
@@ -48,8 +48,8 @@ async def test_where_there_is_nothing_a_page_says_what_to_do_next(
     assert "No batches yet." in pages["/batches"].text
     quiet = "Nothing waits for a person. No worker is at work, and no order is under way."
     assert quiet in pages["/attention"].text
-    assert "No order was submitted in the last hour." in pages["/steps"].text
-    assert pages["/steps"].links["/steps?since=day"] == "Last day"
+    assert "No order was submitted in the last hour." in pages["/health"].text
+    assert pages["/health"].links["/health?since=day"] == "Last day"
 
     for place in PLACES:  # to who may only look, nothing is offered that would be refused
         assert not {"/new-order", "/new-batch"} & set(seen(await viewer.get(place)).links)

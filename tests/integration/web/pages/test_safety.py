@@ -57,7 +57,7 @@ async def test_what_is_sent_in_an_address_comes_back_as_text_or_not_at_all(
         *(f"/?{name}={quote(sent)}" for name in ("find", "batch", "since", "status", "cursor", "said")),
         *(f"{path}?said={quote(sent)}" for path in ("/batches", "/attention")),
         f"/batches?cursor={quote(sent)}",
-        f"/steps?since={quote(sent)}",
+        f"/health?since={quote(sent)}",
         f"/new-order?story={quote(sent)}",
         f"/new-batch/plan?name={quote(sent)}&sha256={quote(sent)}&mapping={quote(sent)}",
         f"/orders/{quote(sent, safe='')}",
@@ -97,7 +97,7 @@ async def test_a_card_number_far_down_in_a_document_does_not_come_back(operator:
 
 
 async def test_no_page_holds_a_script_a_style_or_a_handler_of_its_own(operator: AsyncClient) -> None:
-    for place in ("/", "/batches", "/new-batch", "/attention", "/steps", "/new-order", "/nowhere"):
+    for place in ("/", "/batches", "/new-batch", "/attention", "/health", "/new-order", "/nowhere"):
         page = await operator.get(place)
         assert seen(page).flaws == [], place
         assert "default-src 'self'" in page.headers["content-security-policy"]
@@ -145,7 +145,7 @@ async def test_every_no_to_a_person_is_a_page_and_to_a_program_a_problem(
     told = {
         403: await viewer.post("/orders/X-1/cancel"),
         404: await operator.get("/orders/X-1"),
-        405: await operator.put("/steps"),
+        405: await operator.put("/health"),
         413: await operator.post("/new-order", content=b"x" * 2_000_000),
         422: await operator.get("/?status=nonsense"),
     }

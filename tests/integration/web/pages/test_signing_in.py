@@ -19,19 +19,19 @@ THEIRS = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 async def test_a_key_is_given_once_and_kept_where_no_script_and_no_other_site_has_it(
     stranger: AsyncClient,
 ) -> None:
-    sent_away = await stranger.get("/steps?since=day")
+    sent_away = await stranger.get("/health?since=day")
     wrong = await stranger.post("/login", data={"key": "nonsense-nonsense"}, headers=OURS)
     right = await stranger.post(
-        "/login", data={"key": OPERATOR_KEY, "next": "/steps?since=day"}, headers=OURS
+        "/login", data={"key": OPERATOR_KEY, "next": "/health?since=day"}, headers=OURS
     )
-    page = await stranger.get("/steps?since=day")
+    page = await stranger.get("/health?since=day")
     left = await stranger.post("/logout", headers=OURS)
     after = await stranger.get("/")
 
-    assert sent_away.headers["location"] == f"/login?next={quote('/steps?since=day', safe='')}"
+    assert sent_away.headers["location"] == f"/login?next={quote('/health?since=day', safe='')}"
     assert (wrong.status_code, "nonsense" in wrong.text) == (401, False)
     assert "No such key is known here." in seen(wrong).text
-    assert (right.status_code, right.headers["location"]) == (303, "/steps?since=day")
+    assert (right.status_code, right.headers["location"]) == (303, "/health?since=day")
     cookie = right.headers["set-cookie"].lower()
     assert cookie.startswith(COOKIE)
     assert "httponly" in cookie
@@ -108,7 +108,7 @@ async def test_without_keys_everybody_here_is_an_operator_and_is_asked_for_none(
 ) -> None:
     async with open_shop.browsing(NOBODY) as browser:
         page = seen(await browser.get("/"))
-        login = await browser.get("/login?next=/steps")
+        login = await browser.get("/login?next=/health")
     assert "operator on this machine" in page.text
     assert page.sends == []
     assert login.headers["location"] == "/"

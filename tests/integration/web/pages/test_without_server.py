@@ -18,7 +18,7 @@ async def test_lists_are_shown_as_the_book_has_them(
     )
     await fill_batch(sqlite_database, "monday", [("B-1", None)])
     orders, batches = seen(await without_server.get("/")), seen(await without_server.get("/batches"))
-    steps = await without_server.get("/steps?since=day")
+    steps = await without_server.get("/health?since=day")
 
     assert {"/orders/A-1", "/orders/B-1"} <= set(orders.links)
     assert "payment: no" in orders.text

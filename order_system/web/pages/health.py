@@ -1,0 +1,107 @@
+"""`/health`: how orders go over time, money at risk, who is at work, and how long each step takes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import RedirectResponse, Response
+
+from order_system.domain.at_risk import Pulse
+from order_system.domain.book import SubmissionStatus
+from order_system.domain.durations import in_time
+from order_system.domain.policy import ATTENTION_AFTER
+from order_system.orders.lists import if_it_answers_soon
+from order_system.orders.step_statistics import SUBMISSIONS_LOOKED_AT, quantile, steps_since
+from order_system.web.pages.visit import Visit, address
+from order_system.web.pages.words import counted, share
+
+router = APIRouter()
+HERE = "/health"
+SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelta(days=1))}
+PARTS = 30
+"""Columns of a chart."""
+
+Since = Annotated[str, Query(max_length=20)]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Of a chart: what stands on what, in percent of its height, and in words."""
+
+    heights: Mapping[str, float]
+    words: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    top: str
+    """In words, how high it is."""
+    columns: Sequence[Column]
+
+
+@router.get("/steps")
+async def moved(since: Since = "hour") -> Response:
+    """As it was called."""
+    return RedirectResponse(address(HERE, {"since": since}), 301)
+
+
+@router.get(HERE)
+async def show(visit: Visit, since: Since = "hour") -> Response:
+    services, now, chosen = visit.services, visit.now, since if since in SPANS else "hour"
+    began, workers = now - SPANS[chosen][1], services.attention.workers
+    pulse, steps, standing, waiting = await asyncio.gather(
+        services.standing.pulse(began, now, parts=PARTS),
+        steps_since(services.listing, began),
+        services.standing.standing(stuck_before=now - ATTENTION_AFTER),
+        services.lists.waiting_ids(),
+    )
+    server: dict[str, Any] = {"workers": None, "backlog": None}
+    async with if_it_answers_soon():
+        server = {"workers": await workers.seen(), "backlog": await workers.backlog()}
+    return await visit.page(
+        "health.html",
+        place=HERE,
+        calm=True,
+        spans=SPANS,
+        chosen=chosen,
+        charts=charts_of(pulse) if any(part.counts for part in pulse) else (),
+        pulse=pulse,
+        at_risk=standing.at_risk(waiting, now),
+        steps=steps if any(step.runs for step in steps) else (),
+        submissions_limit=SUBMISSIONS_LOOKED_AT,
+        **server,
+    )
+
+
+def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
+    most = max(sum(part.counts.values()) for part in pulse)
+    longest = max((quantile(part.durations_ms, 0.9) or 0 for part in pulse), default=0)
+    return (
+        Chart("Orders begun", counted(most, "order"), [_begun(part, most) for part in pulse]),
+        Chart("Failed, of those that ended", "100 %", [_failed(part) for part in pulse]),
+        Chart("From start to end", in_time(longest), [_took(part, longest) for part in pulse]),
+    )
+
+
+def _begun(part: Pulse, most: int) -> Column:
+    told = [f"{number:,} {status.value}" for status, number in part.counts.items()]
+    heights = {status.value: 100 * number / most for status, number in part.counts.items()}
+    return Column(heights, ", ".join(told) or "none")
+
+
+def _failed(part: Pulse) -> Column:
+    failed = part.counts.get(SubmissionStatus.FAILED, 0)
+    ended = sum(part.counts.values()) - part.counts.get(SubmissionStatus.OPEN, 0)
+    return Column({"failed": 100 * failed / ended} if ended else {}, f"{share(failed, ended)} of {ended:,}")
+
+
+def _took(part: Pulse, longest: int) -> Column:
+    median, most = quantile(part.durations_ms, 0.5), quantile(part.durations_ms, 0.9)
+    if median is None or most is None or not longest:
+        return Column({}, "none has ended")
+    heights = {"median": 100 * median / longest, "most": 100 * (most - median) / longest}
+    return Column(heights, f"half within {in_time(median)}, 9 of 10 within {in_time(most)}")
