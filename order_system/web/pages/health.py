@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from order_system.domain.at_risk import Pulse
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.durations import in_time
+from order_system.domain.metrics import AGES
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.step_statistics import SUBMISSIONS_LOOKED_AT, quantile, steps_since
@@ -23,6 +24,8 @@ HERE = "/health"
 SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelta(days=1))}
 PARTS = 30
 """Columns of a chart."""
+
+_OLDEST_FIRST = list(reversed(AGES)).index
 
 Since = Annotated[str, Query(max_length=20)]
 
@@ -70,7 +73,7 @@ async def show(visit: Visit, since: Since = "hour") -> Response:
         chosen=chosen,
         charts=charts_of(pulse) if any(part.counts for part in pulse) else (),
         pulse=pulse,
-        at_risk=standing.at_risk(waiting, now),
+        at_risk=sorted(standing.at_risk(waiting, now).items(), key=lambda told: _OLDEST_FIRST(told[0][2])),
         steps=steps if any(step.runs for step in steps) else (),
         submissions_limit=SUBMISSIONS_LOOKED_AT,
         **server,
