@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
-from benchmarks.measurements import calls, flows, lists, memory, start_up
+from benchmarks.measurements import calls, flows, lists, memory, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.orders import capacity
 from benchmarks.measurements.orders import run as orders
@@ -125,6 +125,18 @@ async def run_flows(
 ) -> int:
     """What does the parallel flow save, and how many events does it cost? At the demo's pace."""
     return await run({"flows": lambda: flows.measure(sizes.FlowScale(orders), say)}, output)
+
+
+@app.command(name="telemetry")
+async def run_telemetry(
+    *,
+    turns: Annotated[Count, Parameter(help="Crowds of each worker.")] = telemetry.Scale.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = telemetry.Scale.crowd,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How much of a worker's processor time do metrics and traces take? Three workers in turns."""
+    scale = telemetry.Scale(turns, crowd)
+    return await run({"telemetry": lambda: telemetry.measure(scale, say)}, output)
 
 
 @app.command(name="start")

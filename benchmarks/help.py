@@ -27,6 +27,7 @@ Examples
   python -m benchmarks batches --shorts 10 --longs 2
   python -m benchmarks plan --rows 200_000 --rounds 3
   python -m benchmarks lists
+  python -m benchmarks telemetry
   python -m benchmarks --long --markdown docs/performance.md --json all.json
   python -m benchmarks capacity all.json --markdown docs/scaling.md
 

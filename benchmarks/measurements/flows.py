@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.contestants.orders import a_document
 from benchmarks.measurements.orders.footprint import footprint_of
@@ -22,7 +23,7 @@ from order_system.intake.reader import OrderForm
 WARM_UP = -1
 """The turn that does not count."""
 DEMO = Settings.model_fields
-PACE = {name: str(DEMO[name].default) for name in ("latency_min", "latency_max")}
+PACE: dict[str, Any] = {name: str(DEMO[name].default) for name in ("latency_min", "latency_max")}
 """Seconds."""
 
 

@@ -28,7 +28,9 @@ TOLD_LINES = 15
 def environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:
     """That of a program which is measured."""
     inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "TEMPORAL_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith((PREFIX, "TEMPORAL_", "OTEL_"))
     }
     return {**inherited, "TEMPORAL_CONFIG_FILE": os.devnull, **(ours or {})}
 

@@ -44,16 +44,24 @@ async def check_audit(system: OrderSystem) -> None:
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, worker: Sequence[str | Path] = WORKER, **of_worker: str
+    folder: Path,
+    worker: Sequence[str | Path] = WORKER,
+    *,
+    besides: Mapping[str, str] | None = None,
+    **of_worker: str,
 ) -> AsyncGenerator[Stage]:
-    """`of_worker`: settings of its own.
+    """`of_worker`: settings of its own; `besides`: variables that are not ours.
 
     Raises BenchmarkFailed if the worker does not come up, EmbeddedServerFailed."""
     settings, log = settings_for(folder), folder / "worker.log"
     async with (
         EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server,
         open_order_system(settings) as system,
-        running(worker, log, ours=environment_of_worker(folder, server.address, **of_worker)) as process,
+        running(
+            worker,
+            log,
+            ours={**environment_of_worker(folder, server.address, **of_worker), **(besides or {})},
+        ) as process,
     ):
         temporal = await connect(server.address, server.namespace)
         await until_it_polls(process, temporal, system.task_queue, log)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurements import calls, flows, lists, memory, start_up
+from benchmarks.measurements import calls, flows, lists, memory, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.batches.figures import Scale
 from benchmarks.measurements.orders import run as orders
@@ -60,6 +60,15 @@ async def test_both_flows_in_turns(temporary: Path) -> None:
     assert [row["flow"] for row in ran] == ["sequential", "parallel", "parallel", "sequential"]
     assert all(row["payment, ms"] >= 200 for row in ran)  # the demo's pace
     assert result.figures[-1].holds
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.long
+async def test_telemetry_in_turns(temporary: Path) -> None:
+    result = await telemetry.measure(telemetry.Scale(turns=1, crowd=2, in_flight=2), lambda _: None)
+    assert result.holds
+    [ran] = result.samples.values()
+    assert [row["worker"] for row in ran] == ["metrics and traces", "metrics", "off"]
     assert list(temporary.iterdir()) == []
 
 
