@@ -68,7 +68,10 @@ class OrderBoard:
     def step_ended(self, step: Step, failure: BaseException | None = None) -> None:
         """Completed, unless it failed of something."""
         began, ended = self._steps[step].started_at or workflow.now(), workflow.now()
-        status, took = state_after(failure) if failure else StepState.COMPLETED, (ended - began).total_seconds()
+        status, took = (
+            state_after(failure) if failure else StepState.COMPLETED,
+            (ended - began).total_seconds(),
+        )
         metrics.note("order_step_duration_seconds", workflow.metric_meter(), step, status, value=took)
         self._step(
             step,

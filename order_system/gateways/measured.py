@@ -2,7 +2,7 @@
 
 import time
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,14 @@ from temporalio.common import MetricMeter
 from order_system.domain import metrics
 from order_system.domain.errors import AnswerLost, BusinessError, NotReached, OutcomeUnknown
 from order_system.infra.telemetry.process import NOW
+
+_ANSWERS: Mapping[type[BaseException], str] = {
+    BusinessError: "refused",
+    NotReached: "not_reached",
+    OutcomeUnknown: "unknown",
+    AnswerLost: "lost",
+    **dict.fromkeys((TimeoutError, CancelledError), "lost"),  # cut off, as its attempt ends
+}
 
 
 class Measured:
@@ -33,7 +41,7 @@ class Measured:
                 answer = "nothing" if found is None else "yes"
                 return found
             except BaseException as failure:
-                answer = _answer_in(failure)
+                answer = next((word for kind, word in _ANSWERS.items() if isinstance(failure, kind)), "error")
                 raise
             finally:
                 took = time.perf_counter() - began
@@ -42,17 +50,3 @@ class Measured:
                 )
 
         return measured
-
-
-def _answer_in(failure: BaseException) -> str:
-    match failure:
-        case BusinessError():
-            return "refused"
-        case NotReached():
-            return "not_reached"
-        case OutcomeUnknown():
-            return "unknown"
-        case AnswerLost() | TimeoutError() | CancelledError():  # the last two cut it off, as its attempt ends
-            return "lost"
-        case _:
-            return "error"

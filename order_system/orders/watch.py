@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 
 from order_system.domain import metrics
 from order_system.domain.at_risk import Place, TellsStanding
-from order_system.domain.errors import DatabaseUnready
+from order_system.domain.errors import OrderSystemError
 from order_system.domain.money import decimals
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.domain.steps import Effect
@@ -49,12 +49,12 @@ class Watch:
             try:
                 async with asyncio.timeout(policy.RPC.total_seconds()):
                     await self.look()
-            except (DatabaseUnready, RPCError, TimeoutError) as trouble:  # LOOKED_AT tells how old all is
+            except (OrderSystemError, RPCError, TimeoutError) as trouble:  # the last metric tells how old
                 log.debug("metrics of book and server are not renewed", reason=str(trouble))
             await asyncio.sleep(policy.WATCH_METRICS.total_seconds())
 
     async def look(self) -> None:
-        """Raises DatabaseUnready and the SDK's RPCError."""
+        """Raises OrderSystemError, and the SDK's RPCError."""
         now, meter = datetime.now(UTC), self._meter
         standing = await self._book.standing(stuck_before=now - ATTENTION_AFTER)
         waiting = await self._lists.waiting_ids()
