@@ -53,14 +53,14 @@ async def samples(
 _COMMANDS = {
     "orders.submit:submit": "Submit your own orders and watch them. Safe to repeat: nobody is charged twice.",
     "orders.status:status": "Show parent and children: state, attempts, how long each took, what was undone.",
-    "orders.cancel:cancel": "Ask for a cancel and wait for what comes of it: undone, or too late, say.",
-    "orders.forms:schema": "Print the JSON Schema of what `submit` takes.",
-    "orders.forms:scenarios": "List the stories that `--scenario` plays.",
+    "orders.status:cancel": "Ask for a cancel and wait for what comes of it: undone, or too late, say.",
+    "orders.demo:schema": "Print the JSON Schema of what `submit` takes.",
+    "orders.demo:scenarios": "List the stories that `--scenario` plays.",
     "reconcile:reconcile": "Settle now what no workflow is at work on any more: orders whose workflow was "
     "terminated or deleted.",
-    "audit:audit": "Compare the order book with the outside world, and with the Temporal server if one "
+    "book:audit": "Compare the order book with the outside world, and with the Temporal server if one "
     "answers.",
-    "migrate:migrate": "Create the database's tables, or bring them up to date.",
+    "book:migrate": "Create the database's tables, or bring them up to date.",
 }
 for place, words in _COMMANDS.items():
     app.command(f"order_system.cli.{place}", help=words, help_epilogue=MORE_HELP)

@@ -1,17 +1,20 @@
-"""`starter.py` without a command: sample orders under the next free numbers, or one that plays a story."""
+"""`starter.py` without a command: sample orders under the next free numbers, or one that plays a story. And
+`scenarios` and `schema`: which stories there are, and what an order looks like."""
 
 from order_system.attention.concerns import STARTER
 from order_system.cli.ending import until_interrupted
 from order_system.cli.gateways import refuse_unless_simulated
-from order_system.cli.orders.forms import scenarios
+from order_system.cli.options import CLEAN, Json
 from order_system.cli.orders.samples import sample_orders
 from order_system.cli.orders.submit import follow, submit_under_free_numbers
+from order_system.cli.reports import scenarios_table
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, exit_code, open_session
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.order import Order
-from order_system.gateways.simulated.scenarios import scenario_order
+from order_system.gateways.simulated.scenarios import SCENARIOS, scenario_order
 from order_system.infra.settings import load_settings
+from order_system.intake.reader import order_schema
 
 
 async def run_samples(
@@ -49,3 +52,18 @@ def _scenario_template(name: str) -> Order:
         return scenario_order(name, "ORDER-001")
     except ValueError as unknown:
         raise InvalidUsage(str(unknown)) from None
+
+
+def schema(*, as_json: Json = False) -> int:
+    del as_json  # it is JSON anyway
+    Screen(as_json=True).answer(order_schema())
+    return CLEAN
+
+
+def scenarios(*, as_json: Json = False) -> int:
+    documents = [
+        {"name": name, "story": each.story, "status": each.status, "failed_step": each.failed_step}
+        for name, each in SCENARIOS.items()
+    ]
+    Screen(as_json=as_json).answer(documents, scenarios_table(SCENARIOS))
+    return CLEAN

@@ -1,4 +1,5 @@
-"""`starter.py status`: one order in full, from its workflow, or from the book when no server answers."""
+"""`starter.py status`: one order in full, from its workflow, or from the book when no server answers. And
+`cancel`: what comes of one."""
 
 from rich.text import Text
 
@@ -22,6 +23,20 @@ async def status(
     result = await _read(configured(), screen, order_id, embedded=embedded)
     _show(screen, result)
     return exit_code([result.order], strict=strict)
+
+
+async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        order_id = await order_meant(order_id, session.system.book, session.temporal)
+        answer, order = await screen.heard(
+            session.client.cancel(order_id),
+            f"waiting for the answer about {order_id}",
+            f"{order_id} has not answered yet. A cancel that the server has taken stands without us: it is "
+            f"carried out when a worker runs (python starter.py attention)",
+        )
+        screen.answer({"verdict": answer, "order": order.model_dump(mode="json")}, f"{order_id}: {answer}")
+        return exit_code([order])
 
 
 async def _read(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:

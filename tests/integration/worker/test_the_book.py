@@ -130,8 +130,9 @@ def put_back(folder: Path) -> None:
         file.rename(folder / file.name)
 
 
-@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one", "several"])
-@pytest.mark.parametrize("taken", [moved_away, replaced])
+@pytest.mark.parametrize(
+    ("taken", "processes"), [(moved_away, ()), (replaced, ("--processes", "2"))], ids=["one", "several"]
+)
 async def test_its_file_is_gone_so_it_stops_with_one_line_and_orders_wait(
     client: Client, environment: dict[str, str], tmp_path: Path, taken: Taken, processes: tuple[str, ...]
 ) -> None:

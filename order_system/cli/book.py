@@ -1,7 +1,7 @@
-"""`starter.py audit`: the order book held against the outside world."""
+"""`starter.py audit` and `migrate`: the order book held against the outside world, and its tables."""
 
 from order_system.audit.report import audit_now
-from order_system.bootstrap import open_order_system
+from order_system.bootstrap import migrate_database, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN, Json
 from order_system.cli.reports import audit_view
 from order_system.cli.screen import Screen
@@ -27,3 +27,9 @@ async def audit(*, as_json: Json = False) -> int:
             report = await audit_now(system.book, system.world, runs)
     screen.answer(report.model_dump(mode="json"), audit_view(report))
     return CLEAN if report.clean else ATTENTION
+
+
+async def migrate(*, as_json: Json = False) -> int:
+    database = await migrate_database(configured())
+    Screen(as_json=as_json).answer({"database": database}, f"{database} is up to date")
+    return CLEAN
