@@ -201,6 +201,8 @@ def test_a_held_order_is_listed_and_answered_by_the_commands_that_are_shown(shop
     waiting = submitted(shop, document("HELD-1", "dispatch-refused-and-held"), arguments=())
     status = starter("status", "HELD-1", env=shop)
     listed = listed_at_last(shop, "HELD-1")
+    taken = starter("take", "HELD-1", "NOBODY-1", "--who", "ada", env=shop)
+    shown = starter("attention", env=shop).out
     retried = starter(*listed["commands"][0].split()[2:], "--note", "they take it now", env=shop)
 
     assert (waiting.code, status.code) == (1, 1)
@@ -208,6 +210,12 @@ def test_a_held_order_is_listed_and_answered_by_the_commands_that_are_shown(shop
     assert (listed["kind"], listed["step"]) == ("held", "shipping")
     for command in listed["commands"]:
         assert f"  {command}\n" in status.out
+    assert taken.code == 2
+    assert "HELD-1: accepted: ada is on it: held at shipping" in taken.out
+    assert "NOBODY-1: refused: NOBODY-1 waits for nothing of that kind" in taken.out
+    assert re.search(r"on it +ada for ", shown)
+    assert re.search(r"charge +ch_\w+, done", shown)
+    assert "1 held: " in shown
     assert retried.code == 0, retried.err
     assert "HELD-1: shipping runs again now" in retried.out
     assert "HELD-1  fulfilled" in retried.out
