@@ -58,6 +58,7 @@ class PaymentActivities:
             total=request.amount,
             currency=request.currency,
             captured_on_dispatch=request.captured_on_dispatch,
+            email=request.email,
         )
         with self._effects.patiently() as attempt:
             claimed = await open_and_claim(

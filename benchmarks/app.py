@@ -207,10 +207,13 @@ async def run_lists(
     *,
     orders: Annotated[Count, Parameter(help="Closed orders in the book.")] = sizes.LONG_LISTS.orders,
     rounds: Annotated[Count, Parameter(help="Requests for each list.")] = sizes.LONG_LISTS.rounds,
+    database_url: Annotated[
+        str | None, Parameter(help="An empty PostgreSQL database; by default SQLite.")
+    ] = None,
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """How long do pages and API take for a list, when the book holds many orders? Needs the extra `web`."""
-    scale = sizes.ListScale(orders, rounds)
+    scale = sizes.ListScale(orders, rounds, database_url)
     return await run({"lists": lambda: lists.measure(scale, say)}, output)
 
 

@@ -182,7 +182,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     Raises InvalidSettings for gateways that cannot be had, DatabaseUnready for tables that are missing or
     outdated, DatabaseUnreachable where waiting may help.
     """
-    database = NOW.database(settings.database)
+    database = NOW.database(settings.database, email_key=settings.email_key)
     try:
         await database.prepare()
         async with open_gateways(settings, database) as world:

@@ -54,6 +54,7 @@ class Steps:
             currency=self._order.currency,
             payment_method=self._order.payment_method,
             captured_on_dispatch=self._order.captured_on_dispatch,
+            email=self._order.customer.email,
         )
         return await self._held(Step.PAYMENT, PaymentWorkflow.run, request)
 
@@ -61,7 +62,10 @@ class Steps:
         """Beside payment, it opens the submission if it comes first."""
         order = self._order
         opening = Opening(
-            total=order.total, currency=order.currency, captured_on_dispatch=order.captured_on_dispatch
+            total=order.total,
+            currency=order.currency,
+            captured_on_dispatch=order.captured_on_dispatch,
+            email=order.customer.email,
         )
         request = InventoryRequest(
             submission=self._submission,

@@ -1,7 +1,7 @@
 """How long lists of orders take to answer, when the book holds many: `python -m benchmarks lists`.
 
-Over HTTP as a browser asks, but for the network; SQLite, in a folder of its own. All orders are closed, so no
-Temporal server is asked, and none has to run.
+Over HTTP as a browser asks, but for the network; SQLite in a folder of its own, or an empty database that is
+named. All orders are closed, so no Temporal server is asked, and none has to run.
 """
 
 import tempfile
@@ -20,20 +20,25 @@ from temporalio.client import Client
 
 from benchmarks.tools.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.tools.stage import settings_for
+from order_system.book.emails import email_hash
 from order_system.book.tables import batch_orders, batches, submissions
-from order_system.bootstrap import OrderSystem, open_order_system
+from order_system.bootstrap import OrderSystem, migrate_database, open_order_system
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest, Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_file import FileFormat, FileRef, Position
+from order_system.infra.database import Database
 from order_system.web.app import create_app
 from order_system.web.services import services_of
 
-CONTRACT = 20_000
+CONTRACT = 200_000
 """Closed orders in the book for which the bound is stated."""
 AT_MOST_MS = 300
 BATCH, RUN = "everything", "run-1"
+BEGAN = datetime.now(UTC) - timedelta(days=30)
+HOUR = timedelta(hours=1)
+CUSTOMERS = 10_000
 STATUSES = (
     *[SubmissionStatus.FULFILLED] * 17,
     SubmissionStatus.FAILED,
@@ -48,6 +53,8 @@ INSERTED_AT_ONCE = 5_000
 class Scale:
     orders: int = CONTRACT
     rounds: int = 15
+    database_url: str | None = None
+    """Of an empty PostgreSQL database; SQLite if None."""
 
 
 REQUESTS: dict[str, str] = {
@@ -58,6 +65,29 @@ REQUESTS: dict[str, str] = {
     "a batch's orders, first page": f"/api/batches/{BATCH}/orders",
     "a batch's orders that were cancelled": f"/api/batches/{BATCH}/orders?status=cancelled",
     "a batch's orders that are not there": f"/api/batches/{BATCH}/orders?status=conflict",
+    "the page of orders": "/",
+    "the oldest first": "/api/orders?sort=oldest",
+    "the largest first": "/api/orders?sort=amount",
+    "the largest of a rare currency": "/api/orders?sort=amount&currency=ISK",
+    "of a rare currency": "/api/orders?currency=ISK",
+    "of a currency that is not there": "/api/orders?currency=CHF",
+    "failed at a step": "/api/orders?step=payment",
+    "failed at a step where none has": "/api/orders?step=shipping",
+    "a reason's part": "/api/orders?reason=declined",
+    "a rare reason's part": "/api/orders?reason=stolen",
+    "a reason that is not there": "/api/orders?reason=nobody",
+    "failed in an hour long ago": f"/api/orders?status=failed&opened_before={BEGAN + HOUR:%FT%TZ}",
+    "search: the beginning of an ID": "/api/orders?q=ORDER-1",
+    "search: a whole ID": "/api/orders?q=ORDER-000100",
+    "search: a part of an ID": "/api/orders?q=00100",
+    "search: what is not there": "/api/orders?q=nowhere",
+    "search: a part of an ID that failed": "/api/orders?q=0010&status=failed",
+    "search: a workflow": "/api/orders?q=payment-ORDER-000100",
+    "search: a tracking number": "/api/orders?q=TRK-000100",
+    "search: a charge": "/api/orders?q=ch_000100",
+    "search: a common amount": "/api/orders?q=1059.97",
+    "search: a rare amount": "/api/orders?q=100.07 USD",
+    "search: an e-mail": "/api/orders?q=customer-100@example.com",
 }
 """What is asked, besides a page in the middle of the list."""
 
@@ -65,7 +95,7 @@ REQUESTS: dict[str, str] = {
 async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
     """Raises BenchmarkFailed."""
     with tempfile.TemporaryDirectory(prefix="order-benchmark-") as name:
-        async with _asking(Path(name), scale.orders) as (browser, system):
+        async with _asking(Path(name), scale) as (browser, system):
             middle = await _cursor_at(browser, scale.orders // 2)
             asked = {**REQUESTS, "orders, a page in the middle": f"/api/orders?cursor={middle}"}
             samples: list[Row] = []
@@ -83,15 +113,17 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
             )
     bound = AT_MOST_MS if scale.orders >= CONTRACT else None
     figures = [Figure(str(each["list"]), each["median, ms"], "ms", at_most=bound) for each in samples]
-    what = f"lists over a book of {scale.orders:,} closed orders, medians of {scale.rounds} requests each"
+    kind = "PostgreSQL" if scale.database_url else "SQLite"
+    what = f"lists of {scale.orders:,} closed orders in {kind}, medians of {scale.rounds} requests each"
     return Result("lists", what, figures, {"Lists": samples})
 
 
 @asynccontextmanager
-async def _asking(folder: Path, orders: int) -> AsyncGenerator[tuple[AsyncClient, OrderSystem]]:
-    settings = settings_for(folder)
+async def _asking(folder: Path, scale: Scale) -> AsyncGenerator[tuple[AsyncClient, OrderSystem]]:
+    settings = settings_for(folder, database_url=scale.database_url)
+    await migrate_database(settings)
     async with open_order_system(settings) as system:
-        await _fill(system, orders)
+        await _fill(system, scale.orders)
         nowhere = await Client.connect("127.0.0.1:1", lazy=True)
         transport = ASGITransport(create_app(services_of(system, nowhere, None)))
         async with AsyncClient(transport=transport, base_url="http://localhost") as browser:
@@ -99,14 +131,14 @@ async def _asking(folder: Path, orders: int) -> AsyncGenerator[tuple[AsyncClient
 
 
 async def _fill(system: OrderSystem, orders: int) -> None:
-    began = datetime.now(UTC) - timedelta(days=1)
     rows: list[Row] = []
+    emails = await system.database.read(_hashes, system.database)
     for number in range(orders):
         status = STATUSES[number % len(STATUSES)]
-        opened = began + timedelta(seconds=number)
+        opened = BEGAN + timedelta(seconds=number)
         if status is SubmissionStatus.FAILED:
-            rows.append(_submission(number, 1, status, opened - timedelta(hours=1)))
-        rows.append(_submission(number, 2, status, opened))
+            rows.append(_submission(number, 1, status, opened - HOUR, emails))
+        rows.append(_submission(number, 2, status, opened, emails))
     file = FileRef(
         url="/everything.csv",
         size=1,
@@ -124,7 +156,7 @@ async def _fill(system: OrderSystem, orders: int) -> None:
     ]
     for table, its_rows in (
         (submissions, rows),
-        (batches, [{**batch, "request": request, "started_at": began}]),
+        (batches, [{**batch, "request": request, "started_at": BEGAN}]),
         (batch_orders, noted),
     ):
         for start in range(0, len(its_rows), INSERTED_AT_ONCE):
@@ -135,7 +167,13 @@ def _insert(tx: Connection, table: Table, rows: Sequence[Row]) -> None:
     tx.execute(insert(table), rows)
 
 
-def _submission(number: int, run: int, status: SubmissionStatus, opened: datetime) -> Row:
+def _hashes(tx: Connection, database: Database) -> list[str]:
+    return [email_hash(database, tx, f"customer-{number}@example.com") for number in range(CUSTOMERS)]
+
+
+def _submission(
+    number: int, run: int, status: SubmissionStatus, opened: datetime, emails: Sequence[str]
+) -> Row:
     return {
         "order_id": _id(number),
         "submission": f"{_id(number)}-{run}",
@@ -144,11 +182,19 @@ def _submission(number: int, run: int, status: SubmissionStatus, opened: datetim
         "namespace": "default",
         "status": status,
         "failed_step": "payment" if status is SubmissionStatus.FAILED else None,
-        "total": 105_997,
-        "currency": "USD",
+        "reason": _reason(number) if status is SubmissionStatus.FAILED else None,
+        "total": 10_007 if number == 100 else 105_997 + number % 7 * (number % 1_000),
+        "currency": "ISK" if number % 50_000 == 7 else "USD",
         "opened_at": opened,
         "closed_at": opened + timedelta(seconds=2),
+        "email_hash": emails[number % CUSTOMERS],
+        "charge_id": f"ch_{number:06}",
+        "tracking_number": f"TRK-{number:06}" if status is SubmissionStatus.FULFILLED else None,
     }
+
+
+def _reason(number: int) -> str:
+    return f"PaymentDeclined: the card was {'stolen' if number < 100 else 'declined'}"
 
 
 def _id(number: int) -> str:

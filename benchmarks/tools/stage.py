@@ -70,9 +70,11 @@ async def open_stage(
         yield Stage(folder, system, server.address, temporal, {"server": server.pid, "worker": process.pid})
 
 
-def settings_for(folder: Path, *, files: Path | None = None) -> Settings:
+def settings_for(folder: Path, *, files: Path | None = None, database_url: str | None = None) -> Settings:
     """With nothing of the environment's. Files of orders are in `files`, or else in `folder`."""
-    return load_settings(database_url=None, **{**_settings(folder), "file_roots": str(files or folder)})
+    return load_settings(
+        database_url=database_url, **{**_settings(folder), "file_roots": str(files or folder)}
+    )
 
 
 def environment_of_worker(folder: Path, address: str, **others: str) -> dict[str, str]:

@@ -6,9 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
 
 from order_system.domain.errors import InvalidUsage
+from order_system.domain.money import MAX_AMOUNT
 
 LONGEST = 500
 
@@ -22,8 +23,11 @@ def _storable(text: str) -> str:
 
 _Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 _Key = Annotated[str, AfterValidator(_storable)]
+_Minor = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 BY_TIME = TypeAdapter(tuple[_Moment, _Key])
 """For lists by time. The key tells apart what has the same time."""
+BY_AMOUNT = TypeAdapter(tuple[_Minor, _Moment, _Key])
+"""For lists by amount, in minor units, and then by time."""
 BY_KEY = TypeAdapter(tuple[_Key])
 """For lists by a key alone."""
 Place = TypeVar("Place")
@@ -33,7 +37,7 @@ class InvalidCursor(InvalidUsage):
     """Not a cursor that a list has given out."""
 
 
-def cursor_of(*place: datetime | str) -> str:
+def cursor_of(*place: datetime | str | int) -> str:
     text = json.dumps(place, default=datetime.isoformat)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

@@ -1,5 +1,6 @@
 """The rules of the book, one journal entry at a time, inside the caller's transaction."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from order_system.domain.errors import Fenced
 from order_system.domain.journal import waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
+from order_system.domain.search import LONGEST
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.redaction import clean_text
@@ -34,6 +36,8 @@ _OLD_ENTRY = update(effects).where(
     effects.c.effect == bindparam("of_effect"),
 )
 _NEW_SUBMISSION = insert(submissions)
+_FOUND_BY = ("charge_id", "tracking_number")
+"""What receipts say, and the columns that it is searched in."""
 _NO_MORE_ACCEPTED = delete(accepted).where(
     accepted.c.order_id == bindparam("order_id"), accepted.c.submission == bindparam("submission")
 )
@@ -142,6 +146,7 @@ class Entries:
         here: Server | None = None,
         opening: Opening | None = None,
         cause: UndoCause | None = None,
+        email_hash: str | None = None,
     ) -> None:
         row = {
             **self._ref.model_dump(exclude={"book", "accepted_at"}),
@@ -151,6 +156,7 @@ class Entries:
             **_why(cause),
             "total": opening.total if opening else None,
             "currency": opening.currency if opening else None,
+            "email_hash": email_hash,
             "opened_at": self._ref.accepted_at or attempt.started_at,
             "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
         }
@@ -187,6 +193,7 @@ class Entries:
         """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
         if entry is None:
             self._tx.execute(_NEW_ENTRY, {**self._key, "effect": effect, **values})
+            self._find_by(values.get("receipt"))
         else:
             self.change(effect, **values)
 
@@ -194,7 +201,15 @@ class Entries:
         """Whether there is such an entry, for which the conditions hold."""
         ref = self._ref
         key = {"of_order": ref.order_id, "of_submission": ref.submission, "of_effect": effect}
-        return self._tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key).rowcount > 0
+        if changed := self._tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key).rowcount > 0:
+            self._find_by(values.get("receipt"))
+        return changed
+
+    def _find_by(self, receipt: Mapping[str, Any] | None) -> None:
+        """Whoever knows what the gateway calls its charge, or its parcel, finds the order by it."""
+        told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
+        if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
+            self._tx.execute(update(submissions).filter_by(**self._key).values(**found))
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:

@@ -2,21 +2,25 @@
 walks an index to its page, however many orders there are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
-from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import LIVE, counts, known, newest_run, of_run
+from order_system.book.emails import email_hash
+from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
+from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
+from order_system.book.reading import counts, known, newest_run, of_run
 from order_system.book.tables import accepted, attempts, batch_orders, batches, effects, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
+from order_system.domain.search import Kind, Meaning, meanings_of
 from order_system.domain.steps import STEP_OF, Effect, Step
 from order_system.infra.database import OverDatabase, reads, writes
 
@@ -33,15 +37,27 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.OrderSummary]:
-        query = orders_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
-        return _page(tx, query, limit, order_summary, lambda last: cursor_of(last.opened_at, last.order_id))
+        if not _can_be_kept(wanted.reason, wanted.batch, wanted.currency):
+            return listing.Page((), None)
+        place, kind = PLACES[wanted.sort]
+        after = place_of(cursor, kind) if cursor else None
+        meanings = None if wanted.text is None else self._meanings(tx, wanted.text)
+        queries = orders_queries(wanted, meanings, after=after, limit=limit)
+        rows = first_of([tx.execute(query).mappings().all() for query in queries], wanted)
+        return _page(rows, limit, order_summary, place)
+
+    def _meanings(self, tx: sa.Connection, text: str) -> list[Meaning]:
+        return [
+            replace(each, text=email_hash(self.database, tx, each.text)) if each.kind is Kind.EMAIL else each
+            for each in meanings_of(text)
+        ]
 
     @reads
     def order_counts(self, tx: sa.Connection) -> dict[SubmissionStatus, int]:
-        rows = _submitted()
-        query = sa.select(rows.c.status, sa.func.count()).group_by(rows.c.status)
-        found = {known(SubmissionStatus, status): number for status, number in tx.execute(query).all()}
-        return {status: found.get(status, 0) for status in SubmissionStatus}
+        found = dict.fromkeys(SubmissionStatus, 0)
+        for status, number in tx.execute(counts_query()).all():
+            found[known(SubmissionStatus, status)] += number
+        return found
 
     @writes
     def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
@@ -49,12 +65,17 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def batches(
-        self, tx: sa.Connection, *, cursor: str | None = None, limit: int = listing.PAGE_ROWS
+        self,
+        tx: sa.Connection,
+        wanted: listing.BatchFilter = listing.EVERY_BATCH,
+        *,
+        cursor: str | None = None,
+        limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchSummary]:
-        query = batches_query(after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
-        return _page(
-            tx, query, limit, batch_summary, lambda last: cursor_of(last.started_at, last.workflow_id)
-        )
+        if not _can_be_kept(wanted.name):
+            return listing.Page((), None)
+        query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
+        return _page(tx.execute(query).mappings().all(), limit, batch_summary, ("started_at", "batch"))
 
     @reads
     def batch_orders(
@@ -71,7 +92,7 @@ class SqlOrderListing(OverDatabase):
         if newest is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
         query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
-        return _page(tx, query, limit, batch_order, lambda last: cursor_of(last.order_id))
+        return _page(tx.execute(query).mappings().all(), limit, batch_order, ("order_id",))
 
     @reads
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
@@ -90,73 +111,29 @@ class SqlOrderListing(OverDatabase):
         return [step_run(step, entries) for (_, _, step), entries in journals.items()]
 
 
+def _can_be_kept(*texts: str | None) -> bool:
+    """PostgreSQL refuses to compare with what it could not keep."""
+    return all(text is None or text.isprintable() for text in texts)
+
+
 def _page(
-    tx: sa.Connection,
-    query: sa.Select[Any],
+    rows: Sequence[sa.RowMapping],
     limit: int,
     shown: Callable[[sa.RowMapping], Shown],
-    cursor: Callable[[Shown], str],
+    place: Sequence[str],
 ) -> listing.Page[Shown]:
-    """The query asks for one row more than `limit`: if there is one, then there is another page."""
-    rows = tx.execute(query).mappings().all()
-    found = tuple(map(shown, rows[:limit]))
-    return listing.Page(found, cursor(found[-1]) if len(rows) > limit else None)
+    """If there is one row more than `limit`, then there is another page. `place` tells where one ends."""
+    page = rows[:limit]
+    cursor = cursor_of(*(page[-1][name] for name in place)) if len(rows) > limit else None
+    return listing.Page(tuple(map(shown, page)), cursor)
 
 
 # --- queries --------------------------------------------------------------------------------------
 
 
-def orders_query(
-    wanted: listing.OrderFilter, *, after: tuple[datetime, str] | None, limit: int
+def batches_query(
+    wanted: listing.BatchFilter, *, after: tuple[datetime, str] | None, limit: int
 ) -> sa.Select[Any]:
-    rows = _submitted()
-    conditions: list[sa.ColumnElement[bool]] = []
-    if wanted.status is not None:
-        conditions.append(rows.c.status == wanted.status)
-    if wanted.id_prefix is not None:
-        begins = sa.func.substr(rows.c.order_id, 1, len(wanted.id_prefix))
-        conditions.append(sa.func.lower(begins) == wanted.id_prefix.lower())
-    if wanted.batch is not None:
-        conditions.append(rows.c.batch == batch_workflow_id(wanted.batch))
-    if wanted.opened_since is not None:
-        conditions.append(rows.c.opened_at >= wanted.opened_since)
-    if wanted.opened_before is not None:
-        conditions.append(rows.c.opened_at < wanted.opened_before)
-    if wanted.order_ids is not None:
-        conditions.append(rows.c.order_id.in_(wanted.order_ids))
-    place = (rows.c.opened_at, rows.c.order_id)
-    if after is not None:
-        conditions.append(_before(place, after))
-    newest_first = (column.desc() for column in place)
-    return sa.select(rows).where(*conditions).order_by(*newest_first).limit(limit + 1)
-
-
-def _submitted() -> sa.Subquery:
-    """Each order once: by the submission that counts or, unless that is open or fulfilled, by one that was
-    accepted and has opened nothing yet."""
-    known = submissions.alias("known")
-    of_accepted = known.c.order_id == accepted.c.order_id
-    is_known = (known.c.submission == accepted.c.submission) | known.c.status.in_(LIVE)
-    waits = ~sa.exists().where(of_accepted, is_known)
-    runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, waits)
-    nothing_newer = submissions.c.status.in_(LIVE) | ~runs_again
-    columns = [submissions.c[NAMED.get(name, name)].label(name) for name in listing.OrderSummary.model_fields]
-    # Each of its column's type, as else SQLite puts all rows together before it sorts them.
-    as_if_open: Mapping[str, sa.ColumnElement[Any]] = {
-        each.name: sa.cast(sa.null(), each.type) for each in columns
-    } | {
-        "order_id": accepted.c.order_id,
-        "submission": accepted.c.submission,
-        "status": sa.cast(sa.literal(SubmissionStatus.OPEN.value), submissions.c.status.type),
-        "opened_at": accepted.c.accepted_at,
-    }
-    accepted_ones = (column.label(name) for name, column in as_if_open.items())
-    return sa.union_all(
-        sa.select(*columns).where(counts(), nothing_newer), sa.select(*accepted_ones).where(waits)
-    ).subquery("submitted")
-
-
-def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> sa.Select[Any]:
     later = batches.alias("later")
     superseded = sa.exists().where(
         later.c.batch == batches.c.batch,
@@ -164,8 +141,15 @@ def batches_query(*, after: tuple[datetime, str] | None, limit: int) -> sa.Selec
     )
     place = (batches.c.started_at, batches.c.batch)
     query = sa.select(batches).where(~superseded)
+    if wanted.name is not None:
+        name = sa.func.substr(batches.c.batch, 1 + len(batch_workflow_id("")))
+        query = query.where(name.icontains(wanted.name, autoescape=True))
+    if wanted.started_since is not None:
+        query = query.where(batches.c.started_at >= wanted.started_since)
+    if wanted.started_before is not None:
+        query = query.where(batches.c.started_at < wanted.started_before)
     if after is not None:
-        query = query.where(_before(place, after))
+        query = query.where(behind(place, after))
     return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
 
 
@@ -200,12 +184,6 @@ def step_runs_query(since: datetime, *, most: int) -> sa.Select[Any]:
     return sa.select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
         newest.join(effects, ours)
     )
-
-
-def _before(place: Sequence[sa.ColumnElement[Any]], after: tuple[datetime, str]) -> sa.ColumnElement[bool]:
-    """Behind the row where the last page ended. The first condition is for the index."""
-    moment, key = after
-    return sa.and_(place[0] <= moment, sa.or_(place[0] < moment, place[1] < key))
 
 
 def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:

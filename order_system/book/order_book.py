@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
+from order_system.book.emails import email_hash
 from order_system.book.entries import Entries
 from order_system.book.refunds import RefundBook
 from order_system.book.tables import accepted, effects
@@ -107,7 +108,10 @@ class SqlOrderBook(AnswerBook, RefundBook):
             return entries.claim(effect, attempt, submission)
         if not known:
             return frozenset(others)
-        entries.insert_submission(attempt, SubmissionStatus.OPEN, here=here, opening=opening)
+        email = email_hash(self.database, tx, opening.email) if opening.email else None
+        entries.insert_submission(
+            attempt, SubmissionStatus.OPEN, here=here, opening=opening, email_hash=email
+        )
         return entries.write_claim(effect, None, attempt)
 
     @writes

@@ -19,6 +19,8 @@ identity = sa.Table(
     metadata,
     sa.Column("book", sa.String(36), primary_key=True),
     sa.Column("readable_from", sa.String(16), nullable=False),
+    # By which customers' e-mails are hashed, unless ORDER_EMAIL_KEY is set.
+    sa.Column("email_key", sa.String(64)),
 )
 
 # Orders whose workflow was started and has opened no submission yet. Only lists read it.
@@ -51,6 +53,14 @@ submissions = sa.Table(
     sa.Column("namespace_id", sa.String(64)),
     # `owed` from its closing until the customer was told or cannot be; NULL if there is nothing to tell.
     sa.Column("notice", sa.String(16)),
+    # By which an order is found; what the receipts say, and of the e-mail no more than a keyed hash.
+    sa.Column("charge_id", sa.Text),
+    sa.Column("tracking_number", sa.Text),
+    sa.Column("email_hash", sa.String(64)),
+    _partial("book_by_charge", "charge_id", where="charge_id IS NOT NULL"),
+    _partial("book_by_tracking", "tracking_number", where="tracking_number IS NOT NULL"),
+    _partial("book_by_email", "email_hash", "opened_at", "order_id", where="email_hash IS NOT NULL"),
+    sa.Index("book_by_amount", "total", "opened_at", "order_id", "status", "failed_step", "currency"),
     _partial("book_notice_owed", "order_id", "submission", where="notice = 'owed'"),
     # The guard behind the book's rules: one submission of an order is open or fulfilled, at most. Two looks
     # in one transaction may not see what is committed between them; this does.

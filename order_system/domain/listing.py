@@ -57,6 +57,9 @@ class OrderSummary(Wire):
     closed_at: Timestamp | None = None
     note: str | None = None
     """What a person should know besides."""
+    charge_id: str | None = None
+    """What the gateway calls the charge, or the payment that the order was paid by before it came."""
+    tracking_number: str | None = None
 
 
 class LineStatus(StrEnum):
@@ -103,20 +106,46 @@ class BatchSummary(Wire):
     """A retry: of the file, only what had failed."""
 
 
+class Sort(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    AMOUNT = "amount"
+    """The largest first, by the bare number: choose a currency to compare. Those without one are left out."""
+
+
 @dataclass(frozen=True)
 class OrderFilter:
+    """Which orders, and in which order."""
+
     status: SubmissionStatus | None = None
+    text: str | None = None
+    """That one may know of an order, as `search.meanings_of` takes it."""
+    step: Step | None = None
+    """At which they failed."""
+    reason: str | None = None
+    """A part of why, in capitals or not."""
     batch: str | None = None
     """Name of the batch that started them."""
+    currency: str | None = None
     opened_since: datetime | None = None
     opened_before: datetime | None = None
     order_ids: Sequence[str] | None = None
     """None of the others; at most a few hundred."""
-    id_prefix: str | None = None
-    """How their IDs begin, in capitals or not."""
+    sort: Sort = Sort.NEWEST
 
 
 EVERY_ORDER = OrderFilter()
+
+
+@dataclass(frozen=True)
+class BatchFilter:
+    name: str | None = None
+    """A part of it, in capitals or not."""
+    started_since: datetime | None = None
+    started_before: datetime | None = None
+
+
+EVERY_BATCH = BatchFilter()
 
 
 @dataclass(frozen=True)
@@ -137,8 +166,8 @@ class OrderListing(Protocol):
     async def orders(
         self, wanted: OrderFilter = EVERY_ORDER, *, cursor: str | None = None, limit: int = PAGE_ROWS
     ) -> Page[OrderSummary]:
-        """Newest first, by when payment opened them, or by when one was accepted that has no payment yet: it
-        has no total, and moves up when it gets one."""
+        """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
+        and moves up when it gets one."""
         ...
 
     async def forget_accepted(self, ended: Sequence[str]) -> None:
@@ -149,7 +178,9 @@ class OrderListing(Protocol):
         """Orders by how they stand; each order once, and none left out that is 0."""
         ...
 
-    async def batches(self, *, cursor: str | None = None, limit: int = PAGE_ROWS) -> Page[BatchSummary]:
+    async def batches(
+        self, wanted: BatchFilter = EVERY_BATCH, *, cursor: str | None = None, limit: int = PAGE_ROWS
+    ) -> Page[BatchSummary]:
         """Newest first; each batch once, by its newest run."""
         ...
 

@@ -77,6 +77,8 @@ class Opening(Wire):
     """Minor units."""
     currency: str
     captured_on_dispatch: bool = False
+    email: str | None = None
+    """The customer's, of which the book keeps a keyed hash. None: an older worker has sent it."""
 
 
 class OlderSubmissionOpen(Wire):
@@ -107,6 +109,8 @@ class PaymentRequest(StepRequest):
     payment_method: str
     captured_on_dispatch: bool = False
     """Authorise it alone."""
+    email: str | None = None
+    """For the opening alone: no gateway is told."""
 
 
 class Charged(Wire):

@@ -63,6 +63,13 @@ class Settings(BaseSettings, ProviderLinks):  # pyright: ignore[reportIncompatib
     database_url: str | None = Field(
         None, repr=False, description="a SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/orders"
     )
+    email_key: str | None = Field(
+        None,
+        min_length=16,
+        repr=False,
+        description="a secret of at least 16 characters, by which the order book hashes customers' e-mails, "
+        "so that orders are found by them; unless set, one is made with the book and kept in it",
+    )
     task_queue: str | None = Field(
         None,
         min_length=1,

@@ -14,13 +14,13 @@ this package."""
 
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
 from order_system.batches.files.findings import duplicate
-from order_system.batches.files.formulas import defuse
 from order_system.batches.files.guessing import first_profile
 from order_system.batches.files.inspection import HowToRead, inspect_file
 from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
 from order_system.batches.files.reader import OrderFiles
 from order_system.batches.files.seen import SeenOrders
 from order_system.domain.order_page import Page, ParsedOrder, ProblemKind, RowProblem
+from order_system.intake.formulas import defuse
 
 __all__ = [
     "COLUMNS",

@@ -8,11 +8,11 @@ from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
-from order_system.batches.files.formulas import DEFUSED, undefused
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
 from order_system.domain.order_file import FileRef, FileRefused
 from order_system.domain.order_profile import FURTHER_FIELDS, Profile
+from order_system.intake.formulas import DEFUSED, undefused
 
 MAX_COLUMNS = 500
 

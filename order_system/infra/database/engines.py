@@ -65,6 +65,7 @@ def postgresql(url: URL) -> Engine:
         # A caller can give up, its thread cannot: waiting for one row for ever, they would all be taken.
         busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
         dbapi_connection.execute(f"SET lock_timeout = {busy}")
+        dbapi_connection.execute("SET jit = off")  # which takes longer than any query of ours that it is for
         dbapi_connection.commit()
 
     return engine

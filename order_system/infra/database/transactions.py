@@ -65,10 +65,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """Transactions on one database. `write` and `read` commit at the end, and roll back on error."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, email_key: str | None = None) -> None:
         self.url = make_url(url)
         self.book = ""
         """ID of the book that `prepare` has found."""
+        self.email_key = email_key
+        """By which e-mails are hashed: as it was set or, once it was asked for, as the book has it."""
         self._file: tuple[int, int] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._is_file = self.is_sqlite and self.url.database not in (None, "", ":memory:")

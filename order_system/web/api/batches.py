@@ -1,7 +1,6 @@
 """`/api/batches`: upload a file of orders, list, read, download."""
 
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -10,10 +9,11 @@ from starlette.exceptions import HTTPException
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import OrderConflict
-from order_system.domain.listing import PAGE_ROWS, BatchOrder, BatchSummary, LineStatus, Page
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchOrder, BatchSummary, LineStatus, Page
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
-from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit
+from order_system.domain.search import LONGEST
+from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Moment
 from order_system.web.documents.batches import (
     BatchDocument,
     BatchStarted,
@@ -28,13 +28,12 @@ from order_system.web.problems import documented
 from order_system.web.requests import media_type
 from order_system.web.services import Given, Services
 from order_system.web.streams import begun
-from order_system.web.transfers.downloads import outcome_csv
+from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, outcome_csv
 from order_system.web.transfers.plans import inspected, planned, reading_of
 from order_system.web.transfers.uploads import Uploads
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
 
-CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 _FORMATS = {CSV: FileFormat.CSV, JSON_LINES: FileFormat.JSONL}
 _FILE = {
     "required": True,
@@ -131,11 +130,17 @@ def _under_way(batch: BatchStarted) -> Response:
     summary="List batches",
     responses={200: examples.answer("A page, newest first.", "batches"), **documented(422, 503)},
 )
-async def list_batches(
-    services: Given, cursor: Cursor = None, limit: Limit = PAGE_ROWS
+async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
+    services: Given,
+    q: Annotated[str | None, Query(max_length=LONGEST, description="A part of the name.")] = None,
+    started_since: Moment = None,
+    started_before: Moment = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ROWS,
 ) -> Page[BatchSummary]:
     """Each batch once, with its newest run."""
-    return await services.listing.batches(cursor=cursor, limit=limit)
+    wanted = BatchFilter(q, started_since, started_before)
+    return await services.listing.batches(wanted, cursor=cursor, limit=limit)
 
 
 @router.get(
@@ -206,6 +211,4 @@ async def _downloaded(
         raise FileChanged(
             f"the file of batch {name} is no longer there as it was: restore it, or run it as another batch"
         ) from None
-    file_name = quote(f"{name}-{what}.csv", safe="")
-    disposition = f"attachment; filename*=UTF-8''{file_name}"
-    return StreamingResponse(written, media_type=CSV, headers={"Content-Disposition": disposition})
+    return attached(written, f"{name}-{what}.csv", CSV)

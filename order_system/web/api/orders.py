@@ -6,10 +6,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary, Page
-from order_system.domain.messages import OrderOutcome, OrderStatus
+from order_system.domain.listing import OrderSummary, Page
+from order_system.domain.messages import OrderOutcome
 from order_system.orders.client import Submitted as How
-from order_system.web.api.parameters import PATTERN, Cursor, Limit, Moment, OrderId
+from order_system.orders.exports import ExportFormat, exported
+from order_system.web.api.parameters import OrderId, Wanted, WantedPage
 from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import OrderDocument, Submitted, read_order
 from order_system.web.guards.access import Operator, Viewer
@@ -18,6 +19,7 @@ from order_system.web.problems import documented
 from order_system.web.requests import PostedOrder
 from order_system.web.services import Given
 from order_system.web.streams import begun
+from order_system.web.transfers.downloads import CSV, JSON_LINES, attached
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
 
@@ -64,27 +66,31 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
     summary="List orders",
     responses={200: examples.answer("A page, newest first.", "orders"), **documented(422, 502, 503)},
 )
-async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
-    services: Given,
-    status: Annotated[OrderStatus | None, Query(description="Only orders of this status.")] = None,
-    batch: Annotated[
-        str | None,
-        Query(pattern=PATTERN, description="Only orders that this batch started.", examples=[examples.BATCH]),
-    ] = None,
-    opened_since: Moment = None,
-    opened_before: Moment = None,
-    cursor: Cursor = None,
-    limit: Limit = PAGE_ROWS,
-) -> Page[OrderSummary]:
+async def list_orders(services: Given, wanted: Annotated[WantedPage, Query()]) -> Page[OrderSummary]:
     """From the order book, as soon as an order is accepted: it has no total before its payment has begun. A
     page may hold fewer rows than `limit` although there are more: `next` tells. The first page may begin with
     some more, which are so new that the book does not know them."""
-    return await services.lists.orders(
-        OrderFilter(batch=batch, opened_since=opened_since, opened_before=opened_before),
-        status,
-        cursor=cursor,
-        limit=limit,
-    )
+    return await services.lists.orders(wanted.filter, wanted.status, cursor=wanted.cursor, limit=wanted.limit)
+
+
+@router.get(
+    ".{form}",
+    summary="Download a list of orders",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "All that fit, written while they are read.",
+            "content": {CSV: examples.text("orders_csv"), JSON_LINES: examples.text("orders_json_lines")},
+        },
+        **documented(422, 502, 503),
+    },
+)
+async def download(
+    form: ExportFormat, services: Given, wanted: Annotated[Wanted, Query()]
+) -> StreamingResponse:
+    """As the list, but all of it: a row each, or an object on a line each. No spreadsheet runs a cell."""
+    pieces = exported(services.lists, wanted.filter, wanted.status, form)
+    return attached(await begun(pieces), f"orders.{form}", CSV if form is ExportFormat.CSV else JSON_LINES)
 
 
 @router.get(

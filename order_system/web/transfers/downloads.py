@@ -1,9 +1,12 @@
-"""What became of a batch's file, as files to be downloaded, written while they are read."""
+"""Files to be downloaded, written while they are read."""
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import ExitStack, aclosing
+from urllib.parse import quote
+
+from starlette.responses import StreamingResponse
 
 from order_system.batches.outcome_files import OutcomeFile, rejects_from
 from order_system.web.services import Services
@@ -11,6 +14,13 @@ from order_system.web.services import Services
 WRITTEN_AT_ONCE = 64_000
 """Characters in one piece of a download."""
 REJECTED = "rejected"
+CSV, JSON_LINES = "text/csv", "application/x-ndjson"
+
+
+def attached(pieces: AsyncIterable[str], file_name: str, media_type: str) -> StreamingResponse:
+    """A file that browsers keep and do not show."""
+    disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
+    return StreamingResponse(pieces, media_type=media_type, headers={"Content-Disposition": disposition})
 
 
 async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncGenerator[str]:

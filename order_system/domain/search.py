@@ -1,0 +1,78 @@
+"""What a text in the search box may mean: a part of an order's ID, a workflow's ID, a tracking number, what a
+gateway calls a charge, an amount, or a customer's e-mail. An order is found that fits any of these."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from order_system.domain.ids import is_order_id
+from order_system.domain.money import InvalidAmount, circulating_currencies, parse_amount
+from order_system.domain.payment_methods import made_elsewhere
+from order_system.domain.steps import Step
+
+LONGEST = 200
+"""Characters of a text that is looked for."""
+
+_OF_ONE_ORDER = re.compile(rf"(?:order|{'|'.join(Step)})-(?P<own>.+)|refund-(?P<refunded>.+)-[^-]+")
+_AMOUNT = re.compile(
+    r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>\d[\d.]*)(?:\s*(?P<after>[A-Za-z]{3}))?", re.ASCII
+)
+
+
+class Kind(StrEnum):
+    PART_OF_ID = "part of an order's ID"
+    ORDER_ID = "order_id"
+    TRACKING_NUMBER = "tracking_number"
+    CHARGE_ID = "charge_id"
+    EMAIL = "email_hash"
+    AMOUNT = "amount"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    kind: Kind
+    text: str = ""
+    """Of a part of an ID in small letters, of an e-mail in its normal form; else exactly."""
+    amount: int = 0
+    """In minor units of any of the `currencies`."""
+    currencies: frozenset[str] = frozenset()
+
+
+def meanings_of(text: str) -> tuple[Meaning, ...]:
+    """None if no order can fit it."""
+    text = text.strip()
+    if not text.isprintable() or len(text) > LONGEST:  # no database keeps that
+        return ()
+    if "@" in text:
+        return (Meaning(Kind.EMAIL, normal_email(text)),)
+    return tuple(_meanings(text.partition(":")[2] if made_elsewhere(text) else text))
+
+
+def normal_email(email: str) -> str:
+    """One form for all the ways to write it: capitals or not, blanks around it."""
+    return unicodedata.normalize("NFC", email.strip()).casefold()
+
+
+def _meanings(text: str) -> Iterator[Meaning]:
+    if is_order_id(text) or is_order_id(f"0{text}"):  # a part may begin with a hyphen, as a whole may not
+        yield Meaning(Kind.PART_OF_ID, text.lower())
+    if found := _OF_ONE_ORDER.fullmatch(text):
+        yield Meaning(Kind.ORDER_ID, found["own"] or found["refunded"])
+    yield Meaning(Kind.TRACKING_NUMBER, text)
+    yield Meaning(Kind.CHARGE_ID, text)
+    if found := _AMOUNT.fullmatch(text):
+        yield from _amounts(found["amount"], found["before"] or found["after"])
+
+
+def _amounts(text: str, currency: str | None) -> Iterator[Meaning]:
+    """`10.00` is 1000 minor units of most currencies, 10000 of some, and no amount of yen."""
+    meant: dict[int, set[str]] = defaultdict(set)
+    for each in [currency.upper()] if currency else circulating_currencies():
+        with suppress(InvalidAmount):
+            meant[parse_amount(text, each)].add(each)
+    for amount, currencies in meant.items():
+        yield Meaning(Kind.AMOUNT, amount=amount, currencies=frozenset(currencies))

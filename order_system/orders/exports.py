@@ -1,0 +1,54 @@
+"""A list of orders as a file: all that fit the filters, written while they are read."""
+
+import csv
+import io
+from collections.abc import AsyncGenerator, Iterable
+from enum import StrEnum
+
+from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, OrderSummary
+from order_system.domain.messages import OrderStatus
+from order_system.intake.formulas import defuse
+from order_system.orders.lists import OrderLists
+
+COLUMNS = tuple(OrderSummary.model_fields)
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    """No cell of which is run by a spreadsheet."""
+    JSONL = "jsonl"
+
+
+async def every_page(
+    lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None = None
+) -> AsyncGenerator[tuple[OrderSummary, ...]]:
+    cursor = None
+    while True:
+        page = await lists.orders(wanted, status, cursor=cursor, limit=PAGE_ROWS_LIMIT)
+        yield page.rows
+        if (cursor := page.next) is None:
+            return
+
+
+async def exported(
+    lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None, form: ExportFormat
+) -> AsyncGenerator[str]:
+    """The file in pieces, one for each page."""
+    heading = [COLUMNS] if form is ExportFormat.CSV else []
+    async for rows in every_page(lists, wanted, status):
+        if form is ExportFormat.JSONL:
+            yield "".join(f"{row.model_dump_json()}\n" for row in rows)
+        else:
+            yield _csv([*heading, *map(_cells, rows)])
+            heading = []
+
+
+def _cells(row: OrderSummary) -> list[str]:
+    values = row.model_dump(mode="json").values()
+    return ["" if value is None else defuse(str(value)) for value in values]
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
