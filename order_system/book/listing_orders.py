@@ -60,7 +60,7 @@ def counts_query() -> sa.CompoundSelect[Any, int]:
     return sa.union_all(
         sa.select(status, sa.func.count()).where(live).group_by(status),
         sa.select(status, sa.func.count()).where(~live, once).group_by(status),
-        sa.select(waiting["status"], sa.func.count()).where(only_accepted),
+        sa.select(waiting["status"], sa.func.count()).select_from(accepted).where(only_accepted),
     )
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
@@ -67,10 +67,10 @@ async def _cancelled_by_signals(command: Command, received: list[int]) -> int:
         await asyncio.sleep(policy.LAST_BREATH.total_seconds())
 
 
-async def until_interrupted() -> None:
-    """Wait for Ctrl-C, and take it as the answer instead of an interruption."""
+async def until_interrupted(work: Awaitable[object] | None = None) -> None:
+    """Wait for Ctrl-C, and take it as the answer instead of an interruption; do that `work` meanwhile."""
     try:
-        await asyncio.Event().wait()
+        await (work or asyncio.Event().wait())
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is not None:
             task.uncancel()

@@ -26,7 +26,11 @@ Examples
   python starter.py --scenario card-declined
   python starter.py submit examples/orders.json
   cat orders.jsonl | python starter.py submit - --json
-  python starter.py status ORDER-001
+  python starter.py status ORDER-001    with --watch until it is closed
+  python starter.py orders --status failed --since 24h
+  python starter.py orders 1059.97      by ID, tracking number, charge, amount
+                                        or e-mail
+  python starter.py batches
   python starter.py attention           what waits for a person, and how to
                                         answer: take, resolve, retry, give-up,
                                         adopt

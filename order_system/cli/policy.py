@@ -7,3 +7,6 @@ ANSWER_SHOWN = timedelta(seconds=5)
 
 WORD_ABOUT_WAITING = timedelta(seconds=10)
 """A command that has waited this long for a workflow says so: perhaps no worker runs."""
+
+ATTENTION_RENEWED = timedelta(seconds=2)
+"""How often `attention --watch` looks again."""

@@ -1,8 +1,10 @@
 """`starter.py attention`: what waits for a person, since when and why, and the commands that answer it."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import RenderableType, group
 from rich.padding import Padding
 from rich.table import Column, Table
@@ -10,11 +12,15 @@ from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
+from order_system.cli import policy
+from order_system.cli.ending import until_interrupted
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.views import hold_words
 from order_system.domain.durations import time_between
+from order_system.domain.errors import InvalidUsage
+from order_system.infra.temporal.connection import outlasting
 
 MAX_SHOWN = 100
 """Concerns in the table for people; `--json` has them all."""
@@ -78,15 +84,42 @@ _STYLE = {
 
 
 @attention.default
-async def list_attention(*, embedded: Embedded = False, as_json: Json = False) -> int:
+async def list_attention(
+    *,
+    watch: Annotated[bool, Parameter(help="Go on showing it until Ctrl-C.")] = False,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    if watch and as_json:
+        raise InvalidUsage("--watch is for people: leave out --json, and ask again and again")
     screen = Screen(as_json=as_json)
+    found: list[Concern] = []
+    quiet = ""
     async with open_session(configured(), screen, embedded=embedded) as session:
-        with screen.waiting("looking for what waits for a person"):
+
+        async def look() -> None:
+            nonlocal found, quiet
             found = [each async for each in session.attention.attention()]
             quiet = "" if found or as_json else await session.attention.all_quiet()
-    view = concerns_view(found[:MAX_SHOWN], len(found), quiet, sums_of(found))
-    screen.answer([each.model_dump(mode="json") for each in found], view)
+
+        async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
+            while True:
+                await outlasting(look)
+                show(_view(found, quiet), _how_many(len(found)))
+                await asyncio.sleep(policy.ATTENTION_RENEWED.total_seconds())
+
+        if watch:
+            with screen.updating() as show:
+                await until_interrupted(look_again_and_again(show))
+        else:
+            with screen.waiting("looking for what waits for a person"):
+                await look()
+    screen.answer([each.model_dump(mode="json") for each in found], _view(found, quiet))
     return ATTENTION if found else CLEAN
+
+
+def _view(found: Sequence[Concern], quiet: str) -> RenderableType:
+    return concerns_view(found[:MAX_SHOWN], len(found), quiet, sums_of(found))
 
 
 @group()
@@ -110,7 +143,11 @@ def concerns_view(
     if total > len(shown):
         yield Text(f"... and {total - len(shown):,} more; --json lists them all")
     yield from map(Text, sums)
-    yield Text("1 thing waits for a person" if total == 1 else f"{total:,} things wait for a person")
+    yield Text(_how_many(total))
+
+
+def _how_many(total: int) -> str:
+    return "1 thing waits for a person" if total == 1 else f"{total:,} things wait for a person"
 
 
 def _headline(concern: Concern) -> Text:

@@ -16,14 +16,21 @@ from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.outcome import write_outcome
 from order_system.cli.batches.plan import plan_document, plan_view, problems_in_words, read_plan
-from order_system.cli.batches.run import AS_ITS_NAME_SAYS, FileReading, ended_with, inspected, started
+from order_system.cli.batches.run import (
+    AS_ITS_NAME_SAYS,
+    FileReading,
+    ended_with,
+    followed,
+    inspected,
+    started,
+)
 from order_system.cli.batches.views import outcome_view, progress_table
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, INVALID, Embedded, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain import policy
-from order_system.domain.batch import BatchRequest
+from order_system.domain.batch import ENDED, BatchRequest
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
@@ -125,11 +132,19 @@ async def retry(
 
 
 @batch.command(help_epilogue=MORE_HELP)
-async def status(name: Name, /, *, as_json: Json = False) -> int:
+async def status(
+    name: Name,
+    /,
+    *,
+    watch: Annotated[bool, Parameter(help="Go on showing it until the batch has ended.")] = False,
+    as_json: Json = False,
+) -> int:
     """Show how far the batch is."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
         progress = await session.system.batch_client(session.temporal).progress(name)
+        if watch and progress.status not in ENDED:
+            progress = await followed(session, screen, name)
     screen.answer(progress.model_dump(mode="json"), progress_table(progress))
     return ended_with(screen, progress)
 

@@ -71,7 +71,7 @@ async def started(session: Session, screen: Screen, name: str, *, new: bool, wai
         screen.answer(document, *[people, *([link] if link else [])])
         return CLEAN
     screen.say(f"{workflow_id}  {link or ''}".rstrip())
-    progress = await _follow(session, screen, name)
+    progress = await followed(session, screen, name)
     screen.answer(progress.model_dump(mode="json"), progress_table(progress))
     return ended_with(screen, progress)
 
@@ -92,7 +92,7 @@ async def _link(session: Session, workflow_id: str) -> str | None:
         return session.page(workflow_id, (await batch.describe(rpc_timeout=policy.RPC)).run_id)
 
 
-async def _follow(session: Session, screen: Screen, name: str) -> BatchProgress:
+async def followed(session: Session, screen: Screen, name: str) -> BatchProgress:
     progress = None
     try:
         with screen.updating() as show:

@@ -1,6 +1,11 @@
 """`starter.py status`: one order in full, from its workflow, or from the book when no server answers. And
 `cancel`: what comes of one."""
 
+import asyncio
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
 from rich.text import Text
 
 from order_system.attention.concerns import concerns_of
@@ -8,19 +13,27 @@ from order_system.bootstrap import open_order_system
 from order_system.cli.options import Embedded, Json, OrderId, Strict
 from order_system.cli.reports import OrderResult, result_lines
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import configured, exit_code, open_session, order_meant
-from order_system.cli.views import order_tree
+from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
+from order_system.cli.views import headline, order_tree
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
+from order_system.infra import policy
 from order_system.infra.settings import Settings
+from order_system.infra.temporal.connection import outlasting
 from order_system.orders.in_book import closed_in_book
 
 
 async def status(
-    order_id: OrderId, /, *, embedded: Embedded = False, strict: Strict = False, as_json: Json = False
+    order_id: OrderId,
+    /,
+    *,
+    watch: Annotated[bool, Parameter(help="Go on showing it until the order is closed.")] = False,
+    embedded: Embedded = False,
+    strict: Strict = False,
+    as_json: Json = False,
 ) -> int:
     screen = Screen(as_json=as_json)
-    result = await _read(configured(), screen, order_id, embedded=embedded)
+    result = await _read(configured(), screen, order_id, embedded=embedded, watch=watch)
     _show(screen, result)
     return exit_code([result.order], strict=strict)
 
@@ -39,12 +52,18 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
         return exit_code([order])
 
 
-async def _read(settings: Settings, screen: Screen, order_id: str, *, embedded: bool) -> OrderResult:
-    """Raises UnknownOrder; ServerUnreachable unless the book has the order, and as closed."""
+async def _read(
+    settings: Settings, screen: Screen, order_id: str, *, embedded: bool, watch: bool
+) -> OrderResult:
+    """With `watch`, once it is closed. Raises UnknownOrder; ServerUnreachable unless the book has the order,
+    and as closed."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
             order_id = await order_meant(order_id, session.system.book, session.temporal)
-            order = await session.client.in_full(await session.client.status(order_id))
+            order = await session.client.status(order_id)
+            if watch and not order.closed:
+                order = await _closed(session, screen, order_id)
+            order = await session.client.in_full(order)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
     except ServerUnreachable:
@@ -54,6 +73,17 @@ async def _read(settings: Settings, screen: Screen, order_id: str, *, embedded: 
             if order is None:
                 raise
             return OrderResult(order, outcome=await system.book.outcome(order_id))
+
+
+async def _closed(session: Session, screen: Screen, order_id: str) -> OrderProgress:
+    """Shown until then, also while it waits for a person."""
+    with screen.updating() as show:
+        while True:
+            order = await outlasting(partial(session.client.status, order_id))
+            show(order_tree(order, now()), headline(order, now()).plain)
+            if order.closed:
+                return order
+            await asyncio.sleep(policy.watch_pause(1))
 
 
 def _show(screen: Screen, result: OrderResult) -> None:

@@ -40,9 +40,10 @@ _NEVER_CONNECTED = "Failed client connect"
 CURE = "Start one with `temporal server start-dev` or use --embedded; TEMPORAL_ADDRESS names another."
 
 
-async def connect(address: str | None = None, namespace: str = "default") -> Client:
+async def connect(address: str | None = None, namespace: str = "default", *, lazy: bool = False) -> Client:
     """A client for the server that the environment names; or for `address`, if there is one, which then
-    is a server of our own on this machine and needs neither TLS nor a key.
+    is a server of our own on this machine and needs neither TLS nor a key. A `lazy` one connects with its
+    first call.
 
     Raises InvalidSettings, and ServerUnreachable within policy.CONNECT.
     """
@@ -54,7 +55,7 @@ async def connect(address: str | None = None, namespace: str = "default") -> Cli
     try:
         async with asyncio.timeout(policy.CONNECT.total_seconds()):
             return await Client.connect(
-                **profile, data_converter=data_converter, runtime=runtime, plugins=NOW.plugins
+                **profile, data_converter=data_converter, runtime=runtime, plugins=NOW.plugins, lazy=lazy
             )
     except ValueError as invalid:
         raise InvalidSettings(

@@ -1,23 +1,40 @@
 """Lists over the order book, on both kinds of database: what they hold, page by page, and by which index."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Select, text
+from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import sqlite
 
 from order_system.book.cursors import InvalidCursor, cursor_of
-from order_system.book.listing import SqlOrderListing, batch_orders_query, orders_query, step_runs_query
+from order_system.book.emails import email_hash
+from order_system.book.listing import SqlOrderListing, batch_orders_query, step_runs_query
+from order_system.book.listing_orders import orders_queries
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.batch import Fate
-from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.book import Attempt, EffectState, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.listing import EVERY_ORDER, LineStatus, OrderFilter, OrderSummary, Page
+from order_system.domain.listing import (
+    EVERY_ORDER,
+    BatchFilter,
+    LineStatus,
+    OrderFilter,
+    OrderSummary,
+    Page,
+    Sort,
+)
+from order_system.domain.messages import Opening
+from order_system.domain.order import Label, PaymentReceipt
+from order_system.domain.search import Kind, Meaning
 from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Database
 from order_system.orders.step_statistics import steps_since
 from tests.fixtures.databases.filled_book import BEGAN, SECOND, effect, fill, fill_batch, submission
+from tests.fixtures.shops.activity_calls import a_submission
+from tests.fixtures.shops.shop import an_order
 
 OPEN, FULFILLED, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FULFILLED, SubmissionStatus.FAILED
 CANCELLED, TERMINATED = SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED
@@ -122,14 +139,88 @@ async def test_filters(database: Database, listing: SqlOrderListing) -> None:
     assert await found(opened_since=BEGAN + 10 * SECOND, opened_before=BEGAN + 30 * SECOND) == ["C", "B"]
     assert await found(order_ids=["A", "D", "NONE"]) == ["D", "A"]
     assert await found(order_ids=[]) == []
-    assert await found(id_prefix="B") == ["B"]
-    assert await found(id_prefix="") == ["D", "C", "B", "A"]
-    assert await found(id_prefix="b") == ["B"]
-    for pattern in ("%", "_", "B%", "' OR ''='"):
-        assert await found(id_prefix=pattern) == []
+    assert await found(step=Step.PAYMENT) == ["C", "B"]
+    assert await found(step=Step.SHIPPING) == []
+    assert await found(reason="DECLINED: n") == ["C", "B"]
+    assert await found(reason="%") == await found(reason="no\0") == []
+    assert await found(currency="USD", batch="monday") == ["B", "A"]
+    assert await found(currency="EUR") == []
+    for pattern in ("%", "_", "B%", "' OR ''='", "B\0", "\ud800", "x" * 300):
+        assert await found(text=pattern) == []
     (failed,) = (await listing.orders(OrderFilter(status=FAILED, batch="monday"))).rows
     assert (failed.batch, failed.total, failed.currency) == ("monday", "1059.97", "USD")
     assert (failed.failed_step, failed.reason) == (Step.PAYMENT, "PaymentDeclined: no")
+
+
+async def test_an_order_is_found_by_whatever_one_knows_of_it(
+    database: Database, listing: SqlOrderListing
+) -> None:
+    book = SqlOrderBook(database)
+    order = an_order("SHOP-0042")
+    ref, attempt = a_submission(order), Attempt(BEGAN + 60 * SECOND, BEGAN + 120 * SECOND, "default")
+    opening = Opening(total=order.total, currency=order.currency, email="Ada@Example.com")
+    await book.open_and_claim(ref, Effect.CHARGE, attempt, opening)
+    receipt = PaymentReceipt(charge_id="ch_known", amount=order.total, currency=order.currency)
+    await book.record(ref, Effect.CHARGE, receipt, attempt.now())
+    await book.claim(ref, Effect.LABEL, attempt)
+    label = Label(label_id="l", carrier="UPS", tracking_number="1Z 999")
+    await book.record(ref, Effect.LABEL, label, attempt.now())
+    await fill(database, [submission("OTHER-1", total=5), submission("YEN-1", total=105997, currency="JPY")])
+    await book.accept("SHOP-NEW", "first", BEGAN)
+
+    async def found(text: str, **wanted: Any) -> list[str]:
+        return ids((await listing.orders(OrderFilter(text=text, **wanted))).rows)
+
+    assert await found("-004") == await found("shop-0042") == await found(" 0042 ") == ["SHOP-0042"]
+    assert await found("shop") == ["SHOP-0042", "SHOP-NEW"]
+    for step in ("order", *Step):
+        assert await found(f"{step}-SHOP-0042") == ["SHOP-0042"]
+    assert await found("refund-SHOP-0042-form_1") == ["SHOP-0042"]
+    assert await found("1Z 999") == await found("ch_known") == await found("paid:ch_known") == ["SHOP-0042"]
+    assert await found("1059.97") == await found("usd 1059.97") == ["SHOP-0042"]
+    assert await found("105997") == await found("105997 JPY") == ["YEN-1"]
+    assert await found("1059.97 EUR") == await found("1059.9") == []
+    assert await found("ada@example.com") == await found(" ADA@EXAMPLE.COM") == ["SHOP-0042"]
+    assert await found("ada@example.co") == []
+    assert await found("shop", status=FULFILLED) == []
+    [row] = (await listing.orders(OrderFilter(text="ch_known"))).rows
+    assert (row.charge_id, row.tracking_number) == ("ch_known", "1Z 999")
+
+
+async def test_the_book_knows_an_email_by_a_keyed_hash_and_no_more(database_url: str) -> None:
+    kept: list[str] = []
+    for key in (None, "a secret of the house", None):
+        database = Database(database_url, email_key=key)
+        hashed = await database.read(lambda tx: email_hash(database, tx, "ada@example.com"))  # noqa: B023
+        await database.dispose()
+        kept.append(hashed)
+
+    plain = hashlib.sha256(b"ada@example.com").hexdigest()
+    assert kept[0] == kept[2] != kept[1]
+    assert plain not in kept
+
+
+@pytest.mark.parametrize("sort", Sort)
+async def test_every_sorting_is_read_a_page_at_a_time(
+    database: Database, listing: SqlOrderListing, sort: Sort
+) -> None:
+    rows = [submission(f"O-{n:02}", after=n // 3, total=n * 7 % 5, charge_id="same") for n in range(20)]
+    await fill(database, rows)
+    key: Any = {
+        Sort.NEWEST: lambda row: (row["opened_at"], row["order_id"]),
+        Sort.OLDEST: lambda row: (row["opened_at"], row["order_id"]),
+        Sort.AMOUNT: lambda row: (row["total"], row["opened_at"], row["order_id"]),
+    }[sort]
+    expected = [row["order_id"] for row in sorted(rows, key=key, reverse=sort is not Sort.OLDEST)]
+
+    for text in (None, "o-", "same"):
+        wanted = OrderFilter(text=text, sort=sort)
+        pages = await all_pages(lambda cursor, wanted=wanted: listing.orders(wanted, cursor=cursor, limit=4))
+        assert ids(pages) == expected
+    first = await listing.orders(OrderFilter(sort=sort), limit=4)
+    other = Sort.NEWEST if sort is Sort.AMOUNT else Sort.AMOUNT
+    with pytest.raises(InvalidCursor):
+        await listing.orders(OrderFilter(sort=other), cursor=first.next)
 
 
 @pytest.mark.parametrize("given", INJECTIONS)
@@ -168,6 +259,13 @@ async def test_a_batch_is_listed_once_by_its_newest_run(database: Database, list
         ("tuesday", timedelta(seconds=10)),
     ]
     assert pages[0].file == "monday.csv"
+    for wanted, name in (
+        (BatchFilter(name="MON"), "monday"),
+        (BatchFilter(started_since=BEGAN + 15 * SECOND), "monday"),
+        (BatchFilter(started_before=BEGAN + 15 * SECOND), "tuesday"),
+    ):
+        assert [batch.name for batch in (await listing.batches(wanted)).rows] == [name]
+    assert (await listing.batches(BatchFilter(name="batch-"))).rows == ()
 
 
 async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listing: SqlOrderListing) -> None:
@@ -246,12 +344,29 @@ async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> Non
 # --- by which index -------------------------------------------------------------------------------
 
 AFTER = (BEGAN, "A")
+PART = Meaning(Kind.PART_OF_ID, "a")
+AMOUNT = Meaning(Kind.AMOUNT, amount=5, currencies=frozenset({"EUR", "USD"}))
+
+
+def of_orders(
+    wanted: OrderFilter, meaning: Meaning | None = None, *, after: Any = None, accepted: bool = False
+) -> Select[Any]:
+    opened, only_accepted = orders_queries(wanted, meaning and [meaning], after=after, limit=50)
+    return only_accepted if accepted else opened
+
+
 QUERIES: dict[str, tuple[Select[Any], str]] = {
-    "all orders": (orders_query(EVERY_ORDER, after=None, limit=50), "book_by_time"),
-    "a later page": (orders_query(EVERY_ORDER, after=AFTER, limit=50), "book_by_time"),
-    "of one status": (orders_query(OrderFilter(status=FAILED), after=AFTER, limit=50), "book_by_status"),
-    "of one batch": (orders_query(OrderFilter(batch="monday"), after=AFTER, limit=50), "book_by_batch"),
-    "of a time": (orders_query(OrderFilter(opened_since=BEGAN), after=None, limit=50), "book_by_time"),
+    "all orders": (of_orders(EVERY_ORDER), "book_by_time"),
+    "accepted ones": (of_orders(EVERY_ORDER, accepted=True), "book_accepted_by_time"),
+    "a later page": (of_orders(EVERY_ORDER, after=AFTER), "book_by_time"),
+    "the oldest first": (of_orders(OrderFilter(sort=Sort.OLDEST), after=AFTER), "book_by_time"),
+    "the largest first": (of_orders(OrderFilter(sort=Sort.AMOUNT), after=(5, *AFTER)), "book_by_amount"),
+    "of one status": (of_orders(OrderFilter(status=FAILED), after=AFTER), "book_by_status"),
+    "of one batch": (of_orders(OrderFilter(batch="monday"), after=AFTER), "book_by_batch"),
+    "of a time": (of_orders(OrderFilter(opened_since=BEGAN)), "book_by_time"),
+    "a part of an ID": (of_orders(EVERY_ORDER, PART), "book_by_time"),
+    "an amount": (of_orders(EVERY_ORDER, AMOUNT, after=AFTER), "book_by_amount"),
+    "an e-mail": (of_orders(EVERY_ORDER, Meaning(Kind.EMAIL, "h"), after=AFTER), "book_by_email"),
     "a batch's orders": (
         batch_orders_query("batch-monday", "run", None, after="A", limit=50),
         "sqlite_autoindex_book_batch_orders_1",
@@ -264,16 +379,28 @@ QUERIES: dict[str, tuple[Select[Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", QUERIES)
-async def test_every_list_walks_an_index_and_sorts_nothing(sqlite_database: Database, name: str) -> None:
-    query, index = QUERIES[name]
+async def plan_of(database: Database, query: Select[Any]) -> list[str]:
     statement = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
 
     def explained(tx: Connection) -> list[str]:
-        return [row.detail for row in tx.execute(text(f"EXPLAIN QUERY PLAN {statement}"))]
+        return [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
 
-    plan = await sqlite_database.read(explained)
+    return await database.read(explained)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_every_list_walks_an_index_and_sorts_nothing(sqlite_database: Database, name: str) -> None:
+    query, index = QUERIES[name]
+    plan = await plan_of(sqlite_database, query)
 
     assert any(index in step for step in plan), plan
     assert [step for step in plan if step.startswith("SCAN book_") and "USING" not in step] == [], plan
     assert [step for step in plan if "TEMP B-TREE" in step] == [], plan
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"), [(Kind.CHARGE_ID, "book_by_charge"), (Kind.TRACKING_NUMBER, "book_by_tracking")]
+)
+async def test_what_gateways_say_is_looked_up(sqlite_database: Database, kind: Kind, index: str) -> None:
+    plan = await plan_of(sqlite_database, of_orders(EVERY_ORDER, Meaning(kind, "x")))
+    assert f"SEARCH book_submissions USING INDEX {index} ({kind}=?)" in plan

@@ -1,0 +1,86 @@
+"""`starter.py batches`: the batches there are, and how far each has come."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.table import Table
+from rich.text import Text
+
+from order_system.batches.client import BatchClient
+from order_system.bootstrap import open_order_system
+from order_system.cli.batches.views import named
+from order_system.cli.help import MORE_HELP
+from order_system.cli.moments import Before, Since, moment
+from order_system.cli.screen import Screen
+from order_system.cli.session import CLEAN, Json, configured
+from order_system.domain.batch import BatchProgress
+from order_system.domain.errors import OrderSystemError
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary, OrderListing
+from order_system.infra import policy
+from order_system.infra.temporal.connection import connect
+
+batches = App(name="batches", help_epilogue=MORE_HELP)
+
+
+@batches.default
+async def list_batches(
+    query: Annotated[str | None, Parameter(help="A part of the name.")] = None,
+    /,
+    *,
+    since: Since = None,
+    before: Before = None,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Rows of the table; --json has all.")
+    ] = PAGE_ROWS,
+    as_json: Json = False,
+) -> int:
+    """List batches, the newest first, each once with its newest run."""
+    screen = Screen(as_json=as_json)
+    wanted = BatchFilter(query, moment(since), moment(before))
+    async with open_order_system(configured()) as system:
+        shown, total = await screen.answer_each(_each(system.listing, wanted), limit)
+        if not as_json:
+            client = system.batch_client(await connect(lazy=True))
+            progress = await asyncio.gather(*(_progress(client, batch.name) for batch in shown))
+            screen.answer(None, _table(shown, progress) if total else Text("no batch fits"))
+    return CLEAN
+
+
+async def _each(listing: OrderListing, wanted: BatchFilter) -> AsyncGenerator[BatchSummary]:
+    cursor = None
+    while True:
+        page = await listing.batches(wanted, cursor=cursor)
+        for batch in page.rows:
+            yield batch
+        if (cursor := page.next) is None:
+            return
+
+
+async def _progress(client: BatchClient, name: str) -> BatchProgress | None:
+    """None if nobody can tell just now."""
+    try:
+        async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
+            return await client.progress(name)
+    except (OrderSystemError, TimeoutError):
+        return None
+
+
+def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | None]) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    table.add_column("Batch", overflow="fold")
+    for column in ("Status", "Done", "Failed"):
+        table.add_column(column, no_wrap=True, justify="left" if column == "Status" else "right")
+    table.add_column("Started, UTC", no_wrap=True)
+    for batch, known in zip(shown, progress, strict=True):
+        counts = known and known.counts
+        table.add_row(
+            batch.name,
+            named(known.status if known else "not known"),
+            f"{counts.ended:,} of {known.orders_expected:,}" if counts and known else "",
+            f"{counts.failed:,}" if counts and counts.failed else "",
+            f"{batch.started_at:%Y-%m-%d %H:%M}",
+        )
+    return table

@@ -1,0 +1,27 @@
+"""Times as people type them: a day, a moment, or how long ago."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from order_system.cli.screen import now
+from order_system.domain.durations import DURATION_PATTERN, parse_duration
+from order_system.domain.errors import InvalidUsage
+
+Since = Annotated[str | None, Parameter(help="Not before: 24h ago, or 2026-11-25, or 2026-11-25T08:00.")]
+Before = Annotated[str | None, Parameter(help="Likewise, and earlier than that.")]
+
+
+def moment(text: str | None) -> datetime | None:
+    """In UTC unless it says its zone. Raises InvalidUsage."""
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(DURATION_PATTERN, text):
+            return now() - parse_duration(text)
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidUsage(f"{text!r} is no time: write 24h, 2026-11-25 or 2026-11-25T08:00Z") from None

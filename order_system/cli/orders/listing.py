@@ -1,0 +1,150 @@
+"""`starter.py orders`: the orders that fit, as a table, as JSON, or as a file."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.console import RenderableType, group
+from rich.table import Table
+from rich.text import Text
+
+from order_system.bootstrap import open_order_system
+from order_system.cli.moments import Before, Since, moment
+from order_system.cli.screen import Screen, now
+from order_system.cli.session import CLEAN, Json, configured
+from order_system.cli.views import STATUS_STYLE
+from order_system.domain.errors import InvalidUsage
+from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary, Sort
+from order_system.domain.messages import OrderStatus
+from order_system.domain.steps import Step
+from order_system.infra.settings import Settings
+from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.served import server_of_a_worker
+from order_system.orders.exports import ExportFormat, every_page, exported
+from order_system.orders.lists import OrderLists
+
+HELP = """\
+Examples
+  python starter.py orders --status failed --since 24h
+  python starter.py orders 1059.97
+  python starter.py orders ada@example.com --json
+  python starter.py orders --batch monday --step payment -o failed.csv
+
+What finds an order
+  any part of its ID; and the whole of a workflow's ID (payment-ORDER-001), a
+  tracking number, what the gateway calls the charge, an amount (1059.97 or
+  "1059.97 USD"), or the customer's e-mail.
+
+Times
+  2026-11-25, 2026-11-25T08:00, both in UTC unless they say their zone; or how
+  long ago: 90m, 24h, 7d.
+
+Exit codes: starter.py --help"""
+
+orders = App(name="orders", help_epilogue=HELP)
+
+
+@orders.default
+async def list_orders(
+    query: Annotated[str | None, Parameter(help="What one knows of an order; see below.")] = None,
+    /,
+    *,
+    status: Annotated[OrderStatus | None, Parameter(help="Only orders of this status.")] = None,
+    step: Annotated[Step | None, Parameter(help="Only orders that failed at this step.")] = None,
+    reason: Annotated[str | None, Parameter(help="A part of why they failed.")] = None,
+    batch: Annotated[str | None, Parameter(help="Only orders that this batch started.")] = None,
+    currency: Annotated[str | None, Parameter(help="For example USD.")] = None,
+    since: Since = None,
+    before: Before = None,
+    sort: Annotated[Sort, Parameter(help="By default the newest first.")] = Sort.NEWEST,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Rows of the table; --json and -o have all.")
+    ] = PAGE_ROWS,
+    output: Annotated[
+        str | None, Parameter(name=("-o", "--output"), help="Write all that fit to this .csv or .jsonl file.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """List orders, and find them. Needs no Temporal server; one that runs tells what waits for a person."""
+    screen = Screen(as_json=as_json)
+    wanted = OrderFilter(
+        text=query,
+        step=step,
+        reason=reason,
+        batch=batch,
+        currency=currency and currency.upper(),
+        opened_since=moment(since),
+        opened_before=moment(before),
+        sort=sort,
+    )
+    async with _lists(configured()) as lists:
+        if output is not None:
+            await _write(Path(output), lists, wanted, status)
+            screen.answer({"output": output}, f"every order that fits: {output}")
+        elif as_json:
+            await screen.answer_each(_each(lists, wanted, status), 0)
+        else:
+            rows: list[OrderSummary] = []
+            async with aclosing(_each(lists, wanted, status)) as found:
+                async for row in found:
+                    rows.append(row)
+                    if len(rows) > limit:
+                        break
+            screen.answer(None, _view(rows, limit))
+    return CLEAN
+
+
+@asynccontextmanager
+async def _lists(settings: Settings) -> AsyncGenerator[OrderLists]:
+    async with open_order_system(settings) as system:
+        temporal = await server_of_a_worker(settings.book_folder) or await connect(lazy=True)
+        yield OrderLists(system.listing, temporal, system.task_queue)
+
+
+async def _each(
+    lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None
+) -> AsyncGenerator[OrderSummary]:
+    async for page in every_page(lists, wanted, status):
+        for row in page:
+            yield row
+
+
+async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None) -> None:
+    """Raises InvalidUsage."""
+    if path.suffix[1:] not in list(ExportFormat):
+        raise InvalidUsage(f"{path}: its name must end in .csv or .jsonl, which says how it is written")
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            async for piece in exported(lists, wanted, status, ExportFormat(path.suffix[1:])):
+                file.write(piece)
+    except OSError as failure:
+        raise InvalidUsage(f"{path} cannot be written: {failure.strerror}") from None
+
+
+@group()
+def _view(rows: Sequence[OrderSummary], limit: int) -> Iterator[RenderableType]:
+    if not rows:
+        yield Text("no order fits")
+        return
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    table.add_column("Order", overflow="fold")
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Total", justify="right", no_wrap=True)
+    table.add_column("Opened, UTC", no_wrap=True)
+    table.add_column("What stopped it", overflow="fold")
+    for row in rows[:limit]:
+        table.add_row(
+            row.order_id,
+            Text(row.status.replace("_", " "), style=STATUS_STYLE[row.status]),
+            f"{row.total} {row.currency}" if row.total else "",
+            f"{row.opened_at:%m-%d %H:%M}"
+            if row.opened_at.year == now().year
+            else f"{row.opened_at:%Y-%m-%d}",
+            f"{row.failed_step}: {row.reason}" if row.failed_step else row.reason or "",
+        )
+    yield table
+    if len(rows) > limit:
+        yield Text("... and more; --limit shows as many as you say, --json and -o all")
