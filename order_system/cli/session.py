@@ -110,6 +110,12 @@ async def open_session(
         yield session
 
 
+async def server_if_any(settings: Settings) -> Client:
+    """For what the book answers if no server does: it connects with its first call. Raises ServerUnreachable
+    if a worker is at work here for a server that does not answer."""
+    return await server_of_a_worker(settings.book_folder) or await connect(lazy=True)
+
+
 async def _connected(embedded: EmbeddedServer) -> Client:
     """Raises ServerUnreachable, with the cure if a run with --embedded has used this folder."""
     try:

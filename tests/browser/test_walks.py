@@ -55,6 +55,32 @@ async def test_the_list_of_orders_goes_on_by_itself(stall: Stall, page: Page) ->
     await expect(badge).to_have_text("fulfilled")
 
 
+async def test_an_order_is_searched_by_keyboard_and_the_list_is_kept(stall: Stall, page: Page) -> None:
+    declined = an_order("SEARCH-2", payment_method="pm_card_declined")
+    for order in (an_order("SEARCH-1"), declined):
+        await stall.shop.client.submit(order)
+    await page.goto("/")
+    await expect(page.locator("#row-SEARCH-1 .badge")).to_have_text("fulfilled")
+    await expect(page.locator("#row-SEARCH-2 .badge")).to_have_text("failed")
+
+    await page.locator("#search").focus()
+    await page.keyboard.type("payment-SEARCH-1")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.locator("#row-SEARCH-1")).to_be_visible()
+
+    await page.get_by_role("link", name="Clear").click()
+    await page.get_by_text("More filters").click()
+    await page.get_by_label("Reason").fill("declined")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.locator("#row-SEARCH-2")).to_be_visible()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.get_by_label("Reason")).to_be_visible()  # what is set is not folded away
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="CSV").click()
+    assert "SEARCH-1" not in Path(await (await download.value).path()).read_text()
+
+
 async def test_a_refused_parcel_shows_what_was_undone(stall: Stall, page: Page) -> None:
     stall.shop.stage.fail("before dispatch", refused_parcel)
     order = an_order()

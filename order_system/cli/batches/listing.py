@@ -15,12 +15,11 @@ from order_system.cli.batches.views import named
 from order_system.cli.help import MORE_HELP
 from order_system.cli.moments import Before, Since, moment
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, Json, configured
+from order_system.cli.session import CLEAN, Json, configured, server_if_any
 from order_system.domain.batch import BatchProgress
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary, OrderListing
 from order_system.infra import policy
-from order_system.infra.temporal.connection import connect
 
 batches = App(name="batches", help_epilogue=MORE_HELP)
 
@@ -40,10 +39,11 @@ async def list_batches(
     """List batches, the newest first, each once with its newest run."""
     screen = Screen(as_json=as_json)
     wanted = BatchFilter(query, moment(since), moment(before))
-    async with open_order_system(configured()) as system:
+    settings = configured()
+    async with open_order_system(settings) as system:
         shown, total = await screen.answer_each(_each(system.listing, wanted), limit)
         if not as_json:
-            client = system.batch_client(await connect(lazy=True))
+            client = system.batch_client(await server_if_any(settings))
             progress = await asyncio.gather(*(_progress(client, batch.name) for batch in shown))
             screen.answer(None, _table(shown, progress) if total else Text("no batch fits"))
     return CLEAN

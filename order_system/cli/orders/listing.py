@@ -2,27 +2,25 @@
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.console import RenderableType, group
-from rich.table import Table
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.moments import Before, Since, moment
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import CLEAN, Json, configured
+from order_system.cli.session import CLEAN, Json, configured, server_if_any
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import Step
 from order_system.infra.settings import Settings
-from order_system.infra.temporal.connection import connect
-from order_system.infra.temporal.served import server_of_a_worker
 from order_system.orders.exports import ExportFormat, every_page, exported
 from order_system.orders.lists import OrderLists
 
@@ -100,7 +98,7 @@ async def list_orders(
 @asynccontextmanager
 async def _lists(settings: Settings) -> AsyncGenerator[OrderLists]:
     async with open_order_system(settings) as system:
-        temporal = await server_of_a_worker(settings.book_folder) or await connect(lazy=True)
+        temporal = await server_if_any(settings)
         yield OrderLists(system.listing, temporal, system.task_queue)
 
 
@@ -126,25 +124,26 @@ async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: Ord
 
 @group()
 def _view(rows: Sequence[OrderSummary], limit: int) -> Iterator[RenderableType]:
+    """Why one stopped is on a line of its own, so that the others fit a narrow terminal."""
     if not rows:
         yield Text("no order fits")
-        return
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("Order", overflow="fold")
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Total", justify="right", no_wrap=True)
-    table.add_column("Opened, UTC", no_wrap=True)
-    table.add_column("What stopped it", overflow="fold")
-    for row in rows[:limit]:
-        table.add_row(
-            row.order_id,
-            Text(row.status.replace("_", " "), style=STATUS_STYLE[row.status]),
-            f"{row.total} {row.currency}" if row.total else "",
-            f"{row.opened_at:%m-%d %H:%M}"
-            if row.opened_at.year == now().year
-            else f"{row.opened_at:%Y-%m-%d}",
-            f"{row.failed_step}: {row.reason}" if row.failed_step else row.reason or "",
-        )
-    yield table
+    told = [(row.order_id, row.status.replace("_", " "), _total(row)) for row in rows[:limit]]
+    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    for row, (order_id, status, total) in zip(rows, told, strict=False):
+        line = Text(f"{order_id:<{widths[0]}}  ")
+        line.append(f"{status:<{widths[1]}}", style=STATUS_STYLE[row.status])
+        line.append(f"  {total:>{widths[2]}}  ").append(_when(row.opened_at), style="dim")
+        yield line
+        if why := f"{row.failed_step}: {row.reason}" if row.failed_step else row.reason:
+            yield Text(f"  {why}", style="dim")
     if len(rows) > limit:
-        yield Text("... and more; --limit shows as many as you say, --json and -o all")
+        yield Text("... and more: --limit shows as many as you say, --json and -o have all")
+
+
+def _when(moment: datetime) -> str:
+    """In UTC; of another year the day alone."""
+    return f"{moment:%m-%d %H:%M}" if moment.year == now().year else f"{moment:%Y-%m-%d}"
+
+
+def _total(row: OrderSummary) -> str:
+    return f"{row.total} {row.currency}" if row.total else ""

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, event, insert, inspect
+from sqlalchemy import Connection, Engine, column, event, insert, inspect, select, table
 from sqlalchemy.exc import IntegrityError
 
 from order_system.book import tables as book_tables
@@ -199,6 +199,31 @@ async def test_a_migration_waits_for_another_one_however_long_it_takes(
         await asyncio.wait_for(migration, PATIENCE_SECONDS)
     await database.prepare()
     await database.dispose()
+
+
+async def test_older_orders_are_found_by_what_their_receipts_say(empty_database: Database) -> None:
+    def before(connection: Connection) -> None:
+        command.upgrade(config_for(connection), "0012")
+        row = {"order_id": "OLD", "submission": "s", "status": "fulfilled", "fingerprint": "f"}
+        row |= {"namespace": "default", "opened_at": datetime.now(UTC)}
+        names = ("order_id", "submission", "status", "fingerprint", "namespace", "opened_at")
+        older = table("book_submissions", *map(column, names))
+        connection.execute(insert(older).values(row))
+        for effect, receipt in (
+            ("charge", {"charge_id": "ch_old", "amount": 1}),
+            ("label", {"tracking_number": "TRK-OLD"}),
+            ("dispatch", {"tracking_number": None}),
+        ):
+            entry = {"effect": effect, "state": "done", "attempts": 1, "unanswered": 0, "receipt": receipt}
+            connection.execute(insert(book_tables.effects).values(order_id="OLD", submission="s", **entry))
+
+    await empty_database.write(before)
+    await empty_database.migrate()
+
+    found = select(book_tables.submissions.c.charge_id, book_tables.submissions.c.tracking_number)
+    key = select(book_tables.identity.c.email_key)
+    assert await empty_database.read(lambda tx: tx.execute(found).one()) == ("ch_old", "TRK-OLD")
+    assert len(await empty_database.read(lambda tx: tx.execute(key).scalar_one()) or "") == 64
 
 
 @pytest.mark.parametrize("status", ["open", "fulfilled"])

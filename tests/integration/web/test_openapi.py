@@ -72,7 +72,7 @@ def ask_everything(url: str, order_id: str) -> int:
         for mode, number in EXAMPLES_OF_EACH.items():
             if mode is GenerationMode.NEGATIVE and not takes_something:
                 continue  # there is nothing that can be wrong with it
-            ask(operation, mode, number, {"order_id": order_id, "name": "openapi"})
+            ask(operation, mode, number, {"order_id": order_id, "name": "openapi", "form": "csv"})
     return len(operations)
 
 

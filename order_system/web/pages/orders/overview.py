@@ -26,7 +26,7 @@ SPANS = {
 SORTS = {
     Sort.NEWEST: ("newest first", "Newest", "Older"),
     Sort.OLDEST: ("oldest first", "Oldest", "Newer"),
-    Sort.AMOUNT: ("largest amount first", "Largest", "Smaller"),
+    Sort.AMOUNT: ("largest first", "Largest", "Smaller"),
 }
 """In words, and the links to the first page and to the next."""
 _Moment = Annotated[datetime, AfterValidator(in_utc)] | None
