@@ -66,8 +66,8 @@ for place, words in _COMMANDS.items():
     app.command(f"order_system.cli.{place}", help=words, help_epilogue=MORE_HELP)
 
 _WITH_EXAMPLES = {
-    "orders.listing:orders": "List orders, and find them. Needs no Temporal server; one that runs tells what waits "
-    "for a person.",
+    "orders.listing:orders": "List orders, and find them. Needs no Temporal server; one that runs tells what "
+    "waits for a person.",
     "batches.listing:batches": "List batches, the newest first, each once with its newest run.",
     "orders.children:children": "List the child workflows of a batch or an order.",
     "batches.commands:batch": "Fulfil a whole file of orders. Safe to run again: what is done is skipped, "

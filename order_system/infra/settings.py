@@ -64,11 +64,7 @@ class Settings(BaseSettings, ProviderLinks):  # pyright: ignore[reportIncompatib
         None, repr=False, description="a SQLAlchemy URL, e.g. postgresql+psycopg://user:password@host/orders"
     )
     email_key: str | None = Field(
-        None,
-        min_length=16,
-        repr=False,
-        description="a secret of at least 16 characters, by which the order book hashes customers' e-mails, "
-        "so that orders are found by them; unless set, one is made with the book and kept in it",
+        None, min_length=16, repr=False, description="a secret to hash e-mails by; unless set, the book's own"
     )
     task_queue: str | None = Field(
         None,
@@ -98,16 +94,12 @@ class Settings(BaseSettings, ProviderLinks):  # pyright: ignore[reportIncompatib
         "batches, that do not say themselves",
     )
     capture: Capture | None = Field(
-        None,
-        description="at_once (the default) or on_dispatch: when the money of such orders is taken",
+        None, description="at_once (the default) or on_dispatch: when the money of such orders is taken"
     )
-    latency_min: Seconds = Field(
-        0.2, description="the seconds that a simulated call lasts at least, e.g. 0.2"
-    )
+    latency_min: Seconds = Field(0.2, description="the seconds that a simulated call lasts at least")
     latency_max: Seconds = Field(0.3, description="the seconds that a simulated call lasts at most, e.g. 0.3")
     strict_stock: bool = Field(
-        False,
-        description="true or false (whether the simulated warehouse refuses unknown SKUs)",
+        False, description="true or false (whether the simulated warehouse refuses unknown SKUs)"
     )
     strict_payments: bool = Field(
         False,

@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from enum import StrEnum
 
-from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, OrderSummary
+from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Page, Row
 from order_system.domain.messages import OrderStatus
 from order_system.intake.formulas import defuse
 from order_system.orders.lists import OrderLists
@@ -19,12 +19,11 @@ class ExportFormat(StrEnum):
     JSONL = "jsonl"
 
 
-async def every_page(
-    lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None = None
-) -> AsyncGenerator[tuple[OrderSummary, ...]]:
+async def every_page(read: Callable[[str | None], Awaitable[Page[Row]]]) -> AsyncGenerator[tuple[Row, ...]]:
+    """Of a list that is read by a cursor."""
     cursor = None
     while True:
-        page = await lists.orders(wanted, status, cursor=cursor, limit=PAGE_ROWS_LIMIT)
+        page = await read(cursor)
         yield page.rows
         if (cursor := page.next) is None:
             return
@@ -35,7 +34,9 @@ async def exported(
 ) -> AsyncGenerator[str]:
     """The file in pieces, one for each page."""
     heading = [COLUMNS] if form is ExportFormat.CSV else []
-    async for rows in every_page(lists, wanted, status):
+    async for rows in every_page(
+        lambda cursor: lists.orders(wanted, status, cursor=cursor, limit=PAGE_ROWS_LIMIT)
+    ):
         if form is ExportFormat.JSONL:
             yield "".join(f"{row.model_dump_json()}\n" for row in rows)
         else:

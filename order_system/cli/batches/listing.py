@@ -20,6 +20,7 @@ from order_system.domain.batch import BatchProgress
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary, OrderListing
 from order_system.infra import policy
+from order_system.orders.exports import every_page
 
 batches = App(name="batches", help_epilogue=MORE_HELP)
 
@@ -50,13 +51,9 @@ async def list_batches(
 
 
 async def _each(listing: OrderListing, wanted: BatchFilter) -> AsyncGenerator[BatchSummary]:
-    cursor = None
-    while True:
-        page = await listing.batches(wanted, cursor=cursor)
-        for batch in page.rows:
+    async for page in every_page(lambda cursor: listing.batches(wanted, cursor=cursor)):
+        for batch in page:
             yield batch
-        if (cursor := page.next) is None:
-            return
 
 
 async def _progress(client: BatchClient, name: str) -> BatchProgress | None:

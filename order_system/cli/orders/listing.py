@@ -1,7 +1,7 @@
 """`starter.py orders`: the orders that fit, as a table, as JSON, or as a file."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from order_system.cli.screen import Screen, now
 from order_system.cli.session import CLEAN, Json, configured, server_if_any
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.listing import PAGE_ROWS, OrderFilter, OrderSummary, Sort
+from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import Step
 from order_system.infra.settings import Settings
@@ -59,7 +59,8 @@ async def list_orders(
     before: Before = None,
     sort: Annotated[Sort, Parameter(help="By default the newest first.")] = Sort.NEWEST,
     limit: Annotated[
-        int, Parameter(validator=Number(gte=1), help="Rows of the table; --json and -o have all.")
+        int,
+        Parameter(validator=Number(gte=1, lte=PAGE_ROWS_LIMIT), help="Rows shown; --json and -o have all."),
     ] = PAGE_ROWS,
     output: Annotated[
         str | None, Parameter(name=("-o", "--output"), help="Write all that fit to this .csv or .jsonl file.")
@@ -85,13 +86,8 @@ async def list_orders(
         elif as_json:
             await screen.answer_each(_each(lists, wanted, status), 0)
         else:
-            rows: list[OrderSummary] = []
-            async with aclosing(_each(lists, wanted, status)) as found:
-                async for row in found:
-                    rows.append(row)
-                    if len(rows) > limit:
-                        break
-            screen.answer(None, _view(rows, limit))
+            page = await lists.orders(wanted, status, limit=limit)
+            screen.answer(None, _view(page.rows[:limit], more=page.next is not None))
     return CLEAN
 
 
@@ -105,7 +101,7 @@ async def _lists(settings: Settings) -> AsyncGenerator[OrderLists]:
 async def _each(
     lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None
 ) -> AsyncGenerator[OrderSummary]:
-    async for page in every_page(lists, wanted, status):
+    async for page in every_page(lambda cursor: lists.orders(wanted, status, cursor=cursor)):
         for row in page:
             yield row
 
@@ -123,21 +119,21 @@ async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: Ord
 
 
 @group()
-def _view(rows: Sequence[OrderSummary], limit: int) -> Iterator[RenderableType]:
+def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableType]:
     """Why one stopped is on a line of its own, so that the others fit a narrow terminal."""
     if not rows:
         yield Text("no order fits")
-    told = [(row.order_id, row.status.replace("_", " "), _total(row)) for row in rows[:limit]]
+    told = [(row.order_id, row.status.replace("_", " "), _total(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*told, strict=True)]
-    for row, (order_id, status, total) in zip(rows, told, strict=False):
+    for row, (order_id, status, total) in zip(rows, told, strict=True):
         line = Text(f"{order_id:<{widths[0]}}  ")
         line.append(f"{status:<{widths[1]}}", style=STATUS_STYLE[row.status])
         line.append(f"  {total:>{widths[2]}}  ").append(_when(row.opened_at), style="dim")
         yield line
         if why := f"{row.failed_step}: {row.reason}" if row.failed_step else row.reason:
             yield Text(f"  {why}", style="dim")
-    if len(rows) > limit:
-        yield Text("... and more: --limit shows as many as you say, --json and -o have all")
+    if more:
+        yield Text("... and more: --limit shows up to 200, --json and -o have all")
 
 
 def _when(moment: datetime) -> str:

@@ -1,24 +1,17 @@
 """Lists over the order book, on both kinds of database: what they hold, page by page, and by which index."""
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Select
-from sqlalchemy.dialects import sqlite
 
 from order_system.book.cursors import InvalidCursor, cursor_of
-from order_system.book.emails import email_hash
-from order_system.book.listing import SqlOrderListing, batch_orders_query, step_runs_query
-from order_system.book.listing_orders import orders_queries
-from order_system.book.order_book import SqlOrderBook
+from order_system.book.listing import SqlOrderListing
 from order_system.domain.batch import Fate
-from order_system.domain.book import Attempt, EffectState, SubmissionStatus
+from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import (
-    EVERY_ORDER,
     BatchFilter,
     LineStatus,
     OrderFilter,
@@ -26,15 +19,10 @@ from order_system.domain.listing import (
     Page,
     Sort,
 )
-from order_system.domain.messages import Opening
-from order_system.domain.order import Label, PaymentReceipt
-from order_system.domain.search import Kind, Meaning
 from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Database
 from order_system.orders.step_statistics import steps_since
 from tests.fixtures.databases.filled_book import BEGAN, SECOND, effect, fill, fill_batch, submission
-from tests.fixtures.shops.activity_calls import a_submission
-from tests.fixtures.shops.shop import an_order
 
 OPEN, FULFILLED, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FULFILLED, SubmissionStatus.FAILED
 CANCELLED, TERMINATED = SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED
@@ -150,54 +138,6 @@ async def test_filters(database: Database, listing: SqlOrderListing) -> None:
     (failed,) = (await listing.orders(OrderFilter(status=FAILED, batch="monday"))).rows
     assert (failed.batch, failed.total, failed.currency) == ("monday", "1059.97", "USD")
     assert (failed.failed_step, failed.reason) == (Step.PAYMENT, "PaymentDeclined: no")
-
-
-async def test_an_order_is_found_by_whatever_one_knows_of_it(
-    database: Database, listing: SqlOrderListing
-) -> None:
-    book = SqlOrderBook(database)
-    order = an_order("SHOP-0042")
-    ref, attempt = a_submission(order), Attempt(BEGAN + 60 * SECOND, BEGAN + 120 * SECOND, "default")
-    opening = Opening(total=order.total, currency=order.currency, email="Ada@Example.com")
-    await book.open_and_claim(ref, Effect.CHARGE, attempt, opening)
-    receipt = PaymentReceipt(charge_id="ch_known", amount=order.total, currency=order.currency)
-    await book.record(ref, Effect.CHARGE, receipt, attempt.now())
-    await book.claim(ref, Effect.LABEL, attempt)
-    label = Label(label_id="l", carrier="UPS", tracking_number="1Z 999")
-    await book.record(ref, Effect.LABEL, label, attempt.now())
-    await fill(database, [submission("OTHER-1", total=5), submission("YEN-1", total=105997, currency="JPY")])
-    await book.accept("SHOP-NEW", "first", BEGAN)
-
-    async def found(text: str, **wanted: Any) -> list[str]:
-        return ids((await listing.orders(OrderFilter(text=text, **wanted))).rows)
-
-    assert await found("-004") == await found("shop-0042") == await found(" 0042 ") == ["SHOP-0042"]
-    assert await found("shop") == ["SHOP-0042", "SHOP-NEW"]
-    for step in ("order", *Step):
-        assert await found(f"{step}-SHOP-0042") == ["SHOP-0042"]
-    assert await found("refund-SHOP-0042-form_1") == ["SHOP-0042"]
-    assert await found("1Z 999") == await found("ch_known") == await found("paid:ch_known") == ["SHOP-0042"]
-    assert await found("1059.97") == await found("usd 1059.97") == ["SHOP-0042"]
-    assert await found("105997") == await found("105997 JPY") == ["YEN-1"]
-    assert await found("1059.97 EUR") == await found("1059.9") == []
-    assert await found("ada@example.com") == await found(" ADA@EXAMPLE.COM") == ["SHOP-0042"]
-    assert await found("ada@example.co") == []
-    assert await found("shop", status=FULFILLED) == []
-    [row] = (await listing.orders(OrderFilter(text="ch_known"))).rows
-    assert (row.charge_id, row.tracking_number) == ("ch_known", "1Z 999")
-
-
-async def test_the_book_knows_an_email_by_a_keyed_hash_and_no_more(database_url: str) -> None:
-    kept: list[str] = []
-    for key in (None, "a secret of the house", None):
-        database = Database(database_url, email_key=key)
-        hashed = await database.read(lambda tx: email_hash(database, tx, "ada@example.com"))  # noqa: B023
-        await database.dispose()
-        kept.append(hashed)
-
-    plain = hashlib.sha256(b"ada@example.com").hexdigest()
-    assert kept[0] == kept[2] != kept[1]
-    assert plain not in kept
 
 
 @pytest.mark.parametrize("sort", Sort)
@@ -339,68 +279,3 @@ async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> Non
     assert (shipped.completed, shipped.median_ms) == (1, 4_000)
     assert told[Step.NOTIFICATION].runs == 0
     assert told[Step.NOTIFICATION].median_ms is None
-
-
-# --- by which index -------------------------------------------------------------------------------
-
-AFTER = (BEGAN, "A")
-PART = Meaning(Kind.PART_OF_ID, "a")
-AMOUNT = Meaning(Kind.AMOUNT, amount=5, currencies=frozenset({"EUR", "USD"}))
-
-
-def of_orders(
-    wanted: OrderFilter, meaning: Meaning | None = None, *, after: Any = None, accepted: bool = False
-) -> Select[Any]:
-    opened, only_accepted = orders_queries(wanted, meaning and [meaning], after=after, limit=50)
-    return only_accepted if accepted else opened
-
-
-QUERIES: dict[str, tuple[Select[Any], str]] = {
-    "all orders": (of_orders(EVERY_ORDER), "book_by_time"),
-    "accepted ones": (of_orders(EVERY_ORDER, accepted=True), "book_accepted_by_time"),
-    "a later page": (of_orders(EVERY_ORDER, after=AFTER), "book_by_time"),
-    "the oldest first": (of_orders(OrderFilter(sort=Sort.OLDEST), after=AFTER), "book_by_time"),
-    "the largest first": (of_orders(OrderFilter(sort=Sort.AMOUNT), after=(5, *AFTER)), "book_by_amount"),
-    "of one status": (of_orders(OrderFilter(status=FAILED), after=AFTER), "book_by_status"),
-    "of one batch": (of_orders(OrderFilter(batch="monday"), after=AFTER), "book_by_batch"),
-    "of a time": (of_orders(OrderFilter(opened_since=BEGAN)), "book_by_time"),
-    "a part of an ID": (of_orders(EVERY_ORDER, PART), "book_by_time"),
-    "an amount": (of_orders(EVERY_ORDER, AMOUNT, after=AFTER), "book_by_amount"),
-    "an e-mail": (of_orders(EVERY_ORDER, Meaning(Kind.EMAIL, "h"), after=AFTER), "book_by_email"),
-    "a batch's orders": (
-        batch_orders_query("batch-monday", "run", None, after="A", limit=50),
-        "sqlite_autoindex_book_batch_orders_1",
-    ),
-    "of these one status": (
-        batch_orders_query("batch-monday", "run", LineStatus.FAILED, after="", limit=50),
-        "sqlite_autoindex_book_batch_orders_1",
-    ),
-    "steps": (step_runs_query(BEGAN, most=100), "book_by_time"),
-}
-
-
-async def plan_of(database: Database, query: Select[Any]) -> list[str]:
-    statement = str(query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-
-    def explained(tx: Connection) -> list[str]:
-        return [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
-
-    return await database.read(explained)
-
-
-@pytest.mark.parametrize("name", QUERIES)
-async def test_every_list_walks_an_index_and_sorts_nothing(sqlite_database: Database, name: str) -> None:
-    query, index = QUERIES[name]
-    plan = await plan_of(sqlite_database, query)
-
-    assert any(index in step for step in plan), plan
-    assert [step for step in plan if step.startswith("SCAN book_") and "USING" not in step] == [], plan
-    assert [step for step in plan if "TEMP B-TREE" in step] == [], plan
-
-
-@pytest.mark.parametrize(
-    ("kind", "index"), [(Kind.CHARGE_ID, "book_by_charge"), (Kind.TRACKING_NUMBER, "book_by_tracking")]
-)
-async def test_what_gateways_say_is_looked_up(sqlite_database: Database, kind: Kind, index: str) -> None:
-    plan = await plan_of(sqlite_database, of_orders(EVERY_ORDER, Meaning(kind, "x")))
-    assert f"SEARCH book_submissions USING INDEX {index} ({kind}=?)" in plan
