@@ -14,8 +14,9 @@ from order_system.bootstrap import open_order_system
 from order_system.cli.batches.views import named
 from order_system.cli.help import MORE_HELP
 from order_system.cli.moments import Before, Since, moment
+from order_system.cli.options import CLEAN, Json
 from order_system.cli.screen import Screen
-from order_system.cli.session import CLEAN, Json, configured, server_if_any
+from order_system.cli.session import configured, server_if_any
 from order_system.domain.batch import BatchProgress
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary, OrderListing
