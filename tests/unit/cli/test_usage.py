@@ -24,7 +24,7 @@ from tests.fixtures.processes.command_line import ROOT
         (["resolv", "H-1"], 'Unknown command "resolv". Did you mean "resolve"?'),
         (["stauts", "H-1"], 'Unknown command "stauts". Did you mean "status"? See starter.py --help.'),
         (["H-1", "--json"], 'Unknown command "H-1". Did you mean "status H-1"?'),
-        (["order", "status", "H-1"], 'Unknown command "order". Available commands: adopt, attention, '),
+        (["parcels", "status", "H-1"], 'Unknown command "parcels". Available commands: adopt, attention, '),
         (["--json", "status", "X"], "Options come after the command: starter.py status"),
         (["batch", "--json", "status", "X"], "Options come after the command."),
         (["batch", "rnu"], 'Unknown command "rnu". Did you mean "run"?'),
