@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import structlog
@@ -16,6 +17,8 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities import batch_activities, order_activities, reconciliation_activities
+from activities.webhooks import Receiver, WebhookActivities
+from order_system.attention.announcing import Announcements
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
@@ -87,6 +90,7 @@ class OrderSystem:
                 book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
             *batch_activities(self.batch_book, self.files, runs),
+            WebhookActivities(receiver_of(self.settings)).deliver,
         ]
 
     @asynccontextmanager
@@ -110,6 +114,7 @@ class OrderSystem:
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
+        announcing = [self.announcements(temporal)] if self.settings.webhooks_url else []
         defaults: dict[str, Any] = {
             "identity": worker_identity(temporal.identity, self.book.book_id),
             "task_queue": self.task_queue,
@@ -119,6 +124,7 @@ class OrderSystem:
                 ActivityLogContext(),
                 OwnBookOnly(self.book.book_id),
                 NotesAttempts(self.book),
+                *announcing,
             ],
             # The sandbox finds code that is not deterministic by importing each workflow's modules anew for
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
@@ -165,6 +171,12 @@ class OrderSystem:
             temporal, self.book, abandoned, schedule, task_queue=self.task_queue, links=self.settings
         )
 
+    def announcements(self, temporal: Client) -> Announcements:
+        """Events for the receiver of webhooks."""
+        attention, batches = self.attention_client(temporal), self.batch_client(temporal)
+        book_id, queue = self.book.book_id, self.task_queue
+        return Announcements(temporal, queue, book_id, self.listing, attention, batches)
+
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""
         return BatchReports(self.batch_book, self.files)
@@ -173,6 +185,18 @@ class OrderSystem:
         return BatchClient(
             temporal, self.batch_book, self.files, task_queue=self.task_queue, defaults=self.defaults
         )
+
+
+def receiver_of(settings: Settings) -> Receiver | None:
+    """Of webhooks; None if there is none. Raises InvalidSettings without the extra."""
+    if settings.webhooks_url is None:
+        return None
+    try:
+        sending = import_module("order_system.gateways.webhooks")
+    except ModuleNotFoundError as missing:
+        cure = "install the extra: pip install -e '.[webhooks]'"
+        raise InvalidSettings(f"ORDER_WEBHOOKS_URL: there is no module {missing.name}: {cure}") from missing
+    return sending.Receiver(settings.webhooks_url, settings.webhooks_secret)
 
 
 @asynccontextmanager

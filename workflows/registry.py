@@ -16,6 +16,7 @@ from workflows.payment import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.shipping import ShippingWorkflow
+from workflows.webhook import WebhookWorkflow
 
 CHILDREN: Mapping[Step, type[Any]] = {
     Step.PAYMENT: PaymentWorkflow,
@@ -30,4 +31,5 @@ WORKFLOWS: list[type[Any]] = [
     *CHILDREN.values(),
     ReconciliationWorkflow,
     RefundWorkflow,
+    WebhookWorkflow,
 ]

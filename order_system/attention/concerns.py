@@ -50,6 +50,8 @@ class ConcernKind(StrEnum):
     RECONCILER_ASLEEP = "reconciler does not run"
     BOOK = "order book"
     """It cannot be written to: no order goes on."""
+    UNDELIVERED = "event not delivered"
+    """The receiver of webhooks has not taken it for days, or wants no more of them."""
     OTHER_BOOK = "another order book"
     """A worker of another book takes work from the task queue, or an order waits because of one."""
 

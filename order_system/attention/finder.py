@@ -4,7 +4,7 @@ An order tells by itself what it waits for, if a worker answers for it; where no
 its pending activities must do. What a workflow cannot tell, because it is stuck on a bug, on a file, or for
 want of a worker, the server knows. So no workflow is open and without progress and yet not listed.
 
-The cost: five searches, and two or three calls for each workflow that they find, a few at a time.
+The cost: eight searches, and two or three calls for each workflow that they find, a few at a time.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from order_system.attention.stuck import (
     order_by_server,
     refused_for_its_book,
     stuck_on_bug,
+    undelivered,
     waiting_order,
     what_fails,
     why_it_failed,
@@ -38,6 +39,7 @@ from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id,
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.steps import Step
+from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import describe
@@ -45,12 +47,14 @@ from order_system.infra.temporal.workers import Workers
 from order_system.orders.status import OrderStatusReader
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.order import OrderFulfillmentWorkflow
+from workflows.webhook import WebhookWorkflow
 
 _RUNNING = "ExecutionStatus = 'Running'"
 _ORDERS = f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"
 _BATCHES = f"WorkflowType = '{BatchFulfillmentWorkflow.__name__}'"
 _NEEDS_ATTENTION = f"OrderStatus = '{OrderStatus.NEEDS_ATTENTION}'"
 _SAYS_NOTHING = f"(OrderStatus IS NULL OR OrderStatus != '{OrderStatus.NEEDS_ATTENTION}')"
+_UNDELIVERED = f"WorkflowType = '{WebhookWorkflow.__name__}' AND OrderStatus = '{UNDELIVERED}'"
 _BUGS = "TemporalReportedProblems IS NOT NULL"
 _FAILED = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
 
@@ -104,6 +108,7 @@ class AttentionFinder:
             (self._where(_ORDERS, _RUNNING, _SAYS_NOTHING, slow), self._slow_order),
             (self._where(_BATCHES, _RUNNING), self._running_batch),
             (self._where(_BATCHES, _FAILED), self._failed_batch),
+            (self._where(_RUNNING, _UNDELIVERED), undelivered),
             (self._where(_ORDERS, _RUNNING, not_new), self._between_books),
         ):
             async for concern in self._looked_at(query, look):

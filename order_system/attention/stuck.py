@@ -18,11 +18,12 @@ from temporalio.common import SearchAttributeKey
 
 from order_system.attention.concerns import STARTER, Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain.errors import WrongBook
-from order_system.domain.ids import batch_name, order_workflow_id, refund_workflow_id
+from order_system.domain.ids import batch_name, order_workflow_id, refund_workflow_id, webhook_workflow_id
 from order_system.domain.money import decimal_text
 from order_system.domain.refunds import Refund
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
 from order_system.domain.steps import Step
+from order_system.domain.webhooks import WHY
 from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, root_cause
 from order_system.orders.status import next_attempts, pending_undos
@@ -94,6 +95,21 @@ async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) ->
         return about_batch(ConcernKind.BUG, name, reason, run_id=stuck.run_id, since=since)
     order = WaitingOrder(order_id_of(stuck), stuck.run_id, since=since)
     return order.concern(ConcernKind.BUG, reason).model_copy(update={"workflow_id": stuck.id})
+
+
+async def undelivered(sending: WorkflowExecution) -> list[Concern]:
+    """An event that did not get through to the receiver of webhooks."""
+    event_id = sending.id.removeprefix(webhook_workflow_id(""))
+    concern = Concern(
+        kind=ConcernKind.UNDELIVERED,
+        workflow_id=sending.id,
+        run_id=sending.run_id,
+        order_id=sending.typed_search_attributes.get(ORDER_ID),
+        since=sending.start_time,
+        reason=await sending.memo_value(WHY, default=""),
+        commands=(f"{STARTER} webhooks again {event_id}", f"{STARTER} webhooks again {event_id} --drop"),
+    )
+    return [concern]
 
 
 async def stuck_refund(temporal: Client, order_id: str, refund: Refund) -> Concern:

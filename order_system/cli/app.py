@@ -82,6 +82,7 @@ _WITH_EXAMPLES = {
     "attention.adopt:adopt": "Take over the orders that a server which is gone for good has left open.",
     "gateways:gateways": "Show which payment gateway, warehouse, carrier and mailer are in place, and what "
     "each needs.",
+    "webhooks:webhooks": "Events for a receiver of yours: try it out, and send again what it has not taken.",
     "serve:serve": "Serve pages and API until Ctrl-C.",
     "simulate:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
 }

@@ -42,6 +42,10 @@ class NoticeRefused(BusinessError):
     """The mailer refuses the recipient."""
 
 
+class ReceiverGone(BusinessError):
+    """The receiver of webhooks wants no more of them (`410 Gone`)."""
+
+
 class Fenced(BusinessError):
     """The book refuses the claim: the effect is being undone, or the submission is closed."""
 

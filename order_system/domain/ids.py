@@ -110,6 +110,10 @@ def order_of_workflow(workflow_id: str) -> str | None:
     return order_id if order_id and is_order_id(order_id) else None
 
 
+def webhook_workflow_id(event_id: str) -> str:
+    return f"webhook-{event_id}"
+
+
 def idempotency_key(order_id: str, submission: str, effect: str) -> str:
     """`<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission. A refund
     after the fact is none of the effects: it has `refund-<its ID>` there."""

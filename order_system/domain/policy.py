@@ -210,3 +210,22 @@ RECONCILER_ASLEEP = 3
 
 RECONCILE_CATCH_UP = timedelta(minutes=1)
 """Of the runs that a server missed while it was down, one of the last minute is made up for."""
+
+# --- webhooks -------------------------------------------------------------------------------------
+
+WEBHOOK_ANSWER = timedelta(seconds=15)
+"""How long a receiver may take to answer."""
+
+WEBHOOK_ATTEMPT = timedelta(seconds=20)
+
+WEBHOOK_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(hours=1),
+    maximum_attempts=84,
+    non_retryable_error_types=NEVER_RETRIED,
+)
+"""Pauses of 1, 2, 4 seconds and so on, and of an hour later on: three days. Then a person is called."""
+
+BATCH_END_TOLD = timedelta(days=1)
+"""How long after a batch has ended the reconciler may be off, and its end is still told."""

@@ -10,7 +10,7 @@ from order_system.domain.answers import AnswerRecord
 from order_system.domain.durations import milliseconds_between
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Wire
-from order_system.domain.refunds import Refund
+from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import Step
 
 
@@ -129,7 +129,7 @@ class OrderProgress(Lasting):
     """What people have answered when the order needed attention, one line each."""
     holds: tuple[Held, ...] = ()
     """Oldest first, those that are over as well."""
-    refunds: tuple[Refund, ...] = ()
+    refunds: tuple[RefundDocument, ...] = ()
     """Of a fulfilled order: what it gave back after the fact, as the book has it."""
 
     @property

@@ -5,10 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import field_serializer
+
 from order_system.domain.answers import Answer
 from order_system.domain.ids import Key, idempotency_key
 from order_system.domain.messages import StepRequest
-from order_system.domain.money import format_amount
+from order_system.domain.money import decimal_text, format_amount
 from order_system.domain.order import SubmissionRef
 
 
@@ -46,6 +48,14 @@ class Refund(Answer):
         came_to = f"{self.state} {what}" + (f" ({self.detail})" if self.detail else "")
         asked = f"asked for by {self.who} on {self.asked_at:%Y-%m-%d %H:%M} UTC: {self.note}"
         return f"refund {self.refund_id}: {came_to}, {asked}"
+
+
+class RefundDocument(Refund):
+    """As documents have it: its amount is decimal text, like every other."""
+
+    @field_serializer("amount", when_used="json")
+    def _decimal(self, amount: int) -> str:
+        return decimal_text(amount, self.currency)
 
 
 class RefundRequest(StepRequest):

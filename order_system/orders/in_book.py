@@ -8,6 +8,7 @@ from order_system.domain.journal import Journal, was_voided
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import paid_already
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect, Step
 
 
@@ -26,7 +27,7 @@ async def with_refunds(book: OrderBook, order: OrderProgress) -> OrderProgress:
     if order.status is not OrderStatus.FULFILLED:
         return order
     refunds = (await book.refunds([order.order_id])).get(order.order_id, [])
-    return order.model_copy(update={"refunds": tuple(refunds)})
+    return order.model_copy(update={"refunds": tuple(RefundDocument(**dict(each)) for each in refunds)})
 
 
 def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:

@@ -15,7 +15,7 @@ from order_system.domain.errors import InvalidUsage, RefundRefused, UnknownOrder
 from order_system.domain.ids import BOOK, REFUND_ID, check_order_id, refund_workflow_id
 from order_system.domain.money import InvalidAmount, parse_amount
 from order_system.domain.order import SubmissionRef
-from order_system.domain.refunds import Refund, RefundRequest, RefundState
+from order_system.domain.refunds import Refund, RefundDocument, RefundRequest, RefundState
 from order_system.infra import policy
 from order_system.infra.temporal.connection import reaching_server
 from order_system.orders.on_server import TemporalOrderRuns
@@ -38,7 +38,7 @@ class Refunds:
         line: str | None = None,
         refund_id: str | None = None,
         made_elsewhere: str | None = None,
-    ) -> Refund:
+    ) -> RefundDocument:
         """An `amount`, as decimal text; or the goods of a `line`, by its SKU; or, without both, all that is
         left. Asked for again under one `refund_id`, nothing is given back twice, and another amount is
         refused. `made_elsewhere`: it was, under this reference, and is only noted. Waits some seconds for
@@ -73,7 +73,7 @@ class Refunds:
             )
         if refund.state is RefundState.REFUSED:
             raise RefundRefused(f"{order_id}: {refund}")
-        return refund
+        return RefundDocument(**dict(refund))
 
     async def _carried_out(self, request: RefundRequest) -> Refund:
         workflow_id = refund_workflow_id(request.submission.order_id, request.refund.refund_id)

@@ -4,6 +4,8 @@ From the outside in: the headers of every answer; a last net for errors; who may
 may send; then the routes.
 """
 
+import asyncio
+
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,8 +22,10 @@ DESCRIPTION = """\
 Submit orders and batches of orders. See where each stands. Answer what waits for a person.
 
 * **Keys.** Send `Authorization: Bearer <key>`. A viewer's key reads. An operator's key acts as well.
-* **Problems** are `application/problem+json`. With 422, `errors` names each field and its rule.
-* **Lists** are read a page at a time. Send `next` back as `cursor`.
+* **Problems** are `application/problem+json`. Their `type` stays. With 422, `errors` names each field
+  and its rule.
+* **Lists** are read a page at a time. Send `next` back as `cursor`, or follow the `Link`.
+* **Amounts** are decimal text, with their currency; only the receipts in an outcome count minor units.
 * **Repeating is safe.** An order is known by its ID. Posted twice, it is charged once.
 """
 
@@ -48,11 +52,38 @@ def create_app(services: Services) -> FastAPI:
     complete_document(app)
     answer_with_problems(app)
     # Each wraps those before it.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimits)
     app.add_middleware(AccessGuard, access=app.state.access)
     app.add_middleware(LastNet)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+class HeadAsGet:
+    """What can be read can be asked about: the answer is the head of the one to GET, and nobody listens to
+    the rest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        answered = asyncio.Event()
+
+        async def nobody_listens() -> Message:
+            await answered.wait()
+            return {"type": "http.disconnect"}
+
+        async def head_alone(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body"})
+                answered.set()
+
+        await self._app({**scope, "method": "GET"}, nobody_listens, head_alone)
 
 
 class LastNet:

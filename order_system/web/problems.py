@@ -2,6 +2,7 @@
 mistake; to a person a page that says the same. Nothing that was sent is repeated, since it may hold a card
 number; no stack trace gets out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +25,8 @@ from order_system.web.openapi.examples import EXAMPLES
 log = structlog.stdlib.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+EXPLAINED = "/api/docs"
+"""The page that explains each type of problem; for people, though it is below /api/."""
 OURS_TO_MEND = "this should not happen; the log of `starter.py serve` tells more"
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/static/")
 
@@ -38,9 +41,12 @@ class Mistake(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457; `type` is always `about:blank`, so that `title` is that of the status."""
+    """RFC 9457."""
 
-    type: str = "about:blank"
+    type: str = Field(
+        description="What `/api/docs` explains there; or `about:blank`: the status says it all.",
+        examples=["/api/docs#unknown-order"],
+    )
     title: str
     status: int
     detail: str = Field(description="What is wrong, and the cure.")
@@ -68,7 +74,7 @@ class ProblemResponse(JSONResponse):
         self._told = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if str(scope["path"]).startswith(FOR_PROGRAMS):
+        if str(scope["path"]).startswith(FOR_PROGRAMS) and scope["path"] != EXPLAINED:
             await super().__call__(scope, receive, send)
             return
         draw, problem = scope["app"].state.bare_page, self._problem
@@ -83,18 +89,29 @@ def problem_response(
     mistakes: Sequence[Mistake] = (),
     *,
     headers: Mapping[str, str] | None = None,
+    kind: type[Exception] | None = None,
 ) -> Response:
+    """`kind`: of TYPES, or it says no more than its status."""
     if identifier_holds_card_number(detail):  # an ID in a path, perhaps
         detail = f"what was sent {REFUSAL}"
     mistakes = [
         each.model_copy(update={"message": REFUSAL}) if holds_card_number(each.message) else each
         for each in mistakes
     ]
-    return ProblemResponse(_problem(status, detail, mistakes), headers or {})
+    return ProblemResponse(_problem(status, detail, mistakes, kind), headers or {})
 
 
-def _problem(status: int, detail: str, mistakes: Sequence[Mistake] = ()) -> Problem:
-    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(mistakes))
+def _problem(
+    status: int, detail: str, mistakes: Sequence[Mistake] = (), kind: type[Exception] | None = None
+) -> Problem:
+    name = TYPES.get(kind) if kind else None
+    return Problem(
+        type=f"{EXPLAINED}#{name}" if name else "about:blank",
+        title=name.replace("-", " ").capitalize() if name else HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=list(mistakes),
+    )
 
 
 _STATUS: dict[type[Exception], int] = {
@@ -115,6 +132,12 @@ _STATUS: dict[type[Exception], int] = {
     errors.OrderSystemError: 502,
 }
 """The nearest of its classes counts."""
+TYPES = {
+    kind: re.sub(r"\B(?=[A-Z])", "-", kind.__name__).lower()
+    for kind in (*_STATUS, Invalid)
+    if kind is not errors.OrderSystemError
+}
+"""The names of those by which a program may tell problems of one status apart. They stay."""
 _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 
@@ -128,7 +151,7 @@ def answer_to(error: Exception) -> Response:
         # FastAPI's word for a body that it cannot decode.
         error = Invalid([Mistake(field="", message="the body is not JSON in UTF-8, or nested too deeply")])
     if isinstance(error, Invalid):
-        return problem_response(422, str(error), error.mistakes)
+        return problem_response(422, str(error), error.mistakes, kind=Invalid)
     if isinstance(error, errors.DatabaseUnready):
         log.warning("the order book cannot be read", reason=str(error))
         return problem_response(503, "the order book does not answer", headers=_AGAIN)
@@ -137,7 +160,8 @@ def answer_to(error: Exception) -> Response:
             mistakes = (
                 [Mistake(field="", message=line) for line in str(error).splitlines()] if status == 422 else []
             )
-            return problem_response(status, str(error), mistakes, headers=_AGAIN if status == 503 else None)
+            later = _AGAIN if status == 503 else None
+            return problem_response(status, str(error), mistakes, headers=later, kind=kind)
     log.error("a request failed", exc_info=error)
     return problem_response(500, OURS_TO_MEND)
 
@@ -169,6 +193,7 @@ def _documented(status: int) -> dict[str, Any]:
     meaning, detail = EXAMPLES["problems"][str(status)]
     field, _, message = detail.partition(": ")
     mistakes = [Mistake(field=field, message=message)] if status == 422 else []
-    example = _problem(status, detail, mistakes).model_dump()
+    kind = next((kind for kind, its in {**_STATUS, Invalid: 422}.items() if its == status), None)
+    example = _problem(status, detail, mistakes, kind).model_dump()
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": meaning, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}

@@ -225,7 +225,6 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
         raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
-        chosen = [await order_meant(each, session.system.book, session.temporal) for each in chosen]
         answers = Chosen(session.client, session.attention, options.who, options.note)
         parts = [each.partition(":") for each in chosen]
         book, temporal = session.system.book, session.temporal

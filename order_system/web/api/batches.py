@@ -13,7 +13,7 @@ from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchOrder, Batc
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.domain.search import LONGEST
-from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Moment
+from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Linked, Moment
 from order_system.web.documents.batches import (
     BatchDocument,
     BatchStarted,
@@ -132,6 +132,7 @@ def _under_way(batch: BatchStarted) -> Response:
 )
 async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
     services: Given,
+    linked: Linked,
     q: Annotated[str | None, Query(max_length=LONGEST, description="A part of the name.")] = None,
     started_since: Moment = None,
     started_before: Moment = None,
@@ -140,7 +141,7 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
 ) -> Page[BatchSummary]:
     """Each batch once, with its newest run."""
     wanted = BatchFilter(q, started_since, started_before)
-    return await services.listing.batches(wanted, cursor=cursor, limit=limit)
+    return linked(await services.listing.batches(wanted, cursor=cursor, limit=limit))
 
 
 @router.get(
@@ -165,16 +166,17 @@ async def read(name: BatchName, services: Given) -> BatchDocument:
         **documented(404, 422, 502, 503),
     },
 )
-async def list_orders(
+async def list_orders(  # noqa: PLR0917 - FastAPI's parameters are named
     name: BatchName,
     services: Given,
+    linked: Linked,
     status: Annotated[LineStatus | None, Query(description="Only orders of this status.")] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_ROWS,
 ) -> Page[BatchOrder]:
     """The orders of its file as they stand now, whoever has run them: also those that the batch skipped. A
     page may hold fewer rows than `limit` although there are more: `next` tells."""
-    return await services.lists.batch_orders(name, status, cursor=cursor, limit=limit)
+    return linked(await services.lists.batch_orders(name, status, cursor=cursor, limit=limit))
 
 
 @router.get(

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
-from order_system.domain.refunds import Refund, RefundState
+from order_system.domain.refunds import RefundDocument, RefundState
 from order_system.infra import policy
 from order_system.orders.client import CancelAnswer
 from order_system.web.api.parameters import OrderId
@@ -82,13 +82,13 @@ async def resolve(order_id: OrderId, answer: Resolving, services: Given, caller:
     summary="Give money of a fulfilled order back",
     responses={
         200: examples.answer("It is given back, or noted.", "refund"),
-        202: examples.answer("It is under way.", "refund", model=Refund),
+        202: examples.answer("It is under way.", "refund", model=RefundDocument),
         **_PROBLEMS,
     },
 )
 async def refund(
     order_id: OrderId, wish: Refunding, services: Given, caller: Operator, response: Response
-) -> Refund:
+) -> RefundDocument:
     """Waits some seconds for what comes of it. 409 if nothing is given back, as where less is left."""
     refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
     if refunded.state is RefundState.UNDER_WAY:

@@ -1,16 +1,17 @@
 """`/api/orders`: submit, list, read, follow."""
 
+import hashlib
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from order_system.domain.listing import OrderSummary, Page
 from order_system.domain.messages import OrderOutcome
 from order_system.orders.client import Submitted as How
 from order_system.orders.exports import ExportFormat, exported
-from order_system.web.api.parameters import OrderId, Wanted, WantedPage
+from order_system.web.api.parameters import Linked, OrderId, Wanted, WantedPage
 from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import OrderDocument, Submitted, read_order
 from order_system.web.guards.access import Operator, Viewer
@@ -66,11 +67,14 @@ async def submit_order(order: PostedOrder, services: Given, _caller: Operator) -
     summary="List orders",
     responses={200: examples.answer("A page, newest first.", "orders"), **documented(422, 502, 503)},
 )
-async def list_orders(services: Given, wanted: Annotated[WantedPage, Query()]) -> Page[OrderSummary]:
+async def list_orders(
+    services: Given, linked: Linked, wanted: Annotated[WantedPage, Query()]
+) -> Page[OrderSummary]:
     """From the order book, as soon as an order is accepted: it has no total before its payment has begun. A
     page may hold fewer rows than `limit` although there are more: `next` tells. The first page may begin with
     some more, which are so new that the book does not know them."""
-    return await services.lists.orders(wanted.filter, wanted.status, cursor=wanted.cursor, limit=wanted.limit)
+    cursor, limit = wanted.cursor, wanted.limit
+    return linked(await services.lists.orders(wanted.filter, wanted.status, cursor=cursor, limit=limit))
 
 
 @router.get(
@@ -96,10 +100,16 @@ async def download(
 @router.get(
     "/{order_id}",
     summary="Read an order",
-    responses={200: examples.answer("Where it stands.", "order"), **documented(404, 409, 422, 502, 503)},
+    response_model=OrderDocument,
+    responses={
+        200: examples.answer("Where it stands.", "order"),
+        304: {"description": "It is as it was when it had the `ETag` that `If-None-Match` names."},
+        **documented(404, 409, 422, 502, 503),
+    },
 )
 async def read(
     order_id: OrderId,
+    request: Request,
     services: Given,
     caller: Viewer,
     content: Annotated[
@@ -110,10 +120,16 @@ async def read(
             "to have been fulfilled with other content.",
         ),
     ] = None,
-) -> OrderDocument:
+) -> Response:
     """In full. Its workflow tells as long as Temporal has it. Afterwards the order book does, which has no
-    contents. To a viewer, what is personal is `[redacted]`."""
-    return await read_order(services, order_id, caller, content)
+    contents. To a viewer, what is personal is `[redacted]`. Send its `ETag` back as `If-None-Match`, and as
+    long as nothing has changed you are told just that."""
+    body = (await read_order(services, order_id, caller, content)).model_dump_json()
+    tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 @router.get(

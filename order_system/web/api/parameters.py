@@ -1,18 +1,33 @@
 """Parameters that several routes have."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from order_system.batches.names import BATCH_NAME
 from order_system.domain.ids import ORDER_ID
-from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, Sort
+from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, Page, Sort
 from order_system.domain.messages import OrderStatus
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
 from order_system.web.openapi import examples
+
+
+def _linking(request: Request, response: Response) -> "Linked":
+    def linked(page: Page[Any]) -> Page[Any]:
+        if page.next:
+            following = request.url.include_query_params(cursor=page.next)
+            response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        return page
+
+    return linked
+
+
+Linked = Annotated[Callable[[Page[Any]], Page[Any]], Depends(_linking)]
+"""Gives the answer a `Link` to the page that follows, if there is one."""
 
 
 def in_utc(moment: datetime) -> datetime:

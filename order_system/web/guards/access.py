@@ -29,7 +29,7 @@ from order_system.infra.web_keys import Role, WebKey, holder_of
 from order_system.web import policy
 from order_system.web.guards.limits import WrongKeys
 from order_system.web.guards.sessions import COOKIE, Sessions
-from order_system.web.problems import problem_response
+from order_system.web.problems import EXPLAINED, problem_response
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -140,7 +140,7 @@ def _two_lengths(request: HTTPConnection) -> Response | None:
 def _who_are_you(request: HTTPConnection, path: str) -> Response:
     query = request.scope["query_string"].decode("latin-1")
     # The part of a page that is renewed must not be swapped for a login.
-    if path.startswith("/api/") or "hx-request" in request.headers:
+    if (path.startswith("/api/") and path != EXPLAINED) or "hx-request" in request.headers:
         return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
     wanted = f"{path}?{query}" if query else path
     return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", status_code=303)

@@ -38,9 +38,19 @@
   // Why the page is not renewed, which its style shows; empty while it is.
   const stale = (why) => { document.body.dataset.stale = why; };
 
+  // A tab in the background goes on, slowly: its title tells how much waits for a person.
+  const seldom = 60_000;
+  let renewed = Date.now();
   document.addEventListener("htmx:before:request", (event) => {
-    if (document.hidden || leaving) event.preventDefault();
+    if (leaving || (document.hidden && Date.now() - renewed < seldom)) event.preventDefault();
+    else renewed = Date.now();
   });
+  const countInTitle = () => {
+    const count = document.getElementById("waiting");
+    if (!count) return;
+    const title = document.title.replace(/^\(\d+\) /, "");
+    document.title = count.hidden ? title : `(${count.textContent}) ${title}`;
+  };
   document.addEventListener("htmx:response:error", (event) => {
     stale(event.detail.ctx.response.status === 401 ? "signed-out" : "unreached");
   });
@@ -48,6 +58,7 @@
   document.addEventListener("htmx:after:request", (event) => {
     if (event.detail.ctx.response.status < 400) stale("");
   });
+  document.addEventListener("htmx:after:swap", countInTitle);
 
   const live = () => document.querySelectorAll("[hx-trigger]");
   document.addEventListener("visibilitychange", () => {
@@ -78,6 +89,29 @@
     if (event.target.matches("[data-ticks-all]")) for (const tick of document.querySelectorAll("input.tick")) tick.checked = event.target.checked;
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
+
+  // --- keys, and IDs to take along ---------------------------------------------------------------
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    const search = document.querySelector("#search, #find");
+    if (event.key === "/" && search) search.focus();
+    else if (event.key === "?") document.getElementById("help").showPopover();
+    else return;
+    event.preventDefault();
+  });
+
+  const copied = async (button) => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copied(button);
+  });
+  // A browser gives pages the clipboard over https and on this machine alone.
+  if (navigator.clipboard) document.documentElement.classList.add("scripted");
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startClocks);
   else startClocks();

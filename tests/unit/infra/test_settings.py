@@ -181,3 +181,29 @@ def test_bad_keys_are_told_without_repeating_them(
     assert told in str(refused.value)
     assert "secret-of" not in str(refused.value)
     assert "operator@NAME:SECRET" in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", [None, "whsec_c2hvcnQ=", "whsec_" + 12 * "a*b*", "x" * 200])
+def test_a_receiver_of_webhooks_needs_a_good_secret_and_neither_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, secret: str | None
+) -> None:
+    monkeypatch.setenv("ORDER_WEBHOOKS_URL", "https://ada:hidden@example.com/hidden")
+    if secret is not None:
+        monkeypatch.setenv("ORDER_WEBHOOKS_SECRET", secret)
+
+    with pytest.raises(InvalidSettings) as told:
+        load_settings()
+
+    assert "ORDER_WEBHOOKS_SECRET" in str(told.value)
+    assert "hidden" not in str(told.value)
+    assert secret is None or secret not in str(told.value)
+
+
+def test_a_receiver_of_webhooks_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_WEBHOOKS_URL", "https://example.com/hidden")
+    monkeypatch.setenv("ORDER_WEBHOOKS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    assert not {"hidden", "MfKQ9r8G"} & set(repr(load_settings()).replace("/", "'").split("'"))
+    monkeypatch.setenv("ORDER_WEBHOOKS_URL", "ftp://example.com/hidden")
+    with pytest.raises(InvalidSettings) as told:
+        load_settings()
+    assert "hidden" not in str(told.value)

@@ -1,0 +1,27 @@
+"""Sending events to a receiver outside."""
+
+from typing import Protocol
+
+from temporalio import activity
+
+from order_system.domain.errors import AnswerLost
+from order_system.domain.webhooks import Event
+
+
+class Receiver(Protocol):
+    async def post(self, event: Event) -> str:
+        """Send it once. Returns what was answered. Raises ReceiverGone if no more events are wanted,
+        AnswerLost for everything else that is no `2xx`."""
+        ...
+
+
+class WebhookActivities:
+    def __init__(self, receiver: Receiver | None) -> None:
+        self._receiver = receiver
+
+    @activity.defn
+    async def deliver(self, event: Event) -> str:
+        """Raises as `Receiver.post`. Without a receiver the event waits for one."""
+        if self._receiver is None:
+            raise AnswerLost("ORDER_WEBHOOKS_URL is not set where this worker runs")
+        return await self._receiver.post(event)

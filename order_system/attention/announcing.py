@@ -1,0 +1,168 @@
+"""What has happened becomes an event, and each event a workflow of its own, which sends it.
+
+An order's end is found out by whichever activity has closed its submission in the book, before that activity
+is done: if its process dies in between, the activity is tried again, and with it this. What lasts is found
+out at each run of the reconciler: orders that wait for a person, and batches that have ended.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from order_system.attention.client import AttentionClient
+from order_system.attention.concerns import ConcernKind
+from order_system.batches.client import BatchClient
+from order_system.domain import policy, search_attributes
+from order_system.domain.errors import AnswerRefused
+from order_system.domain.ids import batch_name, webhook_workflow_id
+from order_system.domain.listing import OrderFilter, OrderListing, OrderSummary
+from order_system.domain.messages import OrderStatus
+from order_system.domain.steps import UNDOS
+from order_system.domain.webhooks import Event, EventType
+from order_system.infra import policy as infra_policy
+from order_system.infra.redaction import redact
+from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import reaching_server, says_there_is_none
+from workflows.batch import BatchFulfillmentWorkflow
+from workflows.webhook import WebhookWorkflow
+
+log = structlog.stdlib.get_logger(__name__)
+
+_MAY_CLOSE = {"dispatch", "end_undo_by_hand", "void_abandoned", "handle_abandoned"} | {
+    undo.activity for undo in UNDOS.values()
+}
+"""The activities after which a submission may be closed."""
+_SETTLED = "ask_again"
+"""The reconciler's activity that comes once it has settled what nobody is at work on."""
+
+# What is told, of the documents that API and commands have.
+_OF_ORDER = {"order_id", "submission", "status", "failed_step", "reason", "batch", "total", "currency"}
+_OF_CONCERN = {"order_id", "kind", "step", "since", "reason", "held_until"}
+_OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
+
+
+@dataclass
+class Announcements(Interceptor):
+    """Of a worker, which it also tells of each activity that is done."""
+
+    temporal: Client
+    task_queue: str
+    book_id: str
+    listing: OrderListing
+    attention: AttentionClient
+    batches: BatchClient
+    _known: set[str] = field(default_factory=set[str])
+    """IDs of events about what lasts: the server need not be asked again at each look."""
+    _looking: asyncio.Task[None] | None = None
+
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
+    ) -> ActivityInboundInterceptor:
+        done = self._done
+
+        class Afterwards(ActivityInboundInterceptor):
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
+                answer = await super().execute_activity(input)
+                await done(activity.info().activity_type, input.args[0])
+                return answer
+
+        return Afterwards(super().intercept_activity(next))
+
+    async def _done(self, kind: str, request: Any) -> None:
+        if kind in _MAY_CLOSE:
+            order = await self._summary(request.submission.order_id)
+            if order and order.closed_at and order.submission == request.submission.submission:
+                failed = order.status is OrderStatus.TERMINATED
+                what = EventType.FAILED if failed else EventType(f"order.{order.status}")
+                data = order.model_dump(mode="json", include={*_OF_ORDER, "opened_at", "closed_at"})
+                await self._announce(what, order.closed_at, data, order.order_id, order.submission)
+        elif kind == _SETTLED and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._announce_what_lasts())
+
+    async def _summary(self, order_id: str) -> OrderSummary | None:
+        page = await self.listing.orders(OrderFilter(order_ids=[order_id]))
+        return page.rows[0] if page.rows else None
+
+    async def _announce_what_lasts(self) -> None:
+        """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
+        try:
+            await self._announce_who_waits()
+            await self._announce_ended_batches()
+        except Exception as trouble:
+            log.warning("not all that lasts could be announced", reason=str(trouble))
+
+    async def _announce_who_waits(self) -> None:
+        async for concern in self.attention.attention():
+            if concern.order_id is None or concern.kind is ConcernKind.UNDELIVERED:
+                continue
+            order, told = await self._summary(concern.order_id), concern.model_dump(mode="json")
+            data = order.model_dump(mode="json", include=_OF_ORDER) if order else {}
+            data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
+            if concern.refund:
+                data["reason"] = None  # in which a person has said why
+            which = ("kind", "workflow_id", "run_id", "step", "refund", "held_until")
+            now = datetime.now(UTC)
+            await self._announce(EventType.NEEDS_ATTENTION, now, data, *(told[name] for name in which))
+
+    async def _announce_ended_batches(self) -> None:
+        lately = datetime.now(UTC) - policy.BATCH_END_TOLD
+        query = visibility.all_of(
+            f"TaskQueue = {visibility.quoted(self.task_queue)}",
+            f"WorkflowType = '{BatchFulfillmentWorkflow.__name__}'",
+            visibility.NEWEST_RUNS,
+            f"CloseTime > {visibility.quoted(lately.isoformat())}",
+        )
+        async for ended in self.temporal.list_workflows(query, rpc_timeout=infra_policy.RPC):
+            name, at = batch_name(ended.id), ended.close_time or lately
+            progress = (await self.batches.progress(name)).model_dump(mode="json", include=_OF_BATCH)
+            data = {"batch": name, **progress}
+            await self._announce(EventType.BATCH_FINISHED, at, data, ended.id, ended.run_id)
+
+    async def _announce(
+        self, what: EventType, at: datetime, data: dict[str, Any], *which: str | None
+    ) -> None:
+        """Start the event's workflow, once."""
+        data, order_id = dict(redact(None, "", data)), data.get("order_id")
+        event = Event(type=what, timestamp=at, data=data, which=which, book=self.book_id)
+        if event.id in self._known:
+            return
+        none = TypedSearchAttributes.empty
+        with suppress(WorkflowAlreadyStartedError):
+            await self.temporal.start_workflow(
+                WebhookWorkflow.run,
+                event,
+                id=webhook_workflow_id(event.id),
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                static_summary=f"{what} {order_id or data['batch']}",
+                search_attributes=search_attributes.of_child(order_id) if order_id else none,
+                rpc_timeout=infra_policy.RPC,
+            )
+        if what in (EventType.NEEDS_ATTENTION, EventType.BATCH_FINISHED):
+            self._known.add(event.id)
+
+
+async def answer_undelivered(temporal: Client, event_id: str, *, again: bool) -> None:
+    """Send the event once more, or else drop it. Raises AnswerRefused if none waits to be delivered."""
+    sending = temporal.get_workflow_handle(webhook_workflow_id(event_id))
+    async with reaching_server():
+        try:
+            if again:
+                await sending.signal(WebhookWorkflow.again, rpc_timeout=infra_policy.RPC)
+            else:
+                await sending.terminate("dropped", rpc_timeout=infra_policy.RPC)
+        except RPCError as error:
+            if not says_there_is_none(error):
+                raise
+            raise AnswerRefused(f"no event {event_id} waits to be delivered") from None

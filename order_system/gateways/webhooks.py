@@ -1,0 +1,64 @@
+"""Signing and posting events to a receiver of yours, by the Standard Webhooks convention. Needs the extra
+`webhooks`, and is loaded only where ORDER_WEBHOOKS_URL is set.
+
+Redirects are not followed: a receiver that has moved is to be named anew, by a person.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+
+import httpx
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+from order_system.domain import policy
+from order_system.domain.errors import AnswerLost, ReceiverGone
+from order_system.domain.webhooks import Event
+
+_SHOWN = 200
+"""Characters of what a receiver has said."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    url: str = field(repr=False)
+    """Hidden, since a path or a password in it may be a secret."""
+    secret: SecretStr
+
+    async def post(self, event: Event) -> str:
+        """Raises ReceiverGone and AnswerLost."""
+        body, now = event.model_dump_json(include={"type", "timestamp", "data"}), datetime.now(UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": event.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(self.secret.get_secret_value()).sign(event.id, now, body),
+        }
+        try:
+            async with (
+                asyncio.timeout(policy.WEBHOOK_ANSWER.total_seconds()),
+                httpx.AsyncClient(verify=_trusted(), timeout=None) as client,  # noqa: S113 - bounded above
+            ):
+                answer = await client.post(self.url, content=body, headers=headers)
+        except TimeoutError:
+            within = f"{policy.WEBHOOK_ANSWER.total_seconds():g} seconds"
+            raise AnswerLost(f"the receiver did not answer within {within}") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as failure:
+            raise AnswerLost(f"the receiver cannot be reached: {type(failure).__name__}: {failure}") from None
+        said = " ".join(answer.text.split())[:_SHOWN]
+        told = f"{answer.status_code} {answer.reason_phrase}" + (f": {said}" if said else "")
+        if answer.status_code == HTTPStatus.GONE:
+            raise ReceiverGone(f"the receiver wants no more events: {told}")
+        if not answer.is_success:
+            raise AnswerLost(f"the receiver answered {told}")
+        return told
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Made once: it reads every certificate there is."""
+    return ssl.create_default_context()

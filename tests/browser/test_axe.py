@@ -1,0 +1,143 @@
+"""axe-core finds nothing on any page, in no question that is asked, and on no page that says what went wrong.
+Text and targets are large enough. By day and by night, on a phone and on a desk."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from order_system.domain import policy
+from order_system.domain.errors import ShippingRefused
+from tests.browser.stall import Stall
+from tests.fixtures.shops.batch_shop import row, write_orders
+from tests.fixtures.shops.shop import an_order
+from tests.fixtures.steering.waiting import eventually
+from tests.fixtures.web.browsers import visiting
+
+AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text("utf-8")
+SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1400, "height": 900}}
+VIOLATIONS = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+    .map(each => each.id + ": " + each.nodes.map(node => node.html.slice(0, 200)).join(" | "))"""
+SMALL_TEXT = """least => [...document.querySelectorAll("main *, .question *")]
+    .filter(each => each.checkVisibility())
+    .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+    .filter(each => parseFloat(getComputedStyle(each).fontSize) < least - 0.05)
+    .map(each => each.outerHTML.slice(0, 120))"""
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, input, summary, td a, nav a")]
+    .filter(each => each.checkVisibility() && each.type !== "hidden" && !each.closest(".skip"))
+    .map(each => [each, each.getBoundingClientRect()])
+    .filter(([each, box]) => box.height < 23.9 || (box.width < 23.9 && !each.textContent.trim()))
+    .map(([each, box]) => `${box.width}x${box.height} ${each.outerHTML.slice(0, 120)}`)"""
+NO_SMALLER = {"phone": 14, "desk": 13}
+
+
+@pytest.fixture
+async def pages(stall: Stall, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[list[str]]:
+    """Addresses of each kind of page, with something on it."""
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    shop = stall.shop
+    stuck, held, fulfilled = an_order(), an_order(hold_on_failure=timedelta(hours=1)), an_order()
+    await shop.ended(await shop.start(fulfilled))
+    file = write_orders(tmp_path / "axe.csv", [row("AXE-1"), row("AXE-2", sku="no such")])
+    await shop.run(await shop.request("axe", file))
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("the carrier does not take the parcel"))
+    shop.stage.unreachable("refund")
+    for order in (stuck, held):
+        await shop.client.submit(order)
+
+    async def both_wait() -> bool:
+        return len([each async for each in shop.attention.attention()]) >= 2
+
+    await eventually(both_wait, 60, "two orders to wait for a person")
+    yield [
+        "/",
+        "/?status=failed",
+        f"/orders/{fulfilled.order_id}",
+        f"/orders/{stuck.order_id}",
+        f"/orders/{held.order_id}",
+        "/new-order",
+        "/batches",
+        "/batches/axe",
+        "/new-batch",
+        "/attention",
+        "/steps",
+        "/api/docs",
+        "/orders/NO-SUCH-ORDER",
+        "/login",
+    ]
+    shop.stage.mend()
+
+
+async def findings(page: Page, size: str, where: str) -> list[str]:
+    await page.evaluate(AXE)
+    found: list[Any] = await page.evaluate(VIOLATIONS)
+    small = await page.evaluate(SMALL_TEXT, NO_SMALLER[size])
+    targets = await page.evaluate(SMALL_TARGETS)
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    wide = [f"{width} px wide"] if width > SIZES[size]["width"] else []
+    kinds = {"axe": found, "small text": small, "small target": targets, "too wide": wide}
+    return [f"{where}: {kind}: {each}" for kind, list_ in kinds.items() for each in list_]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+async def test_nothing_is_found(
+    stall: Stall, pages: list[str], chromium: Browser, scheme: str, size: str
+) -> None:
+    found: list[str] = []
+    context = await chromium.new_context(
+        base_url=f"http://127.0.0.1:{stall.port}",
+        viewport=SIZES[size],  # pyright: ignore[reportArgumentType]
+        color_scheme=scheme,  # pyright: ignore[reportArgumentType]
+        reduced_motion="reduce",
+    )
+    page = await context.new_page()
+    for address in pages:
+        await page.goto(address)
+        await page.evaluate(
+            "document.querySelectorAll('main details').forEach(each => { each.open = true; })"
+        )
+        found += await findings(page, size, address)
+        for number in range(await page.locator("button[popovertarget]:visible").count()):
+            await page.locator("button[popovertarget]:visible").nth(number).click()
+            question = page.locator(":popover-open")
+            await expect(question).to_be_focused()
+            found += await findings(page, size, f"{address}, question {number}")
+            await page.keyboard.press("Escape")
+    await page.goto("/new-order")
+    await page.locator("textarea").fill('{"order_id": ""}')
+    await page.get_by_role("button", name="Submit the order").click()
+    await expect(page.locator(".say.is-failed")).to_be_visible()
+    found += await findings(page, size, "an order with mistakes")
+    await context.close()
+    assert found == [], "\n".join(found)
+
+
+async def test_keys_search_and_help_and_ids_are_copied(stall: Stall, chromium: Browser) -> None:
+    order = an_order()
+    await stall.shop.ended(await stall.shop.start(order))
+    allowed = ["clipboard-read", "clipboard-write"]
+    async with visiting(chromium, stall.port, permissions=allowed) as page:
+        await page.goto("/")
+        await page.keyboard.press("/")
+        await expect(page.locator("#search, #find")).to_be_focused()
+        await page.keyboard.type("?/")
+        await expect(page.locator("#search, #find")).to_have_value("?/")
+        await page.goto(f"/orders/{order.order_id}")
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog", name="Shortcuts")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name=f"Copy {order.order_id}", exact=True).click()
+        assert await page.evaluate("navigator.clipboard.readText()") == order.order_id
+
+
+async def test_the_title_tells_how_much_waits(stall: Stall, page: Page) -> None:
+    await page.goto("/")
+    await expect(page).to_have_title("Orders · Order system")
+    stall.shop.stage.fail("before charge", lambda: ShippingRefused("no"))
+    await stall.shop.client.submit(an_order(hold_on_failure=timedelta(hours=1)))
+    await expect(page).to_have_title("(1) Orders · Order system")
