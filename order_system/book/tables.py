@@ -61,6 +61,7 @@ submissions = sa.Table(
     _partial("book_by_tracking", "tracking_number", where="tracking_number IS NOT NULL"),
     _partial("book_by_email", "email_hash", "opened_at", "order_id", where="email_hash IS NOT NULL"),
     sa.Index("book_by_amount", "total", "opened_at", "order_id", "status", "failed_step", "currency"),
+    sa.Index("book_by_currency", "currency", "opened_at", "order_id"),
     _partial("book_notice_owed", "order_id", "submission", where="notice = 'owed'"),
     # The guard behind the book's rules: one submission of an order is open or fulfilled, at most. Two looks
     # in one transaction may not see what is committed between them; this does.

@@ -40,6 +40,7 @@ QUERIES: dict[str, tuple[Select[Any], str]] = {
     "the largest first": (of_orders(OrderFilter(sort=Sort.AMOUNT), after=(5, *AFTER)), "book_by_amount"),
     "of one status": (of_orders(OrderFilter(status=FAILED), after=AFTER), "book_by_status"),
     "of one batch": (of_orders(OrderFilter(batch="monday"), after=AFTER), "book_by_batch"),
+    "of a currency": (of_orders(OrderFilter(currency="CHF"), after=AFTER), "book_by_currency"),
     "of a time": (of_orders(OrderFilter(opened_since=BEGAN)), "book_by_time"),
     "a part of an ID": (of_orders(EVERY_ORDER, PART), "book_by_time"),
     "an amount": (of_orders(EVERY_ORDER, AMOUNT, after=AFTER), "book_by_amount"),

@@ -35,6 +35,7 @@ def upgrade() -> None:
             tracking_number=_said("tracking_number", ("dispatch", "label")),
         )
     )
+    op.create_index("book_by_currency", "book_submissions", ["currency", "opened_at", "order_id"])
     _index("charge", "charge_id")
     _index("tracking", "tracking_number")
     _index("email", "email_hash", "opened_at", "order_id")
