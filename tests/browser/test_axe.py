@@ -63,7 +63,7 @@ async def pages(stall: Stall, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         "/batches/axe",
         "/new-batch",
         "/attention",
-        "/steps",
+        "/health",
         "/api/docs",
         "/orders/NO-SUCH-ORDER",
         "/login",
