@@ -12,7 +12,7 @@ from order_system.domain.errors import ShippingRefused
 from order_system.infra.database import Database
 from tests.browser.stall import Stall
 from tests.fixtures.shops.shop import an_order
-from tests.fixtures.web.browsers import visiting
+from tests.fixtures.web.browsers import profile, visiting
 from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
 
 PHONE = {"width": 390, "height": 844}
@@ -111,17 +111,16 @@ async def test_a_dark_room_gets_a_dark_page(stall: Stall, chromium: Browser) -> 
 
 
 async def test_a_page_that_cannot_be_renewed_says_so_until_it_can(stall: Stall, chromium: Browser) -> None:
-    context = await chromium.new_context(base_url=f"http://127.0.0.1:{stall.port}")
-    page = await context.new_page()
-    await page.goto("/")
-    warning = page.get_by_text("Not updating: the server does not answer.")
-    await expect(warning).to_be_hidden()
-    await context.set_offline(True)
-    await expect(warning).to_be_visible()
-    await expect(page.get_by_text("No orders yet.")).to_be_visible()
-    await context.set_offline(False)
-    await expect(warning).to_be_hidden()
-    await context.close()
+    async with profile(chromium, stall.port) as context:
+        page = await context.new_page()
+        await page.goto("/")
+        warning = page.get_by_text("Not updating: the server does not answer.")
+        await expect(warning).to_be_hidden()
+        await context.set_offline(True)
+        await expect(warning).to_be_visible()
+        await expect(page.get_by_text("No orders yet.")).to_be_visible()
+        await context.set_offline(False)
+        await expect(warning).to_be_hidden()
 
 
 # --- with keys ------------------------------------------------------------------------------------
@@ -161,19 +160,18 @@ async def test_who_is_signed_out_keeps_what_is_on_the_screen_and_is_told(
 ) -> None:
     order = an_order()
     await locked.shop.ended(await locked.shop.start(order))
-    context = await chromium.new_context(base_url=f"http://127.0.0.1:{locked.port}")
-    page = await context.new_page()
-    await page.goto(f"/orders/{order.order_id}")
-    await page.get_by_label("Key").fill(VIEWER_KEY)
-    await page.get_by_role("button", name="Sign in").click()
-    await expect(page.locator("h1")).to_have_text(order.order_id)
-    await context.clear_cookies()
+    async with profile(chromium, locked.port) as context:
+        page = await context.new_page()
+        await page.goto(f"/orders/{order.order_id}")
+        await page.get_by_label("Key").fill(VIEWER_KEY)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator("h1")).to_have_text(order.order_id)
+        await context.clear_cookies()
 
-    await expect(page.get_by_text("you are signed out")).to_be_visible()
-    await expect(page.locator("h1")).to_have_text(order.order_id)
-    await page.get_by_role("link", name="Sign in again").click()
-    await expect(page.get_by_label("Key")).to_be_visible()
-    await page.get_by_label("Key").fill(VIEWER_KEY)
-    await page.get_by_role("button", name="Sign in").click()
-    await expect(page.locator("h1")).to_have_text(order.order_id)
-    await context.close()
+        await expect(page.get_by_text("you are signed out")).to_be_visible()
+        await expect(page.locator("h1")).to_have_text(order.order_id)
+        await page.get_by_role("link", name="Sign in again").click()
+        await expect(page.get_by_label("Key")).to_be_visible()
+        await page.get_by_label("Key").fill(VIEWER_KEY)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator("h1")).to_have_text(order.order_id)
