@@ -73,7 +73,7 @@ _WITH_EXAMPLES = {
     "batches.commands:batch": "Fulfil a whole file of orders. Safe to run again: what is done is skipped, "
     "what failed runs again.",
     "attention.listing:attention": "List what waits for a person, with the commands that answer it.",
-    "attention.answers:take": "Say that you are on it: what waits of these orders.",
+    "attention.answers:take": "Say that you are on it: on what these orders wait for.",
     "attention.answers:resolve": "Answer an undo that is stuck: try it again now, or say that it was handled "
     "by hand.",
     "attention.answers:retry": "Run the failed step of a held order once more, and only that step.",

@@ -10,8 +10,8 @@ from order_system.cli.screen import now
 from order_system.domain.durations import DURATION_PATTERN, parse_duration
 from order_system.domain.errors import InvalidUsage
 
-Since = Annotated[str | None, Parameter(help="Not before: 24h ago, or 2026-11-25, or 2026-11-25T08:00.")]
-Before = Annotated[str | None, Parameter(help="Likewise, and earlier than that.")]
+Since = Annotated[str | None, Parameter(help="From then on: 24h (ago), 2026-11-25 or 2026-11-25T08:00.")]
+Before = Annotated[str | None, Parameter(help="Only earlier than that: likewise.")]
 
 
 def moment(text: str | None) -> datetime | None:

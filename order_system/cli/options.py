@@ -12,4 +12,4 @@ Embedded = Annotated[
     bool, Parameter(help="Run server and worker in this process, with their files in ORDER_DATA_DIR.")
 ]
 Strict = Annotated[bool, Parameter(help="Exit with 4 if an order was not fulfilled.")]
-OrderId = Annotated[str, Parameter(help="For example ORDER-001. The ID of a workflow of its does as well.")]
+OrderId = Annotated[str, Parameter(help="For example ORDER-001. The ID of one of its workflows does, too.")]

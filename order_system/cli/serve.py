@@ -32,7 +32,7 @@ Examples
 Access
   A viewer's key reads, an operator's acts as well. Without ORDER_WEB_KEYS
   only a loopback address is served, and everybody on this machine may act.
-  The API is described at /api/openapi.json; /healthz and /readyz need no key.
+  The API is described at /api/docs; /healthz and /readyz need no key.
 
 Exit codes
   0 ended by Ctrl-C; 2 an address or setting is not usable; 3 no Temporal

@@ -62,10 +62,8 @@ What is listed
                   it was paused, nobody takes its work, or it fails.
   event not delivered
                   the receiver of webhooks has not taken it for three days, or
-                  wants no more of them. Answer with `webhooks`.
-  event not delivered
-                  the receiver of webhooks has not taken it for three days, or
-                  wants no more of them. Answer with `webhooks`.
+                  wants no more of them. Answer with `webhooks
+                  again`.
   order book      it cannot be written to, for a full disk, say: all waits.
   another order book
                   workers of two order books take work from one task queue.
