@@ -1,12 +1,11 @@
 """An order in full: beside where it stands, what it holds, what was tried, and what people have answered."""
 
-from contextlib import suppress
 from typing import Any
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import OrderBook
-from order_system.domain.errors import OrderSystemError, UnknownOrder
+from order_system.domain.errors import UnknownOrder
 from order_system.domain.order import SubmissionRef
 from order_system.domain.progress import OrderProgress, Timestamp
 from order_system.infra.provider_links import ProviderLinks
@@ -47,12 +46,11 @@ async def details_of(
     ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
     journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
     contents = until = None
-    with suppress(OrderSystemError):  # the server takes no run's ID that it cannot have given
-        async with if_it_answers_soon():
-            if order.submission and (found := await runs.order_of(ref)):
-                contents = order_document(found)
-                if order.closed_at and (kept := (await runs.server()).retention):
-                    until = order.closed_at + kept
+    async with if_it_answers_soon():
+        if order.submission and (found := await runs.order_of(ref)):
+            contents = order_document(found)
+            if order.closed_at and (kept := (await runs.server()).retention):
+                until = order.closed_at + kept
     return OrderDetails(
         **dict(order),
         timeline=timeline_of(order, journal, attempts),

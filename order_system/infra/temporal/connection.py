@@ -120,13 +120,14 @@ def says_there_is_none(error: RPCError) -> bool:
 
 
 async def if_there(answer: Awaitable[Found]) -> Found | None:
-    """None only if the server says that there is no such thing. Raises its RPCError for all other trouble."""
+    """None only if the server says that there is no such thing, or that nothing can have that ID: it takes no
+    empty one, no very long one, no run's that it has not given. Raises its RPCError for all other trouble."""
     try:
         return await answer
     except RPCError as error:
-        if not says_there_is_none(error):
-            raise
-        return None
+        if says_there_is_none(error) or error.status is RPCStatusCode.INVALID_ARGUMENT:
+            return None
+        raise
 
 
 def _profile_from_environment() -> ClientConnectConfig:

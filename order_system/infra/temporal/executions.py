@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from temporalio.client import Client, WorkflowExecutionDescription
-from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.infra import policy
-from order_system.infra.temporal.connection import says_there_is_none
+from order_system.infra.temporal.connection import if_there
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -20,13 +19,8 @@ async def describe(
     """That run, or the newest one. None only if the server says that there is no such workflow.
 
     Raises the SDK's RPCError for every other trouble."""
-    try:
-        return await temporal.get_workflow_handle(workflow_id, run_id=run_id).describe(rpc_timeout=policy.RPC)
-    except RPCError as error:
-        # The server takes no empty ID and no very long one: then there is no such workflow either.
-        if says_there_is_none(error) or error.status is RPCStatusCode.INVALID_ARGUMENT:
-            return None
-        raise
+    handle = temporal.get_workflow_handle(workflow_id, run_id=run_id)
+    return await if_there(handle.describe(rpc_timeout=policy.RPC))
 
 
 def first_run(described: WorkflowExecutionDescription) -> str:

@@ -82,7 +82,7 @@ async def test_what_is_asked_for_twice_under_one_id_is_given_back_once(shop: Sho
 async def test_of_two_who_want_all_of_it_one_is_refused(shop: Shop, order: Order) -> None:
     asked = [give_back(shop, order, amount="1059.97") for _ in range(2)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert sorted(type(each).__name__ for each in answers) == ["Refund", "RefundRefused"]
+    assert sorted(type(each).__name__ for each in answers) == ["RefundDocument", "RefundRefused"]
     assert await refunded(shop, order) == order.total
     await shop.assert_clean()
 
