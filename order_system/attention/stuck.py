@@ -26,7 +26,7 @@ from order_system.domain.steps import Step
 from order_system.domain.webhooks import WHY
 from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, root_cause
-from order_system.orders.status import next_attempts, pending_undos
+from order_system.orders.status import attempt_that_failed, next_attempts, pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
 
 PROBLEMS = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
@@ -65,7 +65,7 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
     """The first of its pending activities that has failed at least so often, or was paused."""
     for activity in described.raw_description.pending_activities:
         if activity.last_failure.message and activity.attempt >= least_attempts:
-            what = f"{activity.activity_type.name}, attempt {activity.attempt}: "
+            what = f"{activity.activity_type.name}, attempt {attempt_that_failed(activity)}: "
             return _one_line(what + activity.last_failure.message)
         if activity.paused:
             return f"{activity.activity_type.name} was paused by hand"

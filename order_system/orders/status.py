@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
@@ -166,8 +167,15 @@ def _last_failure(child: WorkflowExecutionDescription) -> str | None:
         failure = activity.last_failure
         if failure.message:
             kind = failure.application_failure_info.type
-            return f"attempt {activity.attempt}: " + (f"{kind}: " if kind else "") + failure.message
+            return (
+                f"attempt {attempt_that_failed(activity)}: " + (f"{kind}: " if kind else "") + failure.message
+            )
     return None
+
+
+def attempt_that_failed(activity: PendingActivityInfo) -> int:
+    """The one that its last failure is of. The server numbers the one that is under way, or next."""
+    return max(1, activity.attempt - 1)
 
 
 def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
@@ -184,7 +192,9 @@ def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
     does not hear of it while an undo is retried; the server does."""
     return {
         STEP_UNDONE_BY[undo.activity_type.name]: (
-            f"attempt {undo.attempt}: {undo.last_failure.message}" if undo.last_failure.message else ""
+            f"attempt {attempt_that_failed(undo)}: {undo.last_failure.message}"
+            if undo.last_failure.message
+            else ""
         )
         for undo in order.raw_description.pending_activities
         if undo.activity_type.name in STEP_UNDONE_BY

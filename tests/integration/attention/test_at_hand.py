@@ -75,7 +75,7 @@ async def test_a_stuck_undo_has_money_customer_charge_key_tries_and_the_provider
     assert stuck.tried is not None
     assert (stuck.tried.activity, stuck.tried.number) == ("refund", 1)
     assert stuck.tried.said == "NotReached: refund: connection refused"
-    assert "refund: connection refused" in stuck.reason
+    assert stuck.reason == "attempt 1: refund: connection refused"
     assert stuck.next_attempt_at is not None
     assert stuck.next_attempt_at - stuck.tried.ended_at > HOUR / 2
     seen_by_viewers = stuck.masked().model_dump_json()
