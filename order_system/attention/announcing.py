@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
@@ -32,6 +32,7 @@ from order_system.domain.webhooks import Event, EventType
 from order_system.infra import policy as infra_policy
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.around import AroundActivities, GoOn
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -52,7 +53,7 @@ _OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
 
 
 @dataclass
-class Announcements(Interceptor):
+class Announcements(AroundActivities):
     """Of a worker, which it also tells of each activity that is done."""
 
     temporal: Client
@@ -65,19 +66,10 @@ class Announcements(Interceptor):
     """IDs of events about what lasts: the server need not be asked again at each look."""
     _looking: asyncio.Task[None] | None = None
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        done = self._done
-
-        class Afterwards(ActivityInboundInterceptor):
-            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
-                answer = await super().execute_activity(input)
-                await done(activity.info().activity_type, input.args[0])
-                return answer
-
-        return Afterwards(super().intercept_activity(next))
+    async def around(self, given: ExecuteActivityInput, go_on: GoOn) -> Any:
+        answer = await go_on(given)
+        await self._done(activity.info().activity_type, given.args[0])
+        return answer
 
     async def _done(self, kind: str, request: Any) -> None:
         if kind in _MAY_CLOSE:

@@ -45,12 +45,13 @@ _UUID_OR_DIGITS = re.compile(
 
 
 _SHORTEST = 3
+"""The code of a country or a region is in too many words."""
 _private: ContextVar[tuple[str, ...]] = ContextVar("private", default=())
 
 
 def keep_private(told: object) -> None:
-    """From now on, in this context, nothing personal that this model holds is logged: a gateway may repeat it
-    in what it says, where no pattern tells a name from any other word."""
+    """From now on, in this context, nothing personal that this model holds is logged or kept: a gateway may
+    repeat it in what it says, where no pattern tells a name from any other word."""
     _private.set(tuple(sorted(_personal_in(told), key=len, reverse=True)))
 
 
@@ -87,10 +88,14 @@ def _clean(key: str, value: object) -> object:
     return clean_text(str(value))  # what is left, an exception perhaps, would be printed as text anyway
 
 
-def clean_text(text: str) -> str:
-    """What somebody else has said, without what looks personal."""
+def clean_text(text: str, *, in_any_case: bool = False) -> str:
+    """What somebody else has said, without what looks personal, and without what is private here: as it is
+    written, or `in_any_case`, which in a log would hide parts of other words and IDs."""
     for value in _private.get():
-        text = text.replace(value, REDACTED)
+        if in_any_case:
+            text = re.sub(re.escape(value), REDACTED, text, flags=re.IGNORECASE)
+        else:
+            text = text.replace(value, REDACTED)
     text = _PERSONAL_IN_TEXT.sub(rf"\g<key>{REDACTED}", text)
     for pattern in _VALUES_IN_TEXT:
         text = pattern.sub(REDACTED, text)

@@ -2,7 +2,6 @@
 that succeeds in the end. In one place, around the activities, whatever has failed them."""
 
 import asyncio
-import re
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -10,38 +9,27 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from activities.attempts import GAVE_UP
 from order_system.domain import policy
 from order_system.domain.attempts import AttemptMade, KeepsAttempts
 from order_system.domain.order import SubmissionRef
-from order_system.infra.redaction import REDACTED, clean_text
+from order_system.infra.redaction import clean_text, keep_private
+from order_system.infra.temporal.around import AroundActivities, GoOn
 
 
-class NotesAttempts(Interceptor):
+class NotesAttempts(AroundActivities):
     """Changes nothing of how an activity ends, whatever the book answers, and delays it by
     policy.ATTEMPT_NOTED at most."""
 
     def __init__(self, book: KeepsAttempts) -> None:
         self._book = book
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        return _Noting(super().intercept_activity(next), self._book)
-
-
-class _Noting(ActivityInboundInterceptor):
-    def __init__(self, following: ActivityInboundInterceptor, book: KeepsAttempts) -> None:
-        super().__init__(following)
-        self._book = book
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-        request, began = (input.args or [None])[0], time.monotonic()
+    async def around(self, given: ExecuteActivityInput, go_on: GoOn) -> Any:
+        request, began = (given.args or [None])[0], time.monotonic()
         try:
-            answer = await super().execute_activity(input)
+            answer = await go_on(given)
         except Exception as failure:
             await self._note(request, began, failure)
             raise
@@ -55,6 +43,7 @@ class _Noting(ActivityInboundInterceptor):
             return
         # Whatever goes wrong with that; and a cancel that comes just now comes too late: it has ended.
         with suppress(Exception, asyncio.CancelledError):
+            keep_private(request)
             made = AttemptMade(
                 activity=info.activity_type,
                 number=info.attempt,
@@ -62,7 +51,7 @@ class _Noting(ActivityInboundInterceptor):
                 due_at=info.current_attempt_scheduled_time,
                 began_at=info.started_time,
                 ended_at=info.started_time + timedelta(seconds=time.monotonic() - began),
-                said=_impersonal(_in_words(failure), request) if failure else None,
+                said=clean_text(_in_words(failure), in_any_case=True) if failure else None,
             )
             async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):
                 await self._book.note_attempt(ref, made)
@@ -72,15 +61,3 @@ def _in_words(failure: BaseException) -> str:
     if isinstance(failure, ApplicationError) and failure.__cause__:
         return _in_words(failure.__cause__) + (f"; {failure.message}" if failure.type == GAVE_UP else "")
     return str(failure) if isinstance(failure, ApplicationError) else f"{type(failure).__name__}: {failure}"
-
-
-def _impersonal(words: str, request: Any) -> str:
-    """Without what the request itself says of the customer, and without what looks personal."""
-    told: list[Any] = [getattr(request, name, "") for name in ("customer", "address", "payment_method")]
-    texts: list[str] = [
-        text for each in told for text in ([each] if isinstance(each, str) else dict(each).values())
-    ]
-    for text in sorted(texts, key=len, reverse=True):
-        if len(text) > len("DE"):  # the code of a country or a region is in too many words
-            words = re.sub(re.escape(text), REDACTED, words, flags=re.IGNORECASE)
-    return clean_text(words)
