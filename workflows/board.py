@@ -68,10 +68,8 @@ class OrderBoard:
     def step_ended(self, step: Step, failure: BaseException | None = None) -> None:
         """Completed, unless it failed of something."""
         began, ended = self._steps[step].started_at or workflow.now(), workflow.now()
-        status, took = (
-            state_after(failure) if failure else StepState.COMPLETED,
-            (ended - began).total_seconds(),
-        )
+        status = state_after(failure) if failure else StepState.COMPLETED
+        took = (ended - began).total_seconds()
         metrics.note("order_step_duration_seconds", workflow.metric_meter(), step, status, value=took)
         self._step(
             step,
@@ -127,17 +125,12 @@ class OrderBoard:
 
     def _ended(self) -> None:
         self._publish()
-        info, meter, failed = (
-            workflow.info(),
-            workflow.metric_meter(),
-            self._cause and self._cause.failed_step,
-        )
-        began, taken_up = info.workflow_start_time, info.start_time
+        info, meter = workflow.info(), workflow.metric_meter()
+        failed = self._cause and self._cause.failed_step
+        lasted, queued = workflow.now() - info.workflow_start_time, info.start_time - info.workflow_start_time
         metrics.note("orders_closed", meter, self._status, failed or "none")
-        metrics.note(
-            "order_duration_seconds", meter, self._status, value=(workflow.now() - began).total_seconds()
-        )
-        metrics.note("order_queue_seconds", meter, value=(taken_up - began).total_seconds())
+        metrics.note("order_duration_seconds", meter, self._status, value=lasted.total_seconds())
+        metrics.note("order_queue_seconds", meter, value=queued.total_seconds())
 
     def _skip_pending(self) -> None:
         for step, progress in self._steps.items():

@@ -24,5 +24,5 @@ class InventoryWorkflow(StepWorkflow):
                 request,
                 summary=f"reserve {len(request.lines)} line(s), all or none",
             )
-            self._receipt = answer
+            self._received(answer)
             return answer

@@ -23,5 +23,5 @@ class NotificationWorkflow(StepWorkflow):
             notice = await run_effect(
                 NotificationActivities.notify, request, summary=f"send the {request.kind}"
             )
-            self._receipt = notice
+            self._received(notice)
             return notice

@@ -29,5 +29,5 @@ class PaymentWorkflow(StepWorkflow):
                 request,
                 summary=f"{what} {format_amount(request.amount, request.currency)}",
             )
-            self._receipt = answer.receipt if isinstance(answer, Charged) else answer
+            self._received(answer.receipt if isinstance(answer, Charged) else answer)
             return answer

@@ -19,10 +19,8 @@ from workflows.shipping import ShippingWorkflow
 from workflows.webhook import WebhookWorkflow
 
 CHILDREN: Mapping[Step, type[Any]] = {
-    Step.PAYMENT: PaymentWorkflow,
-    Step.INVENTORY: InventoryWorkflow,
-    Step.SHIPPING: ShippingWorkflow,
-    Step.NOTIFICATION: NotificationWorkflow,
+    child.step: child
+    for child in (PaymentWorkflow, InventoryWorkflow, ShippingWorkflow, NotificationWorkflow)
 }
 
 WORKFLOWS: list[type[Any]] = [

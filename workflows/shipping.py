@@ -24,14 +24,14 @@ class ShippingWorkflow(StepWorkflow):
     async def run(self, request: ShippingRequest) -> Shipped:
         with self._under_way():
             label = await run_effect(ShippingActivities.buy_label, request, summary="buy a label")
-            self._milestones.append(f"label bought: {label.tracking_number}")
+            self._reached(f"label bought: {label.tracking_number}")
             raise_if_cancelled()
             payment = await self._capture(request) if request.captures else None
             parcel = await run_effect(
                 ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
             )
-            self._milestones.append("dispatched")
-            self._receipt = parcel
+            self._reached("dispatched")
+            self._received(parcel)
             return Shipped(**parcel.model_dump(), payment=payment)
 
     async def _capture(self, request: ShippingRequest) -> PaymentReceipt:
@@ -42,6 +42,6 @@ class ShippingWorkflow(StepWorkflow):
             StepRequest(submission=request.submission),
             summary="capture what is held",
         )
-        self._milestones.append(f"captured {format_amount(taken.amount, taken.currency)}")
+        self._reached(f"captured {format_amount(taken.amount, taken.currency)}")
         raise_if_cancelled()
         return taken

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from temporalio import workflow
@@ -44,37 +43,30 @@ class StepWorkflow:
     step: ClassVar[Step]
 
     def __init__(self) -> None:
-        self._state = StepState.PENDING
-        self._started_at: datetime | None = None
-        self._ended_at: datetime | None = None
-        self._milestones: list[str] = []
-        self._receipt: Wire | None = None
-        self._failure: str | None = None
+        self._status = StepStatus(step=self.step, state=StepState.PENDING)
 
     @workflow.query
     def status(self) -> StepStatus:
-        return StepStatus(
-            step=self.step,
-            state=self._state,
-            started_at=self._started_at,
-            ended_at=self._ended_at,
-            milestones=tuple(self._milestones),
-            receipt=self._receipt.model_dump(mode="json") if self._receipt else None,
-            failure=self._failure,
-        )
+        return self._status
+
+    def _is(self, **changes: object) -> None:
+        self._status = self._status.model_copy(update=changes)
+
+    def _reached(self, milestone: str) -> None:
+        self._is(milestones=(*self._status.milestones, milestone))
+
+    def _received(self, receipt: Wire) -> None:
+        self._is(receipt=receipt.model_dump(mode="json"))
 
     @contextmanager
     def _under_way(self) -> Generator[None]:
         """Entered when the step's work begins, left when that ends or fails."""
-        self._state = StepState.RUNNING
-        self._started_at = workflow.now()
+        self._is(state=StepState.RUNNING, started_at=workflow.now())
         try:
             yield
         except GeneratorExit:
             raise  # thrown away with the worker; there is no workflow left to tell the time
         except BaseException as failure:
-            self._ended_at = workflow.now()
-            self._state, self._failure = state_after(failure), in_words(failure)
+            self._is(ended_at=workflow.now(), state=state_after(failure), failure=in_words(failure))
             raise
-        self._ended_at = workflow.now()
-        self._state = StepState.COMPLETED
+        self._is(ended_at=workflow.now(), state=StepState.COMPLETED)
