@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from temporalio import exceptions, workflow
-from temporalio.exceptions import ApplicationError, CancelledError, FailureError, TerminatedError
+from temporalio.exceptions import ApplicationError, CancelledError, TemporalError, TerminatedError
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import UPDATE_REFUSED
@@ -20,9 +20,9 @@ OPENED_NOTHING = {OrderConflict.__name__, OpenElsewhere.__name__}
 
 
 def root_cause(failure: BaseException) -> BaseException:
-    """The innermost failure: ChildWorkflowError -> ActivityError -> ApplicationError."""
-    while isinstance(failure, FailureError) and failure.cause is not None:
-        failure = failure.cause
+    """The innermost failure: ChildWorkflowError -> ActivityError -> ApplicationError. For clients, too."""
+    while isinstance(failure, TemporalError) and failure.__cause__ is not None:
+        failure = failure.__cause__
     return failure
 
 

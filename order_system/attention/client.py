@@ -44,8 +44,8 @@ from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
-from order_system.infra.temporal.executions import root_cause
 from order_system.reconciliation.client import ReconciliationClient
+from workflows.failures import root_cause
 from workflows.order import OrderFulfillmentWorkflow
 
 _UPDATES: Mapping[type[Answer], Any] = {
@@ -113,7 +113,7 @@ class AttentionClient(WhatWaits):
         except TimeoutError:
             raise NoWorkerAnswers(f"not confirmed: {started.id} has the answer, and is not done") from None
         except ReconciliationFailed as failed:
-            raise AnswerRefused(str(root_cause(failed))) from None
+            raise AnswerRefused(str(root_cause(failed.__cause__ or failed))) from None
         result = AnswerResult.HANDLED if report.answered else AnswerResult.OVERTAKEN
         if answer.remedy is Remedy.RETRY:
             result = AnswerResult.RETRIED

@@ -25,9 +25,10 @@ from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER
 from order_system.domain.steps import Step
 from order_system.domain.webhooks import WHY
 from order_system.infra import policy
-from order_system.infra.temporal.executions import describe, root_cause
+from order_system.infra.temporal.executions import describe
 from order_system.orders.status import attempt_that_failed, next_attempts, pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
+from workflows.failures import root_cause
 
 PROBLEMS = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
 

@@ -22,8 +22,9 @@ from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
 from order_system.infra import policy
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
-from order_system.infra.temporal.executions import first_run, root_cause
+from order_system.infra.temporal.executions import first_run
 from workflows.batch import BatchFulfillmentWorkflow
+from workflows.failures import root_cause
 
 _CHECKSUM = "sha256"
 _STARTED_BY = "started_by"

@@ -11,7 +11,7 @@ from order_system.domain.messages import AnswerToNote
 from order_system.domain.reconciliation import ReconciliationReport, ReconciliationRequest
 from order_system.infra import policy as infra_policy
 from order_system.infra.temporal.connection import reaching_server
-from order_system.infra.temporal.executions import root_cause
+from workflows.failures import root_cause
 from workflows.reconciliation import ReconciliationWorkflow
 
 ReconciliationHandle = WorkflowHandle[ReconciliationWorkflow, ReconciliationReport]

@@ -37,10 +37,3 @@ async def side_by_side(look: Callable[[Item], Awaitable[Found]], items: Iterable
             return await look(item)
 
     return await asyncio.gather(*map(one, items))
-
-
-def root_cause(failure: BaseException) -> BaseException:
-    """What went wrong at the bottom of a workflow's failure."""
-    while failure.__cause__ is not None:
-        failure = failure.__cause__
-    return failure
