@@ -22,8 +22,6 @@ AGES = {
 }
 """The label `age`: since when, at most."""
 
-_ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-
 
 class Metric(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,11 +31,6 @@ class Metric(BaseModel):
     meaning: str
     labels: Mapping[str, tuple[str, ...]] = {}
     """With the values that each may have."""
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        """Its names in Prometheus."""
-        return tuple(f"{self.name}{ending}" for ending in _ENDINGS[self.kind])
 
 
 _listed: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
