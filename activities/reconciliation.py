@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -43,23 +44,14 @@ Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 
+@dataclass(frozen=True)
 class ReconciliationActivities:
-    def __init__(
-        self,
-        book: ReconciliationBook,
-        runs: OrderRuns,
-        *,
-        shipping: ShippingActivities,
-        answers: AnswerActivities,
-        notification: NotificationActivities,
-        reversals: Mapping[Effect, Reverse],
-    ) -> None:
-        self._book = book
-        self._runs = runs
-        self._shipping = shipping
-        self._answers = answers
-        self._notification = notification
-        self._reversals = reversals
+    book: ReconciliationBook
+    runs: OrderRuns
+    shipping: ShippingActivities
+    answers: AnswerActivities
+    notification: NotificationActivities
+    reversals: Mapping[Effect, Reverse]
 
     @activity.defn
     async def look_over(self, request: PageRequest) -> SubmissionPage:
@@ -69,9 +61,9 @@ class ReconciliationActivities:
         A look-up that fails fails the page: it never reads as "nothing is open".
         """
         if request.after_order is None:
-            await self._runs.begin_forgotten(_before(request))
-        found = await self._book.open_submissions(await self._asked(request))
-        runs = await _each(found, lambda ref: self._runs.current_run(ref.order_id))
+            await self.runs.begin_forgotten(_before(request))
+        found = await self.book.open_submissions(await self._asked(request))
+        runs = await _each(found, lambda ref: self.runs.current_run(ref.order_id))
         abandoned = [ref for ref, run in zip(found, runs, strict=True) if is_abandoned(run)]
         left_alone = (ref for ref in found if ref not in abandoned)
         return SubmissionPage(
@@ -83,7 +75,7 @@ class ReconciliationActivities:
 
     async def _asked(self, request: PageRequest) -> OlderOnes:
         """On the clock of the server whose submissions these are."""
-        return OlderOnes(await self._runs.server(), _before(request), request.after_order)
+        return OlderOnes(await self.runs.server(), _before(request), request.after_order)
 
     @activity.defn
     async def void_abandoned(self, request: UndoRequest) -> UndoAnswer | None:
@@ -93,24 +85,24 @@ class ReconciliationActivities:
         Asked here, right before the fence, and not by an activity of its own: between two of those may lie
         as long as no worker runs. What is left of the gap is told in docs/adr/0008.
         """
-        if not is_abandoned(await self._runs.current_run(request.submission.order_id)):
+        if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
             return None
-        return await self._shipping.void_shipment(request)
+        return await self.shipping.void_shipment(request)
 
     @activity.defn
     async def handle_abandoned(self, request: HandledUndo) -> HandledUndoAnswer | None:
         """What a person has handled of a submission that no workflow is at work on; None as in
         `void_abandoned`. Idempotent. Raises as `end_undo_by_hand` does."""
-        if not is_abandoned(await self._runs.current_run(request.submission.order_id)):
+        if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
             return None
-        return await self._answers.end_undo_by_hand(request)
+        return await self.answers.end_undo_by_hand(request)
 
     @activity.defn
     async def send_owed(self, request: PageRequest) -> NoticePage:
         """One page of notices that are owed since no workflow is there any more to send them: each is sent
         under the key that the order itself would have used, to whom the server knows. Idempotent."""
         attempt = this_attempt()
-        owed = await self._book.owed_notices(await self._asked(request))
+        owed = await self.book.owed_notices(await self._asked(request))
         answers = await _each(owed, lambda notice: self._send(notice, attempt.now()))
         return NoticePage(
             answers=tuple(filter(None, answers)),
@@ -119,16 +111,16 @@ class ReconciliationActivities:
 
     async def _send(self, owed: OwedNotice, now: datetime) -> NoticeAnswer | None:
         """None if a workflow is at work on the order."""
-        if not is_abandoned(await self._runs.current_run(owed.order_id)):
+        if not is_abandoned(await self.runs.current_run(owed.order_id)):
             return None
-        order = await self._runs.order_of(owed.submission)
+        order = await self.runs.order_of(owed.submission)
         if order is None:
             return _still_owed(owed, "Temporal has forgotten whom to tell")
         if now - owed.closed_at > policy.NOTICE_HORIZON:
             return _still_owed(owed, f"could not be sent for {policy.NOTICE_HORIZON}")
         request = NotificationRequest(submission=owed.submission, kind=owed.kind, customer=order.customer)
         try:
-            await self._notification.notify(request)
+            await self.notification.notify(request)
         except Exception as trouble:
             return _still_owed(owed, f"{type(trouble).__name__}: {trouble}")
         return NoticeAnswer(finding=Finding.about(owed.submission, owed.kind), tally="notices_sent")
@@ -138,8 +130,8 @@ class ReconciliationActivities:
         """One page of keys in doubt: what is found is given back; what is not, is in doubt until the
         horizon, and after it never happened. A gateway that fails for one key stops no other. Idempotent."""
         attempt = this_attempt()
-        keys = await self._book.keys_in_doubt(
-            await self._runs.server(), after=request.after_key, limit=policy.RECONCILE_PAGE
+        keys = await self.book.keys_in_doubt(
+            await self.runs.server(), after=request.after_key, limit=policy.RECONCILE_PAGE
         )
         answers = await _each(keys, lambda key: self._ask_for(key, attempt.now()))
         return KeyPage(answers=tuple(answers), next=keys[-1] if len(keys) == policy.RECONCILE_PAGE else None)
@@ -147,12 +139,12 @@ class ReconciliationActivities:
     async def _ask_for(self, key: KeyInDoubt, now: datetime) -> KeyAnswer:
         try:
             async with asyncio.timeout(policy.GATEWAY_CALL.total_seconds()):
-                found = await self._reversals[key.effect](key.submission.key(key.effect))
+                found = await self.reversals[key.effect](key.submission.key(key.effect))
         except Exception as trouble:
             activity.logger.warning("%s of %s cannot be asked for", key.effect, key.submission.order_id)
             return _answer(key, "doubts_unanswered", f"{type(trouble).__name__}: {trouble}")
         if found is not None:
-            await self._book.end_doubt(key, EffectState.UNDONE, now)
+            await self.book.end_doubt(key, EffectState.UNDONE, now)
             return _answer(key, "doubts_undone", given_back(key.effect, found))
         if key.has_receipt:
             return _answer(
@@ -160,7 +152,7 @@ class ReconciliationActivities:
             )
         if now - key.undo_ended_at < policy.IN_DOUBT_HORIZON:
             return _answer(key, "doubts_left", "nothing found")
-        await self._book.end_doubt(key, EffectState.NEVER_HAPPENED, now)
+        await self.book.end_doubt(key, EffectState.NEVER_HAPPENED, now)
         return _answer(key, "doubts_ended", "never happened")
 
 
