@@ -10,12 +10,7 @@ from order_system.domain.gateways import NotCaptured, PaymentElsewhere, PaymentG
 from order_system.domain.ids import split_key
 from order_system.domain.journal import payment_in
 from order_system.domain.money import format_amount
-from order_system.domain.order import (
-    CapturedElsewhere,
-    PaymentReceipt,
-    RefundReceipt,
-    SubmissionRef,
-)
+from order_system.domain.order import CapturedElsewhere, PaymentReceipt, RefundReceipt, SubmissionRef
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import Effect
 

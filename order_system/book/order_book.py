@@ -30,13 +30,7 @@ from order_system.book.emails import email_hash
 from order_system.book.entries import Entries
 from order_system.book.refunds import RefundBook
 from order_system.book.tables import accepted, effects
-from order_system.domain.book import (
-    Attempt,
-    EffectState,
-    JournalEntry,
-    SubmissionRecord,
-    SubmissionStatus,
-)
+from order_system.domain.book import Attempt, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
 from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause

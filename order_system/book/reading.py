@@ -6,16 +6,7 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Row,
-    bindparam,
-    exists,
-    or_,
-    select,
-    tuple_,
-)
+from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from order_system.book.tables import answers, batch_orders, batches, effects, refunds, submissions
