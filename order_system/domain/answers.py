@@ -90,13 +90,7 @@ class AnsweredAs(StrEnum):
 def answered_as(resolution: Resolution) -> AnsweredAs:
     if resolution.remedy is Remedy.RETRY:
         return AnsweredAs.RETRY_UNDO
-    match resolution.parcel:
-        case ParcelFate.VOIDED:
-            return AnsweredAs.VOIDED
-        case ParcelFate.DISPATCHED:
-            return AnsweredAs.DISPATCHED
-        case None:
-            return AnsweredAs.HANDLED
+    return AnsweredAs(f"handled: {resolution.parcel}") if resolution.parcel else AnsweredAs.HANDLED
 
 
 class AnswerRecord(Wire):

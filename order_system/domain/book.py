@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.attempts import KeepsAttempts
-from order_system.domain.ids import HasBookId
 from order_system.domain.messages import GivesWay, Opening, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.refunds import KeepsRefunds, Refund, TellsRefunds
@@ -122,8 +121,13 @@ class SubmissionRecord:
     namespace_id: str | None = None
 
 
-class FindsOrders(HasBookId, TellsRefunds, Protocol):
+class FindsOrders(TellsRefunds, Protocol):
     """What the order book tells of many orders, also to batches."""
+
+    @property
+    def book_id(self) -> str:
+        """For the memo of what is started: workers of another book refuse that."""
+        ...
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
         """Of each order that the book knows, the submission that counts: the fulfilled one, else the

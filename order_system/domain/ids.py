@@ -5,7 +5,6 @@ each workflow, and a retry finds what an earlier attempt did.
 """
 
 import re
-from typing import Protocol
 
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.steps import Effect, Step
@@ -56,13 +55,6 @@ def order_workflow_id(order_id: str) -> str:
 def reconciliation_id(book_id: str) -> str:
     """The reconciler's schedule, one a book: `reconciliation-1a2b3c4d`."""
     return f"{RECONCILIATION}-{book_id[:8]}"
-
-
-class HasBookId(Protocol):
-    @property
-    def book_id(self) -> str:
-        """Of the order book, for the memo of what is started: workers of another book refuse that."""
-        ...
 
 
 def task_queue_of(book: str) -> str:

@@ -45,20 +45,10 @@ class OrderOutcome(Wire):
 
     @classmethod
     def of(
-        cls,
-        submission: SubmissionRef,
-        payment: PaymentReceipt,
-        parcel: DispatchReceipt,
-        note: str | None = None,
+        cls, ref: SubmissionRef, payment: PaymentReceipt, parcel: DispatchReceipt, note: str | None = None
     ) -> Self:
-        return cls(
-            order_id=submission.order_id,
-            submission=submission.submission,
-            fingerprint=submission.fingerprint,
-            payment=payment,
-            parcel=parcel,
-            note=note,
-        )
+        which = ref.model_dump(include={"order_id", "submission", "fingerprint"})
+        return cls(**which, payment=payment, parcel=parcel, note=note)
 
 
 class StepRequest(Wire):

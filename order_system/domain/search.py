@@ -9,15 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from order_system.domain.ids import is_order_id
+from order_system.domain.ids import is_order_id, order_of_workflow
 from order_system.domain.money import InvalidAmount, circulating_currencies, parse_amount
 from order_system.domain.payment_methods import made_elsewhere
-from order_system.domain.steps import Step
 
 LONGEST = 200
 """Characters of a text that is looked for."""
 
-_OF_ONE_ORDER = re.compile(rf"(?:order|{'|'.join(Step)})-(?P<own>.+)|refund-(?P<refunded>.+)-[^-]+")
 _AMOUNT = re.compile(
     r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>\d[\d.]*)(?:\s*(?P<after>[A-Za-z]{3}))?", re.ASCII
 )
@@ -60,8 +58,8 @@ def normal_email(email: str) -> str:
 def _meanings(text: str) -> Iterator[Meaning]:
     if is_order_id(text) or is_order_id(f"0{text}"):  # a part may begin with a hyphen, as a whole may not
         yield Meaning(Kind.PART_OF_ID, text.lower())
-    if found := _OF_ONE_ORDER.fullmatch(text):
-        yield Meaning(Kind.ORDER_ID, found["own"] or found["refunded"])
+    if order_id := order_of_workflow(text):
+        yield Meaning(Kind.ORDER_ID, order_id)
     yield Meaning(Kind.TRACKING_NUMBER, text)
     yield Meaning(Kind.CHARGE_ID, text)
     if found := _AMOUNT.fullmatch(text):

@@ -101,22 +101,12 @@ def order_document(order: Order) -> dict[str, Any]:
     def text(minor: int) -> str:
         return money.decimal_text(minor, order.currency)
 
-    hold = order.hold_on_failure
-    return {
-        "order_id": order.order_id,
-        "currency": order.currency,
-        "customer": order.customer.model_dump(),
-        "payment_method": order.payment_method,
-        "shipping_address": order.shipping_address.model_dump(),
-        "lines": [{**line.model_dump(), "unit_price": text(line.unit_price)} for line in order.lines],
-        "shipping_fee": text(order.shipping_fee),
-        "tax": text(order.tax),
-        "discount": text(order.discount),
-        "total": text(order.total),
-        **({"hold_on_failure": duration_text(hold)} if hold else {}),
-        **({"flow": order.flow} if order.flow else {}),
-        **({"capture": order.capture} if order.capture else {}),
-    }
+    hold, how = order.hold_on_failure, {"flow": order.flow, "capture": order.capture}
+    document = order.model_dump(exclude={"hold_on_failure", *how})
+    document["lines"] = [line | {"unit_price": text(line["unit_price"])} for line in document["lines"]]
+    document |= {name: text(getattr(order, name)) for name in ("shipping_fee", "tax", "discount", "total")}
+    document |= {"hold_on_failure": duration_text(hold)} if hold else {}
+    return document | {name: said for name, said in how.items() if said}
 
 
 def order_schema() -> dict[str, Any]:

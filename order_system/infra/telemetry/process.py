@@ -33,10 +33,6 @@ class MetricsSettings(BaseModel):
     host: str = Field("127.0.0.1", description="the IP address of that port")
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass
 class Telemetry:
     metrics: PrometheusConfig | OpenTelemetryConfig | None = None
@@ -50,7 +46,7 @@ class Telemetry:
     headers: Callable[[], dict[str, str]] = dict[str, str]
     """By which another service goes on with the trace."""
     log_fields: Callable[[], dict[str, str]] = dict[str, str]
-    close: Callable[[], None] = _nothing
+    close: Callable[[], None] = lambda: None
     """Sends what has not been sent yet."""
 
     @property
