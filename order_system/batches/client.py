@@ -16,7 +16,13 @@ from order_system.batches.names import workflow_id_of, workflow_id_of_new
 from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
 from order_system.domain.batch import ENDED, BatchBook, BatchCounts, BatchProgress, BatchRequest, BatchStatus
-from order_system.domain.errors import InvalidUsage, NoWorkerAnswers, OrderConflict, UnknownBatch
+from order_system.domain.errors import (
+    InvalidUsage,
+    NoWorkerAnswers,
+    OrderConflict,
+    OrderSystemError,
+    UnknownBatch,
+)
 from order_system.domain.ids import BOOK
 from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
@@ -109,6 +115,14 @@ class BatchClient(BatchReports):
             if progress is None:
                 raise
             return progress
+
+    async def progress_soon(self, name: str) -> BatchProgress | None:
+        """None if nobody can tell just now: a list shows the others all the same."""
+        try:
+            async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
+                return await self.progress(name)
+        except (OrderSystemError, TimeoutError):
+            return None
 
     async def _asked(self, name: str) -> BatchProgress:
         """Raises UnknownBatch and NoWorkerAnswers."""

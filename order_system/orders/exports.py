@@ -29,6 +29,12 @@ async def every_page(read: Callable[[str | None], Awaitable[Page[Row]]]) -> Asyn
             return
 
 
+async def every_row(read: Callable[[str | None], Awaitable[Page[Row]]]) -> AsyncGenerator[Row]:
+    async for rows in every_page(read):
+        for row in rows:
+            yield row
+
+
 async def exported(
     lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None, form: ExportFormat
 ) -> AsyncGenerator[str]:

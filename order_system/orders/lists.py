@@ -76,7 +76,7 @@ class OrderLists:
         Raises InvalidCursor."""
         wanted = replace(wanted, status=_in_book(status))
         if status is OrderStatus.NEEDS_ATTENTION:
-            wanted = replace(wanted, order_ids=sorted(await self._found(_WAITING, limit=WAITING_LISTED)))
+            wanted = replace(wanted, order_ids=sorted(await self.waiting_ids()))
         page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
         if await self._forgot_ended(page.rows):
             page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
@@ -113,13 +113,7 @@ class OrderLists:
 
     async def _unnoted(self) -> list[OrderSummary]:
         """What the server runs and the book does not know."""
-        running: list[WorkflowExecution] = []
-        async with if_it_answers_soon():
-            query = visibility.all_of(self._ours, _RUNNING_ORDERS)
-            listed = self.temporal.list_workflows(
-                query, limit=PAGE_ROWS_LIMIT, rpc_timeout=policy.WAITING_ASKED
-            )
-            running = [execution async for execution in listed]
+        running = await self._listed(_RUNNING_ORDERS, None, limit=PAGE_ROWS_LIMIT)
         orders = {execution.id.removeprefix(order_workflow_id("")): execution for execution in running}
         in_book = await self.listing.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
         known = {row.order_id: row for row in in_book.rows}
@@ -132,13 +126,13 @@ class OrderLists:
     async def counts(self) -> dict[OrderStatus, int]:
         """Orders by how they stand, those that are 0 too."""
         found = await self.listing.order_counts()
-        waiting = min(await self.waiting(), found[SubmissionStatus.OPEN])
-        counts = {
-            OrderStatus(status): n for status, n in found.items() if status is not SubmissionStatus.OPEN
+        still_open = found[SubmissionStatus.OPEN]
+        waiting = min(await self.waiting(), still_open)
+        ours = {OrderStatus.NEEDS_ATTENTION: waiting, OrderStatus.RUNNING: still_open - waiting}
+        return {
+            status: ours[status] if status in ours else found[SubmissionStatus(status.value)]
+            for status in OrderStatus
         }
-        counts[OrderStatus.NEEDS_ATTENTION] = waiting
-        counts[OrderStatus.RUNNING] = found[SubmissionStatus.OPEN] - waiting
-        return {status: counts[status] for status in OrderStatus}
 
     async def waiting(self) -> int:
         """How many orders need attention; 0 as well if no server answers."""

@@ -32,10 +32,7 @@ class StepStatistics(Wire):
 async def steps_since(listing: OrderListing, since: datetime) -> tuple[StepStatistics, ...]:
     """Of orders whose payment began since then, each step, also those that did not run. Only the newest
     SUBMISSIONS_LOOKED_AT are looked at."""
-    return statistics_of(await listing.step_runs(since, most=SUBMISSIONS_LOOKED_AT))
-
-
-def statistics_of(runs: Sequence[StepRun]) -> tuple[StepStatistics, ...]:
+    runs = await listing.step_runs(since, most=SUBMISSIONS_LOOKED_AT)
     return tuple(_of_step(step, [run for run in runs if run.step is step]) for step in Step)
 
 

@@ -1,7 +1,7 @@
 """`starter.py batches`: the batches there are, and how far each has come."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -9,7 +9,6 @@ from cyclopts.validators import Number
 from rich.table import Table
 from rich.text import Text
 
-from order_system.batches.client import BatchClient
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.views import named
 from order_system.cli.help import MORE_HELP
@@ -18,10 +17,8 @@ from order_system.cli.options import CLEAN, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, server_if_any
 from order_system.domain.batch import BatchProgress
-from order_system.domain.errors import OrderSystemError
-from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary, OrderListing
-from order_system.infra import policy
-from order_system.orders.exports import every_page
+from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
+from order_system.orders.exports import every_row
 
 batches = App(name="batches", help_epilogue=MORE_HELP)
 
@@ -43,27 +40,14 @@ async def list_batches(
     wanted = BatchFilter(query, moment(since), moment(before))
     settings = configured()
     async with open_order_system(settings) as system:
-        shown, total = await screen.answer_each(_each(system.listing, wanted), limit)
+        listing = system.listing
+        rows = every_row(lambda cursor: listing.batches(wanted, cursor=cursor))
+        shown, total = await screen.answer_each(rows, limit)
         if not as_json:
             client = system.batch_client(await server_if_any(settings))
-            progress = await asyncio.gather(*(_progress(client, batch.name) for batch in shown))
+            progress = await asyncio.gather(*(client.progress_soon(batch.name) for batch in shown))
             screen.answer(None, _table(shown, progress) if total else Text("no batch fits"))
     return CLEAN
-
-
-async def _each(listing: OrderListing, wanted: BatchFilter) -> AsyncGenerator[BatchSummary]:
-    async for page in every_page(lambda cursor: listing.batches(wanted, cursor=cursor)):
-        for batch in page:
-            yield batch
-
-
-async def _progress(client: BatchClient, name: str) -> BatchProgress | None:
-    """None if nobody can tell just now."""
-    try:
-        async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
-            return await client.progress(name)
-    except (OrderSystemError, TimeoutError):
-        return None
 
 
 def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | None]) -> Table:

@@ -1,7 +1,6 @@
 """`starter.py orders`: the orders that fit, as a table, as JSON, or as a file."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +20,7 @@ from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import Step
-from order_system.infra.settings import Settings
-from order_system.orders.exports import ExportFormat, every_page, exported
+from order_system.orders.exports import ExportFormat, every_row, exported
 from order_system.orders.lists import OrderLists
 
 HELP = """\
@@ -80,31 +78,19 @@ async def list_orders(
         opened_before=moment(before),
         sort=sort,
     )
-    async with _lists(configured()) as lists:
+    settings = configured()
+    async with open_order_system(settings) as system:
+        lists = OrderLists(system.listing, await server_if_any(settings), system.task_queue)
         if output is not None:
             await _write(Path(output), lists, wanted, status)
             screen.answer({"output": output}, f"every order that fits: {output}")
         elif as_json:
-            await screen.answer_each(_each(lists, wanted, status), 0)
+            rows = every_row(lambda cursor: lists.orders(wanted, status, cursor=cursor))
+            await screen.answer_each(rows, 0)
         else:
             page = await lists.orders(wanted, status, limit=limit)
             screen.answer(None, _view(page.rows[:limit], more=page.next is not None))
     return CLEAN
-
-
-@asynccontextmanager
-async def _lists(settings: Settings) -> AsyncGenerator[OrderLists]:
-    async with open_order_system(settings) as system:
-        temporal = await server_if_any(settings)
-        yield OrderLists(system.listing, temporal, system.task_queue)
-
-
-async def _each(
-    lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None
-) -> AsyncGenerator[OrderSummary]:
-    async for page in every_page(lambda cursor: lists.orders(wanted, status, cursor=cursor)):
-        for row in page:
-            yield row
 
 
 async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None) -> None:

@@ -1,17 +1,16 @@
 """`/batches/{name}`: one batch, its orders, and what may be done about it."""
 
-from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from order_system.batches.pace import pace_words
-from order_system.domain.batch import ENDED, BatchCounts, BatchRequest
+from order_system.domain.batch import ENDED, BatchCounts
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.listing import BatchOrder, LineStatus, Page
+from order_system.domain.listing import LineStatus, Page
 from order_system.web.api.batch_actions import Steering, steer
-from order_system.web.documents.batches import BatchDocument, read_batch
+from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator
 from order_system.web.pages.batches.progress import headline, parts_of
 from order_system.web.pages.visit import Visit, redirect
@@ -39,9 +38,8 @@ async def show(
         headline=headline(progress),
         pace_words=pace_words(progress, elsewhere="Needs attention"),
         numbers=_numbers(progress.counts),
-        page=await _orders(services, progress, status, cursor),
         chosen_status=status,
-        request=await _request(services, progress.name),
+        **await _in_book(services, progress.name, status, cursor),
     )
 
 
@@ -58,21 +56,16 @@ def _numbers(counts: BatchCounts) -> dict[LineStatus, int]:
     }
 
 
-async def _request(services: Services, name: str) -> BatchRequest | None:
-    """None as long as a batch that has just been started is not in the book."""
-    with suppress(UnknownBatch):
-        return (await services.batches.record(name)).request
-    return None
-
-
-async def _orders(
-    services: Services, progress: BatchDocument, status: LineStatus | None, cursor: str | None
-) -> Page[BatchOrder]:
+async def _in_book(
+    services: Services, name: str, status: LineStatus | None, cursor: str | None
+) -> dict[str, Any]:
     """Nothing as long as a batch that has just been started is not in the book. Raises InvalidCursor."""
     try:
-        return await services.lists.batch_orders(progress.name, status, cursor=cursor)
+        record = await services.batches.record(name)
+        page = await services.lists.batch_orders(name, status, cursor=cursor)
     except UnknownBatch:
-        return Page((), None)
+        return {"request": None, "page": Page((), None)}
+    return {"request": record.request, "page": page}
 
 
 # --- what may be done -----------------------------------------------------------------------------

@@ -6,13 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.domain.batch import ENDED, BatchProgress
-from order_system.domain.errors import OrderSystemError
-from order_system.domain.listing import BatchSummary
-from order_system.infra import policy as infra_policy
+from order_system.domain.batch import ENDED
 from order_system.web.pages.batches.progress import expected, parts_of
 from order_system.web.pages.visit import Visit
-from order_system.web.services import Services
 
 router = APIRouter()
 HERE = "/batches"
@@ -23,7 +19,8 @@ ROWS = 20
 @router.get(HERE)
 async def list_batches(visit: Visit, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Response:
     page = await visit.services.listing.batches(cursor=cursor, limit=ROWS)
-    progress = await asyncio.gather(*(_progress(visit.services, batch) for batch in page.rows))
+    batches = visit.services.batches
+    progress = await asyncio.gather(*(batches.progress_soon(batch.name) for batch in page.rows))
     return await visit.page(
         "batches.html",
         place=HERE,
@@ -34,12 +31,3 @@ async def list_batches(visit: Visit, cursor: Annotated[str | None, Query(max_len
             for batch, known in zip(page.rows, progress, strict=True)
         ],
     )
-
-
-async def _progress(services: Services, batch: BatchSummary) -> BatchProgress | None:
-    """None if nobody can tell just now: the list shows the others all the same."""
-    try:
-        async with asyncio.timeout(infra_policy.WAITING_ASKED.total_seconds()):
-            return await services.batches.progress(batch.name)
-    except (OrderSystemError, TimeoutError):
-        return None
