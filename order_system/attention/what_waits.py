@@ -19,7 +19,6 @@ from order_system.attention.stuck import stuck_refund
 from order_system.domain import policy
 from order_system.domain.book import OrderBook, SubmissionStatus
 from order_system.domain.errors import DatabaseUnreachable
-from order_system.domain.order import SubmissionRef
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
@@ -37,6 +36,7 @@ from workflows.order import OrderFulfillmentWorkflow
 from workflows.refund import RefundWorkflow
 
 _RECONCILED_WITHIN = policy.RECONCILE_MIN_AGE * policy.RECONCILER_ASLEEP
+_OPEN = SubmissionStatus.OPEN
 _NOT_SENT = "was never sent: its workflow was ended before, and the reconciler could not send it since"
 _NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
@@ -116,7 +116,8 @@ class WhatWaits:
                 if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
                     yield await stuck_refund(self._temporal, order_id, refund)
         async for ref in self._abandoned.found(older_than=timedelta(0)):
-            if not await self._is_open(ref):
+            known = (await self._book.find([ref.order_id])).get(ref.order_id)
+            if known is None or (known.ref.submission, known.status) != (ref.submission, _OPEN):
                 continue  # its workflow closed it while the server was asked
             stuck = stuck_undo(await self._book.journal(ref))
             waiting = WaitingOrder(ref.order_id, ref.submission)
@@ -141,27 +142,17 @@ class WhatWaits:
             if request is not None:
                 yield request.submission.order_id, request.refund
 
-    async def _is_open(self, ref: SubmissionRef) -> bool:
-        record = (await self._book.find([ref.order_id])).get(ref.order_id)
-        return (
-            record is not None
-            and record.ref.submission == ref.submission
-            and record.status is SubmissionStatus.OPEN
-        )
-
     async def all_quiet(self) -> str:
         """What may be said if nothing waits, and what was looked at."""
         async with reaching_server():
             workers = await self.workers.at_work()
-            orders = await self._open(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'")
+            kind = f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"
+            query = visibility.all_of(self._ours, "ExecutionStatus = 'Running'", kind)
+            orders = (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
         said = "All is well: nothing" if workers else "Nothing"
         at_work = so_many(workers, "worker is", "workers are") if workers else "No worker is"
         under_way = so_many(orders, "order is", "orders are") if orders else "no order is"
         return f"{said} waits for a person. {at_work} at work, and {under_way} under way."
-
-    async def _open(self, condition: str | None = None) -> int:
-        query = visibility.all_of(self._ours, "ExecutionStatus = 'Running'", condition)
-        return (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
 
 
 def _place(concern: Concern) -> tuple[bool, datetime]:

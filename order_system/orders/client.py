@@ -3,7 +3,7 @@ pages are thin over this."""
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -69,6 +69,10 @@ _CANCEL_ANSWERS = {
     OrderStatus.TERMINATED: CancelAnswer.ALREADY_CLOSED,
 }
 """What a cancel came to, by how the order ended; else it was undone."""
+
+
+def _rests(order: OrderProgress) -> bool:
+    return order.status is not OrderStatus.RUNNING
 
 
 class OrderClient:
@@ -188,15 +192,17 @@ class OrderClient:
         """What a fulfilled order came to; kept for ever in the book."""
         return await self._book.outcome(order_id)
 
-    async def watch(self, order_ids: Sequence[str]) -> AsyncGenerator[dict[str, OrderProgress]]:
-        """Documents of all these orders, again and again, until each is closed or waits for a person.
-        Outlasts a server that is away for up to policy.SERVER_AWAY."""
+    async def watch(
+        self, order_ids: Sequence[str], until: Callable[[OrderProgress], bool] = _rests
+    ) -> AsyncGenerator[dict[str, OrderProgress]]:
+        """Documents of all these orders, again and again, until each is closed or waits for a person, or as
+        `until` says. Outlasts a server that is away for up to policy.SERVER_AWAY."""
         seen: dict[str, OrderProgress] = {}
         pending = list(order_ids)
         while True:
             for progress in await side_by_side(lambda each: outlasting(partial(self.status, each)), pending):
                 seen[progress.order_id] = progress
-            pending = [order_id for order_id in pending if seen[order_id].status is OrderStatus.RUNNING]
+            pending = [order_id for order_id in pending if not until(seen[order_id])]
             yield {order_id: seen[order_id] for order_id in order_ids}
             if not pending:
                 return
@@ -211,16 +217,10 @@ class OrderClient:
             order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
             if not await _request_cancel(order):
                 return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
-        after = await self._watch_undone(order_id)
+        # One that is still held has not heard of the cancel.
+        undone = self.watch([order_id], lambda order: _rests(order) and order.held_until is None)
+        after = [documents[order_id] async for documents in undone][-1]
         return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
-
-    async def _watch_undone(self, order_id: str) -> OrderProgress:
-        """Until it is closed or an undo is stuck. An order that is still held has not heard of the cancel."""
-        while True:
-            seen = [documents[order_id] async for documents in self.watch([order_id])]
-            if seen[-1].held_until is None:
-                return seen[-1]
-            await asyncio.sleep(policy.watch_pause(1))
 
     async def known_order_ids(self, prefix: str) -> set[str]:
         """Of the orders in the book or on the server, those whose ID starts with `prefix`."""

@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowExecution
 
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownWorkflow
-from order_system.domain.ids import is_order_id, order_workflow_id, step_workflow_id
+from order_system.domain.ids import is_order_id, order_of_workflow, order_workflow_id, step_workflow_id
 from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
 from order_system.infra import policy
@@ -152,11 +152,9 @@ class Relatives:
     # --- when only the book remembers ------------------------------------------------------------
 
     async def _steps_in_book(self, parent_id: str) -> list[Child]:
-        order_id = parent_id.removeprefix(order_workflow_id(""))
-        record = None
-        if order_id != parent_id and is_order_id(order_id):
-            record = (await self._book.find([order_id])).get(order_id)
-        if record is None:
+        order_id = order_of_workflow(parent_id) or ""
+        record = (await self._book.find([order_id])).get(order_id)
+        if record is None or parent_id != order_workflow_id(order_id):
             raise _unknown(parent_id)
         return [
             Child(
@@ -186,16 +184,13 @@ class Relatives:
         return await self._parent_in_book(name)
 
     async def _parent_in_book(self, name: str) -> Parent | None:
-        children = {order_workflow_id(name): name, name: name.removeprefix(order_workflow_id(""))}
-        orders = {order_id for order_id in children.values() if is_order_id(order_id)}
-        for record in (await self._book.find(sorted(orders))).values():
-            return None if record.ref.batch is None else Parent(record.ref.batch, None)
-        for step in Step:
-            order_id = name.removeprefix(step_workflow_id(step, ""))
-            if order_id != name and is_order_id(order_id):
-                record = (await self._book.find([order_id])).get(order_id)
-                if record is not None:
-                    return Parent(order_workflow_id(order_id), record.ref.submission)
+        for order_id in filter(is_order_id, (name, order_of_workflow(name) or "")):
+            if (record := (await self._book.find([order_id])).get(order_id)) is None:
+                continue
+            if name in (order_id, order_workflow_id(order_id)):
+                return None if record.ref.batch is None else Parent(record.ref.batch, None)
+            if name in [step_workflow_id(step, order_id) for step in Step]:
+                return Parent(order_workflow_id(order_id), record.ref.submission)
         raise _unknown(name)
 
 

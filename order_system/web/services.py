@@ -26,10 +26,6 @@ from order_system.orders.lists import OrderLists
 from order_system.web import policy
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass
 class WaitingCount:
     """How many things wait for a person, by one look now and then, however many pages are open: the longer it
@@ -75,7 +71,7 @@ class Services:
     files: OrderFiles
     links: UiLinks
     waiting: WaitingCount
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     listeners: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(policy.EVENTS_AT_ONCE))
     """Places for those who listen to events."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)

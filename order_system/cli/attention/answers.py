@@ -146,10 +146,7 @@ DEFAULTS = Options()
 @resolve.default
 async def resolve_undo(
     order_id: OrderId,
-    step: Annotated[
-        Step,
-        Parameter(help=_WHICH_STEP),
-    ],
+    step: Annotated[Step, Parameter(help=_WHICH_STEP)],
     /,
     *,
     retry: Annotated[bool, Parameter(help="Try it again now.")] = False,
@@ -178,16 +175,14 @@ async def resolve_undo(
 async def retry_step(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.RETRY, options)
-    answer = StepRetry(who=options.who, note=options.note)
-    return await _answered(order_id, answer, options)
+    return await _answered(order_id, StepRetry(who=options.who, note=options.note), options)
 
 
 @give_up.default
 async def give_order_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.GIVE_UP, options)
-    answer = GiveUp(who=options.who, note=options.note)
-    return await _answered(order_id, answer, options)
+    return await _answered(order_id, GiveUp(who=options.who, note=options.note), options)
 
 
 @take.default

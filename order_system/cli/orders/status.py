@@ -1,8 +1,6 @@
 """`starter.py status`: one order in full, from its workflow, or from the book when no server answers. And
 `cancel`: what comes of one."""
 
-import asyncio
-from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -17,9 +15,7 @@ from order_system.cli.session import Session, configured, exit_code, open_sessio
 from order_system.cli.views import headline, order_tree
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
-from order_system.infra import policy
 from order_system.infra.settings import Settings
-from order_system.infra.temporal.connection import outlasting
 from order_system.orders.in_book import closed_in_book
 
 
@@ -62,7 +58,7 @@ async def _read(
             order_id = await order_meant(order_id, session.system.book, session.temporal)
             order = await session.client.status(order_id)
             if watch and not order.closed:
-                order = await _closed(session, screen, order_id)
+                order = await _closed(session, screen, order)
             order = await session.client.in_full(order)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
@@ -75,15 +71,13 @@ async def _read(
             return OrderResult(order, outcome=await system.book.outcome(order_id))
 
 
-async def _closed(session: Session, screen: Screen, order_id: str) -> OrderProgress:
+async def _closed(session: Session, screen: Screen, order: OrderProgress) -> OrderProgress:
     """Shown until then, also while it waits for a person."""
     with screen.updating() as show:
-        while True:
-            order = await outlasting(partial(session.client.status, order_id))
+        async for documents in session.client.watch([order.order_id], lambda seen: seen.closed):
+            [order] = documents.values()
             show(order_tree(order, now()), headline(order, now()).plain)
-            if order.closed:
-                return order
-            await asyncio.sleep(policy.watch_pause(1))
+    return order
 
 
 def _show(screen: Screen, result: OrderResult) -> None:

@@ -27,8 +27,7 @@ from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import media_type
 from order_system.web.services import Given, Services
-from order_system.web.streams import begun
-from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, outcome_csv
+from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
 from order_system.web.transfers.plans import inspected, planned, reading_of
 from order_system.web.transfers.uploads import Uploads
 

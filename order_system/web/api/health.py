@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Literal
+from typing import Literal, TypeVar
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -11,10 +11,11 @@ from temporalio.service import RPCError
 from order_system.domain.errors import DatabaseUnready
 from order_system.web import policy
 from order_system.web.openapi import examples
-from order_system.web.services import Given, Services
+from order_system.web.services import Given
 
 router = APIRouter(tags=["Health"])
 
+Answer = TypeVar("Answer")
 State = Literal["ok", "does not answer"]
 AtWork = Literal["ok", "none at work", "not known"]
 
@@ -57,9 +58,14 @@ async def readiness(services: Given, response: Response) -> Readiness:
     """Whether order book and Temporal server answer within two seconds, and a worker is at work. Pages and
     API can be used without a worker: what is to keep them reachable asks `/healthz`."""
     server = services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
-    database, temporal, workers = await asyncio.gather(
-        _answers(services.listing.batches(limit=1)), _answers(server), _workers(services)
+    listed, serving, at_work = await asyncio.gather(
+        _answered(services.listing.batches(limit=1)),
+        _answered(server),
+        _answered(services.attention.workers.at_work()),
     )
+    database: State = "ok" if listed else "does not answer"
+    temporal: State = "ok" if serving else "does not answer"
+    workers: AtWork = "not known" if at_work is None else "ok" if at_work else "none at work"
     ready = database == temporal == workers == "ok"
     if not ready:
         response.status_code = 503
@@ -67,18 +73,10 @@ async def readiness(services: Given, response: Response) -> Readiness:
     return Readiness(status=status, database=database, temporal=temporal, workers=workers)
 
 
-async def _answers(question: Awaitable[object]) -> State:
-    """Whether it is answered, and not with a no, in time."""
+async def _answered(question: Awaitable[Answer]) -> Answer | None:
+    """None: not in time, or not at all."""
     try:
         async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
-            return "does not answer" if await question is False else "ok"
+            return await question
     except (TimeoutError, DatabaseUnready, RPCError):
-        return "does not answer"
-
-
-async def _workers(services: Services) -> AtWork:
-    try:
-        async with asyncio.timeout(policy.READY_WITHIN.total_seconds()):
-            return "ok" if await services.attention.workers.at_work() else "none at work"
-    except (TimeoutError, RPCError):
-        return "not known"
+        return None

@@ -19,8 +19,7 @@ from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import PostedOrder
 from order_system.web.services import Given
-from order_system.web.streams import begun
-from order_system.web.transfers.downloads import CSV, JSON_LINES, attached
+from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun
 
 router = APIRouter(prefix="/api/orders", tags=["Orders"])
 

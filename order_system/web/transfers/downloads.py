@@ -1,4 +1,4 @@
-"""Files to be downloaded, written while they are read."""
+"""Answers that are written while they are read: files to be downloaded, and events."""
 
 import asyncio
 import io
@@ -21,6 +21,20 @@ def attached(pieces: AsyncIterable[str], file_name: str, media_type: str) -> Str
     """A file that browsers keep and do not show."""
     disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
     return StreamingResponse(pieces, media_type=media_type, headers={"Content-Disposition": disposition})
+
+
+async def begun(pieces: AsyncGenerator[str]) -> AsyncIterable[str]:
+    """The same pieces, the first of which is there: what is wrong from the start is raised from here, while
+    there still is an answer to give."""
+    first = await anext(pieces)
+
+    async def all_of_them() -> AsyncGenerator[str]:
+        async with aclosing(pieces):
+            yield first
+            async for piece in pieces:
+                yield piece
+
+    return all_of_them()
 
 
 async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncGenerator[str]:
