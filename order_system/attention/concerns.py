@@ -16,7 +16,7 @@ from order_system.domain.progress import OrderProgress, Timestamp, UndoState
 from order_system.domain.servers import Stranded
 from order_system.domain.steps import PIVOT, Step
 from order_system.infra.redaction import clean_text
-from order_system.orders.receipts import Receipt
+from order_system.orders.details import Receipt
 from order_system.reconciliation.schedule import Asleep
 
 STARTER = "python starter.py"

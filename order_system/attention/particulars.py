@@ -22,7 +22,7 @@ from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import UNDOS, Effect
 from order_system.infra.provider_links import ProviderLinks
 from order_system.infra.temporal.executions import side_by_side
-from order_system.orders.receipts import Receipt, receipts_of
+from order_system.orders.details import Receipt, receipts_of
 
 TOLD_IN_FULL = 500
 """Orders, those of the first concerns. Of more only the amount is told."""

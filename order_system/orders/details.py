@@ -1,19 +1,58 @@
-"""An order in full: beside where it stands, what it holds, what was tried, and what people have answered."""
+"""An order in full: beside where it stands, what it holds, what the gateways have given for it, as the book
+has it, what was tried, and what people have answered."""
 
 from typing import Any
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.attempts import AttemptMade
-from order_system.domain.book import OrderBook
+from order_system.domain.book import EffectState, OrderBook
 from order_system.domain.errors import UnknownOrder
-from order_system.domain.order import SubmissionRef
+from order_system.domain.journal import Journal
+from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import OrderProgress, Timestamp
+from order_system.domain.steps import STEP_OF, Effect
 from order_system.infra.provider_links import ProviderLinks
 from order_system.intake.reader import order_document
 from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.on_server import TemporalOrderRuns
-from order_system.orders.receipts import Receipt, receipts_of
 from order_system.orders.timeline import Timeline, timeline_of
+
+_REFERENCES = ("charge_id", "label_id", "reservation_id", "tracking_number", "message_id")
+"""Fields of receipts that hold the gateway's own ID, the one that tells most first."""
+
+
+class Receipt(Wire):
+    """Of one effect. Without a reference, an attempt may have reached the gateway and was not answered."""
+
+    effect: Effect
+    state: EffectState
+    key: str
+    """The idempotency key that the gateway was called with."""
+    reference: str | None = None
+    """The gateway's own ID, e.g. of the charge."""
+    tracking_number: str | None = None
+    at: Timestamp | None = None
+    """When it was recorded; None if it was not."""
+    link: str | None = None
+    """The provider's page about it, if there is a template for that."""
+
+
+def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> tuple[Receipt, ...]:
+    """Of each effect that was claimed, in the order in which they happen."""
+    receipts: list[Receipt] = []
+    for effect in Effect:
+        if (entry := journal.get(effect)) is None or not (entry.attempts or entry.receipt):
+            continue
+        given = entry.receipt or {}
+        told: dict[str, str | None] = {
+            "key": ref.key(effect),
+            "reference": next((given[name] for name in _REFERENCES if given.get(name)), None),
+            "tracking_number": given.get("tracking_number"),
+        }
+        link = links.link_of(STEP_OF[effect], order_id=ref.order_id, **told)
+        receipt = {"effect": effect, "state": entry.state, "at": entry.done_at, "link": link, **told}
+        receipts.append(Receipt.model_validate(receipt))
+    return tuple(receipts)
 
 
 class OrderDetails(OrderProgress):

@@ -126,20 +126,16 @@ class OrderLists:
     async def counts(self) -> dict[OrderStatus, int]:
         """Orders by how they stand, those that are 0 too."""
         found = await self.listing.order_counts()
-        still_open = found[SubmissionStatus.OPEN]
-        waiting = min(await self.waiting(), still_open)
+        waiting, still_open = 0, found[SubmissionStatus.OPEN]
+        query = visibility.all_of(self._ours, _WAITING)
+        async with if_it_answers_soon():  # else none is known to wait
+            counted = await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)
+            waiting = min(counted.count, still_open)
         ours = {OrderStatus.NEEDS_ATTENTION: waiting, OrderStatus.RUNNING: still_open - waiting}
         return {
             status: ours[status] if status in ours else found[SubmissionStatus(status.value)]
             for status in OrderStatus
         }
-
-    async def waiting(self) -> int:
-        """How many orders need attention; 0 as well if no server answers."""
-        query = visibility.all_of(self._ours, _WAITING)
-        async with if_it_answers_soon():
-            return (await self.temporal.count_workflows(query, rpc_timeout=policy.WAITING_ASKED)).count
-        return 0
 
     async def waiting_ids(self) -> set[str]:
         """Which orders need attention, WAITING_LISTED at most; none as well if no server answers."""

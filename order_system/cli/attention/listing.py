@@ -77,14 +77,8 @@ Exit codes
 
 attention = App(name="attention", help_epilogue=HELP)
 
-_STYLE = {
-    ConcernKind.BUG: "bold red",
-    ConcernKind.ABANDONED: "bold red",
-    ConcernKind.BATCH_FAILED: "bold red",
-    ConcernKind.NO_WORKER: "bold red",
-    ConcernKind.BOOK: "bold red",
-    ConcernKind.RECONCILER_ASLEEP: "bold red",
-}
+_BROKEN = (ConcernKind.BUG, ConcernKind.ABANDONED, ConcernKind.BATCH_FAILED)
+_RED = (*_BROKEN, ConcernKind.NO_WORKER, ConcernKind.BOOK, ConcernKind.RECONCILER_ASLEEP)
 
 
 @attention.default
@@ -156,7 +150,7 @@ def _how_many(total: int) -> str:
 
 def _headline(concern: Concern) -> Text:
     line = Text(concern.order_id or concern.workflow_id or concern.server or "worker.py", style="bold")
-    line.append(f"  {concern.words}", style=_STYLE.get(concern.kind, "bold magenta"))
+    line.append(f"  {concern.words}", style="bold red" if concern.kind in _RED else "bold magenta")
     if concern.since:
         line.append(f"  for {time_between(concern.since, now())}", style="dim")
     if concern.money:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from order_system.domain.batch import ENDED
-from order_system.web.pages.batches.progress import expected, parts_of
+from order_system.web.pages.batches.batch import expected, parts_of
 from order_system.web.pages.visit import Visit
 
 router = APIRouter()

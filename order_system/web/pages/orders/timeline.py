@@ -40,25 +40,23 @@ def spans_of(order: OrderDocument) -> Iterator[Span]:
     if timeline.began_at is None:
         return
     yield Span("order", "is-order", timeline.began_at, timeline.ended_at, order.status_words)
-    begun = [(bar, bar.started_at) for bar in timeline.bars if bar.started_at]
-    yield from (_step(bar, began) for bar, began in begun if bar.kind is BarKind.STEP)
+    begun = [(bar.kind, _span(bar, bar.started_at)) for bar in timeline.bars if bar.started_at]
+    yield from (span for kind, span in begun if kind is BarKind.STEP)
     for hold in order.holds:
         words = (
             f"ended by {hold.answer.who}" if hold.answer else "" if hold.ended_at else "waits for a person"
         )
         yield Span("held", "is-held", hold.since, hold.ended_at, words)
-    yield from (_undo(bar, began) for bar, began in begun if bar.kind is BarKind.UNDO)
+    yield from (span for kind, span in begun if kind is BarKind.UNDO)
 
 
-def _step(bar: Bar, began: datetime) -> Span:
+def _span(bar: Bar, began: datetime) -> Span:
+    """What keeps an undo that is stuck is told elsewhere, and would not fit here."""
+    if bar.kind is BarKind.UNDO:
+        words = bar.reason if bar.state is UndoState.DONE and bar.reason else str(bar.state)
+        return Span(f"undo of {bar.step}", f"is-undo is-{bar.state}", began, bar.ended_at, words)
     attempts = f"{bar.attempts} attempts" if bar.attempts and bar.attempts > 1 else ""
     return Span(bar.step, f"is-{bar.state}", began, bar.ended_at, attempts, bar.marks)
-
-
-def _undo(bar: Bar, began: datetime) -> Span:
-    """What keeps one that is stuck is told elsewhere, and would not fit here."""
-    words = bar.reason if bar.state is UndoState.DONE and bar.reason else str(bar.state)
-    return Span(f"undo of {bar.step}", f"is-undo is-{bar.state}", began, bar.ended_at, words)
 
 
 @dataclass(frozen=True)
