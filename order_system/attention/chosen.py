@@ -48,7 +48,8 @@ class Summary(Wire):
 
 _IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED)
 _STUCK = (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND)
-_BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
+BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
+"""What a person may have done by hand."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Chosen:
         if held and action is Action.GIVE_UP:
             return GiveUp(**said)
         by_hand = action is Action.RESOLVE
-        answerable = _BY_HAND if by_hand else _STUCK if action is Action.RETRY else ()
+        answerable = BY_HAND if by_hand else _STUCK if action is Action.RETRY else ()
         if concern.step is None or concern.kind not in answerable:
             return None
         return Resolution(

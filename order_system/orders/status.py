@@ -211,11 +211,8 @@ def _with_failure(
 
 def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
     """Of an order that is open on another server than ours: it may well be running there."""
-    running = {StepState.FAILED: StepState.RUNNING, StepState.SKIPPED: StepState.PENDING}
-    children = tuple(
-        child.model_copy(update={"status": running.get(child.status, child.status)})
-        for child in in_book.children
-    )
+    running, pending = {"status": StepState.RUNNING}, {"status": StepState.PENDING}
+    children = _restated(in_book, {StepState.FAILED: running, StepState.SKIPPED: pending})
     note = "it is open on another Temporal server; this is what the book knows"
     told = {"status": OrderStatus.RUNNING, "reason": None, "children": children, "note": note}
     return in_book.model_copy(update=told)
@@ -223,19 +220,18 @@ def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
 
 def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
     """It ran no code of its own then: what it last said of itself is no longer so."""
-    children = tuple(_step_terminated(step, at) for step in progress.children)
+    ended = {"status": StepState.TERMINATED, "closed_at": at}
+    skipped = {"status": StepState.SKIPPED}
+    children = _restated(progress, {StepState.RUNNING: ended, StepState.PENDING: skipped})
     reason = "terminated before it could finish; the reconciler settles it, or its next submission"
     return progress.model_copy(
         update={"status": OrderStatus.TERMINATED, "children": children, "reason": progress.reason or reason}
     )
 
 
-def _step_terminated(step: StepProgress, at: datetime | None) -> StepProgress:
-    if step.status is StepState.PENDING:
-        return step.model_copy(update={"status": StepState.SKIPPED})
-    if step.status is not StepState.RUNNING:
-        return step
-    return step.model_copy(update={"status": StepState.TERMINATED, "closed_at": at})
+def _restated(order: OrderProgress, told: Mapping[StepState, dict[str, Any]]) -> tuple[StepProgress, ...]:
+    """Its steps, with what is `told` otherwise of those that stand so."""
+    return tuple(step.model_copy(update=told.get(step.status, {})) for step in order.children)
 
 
 def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:

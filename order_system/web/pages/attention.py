@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from order_system.attention.chosen import Action
+from order_system.attention.chosen import BY_HAND, Action
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
 from order_system.web.api.attention import ActionBody, waiting_for
@@ -17,14 +17,6 @@ from order_system.web.pages.visit import Visit, redirect
 router = APIRouter()
 HERE = "/attention"
 MOST_SHOWN = 100
-
-_ANSWERS = {
-    ConcernKind.STUCK_UNDO: (OrderAction.RESOLVE,),
-    ConcernKind.STUCK_REFUND: (OrderAction.RESOLVE,),
-    ConcernKind.ABANDONED: (OrderAction.RESOLVE,),
-    ConcernKind.NOTICE_OWED: (OrderAction.RESOLVE,),
-    ConcernKind.HELD: (OrderAction.RETRY, OrderAction.GIVE_UP),
-}
 
 
 @router.get(HERE)
@@ -56,4 +48,6 @@ async def act(visit: Visit, caller: Operator, wish: Annotated[ActionBody, Form()
 
 def _answers(concern: Concern) -> tuple[OrderAction, ...]:
     nobody_tried = concern.kind is ConcernKind.ABANDONED and concern.step is None
-    return () if nobody_tried else _ANSWERS.get(concern.kind, ())
+    if concern.kind is ConcernKind.HELD:
+        return (OrderAction.RETRY, OrderAction.GIVE_UP)
+    return (OrderAction.RESOLVE,) if concern.kind in BY_HAND and not nobody_tried else ()
