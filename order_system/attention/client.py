@@ -104,7 +104,7 @@ class AttentionClient(WhatWaits):
         record = _record(answer, answer.step, answered_as(answer))
         ours = ref.model_copy(update={"book": self._book.book_id})
         reconciler = ReconciliationClient(
-            self._temporal, book_id=self._book.book_id, task_queue=self._task_queue
+            self._temporal, book_id=self._book.book_id, task_queue=self.task_queue
         )
         started = await reconciler.start(AnswerToNote(submission=ours, answer=record))
         try:

@@ -1,6 +1,7 @@
 """Everything that waits for a person, as a program asks for it."""
 
 from collections.abc import AsyncGenerator, Collection
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
@@ -41,31 +42,24 @@ _NOT_SENT = "was never sent: its workflow was ended before, and the reconciler c
 _NOBODYS = "its workflow has ended without closing it: what it charged and holds belongs to nobody"
 
 
+@dataclass
 class WhatWaits:
     """The half of `client.AttentionClient` that only looks."""
 
-    def __init__(
-        self,
-        temporal: Client,
-        book: OrderBook,
-        abandoned: AbandonedOrders,
-        schedule: ReconcilerSchedule,
-        *,
-        task_queue: str,
-        links: ProviderLinks | None = None,
-    ) -> None:
-        """`links`: to the providers' own pages."""
-        self._temporal = temporal
-        self._particulars = Particulars(
-            book, TemporalOrderRuns(temporal), links or ProviderLinks.model_validate({})
-        )
-        self._abandoned = abandoned
-        self._book = book
-        self._schedule = schedule
-        self._status = OrderStatusReader(temporal, book)
-        self._ours = f"TaskQueue = {visibility.quoted(task_queue)}"
-        self._task_queue = task_queue
-        self.workers = Workers(temporal, task_queue)
+    _temporal: Client
+    _book: OrderBook
+    _abandoned: AbandonedOrders
+    _schedule: ReconcilerSchedule
+    _: KW_ONLY
+    task_queue: str
+    links: ProviderLinks = field(default_factory=ProviderLinks)
+    """To the providers' own pages."""
+
+    def __post_init__(self) -> None:
+        self._particulars = Particulars(self._book, TemporalOrderRuns(self._temporal), self.links)
+        self._status = OrderStatusReader(self._temporal, self._book)
+        self._ours = f"TaskQueue = {visibility.quoted(self.task_queue)}"
+        self.workers = Workers(self._temporal, self.task_queue)
 
     async def attention(
         self, *, slow_after: timedelta = policy.ORDER_TAKES_AT_MOST
@@ -96,7 +90,7 @@ class WhatWaits:
             self._temporal,
             self._status,
             self.workers,
-            self._task_queue,
+            self.task_queue,
             self._book.book_id,
             slow_after,
             among,
