@@ -5,17 +5,19 @@ may send; then the routes.
 """
 
 import asyncio
+from typing import Any
 
 from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from order_system.intake.form import OrderForm
 from order_system.web import api, pages
 from order_system.web.guards.access import SAFE_METHODS, Access, AccessGuard
 from order_system.web.guards.headers import SecurityHeaders
 from order_system.web.guards.limits import BodyLimits
-from order_system.web.openapi.document import complete_document
-from order_system.web.problems import answer_to, answer_with_problems
+from order_system.web.problems import Problem, answer_to, answer_with_problems
 from order_system.web.services import Services
 
 DESCRIPTION = """\
@@ -49,7 +51,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.bare_page = pages.bare_page
     app.include_router(api.router)
     app.include_router(pages.router)
-    complete_document(app)
+    _complete_document(app)
     answer_with_problems(app)
     # Each wraps those before it.
     app.add_middleware(HeadAsGet)
@@ -58,6 +60,22 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(LastNet)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _complete_document(app: FastAPI) -> None:
+    """The OpenAPI document has what FastAPI does not know of, too: the order as the strict reader takes it,
+    since we read that body ourselves, and problems, whose media type is not that of other answers."""
+    made = app.openapi
+    _, ours = models_json_schema(
+        [(OrderForm, "validation"), (Problem, "serialization")], ref_template="#/components/schemas/{model}"
+    )
+
+    def document() -> dict[str, Any]:
+        described = made()  # anew, when a route has been added
+        described["components"]["schemas"].update(ours["$defs"])
+        return described
+
+    app.openapi = document
 
 
 class HeadAsGet:
