@@ -36,33 +36,26 @@ class _Look:
     answered: Sequence[AnswerRecord] = ()
 
 
-@dataclass(frozen=True)
-class Particulars:
-    book: OrderBook
-    runs: OrderRuns
-    links: ProviderLinks
+async def with_particulars(
+    concerns: Sequence[Concern], book: OrderBook, runs: OrderRuns, links: ProviderLinks
+) -> list[Concern]:
+    """The same ones, with what is known of their orders. Raises the SDK's RPCError."""
+    of_orders = {each.order_id: each for each in concerns if each.order_id}
+    records = await book.find(list(of_orders))
 
-    async def told(self, concerns: Sequence[Concern]) -> list[Concern]:
-        """The same ones, with what is known of their orders. Raises the SDK's RPCError."""
-        of_orders = {each.order_id: each for each in concerns if each.order_id}
-        records = await self.book.find(list(of_orders))
+    async def look(order_id: str) -> _Look:
+        ref = ref_of(of_orders[order_id], records.get(order_id))
+        receipts: Sequence[Receipt] = ()
+        with suppress(NewerBook):  # of what we do not understand nothing is said, and of the others all
+            receipts = receipts_of(ref, await book.journal(ref), links)
+        return _Look(await runs.order_of(ref), receipts, *await book.history(ref))
 
-        async def look(concern: Concern) -> _Look:
-            ref = ref_of(concern, records.get(concern.order_id or ""))
-            receipts: Sequence[Receipt] = ()
-            with suppress(NewerBook):  # of what we do not understand nothing is said, and of the others all
-                receipts = receipts_of(ref, await self.book.journal(ref), self.links)
-            return _Look(await self.runs.order_of(ref), receipts, *await self.book.history(ref))
-
-        in_full = list(of_orders)[:TOLD_IN_FULL]
-        looks = await side_by_side(lambda order_id: look(of_orders[order_id]), in_full)
-        found = dict(zip(in_full, looks, strict=True))
-        return [
-            _told(each, records.get(each.order_id), found.get(each.order_id, _Look()))
-            if each.order_id
-            else each
-            for each in concerns
-        ]
+    in_full = list(of_orders)[:TOLD_IN_FULL]
+    found = dict(zip(in_full, await side_by_side(look, in_full), strict=True))
+    return [
+        _told(each, records.get(each.order_id), found.get(each.order_id, _Look())) if each.order_id else each
+        for each in concerns
+    ]
 
 
 def ref_of(concern: Concern, record: SubmissionRecord | None) -> SubmissionRef:

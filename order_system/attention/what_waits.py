@@ -15,7 +15,7 @@ from order_system.attention.concerns import (
     about_server,
 )
 from order_system.attention.finder import AttentionFinder, so_many
-from order_system.attention.particulars import Particulars
+from order_system.attention.particulars import with_particulars
 from order_system.attention.stuck import stuck_refund
 from order_system.domain import policy
 from order_system.domain.book import OrderBook, SubmissionStatus
@@ -56,7 +56,6 @@ class WhatWaits:
     """To the providers' own pages."""
 
     def __post_init__(self) -> None:
-        self._particulars = Particulars(self._book, TemporalOrderRuns(self._temporal), self.links)
         self._status = OrderStatusReader(self._temporal, self._book)
         self._ours = f"TaskQueue = {visibility.quoted(self.task_queue)}"
         self.workers = Workers(self._temporal, self.task_queue)
@@ -70,7 +69,9 @@ class WhatWaits:
         begun or ceased to wait may show a second late."""
         async with reaching_server():
             found = [each async for each in self._found(slow_after)]
-            for concern in await self._particulars.told(sorted(found, key=_place)):
+            found.sort(key=_place)
+            runs = TemporalOrderRuns(self._temporal)
+            for concern in await with_particulars(found, self._book, runs, self.links):
                 yield concern
 
     async def count(self) -> int:
