@@ -73,7 +73,7 @@ class Chosen:
             concerns = {concern.choice: concern for concern in waiting[each]}.values()
             try:
                 async with asyncio.timeout_at(until):
-                    detail = await self._done(each.partition(":")[0], list(concerns), action)
+                    detail = await self._done(each, list(concerns), action)
             except OrderSystemError as refused:
                 return Came(chosen=each, accepted=False, detail=str(refused))
             except TimeoutError:
@@ -85,8 +85,9 @@ class Chosen:
         accepted = sum(row.accepted for row in rows)
         return Summary(accepted=accepted, refused=len(rows) - accepted, rows=tuple(rows))
 
-    async def _done(self, order_id: str, concerns: Sequence[Concern], action: Action) -> str:
+    async def _done(self, chosen: str, concerns: Sequence[Concern], action: Action) -> str:
         """Raises AnswerRefused, and whatever else refuses it."""
+        order_id, _, of_it = chosen.partition(":")
         if action is Action.CANCEL:
             answer, _ = await self.orders.cancel(order_id)
             if answer in _IN_VAIN:
@@ -99,10 +100,13 @@ class Chosen:
         else:
             answers = [answer for each in concerns if (answer := self._answer(each, action))]
             told = [(await self.attention.answer(order_id, answer)).detail for answer in answers]
-        if not told and action is Action.RETRY:
+        # Whoever has chosen an undo, a notice or an event, wants nobody charged anew: also not if that was
+        # settled meanwhile.
+        undone = not of_it and all(each.kind is ConcernKind.NOTICE_OWED for each in concerns)
+        if not told and undone and action is Action.RETRY:
             return await self._run_again(order_id)
         if not told:
-            raise AnswerRefused(f"{order_id} waits for nothing of that kind")
+            raise AnswerRefused(f"{chosen} waits for nothing of that kind")
         return "; ".join(told)
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:

@@ -84,6 +84,27 @@ async def test_by_the_form_a_choice_is_answered_row_by_row(operator: AsyncClient
     assert nothing.status_code == 422
 
 
+async def test_nobody_is_charged_anew_who_was_chosen_for_an_undo_or_a_notice(
+    shop: WebShop, operator: AsyncClient
+) -> None:
+    """The order has ended meanwhile; or nobody could tell the customer how."""
+    order = an_order(payment_method="pm_card_declined")
+    settled, notice = f"{order.order_id}:payment", f"{order.order_id}:notification"
+    async with shop.open():
+        await shop.ended(await shop.start(order))
+        before = (await shop.client.status(order.order_id)).submission
+        told = await operator.post(ACTIONS, json={"chosen": [settled, notice], "action": "retry"})
+        after = (await shop.client.status(order.order_id)).submission
+        whole = await operator.post(ACTIONS, json={"chosen": [order.order_id], "action": "retry"})
+        await shop.ended(shop.handle(order))
+
+    assert after == before, "it was not submitted again"
+    assert [(row["accepted"], row["detail"]) for row in told.json()["rows"]] == [
+        (False, f"{chosen} waits for nothing of that kind") for chosen in (settled, notice)
+    ]
+    assert whole.json()["rows"][0]["detail"] == "it is submitted again"
+
+
 async def test_an_order_is_run_again_under_its_own_id_while_the_server_has_its_content(
     shop: WebShop, operator: AsyncClient, viewer: AsyncClient
 ) -> None:
