@@ -50,14 +50,14 @@ _private: ContextVar[tuple[str, ...]] = ContextVar("private", default=())
 
 
 def keep_private(told: object) -> None:
-    """From now on, in this context, nothing personal that this model holds is logged or kept: a gateway may
-    repeat it in what it says, where no pattern tells a name from any other word."""
+    """From now on, in this context, nothing personal that this model holds is logged or kept, or left in what
+    is `redacted`: a gateway may repeat it in what it says, where no pattern tells a name from other words."""
     _private.set(tuple(sorted(_personal_in(told), key=len, reverse=True)))
 
 
 def _personal_in(told: object, *, personal: bool = False) -> Iterator[str]:
-    if isinstance(told, BaseModel):
-        for name, value in told:
+    if isinstance(told, BaseModel | dict):
+        for name, value in dict(cast("Mapping[str, object]", told)).items():
             yield from _personal_in(value, personal=personal or _PERSONAL.fullmatch(name) is not None)
     elif personal and isinstance(told, str) and len(told) >= _SHORTEST:
         yield told

@@ -170,9 +170,9 @@ class OrderClient:
             await self.check_content(order_id, content)
         return progress
 
-    async def in_full(self, order: OrderProgress) -> OrderDetails:
-        """With all that belongs to it; where no server answers, without its contents."""
-        return await details_of(order, self._book, TemporalOrderRuns(self._temporal), self._links)
+    async def in_full(self, order: OrderProgress, known: OrderDetails | None = None) -> OrderDetails:
+        """With all that belongs to it, as `details_of` tells."""
+        return await details_of(order, self._book, TemporalOrderRuns(self._temporal), self._links, known)
 
     async def check_content(self, order_id: str, fingerprint: str) -> bool:
         """Whether the order was fulfilled with the content of this fingerprint. Raises OrderConflict if it

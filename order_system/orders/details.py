@@ -79,17 +79,22 @@ class OrderDetails(OrderProgress):
 
 
 async def details_of(
-    order: OrderProgress, book: OrderBook, runs: TemporalOrderRuns, links: ProviderLinks
+    order: OrderProgress,
+    book: OrderBook,
+    runs: TemporalOrderRuns,
+    links: ProviderLinks,
+    known: OrderDetails | None = None,
 ) -> OrderDetails:
-    """Where no server answers, without its contents."""
+    """Where no server answers, without its contents; unless they are `known`, since they never change."""
     ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
     journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
-    contents = until = None
+    contents = known.contents if known and known.submission == order.submission else None
+    until = None
     async with if_it_answers_soon():
-        if order.submission and (found := await runs.order_of(ref)):
+        if contents is None and order.submission and (found := await runs.order_of(ref)):
             contents = order_document(found)
-            if order.closed_at and (kept := (await runs.server()).retention):
-                until = order.closed_at + kept
+        if contents is not None and order.closed_at and (kept := (await runs.server()).retention):
+            until = order.closed_at + kept
     return OrderDetails(
         **dict(order),
         timeline=timeline_of(order, journal, attempts),

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
 from order_system.web import policy
-from order_system.web.documents.orders import document_of
+from order_system.web.documents.orders import shown_to
 from order_system.web.guards.access import Caller
 from order_system.web.services import Services
 
@@ -33,10 +33,11 @@ async def order_events(services: Services, order_id: str, caller: Caller) -> Asy
 
 async def _events(services: Services, order: OrderProgress, caller: Caller) -> AsyncGenerator[str]:
     loop = asyncio.get_running_loop()
-    told: str | None = None
+    told, details = "", None
     quiet_since = loop.time()
     while not services.closing.is_set():
-        content = (await document_of(services, order, caller)).model_dump_json()
+        details = await services.orders.in_full(order, details)
+        content = shown_to(caller, services, details).model_dump_json()
         if content != told:
             told, quiet_since = content, loop.time()
             yield _event("order", content)

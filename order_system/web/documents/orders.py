@@ -17,7 +17,7 @@ from order_system.domain.answers import (
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, UndoState
 from order_system.domain.steps import Step
-from order_system.infra.redaction import redacted
+from order_system.infra.redaction import keep_private, redacted
 from order_system.orders.client import CancelAnswer
 from order_system.orders.details import OrderDetails
 from order_system.web.guards.access import Caller
@@ -114,13 +114,18 @@ async def read_order(
     services: Services, order_id: str, caller: Caller, content: str | None = None
 ) -> OrderDocument:
     """Raises UnknownOrder, OrderConflict, ServerUnreachable."""
-    return await document_of(services, await services.orders.status_or_record(order_id, content), caller)
+    order = await services.orders.status_or_record(order_id, content)
+    return shown_to(caller, services, await services.orders.in_full(order))
 
 
-async def document_of(services: Services, order: OrderProgress, caller: Caller) -> OrderDocument:
+_NEVER_PERSONAL = ("order_id", "workflow_id", "links", "receipts")
+"""A tracking number may look like a card's, and an order's ID may hold a postal code."""
+
+
+def shown_to(caller: Caller, services: Services, order: OrderDetails) -> OrderDocument:
     links = services.links
     document = OrderDocument(
-        **dict(await services.orders.in_full(order)),
+        **dict(order),
         links=OrderLinks(
             order=links.run(order.workflow_id, order.run_id),
             relationships=links.relationships(order.workflow_id, order.run_id),
@@ -130,8 +135,9 @@ async def document_of(services: Services, order: OrderProgress, caller: Caller) 
     )
     if caller.may_act:
         return document
-    # A tracking number may look like a card's.
-    return OrderDocument.model_validate({**redacted(document), "receipts": document.receipts})
+    keep_private(order.contents)  # of which the gateways' words may tell
+    plain = {name: getattr(document, name) for name in _NEVER_PERSONAL}
+    return OrderDocument.model_validate({**redacted(document), **plain})
 
 
 def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from order_system.domain.order import Order, SubmissionRef
 from order_system.infra import policy as infra_policy
+from order_system.orders.on_server import TemporalOrderRuns
 from order_system.web import policy as web_policy
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.reading import WAIT_SECONDS
@@ -26,6 +29,13 @@ async def test_events_follow_an_order_until_it_is_closed(
     order = an_order()
     held = shop.stage.hold("before reserve")
     events: list[tuple[str, Any]] = []
+    read, reads = TemporalOrderRuns.order_of, Counter[str]()
+
+    async def counted(self: TemporalOrderRuns, ref: SubmissionRef) -> Order | None:
+        reads[ref.order_id] += 1
+        return await read(self, ref)
+
+    monkeypatch.setattr(TemporalOrderRuns, "order_of", counted)
     async with asyncio.timeout(WAIT_SECONDS), shop.open(), shop.on_a_port() as port:
         base_url = f"http://127.0.0.1:{port}"
         async with AsyncClient(base_url=base_url, headers=AS_OPERATOR) as browser:
@@ -45,6 +55,8 @@ async def test_events_follow_an_order_until_it_is_closed(
     statuses = [content["status"] for _, content in events]
     assert (statuses[0], statuses[-2:]) == ("running", ["fulfilled", "fulfilled"])
     assert all(one != other for one, other in pairwise(events))
+    assert events[-2][1]["contents"] == events[0][1]["contents"] == document(order)
+    assert reads[order.order_id] == 1, "contents never change"
 
 
 async def test_listeners_are_let_go_when_the_process_ends(
