@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain.answers import UPDATE_REFUSED
     from order_system.domain.errors import OpenElsewhere, OrderConflict
     from order_system.domain.messages import OrderStatus, UndoCause
+    from order_system.domain.order import Order
     from order_system.domain.progress import StepState
     from order_system.domain.steps import Step
 
@@ -70,13 +71,13 @@ def opened_nothing(failure: BaseException) -> bool:
     return isinstance(cause, ApplicationError) and cause.type in OPENED_NOTHING
 
 
-def first_cause(failure: BaseException, step: Step | None) -> UndoCause:
+def first_cause(failure: BaseException, step: Step | None, order: Order) -> UndoCause:
     """Why the order is undone, decided once. A cancel that has arrived by now came first; one that
     arrives later finds the order failed."""
     reason = workflow.cancellation_reason()
     if reason is not None:
         return UndoCause(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
-    return UndoCause(status=OrderStatus.FAILED, failed_step=step, reason=in_words(failure))
+    return UndoCause(status=OrderStatus.FAILED, failed_step=step, reason=order.impersonal(in_words(failure)))
 
 
 def as_failure(cause: UndoCause) -> BaseException:

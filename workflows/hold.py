@@ -30,6 +30,7 @@ class Hold:
     def __init__(self, order: Order, board: OrderBoard) -> None:
         self._order_id = order.order_id
         self._patience = order.hold_on_failure
+        self._impersonal = order.impersonal
         self._board = board
         self._held: dict[Step, AnswerRecord | None] = {}
         """Where the order is held, and what a person has answered about it."""
@@ -57,7 +58,8 @@ class Hold:
         if self._patience is None or self.given_up.is_set() or _not_to_be_held(failure):
             return False
         self._held[step] = None
-        self._board.held(step, in_words(failure), until=workflow.now() + self._patience)
+        reason = self._impersonal(in_words(failure))
+        self._board.held(step, reason, until=workflow.now() + self._patience)
         try:
             await workflow.wait_condition(
                 lambda: self._held[step] is not None or self.given_up.is_set(),

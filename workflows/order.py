@@ -138,7 +138,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
 
     async def _undo(self, failure: BaseException) -> OrderOutcome | UndoCause:
         """Gives money and stock back; unless the parcel turns out to be gone, which fulfils the order."""
-        cause = first_cause(failure, self._hold.failed_at)
+        cause = first_cause(failure, self._hold.failed_at, self._order)
         self._board.undoing(cause)
         if opened_nothing(failure):  # a conflict: the order under this ID is another one's business
             self._board.undone(cause)

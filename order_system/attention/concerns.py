@@ -11,7 +11,7 @@ from enum import StrEnum
 from order_system.domain.attempts import AttemptMade
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Customer, Wire
+from order_system.domain.order import Customer, Wire, impersonal
 from order_system.domain.progress import OrderProgress, Timestamp, UndoState
 from order_system.domain.servers import Stranded
 from order_system.domain.steps import PIVOT, Step
@@ -121,8 +121,11 @@ class Concern(Wire):
     def masked(self) -> "Concern":
         """For who may only look: not who the customer is."""
         customer = self.customer and Customer(name="***", email="***")
-        reason = clean_text(self.reason)
-        return self.model_copy(update={"customer": customer, "reason": reason})
+        return self.model_copy(update={"customer": customer, "reason": self.impersonal_reason})
+
+    @property
+    def impersonal_reason(self) -> str:
+        return clean_text(impersonal(self.reason, self.customer) if self.customer else self.reason)
 
 
 _CURES = {

@@ -6,6 +6,7 @@ does not know is ignored. Input from people is checked by `intake/`, which is st
 
 import hashlib
 import json
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -43,6 +44,15 @@ class Address(Wire):
     postal_code: str
     country: str
     """ISO 3166-1 alpha-2."""
+
+
+def impersonal(words: str, *told: Customer | Address | str) -> str:
+    """What a gateway has said, without what these say of a customer, in capitals or not."""
+    texts = [text for each in told for text in ([each] if isinstance(each, str) else dict(each).values())]
+    for text in sorted(texts, key=len, reverse=True):
+        if len(text) > len("DE"):  # the code of a country or a region is in too many words
+            words = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "[redacted]", words, flags=re.IGNORECASE)
+    return words
 
 
 class OrderLine(Wire):
@@ -114,6 +124,10 @@ class Order(Handling):
         """What the customer is charged, in minor units."""
         lines = sum(line.quantity * line.unit_price for line in self.lines)
         return lines + self.shipping_fee + self.tax - self.discount
+
+    def impersonal(self, words: str) -> str:
+        """What leaves the order as the reason for its end: book, lists and events keep nothing personal."""
+        return impersonal(words, self.customer, self.shipping_address, self.payment_method)
 
     def fingerprint(self) -> str:
         """SHA-256 of the content: what is ordered, and not how it is carried out. Defaults are left out,

@@ -95,7 +95,7 @@ async def test_the_book_keeps_nothing_personal_of_what_gateways_say(shop: Shop) 
     words = f"no: {address}, {email.upper()}, {order.payment_method}"
     shop.stage.fail("before charge", lambda: NotReached(f"cannot read {order.payment_method} of {email}"), 1)
     shop.stage.fail("before buy_label", lambda: AnswerLost(words), 2)
-    shop.stage.fail("before dispatch", lambda: ShippingRefused(f"{email} is not known there"))
+    shop.stage.fail("before dispatch", lambda: ShippingRefused(f"{address} is not known, nor is {email}"))
     shop.stage.fail("before refund", lambda: NotReached(f'customer: "{canary["name"]}", e-mail: {email}'), 1)
     shop.stage.fail("before send_details", lambda: NoticeRefused(f"nobody is called {canary['name']}"))
     shop.stage.fail("before send", lambda: NoticeRefused(f"nobody is called {canary['name']}"))

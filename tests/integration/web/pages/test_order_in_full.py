@@ -10,7 +10,7 @@ import pytest
 from httpx import AsyncClient
 from temporalio.common import RetryPolicy
 
-from order_system.domain.errors import NotReached
+from order_system.domain.errors import NotReached, ShippingRefused
 from order_system.domain.order import Address, Customer, Order
 from order_system.infra import policy as infra_policy
 from order_system.intake.form import order_document
@@ -69,6 +69,25 @@ async def test_operators_see_the_whole_order_and_viewers_nobody_s_name(
         assert order.order_id in answer
         assert "LAPTOP-789" in answer
         assert [text for text in personal if text in answer] == []
+
+
+async def test_of_an_address_in_a_carriers_words_neither_viewers_nor_the_book_are_told(
+    shop: WebShop, operator: AsyncClient, viewer: AsyncClient
+) -> None:
+    order, personal = a_known_customer()
+    where = order.shipping_address
+    shop.stage.fail("before dispatch", lambda: ShippingRefused(f"nobody at {where.street}, {where.city}"))
+    async with shop.open():
+        address = await submitted(operator, order)
+        await shows(operator, address, "The order failed at shipping")
+        document = await read(operator, order)
+        seen_by_viewers = [await viewer.get(path) for path in (address, f"/api{address}", "/", "/api/orders")]
+
+    record = (await shop.book.find([order.order_id]))[order.order_id]
+    assert document["reason"] == record.reason == "ShippingRefused: nobody at [redacted], [redacted]"
+    for answer in seen_by_viewers:
+        assert "nobody at [redacted]" in answer.text
+        assert [text for text in personal if text in answer.text] == []
 
 
 async def test_once_temporal_has_forgotten_an_order_its_page_says_so_and_tells_what_the_book_knows(
