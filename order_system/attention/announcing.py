@@ -15,7 +15,7 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from temporalio.worker import ExecuteActivityInput
 
@@ -68,7 +68,12 @@ class Announcements(AroundActivities):
 
     async def around(self, given: ExecuteActivityInput, go_on: GoOn) -> Any:
         answer = await go_on(given)
-        await self._done(activity.info().activity_type, given.args[0])
+        try:
+            await self._done(activity.info().activity_type, given.args[0])
+        except Exception as trouble:
+            # It is tried again. Nobody is to believe meanwhile that its undo, say, does not work.
+            words = f"it is done, and cannot be announced yet: {type(trouble).__name__}: {trouble}"
+            raise ApplicationError(words, type="NotAnnounced") from None
         return answer
 
     async def _done(self, kind: str, request: Any) -> None:
@@ -101,8 +106,8 @@ class Announcements(AroundActivities):
             order, told = await self._summary(concern.order_id), concern.model_dump(mode="json")
             data = order.model_dump(mode="json", include=_OF_ORDER) if order else {}
             data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
-            if concern.refund:
-                data["reason"] = None  # in which a person has said why
+            # In that of a refund a person has said why.
+            data["reason"] = None if concern.refund else concern.impersonal_reason
             which = ("kind", "workflow_id", "run_id", "step", "refund", "held_until")
             now = datetime.now(UTC)
             await self._announce(EventType.NEEDS_ATTENTION, now, data, *(told[name] for name in which))

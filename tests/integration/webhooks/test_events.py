@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
 
 from order_system.attention.announcing import Announcements, answer_undelivered
+from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
@@ -141,6 +142,10 @@ async def test_each_end_is_told_once_and_nothing_of_the_customer(
             return expected <= receiver.told()
 
         await eventually(all_told, SECONDS, f"these events: {expected - receiver.told()}")
+        made, _ = await system.book.history((await system.book.find(["HOOK-2"]))["HOOK-2"].ref)
+        for when in ("before", "after"):
+            not_told = next(each for each in made if f"killed {when}" in (each.said or ""))
+            assert (not_told.said or "").startswith("NotAnnounced: it is done"), "no undo has failed"
     assert receiver.told() == expected
     assert (len(receiver.events), receiver.forged) == (len(expected), 0)
     told = {
@@ -175,7 +180,7 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
         maximum_attempts=3,
         non_retryable_error_types=policy.WEBHOOK_RETRY.non_retryable_error_types,
     )
-    one, other = an_order(), an_order()
+    one, other = an_order(), an_order(payment_method="pm_card_declined")
     with patch.object(policy, "WEBHOOK_RETRY", impatient):
         async with at_work(client, sqlite_url, tmp_path, receiver) as system:
             orders = system.client(client)
@@ -210,6 +215,10 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
             await orders.submit(other)
             concern = await undelivered(other.order_id)
             assert ("410" in concern.reason, receiver.refused) == (True, 4), "it is not asked again"
+            told = await Chosen(orders, system.attention_client(client), "Ada").all_told(
+                [concern.choice], Action.RETRY
+            )
+            assert (told.accepted, told.refused) == (0, 1), "nobody is charged anew for an event's sake"
             dropped = concern.commands[1].split()[-2]
             await answer_undelivered(client, dropped, again=False)
 
