@@ -61,7 +61,7 @@ class OrderStatusReader:
             times = {"started_at": described.start_time, "closed_at": described.close_time}
             progress = progress.model_copy(update=times)
             state = state_of(described)
-            if state is not WorkflowState.RUNNING:
+            if state is not WorkflowState.RUNNING or progress.status is OrderStatus.NEEDS_ATTENTION:
                 progress = await self._with_times_of_children(progress)
             if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
                 progress = _terminated(progress, described.close_time)

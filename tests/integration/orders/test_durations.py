@@ -132,6 +132,27 @@ async def test_the_parts_of_a_steps_time_make_it_up(shop: WebShop) -> None:
         assert ((bar.paused_ms or 0) >= 1_400) is (step.step == "inventory"), "0.5 s and 1 s"
 
 
+async def test_the_steps_of_an_order_that_waits_for_a_person_last_as_long_as_their_children(
+    shop: WebShop,
+) -> None:
+    order = an_order(hold_on_failure=timedelta(hours=1))
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"))
+    async with shop.open():
+        await shop.client.submit(order)
+
+        async def waits() -> bool:
+            held = (await shop.client.status(order.order_id)).status is OrderStatus.NEEDS_ATTENTION
+            query = f"WorkflowId = 'shipping-{order.order_id}' AND CloseTime IS NOT NULL"
+            return held and (await shop.temporal.count_workflows(query)).count == 1
+
+        await eventually(waits, WAIT_SECONDS, "the hold, and visibility to show the end of shipping")
+        steps = (await shop.client.status(order.order_id)).children[:3]
+        for step in steps:
+            child = await shop.temporal.get_workflow_handle(step.workflow_id).describe()
+            assert (step.started_at, step.closed_at) == (child.start_time, child.close_time)
+        await shop.handle(order).terminate()
+
+
 async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_rows_alike(
     shop: WebShop, tmp_path: Path
 ) -> None:
