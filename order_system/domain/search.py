@@ -17,7 +17,8 @@ LONGEST = 200
 """Characters of a text that is looked for."""
 
 _AMOUNT = re.compile(
-    r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>\d[\d.]*)(?:\s*(?P<after>[A-Za-z]{3}))?", re.ASCII
+    r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d[\d.]*)(?:\s*(?P<after>[A-Za-z]{3}))?",
+    re.ASCII,
 )
 
 
@@ -63,7 +64,7 @@ def _meanings(text: str) -> Iterator[Meaning]:
     yield Meaning(Kind.TRACKING_NUMBER, text)
     yield Meaning(Kind.CHARGE_ID, text)
     if found := _AMOUNT.fullmatch(text):
-        yield from _amounts(found["amount"], found["before"] or found["after"])
+        yield from _amounts(found["amount"].replace(",", ""), found["before"] or found["after"])
 
 
 def _amounts(text: str, currency: str | None) -> Iterator[Meaning]:

@@ -23,6 +23,8 @@ def said_exactly(text: str) -> set[tuple[Kind, str | int]]:
         ("refund-A-1-form_1", {(Kind.PART_OF_ID, "refund-a-1-form_1"), (Kind.ORDER_ID, "A-1")}),
         ("1Z 999 AA", set()),
         ("1059.97 usd", {(Kind.AMOUNT, 105997)}),
+        ("1,059.97 USD", {(Kind.AMOUNT, 105997)}),
+        ("59,97 USD", set()),
         ("JPY 300", {(Kind.AMOUNT, 300)}),
         ("300.00 JPY", set()),
         ("5", {(Kind.PART_OF_ID, "5"), *((Kind.AMOUNT, minor) for minor in (5, 500, 5000))}),
