@@ -86,7 +86,9 @@ def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
     return (
         Chart("Orders begun", counted(most, "order"), [_begun(part, most) for part in pulse]),
         Chart("Failed, of those that ended", "100 %", [_failed(part) for part in pulse]),
-        Chart("From start to end", in_time(longest), [_took(part, longest) for part in pulse]),
+        Chart(
+            "From start to end: half, and 9 of 10", in_time(longest), [_took(part, longest) for part in pulse]
+        ),
     )
 
 
