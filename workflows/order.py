@@ -22,10 +22,10 @@ from workflows.failures import as_failure, first_cause, is_eviction, opened_noth
 from workflows.hold import Hold
 from workflows.saga import Saga
 from workflows.steps import Steps
+from workflows.submission import this_submission
 from workflows.together import together
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.domain.ids import BOOK
     from order_system.domain.messages import (
         ABANDONED,
         AlreadyFulfilled,
@@ -41,20 +41,6 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain.payment_methods import made_elsewhere
     from order_system.domain.progress import OrderProgress
     from order_system.domain.steps import PIVOT, Step
-
-
-def this_submission(order: Order) -> SubmissionRef:
-    """A submission is one start of the order's workflow. Its ID stays through a reset, unlike the run's: so
-    the idempotency keys, `<order>:<submission>:<effect>`, find what was done before the reset."""
-    info = workflow.info()
-    return SubmissionRef(
-        order_id=order.order_id,
-        submission=info.first_execution_run_id,
-        fingerprint=order.fingerprint(),
-        batch=info.parent.workflow_id if info.parent else None,
-        accepted_at=info.workflow_start_time,
-        book=workflow.memo_value(BOOK, default=None),
-    )
 
 
 @workflow.defn
