@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from temporalio.worker import ExecuteActivityInput
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
@@ -32,7 +32,6 @@ from order_system.domain.webhooks import Event, EventType
 from order_system.infra import policy as infra_policy
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.around import AroundActivities, GoOn
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -53,7 +52,7 @@ _OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
 
 
 @dataclass
-class Announcements(AroundActivities):
+class Announcements(Interceptor):
     """Of a worker, which it also tells of each activity that is done."""
 
     temporal: Client
@@ -66,15 +65,24 @@ class Announcements(AroundActivities):
     """IDs of events about what lasts: the server need not be asked again at each look."""
     _looking: asyncio.Task[None] | None = None
 
-    async def around(self, given: ExecuteActivityInput, go_on: GoOn) -> Any:
-        answer = await go_on(given)
-        try:
-            await self._done(activity.info().activity_type, given.args[0])
-        except Exception as trouble:
-            # It is tried again. Nobody is to believe meanwhile that its undo, say, does not work.
-            words = f"it is done, and cannot be announced yet: {type(trouble).__name__}: {trouble}"
-            raise ApplicationError(words, type="NotAnnounced") from None
-        return answer
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
+    ) -> ActivityInboundInterceptor:
+        done = self._done
+
+        class Afterwards(ActivityInboundInterceptor):
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
+                answer = await super().execute_activity(input)
+                try:
+                    await done(activity.info().activity_type, input.args[0])
+                except Exception as trouble:
+                    # It is tried again. Nobody is to believe meanwhile that its undo, say, does not work.
+                    words = f"it is done, and cannot be announced yet: {type(trouble).__name__}: {trouble}"
+                    raise ApplicationError(words, type="NotAnnounced") from None
+                return answer
+
+        return Afterwards(super().intercept_activity(next))
 
     async def _done(self, kind: str, request: Any) -> None:
         if kind in _MAY_CLOSE:

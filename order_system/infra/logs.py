@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ExecuteActivityInput
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION
@@ -25,7 +25,6 @@ from order_system.domain.steps import PIVOT, STEP_UNDONE_BY, Step
 from order_system.infra.redaction import keep_private, redact
 from order_system.infra.settings import Settings
 from order_system.infra.telemetry.process import NOW
-from order_system.infra.temporal.around import AroundActivities, GoOn
 
 MAX_FILE_BYTES = 10_000_000
 """Of a log file; one older file of this size is kept."""
@@ -105,13 +104,21 @@ def _is_our_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING and record.name.startswith("order_system.")
 
 
-class ActivityLogContext(AroundActivities):
+class ActivityLogContext(Interceptor):
     """Tells every log line of an activity which order, submission, step and attempt it belongs to."""
 
-    async def around(self, given: ExecuteActivityInput, go_on: GoOn) -> Any:
-        info, request = activity.info(), given.args[0] if given.args else None
-        ref = getattr(request, "submission", None)
-        keep_private(request)
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
+    ) -> ActivityInboundInterceptor:
+        return _BindLogContext(super().intercept_activity(next))
+
+
+class _BindLogContext(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        info = activity.info()
+        ref = getattr(input.args[0], "submission", None) if input.args else None
+        keep_private(input.args[0] if input.args else None)
         # Never unbound: an attempt has a context of its own, and Temporal's line about its failure,
         # which is logged after this returns, needs all this as well.
         structlog.contextvars.bind_contextvars(
@@ -124,7 +131,7 @@ class ActivityLogContext(AroundActivities):
         )
         if isinstance(ref, SubmissionRef):
             structlog.contextvars.bind_contextvars(order_id=ref.order_id, submission=ref.submission)
-        return await go_on(given)
+        return await super().execute_activity(input)
 
 
 def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:
