@@ -38,7 +38,7 @@ from workflows.webhook import WebhookWorkflow
 
 log = structlog.stdlib.get_logger(__name__)
 
-_MAY_CLOSE = {"dispatch", "end_undo_by_hand", "void_abandoned", "handle_abandoned"} | {
+_MAY_CLOSE = {"dispatch", "settle_by_hand", "void_abandoned", "handle_abandoned"} | {
     undo.activity for undo in UNDOS.values()
 }
 """The activities after which a submission may be closed."""
