@@ -208,8 +208,8 @@ DISPATCH_BEFORE_CAPTURE = Plant(
         ),
         Change(
             "workflows/shipping.py",
-            "            self._receipt = parcel\n",
-            "            self._receipt = parcel\n"
+            "            self._received(parcel)\n",
+            "            self._received(parcel)\n"
             "            payment = await self._capture(request) if request.captures else None\n",
         ),
     ),

@@ -189,8 +189,9 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
                 found: list[Concern] = []
 
                 async def listed() -> bool:
-                    found[:] = [each async for each in system.attention_client(client).attention()]
-                    return [each.order_id for each in found] == [order_id]
+                    waits = [each async for each in system.attention_client(client).attention()]
+                    found[:] = [each for each in waits if each.order_id == order_id]
+                    return len(found) == 1
 
                 await eventually(listed, SECONDS, f"the event of {order_id} to be listed")
                 [concern] = found
