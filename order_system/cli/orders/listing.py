@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -125,8 +126,8 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
 
 def _when(moment: datetime) -> str:
     """In UTC; of another year the day alone."""
-    return f"{moment:%m-%d %H:%M}" if moment.year == now().year else f"{moment:%Y-%m-%d}"
+    return f"{moment:%m-%d %H:%M} UTC" if moment.year == now().year else f"{moment:%Y-%m-%d}"
 
 
 def _total(row: OrderSummary) -> str:
-    return f"{row.total} {row.currency}" if row.total else ""
+    return f"{Decimal(row.total):,} {row.currency}" if row.total else ""

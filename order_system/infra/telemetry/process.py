@@ -77,7 +77,7 @@ def turn_on(service: str, *, number: int = SHORT) -> None:
         NOW.metrics = OpenTelemetryConfig(
             url=metrics,
             headers=_headers(),
-            metric_periodicity=timedelta(milliseconds=int(_otel("METRIC_EXPORT_INTERVAL") or 60_000)),
+            metric_periodicity=_interval(),
             durations_as_seconds=True,
             http=True,
             histogram_bucket_overrides=buckets,
@@ -95,6 +95,13 @@ def turn_on(service: str, *, number: int = SHORT) -> None:
 
 def _otel(name: str) -> str:
     return os.environ.get(f"OTEL_{name}", "").strip()  # noqa: TID251 - OpenTelemetry's own
+
+
+def _interval() -> timedelta:
+    told = _otel("METRIC_EXPORT_INTERVAL") or "60000"
+    if not told.isascii() or not told.isdecimal() or not int(told):
+        raise InvalidSettings(f"OTEL_METRIC_EXPORT_INTERVAL={told}: write milliseconds, e.g. 60000")
+    return timedelta(milliseconds=int(told))
 
 
 def _endpoint(signal: str) -> str | None:

@@ -70,3 +70,6 @@ def test_opentelemetry_s_variables_say_where_to(turned_on: Any) -> None:
     assert (short.metrics, bool(short.plugins)) == (None, True)
     with pytest.raises(InvalidSettings, match="only http/protobuf"):
         turned_on(OTEL_EXPORTER_OTLP_ENDPOINT=COLLECTOR, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
+    for no_milliseconds in ("10s", "0", "-5"):
+        with pytest.raises(InvalidSettings, match="write milliseconds"):
+            turned_on(OTEL_EXPORTER_OTLP_ENDPOINT=COLLECTOR, OTEL_METRIC_EXPORT_INTERVAL=no_milliseconds)
