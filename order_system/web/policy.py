@@ -29,7 +29,7 @@ WEB_SESSION = timedelta(hours=12)
 """How long a browser stays logged in; a restart of `serve` ends it sooner."""
 
 EVENTS_POLL = timedelta(seconds=1)
-"""How often an order is looked at for those who listen to its events."""
+"""From one look at an order, for somebody who listens to its events, to the next: at least."""
 
 ASK_AGAIN = timedelta(seconds=5)
 """What a caller is told to wait when server, worker or database does not answer."""
@@ -38,10 +38,11 @@ CONNECTIONS_AT_ONCE = 500
 """Of one process; whoever comes then is told 503."""
 
 EVENTS_HEARTBEAT = timedelta(seconds=15)
-"""A listener hears something this often, so that neither it nor a proxy takes the stream for dead."""
+"""The same at most: what no history tells, such as the next attempt, is found then. And a listener hears
+something this often, so that neither it nor a proxy takes the stream for dead."""
 
 EVENTS_AT_ONCE = 100
-"""Listeners of one process; each of them asks the server about its order once a second."""
+"""Listeners of one process; each of them has a long poll at the server."""
 
 PAGE_RENEWED = timedelta(seconds=2)
 

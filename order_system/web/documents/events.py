@@ -3,8 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from temporalio.service import RPCError
 
 from order_system.domain.errors import ServerUnreachable
+from order_system.domain.ids import order_workflow_id
 from order_system.domain.progress import OrderProgress
 from order_system.web import policy
 from order_system.web.documents.orders import shown_to
@@ -32,35 +37,53 @@ async def order_events(services: Services, order_id: str, caller: Caller) -> Asy
 
 
 async def _events(services: Services, order: OrderProgress, caller: Caller) -> AsyncGenerator[str]:
-    loop = asyncio.get_running_loop()
     told, details = "", None
-    quiet_since = loop.time()
-    while not services.closing.is_set():
-        details = await services.orders.in_full(order, details)
-        content = shown_to(caller, services, details).model_dump_json()
-        if content != told:
-            told, quiet_since = content, loop.time()
-            yield _event("order", content)
-        if order.closed:
-            yield _event("closed", json.dumps({"order_id": order.order_id, "status": order.status}))
-            return
-        if loop.time() - quiet_since >= policy.EVENTS_HEARTBEAT.total_seconds():
-            quiet_since = loop.time()
-            yield ": still here\n\n"
-        order = await _next_look(services, order)
+    async with _noticing(services, order.order_id) as grown:
+        while not services.closing.is_set():
+            details = await services.orders.in_full(order, details)
+            content = shown_to(caller, services, details).model_dump_json()
+            yield _event("order", content) if content != told else ": still here\n\n"
+            told = content
+            if order.closed:
+                yield _event("closed", json.dumps({"order_id": order.order_id, "status": order.status}))
+                return
+            await _wait(services.closing, policy.EVENTS_POLL)
+            await _wait(grown, policy.EVENTS_HEARTBEAT)
+            grown.clear()
+            with suppress(ServerUnreachable):  # what cannot be read now may be later
+                order = await services.orders.status(order.order_id)
 
 
-async def _next_look(services: Services, order: OrderProgress) -> OrderProgress:
-    """After a pause, or at once when the process is told to stop. What cannot be read now may be later."""
+@asynccontextmanager
+async def _noticing(services: Services, order_id: str) -> AsyncGenerator[asyncio.Event]:
+    """An event that is set whenever the order's history grows, which the server tells by a long poll; and
+    when the process is told to stop."""
+    grown = asyncio.Event()
+
+    async def follow() -> None:
+        while True:
+            order = services.temporal.get_workflow_handle(order_workflow_id(order_id))
+            with suppress(RPCError, RuntimeError):  # it is away, or has forgotten: looks go on now and then
+                async for _ in order.fetch_history_events(wait_new_event=True):
+                    grown.set()
+            await asyncio.sleep(policy.EVENTS_HEARTBEAT.total_seconds())
+
+    async def stop() -> None:
+        await services.closing.wait()
+        grown.set()
+
+    tasks = [asyncio.create_task(each()) for each in (follow, stop)]
     try:
-        async with asyncio.timeout(policy.EVENTS_POLL.total_seconds()):
-            await services.closing.wait()
-    except TimeoutError:
-        try:
-            return await services.orders.status(order.order_id)
-        except ServerUnreachable:
-            return order
-    return order
+        yield grown
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _wait(event: asyncio.Event, at_most: timedelta) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most.total_seconds()):
+            await event.wait()
 
 
 def _event(name: str, content: str) -> str:

@@ -26,6 +26,7 @@ async def test_events_follow_an_order_until_it_is_closed(
     shop: WebShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web_policy, "EVENTS_POLL", timedelta(milliseconds=50))
+    monkeypatch.setattr(web_policy, "EVENTS_HEARTBEAT", HOUR)  # so the server's word is all there is
     order = an_order()
     held = shop.stage.hold("before reserve")
     events: list[tuple[str, Any]] = []
