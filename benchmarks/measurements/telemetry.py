@@ -16,7 +16,7 @@ from benchmarks.tools.crowds import run_crowd
 from benchmarks.tools.figures import Figure, Result, Row
 from benchmarks.tools.machine import core_speed, processor_seconds
 from benchmarks.tools.stage import Stage, open_stage
-from benchmarks.tools.turns import back_and_forth, ratio_in_turns
+from benchmarks.tools.turns import back_and_forth, ratios_in_turns
 
 OFF, METRICS, TRACES = "off", "metrics", "metrics and traces"
 NAMES = (OFF, METRICS, TRACES)
@@ -78,9 +78,9 @@ def _result_of(scale: Scale, ran: Sequence[Ran]) -> Result:
     measured = [(each.turn, each.name, each.milliseconds) for each in ran]
     figures: list[Figure] = []
     for name in (METRICS, TRACES):
-        more = Figure(
+        more = Figure.of_turns(
             f"a worker's processor time an order with {name}, over that without",
-            ratio_in_turns(measured, name, OFF),
+            ratios_in_turns(measured, name, OFF),
             at_most=1.05,
         )
         figures.append(more if scale.crowd >= CONTRACT else more.unbound())

@@ -24,7 +24,7 @@ def ratios(result: Result) -> Any:
             "ratio": figure.value,
             "bound": figure.at_most if figure.at_least is None else figure.at_least,
             "verdict": "no bound" if not figure.bound else "holds" if figure.holds else "does not hold",
-            "text": number(figure.value) + (f"  ({figure.bound})" if figure.bound else ""),
+            "text": figure.told + (f"  ({figure.bound})" if figure.bound else ""),
         }
         for figure in result.figures
         if not figure.unit

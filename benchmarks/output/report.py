@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.output.plots import check_plots, draw
-from benchmarks.tools.figures import Figure, Result, Row, number
+from benchmarks.tools.figures import Result, Row, number
 from order_system.domain.errors import InvalidUsage
 
 
@@ -23,7 +23,7 @@ def view(result: Result) -> RenderableType:
     figures.add_column("Bound")
     for figure in result.figures:
         style = "" if not figure.bound else "green" if figure.holds else "bold red"
-        figures.add_row(figure.name, Text(number(figure.value), style=style), figure.unit, _verdict(figure))
+        figures.add_row(figure.name, Text(figure.told, style=style), figure.unit, figure.verdict)
     return Group(
         Text(result.what, style="bold"),
         figures,
@@ -39,12 +39,6 @@ def _samples(title: str, rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(*map(number, row.values()))
     return table
-
-
-def _verdict(figure: Figure) -> str:
-    if not figure.bound:
-        return ""
-    return f"{figure.bound}: {'holds' if figure.holds else 'DOES NOT HOLD'}"
 
 
 def check_json(path: Path) -> None:
@@ -104,8 +98,8 @@ def _markdown(machine: Row, result: Result, plots: Mapping[str, str]) -> str:
             [
                 {
                     "Figure": figure.name,
-                    "Value": f"{number(figure.value)} {figure.unit}".strip(),
-                    "Bound": _verdict(figure),
+                    "Value": f"{figure.told} {figure.unit}".strip(),
+                    "Bound": figure.verdict,
                 }
                 for figure in result.figures
             ]

@@ -18,8 +18,8 @@ def in_turns(many: int, few: int) -> list[bool]:
     return turns
 
 
-def ratio_of_few(measured: Sequence[Measured]) -> float:
-    """Each of the few over the median of its neighbours among the many, and of these ratios the median.
+def ratios_of_few(measured: Sequence[Measured]) -> list[float]:
+    """Each of the few over the median of its neighbours among the many.
 
     Raises ValueError if there are not both."""
     groups = [(few, [value for _, value in group]) for few, group in groupby(measured, lambda each: each[0])]
@@ -28,7 +28,7 @@ def ratio_of_few(measured: Sequence[Measured]) -> float:
         if few:
             neighbours = [value for _, group in groups[max(0, place - 1) : place + 2 : 2] for value in group]
             ratios += [value / median(neighbours) for value in values]
-    return median(ratios)
+    return ratios
 
 
 def back_and_forth(names: Sequence[str], turns: int) -> list[tuple[int, str]]:
@@ -37,11 +37,11 @@ def back_and_forth(names: Sequence[str], turns: int) -> list[tuple[int, str]]:
     return [(turn, name) for turn in range(turns) for name in (names if turn % 2 == 0 else names[::-1])]
 
 
-def ratio_in_turns(measured: Sequence[tuple[int, str, float]], above: str, below: str) -> float:
-    """Of turn, name and value: the ratio of the two names' values in each turn, and of these the median.
+def ratios_in_turns(measured: Sequence[tuple[int, str, float]], above: str, below: str) -> list[float]:
+    """Of turn, name and value: the ratio of the two names' values in each turn.
 
     Raises KeyError if one of them is missing in a turn."""
     turns: dict[int, dict[str, float]] = {}
     for turn, name, value in measured:
         turns.setdefault(turn, {})[name] = value
-    return median(values[above] / values[below] for values in turns.values())
+    return [values[above] / values[below] for values in turns.values()]

@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks.measurements.batches.histories import Run
 from benchmarks.tools.figures import Figure, Result, Row
 from benchmarks.tools.machine import Meter
-from benchmarks.tools.turns import ratio_of_few
+from benchmarks.tools.turns import ratios_of_few
 from order_system.domain import policy
 
 CONTRACT = (200, 2_000)
@@ -82,23 +82,23 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
     long = [batch for batch in batches if batch.is_long]
     pauses = [after - before for batch in long for before, after in batch.pauses()]
     figures = [
-        Figure(
+        Figure.of_turns(
             f"throughput of {scale.long:,} orders over that of {scale.short:,}",
-            ratio_of_few([(batch.is_long, batch.rate) for batch in batches]),
+            ratios_of_few([(batch.is_long, batch.rate) for batch in batches]),
             at_least=0.9,
         ),
-        Figure(
+        Figure.of_turns(
             "the same for the time of the cores that others left free",
-            ratio_of_few(
+            ratios_of_few(
                 [
                     (batch.is_long, batch.rate / meter.free_cores(batch.began, batch.ended))
                     for batch in batches
                 ]
             ),
         ),
-        Figure(
+        Figure.of_turns(
             "the same by work: processor time at the speed of a core meanwhile",
-            ratio_of_few([(batch.is_long, 1 / _work(meter, batch)) for batch in batches]),
+            ratios_of_few([(batch.is_long, 1 / _work(meter, batch)) for batch in batches]),
         ),
         Figure("continue-as-new in a long batch", min(len(each.runs) - 1 for each in long), at_least=2),
         Figure(
