@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
-from benchmarks.measurements import calls, flows, lists, memory, start_up, telemetry
+from benchmarks.measurements import calls, dbos, flows, lists, memory, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.orders import capacity
 from benchmarks.measurements.orders import run as orders
@@ -137,6 +137,18 @@ async def run_telemetry(
     """How much of a worker's processor time do metrics and traces take? Three workers in turns."""
     scale = telemetry.Scale(turns, crowd)
     return await run({"telemetry": lambda: telemetry.measure(scale, say)}, output)
+
+
+@app.command(name="dbos")
+async def run_dbos(
+    *,
+    turns: Annotated[Count, Parameter(help="Crowds of each.")] = dbos.Scale.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = dbos.Scale.crowd,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What does an engine without a server cost? Ours and DBOS in turns. Needs the extra `dbos`."""
+    scale = dbos.Scale(turns, crowd)
+    return await run({"dbos": lambda: dbos.measure(scale, say)}, output)
 
 
 @app.command(name="start")
