@@ -7,9 +7,6 @@ import pytest
 
 from tests.fixtures.databases.postgresql import SKIPPED
 
-# Temporal's servers live for minutes here: memory is cheaper than looking for garbage all the time.
-os.environ.setdefault("GOGC", "400")
-
 pytest_plugins = [
     "tests.fixtures.databases.databases",
     "tests.fixtures.shops.on_server",

@@ -22,7 +22,7 @@ from temporalio.converter import (
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.exceptions import FailureError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
@@ -55,7 +55,12 @@ async def connect(address: str | None = None, namespace: str = "default", *, laz
     try:
         async with asyncio.timeout(policy.CONNECT.total_seconds()):
             return await Client.connect(
-                **profile, data_converter=data_converter, runtime=runtime, plugins=NOW.plugins, lazy=lazy
+                **profile,
+                data_converter=data_converter,
+                runtime=runtime,
+                plugins=NOW.plugins,
+                lazy=lazy,
+                grpc_compression=compression_to(target),
             )
     except ValueError as invalid:
         raise InvalidSettings(
@@ -69,6 +74,12 @@ async def connect(address: str | None = None, namespace: str = "default", *, laz
         raise ServerUnreachable(
             f"No Temporal server answers at {target} ({_brief(str(failure))}). {CURE}"
         ) from failure
+
+
+def compression_to(target: str) -> GrpcCompression:
+    """Within one machine, packing costs more than it saves."""
+    here = target.rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]")
+    return GrpcCompression.NONE if here else GrpcCompression.GZIP
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import mmap
 import os
 import socket
 import sys
@@ -18,7 +19,7 @@ from temporalio.worker import Worker
 from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.infra.temporal.embedded_process import answers
+from order_system.infra.temporal.embedded_process import GARBAGE, TUNING, answers
 from tests.fixtures.steering.waiting import eventually, wait_until
 
 WAIT_SECONDS = 30
@@ -123,6 +124,29 @@ async def test_history_and_search_attributes_outlive_the_server(tmp_path: Path) 
                 async with Worker(client, task_queue="greetings", workflows=[Greeting]):
                     await client.execute_workflow(Greeting.run, id="greeting-1", task_queue="greetings")
             assert await client.get_workflow_handle("greeting-1").result() == "hello"
+
+
+def test_the_server_knows_each_key_of_its_tuning() -> None:
+    """One that it does not know, it passes over in silence."""
+    program = Path(sysconfig.get_path("scripts"), "temporal")
+    with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        assert [key for key in TUNING if content.find(key.encode()) < 0] == []
+
+
+async def test_it_looks_for_garbage_as_we_or_the_user_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOGC", raising=False)
+    async with embedded(tmp_path / "ours") as ours:
+        assert GARBAGE["GOGC"] == environment_of(ours)["GOGC"]
+    monkeypatch.setenv("GOGC", "77")
+    async with embedded(tmp_path / "theirs") as theirs:
+        assert environment_of(theirs)["GOGC"] == "77"
+
+
+def environment_of(server: EmbeddedServer) -> dict[str, str]:
+    variables = Path(f"/proc/{server.pid}/environ").read_text().split("\0")
+    return dict(variable.split("=", 1) for variable in variables if variable)
 
 
 async def test_a_killed_owner_leaves_neither_an_orphan_nor_a_locked_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 
-INNOCENT, CARDS = 20_000, 10_000
+INNOCENT, CARDS = 5_000, 2_000
 AT_MOST = 0.001
 """Refused, of each kind."""
 

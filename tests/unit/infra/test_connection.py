@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from order_system.domain.errors import InvalidSettings, ServerUnreachable
 from order_system.infra import policy
-from order_system.infra.temporal.connection import connect, has_gone
+from order_system.infra.temporal.connection import compression_to, connect, has_gone
 
 
 async def test_a_server_that_is_down_is_told_with_its_address_and_the_cure(
@@ -85,3 +85,18 @@ def test_a_server_that_has_gone_is_told_apart_from_its_no(
     message: str, status: RPCStatusCode, gone: bool
 ) -> None:
     assert has_gone(RPCError(message, status, b"")) is gone
+
+
+@pytest.mark.parametrize(
+    ("target", "packed"),
+    [
+        ("localhost:7233", False),
+        ("127.0.0.1:34905", False),
+        ("[::1]:7233", False),
+        ("10.0.0.2:7233", True),
+        ("localhost.example.com:7233", True),
+        ("ours.tmprl.cloud:7233", True),
+    ],
+)
+def test_only_what_leaves_this_machine_is_packed(target: str, packed: bool) -> None:
+    assert compression_to(target) == (GrpcCompression.GZIP if packed else GrpcCompression.NONE)
