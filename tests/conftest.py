@@ -26,14 +26,16 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long tests first. xdist gives each of its processes a run of neighbours, and whoever is done takes some
     of another's last ones: so each process begins with its share of the long ones, and none of them is left
-    for the end, when one process would be at work on it alone."""
+    for the end, when one process would be at work on it alone. Those of one file stay together, for what they
+    share: a worker, pages, and a Prometheus that scrapes them."""
     processes: int = getattr(config, "workerinput", {}).get("workercount", 1)
     long = [item for item in items if item.get_closest_marker("long")]
+    files = list(dict.fromkeys(item.path for item in long))
     others = [item for item in items if not item.get_closest_marker("long")]
     ordered: list[pytest.Item] = []
     for number in range(processes):
         share = (len(items) - len(ordered)) // (processes - number)
-        first = long[number::processes]
+        first = [item for item in long if files.index(item.path) % processes == number]
         rest = max(0, share - len(first))
         ordered += first + others[:rest]
         del others[:rest]

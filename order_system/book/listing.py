@@ -157,9 +157,10 @@ def batch_orders_query(
     batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
 ) -> sa.Select[Any]:
     """By the primary key of the file's orders, each with the submission that counts."""
-    joined = batch_orders.outerjoin(
-        submissions, (submissions.c.order_id == batch_orders.c.order_id) & counts()
-    )
+    its_own = submissions.c.order_id == batch_orders.c.order_id
+    if status is not listing.LineStatus.NOT_STARTED:  # which has none at all
+        its_own &= counts()
+    joined = batch_orders.outerjoin(submissions, its_own)
     query = sa.select(
         batch_orders,
         *(submissions.c[name] for name in ("status", "failed_step", "reason", "opened_at", "closed_at")),
@@ -193,7 +194,7 @@ def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:
         case listing.LineStatus.CONFLICT:
             return conflict
         case listing.LineStatus.NOT_STARTED:
-            return no_conflict & submissions.c.status.is_(None)
+            return no_conflict & submissions.c.order_id.is_(None)
         case listing.LineStatus.RUNNING | listing.LineStatus.NEEDS_ATTENTION:
             return no_conflict & (submissions.c.status == SubmissionStatus.OPEN)
         case _:

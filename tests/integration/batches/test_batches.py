@@ -32,7 +32,7 @@ def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> BatchShop
 async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> None:
     """With continuing as new on the way, which loses and repeats nothing."""
     name = f"again-{shop.task_queue}"
-    ids = [f"{name}-{number:03d}" for number in range(30)]
+    ids = [f"{name}-{number:03d}" for number in range(20)]
     rows = [
         row(order_id, card="pm_card_declined" if at % 10 == 7 else "pm_card_ok")
         for at, order_id in enumerate(ids)
@@ -54,24 +54,24 @@ async def test_a_file_is_run_and_run_again(shop: BatchShop, tmp_path: Path) -> N
     assert first.status == BatchStatus.FINISHED
     assert_adds_up(first)
     counts = first.counts
-    assert (counts.valid, counts.fulfilled, counts.failed) == (30, 27, 3)
-    assert (counts.rejected, counts.duplicate, counts.rows, counts.rows_valid) == (1, 1, 33, 31)
+    assert (counts.valid, counts.fulfilled, counts.failed) == (20, 18, 2)
+    assert (counts.rejected, counts.duplicate, counts.rows, counts.rows_valid) == (1, 1, 23, 21)
     assert file.stat().st_size == counts.bytes_read == first.bytes_total
 
     assert len(runs) >= 3, "it has continued as new, twice at least"
     assert first.started_at == min(run.start_time for run in runs), "the start of the first of them"
-    assert (first.orders_expected, first.seconds_left) == (30, 0)
+    assert (first.orders_expected, first.seconds_left) == (20, 0)
     seconds = (first.updated_at - first.started_at).total_seconds()
-    assert first.orders_a_second == pytest.approx(30 / seconds, abs=0.01)
+    assert first.orders_a_second == pytest.approx(20 / seconds, abs=0.01)
 
     assert_adds_up(again)
-    assert (again.counts.skipped, again.counts.failed) == (27, 3), "what failed is run again"
-    assert charges == 27 == len((await shop.world.statement()).charges), "nothing is charged twice"
+    assert (again.counts.skipped, again.counts.failed) == (18, 2), "what failed is run again"
+    assert charges == 18 == len((await shop.world.statement()).charges), "nothing is charged twice"
     covered = [number for line in lines for number in range(line.first_line, line.last_line + 1)]
-    assert list(range(2, 35)) == sorted(covered), "every line exactly once"
+    assert list(range(2, 25)) == sorted(covered), "every line exactly once"
     assert Counter(line.status for line in lines) == {
-        "fulfilled": 27,
-        "failed": 3,
+        "fulfilled": 18,
+        "failed": 2,
         "rejected": 1,
         "duplicate": 1,
     }
@@ -91,6 +91,7 @@ async def test_default_faults_are_run_again_until_all_is_decided(
     request = await shop.request(name, write_orders(tmp_path / "orders.csv", rows))
     async with shop.open(), asyncio.timeout(SECONDS * 2):
         progress = await shop.run(request)
+        assert progress.counts.fulfilled > progress.counts.failed > 1, "the faults have had their turn"
         for _ in range(8):
             assert_adds_up(progress)
             if progress.counts.failed <= 1:

@@ -64,13 +64,13 @@ async def test_a_batch_continues_only_when_each_start_was_answered(
     monkeypatch.setattr(policy, "BATCH_LAST_LOOK", timedelta(seconds=SECONDS))
     name = f"continues-{shop.task_queue}"
     async with shop.open(), asyncio.timeout(SECONDS):
-        ids = await started(shop, tmp_path, name, 20)
+        ids = await started(shop, tmp_path, name, 14)
         waiting = await is_all_that_is_left(shop, name, ids[0])
         assert waiting.counts.not_started > 0, "its history is long, and it starts no more in this run"
         await let_go(shop, name)
         last = await shop.followed(name)
         assert len(await shop.runs(name)) > 1
-    assert (last.status, last.counts.fulfilled) == (BatchStatus.FINISHED, 20)
+    assert (last.status, last.counts.fulfilled) == (BatchStatus.FINISHED, 14)
     assert_adds_up(last)
     await shop.assert_clean()
 

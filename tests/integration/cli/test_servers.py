@@ -149,7 +149,7 @@ def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_p
         file.unlink()
 
     def adopt(*arguments: str) -> Finished:
-        return Running("starter.py", "adopt", "--embedded", *arguments, env=env).finished()
+        return starter("adopt", "--embedded", *arguments, env=env)
 
     unknown = adopt("nobody", "--yes")
     assert unknown.code == 2
@@ -159,7 +159,7 @@ def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_p
     assert "nothing was adopted. Is that server gone for good?" in unasked.err
     adopted = adopt(gone, "--yes", "--json", "--note", "temporal.db was deleted")
     assert adopted.document == {"server": gone, "adopted": 1}
-    settled = Running("starter.py", "reconcile", "--embedded", "--json", env=env).finished()
+    settled = starter("reconcile", "--embedded", "--json", env=env)
     assert settled.document["settled"]["count"] == 1
     assert starter("audit", env=env).code == 0
 

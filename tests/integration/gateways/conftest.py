@@ -16,10 +16,17 @@ def world(database: Database) -> SimulatedWorld:
     return SimulatedWorld(database)
 
 
-@pytest.fixture
-async def fake() -> AsyncGenerator[FakeStripe]:
+@pytest.fixture(scope="session")
+async def one_fake() -> AsyncGenerator[FakeStripe]:
+    """A process for all tests: to start it takes longer than most of them."""
     async with fake_stripe() as fake:
         yield fake
+
+
+@pytest.fixture
+async def fake(one_fake: FakeStripe) -> FakeStripe:
+    await one_fake.as_new()
+    return one_fake
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
 
 SEED = 8
-ORDERS = 30
-KILLS = random.Random(SEED).sample(range(10, 130), 2)
+ORDERS = 24
+KILLS = random.Random(SEED).sample(range(10, 100), 2)
 SECONDS = 120
 
 
@@ -83,8 +83,8 @@ async def test_a_service_that_dies_is_slow_and_cut_off_costs_neither_money_nor_t
     for each in all_of_them:
         _check_what_was_said(each, told[each.order_id].status, statement)
     statuses = [each.status for each in told.values()]
-    assert statuses.count(OrderStatus.FULFILLED) >= 10
-    assert statuses.count(OrderStatus.FAILED) == 15
+    assert statuses.count(OrderStatus.FULFILLED) >= ORDERS // 3
+    assert statuses.count(OrderStatus.FAILED) == ORDERS // 2
     assert "HTTP Request" not in (tmp_path / "worker.log").read_text()
     # All of this has happened, or the test has shown nothing.
     assert way.killed == len(KILLS)

@@ -15,7 +15,7 @@ from order_system.testing.promises import promises_of
 from tests.fixtures.gateways import sound
 from tests.fixtures.gateways.strangers.sound import PAID
 from tests.fixtures.gateways.strangers.sound_goods import ON_HAND
-from tests.fixtures.peers.stripe import fake_stripe
+from tests.fixtures.peers.stripe import FakeStripe
 from tests.fixtures.processes.forked import Forked
 from tests.fixtures.processes.simulate_process import SIGNED, over_http, simulating
 
@@ -95,21 +95,20 @@ async def test_gateways_over_http_keep_all(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("quickly")
-async def test_payments_by_stripe_keep_all(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_payments_by_stripe_keep_all(fake: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
     """By Stripe's own list. The mailer, of which it tells nothing, is judged by its answers."""
-    async with fake_stripe() as fake:
-        for name, value in fake.environment.items():
-            monkeypatch.setenv(name, value)
-            monkeypatch.setenv(name.replace("PAYMENTS", "STATEMENT"), value)
-        await fake.meets(search=True)
-        of_a_shop = {"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
-        paid = (await fake.post("payment_intents", **of_a_shop))["id"]
-        authorised = ",".join([await fake.authorised(1990) for _ in range(20)])
-        options = Options(declined="pm_card_chargeCustomerFail", paid=paid, authorised=authorised)
-        await keeps_all("payments", options)
-        statuses = {each["status"] for each in await fake.all_of("payment_intents")}
-        assert "requires_capture" not in statuses, "nothing is held any more"
-        broken = of(await check("mailer"), Verdict.BROKEN)
+    for name, value in fake.environment.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.replace("PAYMENTS", "STATEMENT"), value)
+    await fake.meets(search=True)
+    of_a_shop = {"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
+    paid = (await fake.post("payment_intents", **of_a_shop))["id"]
+    authorised = ",".join([await fake.authorised(1990) for _ in range(20)])
+    options = Options(declined="pm_card_chargeCustomerFail", paid=paid, authorised=authorised)
+    await keeps_all("payments", options)
+    statuses = {each["status"] for each in await fake.all_of("payment_intents")}
+    assert "requires_capture" not in statuses, "nothing is held any more"
+    broken = of(await check("mailer"), Verdict.BROKEN)
     assert broken == []
 
 

@@ -171,7 +171,7 @@ async def test_the_example_keeps_a_charge_when_the_call_before_is_cancelled(tmp_
 
 
 async def test_a_factory_gets_its_settings_and_our_database_and_is_closed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed.clear()
     monkeypatch.setenv("ORDER_CARRIER_TOKEN", "s3cret")
@@ -180,7 +180,7 @@ async def test_a_factory_gets_its_settings_and_our_database_and_is_closed(
         **dict.fromkeys((Step.PAYMENT, Step.INVENTORY, Step.NOTIFICATION), 6),
         Step.SHIPPING: 40,
     }
-    async with open_gateways(settings, database) as world:
+    async with open_gateways(settings, sqlite_database) as world:
         assert getattr(world.carrier, "token", None) == "s3cret"
         assert closed == []
         with pytest.raises(OrderSystemError, match="ORDER_STATEMENT"):
@@ -213,11 +213,11 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
     ],
 )
 async def test_what_cannot_be_had_is_told_in_one_line(
-    database: Database, name: str, words: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, name: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDER_CARRIER_HOSTS", "no JSON")
     with pytest.raises(InvalidSettings, match=words) as refused:
-        async with open_gateways(load_settings(carrier=name), database):
+        async with open_gateways(load_settings(carrier=name), sqlite_database):
             raise AssertionError("it was opened")
     assert "\n" not in str(refused.value)
 
@@ -241,11 +241,11 @@ def test_a_factory_that_fails_at_its_end_is_told_in_one_line_and_changes_no_exit
 
 
 async def test_a_factory_that_tells_a_secret_is_not_repeated(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDER_CARRIER_TOKEN", "s3cret")
     with pytest.raises(InvalidSettings, match=r"cannot be opened: ValueError: no login with \*\*\*$"):
-        async with open_gateways(load_settings(carrier=f"{HERE}:tells"), database):
+        async with open_gateways(load_settings(carrier=f"{HERE}:tells"), sqlite_database):
             raise AssertionError("it was opened")
 
 

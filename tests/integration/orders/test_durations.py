@@ -22,7 +22,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
-ORDERS, WINDOW = 50, 2
+ORDERS, WINDOW = 20, 2
 NEAR = timedelta(milliseconds=50)
 WAIT_SECONDS = 90
 TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
@@ -38,13 +38,13 @@ def shop(client: Client, sqlite_database: Database, tmp_path: Path) -> WebShop:
 def with_faults(shop: WebShop) -> None:
     chance = random.Random(16)
     for point, times, no in (
-        ("before charge", 12, PaymentDeclined),
-        ("before reserve", 12, OutOfStock),
-        ("before dispatch", 12, ShippingRefused),
+        ("before charge", 5, PaymentDeclined),
+        ("before reserve", 5, OutOfStock),
+        ("before dispatch", 5, ShippingRefused),
     ):
         shop.stage.fail(point, lambda no=no: chance.choice((no, NotReached))("no"), times)
-    shop.stage.answer_lost("charge", 5)
-    shop.stage.unreachable("refund", 5)
+    shop.stage.answer_lost("charge", 2)
+    shop.stage.unreachable("refund", 2)
 
 
 async def closed(shop: WebShop, order_id: str) -> WorkflowExecutionDescription:
@@ -67,7 +67,7 @@ def apart(times: Times, others: Times) -> timedelta:
     return max(abs(one - other) for one, other in zip(times, others, strict=True))
 
 
-async def test_fifty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop) -> None:
+async def test_twenty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop) -> None:
     orders, temporal = [an_order() for _ in range(ORDERS)], dict[str, Times]()
     with_faults(shop)
     async with shop.open(), shop.browsing() as browser:
@@ -100,7 +100,7 @@ async def test_fifty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop
             assert answer["timeline"]["ended_at"] == answer["closed_at"]
         books = await shop.book.find(list(temporal))
     counted = Counter(row.status for row in rows.values())
-    assert min(counted[OrderStatus.FULFILLED], counted[OrderStatus.FAILED]) >= 5
+    assert min(counted[OrderStatus.FULFILLED], counted[OrderStatus.FAILED]) >= 3
     assert counted[OrderStatus.CANCELLED] >= 1
     assert any(row.failed_step for row in rows.values())
     for order_id, record in books.items():

@@ -24,7 +24,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 
 SECONDS = 60
-ORDERS = 10
+ORDERS = 4
 
 
 class Books:
