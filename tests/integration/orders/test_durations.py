@@ -159,7 +159,7 @@ async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_r
     ids = [f"BEGUN-{number}" for number in range(5)]
     file = tmp_path / "begun.csv"
     file.write_bytes(text_of(row(order_id) for order_id in ids))
-    hold = shop.stage.hold("before open charge")
+    hold, next_one = shop.stage.hold("before open charge"), shop.stage.hold("before reserve")
     async with shop.open():
         await shop.batches.start(await shop.request("begun", file, window=WINDOW))
         await hold.reached()
@@ -174,4 +174,5 @@ async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_r
         assert (progress.counts.running, progress.counts.not_started) == (WINDOW, len(ids) - WINDOW)
         assert all((each.opened_at is None) is (each.status is LineStatus.NOT_STARTED) for each in rows)
         hold.let_go()
+        next_one.let_go()
         assert (await shop.followed("begun")).counts.fulfilled == len(ids)
