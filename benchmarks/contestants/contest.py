@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import GrpcCompression
 
 from benchmarks.contestants import floor
 from benchmarks.contestants.orders import a_document, floor_order, plain_order
@@ -69,7 +70,7 @@ async def open_contest(folder: Path) -> AsyncGenerator[Contest]:
 
 
 async def _floor(stack: AsyncExitStack, stage: Stage, folder: Path) -> Contestant:
-    temporal = await Client.connect(stage.address)
+    temporal = await Client.connect(stage.address, grpc_compression=GrpcCompression.NONE)
     command = python("-m", "benchmarks.contestants.floor", stage.address, FLOOR)
     worker = await _worker(stack, command, temporal, folder / f"{FLOOR}.log")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.service import GrpcCompression
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from order_system.domain import policy
@@ -109,7 +110,7 @@ class FloorOrder:
 
 async def main(address: str, task_queue: str) -> None:
     worker = Worker(
-        await Client.connect(address),
+        await Client.connect(address, grpc_compression=GrpcCompression.NONE),
         task_queue=task_queue,
         workflows=[FloorOrder, Payment, Inventory, Shipping, Notification],
         activities=[charge, reserve, buy_label, dispatch, notify],

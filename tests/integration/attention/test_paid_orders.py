@@ -14,7 +14,7 @@ from order_system.domain.steps import Effect, Step
 from order_system.infra.database import Database
 from tests.fixtures.shops.abandoned import named, terminated_at
 from tests.fixtures.shops.shop import Handle, Shop, an_order
-from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck
+from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck, the_concern
 
 BY_HAND = 'give back 1059.97 USD by hand, paid as cash-1; customer: "Ada", e-mail: "ada@example.com"'
 
@@ -88,7 +88,7 @@ async def test_what_the_gateway_cannot_give_back_is_told_to_a_person_who_does(
         ]
         assert undo.reason is not None
         assert undo.reason.endswith(f": {BY_HAND}")
-        [concern] = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
+        concern = await the_concern(shop, order)
         assert concern.kind is ConcernKind.STUCK_UNDO
         assert concern.reason.endswith(BY_HAND)
         assert (

@@ -15,7 +15,7 @@ from order_system.domain.steps import Step
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
 from tests.fixtures.shops.refunds import forgotten, give_back, refunded, resolved, result_of, states, stuck
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import WAIT_SECONDS, resolution
+from tests.fixtures.shops.stuck import WAIT_SECONDS, resolution, the_concern
 from tests.fixtures.steering.waiting import eventually
 
 
@@ -133,7 +133,7 @@ async def test_a_refund_that_is_stuck_is_listed_and_handled_by_a_person(
     shop.stage.unreachable("refund_part")
     name = await stuck(shop, order, monkeypatch)
     await eventually(lambda: shop.stage.called("before refund_part"), WAIT_SECONDS, "an attempt")
-    [concern] = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
+    concern = await the_concern(shop, order)
     assert (concern.kind, concern.refund) == (ConcernKind.STUCK_REFUND, name)
     assert "under way 10.00 USD, asked for by ada@desk-1" in concern.reason
     assert "connection refused" in concern.reason
@@ -177,7 +177,7 @@ async def test_a_refund_whose_workflow_is_gone_goes_on_when_it_is_asked_for_agai
     shop.stage.answer_lost("refund_part", times=1)
     name = await stuck(shop, order, monkeypatch)
     await shop.temporal.get_workflow_handle(refund_workflow_id(order.order_id, name)).terminate()
-    [concern] = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
+    concern = await the_concern(shop, order)
     assert concern.commands == (f'python starter.py refund {order.order_id} --id {name} --note "..."',)
 
     assert (await give_back(shop, order, refund_id=name)).state is RefundState.REFUNDED

@@ -18,7 +18,7 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.fixtures.gateways import forgetful, sound
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck
+from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck, the_concern
 from tests.fixtures.steering.waiting import eventually
 
 SECONDS = 30
@@ -56,7 +56,7 @@ async def test_a_worker_killed_in_a_charge_charges_no_second_time_and_a_person_i
         shop.world.payments = payments  # pyright: ignore[reportAttributeAccessIssue]
         async with shop.open():
             await stuck(shop, order, Step.PAYMENT)
-            [concern] = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
+            concern = await the_concern(shop, order)
             assert re.search(
                 r"charge was sent once, at \S+ \S+ UTC by process \d+@.*, and no answer came\. It is not "
                 r"sent again\. Look at the provider: if it was made, refund it there\. "

@@ -7,6 +7,7 @@ from httpx import AsyncClient
 from order_system.web.problems import TYPES
 from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.shops.shop import an_order
+from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import AS_OPERATOR, WebShop, document
 
 SECONDS = 20
@@ -33,8 +34,15 @@ async def test_an_order_that_has_not_changed_is_not_sent_again(shop: WebShop, op
     async with shop.open():
         await operator.post("/api/orders", json=document(order))
         await asyncio.wait_for(shop.handle(order).result(), SECONDS)
-        first = await operator.get(address)
-        again = await operator.get(address, headers={"If-None-Match": first.headers["etag"]})
+        first = again = await operator.get(address)
+
+        async def unchanged() -> bool:
+            nonlocal first, again
+            first = await operator.get(address)
+            again = await operator.get(address, headers={"If-None-Match": first.headers["etag"]})
+            return again.status_code == 304
+
+        await eventually(unchanged, SECONDS, "the server's lists to show the end of its last child")
         await operator.post(f"{address}/refunds", json={"amount": "10.00", "note": "arrived broken"})
         changed = await operator.get(address, headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
