@@ -15,7 +15,7 @@ from order_system.domain.steps import Effect, Step
 from order_system.reconciliation.abandoned import AbandonedOrders
 from tests.fixtures.shops.abandoned import status_in_book, terminated_at
 from tests.fixtures.shops.shop import Shop, an_order
-from tests.fixtures.shops.stuck import UNDOS, answers, journal, resolution
+from tests.fixtures.shops.stuck import UNDOS, answers, journal, resolution, the_concern
 from tests.fixtures.steering.waiting import eventually
 
 SECONDS = 20
@@ -94,8 +94,7 @@ async def test_a_terminated_order_is_listed_at_once_and_not_if_it_closes_meanwhi
 async def test_attention_tells_which_answers_help(shop: Shop) -> None:
     async with shop.open():
         order = await terminated_with_a_stuck_undo(shop, Step.PAYMENT)
-        [concern] = [
-            concern async for concern in shop.attention.attention() if concern.kind is ConcernKind.ABANDONED
-        ]
+        concern = await the_concern(shop, order)
+    assert concern.kind is ConcernKind.ABANDONED
     assert concern.step is Step.PAYMENT
     assert f"python starter.py resolve {order.order_id} payment" in "\n".join(concern.commands)
