@@ -35,8 +35,8 @@ TUNING = {
     # Lists are written twice a second, many rows at a time, and lag behind by as much.
     "history.visibilityProcessorMaxPollRPS": "2",
     "history.visibilityTaskBatchSize": "1000",
-    # One process needs no four parts of each task queue, which forward tasks to one another.
-    "matching.numTaskqueueReadPartitions": "1",
+    # One process needs no four parts of each task queue. All four are read: an older server may have left
+    # tasks there, which nobody would ever find.
     "matching.numTaskqueueWritePartitions": "1",
     # Nobody reads its metrics here.
     "metrics.breakdownByTaskQueue": "false",

@@ -25,9 +25,10 @@ EVENTS = policy.BATCH_HISTORY_EVENTS_LEAST
 def shop(
     client: Client, sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> BatchShop:
-    """A start that takes a second takes long here."""
-    for name in ("BATCH_PATIENCE", "BATCH_LAST_LOOK", "BATCH_LOOK_AGAIN"):
+    """A start that takes a second takes long here. At its end a batch waits, however busy the machine is."""
+    for name in ("BATCH_PATIENCE", "BATCH_LOOK_AGAIN"):
         monkeypatch.setattr(policy, name, policy.BATCH_LOOK_SOON)
+    monkeypatch.setattr(policy, "BATCH_LAST_LOOK", timedelta(seconds=SECONDS))
     shop = BatchShop(sqlite_database, client, tmp_path)
     shop.worker_options["interceptors"] = [SlowStarts()]
     return shop
@@ -57,11 +58,7 @@ async def is_all_that_is_left(shop: BatchShop, name: str, order_id: str) -> Batc
     return await shop.batches.progress(name)
 
 
-async def test_a_batch_continues_only_when_each_start_was_answered(
-    shop: BatchShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At its end, it waits for all of them, however busy the machine is."""
-    monkeypatch.setattr(policy, "BATCH_LAST_LOOK", timedelta(seconds=SECONDS))
+async def test_a_batch_continues_only_when_each_start_was_answered(shop: BatchShop, tmp_path: Path) -> None:
     name = f"continues-{shop.task_queue}"
     async with shop.open(), asyncio.timeout(SECONDS):
         ids = await started(shop, tmp_path, name, 14)
