@@ -78,7 +78,8 @@ class Batch:
         ]
 
 
-def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
+def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch], over_crowds: Sequence[float]) -> Result:
+    """`over_crowds`: of each short batch, its rate over that of a crowd of as many orders beside it."""
     long = [batch for batch in batches if batch.is_long]
     pauses = [after - before for batch in long for before, after in batch.pauses()]
     figures = [
@@ -99,6 +100,16 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
         Figure.of_turns(
             "the same by work: processor time at the speed of a core meanwhile",
             ratios_of_few([(batch.is_long, 1 / _work(meter, batch)) for batch in batches]),
+        ),
+        Figure.of_turns(
+            f"throughput of {scale.short:,} orders of a batch over that of as many by themselves",
+            over_crowds,
+            at_least=0.95,
+        ),
+        Figure.of_turns(
+            "orders a second of a long batch's last third over its first",
+            [_last_over_first(batch) for batch in long],
+            at_least=1.0,
         ),
         Figure("continue-as-new in a long batch", min(len(each.runs) - 1 for each in long), at_least=2),
         Figure(
@@ -128,6 +139,11 @@ def result_of(meter: Meter, scale: Scale, batches: Sequence[Batch]) -> Result:
             "Long batches, a third of their orders at a time": _table_of_parts(meter, long),
         },
     )
+
+
+def _last_over_first(batch: Batch) -> float:
+    (_, *first, count), _, (_, *last, others) = batch.parts()
+    return others / (last[1] - last[0]) / (count / (first[1] - first[0]))
 
 
 def _median_percent(batches: Sequence[Batch]) -> float:

@@ -3,13 +3,16 @@ database and book grow meanwhile; and what a batch adds to the history of its or
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from temporalio.client import WorkflowFailureError
 
+from benchmarks.contestants.contest import ours
 from benchmarks.measurements.batches.figures import Batch, Scale, result_of
 from benchmarks.measurements.batches.histories import runs_of
+from benchmarks.tools.crowds import run_crowd
 from benchmarks.tools.figures import BenchmarkFailed, Result
 from benchmarks.tools.machine import Meter, metering
 from benchmarks.tools.order_files import order_id, write_orders
@@ -29,13 +32,23 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
     with tempfile.TemporaryDirectory(prefix="order-benchmark-") as folder:
         async with open_stage(Path(folder)) as stage, metering(stage.processes) as meter:
             await _run(stage, meter, "warm-up", scale, is_long=False)
-            batches: list[Batch] = []
+            batches, over_crowds = list[Batch](), list[float]()
             for number, is_long in enumerate(in_turns(scale.shorts, scale.longs)):
                 batch = await _run(stage, meter, f"batch-{number:02}", scale, is_long=is_long)
                 say(f"  {batch.orders:,} orders: {batch.rate:.1f} a second")
                 batches.append(batch)
+                if not is_long:
+                    over_crowds.append(batch.rate / await _rate_of_crowd(stage, f"crowd-{number:02}", scale))
             await stage.check()
-            return result_of(meter, scale, batches)
+            return result_of(meter, scale, batches, over_crowds)
+
+
+async def _rate_of_crowd(stage: Stage, name: str, scale: Scale) -> float:
+    """Orders a second of as many orders as a short batch has, each submitted by itself, as many at once."""
+    ids = [f"{name}-{number:04}" for number in range(scale.short)]
+    began = time.perf_counter()
+    await run_crowd(ours(stage).run, ids, scale.window)
+    return scale.short / (time.perf_counter() - began)
 
 
 async def _run(stage: Stage, meter: Meter, name: str, scale: Scale, *, is_long: bool) -> Batch:
