@@ -25,7 +25,7 @@ from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER
 from order_system.domain.steps import Step
 from order_system.domain.webhooks import WHY
 from order_system.infra import policy
-from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.executions import describe, open_failure
 from order_system.orders.status import attempt_that_failed, next_attempts, pending_undos
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.failures import root_cause
@@ -159,6 +159,7 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
     for event in history.history.events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             failure = event.workflow_task_failed_event_attributes.failure
+            await open_failure(temporal, failure)
             kind = failure.application_failure_info.type
             return _one_line(f"{kind}: {failure.message}" if kind else failure.message) or None
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:

@@ -183,7 +183,12 @@ class BookGone(DatabaseUnready):
     """The order book that this process has opened is no longer there, or another one is in its place."""
 
 
-OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, ServerUnreachable, BookTooLate)
+class KeyTrouble(OrderSystemError):
+    """What the Temporal server is told, or tells, cannot be sealed or opened with the keys that are here. It
+    passes when the key is there; what a destroyed key has sealed nobody ever reads again."""
+
+
+OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, ServerUnreachable, BookTooLate, KeyTrouble)
 """Never held against a gateway: an order waits as long as it lasts."""
 
 

@@ -25,6 +25,9 @@ it takes leave of server and database, too; shorter than what docker-compose.yml
 PATIENCE_LIMIT = 10_000
 """Of the setting: attempts, with three days and a half of pauses."""
 
+KEY_AGAIN = timedelta(minutes=1)
+"""The pause after a month's first key could not be written. Until it is, the last month's seals."""
+
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 

@@ -24,6 +24,7 @@ from order_system.domain.order import Capture, Flow
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.sealing.ring import KeySettings
 from order_system.infra.web_keys import WebKey, parse_keys
 from order_system.infra.webhook_settings import WebhookSettings
 
@@ -50,7 +51,7 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Attempts = Annotated[int, Field(ge=1, le=policy.PATIENCE_LIMIT)]
 
 
-class Settings(WebhookSettings, ProviderLinks):  # pyright: ignore[reportIncompatibleVariableOverride]
+class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[reportIncompatibleVariableOverride]
     """One field a variable: `data_dir` is ORDER_DATA_DIR. Descriptions are the cure in error messages."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client
@@ -17,6 +19,7 @@ from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
+    EncodingPayloadConverter,
     PayloadConverter,
 )
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
@@ -24,8 +27,10 @@ from temporalio.exceptions import FailureError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
-from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
+from order_system.domain.errors import InvalidSettings, KeyTrouble, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
+from order_system.infra.sealing.ring import SEALED, KeySettings, open_ring
+from order_system.infra.settings import PREFIX, load_own_settings
 from order_system.infra.telemetry.process import NOW
 
 Found = TypeVar("Found")
@@ -56,7 +61,7 @@ async def connect(address: str | None = None, namespace: str = "default", *, laz
         async with asyncio.timeout(policy.CONNECT.total_seconds()):
             return await Client.connect(
                 **profile,
-                data_converter=data_converter,
+                data_converter=_converter(),
                 runtime=runtime,
                 plugins=NOW.plugins,
                 lazy=lazy,
@@ -167,7 +172,22 @@ def _brief(failure: str) -> str:
     return failure.removeprefix(f"{_NEVER_CONNECTED}: ")[:200]
 
 
-_SHARED = PydanticPayloadConverter()
+class _NotOpened(EncodingPayloadConverter):
+    """What is still sealed when it is to be read."""
+
+    @property
+    def encoding(self) -> str:
+        return SEALED
+
+    def to_payload(self, value: Any) -> Payload | None:
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        key_id = payload.metadata["encryption-key-id"].decode(errors="replace")
+        raise KeyTrouble(f"this is sealed by key {key_id}, and ORDER_KEYS is not set here")
+
+
+_SHARED = {**PydanticPayloadConverter().converters, SEALED.encode(): _NotOpened()}
 
 
 class ModelPayloadConverter(CompositePayloadConverter):
@@ -176,7 +196,7 @@ class ModelPayloadConverter(CompositePayloadConverter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.converters = _SHARED.converters
+        self.converters = _SHARED
 
 
 class OutermostFailures(DefaultFailureConverter):
@@ -187,14 +207,36 @@ class OutermostFailures(DefaultFailureConverter):
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
     ) -> None:
+        if isinstance(exception.__cause__, KeyTrouble):  # of which the SDK says "Failed decoding arguments"
+            exception = exception.__cause__
         super().to_failure(exception, payload_converter, failure)
         if not isinstance(exception, FailureError):
             failure.ClearField("cause")
 
 
+class SealedFailures(OutermostFailures):
+    """With message and stack where the codec seals them."""
+
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
+
+
 data_converter = DataConverter(
     payload_converter_class=ModelPayloadConverter, failure_converter_class=OutermostFailures
 )
+
+
+def _converter() -> DataConverter:
+    """With the codec, where ORDER_KEYS is set. Raises InvalidSettings."""
+    ring = open_ring(load_own_settings(KeySettings, PREFIX))
+    if ring is None:
+        return data_converter
+    try:
+        from order_system.infra.sealing.codec import SealingCodec  # noqa: PLC0415 - of the extra
+    except ModuleNotFoundError as missing:
+        cure = "pip install -e '.[crypto]'"
+        raise InvalidSettings(f"ORDER_KEYS is set, and {missing.name} is missing: {cure}") from None
+    return replace(data_converter, payload_codec=SealingCodec(ring), failure_converter_class=SealedFailures)
 
 
 @asynccontextmanager

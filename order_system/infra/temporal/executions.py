@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, WorkflowExecutionDescription
 
+from order_system.domain.errors import KeyTrouble
 from order_system.infra import policy
 from order_system.infra.temporal.connection import if_there
 
@@ -16,11 +18,25 @@ Found = TypeVar("Found")
 async def describe(
     temporal: Client, workflow_id: str, run_id: str | None = None
 ) -> WorkflowExecutionDescription | None:
-    """That run, or the newest one. None only if the server says that there is no such workflow.
+    """That run, or the newest one, with the words of what fails in it. None only if the server says that
+    there is no such workflow.
 
     Raises the SDK's RPCError for every other trouble."""
     handle = temporal.get_workflow_handle(workflow_id, run_id=run_id)
-    return await if_there(handle.describe(rpc_timeout=policy.RPC))
+    described = await if_there(handle.describe(rpc_timeout=policy.RPC))
+    for activity in described.raw_description.pending_activities if described else ():
+        await open_failure(temporal, activity.last_failure)
+    return described
+
+
+async def open_failure(temporal: Client, failure: Failure) -> None:
+    """Puts the message of a sealed failure where it stands in one that is not; or why it cannot be read."""
+    if failure.HasField("encoded_attributes"):
+        try:
+            [told] = await temporal.data_converter.decode([failure.encoded_attributes])
+            failure.message = told["message"]
+        except KeyTrouble as trouble:
+            failure.message = str(trouble)
 
 
 def first_run(described: WorkflowExecutionDescription) -> str:

@@ -1,0 +1,71 @@
+"""AES-256-GCM around whole payloads. The key's ID stands beside in clear, and cannot be changed without being
+noticed. Nothing else is bound to a payload, since whoever opens one for the Web UI is not told whose it is:
+a server that lies could put one payload of ours in another's place.
+"""
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec
+
+from order_system.domain.errors import KeyTrouble
+from order_system.infra.sealing.ring import SEALED, KeyRing
+
+_NONCE = 12
+"""Bytes, at random: one key may seal 4 billion payloads (2 to the power of 32)."""
+
+_cipher = lru_cache(maxsize=8)(AESGCM)
+
+
+class SealingCodec(PayloadCodec):
+    """Raises KeyTrouble and nothing else: what is not an ApplicationError makes the task that needs the
+    payload wait and be tried again, and no order fails."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        try:
+            key_id, secret = await self._ring.newest()
+            cipher = _cipher(secret)
+        except Exception as trouble:
+            raise KeyTrouble(f"nothing can be sealed: {_told(trouble)}") from trouble
+        named, sealed = {"encoding": SEALED.encode(), "encryption-key-id": key_id.encode()}, list[Payload]()
+        for payload in payloads:
+            nonce = os.urandom(_NONCE)
+            data = cipher.encrypt(nonce, payload.SerializeToString(), _told_beside(key_id))
+            sealed.append(Payload(metadata=named, data=nonce + data))
+        return sealed
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """What is not sealed, since it is from before, is left as it is."""
+        return [await self._opened(each) if is_sealed(each) else each for each in payloads]
+
+    async def _opened(self, payload: Payload) -> Payload:
+        key_id = payload.metadata["encryption-key-id"].decode(errors="replace")
+        nonce, data = payload.data[:_NONCE], payload.data[_NONCE:]
+        try:
+            if (secret := await self._ring.key(key_id)) is None:
+                raise KeyTrouble("ORDER_KEYS has no such key, or no more")
+            return Payload.FromString(_cipher(secret).decrypt(nonce, data, _told_beside(key_id)))
+        except Exception as trouble:
+            told = "it was changed, or ORDER_KEYS has another key of that ID"
+            told = told if isinstance(trouble, InvalidTag) else _told(trouble)
+            raise KeyTrouble(f"what key {key_id} has sealed cannot be opened: {told}") from trouble
+
+
+def is_sealed(payload: Payload) -> bool:
+    return payload.metadata.get("encoding") == SEALED.encode()
+
+
+def _told_beside(key_id: str) -> bytes:
+    """What stands in clear, and cannot be changed."""
+    return f"{SEALED} {key_id}".encode()
+
+
+def _told(trouble: Exception) -> str:
+    return str(trouble) if isinstance(trouble, KeyTrouble) else f"{type(trouble).__name__}: {trouble}"

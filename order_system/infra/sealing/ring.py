@@ -1,0 +1,229 @@
+"""The key ring that ORDER_KEYS names: the newest key seals, any of them opens.
+
+`open_ring` gives this process's; None without ORDER_KEYS. `Keys.all()` lists the keys in the order in which
+they are written: of those whose time has come (`Key.seals_from`) the last is the newest (`Keys.sealing`).
+Of keys in a file `KeyFile.add()` makes one and `KeyFile.remove(key_id)` destroys one; other processes see
+both with their next payload.
+"""
+
+import base64
+import fcntl
+import logging
+import os
+import re
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from secrets import token_bytes
+from typing import Protocol, Self
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+
+from order_system.domain.errors import InvalidSettings, KeyTrouble
+from order_system.infra import policy
+
+_ENTRY = re.compile(r"(?P<id>[A-Za-z0-9][A-Za-z0-9._-]{0,31}):(?P<key>[A-Za-z0-9+/]{43}=)")
+_A_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_TAKES = "ID:KEY, the key 32 random bytes in base64 (`openssl rand -base64 32`)"
+
+SEALED = "binary/encrypted"
+"""The encoding that a sealed payload names, as in Temporal's own examples."""
+
+log = logging.getLogger(__name__)
+
+
+class KeyRing(Protocol):
+    """What a plug-in for a KMS is. It is asked for every payload, so it remembers what its KMS has told it.
+    Whatever it raises makes the payload's task wait and be tried again."""
+
+    async def newest(self) -> tuple[str, bytes]:
+        """ID and 32 bytes of the key that seals from now on."""
+        ...
+
+    async def key(self, key_id: str) -> bytes | None:
+        """None if there is no such key, or no more."""
+        ...
+
+
+class KeySettings(BaseModel):
+    """The part of `Settings` that says by which keys payloads are sealed."""
+
+    keys: SecretStr | None = Field(
+        None,
+        description=f"what seals all that the Temporal server is told: {_TAKES}, several separated by "
+        "commas, the newest last; or a path of a file with one a line; or a plug-in as module:factory",
+    )
+    keys_monthly: bool = Field(
+        False,
+        description="true or false (whether each month begins with a new key, which whoever seals first then "
+        "writes into the file of ORDER_KEYS; all processes must share it)",
+    )
+
+    @property
+    def key_file(self) -> Path | None:
+        told = self.keys.get_secret_value() if self.keys else ""
+        return Path(told) if told and ":" not in told else None
+
+    @field_validator("keys")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        told = value.get_secret_value() if value else ""
+        if ":" in told and not _A_FACTORY.fullmatch(told):
+            parse(told)
+        return value
+
+    @model_validator(mode="after")
+    def _monthly_in_a_file(self) -> Self:
+        if self.keys_monthly and self.key_file is None:
+            raise ValueError("ORDER_KEYS_MONTHLY needs the path of a file in ORDER_KEYS")
+        return self
+
+
+@dataclass(frozen=True)
+class Key:
+    id: str
+    secret: bytes = field(repr=False)
+
+    @property
+    def seals_from(self) -> datetime | None:
+        """The beginning (UTC) of the month, day or second that its ID names, so that a key can be handed out
+        before; 2026-11, say. None of every other ID: it seals at once."""
+        for moment in (self.id, f"{self.id}-01"):
+            with suppress(ValueError):
+                return datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        return None
+
+
+def parse(text: str) -> tuple[Key, ...]:
+    """`ID:KEY`, separated by commas or lines; what stands behind a `#` is not read. Raises ValueError, which
+    never repeats a key."""
+    lines = (line.partition("#")[0].strip() for line in text.replace(",", "\n").splitlines())
+    found: list[Key] = []
+    for number, entry in enumerate(filter(None, lines), 1):
+        if (one := _ENTRY.fullmatch(entry)) is None:
+            raise ValueError(f"key {number} is not {_TAKES}")
+        found.append(Key(one["id"], base64.b64decode(one["key"])))
+    if len({key.id for key in found}) < len(found) or len({key.secret for key in found}) < len(found):
+        raise ValueError("two keys have the same ID, or are the same")
+    return tuple(found)
+
+
+class Keys:
+    def __init__(self, listed: Sequence[Key]) -> None:
+        self._listed = tuple(listed)
+
+    def all(self) -> tuple[Key, ...]:
+        """In the order in which they are written."""
+        return self._listed
+
+    def sealing(self) -> Key:
+        """The newest one. Raises KeyTrouble if there is none."""
+        now = datetime.now(UTC)
+        begun = [key for key in self.all() if key.seals_from is None or key.seals_from <= now]
+        if not begun:
+            raise KeyTrouble("ORDER_KEYS names no key whose time has come")
+        return begun[-1]
+
+    async def newest(self) -> tuple[str, bytes]:
+        key = self.sealing()
+        return key.id, key.secret
+
+    async def key(self, key_id: str) -> bytes | None:
+        return next((key.secret for key in self.all() if key.id == key_id), None)
+
+
+class KeyFile(Keys):
+    """Read again whenever it has changed, so that no process need be started anew."""
+
+    def __init__(self, path: Path, *, monthly: bool = False) -> None:
+        super().__init__(())
+        self.path = path
+        self._monthly = monthly
+        self._read: tuple[int, ...] = ()
+        self._again_at = 0.0
+
+    def all(self) -> tuple[Key, ...]:
+        """Raises KeyTrouble if it cannot be read."""
+        try:
+            found = self.path.stat()
+            if self._read != (seen := (found.st_mtime_ns, found.st_size, found.st_ino)):
+                self._listed, self._read = parse(self.path.read_text()), seen
+        except FileNotFoundError:
+            self._listed = ()
+        except (OSError, ValueError) as trouble:
+            told = getattr(trouble, "strerror", None) or trouble
+            raise KeyTrouble(f"the key file {self.path} cannot be read: {told}") from None
+        return self._listed
+
+    def sealing(self) -> Key:
+        month = f"{datetime.now(UTC):%Y-%m}"
+        due = self._monthly and not any(key.id.startswith(month) for key in self.all())
+        if due and time.monotonic() >= self._again_at:
+            try:
+                self.add(month)
+            except OSError as trouble:
+                log.warning("the key of %s cannot be written, the last one goes on: %s", month, trouble)
+                self._again_at = time.monotonic() + policy.KEY_AGAIN.total_seconds()
+        return super().sealing()
+
+    def add(self, key_id: str | None = None) -> Key:
+        """A new key, the newest from now on or, as its ID says, later. Its ID is the month's unless that has
+        one, and then the time. If there is one of that ID, made by another process say, it is answered.
+
+        Raises OSError, and ValueError for what can be no ID."""
+        with self._alone() as before:
+            now = datetime.now(UTC)
+            first = not any(key.id.startswith(f"{now:%Y-%m}") for key in before)
+            key = Key(key_id or (f"{now:%Y-%m}" if first else f"{now:%Y-%m-%dT%H%M%S}"), token_bytes(32))
+            same = next((other for other in before if other.id == key.id), None)
+            if same is None:
+                self._write((*before, key))
+            return same or key
+
+    def remove(self, key_id: str) -> None:
+        """What it has sealed can never be read again. Raises OSError."""
+        with self._alone() as before:
+            self._write([key for key in before if key.id != key_id])
+
+    @contextmanager
+    def _alone(self) -> Generator[tuple[Key, ...]]:
+        """No other process changes the keys meanwhile."""
+        with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self.all()
+
+    def _write(self, keys: Iterable[Key]) -> None:
+        """Whole or not at all; on the disk before anything is sealed by a new one."""
+        text = "".join(f"{key.id}:{base64.b64encode(key.secret).decode()}\n" for key in keys)
+        parse(text)
+        complete = self.path.with_name(f"{self.path.name}.new")
+        with os.fdopen(os.open(complete, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        complete.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+
+def open_ring(settings: KeySettings) -> KeyRing | None:
+    """Raises InvalidSettings."""
+    told = settings.keys.get_secret_value() if settings.keys else ""
+    try:
+        if settings.key_file:
+            file = KeyFile(settings.key_file.absolute(), monthly=settings.keys_monthly)
+            file.sealing()
+            return file
+        if _A_FACTORY.fullmatch(told):
+            module, _, factory = told.partition(":")
+            return getattr(import_module(module), factory)()
+    except (KeyTrouble, ImportError, AttributeError) as trouble:
+        raise InvalidSettings(
+            f"ORDER_KEYS: {trouble}. `starter.py keys new` makes a key in a file."
+        ) from None
+    return Keys(parse(told)) if told else None
