@@ -28,6 +28,10 @@ PATIENCE_LIMIT = 10_000
 KEY_AGAIN = timedelta(minutes=1)
 """The pause after a month's first key could not be written. Until it is, the last month's seals."""
 
+SEALED_STACK = 1_000
+"""Characters of a stack, the innermost calls: the server keeps 4 KB of what an attempt has failed of, causes
+included."""
+
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
 

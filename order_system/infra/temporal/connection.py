@@ -215,10 +215,17 @@ class OutermostFailures(DefaultFailureConverter):
 
 
 class SealedFailures(OutermostFailures):
-    """With message and stack where the codec seals them."""
+    """Message and stack are where the codec seals them. The stack is cut: of a failure that is sealed the
+    server cannot cut it, and would forget the whole, message and all ("Failure exceeds size limit")."""
 
-    def __init__(self) -> None:
-        super().__init__(encode_common_attributes=True)
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        stack = failure.stack_trace[-policy.SEALED_STACK :]
+        [told] = payload_converter.to_payloads([{"message": failure.message, "stack_trace": stack}])
+        failure.encoded_attributes.CopyFrom(told)
+        failure.message, failure.stack_trace = "Encoded failure", ""
 
 
 data_converter = DataConverter(
