@@ -56,6 +56,7 @@ async def serve_pages(
     host = settings.web_host if host is None else host
     _check_address(host, settings)
     with listening(host, settings.web_port if port is None else port) as listener:
+        settings = settings.model_copy(update={"web_port": listener.getsockname()[1]})
         async with open_session(settings, screen, embedded=embedded) as session:
             await _serve(session, screen, listener)
     return CLEAN

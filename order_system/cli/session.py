@@ -91,7 +91,8 @@ async def open_session(
 
     Raises ServerUnreachable, InvalidSettings, DatabaseUnready.
     """
-    server = EmbeddedServer(settings.data_dir)
+    codec = f"http://localhost:{settings.web_port}/api/codec" if settings.keys else None
+    server = EmbeddedServer(settings.data_dir, codec_endpoint=codec)
     served = embedded and not server.runs_already and await server_of_a_worker(settings.book_folder)
     if served or not embedded:
         temporal = served or await _connected(server)

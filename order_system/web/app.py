@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_system.intake.form import OrderForm
 from order_system.web import api, pages
+from order_system.web.api.codec import AnswersWebUi
 from order_system.web.guards.access import SAFE_METHODS, Access, AccessGuard
 from order_system.web.guards.headers import SecurityHeaders
 from order_system.web.guards.limits import BodyLimits
@@ -57,6 +58,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimits)
     app.add_middleware(AccessGuard, access=app.state.access)
+    app.add_middleware(AnswersWebUi, origin=services.links.origin)
     app.add_middleware(LastNet)
     app.add_middleware(SecurityHeaders)
     return app

@@ -66,7 +66,7 @@ class KeySettings(BaseModel):
     @property
     def key_file(self) -> Path | None:
         told = self.keys.get_secret_value() if self.keys else ""
-        return Path(told) if told and ":" not in told else None
+        return Path(told).absolute() if told and ":" not in told else None
 
     @field_validator("keys")
     @classmethod
@@ -199,7 +199,7 @@ class KeyFile(Keys):
     def _write(self, keys: Iterable[Key]) -> None:
         """Whole or not at all; on the disk before anything is sealed by a new one."""
         text = "".join(f"{key.id}:{base64.b64encode(key.secret).decode()}\n" for key in keys)
-        parse(text)
+        parse(text)  # an ID may be none
         complete = self.path.with_name(f"{self.path.name}.new")
         with os.fdopen(os.open(complete, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
@@ -216,7 +216,7 @@ def open_ring(settings: KeySettings) -> KeyRing | None:
     told = settings.keys.get_secret_value() if settings.keys else ""
     try:
         if settings.key_file:
-            file = KeyFile(settings.key_file.absolute(), monthly=settings.keys_monthly)
+            file = KeyFile(settings.key_file, monthly=settings.keys_monthly)
             file.sealing()
             return file
         if _A_FACTORY.fullmatch(told):

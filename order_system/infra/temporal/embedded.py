@@ -60,10 +60,11 @@ class EmbeddedServer:
         port: int = DEFAULT_PORT,
         ui_port: int = DEFAULT_UI_PORT,
         headless: bool = False,
+        codec_endpoint: str | None = None,
     ) -> None:
         """`port` and `ui_port` are wishes: another port if it is taken, and with 0 any free one."""
         self._data_dir = data_dir.absolute()
-        self._options = ServerOptions(self._data_dir, port, ui_port, headless)
+        self._options = ServerOptions(self._data_dir, port, ui_port, headless, codec_endpoint)
         self._state_file = self._data_dir / "temporal.json"
         self._leaving = AsyncExitStack()
         self._process: ServerProcess | None = None

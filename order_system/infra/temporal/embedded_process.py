@@ -63,6 +63,8 @@ class ServerOptions:
     """The port that is wanted; another one if it is taken. 0: any free one."""
     headless: bool
     """Without the Web UI."""
+    codec_endpoint: str | None = None
+    """Where the Web UI has sealed payloads opened."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def _arguments(options: ServerOptions, port: int, ui_port: int) -> list[str]:
     known from the first moment in a new folder; registering them later, or in one with history, takes the
     server some seconds."""
     ui = ["--headless"] if options.headless else ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
+    ui += ["--ui-codec-endpoint", options.codec_endpoint] if options.codec_endpoint else []
     repeated = {
         "--sqlite-pragma": PRAGMAS,
         "--dynamic-config-value": [f"{key}={value}" for key, value in TUNING.items()],

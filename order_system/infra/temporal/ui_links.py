@@ -1,7 +1,7 @@
 """Links into Temporal's Web UI."""
 
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 
 @dataclass(frozen=True)
@@ -9,6 +9,12 @@ class UiLinks:
     ui_url: str | None
     """None if there is no Web UI."""
     namespace: str
+
+    @property
+    def origin(self) -> str:
+        """As a browser names it."""
+        found = urlsplit(self.ui_url or "")
+        return f"{found.scheme}://{found.netloc}"
 
     def relationships(self, workflow_id: str, run_id: str | None) -> str | None:
         """The page of a run where parent and children are drawn as a tree."""

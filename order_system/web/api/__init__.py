@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from order_system.web.api import attention, batch_actions, batches, health, order_actions, orders
+from order_system.web.api import attention, batch_actions, batches, codec, health, order_actions, orders
 from order_system.web.guards.access import viewer
 from order_system.web.requests import only_known_parameters
 
@@ -18,4 +18,5 @@ TAGS: list[dict[str, Any]] = [
 router = APIRouter()
 for module in (orders, order_actions, batches, batch_actions, attention):
     router.include_router(module.router, dependencies=[Depends(only_known_parameters), Depends(viewer)])
+router.include_router(codec.router)
 router.include_router(health.router)  # whatever a probe has in its address: a refusal would pass for illness

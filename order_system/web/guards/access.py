@@ -36,6 +36,8 @@ log = structlog.stdlib.get_logger(__name__)
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
 LOGIN = "/login"
+DECODE = "/api/codec/decode"
+"""Reads, though by POST; and for the Web UI, which is another site to us."""
 NO_KEY = "a key is needed: Authorization: Bearer ..."
 TOO_MANY_WRONG_KEYS = "too many wrong keys came from this address: wait a minute"
 LATER = {"Retry-After": f"{policy.WRONG_KEYS_WITHIN.total_seconds():.0f}"}
@@ -103,13 +105,13 @@ class AccessGuard:
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
-        if caller is not None and scope["method"] not in SAFE_METHODS:
+        if caller is not None and _acts(request):
             log.info("somebody acts", who=caller.name, method=scope["method"], path=scope["path"])
         await self._app(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
         # Of the scope, as routes are found: a URL made up with the Host header may have another path.
-        path, acts = str(request.scope["path"]), request.scope["method"] not in SAFE_METHODS
+        path, acts = str(request.scope["path"]), _acts(request)
         if self._access.is_open and not is_loopback(_host_named(request)):
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
@@ -127,6 +129,10 @@ class AccessGuard:
         if acts and not public and caller is not None and not caller.may_act:
             return problem_response(403, caller.no_operator)
         return None
+
+
+def _acts(request: HTTPConnection) -> bool:
+    return request.scope["method"] not in SAFE_METHODS and request.scope["path"] != DECODE
 
 
 def _two_lengths(request: HTTPConnection) -> Response | None:

@@ -1,0 +1,55 @@
+"""`starter.py keys`: what seals the payloads that the Temporal server holds."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from order_system.cli.help import MORE_HELP
+from order_system.cli.options import CLEAN, Json
+from order_system.cli.screen import Screen
+from order_system.domain.errors import InvalidUsage
+from order_system.infra.sealing.ring import Key, KeyFile, Keys, open_ring
+from order_system.infra.settings import load_settings
+
+keys = App(name="keys", help="The keys that seal payloads.", help_epilogue=MORE_HELP)
+
+
+@keys.default
+async def listed(*, as_json: Json = False) -> int:
+    """List them, the newest last; the keys themselves are never shown."""
+    if not isinstance(ring := open_ring(load_settings()), Keys):
+        raise InvalidUsage("ORDER_KEYS names no keys that could be listed")
+    sealing, lines = ring.sealing(), list[str]()
+    for key in ring.all():
+        begins = f", from {key.seals_from:%Y-%m-%d %H:%M} UTC" if key.seals_from else ""
+        lines.append(f"{key.id}{begins}{', seals now' if key == sealing else ''}")
+    rows = [{**_told(key), "seals": key == sealing} for key in ring.all()]
+    Screen(as_json=as_json).answer({"keys": rows}, "\n".join(lines))
+    return CLEAN
+
+
+@keys.command
+async def new(
+    key_id: Annotated[str | None, Parameter(help="Its ID; by default this month, or the time.")] = None,
+    /,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Make a key in the file that ORDER_KEYS names. It seals from now on, or from when its ID says."""
+    try:
+        key = key_file().add(key_id)
+    except (OSError, ValueError) as refused:
+        raise InvalidUsage(f"no key is made: {refused}") from None
+    Screen(as_json=as_json).answer(_told(key), f"key {key.id} is there")
+    return CLEAN
+
+
+def key_file() -> KeyFile:
+    """Raises InvalidUsage."""
+    if (file := load_settings().key_file) is None:
+        raise InvalidUsage("ORDER_KEYS names no file by its path: make a key by `openssl rand -base64 32`")
+    return KeyFile(file)
+
+
+def _told(key: Key) -> dict[str, str | None]:
+    return {"id": key.id, "seals_from": key.seals_from.isoformat() if key.seals_from else None}
