@@ -12,7 +12,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import PayloadCodec
 
 from order_system.domain.errors import KeyTrouble
-from order_system.web.guards.access import DECODE, Viewer
+from order_system.web.guards.access import DECODE, Operator
 from order_system.web.requests import JSON, media_type
 from order_system.web.services import Given
 
@@ -22,9 +22,9 @@ router = APIRouter(include_in_schema=False)  # the protocol is not ours to descr
 
 @router.post(DECODE)
 async def decode(
-    request: Request, caller: Viewer, services: Given, x_namespace: Annotated[str, Header()] = ""
+    request: Request, caller: Operator, services: Given, x_namespace: Annotated[str, Header()] = ""
 ) -> Response:
-    """Whoever may see an order's page may see this. What no key of ours opens is answered as it came."""
+    """For those who may see whose order it is. What no key of ours opens is answered as it came."""
     if media_type(request) != JSON:  # which a browser sends elsewhere only after it has asked
         raise HTTPException(415, f"send the payloads as {JSON}")
     try:

@@ -165,6 +165,7 @@ def test_of_many_processes_one_makes_the_month_s_key(tmp_path: Path) -> None:
         (f"{a_key('one')},two:hidden", "key 2 is not ID:KEY"),
         (f"{a_key('one')},{a_key('one')}", "the same ID"),
     ],
+    ids=["short", "hidden", "twice"],  # keys are random, and processes must name tests alike
 )
 def test_a_bad_key_is_told_and_never_shown(monkeypatch: pytest.MonkeyPatch, value: str, told: str) -> None:
     monkeypatch.setenv("ORDER_KEYS", value)

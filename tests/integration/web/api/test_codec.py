@@ -52,20 +52,26 @@ def opened(answer: Response) -> list[Payload]:
     return list(ParseDict(answer.json(), Payloads()).payloads)
 
 
-async def test_a_viewer_sees_what_any_key_of_ours_has_sealed_and_it_is_logged_without_contents(
+async def test_an_operator_sees_what_any_key_of_ours_has_sealed_and_it_is_logged_without_contents(
     shop: WebShop, sealed: Payload, stranger: AsyncClient
 ) -> None:
     lost = Payload(metadata={**sealed.metadata, "encryption-key-id": b"1999-01"}, data=sealed.data)
 
     with capture_logs() as logged:
         answer = await stranger.post(
-            DECODE, json=body(sealed, CLEAR, lost), headers={**AS_VIEWER, "X-Namespace": "orders"}
+            DECODE, json=body(sealed, CLEAR, lost), headers={**AS_OPERATOR, "X-Namespace": "orders"}
         )
 
     assert opened(answer) == [CLEAR, CLEAR, lost]
     [line] = [line for line in logged if line["event"] == "payloads are shown"]
-    assert (line["who"], line["namespace"], line["payloads"], line["opened"]) == ("ben", "orders", 3, 1)
+    assert (line["who"], line["namespace"], line["payloads"], line["opened"]) == ("ada", "orders", 3, 1)
     assert "Lovelace" not in json.dumps(logged, default=str)
+
+
+async def test_a_viewer_is_not_told_whose_an_order_is(sealed: Payload, stranger: AsyncClient) -> None:
+    refused = await stranger.post(DECODE, json=body(sealed), headers=AS_VIEWER)
+    assert refused.status_code == 403
+    assert "Lovelace" not in refused.text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ async def test_the_web_ui_asks_with_the_cookie_of_our_pages(
     shop: WebShop, sealed: Payload, stranger: AsyncClient
 ) -> None:
     login = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
-    await stranger.post("/login", data={"key": AS_VIEWER["Authorization"].split()[1]}, headers=login)
+    await stranger.post("/login", data={"key": AS_OPERATOR["Authorization"].split()[1]}, headers=login)
     asked = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type,x-namespace",
@@ -105,7 +111,7 @@ async def test_no_other_site_may_ask(sealed: Payload, stranger: AsyncClient, ori
     asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
 
     preflight = await stranger.options(DECODE, headers=asked)
-    answer = await stranger.post(DECODE, json=body(sealed), headers={"Origin": origin, **AS_VIEWER})
+    answer = await stranger.post(DECODE, json=body(sealed), headers={"Origin": origin, **AS_OPERATOR})
 
     assert preflight.status_code == 400
     assert "Access-Control-Allow-Origin" not in preflight.headers
@@ -130,6 +136,6 @@ async def test_the_web_ui_may_ask_for_nothing_else(stranger: AsyncClient) -> Non
 async def test_what_is_no_document_of_payloads_is_refused(
     stranger: AsyncClient, content: bytes, media: str, status: int
 ) -> None:
-    answer = await stranger.post(DECODE, content=content, headers={**AS_VIEWER, "Content-Type": media})
+    answer = await stranger.post(DECODE, content=content, headers={**AS_OPERATOR, "Content-Type": media})
 
     assert answer.status_code == status
