@@ -93,7 +93,7 @@ NO_FENCE = Plant(
         ),
     ),
     (Fault("before claim reserve", (Blow.TERMINATE,)),),
-    pace=1.0,
+    pace=3.0,  # the call that is held must outlast the settling of its order on a busy machine, too
 )
 
 NO_UNIQUE_KEY = Plant(
