@@ -33,7 +33,7 @@ class SealingCodec(PayloadCodec):
             key_id, secret = await self._ring.newest()
             cipher = _cipher(secret)
         except Exception as trouble:
-            raise KeyTrouble(f"nothing can be sealed: {_told(trouble)}") from trouble
+            raise KeyTrouble(f"nothing can be sealed by ORDER_KEYS: {_told(trouble)}") from trouble
         named, sealed = {"encoding": SEALED.encode(), "encryption-key-id": key_id.encode()}, list[Payload]()
         for payload in payloads:
             nonce = os.urandom(_NONCE)

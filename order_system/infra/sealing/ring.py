@@ -125,7 +125,7 @@ class Keys:
         now = datetime.now(UTC)
         begun = [key for key in self.all() if key.seals_from is None or key.seals_from <= now]
         if not begun:
-            raise KeyTrouble("ORDER_KEYS names no key whose time has come")
+            raise KeyTrouble("there is no key whose time has come")
         return begun[-1]
 
     async def newest(self) -> tuple[str, bytes]:

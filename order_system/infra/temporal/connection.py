@@ -184,7 +184,8 @@ class _NotOpened(EncodingPayloadConverter):
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         key_id = payload.metadata["encryption-key-id"].decode(errors="replace")
-        raise KeyTrouble(f"this is sealed by key {key_id}, and ORDER_KEYS is not set here")
+        cure = "set it as it is set for the workers (docs/sealed-payloads.md)"
+        raise KeyTrouble(f"this is sealed by key {key_id}, and ORDER_KEYS is not set here: {cure}")
 
 
 _SHARED = {**PydanticPayloadConverter().converters, SEALED.encode(): _NotOpened()}

@@ -1,0 +1,177 @@
+"""With ORDER_KEYS set, orders that fail are told as without, and the Temporal server has no word of them."""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+from temporalio.common import RetryPolicy
+
+from order_system.attention.concerns import Concern
+from order_system.domain import policy
+from order_system.domain.answers import Remedy
+from order_system.domain.errors import KeyTrouble, NotReached, ShippingRefused
+from order_system.domain.ids import step_workflow_id
+from order_system.domain.order import Address, Customer, Order
+from order_system.domain.steps import Step
+from order_system.infra import policy as infra_policy
+from order_system.infra.database import Database
+from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.executions import describe
+from tests.fixtures.shops.sealed import a_key, connected_by
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.shops.stuck import WAIT_SECONDS, ended, resolution, resolve, stuck
+from tests.fixtures.steering.retries import retry_effects
+from tests.fixtures.steering.waiting import eventually
+
+HOUR = timedelta(hours=1)
+CHANGES = re.compile(
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z?|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=_ms\": )\d+|(?<=_)[0-9a-f]{16,}|test-\d+|"
+    r"(?<=\bfor )[\d.]+ s"
+)
+"""Moments, run IDs, how long it took, names that gateways make up, and task queues."""
+
+
+@pytest.fixture(autouse=True)
+def waiting_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes on unless the test wants it, and nobody waits long for a worker that is not there."""
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
+    monkeypatch.setattr(infra_policy, "STEP_TAKES_LONG", timedelta())
+    monkeypatch.setattr(infra_policy, "QUERY", timedelta(seconds=2))
+    retry_effects(monkeypatch, replace(policy.EFFECT_RETRY, initial_interval=HOUR, maximum_interval=HOUR))
+
+
+class Words:
+    """What nobody has said before, and the customer does not want to be kept elsewhere."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def new(self, what: str) -> str:
+        self.said.append(f"{what}{uuid4().hex[:12]}")
+        return self.said[-1]
+
+    def order(self, name: str, **changes: Any) -> Order:
+        where = Address(
+            street=self.new("Street"), city=self.new("City"), region="OR", postal_code="97201", country="US"
+        )
+        whom = Customer(name=self.new("Ada"), email=f"{self.new('mail')}@example.com")
+        asked = changes or {"payment_method": self.new("pm_")}
+        return an_order(f"{name}-{uuid4().hex[:8]}", customer=whom, shipping_address=where, **asked)
+
+    def masked(self, documents: Sequence[Any], orders: Sequence[Order]) -> str:
+        told = json.dumps(documents, indent=1, default=str)
+        for number, word in enumerate([*self.said, *(order.order_id for order in orders)]):
+            told = told.replace(word, f"<{number}>")
+        return CHANGES.sub("<...>", told)
+
+
+class Story:
+    """Three orders that fail, and what is told of them on the way."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop, self.words, self.told = shop, Words(), list[Any]()
+        self.declined = self.words.order("DECLINED", payment_method="pm_card_declined")
+        self.undone = self.words.order("UNDONE")
+        self.kept = self.words.order("KEPT")
+        self.orders = (self.declined, self.undone, self.kept)
+        away, stuck_at = self.words.new("away "), self.words.new("bank ")
+        shop.stage.fail("before dispatch", lambda: ShippingRefused(self.words.said[0]))
+        shop.stage.fail("before refund", lambda: NotReached(stuck_at))
+        self.fail_reserve = partial(shop.stage.fail, "before reserve", lambda: NotReached(away))
+
+    async def play(self) -> str:
+        shop = self.shop
+        async with shop.open():
+            await ended(shop, await self._submitted(self.declined))
+            handle = await self._submitted(self.undone)
+            await stuck(shop, self.undone, Step.PAYMENT)
+            self.fail_reserve()
+            kept = await self._submitted(self.kept)
+            await eventually(self._tried, WAIT_SECONDS, "the reservation to be tried")
+            await self._listen()
+        await self._listen()
+        shop.stage.mend()
+        async with shop.open():
+            step = step_workflow_id(Step.INVENTORY, self.kept.order_id)
+            await shop.temporal.get_workflow_handle(step).cancel()
+            note, who = self.words.new("by hand, "), self.words.new("desk")
+            await resolve(handle, resolution(Step.PAYMENT, Remedy.HANDLED, note=note, who=who))
+            await ended(shop, handle)
+            await ended(shop, kept)
+            await self._listen()
+        return self.words.masked(self.told, self.orders)
+
+    async def _submitted(self, order: Order) -> Any:
+        await self.shop.client.submit(order)
+        return self.shop.handle(order)
+
+    async def _tried(self) -> bool:
+        child = await describe(self.shop.temporal, step_workflow_id(Step.INVENTORY, self.kept.order_id))
+        pending = child.raw_description.pending_activities if child else ()
+        return any(activity.last_failure.message for activity in pending)
+
+    async def _listen(self) -> None:
+        """As `status --json`, `attention --json` and `audit --json` tell it."""
+        documents = [await self.shop.client.status(order.order_id) for order in self.orders]
+        expected = {order.order_id for order in documents if not order.closed}
+        waiting = list[Concern]()
+
+        async def all_are_listed() -> bool:
+            waiting[:] = [each async for each in self.shop.attention.attention(slow_after=timedelta())]
+            return {each.order_id for each in waiting if each.order_id} == expected
+
+        await eventually(all_are_listed, WAIT_SECONDS, f"{expected} to be listed")
+        report = await self.shop.audit()
+        self.told += [each.model_dump(mode="json") for each in (*documents, *waiting, report)]
+
+
+@pytest.fixture
+async def shops(
+    client: Client,
+    dev_server: EmbeddedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    sqlite_template: Path,
+    tmp_path: Path,
+) -> AsyncIterator[tuple[Shop, Shop]]:
+    """One without a key and one with, each with a book of its own."""
+    sealing = await connected_by(monkeypatch, a_key("2026-11"), dev_server.address)
+    books = [Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / name)}") for name in "12"]
+    yield Shop(books[0], client), Shop(books[1], sealing)
+    for book in books:
+        await book.dispose()
+
+
+async def test_orders_that_fail_are_told_alike_and_the_server_holds_no_word_of_sealed_ones(
+    shops: tuple[Shop, Shop], dev_server: EmbeddedServer
+) -> None:
+    clear, sealed = map(Story, shops)
+
+    told, told_of_sealed = await asyncio.gather(clear.play(), sealed.play())
+
+    assert told_of_sealed == told
+    folder = dev_server._data_dir
+    kept = b"".join((folder / name).read_bytes() for name in ("temporal.db", "temporal.db-wal"))
+    assert [word for word in clear.words.said if word.encode() not in kept] == [], "else this looks in vain"
+    assert [word for word in sealed.words.said if word.encode() in kept] == []
+
+
+async def test_without_keys_the_cure_is_told(shops: tuple[Shop, Shop]) -> None:
+    without, sealed = shops
+    order = an_order(payment_method="pm_card_declined")
+    async with sealed.open():
+        await sealed.client.submit(order)
+        await ended(sealed, sealed.handle(order))
+
+        with pytest.raises(KeyTrouble, match="key 2026-11, and ORDER_KEYS is not set here: set it as"):
+            await without.client.status(order.order_id)
