@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -43,11 +43,10 @@ CHANGES = re.compile(
 
 @pytest.fixture(autouse=True)
 def waiting_soon_and_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing goes on unless the test wants it, and nobody waits long for a worker that is not there."""
+    """Nothing goes on unless the test wants it."""
     monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
     monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=HOUR))
     monkeypatch.setattr(infra_policy, "STEP_TAKES_LONG", timedelta())
-    monkeypatch.setattr(infra_policy, "QUERY", timedelta(seconds=2))
     retry_effects(monkeypatch, replace(policy.EFFECT_RETRY, initial_interval=HOUR, maximum_interval=HOUR))
 
 
@@ -69,9 +68,9 @@ class Words:
         asked = changes or {"payment_method": self.new("pm_")}
         return an_order(f"{name}-{uuid4().hex[:8]}", customer=whom, shipping_address=where, **asked)
 
-    def masked(self, documents: Sequence[Any], orders: Sequence[Order]) -> str:
-        told = json.dumps(documents, indent=1, default=str)
-        for number, word in enumerate([*self.said, *(order.order_id for order in orders)]):
+    def masked(self, documents: Sequence[Any], besides: Iterable[str]) -> str:
+        told = json.dumps(documents, indent=1)
+        for number, word in enumerate([*self.said, *besides]):
             told = told.replace(word, f"<{number}>")
         return CHANGES.sub("<...>", told)
 
@@ -90,38 +89,37 @@ class Story:
         shop.stage.fail("before refund", lambda: NotReached(stuck_at))
         self.fail_reserve = partial(shop.stage.fail, "before reserve", lambda: NotReached(away))
 
-    async def play(self) -> str:
-        shop = self.shop
-        async with shop.open():
-            await ended(shop, await self._submitted(self.declined))
-            handle = await self._submitted(self.undone)
-            await stuck(shop, self.undone, Step.PAYMENT)
+    async def fail(self) -> None:
+        """One has failed, one's refund is stuck, and one cannot reserve its stock."""
+        async with self.shop.open():
+            await self.shop.client.submit(self.declined)
+            await ended(self.shop, self.shop.handle(self.declined))
+            await self.shop.client.submit(self.undone)
+            await stuck(self.shop, self.undone, Step.PAYMENT)
             self.fail_reserve()
-            kept = await self._submitted(self.kept)
+            await self.shop.client.submit(self.kept)
             await eventually(self._tried, WAIT_SECONDS, "the reservation to be tried")
-            await self._listen()
-        await self._listen()
+            await self.listen()
+
+    async def end(self) -> None:
+        """The one by a person's answer, the other since its child is cancelled."""
+        shop, note, who = self.shop, self.words.new("by hand, "), self.words.new("desk")
         shop.stage.mend()
         async with shop.open():
             step = step_workflow_id(Step.INVENTORY, self.kept.order_id)
             await shop.temporal.get_workflow_handle(step).cancel()
-            note, who = self.words.new("by hand, "), self.words.new("desk")
-            await resolve(handle, resolution(Step.PAYMENT, Remedy.HANDLED, note=note, who=who))
-            await ended(shop, handle)
-            await ended(shop, kept)
-            await self._listen()
-        return self.words.masked(self.told, self.orders)
-
-    async def _submitted(self, order: Order) -> Any:
-        await self.shop.client.submit(order)
-        return self.shop.handle(order)
+            handled = resolution(Step.PAYMENT, Remedy.HANDLED, note=note, who=who)
+            await resolve(shop.handle(self.undone), handled)
+            for order in (self.undone, self.kept):
+                await ended(shop, shop.handle(order))
+            await self.listen()
 
     async def _tried(self) -> bool:
         child = await describe(self.shop.temporal, step_workflow_id(Step.INVENTORY, self.kept.order_id))
         pending = child.raw_description.pending_activities if child else ()
         return any(activity.last_failure.message for activity in pending)
 
-    async def _listen(self) -> None:
+    async def listen(self) -> None:
         """As `status --json`, `attention --json` and `audit --json` tell it."""
         documents = [await self.shop.client.status(order.order_id) for order in self.orders]
         expected = {order.order_id for order in documents if not order.closed}
@@ -134,6 +132,16 @@ class Story:
         await eventually(all_are_listed, WAIT_SECONDS, f"{expected} to be listed")
         report = await self.shop.audit()
         self.told += [each.model_dump(mode="json") for each in (*documents, *waiting, report)]
+
+    @property
+    def said(self) -> str:
+        """Without what differs from one play to the next."""
+        return self.words.masked(self.told, [order.order_id for order in self.orders])
+
+
+def all_of(server: EmbeddedServer) -> bytes:
+    """What it keeps: histories, what is pending, memos, summaries and lists."""
+    return b"".join(file.read_bytes() for file in server._data_dir.glob("temporal.db*"))
 
 
 @pytest.fixture
@@ -153,15 +161,20 @@ async def shops(
 
 
 async def test_orders_that_fail_are_told_alike_and_the_server_holds_no_word_of_sealed_ones(
-    shops: tuple[Shop, Shop], dev_server: EmbeddedServer
+    shops: tuple[Shop, Shop], dev_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clear, sealed = map(Story, shops)
 
-    told, told_of_sealed = await asyncio.gather(clear.play(), sealed.play())
+    await asyncio.gather(clear.fail(), sealed.fail())
+    with monkeypatch.context() as hasty:  # no worker is there that could answer
+        hasty.setattr(infra_policy, "QUERY", timedelta(milliseconds=200))
+        hasty.setattr(infra_policy, "WORKER_HEARD", timedelta(milliseconds=200))
+        await asyncio.gather(clear.listen(), sealed.listen())
+    kept = all_of(dev_server)  # the failure of what is tried is forgotten afterwards
+    await asyncio.gather(clear.end(), sealed.end())
 
-    assert told_of_sealed == told
-    folder = dev_server._data_dir
-    kept = b"".join((folder / name).read_bytes() for name in ("temporal.db", "temporal.db-wal"))
+    assert sealed.said == clear.said
+    kept += all_of(dev_server)
     assert [word for word in clear.words.said if word.encode() not in kept] == [], "else this looks in vain"
     assert [word for word in sealed.words.said if word.encode() in kept] == []
 
