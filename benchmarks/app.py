@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
-from benchmarks.measurements import calls, dbos, flows, lists, memory, start_up, telemetry
+from benchmarks.measurements import calls, dbos, flows, lists, memory, sealing, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.orders import capacity
 from benchmarks.measurements.orders import run as orders
@@ -29,6 +29,7 @@ from benchmarks.session import (
     run,
     say,
 )
+from benchmarks.tools import workers
 from benchmarks.tools.figures import BenchmarkFailed
 from order_system.domain import policy
 from order_system.domain.errors import InvalidUsage, OrderSystemError
@@ -130,13 +131,25 @@ async def run_flows(
 @app.command(name="telemetry")
 async def run_telemetry(
     *,
-    turns: Annotated[Count, Parameter(help="Crowds of each worker.")] = telemetry.Scale.turns,
-    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = telemetry.Scale.crowd,
+    turns: Annotated[Count, Parameter(help="Crowds of each worker.")] = workers.Scale.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = workers.Scale.crowd,
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """How much of a worker's processor time do metrics and traces take? Three workers in turns."""
-    scale = telemetry.Scale(turns, crowd)
+    scale = workers.Scale(turns, crowd)
     return await run({"telemetry": lambda: telemetry.measure(scale, say)}, output)
+
+
+@app.command(name="sealing")
+async def run_sealing(
+    *,
+    turns: Annotated[Count, Parameter(help="Crowds of each worker.")] = workers.Scale.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = workers.Scale.crowd,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How much of a worker's processor time does sealing take? With and without keys in turns."""
+    scale = workers.Scale(turns, crowd)
+    return await run({"sealing": lambda: sealing.measure(scale, say)}, output)
 
 
 @app.command(name="dbos")

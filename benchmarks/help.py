@@ -28,6 +28,7 @@ Examples
   python -m benchmarks plan --rows 200_000 --rounds 3
   python -m benchmarks lists
   python -m benchmarks telemetry
+  python -m benchmarks sealing
   python -m benchmarks dbos
   python -m benchmarks --long --markdown docs/performance.md --json all.json
   python -m benchmarks capacity all.json --markdown docs/scaling.md

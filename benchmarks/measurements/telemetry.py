@@ -6,40 +6,19 @@ import tempfile
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import urlopen
 
-from benchmarks.contestants.contest import Contestant, ours
-from benchmarks.tools.crowds import run_crowd
-from benchmarks.tools.figures import Figure, Result, Row
-from benchmarks.tools.machine import core_speed, processor_seconds
+from benchmarks.tools.figures import Result
 from benchmarks.tools.stage import Stage, open_stage
-from benchmarks.tools.turns import back_and_forth, ratios_in_turns
+from benchmarks.tools.workers import Ran, Scale, as_they_ran, in_turns, more_with
 
 OFF, METRICS, TRACES = "off", "metrics", "metrics and traces"
 NAMES = (OFF, METRICS, TRACES)
-CONTRACT = 30
-"""Orders of a crowd for which the bound is stated, at least."""
 SCRAPED_EVERY = 5.0
 """Seconds: three times as often as Prometheus does by default."""
 LOOPBACK = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Scale:
-    turns: int = 9
-    crowd: int = 60
-    in_flight: int = 10
-
-
-@dataclass(frozen=True)
-class Ran:
-    turn: int
-    name: str
-    milliseconds: float
-    """Of the worker's processor time, an order, at the speed that a core had."""
 
 
 async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
@@ -55,46 +34,20 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
                 stage = open_stage(place, besides=sent_to.get(name), **ours_on.get(name, {}))
                 stages[name] = await opened.enter_async_context(stage)
             await opened.enter_async_context(_scraped((port, port + 1)))
-            contestants = {name: ours(stage) for name, stage in stages.items()}
-            ran = [
-                await _run(contestants[name], turn, name, scale)
-                for turn, name in back_and_forth(NAMES, 1 + scale.turns)
-            ]
-            for stage in stages.values():
-                await stage.check()
+            ran = await in_turns(stages, scale, "TELEMETRY")
     say(f"  {scale.turns} crowds of {scale.crowd} orders by each worker")
-    return _result_of(scale, [each for each in ran if each.turn])  # the first ones warm up
-
-
-async def _run(contestant: Contestant, turn: int, name: str, scale: Scale) -> Ran:
-    ids = [f"TELEMETRY-{turn:02}-{number:04}" for number in range(scale.crowd)]
-    speed, before = core_speed(), processor_seconds(contestant.worker)
-    await run_crowd(contestant.run, ids, scale.in_flight)
-    used = processor_seconds(contestant.worker) - before
-    return Ran(turn, name, 1_000 * used * (speed + core_speed()) / 2 / scale.crowd)
+    return _result_of(scale, ran)
 
 
 def _result_of(scale: Scale, ran: Sequence[Ran]) -> Result:
-    measured = [(each.turn, each.name, each.milliseconds) for each in ran]
-    figures: list[Figure] = []
-    for name in (METRICS, TRACES):
-        more = Figure.of_turns(
-            f"a worker's processor time an order with {name}, over that without",
-            ratios_in_turns(measured, name, OFF),
-            at_most=1.05,
-        )
-        figures.append(more if scale.crowd >= CONTRACT else more.unbound())
-    rows: list[Row] = [
-        {"turn": each.turn, "worker": each.name, "million steps an order": each.milliseconds / 1_000}
-        for each in ran
-    ]
+    figures = [more_with(name, OFF, ran, scale, at_most=1.05) for name in (METRICS, TRACES)]
     return Result(
         "telemetry",
         f"crowds of {scale.crowd} orders of two lines in turns, {scale.in_flight} under way, {scale.turns} "
         f"by each worker; metrics are scraped every {SCRAPED_EVERY:g} s, every order is traced; no faults, "
         "no latency; each worker has a server of its own; the audits are clean",
         figures,
-        {"Crowds, as they ran": rows},
+        as_they_ran(ran),
     )
 
 

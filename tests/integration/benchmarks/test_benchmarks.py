@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurements import calls, flows, lists, memory, start_up, telemetry
+from benchmarks.measurements import calls, flows, lists, memory, sealing, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.batches.figures import Scale
 from benchmarks.measurements.orders import run as orders
 from benchmarks.measurements.orders.figures import Scale as OrderScale
 from benchmarks.measurements.plan import run as plan
+from benchmarks.tools.workers import Scale as Workers
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +66,18 @@ async def test_both_flows_in_turns(temporary: Path) -> None:
 
 @pytest.mark.long
 async def test_telemetry_in_turns(temporary: Path) -> None:
-    result = await telemetry.measure(telemetry.Scale(turns=1, crowd=2, in_flight=2), lambda _: None)
+    result = await telemetry.measure(Workers(turns=1, crowd=2, in_flight=2), lambda _: None)
     assert result.holds
     [ran] = result.samples.values()
     assert [row["worker"] for row in ran] == ["metrics and traces", "metrics", "off"]
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.long
+async def test_sealing_in_turns(temporary: Path) -> None:
+    result = await sealing.measure(Workers(turns=1, crowd=2, in_flight=2), lambda _: None)
+    [ran] = result.samples.values()
+    assert [row["worker"] for row in ran] == ["sealing", "off"]
     assert list(temporary.iterdir()) == []
 
 
