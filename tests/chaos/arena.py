@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,12 +16,12 @@ from temporalio.client import Client
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
-from order_system.infra.process import dies_with_parent
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.chaos.diary import Diary, DiaryReader
 from tests.chaos.stage import Stage
+from tests.fixtures.processes.forking import ForkedProcess, forked
 
 ROOT = Path(__file__).parents[2]
 RECONCILE_SECONDS = 20
@@ -60,7 +59,7 @@ class Arena:
         self._servers = AsyncExitStack()
         self._server: EmbeddedServer | None = None
         self._workers: list[asyncio.Task[None]] = []
-        self._processes: set[asyncio.subprocess.Process] = set()
+        self._processes: set[ForkedProcess] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- the server ------------------------------------------------------------------------------
@@ -93,7 +92,7 @@ class Arena:
         while True:
             await self.book_is_there.wait()
             self.starts += 1
-            process = await self.start_worker(f"worker-{slot}-{self.starts:03d}")
+            process = self.start_worker(f"worker-{slot}-{self.starts:03d}")
             self._processes.add(process)
             try:
                 code = await process.wait()
@@ -104,17 +103,14 @@ class Arena:
             if code not in (0, -signal.SIGKILL):
                 await asyncio.sleep(0.5)
 
-    async def start_worker(self, name: str, **environment: str) -> asyncio.subprocess.Process:
+    def start_worker(self, name: str, **environment: str) -> ForkedProcess:
         diary = self.stage.diaries / f"{name}.jsonl"
         with (self.folder / "worker.log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.chaos.worker"),
-                *(str(self.stage.folder), str(diary), str(self.pace)),
-                cwd=self._source,
+            return forked(
+                *("-m", "tests.chaos.worker", str(self.stage.folder), str(diary), str(self.pace)),
                 env={**self.environment(), **environment},
-                stdout=log,
-                stderr=log,
-                preexec_fn=dies_with_parent(),
+                output=log,
+                folder=self._source,
             )
 
     def environment(self) -> dict[str, str]:
@@ -211,10 +207,9 @@ class Arena:
         await self._servers.aclose()
 
 
-async def kill(process: asyncio.subprocess.Process) -> None:
+async def kill(process: ForkedProcess) -> None:
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        process.kill()
         await process.wait()
 
 
