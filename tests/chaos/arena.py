@@ -92,7 +92,7 @@ class Arena:
         while True:
             await self.book_is_there.wait()
             self.starts += 1
-            process = self.start_worker(f"worker-{slot}-{self.starts:03d}")
+            process = await self.start_worker(f"worker-{slot}-{self.starts:03d}")
             self._processes.add(process)
             try:
                 code = await process.wait()
@@ -103,10 +103,10 @@ class Arena:
             if code not in (0, -signal.SIGKILL):
                 await asyncio.sleep(0.5)
 
-    def start_worker(self, name: str, **environment: str) -> ForkedProcess:
+    async def start_worker(self, name: str, **environment: str) -> ForkedProcess:
         diary = self.stage.diaries / f"{name}.jsonl"
         with (self.folder / "worker.log").open("ab") as log:
-            return forked(
+            return await forked(
                 *("-m", "tests.chaos.worker", str(self.stage.folder), str(diary), str(self.pace)),
                 env={**self.environment(), **environment},
                 output=log,

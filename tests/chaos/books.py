@@ -38,7 +38,7 @@ async def join_with_another_book(arena: Arena, entry: Entry) -> None:
 async def _serve(arena: Arena, name: str, url: str) -> None:
     """Started again whenever it ends, as ours are: a server that dies as it begins takes it along."""
     while True:
-        worker = arena.start_worker(
+        worker = await arena.start_worker(
             name, ORDER_DATABASE_URL=url, ORDER_RECONCILE_EVERY="0", ORDER_LOG_LEVEL="INFO"
         )
         try:
