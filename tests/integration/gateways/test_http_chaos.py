@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
+from order_system.audit.report import audit
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.gateways import Statement
 from order_system.domain.ids import order_workflow_id
@@ -18,7 +19,6 @@ from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
-from tests.fixtures.processes.command_line import Running
 from tests.fixtures.processes.cutting import CuttingWay, Fate
 from tests.fixtures.processes.simulate_process import over_http
 from tests.fixtures.processes.worker_process import worker_process
@@ -71,15 +71,13 @@ async def test_a_service_that_dies_is_slow_and_cut_off_costs_neither_money_nor_t
         await way.is_up()
         await asyncio.gather(*(play(each, cancelled=n % 6 == 5) for n, each in enumerate(all_of_them)))
         told = {each.order_id: await orders.status(each.order_id) for each in all_of_them}
-        command = await asyncio.to_thread(Running, "starter.py", "audit", "--json", env=environment)
-        audit = await asyncio.to_thread(command.finished)
 
-    assert audit.code == 0, audit.out
-    assert audit.document["clean"]
-    assert audit.document["open_submissions"] == []
     world = Database(f"sqlite:///{tmp_path}/there/world/orders.db")
     statement = await SimulatedWorld(world).statement()
     await world.dispose()
+    report = audit(await book.ledger(), statement)
+    assert [each for check in report.checks for each in check.violations] == []
+    assert report.open_submissions == ()
     for each in all_of_them:
         _check_what_was_said(each, told[each.order_id].status, statement)
     statuses = [each.status for each in told.values()]

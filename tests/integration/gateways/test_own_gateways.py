@@ -121,7 +121,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.long
-def test_an_installed_package_takes_the_payments_of_five_orders(installed: Path, tmp_path: Path) -> None:
+def test_an_installed_package_takes_the_payments_of_five_orders(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     books = tmp_path / "payments.db"
     env = {
         "PYTHONPATH": str(installed),
@@ -140,12 +142,13 @@ def test_an_installed_package_takes_the_payments_of_five_orders(installed: Path,
     assert sorted(key.split(":")[0] for key, _, _ in charges) == [f"ORDER-00{n}" for n in range(1, 6)]
     assert all(amount > 0 and refunded == 0 for _, amount, refunded in charges)
 
-    listed = Running("starter.py", "gateways", "--json", env=env).finished().document
+    monkeypatch.syspath_prepend(installed)
+    listed = starter("gateways", "--json", env=env).document
     there_are = ["http", "own", "simulated", "stripe"]
     assert (listed[0]["in_place"], listed[0]["there_are"]) == ("own", there_are)
     assert "stripe" in listed[4]["there_are"], "it tells the audit, too"
     assert listed[0]["needs"][0]["value"] == str(books)
-    audit = Running("starter.py", "audit", env=env).finished()
+    audit = starter("audit", env=env)
     assert (audit.code, "ORDER_STATEMENT" in audit.err) == (2, True)
 
 
