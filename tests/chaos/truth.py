@@ -74,7 +74,9 @@ async def untrue(run: Run, waiting: set[str]) -> list[str]:
     services = services_of(run.arena.system, run.temporal, None)
     facts = await _facts(run, waiting)
     desk = [concern async for concern in services.attention.attention()]
-    transport = ASGITransport(create_app(services), raise_app_exceptions=False)
+    app = create_app(services)
+    app.openapi()  # made once, as `serving` does it, and not by each of the first requests on a thread of its own
+    transport = ASGITransport(app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
         return [
             *(line for said in run.said for line in _untrue_submit(said, facts)),
