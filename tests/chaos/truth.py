@@ -75,7 +75,7 @@ async def untrue(run: Run, waiting: set[str]) -> list[str]:
     facts = await _facts(run, waiting)
     desk = [concern async for concern in services.attention.attention()]
     app = create_app(services)
-    app.openapi()  # made once, as `serving` does it, and not by each of the first requests on a thread of its own
+    app.openapi()  # once, as `serving` does, and not by each of the first requests on a thread of its own
     transport = ASGITransport(app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
         return [
