@@ -13,14 +13,14 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import Judgement, judge
 from tests.chaos.director import run_plan
-from tests.chaos.plan import Plan
+from tests.chaos.plan import Plan, PlannedOrder
 from tests.chaos.plants import PLANTS, Plant
 
 PATIENCE_SECONDS = 120
 
 
 @pytest.mark.long
-@pytest.mark.timeout(PATIENCE_SECONDS * 2)
+@pytest.mark.timeout(PATIENCE_SECONDS * 3)
 async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
     dev_server: EmbeddedServer, sqlite_template: Path, tmp_path: Path
 ) -> None:
@@ -37,22 +37,27 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
             # Workflows with a bug in them: that their histories do not replay with ours proves nothing.
             return await judge(run, replayed=0)
 
-    async def planted(plant: Plant) -> Judgement:
-        plan = Plan(0, tuple(plant.orders()))
-        return await judged(plan, plant.grow(tmp_path / plant.slug / "source"), plant)
+    async def planted(plant: Plant, name: str = "first") -> list[str]:
+        plan = Plan(0, _named(name, plant))
+        outcome = await judged(plan, plant.grow(tmp_path / f"{name}-{plant.slug}" / "source"), plant)
+        # A machine that is slow is no bug that was found.
+        return [line for line in outcome.broken if "quiet in time" not in line]
 
     async def sound() -> Judgement:
-        orders = [
-            dataclasses.replace(order, order_id=f"sound-{order.order_id}")
-            for plant in PLANTS
-            for order in plant.orders()
-        ]
         nothing = Plant("sound", changes=(), faults=())
         source = nothing.grow(tmp_path / nothing.slug / "source")
-        return await judged(Plan(0, tuple(orders)), source, nothing)
+        return await judged(Plan(0, _named("sound", *PLANTS)), source, nothing)
 
     *outcomes, clean = await asyncio.gather(*map(planted, PLANTS), sound())
-    # A machine that is slow is no bug that was found.
-    found = [[line for line in outcome.broken if "quiet in time" not in line] for outcome in outcomes]
-    assert [plant.name for plant, lines in zip(PLANTS, found, strict=True) if not lines] == []
     assert clean.broken == []
+    # Some of them show in a race alone, which a busy machine decides the other way: once more, by itself.
+    missed = [plant for plant, lines in zip(PLANTS, outcomes, strict=True) if not lines]
+    assert [plant.name for plant in missed if not await planted(plant, "again")] == []
+
+
+def _named(name: str, *plants: Plant) -> tuple[PlannedOrder, ...]:
+    return tuple(
+        dataclasses.replace(order, order_id=f"{name}-{order.order_id}")
+        for plant in plants
+        for order in plant.orders()
+    )
