@@ -1,10 +1,12 @@
 """Fixtures live beside what they start; tests find them by name."""
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
+from order_system.infra.changes import CHANGES
 from tests.fixtures.databases.postgresql import SKIPPED
 
 pytest_plugins = [
@@ -21,6 +23,14 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith(("ORDER_", "TEMPORAL_", "OTEL_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path / "temporal.toml"))
+
+
+@pytest.fixture(autouse=True)
+def no_log_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test sets up is gone after it: else the changes of others would go into its file."""
+    changes = logging.getLogger(CHANGES)
+    monkeypatch.setattr(changes, "handlers", [])
+    monkeypatch.setattr(changes, "propagate", True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

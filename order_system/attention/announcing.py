@@ -30,6 +30,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
 from order_system.domain.webhooks import Event, EventType
 from order_system.infra import policy as infra_policy
+from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
@@ -158,6 +159,7 @@ class Announcements(Interceptor):
             self._known.add(event.id)
 
 
+@noted("answer undelivered event")
 async def answer_undelivered(temporal: Client, event_id: str, *, again: bool) -> None:
     """Send the event once more, or else drop it. Raises AnswerRefused if none waits to be delivered."""
     sending = temporal.get_workflow_handle(webhook_workflow_id(event_id))

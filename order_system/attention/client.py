@@ -43,6 +43,7 @@ from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
+from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from order_system.reconciliation.client import ReconciliationClient
 from workflows.failures import root_cause
@@ -62,6 +63,7 @@ class AttentionClient(WhatWaits):
     take it or is closed, UnknownOrder, and NoWorkerAnswers if nobody has confirmed it in time.
     """
 
+    @noted("take")
     async def take(self, concern: Concern, who: str) -> None:
         """Note in the book that somebody is on it, until it is settled or somebody else takes it over. Needs
         no worker. Raises InvalidUsage."""
@@ -72,6 +74,7 @@ class AttentionClient(WhatWaits):
         taken = _record(Answer(who=who, note=concern.matter), step, AnsweredAs.TAKEN)
         await self._book.note_answer(ref_of(concern, record), taken)
 
+    @noted("answer")
     async def answer(self, order_id: str, answer: Resolution | StepRetry | GiveUp) -> AnswerReceipt:
         """About an undo that is stuck, or to an order that is held."""
         check_order_id(order_id)

@@ -27,6 +27,7 @@ from order_system.domain.ids import BOOK
 from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
 from order_system.infra import policy
+from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import first_run
 from workflows.batch import BatchFulfillmentWorkflow
@@ -69,6 +70,7 @@ class BatchClient(BatchReports):
 
     # --- running ---------------------------------------------------------------------------------
 
+    @noted("run batch")
     async def start(self, request: BatchRequest) -> bool:
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
         running with another file, InvalidUsage for a bad name."""
@@ -174,20 +176,24 @@ class BatchClient(BatchReports):
                     return
             await asyncio.sleep(policy.WATCH_POLL.total_seconds())
 
+    @noted("pause batch")
     async def pause(self, name: str) -> None:
         """Start no more orders; those under way go on. Idempotent."""
         async with self._asking(name) as batch:
             await batch.signal(BatchFulfillmentWorkflow.pause, rpc_timeout=policy.RPC)
 
+    @noted("resume batch")
     async def resume(self, name: str) -> None:
         async with self._asking(name) as batch:
             await batch.signal(BatchFulfillmentWorkflow.resume, rpc_timeout=policy.RPC)
 
+    @noted("set window")
     async def set_window(self, name: str, window: int) -> None:
         """How many orders may be under way at once, from now on."""
         async with self._asking(name) as batch:
             await batch.signal(BatchFulfillmentWorkflow.set_window, window, rpc_timeout=policy.RPC)
 
+    @noted("cancel batch")
     async def cancel(self, name: str, *, orders_too: bool = False) -> None:
         """Start no more orders. Those under way finish, unless they are to be cancelled too. Raises
         UnknownBatch if it has ended."""

@@ -58,6 +58,7 @@ _COMMANDS = {
     "orders.demo:scenarios": "List the stories that `--scenario` plays.",
     "reconcile:reconcile": "Settle now what no workflow is at work on any more: orders whose workflow was "
     "terminated or deleted.",
+    "keys:web_key": "Make a key for pages and API: a secret, shown once, and its hash for ORDER_WEB_KEYS.",
     "book:audit": "Compare the order book with the outside world, and with the Temporal server if one "
     "answers.",
     "book:migrate": "Create the database's tables, or bring them up to date.",

@@ -1,8 +1,10 @@
-"""`starter.py keys`: what seals the payloads that the Temporal server holds."""
+"""`starter.py keys`: what seals payloads at the Temporal server. `web-key`: who may use pages and API."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, Json
@@ -10,6 +12,7 @@ from order_system.cli.screen import Screen
 from order_system.domain.errors import InvalidUsage
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, open_ring
 from order_system.infra.settings import load_settings
+from order_system.infra.web_keys import Role, new_key
 
 keys = App(name="keys", help="The keys that seal payloads.", help_epilogue=MORE_HELP)
 
@@ -41,6 +44,26 @@ async def new(
     except (OSError, ValueError) as refused:
         raise InvalidUsage(f"no key is made: {refused}") from None
     Screen(as_json=as_json).answer(_told(key), f"key {key.id} is there")
+    return CLEAN
+
+
+async def web_key(
+    role: Annotated[Role, Parameter(help="viewer or operator.")],
+    /,
+    *,
+    name: Annotated[
+        str | None, Parameter(help="Of whoever is to hold it: it stands beside what they do.")
+    ] = None,
+    days: Annotated[int, Parameter(help="How long it is good.", validator=Number(gte=1, lte=3650))] = 90,
+    as_json: Json = False,
+) -> int:
+    last_day = (datetime.now(UTC) + timedelta(days=days)).date()
+    try:
+        secret, entry = new_key(role, name, last_day)
+    except ValueError:
+        raise InvalidUsage(f"--name {name}: letters, digits, '.', '_' and '-', 64 at most") from None
+    for_whom = f"secret, for its holder, shown this once:\n{secret}\n\nentry, for ORDER_WEB_KEYS:\n{entry}"
+    Screen(as_json=as_json).answer({"secret": secret, "entry": entry}, for_whom)
     return CLEAN
 
 

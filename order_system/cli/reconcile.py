@@ -14,6 +14,7 @@ from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
+from order_system.infra.changes import note
 from order_system.reconciliation.client import ReconciliationClient
 
 
@@ -31,6 +32,7 @@ async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int
 
 async def _run(reconciler: ReconciliationClient, screen: Screen) -> ReconciliationReport:
     started = await reconciler.start()
+    note("reconcile", "all that is left over", "started")
     return await screen.heard(
         reconciler.report(started),
         f"{started.id} is at work",

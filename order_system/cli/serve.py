@@ -6,6 +6,7 @@ import socket
 from collections.abc import Generator
 from typing import Annotated
 
+import structlog
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
@@ -15,6 +16,8 @@ from order_system.cli.screen import Screen
 from order_system.cli.session import Session, configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
 from order_system.infra.settings import Settings
+
+log = structlog.stdlib.get_logger(__name__)
 
 EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
 
@@ -106,6 +109,8 @@ async def _serve(session: Session, screen: Screen, listener: socket.socket) -> N
     from order_system.web.serving import serving  # noqa: PLC0415
     from order_system.web.transfers.uploads import Uploads  # noqa: PLC0415
 
+    if any(key.plain for key in session.system.settings.web_keys or ()):
+        log.info("ORDER_WEB_KEYS has secrets in plain text: `starter.py web-key` makes entries without")
     services = services_of(session.system, session.temporal, session.ui_url)
     Uploads(services.settings.uploads).sweep()
     # An embedded worker watches already.

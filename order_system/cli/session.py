@@ -17,6 +17,7 @@ from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
+from order_system.infra.changes import CHANGES
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
 from order_system.infra.telemetry import process as telemetry
@@ -34,6 +35,7 @@ def configured(*, lives_long: bool = False) -> Settings:
     service, number = ("order-serve", 1) if lives_long else ("order-starter", telemetry.SHORT)
     telemetry.turn_on(service, number=number)
     configure_logging(settings)
+    logging.getLogger(CHANGES).propagate = lives_long  # a command says itself what came of it
     # Each try of a call to a server that is away; the command itself says what came of it.
     logging.getLogger("temporalio.core").setLevel(logging.ERROR)
     return settings

@@ -8,7 +8,7 @@ from the log record, so that nothing here calls into a running workflow.
 import logging
 import sys
 from collections.abc import Sequence
-from logging.handlers import RotatingFileHandler
+from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -22,6 +22,7 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION
 from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import PIVOT, STEP_UNDONE_BY, Step
+from order_system.infra.changes import CHANGES
 from order_system.infra.redaction import keep_private, redact
 from order_system.infra.settings import Settings
 from order_system.infra.telemetry.process import NOW
@@ -40,7 +41,7 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
 
     With `file`, for a process whose terminal shows something else: all lines go there, as JSON, and stderr
     gets no more than our own warnings. With `process`, for one worker process of several that share stderr:
-    each line has this number.
+    each line has this number. Who changed what is in `changes.log`, too, whatever the level.
     """
     # Temporal would repeat its details in each message; the record's extras have them already.
     workflow.logger.workflow_info_on_message = False
@@ -77,13 +78,18 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         handlers.append(RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8"))
         handlers[1].setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
         handlers[1].set_name(_HANDLER)
-    root = logging.getLogger()
-    for earlier in [handler for handler in root.handlers if handler.name == _HANDLER]:
-        root.removeHandler(earlier)
-        earlier.close()
-    for handler in handlers:
-        root.addHandler(handler)
+    to_file = _ChangesFile(settings.data_dir / "changes.log", encoding="utf-8", delay=True)
+    to_file.setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
+    to_file.set_name(_HANDLER)
+    root, changes = logging.getLogger(), logging.getLogger(CHANGES)
+    for logger, new in ((root, handlers), (changes, [to_file])):
+        for earlier in [handler for handler in logger.handlers if handler.name == _HANDLER]:
+            logger.removeHandler(earlier)
+            earlier.close()
+        for handler in new:
+            logger.addHandler(handler)
     root.setLevel(settings.log_level)
+    changes.setLevel(logging.INFO)
 
 
 def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Formatter:
@@ -194,3 +200,17 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         super().emit(record)
+
+
+class _ChangesFile(WatchedFileHandler):
+    """Where it cannot be written, its lines are in the log of all."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:
+            for handler in logging.getLogger().handlers:
+                handler.handle(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name
+        raise  # noqa: PLE0704 - it is called where one is handled

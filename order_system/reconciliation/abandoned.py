@@ -25,6 +25,7 @@ from order_system.domain.reconciliation import (
 )
 from order_system.domain.servers import Stranded
 from order_system.infra import policy
+from order_system.infra.changes import noted
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import side_by_side
@@ -59,6 +60,7 @@ class AbandonedOrders:
             here = await self._runs.server()
         return await self._book.stranded(here, opened_before=datetime.now(UTC) - older_than)
 
+    @noted("adopt")
     async def adopt(self, server: str, *, who: str, note: str) -> int:
         """On a person's word that the server is gone for good. From then on the reconciler of ours settles
         what it has left open; returns how many submissions that are.

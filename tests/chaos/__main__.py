@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
 
 async def run(given: argparse.Namespace, plan: Plan, folder: Path) -> tuple[Summary, list[str]]:
     """The numbers, and the names of what was checked."""
-    configure_logging(Settings(log_level="ERROR"), file=folder / "director.log")
+    configure_logging(Settings(log_level="ERROR", data_dir=folder), file=folder / "director.log")
     async with open_arena(folder, pace=given.pace) as arena:
         done = await run_plan(
             plan,

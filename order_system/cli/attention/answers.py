@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import getpass
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -34,6 +31,7 @@ from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnsw
 from order_system.domain.progress import OrderProgress
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
+from order_system.infra.changes import user_here
 
 _WHO_AND_WHY = """\
 Who answers (--who; user@host by default), when and why is kept in the
@@ -137,7 +135,7 @@ class Options:
     def who(self) -> str:
         if self.named is not None:
             return self.named
-        return f"{_user()}@{socket.gethostname()}"[:MOST_CHARACTERS_OF_WHO]
+        return user_here()[:MOST_CHARACTERS_OF_WHO]
 
 
 DEFAULTS = Options()
@@ -266,10 +264,3 @@ async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
             async for documents in session.client.watch([order_id]):
                 order = documents[order_id]
     return order
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run us as somebody who has no name
-        return f"uid-{os.getuid()}"

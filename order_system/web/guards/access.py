@@ -18,20 +18,18 @@ from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
 
-import structlog
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from order_system.infra.changes import acting, note
 from order_system.infra.web_keys import Role, WebKey, holder_of
 from order_system.web import policy
 from order_system.web.guards.limits import WrongKeys
 from order_system.web.guards.sessions import COOKIE, Sessions
 from order_system.web.problems import EXPLAINED, problem_response
-
-log = structlog.stdlib.get_logger(__name__)
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
@@ -40,6 +38,7 @@ DECODE = "/api/codec/decode"
 """Reads, though by POST; and for the Web UI, which is another site to us."""
 NO_KEY = "a key is needed: Authorization: Bearer ..."
 TOO_MANY_WRONG_KEYS = "too many wrong keys came from this address: wait a minute"
+BEARER = {"WWW-Authenticate": "Bearer"}
 LATER = {"Retry-After": f"{policy.WRONG_KEYS_WITHIN.total_seconds():.0f}"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -71,6 +70,7 @@ class Caller:
 class Access:
     def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
         self._keys = tuple(keys or ())
+        self._now = now
         self.sessions = Sessions(self._keys, now)
         self.wrong_keys = WrongKeys()
 
@@ -82,12 +82,23 @@ class Access:
     def caller(self, request: HTTPConnection) -> Caller | None:
         if self.is_open:
             return Caller(Role.OPERATOR, "operator@localhost", Proof.LOOPBACK)
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if scheme:
-            key = holder_of(secret.strip(), self._keys) if scheme.lower() == "bearer" else None
-            return key and Caller(key.role, key.name, Proof.KEY)
+        if request.headers.get("authorization"):
+            key = holder_of(_secret_in(request), self._keys)
+            usable = key and not key.expired(self._now())
+            return Caller(key.role, key.name, Proof.KEY) if key and usable else None
         key = self.sessions.holder(request.cookies.get(COOKIE, ""))
         return key and Caller(key.role, key.name, Proof.COOKIE)
+
+    def expired(self, secret: str) -> str | None:
+        """In words, if it is that of a key whose time is over."""
+        key = holder_of(secret, self._keys)
+        return key and key.expired(self._now())
+
+
+def _secret_in(request: HTTPConnection) -> str:
+    """Empty, which is nobody's, without a Bearer token."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 class AccessGuard:
@@ -101,12 +112,13 @@ class AccessGuard:
         request = HTTPConnection(scope)
         caller = self._access.caller(request)
         refusal = _two_lengths(request) or self._refusal(request, caller)
+        acting.set(caller.name if caller else "nobody")
         if refusal is not None:
+            if caller is not None and _acts(request):
+                note(scope["method"], scope["path"], f"refused: {refusal.status_code}")
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
-        if caller is not None and _acts(request):
-            log.info("somebody acts", who=caller.name, method=scope["method"], path=scope["path"])
         await self._app(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
@@ -121,9 +133,10 @@ class AccessGuard:
         if brings_key and self._access.wrong_keys.too_many(request):
             return problem_response(429, TOO_MANY_WRONG_KEYS, headers=LATER)
         if caller is None and not public:
-            if brings_key:
+            expired = self._access.expired(_secret_in(request))
+            if brings_key and not expired:
                 self._access.wrong_keys.note(request)
-            return _who_are_you(request, path)
+            return _who_are_you(request, path, expired or NO_KEY)
         if acts and not came_from_us(request, caller):
             return problem_response(403, "this request came from another site's page, or may have")
         if acts and not public and caller is not None and not caller.may_act:
@@ -143,11 +156,11 @@ def _two_lengths(request: HTTPConnection) -> Response | None:
     return problem_response(400, detail, headers={"Connection": "close"})
 
 
-def _who_are_you(request: HTTPConnection, path: str) -> Response:
+def _who_are_you(request: HTTPConnection, path: str, why: str) -> Response:
     query = request.scope["query_string"].decode("latin-1")
     # The part of a page that is renewed must not be swapped for a login.
     if (path.startswith("/api/") and path != EXPLAINED) or "hx-request" in request.headers:
-        return problem_response(401, NO_KEY, headers={"WWW-Authenticate": "Bearer"})
+        return problem_response(401, why, headers=BEARER)
     wanted = f"{path}?{query}" if query else path
     return RedirectResponse(f"{LOGIN}?next={quote(wanted, safe='')}", status_code=303)
 
@@ -201,7 +214,7 @@ def viewer(
     through."""
     caller: Caller | None = request.state.caller
     if caller is None:
-        raise HTTPException(401, NO_KEY, {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, NO_KEY, BEARER)
     return caller
 
 

@@ -24,19 +24,20 @@ class Sessions:
         """By cookie: whose it is, and until when. Those that are over go when the next one is opened."""
 
     def opened_with(self, secret: str) -> str | None:
-        """The cookie's value for whoever holds this key; None if nobody does."""
-        holder = holder_of(secret, self._keys)
-        if holder is None:
+        """The cookie's value for whoever holds this key; None if nobody does, or does not any more."""
+        holder, now = holder_of(secret, self._keys), self._now()
+        if holder is None or holder.expired(now):
             return None
-        now, cookie = self._now(), secrets.token_urlsafe(32)
+        cookie = secrets.token_urlsafe(32)
         self._open = {each: session for each, session in self._open.items() if session[1] > now}
         self._open[cookie] = holder, now + policy.WEB_SESSION
         return cookie
 
     def holder(self, cookie: str) -> WebKey | None:
-        """None if the cookie is not ours, or too old."""
-        holder, expires = self._open.get(cookie, (None, self._now()))
-        return holder if expires > self._now() else None
+        """None if the cookie is not ours, or too old, or its key is."""
+        now = self._now()
+        holder, expires = self._open.get(cookie, (None, now))
+        return holder if holder and expires > now and not holder.expired(now) else None
 
     def close(self, cookie: str) -> None:
         """Whoever has kept a copy of it is signed out, too."""

@@ -34,10 +34,10 @@ async def take(
         return bare_page(request, "login.html", status=429, next=ours(next), refused=TOO_MANY_WRONG_KEYS)
     session = access.sessions.opened_with(key.strip())
     if session is None:
-        access.wrong_keys.note(request)
-        return bare_page(
-            request, "login.html", status=401, next=ours(next), refused="No such key is known here."
-        )
+        if (refused := access.expired(key.strip())) is None:
+            access.wrong_keys.note(request)
+            refused = "No such key is known here."
+        return bare_page(request, "login.html", status=401, next=ours(next), refused=refused)
     response = redirect(ours(next))
     set_cookie(response, session, secure=request.scope["scheme"] == "https")
     return response

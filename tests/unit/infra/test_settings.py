@@ -167,6 +167,8 @@ def test_keys_are_read_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("viewer@a b:a-secret-of-sixteen", "key 1 is not role:secret"),
         ("viewer:a secret of sixteen", "key 1 is not role:secret"),
         (" , ", "names no key"),
+        ("viewer:sha256:c0ffee", "the hash of key 1 is not sha256: and 64 of 0-9 and a-f, or @ and a day"),
+        (f"viewer:sha256:{64 * 'a'}@2027-02-30", "the hash of key 1 is not sha256:"),
     ],
 )
 def test_bad_keys_are_told_without_repeating_them(
