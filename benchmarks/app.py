@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
-from benchmarks.measurements import calls, dbos, flows, lists, memory, sealing, start_up, telemetry
+from benchmarks.measurements import calls, dbos, fairness, flows, lists, memory, sealing, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.orders import capacity
 from benchmarks.measurements.orders import run as orders
@@ -150,6 +150,21 @@ async def run_sealing(
     """How much of a worker's processor time does sealing take? With and without keys in turns."""
     scale = workers.Scale(turns, crowd)
     return await run({"sealing": lambda: sealing.measure(scale, say)}, output)
+
+
+@app.command(name="fairness")
+async def run_fairness(
+    *,
+    turns: Annotated[Count, Parameter(help="Batches with priorities, and as many without.")] = (
+        fairness.Scale.turns
+    ),
+    window: Annotated[Count, Parameter(help="Orders of the batch under way.")] = fairness.Scale.window,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How long does an order by hand take beside a batch that is larger than the worker? At most half of what
+    it would take without priorities."""
+    scale = fairness.Scale(turns, window)
+    return await run({"fairness": lambda: fairness.measure(scale, say)}, output)
 
 
 @app.command(name="dbos")

@@ -5,7 +5,7 @@ Shared by `worker.py` and the command line; apart from tests and examples nothin
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -29,10 +29,12 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.standing import SqlStanding
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
-from order_system.domain.ids import task_queue_of, worker_identity
+from order_system.domain.ids import step_queue, task_queue_of, worker_identity
 from order_system.domain.order import Capture, Handling
+from order_system.domain.steps import Step
 from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
+from order_system.infra.changes import note
 from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
@@ -100,7 +102,7 @@ class OrderSystem:
         every = timedelta(seconds=self.settings.reconcile_every)
         schedule = self.reconciler_schedule(temporal)
         with serving_from(self.settings.book_folder, temporal):
-            async with self.worker(temporal):
+            async with self._workers(temporal):
                 looking = asyncio.create_task(settle_in_again(temporal, lambda: schedule.ensure(every)))
                 try:
                     try:
@@ -111,6 +113,16 @@ class OrderSystem:
                         yield
                 finally:
                     looking.cancel()
+
+    @asynccontextmanager
+    async def _workers(self, temporal: Client) -> AsyncGenerator[None]:
+        """One for each task queue. They drain together: none takes anything new while another still does."""
+        of_steps = [step_queue(self.task_queue, step) for step in Step if self.settings.queues_by_step]
+        alone = [self.worker(temporal, task_queue=queue, workflows=[]) for queue in of_steps]
+        async with AsyncExitStack() as stack:
+            workers = [await stack.enter_async_context(each) for each in (self.worker(temporal), *alone)]
+            stack.push_async_callback(lambda: asyncio.gather(*(each.shutdown() for each in workers)))
+            yield
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
@@ -148,7 +160,8 @@ class OrderSystem:
     @property
     def defaults(self) -> Handling:
         """Of orders and batches that do not say how they are carried out."""
-        return Handling(flow=self.settings.flow, capture=self.settings.capture)
+        given = {name: getattr(self.settings, name) for name in Handling.model_fields}
+        return Handling(**given)
 
     def client(self, temporal: Client) -> OrderClient:
         return OrderClient(
@@ -242,4 +255,5 @@ async def migrate_database(settings: Settings) -> str:
         raise DatabaseUnready(f"the database {shown} cannot be brought up to date: {cause}") from failure
     finally:
         await database.dispose()
+    note("migrate", shown, "done")
     return shown

@@ -37,6 +37,7 @@ COUNTED_AS = {
 async def run_order(order: Order, started: Callable[[OrderHandle], None]) -> str | None:
     """How it ended, for the counts; `started` is called as soon as its workflow runs. None if the start was
     refused, and nobody could say why."""
+    batch = batch_name(workflow.info().workflow_id)
     try:
         child = await workflow.start_child_workflow(
             OrderFulfillmentWorkflow.run,
@@ -46,9 +47,8 @@ async def run_order(order: Order, started: Callable[[OrderHandle], None]) -> str
             parent_close_policy=ParentClosePolicy.ABANDON,
             memo={FINGERPRINT: order.fingerprint(), BOOK: workflow.memo_value(BOOK, default=None)},
             static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
-            search_attributes=search_attributes.of_new_order(
-                order.order_id, batch_name(workflow.info().workflow_id)
-            ),
+            search_attributes=search_attributes.of_new_order(order.order_id, batch),
+            priority=policy.batch_priority(batch),
         )
     except WorkflowAlreadyStartedError:
         return await _why_refused(order)

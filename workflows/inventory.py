@@ -20,6 +20,7 @@ class InventoryWorkflow(StepWorkflow):
     async def run(self, request: InventoryRequest) -> InventoryAnswer:
         with self._under_way():
             answer = await run_effect(
+                self.step,
                 InventoryActivities.reserve,
                 request,
                 summary=f"reserve {len(request.lines)} line(s), all or none",

@@ -21,7 +21,7 @@ class NotificationWorkflow(StepWorkflow):
     async def run(self, request: NotificationRequest) -> NoticeReceipt:
         with self._under_way():
             notice = await run_effect(
-                NotificationActivities.notify, request, summary=f"send the {request.kind}"
+                self.step, NotificationActivities.notify, request, summary=f"send the {request.kind}"
             )
             self._received(notice)
             return notice

@@ -25,6 +25,7 @@ class PaymentWorkflow(StepWorkflow):
         ]
         with self._under_way():
             answer = await run_effect(
+                self.step,
                 PaymentActivities.charge,
                 request,
                 summary=f"{what} {format_amount(request.amount, request.currency)}",

@@ -177,6 +177,7 @@ class ReconciliationWorkflow:
             retry_policy=policy.RECONCILE_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=request.submission.order_id,
+            priority=policy.UNDO_FIRST,
         )
 
     # --- keys in doubt, and notices that are owed -------------------------------------------------

@@ -23,12 +23,12 @@ class ShippingWorkflow(StepWorkflow):
     @workflow.run
     async def run(self, request: ShippingRequest) -> Shipped:
         with self._under_way():
-            label = await run_effect(ShippingActivities.buy_label, request, summary="buy a label")
+            label = await run_effect(self.step, ShippingActivities.buy_label, request, summary="buy a label")
             self._reached(f"label bought: {label.tracking_number}")
             raise_if_cancelled()
             payment = await self._capture(request) if request.captures else None
             parcel = await run_effect(
-                ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
+                self.step, ShippingActivities.dispatch, request, summary=f"hand over {label.tracking_number}"
             )
             self._reached("dispatched")
             self._received(parcel)
@@ -38,6 +38,7 @@ class ShippingWorkflow(StepWorkflow):
         """Last before the hand-over. If it is refused, nothing is owed: the label is voided, the stock goes
         back, and what was held is let go."""
         taken = await run_effect(
+            Step.PAYMENT,
             PaymentActivities.capture,
             StepRequest(submission=request.submission),
             summary="capture what is held",

@@ -8,28 +8,33 @@ from temporalio import workflow
 from temporalio.workflow import ActivityCancellationType
 
 from workflows.failures import in_words, state_after
+from workflows.submission import queue_of
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
+    from order_system.domain.messages import StepRequest
     from order_system.domain.order import Wire
     from order_system.domain.progress import StepState, StepStatus
     from order_system.domain.steps import Step
 
-Request = TypeVar("Request")
+Request = TypeVar("Request", bound=StepRequest)
 Answer = TypeVar("Answer")
 
 
 async def run_effect(
+    step: Step,
     activity: Callable[[Any, Request], Awaitable[Answer]],
     request: Request,
     *,
     summary: str,
 ) -> Answer:
     """One effect on the outside world, retried until it succeeds or its activity gives up. A cancel waits for
-    the attempt that runs: otherwise the undo could overtake a charge that is still on its way."""
+    the attempt that runs: otherwise the undo could overtake a charge that is still on its way. `step`: at
+    whose gateway."""
     return await workflow.execute_activity_method(
         activity,
         request,
+        task_queue=queue_of(step, request.submission),
         start_to_close_timeout=policy.EFFECT_ATTEMPT,
         retry_policy=policy.EFFECT_RETRY,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -3,8 +3,9 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.domain.ids import BOOK
+    from order_system.domain.ids import BOOK, step_queue
     from order_system.domain.order import Order, SubmissionRef
+    from order_system.domain.steps import Step
 
 
 def this_submission(order: Order) -> SubmissionRef:
@@ -18,4 +19,10 @@ def this_submission(order: Order) -> SubmissionRef:
         batch=info.parent.workflow_id if info.parent else None,
         accepted_at=info.workflow_start_time,
         book=workflow.memo_value(BOOK, default=None),
+        queues_by_step=bool(order.queues_by_step),
     )
+
+
+def queue_of(step: Step, submission: SubmissionRef) -> str | None:
+    """Where the step's activities and its undo wait for a worker. None: where the workflow does."""
+    return step_queue(workflow.info().task_queue, step) if submission.queues_by_step else None

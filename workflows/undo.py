@@ -17,6 +17,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 from workflows.board import OrderBoard
 from workflows.failures import answer_refused, in_words, root_cause
+from workflows.submission import queue_of
 
 with workflow.unsafe.imports_passed_through():
     from activities.answers import AnswerActivities
@@ -96,10 +97,12 @@ class Undo:
             UNDOS[self._step].activity,
             self._request,
             result_type=UndoAnswer,
+            task_queue=queue_of(self._step, self.submission),
             start_to_close_timeout=policy.EFFECT_ATTEMPT,
             retry_policy=policy.UNDO_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"undo of {self._step}",
+            priority=policy.UNDO_FIRST,
         )
         if not self._stuck:
             answered, _ = await workflow.wait(
@@ -148,6 +151,7 @@ class Undo:
                 start_to_close_timeout=policy.EFFECT_ATTEMPT,
                 retry_policy=policy.UNDO_RETRY,
                 summary=f"undo of {self._step} was handled by {intervention.answer.who}",
+                priority=policy.UNDO_FIRST,
             )
         except ActivityError as refused:
             cause = root_cause(refused)

@@ -4,7 +4,8 @@ An order tells by itself what it waits for, if a worker answers for it; where no
 its pending activities must do. What a workflow cannot tell, because it is stuck on a bug, on a file, or for
 want of a worker, the server knows. So no workflow is open and without progress and yet not listed.
 
-The cost: eight searches, and two or three calls for each workflow that they find, a few at a time.
+The cost: eight searches, four questions about queues, and two or three calls for each workflow that they
+find, a few at a time.
 """
 
 import asyncio
@@ -98,6 +99,10 @@ class AttentionFinder:
                 what = so_many(open_ones.count, "workflow is open", "workflows are open")
                 reason = f"{what}, and nobody takes work from the task queue {self.task_queue}"
                 yield about_all(ConcernKind.NO_WORKER, reason)
+            for queue in await self.workers.deserted():
+                reason = f"activities wait on the task queue {queue}, and nobody takes them"
+                cure = "start a worker with ORDER_QUEUES_BY_STEP=true"
+                yield about_all(ConcernKind.NO_WORKER, reason).model_copy(update={"cure": cure})
         async for concern in self._on_deserted_queues():
             yield concern
         slow = visibility.started_before(self._now - self.slow_after)

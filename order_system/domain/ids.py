@@ -62,6 +62,11 @@ def task_queue_of(book: str) -> str:
     return f"order-fulfillment-{book[:8]}"
 
 
+def step_queue(queue: str, step: Step) -> str:
+    """Beside the task queue of everything: that of a step's activities, if each has one of its own."""
+    return f"{queue}-{step}"
+
+
 def worker_identity(process: str, book: str) -> str:
     """What the server lists a worker as."""
     return f"{process} of book {book}"

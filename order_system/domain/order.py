@@ -87,10 +87,12 @@ class Handling(Wire):
 
     flow: Flow | None = None
     capture: Capture | None = None
+    queues_by_step: bool | None = None
+    """The activities of each step have a task queue of their own. No document says so: the door does."""
 
     def with_defaults(self, defaults: "Handling") -> Self:
         """Where it does not say itself."""
-        given = {"flow": self.flow or defaults.flow, "capture": self.capture or defaults.capture}
+        given = {name: getattr(self, name) or getattr(defaults, name) for name in Handling.model_fields}
         return self.model_copy(update=given)
 
 
@@ -161,6 +163,8 @@ class SubmissionRef(OfBook):
     """Workflow ID of the batch that started the order, if one did."""
     accepted_at: datetime | None = None
     """When its workflow was started, for the book. None: started before that was told."""
+    queues_by_step: bool = False
+    """Which the book does not keep: what is left over is settled on the one task queue."""
 
     def key(self, effect: Effect) -> Key:
         return Key(idempotency_key(self.order_id, self.submission, effect))

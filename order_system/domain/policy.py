@@ -4,9 +4,10 @@ Budgets count attempts, never elapsed time: schedule-to-close and schedule-to-st
 while no worker does, so a long deployment would refund every order under way.
 """
 
+import hashlib
 from datetime import timedelta
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 
 from order_system.domain.errors import NEVER_RETRIED
 from order_system.domain.steps import Step
@@ -45,6 +46,22 @@ UNDO_RETRY = RetryPolicy(
     maximum_attempts=0,
 )
 """Without limit: money and stock are owed until they are given back."""
+
+# --- what comes first, of what waits for a worker -------------------------------------------------
+
+UNDO_FIRST = Priority(priority_key=1)
+"""What gives money and stock back."""
+
+BY_HAND = Priority(priority_key=2)
+"""Orders that are submitted one by one. What says nothing has 3: a batch itself, the reconciler, events."""
+
+
+def batch_priority(name: str) -> Priority:
+    """Of a batch's orders. Batches get equal shares, where the server knows fairness. A key has 64 bytes at
+    most, and a name may have 100."""
+    key = name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
+    return Priority(priority_key=4, fairness_key=key)
+
 
 # --- the saga -------------------------------------------------------------------------------------
 

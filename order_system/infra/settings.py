@@ -71,9 +71,13 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
     task_queue: str | None = Field(
         None,
         min_length=1,
-        max_length=1000,
+        max_length=980,  # of the 1,000 that the server takes, as the name of a step may follow
         description="the name of the task queue that workers and clients share; unless set, "
         "order-fulfillment- and the beginning of the order book's ID",
+    )
+    queues_by_step: bool = Field(
+        False,
+        description="true or false (whether the activities of each step have a task queue of their own)",
     )
     payments: str = Field(SIMULATED, description=f"a payment gateway: {_A_GATEWAY}")
     warehouse: str = Field(SIMULATED, description=f"a warehouse: {_A_GATEWAY}")
@@ -132,8 +136,9 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
     web_keys: Annotated[tuple[WebKey, ...] | None, NoDecode, AsKeys] = Field(
         None,
         repr=False,
-        description="keys for pages and API, separated by commas: viewer:SECRET, operator:SECRET or "
-        "operator@NAME:SECRET; without any, `serve` answers on loopback alone, and to everybody there",
+        description="keys for pages and API, separated by commas, as `starter.py web-key` makes them, or "
+        "viewer:SECRET, operator:SECRET or operator@NAME:SECRET; without any, `serve` answers on loopback "
+        "alone, and to everybody there",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], InCapitals] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from order_system.domain import money
 from order_system.domain.durations import duration_text, parse_duration
-from order_system.domain.order import Capture, Flow, Order
+from order_system.domain.order import Capture, Flow, Handling, Order
 from order_system.intake.bill import Bill, Form
 from order_system.intake.fields import (
     Country,
@@ -102,7 +102,7 @@ def order_document(order: Order) -> dict[str, Any]:
         return money.decimal_text(minor, order.currency)
 
     hold, how = order.hold_on_failure, {"flow": order.flow, "capture": order.capture}
-    document = order.model_dump(exclude={"hold_on_failure", *how})
+    document = order.model_dump(exclude={"hold_on_failure", *Handling.model_fields})
     document["lines"] = [line | {"unit_price": text(line["unit_price"])} for line in document["lines"]]
     document |= {name: text(getattr(order, name)) for name in ("shipping_fee", "tax", "discount", "total")}
     document |= {"hold_on_failure": duration_text(hold)} if hold else {}

@@ -16,6 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from order_system.domain import policy as domain_policy
 from order_system.domain import search_attributes
 from order_system.domain.book import OrderBook, SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
@@ -24,6 +25,7 @@ from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
+from order_system.infra.changes import noted
 from order_system.infra.provider_links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
@@ -98,6 +100,7 @@ class OrderClient:
         self._relatives = Relatives(temporal, book)
         self.refunds = Refunds(temporal, book, task_queue)
 
+    @noted("submit")
     async def submit(self, order: Order) -> SubmitResult:
         """Start the order, or find it. Safe to repeat: never a second charge.
 
@@ -120,6 +123,7 @@ class OrderClient:
                     memo={FINGERPRINT: order.fingerprint(), _STARTED_BY: ours, BOOK: self._book.book_id},
                     static_summary=f"order {order.order_id}: {len(order.lines)} line(s)",
                     search_attributes=search_attributes.of_new_order(order.order_id),
+                    priority=domain_policy.BY_HAND,
                     rpc_timeout=policy.RPC,
                 )
             except WorkflowAlreadyStartedError:
@@ -208,6 +212,7 @@ class OrderClient:
                 return
             await asyncio.sleep(policy.watch_pause(len(pending)))
 
+    @noted("cancel")
     async def cancel(self, order_id: str) -> tuple[CancelAnswer, OrderProgress]:
         """Ask for a cancel and wait for the answer. A stuck undo is not waited for. Raises UnknownOrder."""
         before = await self.status(order_id)

@@ -15,8 +15,10 @@ from order_system.domain.errors import InvalidUsage, RefundRefused, UnknownOrder
 from order_system.domain.ids import BOOK, REFUND_ID, check_order_id, refund_workflow_id
 from order_system.domain.money import InvalidAmount, parse_amount
 from order_system.domain.order import SubmissionRef
+from order_system.domain.policy import UNDO_FIRST
 from order_system.domain.refunds import Refund, RefundDocument, RefundRequest, RefundState
 from order_system.infra import policy
+from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server
 from order_system.orders.on_server import TemporalOrderRuns
 from workflows.refund import RefundWorkflow
@@ -28,6 +30,7 @@ class Refunds:
         self._book = book
         self._task_queue = task_queue
 
+    @noted("refund")
     async def give_back(
         self,
         order_id: str,
@@ -87,6 +90,7 @@ class Refunds:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 memo={BOOK: self._book.book_id},
                 search_attributes=search_attributes.of_child(request.submission.order_id),
+                priority=UNDO_FIRST,
                 rpc_timeout=policy.RPC,
             )
         except WorkflowAlreadyStartedError:

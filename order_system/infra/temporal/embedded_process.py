@@ -38,6 +38,8 @@ TUNING = {
     # One process needs no four parts of each task queue. All four are read: an older server may have left
     # tasks there, which nobody would ever find.
     "matching.numTaskqueueWritePartitions": "1",
+    # Batches share the workers fairly, by the fairness key of their orders.
+    "matching.enableFairness": "true",
     # Nobody reads its metrics here.
     "metrics.breakdownByTaskQueue": "false",
     "metrics.breakdownByPartition": "false",

@@ -21,10 +21,13 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from order_system.domain.ids import step_queue
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 
-_KINDS = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+_ACTIVITIES = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+_KINDS = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, _ACTIVITIES)
 _NO_HEARTBEATS = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED)
 
 
@@ -56,6 +59,18 @@ class Workers:
 
         return sum(map(takes_work, heartbeats))
 
+    async def at_all_queues(self) -> int:
+        """As `at_work`; and 0 if activities wait on a queue of their step, and nobody takes them."""
+        at_work, deserted = await asyncio.gather(self.at_work(), self.deserted())
+        return 0 if deserted else at_work
+
+    async def deserted(self) -> list[str]:
+        """Whatever the setting is now: open orders have been given their queues before."""
+        queues = [step_queue(self._task_queue, step) for step in Step]
+        waiting = await asyncio.gather(*(self._describe(_ACTIVITIES, queue) for queue in queues))
+        told = zip(queues, waiting, strict=True)
+        return [name for name, queue in told if queue.stats.approximate_backlog_count and not _asking(queue)]
+
     async def surely_at_work(self) -> int:
         """0 only if nobody is heard of for as long as a heartbeat takes: one may have started just now, or
         its clock be wrong."""
@@ -68,7 +83,7 @@ class Workers:
 
     async def identities(self) -> set[str]:
         """Of those who ask for activities."""
-        return await self._asking_for(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+        return await self._asking_for(_ACTIVITIES)
 
     async def _heartbeats(self) -> list[WorkerHeartbeat]:
         """The last one of each worker of this queue that has sent one lately; the server keeps them for a
@@ -100,29 +115,30 @@ class Workers:
 
     async def backlog(self) -> dict[str, tuple[int, float]]:
         """By kind of task: about how many wait for a worker, and for how many seconds the oldest has."""
-        queues = await asyncio.gather(*map(self._describe, _KINDS))
-        return {
-            name: (
-                queue.stats.approximate_backlog_count,
-                queue.stats.approximate_backlog_age.ToTimedelta().total_seconds(),
-            )
-            for name, queue in zip(("workflow", "activity"), queues, strict=True)
-        }
+        of_steps = [(_ACTIVITIES, step_queue(self._task_queue, step)) for step in Step]
+        asked = [(kind, self._task_queue) for kind in _KINDS] + of_steps
+        queues = await asyncio.gather(*(self._describe(kind, queue) for kind, queue in asked))
+        counts = [queue.stats.approximate_backlog_count for queue in queues]
+        ages = [queue.stats.approximate_backlog_age.ToTimedelta().total_seconds() for queue in queues]
+        return {"workflow": (counts[0], ages[0]), "activity": (sum(counts[1:]), max(ages[1:]))}
 
-    async def _describe(self, kind: TaskQueueType.ValueType) -> DescribeTaskQueueResponse:
+    async def _describe(self, kind: TaskQueueType.ValueType, queue: str = "") -> DescribeTaskQueueResponse:
         request = DescribeTaskQueueRequest(
             namespace=self._temporal.namespace,
-            task_queue=TaskQueue(name=self._task_queue),
+            task_queue=TaskQueue(name=queue or self._task_queue),
             task_queue_type=kind,
             report_stats=True,
         )
         return await self._temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
 
     async def _asking_for(self, kind: TaskQueueType.ValueType) -> set[str]:
-        queue = await self._describe(kind)
-        work_waits = queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
-        since = datetime.now(UTC) - (policy.WORKER_SILENT if work_waits else policy.POLLED_WITHIN)
-        return {each.identity for each in queue.pollers if each.last_access_time.ToDatetime(UTC) > since}
+        return _asking(await self._describe(kind))
+
+
+def _asking(queue: DescribeTaskQueueResponse) -> set[str]:
+    work_waits = queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
+    since = datetime.now(UTC) - (policy.WORKER_SILENT if work_waits else policy.POLLED_WITHIN)
+    return {each.identity for each in queue.pollers if each.last_access_time.ToDatetime(UTC) > since}
 
 
 def _sent_at(beat: WorkerHeartbeat) -> datetime:

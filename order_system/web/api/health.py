@@ -61,7 +61,7 @@ async def readiness(services: Given, response: Response) -> Readiness:
     listed, serving, at_work = await asyncio.gather(
         _answered(services.listing.batches(limit=1)),
         _answered(server),
-        _answered(services.attention.workers.at_work()),
+        _answered(services.attention.workers.at_all_queues()),
     )
     database: State = "ok" if listed else "does not answer"
     temporal: State = "ok" if serving else "does not answer"

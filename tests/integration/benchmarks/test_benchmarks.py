@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurements import calls, flows, lists, memory, sealing, start_up, telemetry
+from benchmarks.measurements import calls, fairness, flows, lists, memory, sealing, start_up, telemetry
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.batches.figures import Scale
 from benchmarks.measurements.orders import run as orders
@@ -132,4 +132,15 @@ async def test_lists_over_a_book_of_closed_orders(temporary: Path) -> None:
     assert result.holds
     assert len(result.figures) == len(lists.REQUESTS) + 2
     assert all(figure.value > 0 for figure in result.figures)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.long
+async def test_an_order_by_hand_beside_a_batch_with_priorities_and_without(temporary: Path) -> None:
+    said: list[str] = []
+    result = await fairness.measure(fairness.Scale(turns=1, window=6), said.append)
+    assert len(said) == 2
+    [ran] = result.samples.values()
+    assert [row["how"] for row in ran] == ["with priorities", "without"]
+    assert all(row["seconds"] > 0 and row["left of the batch"] > 0 for row in ran)
     assert list(temporary.iterdir()) == []
