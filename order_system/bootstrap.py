@@ -28,9 +28,11 @@ from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.standing import SqlStanding
+from order_system.domain.durations import parse_duration
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.domain.ids import step_queue, task_queue_of, worker_identity
 from order_system.domain.order import Capture, Handling
+from order_system.domain.policy import FORGET_EVERY
 from order_system.domain.steps import Step
 from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
@@ -46,6 +48,7 @@ from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer
 from order_system.orders.attempts import NotesAttempts
 from order_system.orders.client import OrderClient
+from order_system.orders.forgetting import Forgetting
 from order_system.orders.lists import OrderLists
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.watch import Watch
@@ -93,20 +96,26 @@ class OrderSystem:
             ),
             *batch_activities(self.batch_book, self.files, runs),
             WebhookActivities(receiver_of(self.settings)).deliver,
+            self.forgetting(temporal).forget_old,
         ]
 
     @asynccontextmanager
     async def serving(self, temporal: Client) -> AsyncGenerator[None]:
         """A worker for the length of the block, and the reconciler on its schedule from then on, also on a
         server that comes back without its data."""
-        every = timedelta(seconds=self.settings.reconcile_every)
-        schedule = self.reconciler_schedule(temporal)
+
+        async def scheduled() -> None:
+            await self.reconciler_schedule(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
+            age = parse_duration(self.settings.forget_after or "0d")
+            forgetting = self.reconciler_schedule(temporal, forget_after=age)
+            await forgetting.ensure(FORGET_EVERY if age else age)
+
         with serving_from(self.settings.book_folder, temporal):
             async with self._workers(temporal):
-                looking = asyncio.create_task(settle_in_again(temporal, lambda: schedule.ensure(every)))
+                looking = asyncio.create_task(settle_in_again(temporal, scheduled))
                 try:
                     try:
-                        await schedule.ensure(every)
+                        await scheduled()
                     except OrderSystemError as trouble:  # orders go on without it
                         log.warning("the reconciler's schedule could not be seen to", reason=str(trouble))
                     async with self.watching(temporal):
@@ -171,8 +180,13 @@ class OrderSystem:
     def reconciliation(self, temporal: Client) -> ReconciliationClient:
         return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
 
-    def reconciler_schedule(self, temporal: Client) -> ReconcilerSchedule:
-        return ReconcilerSchedule(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
+    def reconciler_schedule(self, temporal: Client, **options: Any) -> ReconcilerSchedule:
+        book_id, queue = self.book.book_id, self.task_queue
+        return ReconcilerSchedule(temporal, book_id=book_id, task_queue=queue, **options)
+
+    def forgetting(self, temporal: Client) -> Forgetting:
+        compact, uploads = self.database.compact, self.settings.uploads
+        return Forgetting(temporal, self.book, uploads, self.world.forget, compact)
 
     def abandoned(self, temporal: Client) -> AbandonedOrders:
         return AbandonedOrders(temporal, SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))

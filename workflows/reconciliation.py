@@ -63,6 +63,15 @@ class ReconciliationWorkflow:
     async def run(self, request: ReconciliationRequest) -> ReconciliationReport:
         if request.only is not None:
             return await self._settle_as_answered(request.only)
+        if request.forget_after is not None:
+            return await workflow.execute_activity(
+                "forget_old",
+                request,
+                result_type=ReconciliationReport,
+                start_to_close_timeout=policy.FORGET_RUN,
+                heartbeat_timeout=policy.FORGET_HEARTBEAT,
+                retry_policy=policy.RECONCILE_RETRY,
+            )
         while not self._so_far.submissions_done:
             await self._settle_a_page()
             self._continue_as_new_if_long()

@@ -8,9 +8,8 @@ from enum import StrEnum
 
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import Concern, ConcernKind
-from order_system.domain.answers import GiveUp, ParcelFate, Remedy, Resolution, StepRetry
+from order_system.domain.answers import Came, GiveUp, ParcelFate, Remedy, Resolution, StepRetry, Summary
 from order_system.domain.errors import AnswerRefused, OrderSystemError
-from order_system.domain.order import Wire
 from order_system.domain.steps import PIVOT
 from order_system.infra import policy
 from order_system.infra.temporal.executions import side_by_side
@@ -29,21 +28,6 @@ class Action(StrEnum):
     CANCEL = "cancel"
     TAKE = "take"
     """Somebody is on it."""
-
-
-class Came(Wire):
-    """What came of one."""
-
-    chosen: str
-    accepted: bool
-    detail: str
-    """One line for people."""
-
-
-class Summary(Wire):
-    accepted: int
-    refused: int
-    rows: tuple[Came, ...]
 
 
 _IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED)

@@ -28,6 +28,7 @@ from order_system.book import reading
 from order_system.book.answers import AnswerBook
 from order_system.book.emails import email_hash
 from order_system.book.entries import Entries
+from order_system.book.forgetting import ForgettingBook
 from order_system.book.refunds import RefundBook
 from order_system.book.tables import accepted, effects
 from order_system.domain.book import Attempt, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
@@ -40,7 +41,7 @@ from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
 
 
-class SqlOrderBook(AnswerBook, RefundBook):
+class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
     """`domain.book.OrderBook` over SQLite or PostgreSQL."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:

@@ -32,7 +32,8 @@ IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
 
 LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
-_NOT_ITS_OWN = (Fate.CONFLICT, Fate.NOT_ASKED_FOR)
+ITS_OWN = batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in([Fate.CONFLICT, Fate.NOT_ASKED_FOR])
+"""Whether an order of a run's file is the run's own."""
 
 
 _ENTRY = [field.name for field in fields(JournalEntry)]
@@ -231,7 +232,7 @@ class BookQueries(OverDatabase):
             .where(
                 of_run(batch, run),
                 batch_orders.c.order_id > after,
-                batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in(_NOT_ITS_OWN),
+                ITS_OWN,
             )
             .order_by(batch_orders.c.order_id)
             .limit(limit)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, exists, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.entries import Entries
@@ -33,6 +33,15 @@ IS_OWED = text("book_submissions.notice = 'owed'")
 
 ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
 """One of its server's `Server.names`."""
+
+
+def is_owed() -> ColumnElement[bool]:
+    """Nobody is told of a submission that has a later one."""
+    later = submissions.alias("later")
+    superseded = exists().where(
+        later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
+    )
+    return and_(IS_OWED, ~superseded)
 
 
 class SqlReconciliationBook(BookQueries):
@@ -80,12 +89,8 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def owed_notices(self, tx: Connection, asked: OlderOnes) -> Sequence[OwedNotice]:
-        later = submissions.alias("later")
-        superseded = exists().where(
-            later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
-        )
         is_old = submissions.c.closed_at <= asked.before
-        rows = tx.execute(_page(asked).where(IS_OWED, ~superseded, is_old))
+        rows = tx.execute(_page(asked).where(is_owed(), is_old))
         return [owed_notice(self._ours(row)) for row in rows]
 
     def _ours(self, row: Row[Any]) -> SubmissionRecord:

@@ -1,5 +1,6 @@
 """`starter.py keys`: what seals payloads at the Temporal server. `web-key`: who may use pages and API."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -7,12 +8,19 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.cli.help import MORE_HELP
-from order_system.cli.options import CLEAN, Json
+from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen
+from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidUsage
+from order_system.infra import policy
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, open_ring
 from order_system.infra.settings import load_settings
+from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.sealed_by import needing_key
 from order_system.infra.web_keys import Role, new_key
+
+_NAMED = 20
+"""Of those that need a key: the first ones."""
 
 keys = App(name="keys", help="The keys that seal payloads.", help_epilogue=MORE_HELP)
 
@@ -44,6 +52,35 @@ async def new(
     except (OSError, ValueError) as refused:
         raise InvalidUsage(f"no key is made: {refused}") from None
     Screen(as_json=as_json).answer(_told(key), f"key {key.id} is there")
+    return CLEAN
+
+
+@keys.command
+async def retire(
+    key_id: Annotated[str, Parameter(help="The ID of the key.")],
+    /,
+    *,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    """Destroy a key for good: nobody ever reads again what it has sealed. It is refused, and what needs the
+    key is named, while anything that is open on the Temporal server does."""
+    file, screen = key_file(), Screen(as_json=as_json)
+    if key_id not in [key.id for key in file.all()]:
+        raise InvalidUsage(f"there is no key {key_id} in the file; `starter.py keys` lists them")
+    if file.sealing().id == key_id:
+        raise InvalidUsage(f"key {key_id} seals now: make a newer one first, by `starter.py keys new`")
+    if time.time() - file.path.stat().st_mtime < (pause := policy.KEY_SETTLED.total_seconds()):
+        raise InvalidUsage(
+            f"the keys have just changed, and somebody may not know yet: wait {pause:.0f} seconds"
+        )
+    async with open_session(configured(), screen, embedded=embedded) as session, reaching_server():
+        needed_by = await needing_key(session.temporal, key_id)
+    if needed_by:
+        cure = "; a worker that starts anew writes its schedules anew" if "schedule" in needed_by[0] else ""
+        raise InvalidUsage(f"{len(needed_by)} need key {key_id}: {', '.join(needed_by[:_NAMED])}{cure}")
+    file.remove(key_id)
+    screen.answer({"retired": key_id}, f"key {key_id} is destroyed: nobody reads again what it has sealed")
     return CLEAN
 
 

@@ -85,6 +85,10 @@ class AnsweredAs(StrEnum):
     """From another server, of which a person says that it is gone."""
     TAKEN = "taken"
     """Somebody is on it; the note says on what."""
+    FORGETTING = "being forgotten"
+    """If it was cut off, the same once more finishes it."""
+    FORGOTTEN = "forgotten"
+    """Nothing of its customer is kept; the note says why."""
 
 
 def answered_as(resolution: Resolution) -> AnsweredAs:
@@ -107,7 +111,9 @@ class AnswerRecord(Wire):
     answer: AnsweredAs
 
     def __str__(self) -> str:
-        return f"{self.answer} {self.step}, by {self.who}" + (f": {self.note}" if self.note else "")
+        forgotten = self.answer in (AnsweredAs.FORGETTING, AnsweredAs.FORGOTTEN)
+        what = self.answer if forgotten else f"{self.answer} {self.step}"
+        return f"{what}, by {self.who}" + (f": {self.note}" if self.note else "")
 
 
 class AnswerResult(StrEnum):
@@ -131,6 +137,21 @@ class AnswerReceipt(Wire):
     result: AnswerResult
     detail: str
     """One line for people."""
+
+
+class Came(Wire):
+    """What came of one of many."""
+
+    chosen: str
+    accepted: bool
+    detail: str
+    """One line for people."""
+
+
+class Summary(Wire):
+    accepted: int
+    refused: int
+    rows: tuple[Came, ...]
 
 
 UPDATE_REFUSED = "AnswerRefused"

@@ -163,6 +163,10 @@ class AnswerRefused(OrderSystemError):
     """An order does not take a person's answer: there is nothing to answer, or it does not fit."""
 
 
+class ForgettingRefused(OrderSystemError):
+    """An order is not forgotten, or not all of it yet: it is not over and done with, for example."""
+
+
 class SearchAttributesMissing(OrderSystemError):
     """The Temporal server does not know our search attributes, and will not have them registered."""
 

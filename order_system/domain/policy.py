@@ -222,6 +222,12 @@ RECONCILE_HISTORY_EVENTS = 4_000
 RECONCILE_RUN = timedelta(hours=1)
 """A run that takes longer is ended by the server, so that one stuck on a bug keeps no other away."""
 
+FORGET_EVERY = timedelta(days=1)
+FORGET_RUN = timedelta(minutes=50)
+FORGET_HEARTBEAT = timedelta(minutes=2)
+"""What is due is forgotten once a day, for less than RECONCILE_RUN, with a heartbeat at each order. What is
+left then is done the next day."""
+
 RECONCILER_ASLEEP = 3
 """A reconciler that has not run for so many of its periods waits for a person."""
 

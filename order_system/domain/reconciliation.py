@@ -7,7 +7,7 @@ submission has left in doubt is asked for again, since the attempt that was neve
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, Self
 
 from pydantic import Field
@@ -128,6 +128,8 @@ class KeyInDoubt(Wire):
 class ReconciliationRequest(OfBook):
     only: AnswerToNote | None = None
     """Settle this submission, with a person's answer, and nothing else."""
+    forget_after: timedelta | None = None
+    """Forget the orders that have been closed for so long, and do nothing else."""
     min_age_seconds: float = 0
     """Open submissions that are younger are left out: nearly all of them are simply under way."""
     submissions_done: bool = False
@@ -136,7 +138,7 @@ class ReconciliationRequest(OfBook):
     keys_done: bool = False
     after_notice: str | None = None
     report: ReconciliationReport = ReconciliationReport()
-    """All but the first two fields are how far a run has come that continues as new."""
+    """All but the first three fields are how far a run has come that continues as new."""
 
 
 class PageRequest(OfBook):

@@ -108,6 +108,11 @@ class Gateways:
             )
         return await self.accounts.statement()
 
+    async def forget(self, order_id: str) -> None:
+        """The simulated world keeps nothing of its customer any more; yours are told otherwise."""
+        if forget := getattr(self.accounts, "forget", None):
+            await forget(order_id)
+
 
 def chosen(settings: Settings) -> dict[Port, str]:
     """Port -> name. Without a statement of accounts if it was not set and a gateway is not the simulated

@@ -28,6 +28,10 @@ PATIENCE_LIMIT = 10_000
 KEY_AGAIN = timedelta(minutes=1)
 """The pause after a month's first key could not be written. Until it is, the last month's seals."""
 
+KEY_SETTLED = timedelta(seconds=30)
+"""How long a new key has sealed before an older one may be destroyed: what was just sealed by that one has
+reached the server by then, and lists show it."""
+
 SEALED_STACK = 1_000
 """Characters of a stack, the innermost calls: the server keeps 4 KB of what an attempt has failed of, causes
 included."""
@@ -80,6 +84,13 @@ under way, which is not interrupted. Without a worker it is not heard."""
 
 CHOSEN = timedelta(seconds=40)
 """How long one answer to many may take for all of them: less than a proxy waits."""
+
+FORGET_WITHIN = timedelta(seconds=40)
+"""How long the server may take to delete the workflows of an order: by default it notes only every 30 seconds
+that one has closed, and deletes none before."""
+
+FORGET_AGAIN = timedelta(milliseconds=250)
+"""The pause before it is looked whether they are deleted."""
 
 SCHEDULE_UPDATES = 5
 """How often the reconciler's schedule is written, if somebody else writes it at the same moment each time."""

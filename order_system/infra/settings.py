@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from order_system.domain.durations import DURATION_PATTERN
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Capture, Flow
 from order_system.domain.steps import Step
@@ -121,6 +122,11 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
         ge=0,
         le=86_400,
         description="the seconds between two runs of the reconciler; 0 for none on schedule",
+    )
+    forget_after: str | None = Field(
+        None,
+        pattern=f"^{DURATION_PATTERN}$",
+        description="how long an order is closed when it is forgotten, e.g. 400d; unset, none is",
     )
     ui_url: str = Field(
         "http://localhost:8233",

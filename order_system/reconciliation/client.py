@@ -4,7 +4,7 @@ import uuid
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
-from order_system.domain import policy
+from order_system.domain import policy, search_attributes
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.ids import RECONCILIATION
 from order_system.domain.messages import AnswerToNote
@@ -40,6 +40,7 @@ class ReconciliationClient:
                 task_queue=self._task_queue,
                 run_timeout=policy.RECONCILE_RUN,
                 static_summary="asked for by hand",
+                search_attributes=search_attributes.of_child(only.submission.order_id) if only else None,
                 rpc_timeout=infra_policy.RPC,
             )
 

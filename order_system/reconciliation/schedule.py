@@ -51,9 +51,13 @@ class Asleep:
 class ReconcilerSchedule:
     """Over a Temporal client. Raises ServerUnreachable if the server cannot be reached."""
 
-    def __init__(self, temporal: Client, *, book_id: str, task_queue: str) -> None:
+    def __init__(
+        self, temporal: Client, *, book_id: str, task_queue: str, forget_after: timedelta | None = None
+    ) -> None:
+        """`forget_after`: a schedule of its own, by which orders that old are forgotten."""
         self._temporal = temporal
-        self.id = reconciliation_id(book_id)
+        self._forget_after = forget_after
+        self.id = reconciliation_id(book_id) if forget_after is None else f"forgetting-{book_id[:8]}"
         self._book_id = book_id
         self._task_queue = task_queue
 
@@ -171,7 +175,11 @@ class ReconcilerSchedule:
         return Schedule(
             action=ScheduleActionStartWorkflow(
                 ReconciliationWorkflow.run,
-                ReconciliationRequest(book=self._book_id, min_age_seconds=min_age.total_seconds()),
+                ReconciliationRequest(
+                    book=self._book_id,
+                    min_age_seconds=min_age.total_seconds(),
+                    forget_after=self._forget_after,
+                ),
                 id=self.id,
                 task_queue=self._task_queue,
                 run_timeout=policy.RECONCILE_RUN,

@@ -121,6 +121,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.OrderConflict: 409,
     errors.AnswerRefused: 409,
     errors.RefundRefused: 409,
+    errors.ForgettingRefused: 409,
     FileChanged: 409,
     errors.InvalidOrder: 422,
     errors.InvalidUsage: 422,

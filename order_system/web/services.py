@@ -22,6 +22,7 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
+from order_system.orders.forgetting import Forgetting
 from order_system.orders.lists import OrderLists
 from order_system.web import policy
 
@@ -65,6 +66,7 @@ class Services:
     orders: OrderClient
     batches: BatchClient
     attention: AttentionClient
+    forgetting: Forgetting
     listing: OrderListing
     standing: TellsStanding
     lists: OrderLists
@@ -87,6 +89,7 @@ def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Se
         batches=system.batch_client(temporal),
         attention=attention,
         waiting=WaitingCount(attention),
+        forgetting=system.forgetting(temporal),
         listing=system.listing,
         standing=system.standing,
         lists=OrderLists(system.listing, temporal, system.task_queue),

@@ -112,6 +112,7 @@ is settled or somebody else takes it over. It needs no worker.
 Exit codes
   0 noted; 2 one of them waits for nobody; else as in starter.py --help"""
 
+Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
 More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
 
 resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
@@ -127,15 +128,13 @@ class Options:
     """What the three commands share."""
 
     note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
-    named: Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")] = None
+    named: Named = None
     embedded: Embedded = False
     as_json: Json = False
 
     @property
     def who(self) -> str:
-        if self.named is not None:
-            return self.named
-        return user_here()[:MOST_CHARACTERS_OF_WHO]
+        return who_answers(self.named)
 
 
 DEFAULTS = Options()
@@ -264,3 +263,7 @@ async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
             async for documents in session.client.watch([order_id]):
                 order = documents[order_id]
     return order
+
+
+def who_answers(named: str | None) -> str:
+    return user_here()[:MOST_CHARACTERS_OF_WHO] if named is None else named

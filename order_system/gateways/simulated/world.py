@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain import gateways
@@ -18,7 +18,7 @@ from order_system.gateways.simulated.mailer import SimulatedMailer
 from order_system.gateways.simulated.payment import SimulatedPaymentGateway
 from order_system.gateways.simulated.switchboard import Switchboard
 from order_system.gateways.simulated.warehouse import SimulatedWarehouse
-from order_system.infra.database import Database, OverDatabase, reads
+from order_system.infra.database import Database, OverDatabase, reads, writes
 from order_system.infra.settings import Settings
 
 _STATEMENT = TypeAdapter(gateways.Statement)
@@ -73,6 +73,18 @@ class SimulatedWorld(OverDatabase):
             "stock": rows(select(tables.stock)),
         }
         return _STATEMENT.validate_python(told)
+
+    @writes
+    def forget(self, tx: Connection, order_id: str) -> None:
+        blank = {"payment_method": ""}
+        label = {"postal_code": None}
+        for key, values in (
+            (tables.charges.c.key, blank),
+            (tables.authorisations.c.key, blank),
+            (tables.shipments.c.label_key, label),
+        ):
+            ours = key.startswith(f"{order_id}:", autoescape=True)
+            tx.execute(update(key.table).where(ours).values(values))
 
 
 @asynccontextmanager

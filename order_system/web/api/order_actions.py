@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
-from order_system.domain.answers import GiveUp, Resolution, StepRetry
+from order_system.domain.answers import Came, GiveUp, Resolution, StepRetry
+from order_system.domain.errors import ForgettingRefused
 from order_system.domain.refunds import RefundDocument, RefundState
 from order_system.infra import policy
 from order_system.orders.client import CancelAnswer
@@ -94,6 +95,24 @@ async def refund(
     if refunded.state is RefundState.UNDER_WAY:
         response.status_code = 202
     return refunded
+
+
+@router.post(
+    "/forget",
+    summary="Forget a closed order",
+    responses={200: examples.answer("Nothing of its customer is kept any more.", "forgotten"), **_PROBLEMS},
+)
+async def forget(order_id: OrderId, answer: Answer, services: Given, caller: Operator) -> Came:
+    """Deletes its workflows and all that tells of its customer. Amounts, stock and times stay. `note` says
+    why, without a word about the customer: it is kept. 409 for an order that is not over and done with. Safe
+    to repeat, also to finish what was cut off."""
+    given = answer.given(caller)
+    await services.orders.status(order_id)  # or it is unknown
+    told = services.forgetting.all_of([order_id], who=given["who"], why=given["note"])
+    [came] = [each async for each in told]
+    if not came.accepted:
+        raise ForgettingRefused(came.detail)
+    return came
 
 
 async def _answered(

@@ -1,0 +1,55 @@
+"""`starter.py forget`: closed orders, of whose customers nothing is kept any more."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from order_system.cli.attention.answers import Named, who_answers
+from order_system.cli.moments import moment
+from order_system.cli.options import CLEAN, INVALID, Embedded, Json
+from order_system.cli.screen import Screen
+from order_system.cli.session import configured, open_session, order_meant
+from order_system.domain.answers import Summary
+from order_system.domain.errors import InvalidUsage
+
+_HELP = """\
+Examples
+  python starter.py forget ORDER-001 --reason "asked for, ticket 123"
+  python starter.py forget --older-than 400d --reason "nobody may send it back"
+
+Amounts, stock and times stay. An order that is open, in doubt, or that owes
+something is refused. Said again, it finishes what was cut off.
+
+Exit codes
+  0 all are forgotten; 2 one was refused; else as in starter.py --help"""
+
+forget = App(name="forget", help_epilogue=_HELP)
+
+
+@forget.default
+async def forget_orders(
+    *order_ids: Annotated[str, Parameter(help="Orders that are closed.")],
+    batch: Annotated[str | None, Parameter(help="All orders of this batch.")] = None,
+    older_than: Annotated[
+        str | None, Parameter(help="All that are closed for so long: 400d, or from before 2026-11-25.")
+    ] = None,
+    reason: Annotated[str, Parameter(help="Why, without a word about the customer: it is kept.")],
+    named: Named = None,
+    embedded: Embedded = False,
+    as_json: Json = False,
+) -> int:
+    if bool(order_ids) + (batch is not None) + (older_than is not None) != 1:
+        raise InvalidUsage("say either which orders, or --batch NAME, or --older-than 400d")
+    before, screen = moment(older_than), Screen(as_json=as_json)
+    async with open_session(configured(), screen, embedded=embedded) as session:
+        system, temporal = session.system, session.temporal
+        chosen = [await order_meant(said, system.book, temporal) for said in order_ids]
+        chosen = chosen or await system.book.to_forget(batch=batch, before=before)
+        told = system.forgetting(temporal).all_of(chosen, who=who_answers(named), why=reason)
+        with screen.waiting("orders are forgotten"):
+            rows = [each async for each in told]
+    refused = sum(not row.accepted for row in rows)
+    summary = Summary(accepted=len(rows) - refused, refused=refused, rows=tuple(rows))
+    lines = [f"{row.chosen}: {row.detail}" if row.accepted else row.detail for row in rows]
+    screen.answer(summary.model_dump(mode="json"), *(lines or ["there is nothing to forget"]))
+    return INVALID if refused else CLEAN
