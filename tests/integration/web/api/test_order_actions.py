@@ -15,7 +15,7 @@ from order_system.infra import policy as infra_policy
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.reading import WAIT_SECONDS, read_when
-from tests.fixtures.web.web import WebShop, document
+from tests.fixtures.web.web import AS_VIEWER, WebShop, document
 
 CARD = "4111 1111 1111 1111"
 HOUR = timedelta(hours=1)
@@ -141,3 +141,29 @@ async def test_an_answer_that_no_worker_hears_is_told(shop: WebShop, monkeypatch
     assert "not confirmed: no worker has taken the answer" in unheard.json()["detail"]
     assert "starter.py" not in unheard.json()["detail"]
     assert unheard.headers["retry-after"]
+
+
+async def test_a_closed_order_is_forgotten_and_its_page_says_why(shop: WebShop) -> None:
+    order = an_order()
+    held = shop.stage.hold("before reserve")
+    forget = f"/api/orders/{order.order_id}/forget"
+    async with shop.open(), shop.browsing() as browser, shop.browsing(AS_VIEWER) as viewer:
+        await browser.post("/api/orders", json=document(order))
+        await held.reached()
+        too_early = await browser.post(forget, json={"note": "ticket 123"})
+        held.let_go()
+        await read_when(browser, order, OrderStatus.FULFILLED)
+        without_a_word = await browser.post(forget, json={})
+        not_allowed = await viewer.post(forget, json={"note": "ticket 123"})
+        unknown = await browser.post("/api/orders/NOBODY-1/forget", json={"note": "ticket 123"})
+        forgotten = await browser.post(forget, json={"note": "ticket 123"})
+        page = await viewer.get(f"/orders/{order.order_id}")
+
+    refused = too_early.json()
+    assert (too_early.status_code, refused["type"]) == (409, "/api/docs#forgetting-refused")
+    assert refused["detail"] == f"{order.order_id} is not forgotten: order-{order.order_id} is open"
+    assert [each.status_code for each in (without_a_word, not_allowed, unknown)] == [422, 403, 404]
+    assert forgotten.json() == {"chosen": order.order_id, "accepted": True, "detail": "forgotten"}
+    assert "by ada" in page.text
+    assert "Because: ticket 123" in page.text
+    assert order.customer.email not in page.text

@@ -1,0 +1,78 @@
+"""A key is destroyed only when nothing that is open needs it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from order_system.domain.messages import OrderStatus
+from order_system.infra.database import Database
+from order_system.infra.temporal.embedded import EmbeddedServer
+from order_system.infra.temporal.sealed_by import needing_key
+from order_system.reconciliation.schedule import ReconcilerSchedule
+from tests.fixtures.processes.command_line import starter
+from tests.fixtures.shops.sealed import with_a_file
+from tests.fixtures.shops.shop import Shop, an_order
+from tests.fixtures.steering.waiting import eventually
+
+WAIT_SECONDS = 20
+DAY = timedelta(days=1)
+
+
+async def test_what_is_open_and_sealed_by_it_is_named(
+    dev_server: EmbeddedServer, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    temporal, keys = await with_a_file(monkeypatch, tmp_path / "keys", dev_server.address)
+    shop, order, later = Shop(sqlite_database, temporal), an_order(), an_order()
+    forgetting = ReconcilerSchedule(
+        temporal, book_id=shop.book_id, task_queue=shop.task_queue, forget_after=400 * DAY
+    )
+    held = shop.stage.hold("before reserve")
+    async with shop.open():
+        await shop.client.submit(order)
+        await held.reached()
+        await forgetting.ensure(DAY)
+        keys.add("2026-11")
+        await shop.client.submit(later)
+
+        async def named() -> bool:
+            found = await needing_key(temporal, "2026-10")
+            return f"workflow order-{order.order_id}" in found and f"schedule {forgetting.id}" in found
+
+        await eventually(named, WAIT_SECONDS, "the server to list them")
+        found = await needing_key(temporal, "2026-10")
+        assert f"workflow order-{later.order_id}" not in found
+        held.let_go()
+        await shop.handle(order).result()
+        await shop.handle(later).result()
+        await forgetting.ensure(DAY)  # as a worker does when it starts
+        left = await needing_key(temporal, "2026-10")
+        await forgetting.ensure(timedelta(0))
+    assert not {each for each in left if order.order_id in each or each.startswith("schedule")}
+
+
+async def test_each_day_what_is_old_is_forgotten(shop: Shop) -> None:
+    order = an_order()
+    async with shop.open(activities=[*shop.activities(), shop.forgetting(Path("none")).forget_old]):
+        await (await shop.start(order)).result()
+        young = await shop.reconcile(forget_after=DAY)
+        old = await shop.reconcile(forget_after=timedelta(0))
+
+    assert (young.settled.count, young.left_alone.count) == (0, 0)
+    assert [each.detail for each in old.settled.orders] == ["forgotten"]
+    assert (await shop.client.status(order.order_id)).status is OrderStatus.FULFILLED
+
+
+def test_of_keys_that_cannot_be_spared_none_is_destroyed(tmp_path: Path) -> None:
+    environment = {"ORDER_KEYS": str(tmp_path / "keys")}
+    for key_id in ("2025-01", "2025-02"):
+        starter("keys", "new", key_id, env=environment)
+
+    unknown = starter("keys", "retire", "2024-01", env=environment)
+    sealing = starter("keys", "retire", "2025-02", env=environment)
+    too_soon = starter("keys", "retire", "2025-01", env=environment)
+
+    assert (unknown.code, "there is no key 2024-01" in unknown.err) == (2, True)
+    assert (sealing.code, "key 2025-02 seals now" in sealing.err) == (2, True)
+    assert (too_soon.code, "wait 30 seconds" in too_soon.err) == (2, True)
+    assert len((tmp_path / "keys").read_text().splitlines()) == 2
