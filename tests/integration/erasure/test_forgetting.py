@@ -194,3 +194,21 @@ async def test_a_batch_goes_with_its_file_and_its_other_orders_stay(
     assert await describe(shop.temporal, f"order-{slow.order_id}") is not None
     assert (file.exists(), uploads.exists()) == (False, False)
     assert sorted(by_batch) == sorted([first.order_id, slow.order_id])
+
+
+async def test_once_compacted_the_file_has_no_byte_of_what_was_deleted(sqlite_database: Database) -> None:
+    file, word = Path(sqlite_database.url.database or ""), "left in a free page"
+
+    def fill(tx: sa.Connection) -> None:
+        tx.exec_driver_sql("PRAGMA secure_delete = OFF")
+        tx.exec_driver_sql("CREATE TABLE scrap (said TEXT)")
+        tx.exec_driver_sql("INSERT INTO scrap VALUES (?)", [(word * 500,) for _ in range(20)])
+
+    def on_disk() -> bool:
+        return any(word.encode() in each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+
+    await sqlite_database.write(fill)
+    await sqlite_database.write(lambda tx: tx.exec_driver_sql("DELETE FROM scrap") and None)
+    assert on_disk()
+    await sqlite_database.compact()
+    assert not on_disk()

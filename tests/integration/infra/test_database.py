@@ -283,21 +283,3 @@ async def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) ->
     (tmp_path / "orders.db").mkdir()
     refusal = await refused_by(f"sqlite:///{tmp_path / 'orders.db'}")
     assert not isinstance(refusal, DatabaseUnreachable)
-
-
-async def test_once_compacted_the_file_has_no_byte_of_what_was_deleted(sqlite_database: Database) -> None:
-    file, word = Path(sqlite_database.url.database or ""), "left in a free page"
-
-    def fill(tx: Connection) -> None:
-        tx.exec_driver_sql("PRAGMA secure_delete = OFF")
-        tx.exec_driver_sql("CREATE TABLE scrap (said TEXT)")
-        tx.exec_driver_sql("INSERT INTO scrap VALUES (?)", [(word * 500,) for _ in range(20)])
-
-    def on_disk() -> bool:
-        return any(word.encode() in each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
-
-    await sqlite_database.write(fill)
-    await sqlite_database.write(lambda tx: tx.exec_driver_sql("DELETE FROM scrap") and None)
-    assert on_disk()
-    await sqlite_database.compact()
-    assert not on_disk()
