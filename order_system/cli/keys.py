@@ -13,6 +13,7 @@ from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
+from order_system.infra.changes import note
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, open_ring
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import reaching_server
@@ -80,6 +81,7 @@ async def retire(
         cure = "; a worker that starts anew writes its schedules anew" if "schedule" in needed_by[0] else ""
         raise InvalidUsage(f"{len(needed_by)} need key {key_id}: {', '.join(needed_by[:_NAMED])}{cure}")
     file.remove(key_id)
+    note("retire key", key_id, "done")
     screen.answer({"retired": key_id}, f"key {key_id} is destroyed: nobody reads again what it has sealed")
     return CLEAN
 

@@ -27,6 +27,7 @@ from order_system.domain.reconciliation import Finding, ReconciliationReport, Re
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
 from order_system.infra import policy
+from order_system.infra.changes import noted
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import if_there, reaching_server
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
@@ -77,6 +78,7 @@ class Forgetting:
             report = report.with_one_more("settled" if came.accepted else "left_alone", finding)
         return report
 
+    @noted("forget")
     async def _forget(self, order_id: str, asked: Answer) -> str:
         check_order_id(order_id)
         batches = await self._book.batches_with(order_id)
