@@ -1,7 +1,9 @@
-"""Records one history of each way an order can end, and of a batch: `python -m tests.replay.record [names]`.
+"""Records one history of each way an order can end, and of a batch: `python -m tests.replay.record [names]`,
+into the folder of this version (`order_system.__version__`).
 
-Run it when a *new* workflow or path is released, never to make a red replay test green: a history that no
-longer replays means that orders under way would break. Then `workflow.patched` is what is needed.
+Run it when a *new* workflow or path is released, and for each new version; never to make a red replay test
+green: a history that no longer replays means that orders under way would break. Then `workflow.patched`
+is what is needed (docs/changing-workflows.md).
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from order_system import __version__
 from order_system.domain.batch import BatchRequest
 from order_system.domain.ids import (
     RECONCILIATION,
@@ -33,6 +36,8 @@ from tests.replay.captured_later import CAPTURED_LATER
 from tests.replay.stories import Story
 
 HISTORIES = Path(__file__).parent / "histories"
+"""A folder for each version that was released, or is under way."""
+OURS = HISTORIES / __version__
 MACHINE_DETAILS = {"stackTrace", "identity"}
 """Paths and names of the machine that recorded are nobody's business, and replay does not read them.
 `sdkMetadata` must stay: without its flags the SDK does not compare IDs and types."""
@@ -82,7 +87,7 @@ async def save(name: str, temporal: Client, workflow_ids: list[str]) -> None:
         handle = temporal.get_workflow_handle(found.id, run_id=found.run_id)
         history = json.loads((await handle.fetch_history()).to_json())
         recorded[f"{found.id}/{found.run_id}"] = without_machine_details(history)
-    (HISTORIES / f"{name}.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+    (OURS / f"{name}.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
 def without_machine_details(value: Any) -> Any:
@@ -96,7 +101,7 @@ def without_machine_details(value: Any) -> Any:
 
 
 async def main(names: list[str]) -> None:
-    HISTORIES.mkdir(exist_ok=True)
+    OURS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/orders.db")
         await database.prepare()

@@ -21,7 +21,7 @@ Event = dict[str, Any]
 def recorded() -> tuple[str, list[Event], Event, Event, Event, list[Event]]:
     """Its workflow ID; what comes before the start of its second child; that start; the cancel; what asks the
     child for its cancel; and the undoing, from the task on in which it begins."""
-    histories = json.loads((HISTORIES / "cancelled.json").read_text())
+    histories = json.loads((HISTORIES / "0.1.0" / "cancelled.json").read_text())
     name = next(name for name in histories if name.startswith("order-"))
     events: list[Event] = histories[name]["events"]
 

@@ -7,18 +7,27 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from tests.replay.record import BATCH, HISTORIES, STORIES
+from tests.replay.record import BATCH, HISTORIES, OURS, STORIES
 from workflows.registry import WORKFLOWS
 
-RECORDED = {file.stem: file for file in sorted(HISTORIES.glob("*.json"))}
+RECORDED = {
+    str(file.relative_to(HISTORIES).with_suffix("")): file for file in sorted(HISTORIES.rglob("*.json"))
+}
+FIRST = "0.1.0"
 
 
-def test_each_story_has_a_history() -> None:
-    assert {BATCH, *(story.__name__ for story in STORIES)} <= set(RECORDED)
+def test_each_version_has_its_histories_and_this_one_has_each_story() -> None:
+    versions = {each.partition("/")[0] for each in RECORDED}
+    assert {each.name for each in HISTORIES.iterdir()} == versions, (
+        "a history that is in no folder, or none in one"
+    )
+    assert {f"{OURS.name}/{name}" for name in (BATCH, *(story.__name__ for story in STORIES))} <= set(
+        RECORDED
+    )
 
 
 def test_the_batch_continued_as_new() -> None:
-    runs = json.loads(RECORDED[BATCH].read_text()).values()
+    runs = json.loads(RECORDED[f"{FIRST}/{BATCH}"].read_text()).values()
     endings = sorted(run["events"][-1]["eventType"] for run in runs)
     assert len(endings) >= 2
     assert endings[0] == "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"
@@ -37,7 +46,7 @@ async def test_replays(story: str) -> None:
 
 async def test_a_changed_workflow_is_noticed() -> None:
     """The test's own test: a history that did something else must not replay."""
-    histories = json.loads(RECORDED["fulfilled"].read_text())
+    histories = json.loads(RECORDED[f"{FIRST}/fulfilled"].read_text())
     name, history = next(item for item in histories.items() if item[0].startswith("order-"))
     altered = json.loads(json.dumps(history).replace("payment-RECORDED", "something-RECORDED"))
     replayer = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
