@@ -27,9 +27,9 @@ test: $(VENV)/.dev postgres chromium prometheus rules ## Format check, lint, typ
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
 	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
 
-chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel CAPTURE=on_dispatch COMPARE=200 REPORT=file)
+chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel CAPTURE=on_dispatch DEPLOYMENT=1 COMPARE=200 REPORT=file)
 	$(BIN)/python -m tests.chaos --orders $(or $(ORDERS),1000) --seed $(or $(SEED),1) $(if $(FLOW),--flow $(FLOW)) \
-		$(if $(CAPTURE),--capture $(CAPTURE)) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
+		$(if $(CAPTURE),--capture $(CAPTURE)) $(if $(DEPLOYMENT),--deployment) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
 
 lint: rules ## Format check, lint, types and import rules
 	$(BIN)/basedpyright

@@ -43,6 +43,11 @@ def arguments() -> argparse.Namespace:
         help="only the book away for two minutes, and a gateway for five",
     )
     parser.add_argument(
+        "--deployment",
+        action="store_true",
+        help="each worker is a build of its own, in turns the current one",
+    )
+    parser.add_argument(
         "--compare", type=int, default=0, help="besides, so many orders in each flow alone, in turns"
     )
     parser.add_argument("--report", type=Path, help="write the numbers of each run that is well to this file")
@@ -54,6 +59,7 @@ async def run(given: argparse.Namespace, plan: Plan, folder: Path) -> tuple[Summ
     """The numbers, and the names of what was checked."""
     configure_logging(Settings(log_level="ERROR", data_dir=folder), file=folder / "director.log")
     async with open_arena(folder, pace=given.pace) as arena:
+        arena.deployment = "chaos" if given.deployment else None
         done = await run_plan(
             plan,
             arena,
@@ -77,7 +83,7 @@ def main() -> int:
             if given.outages
             else draw_plan(seed, given.orders, given.flow, given.capture)
         )
-        which = " --outages" if given.outages else ""
+        which = (" --outages" if given.outages else "") + (" --deployment" if given.deployment else "")
         turns = f"--flow {' '.join(plan.flows)} --capture {' '.join(plan.captures)}"
         replay = f"--orders {given.orders} --seed {seed} {turns}{which}"
         summary, checked = tried(given, plan, replay)

@@ -12,10 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
+from order_system.domain.errors import ServerUnreachable
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
@@ -25,6 +28,7 @@ from tests.fixtures.processes.forking import ForkedProcess, forked
 
 ROOT = Path(__file__).parents[2]
 RECONCILE_SECONDS = 20
+ROLLED_SECONDS = 5
 LATENCY = (0.01, 0.05)
 """Seconds that a call to the outside world takes."""
 
@@ -47,6 +51,8 @@ class Arena:
         """What went wrong with the harness itself."""
         self.patient = False
         """Workers have the patience of real gateways, and not the demo's, whose attempts our cases use up."""
+        self.deployment: str | None = None
+        """Its name, if workers have versions: each slot has its own, and each is current in its turn."""
         self.book_is_there = asyncio.Event()
         """Whether its file is in its place, or another book's."""
         self.book_is_there.set()
@@ -86,13 +92,30 @@ class Arena:
 
     def start_workers(self, count: int) -> None:
         self._workers = [asyncio.create_task(self._keep_running(slot)) for slot in range(count)]
+        if self.deployment:
+            self._workers.append(asyncio.create_task(self._roll(self.deployment, count)))
+
+    async def _roll(self, deployment: str, builds: int) -> None:
+        """Out and back: new orders go to another build every ROLLED_SECONDS."""
+        turn = 0
+        while True:
+            request = SetWorkerDeploymentCurrentVersionRequest(
+                namespace="default", deployment_name=deployment, build_id=f"v{turn % builds}"
+            )
+            with contextlib.suppress(RPCError, ServerUnreachable):  # or it is not known yet
+                temporal = await self.temporal()
+                await temporal.workflow_service.set_worker_deployment_current_version(request)
+                self.diary.write(f"current version {request.build_id}")
+                turn += 1
+            await asyncio.sleep(ROLLED_SECONDS if turn else 0.5)
 
     async def _keep_running(self, slot: int) -> None:
         """However it ends, as an operator's service manager does."""
         while True:
             await self.book_is_there.wait()
             self.starts += 1
-            process = await self.start_worker(f"worker-{slot}-{self.starts:03d}")
+            build = {"TEMPORAL_WORKER_BUILD_ID": f"v{slot}"} if self.deployment else {}
+            process = await self.start_worker(f"worker-{slot}-{self.starts:03d}", **build)
             self._processes.add(process)
             try:
                 code = await process.wait()
@@ -132,6 +155,11 @@ class Arena:
             "ORDER_LOG_LEVEL": "ERROR",
             "ORDER_LOG_FORMAT": "json",
             "ORDER_RECONCILE_EVERY": str(settings.reconcile_every),
+            **(
+                {"TEMPORAL_DEPLOYMENT_NAME": self.deployment, "TEMPORAL_WORKER_BUILD_ID": "v0"}
+                if self.deployment
+                else {}
+            ),
             **({"ORDER_PATIENCE": str(max(policy.PATIENCE.values()))} if self.patient else {}),
         }
 
