@@ -29,6 +29,7 @@ from order_system.infra.settings import Settings, load_settings
 from order_system.infra.supervisor import REFUSED, Supervised, supervise
 from order_system.infra.telemetry import process as telemetry
 from order_system.infra.temporal.connection import connect
+from order_system.infra.temporal.deployment import deployment_config
 from order_system.infra.temporal.registration import register_search_attributes
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ log = structlog.stdlib.get_logger("worker")
 
 async def run_worker(settings: Settings) -> None:
     """Serve until told to stop; then take nothing new, finish what runs, and return. Raises BookGone."""
+    deployment = deployment_config()
     with stop_signal() as stop:
         async with contextlib.AsyncExitStack() as opened:
 
@@ -48,7 +50,7 @@ async def run_worker(settings: Settings) -> None:
             temporal = await _when_up("server", _connect, stop)
             if system is None or temporal is None:
                 return
-            async with system.serving(temporal):
+            async with system.serving(temporal, deployment_config=deployment):
                 collect_less_garbage()
                 gc.collect()
                 gc.freeze()  # what is loaded by now stays, so it need not be looked through again and again
@@ -61,6 +63,7 @@ async def run_worker(settings: Settings) -> None:
                     namespace=temporal.namespace,
                     faults=settings.faults,
                     reconcile_every=settings.reconcile_every,
+                    build=deployment and deployment.version.build_id,
                 )
                 await _tell_of_earlier_orders(system, temporal)
                 await _until_told(stop, system)

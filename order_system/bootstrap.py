@@ -100,9 +100,9 @@ class OrderSystem:
         ]
 
     @asynccontextmanager
-    async def serving(self, temporal: Client) -> AsyncGenerator[None]:
+    async def serving(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
         """A worker for the length of the block, and the reconciler on its schedule from then on, also on a
-        server that comes back without its data."""
+        server that comes back without its data. `options` are the workers'."""
 
         async def scheduled() -> None:
             await self.reconciler_schedule(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
@@ -111,7 +111,7 @@ class OrderSystem:
             await forgetting.ensure(FORGET_EVERY if age else age)
 
         with serving_from(self.settings.book_folder, temporal):
-            async with self._workers(temporal):
+            async with self._workers(temporal, **options):
                 looking = asyncio.create_task(settle_in_again(temporal, scheduled))
                 try:
                     try:
@@ -124,12 +124,13 @@ class OrderSystem:
                     looking.cancel()
 
     @asynccontextmanager
-    async def _workers(self, temporal: Client) -> AsyncGenerator[None]:
+    async def _workers(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
         """One for each task queue. They drain together: none takes anything new while another still does."""
         of_steps = [step_queue(self.task_queue, step) for step in Step if self.settings.queues_by_step]
-        alone = [self.worker(temporal, task_queue=queue, workflows=[]) for queue in of_steps]
+        alone = [self.worker(temporal, task_queue=queue, workflows=[], **options) for queue in of_steps]
         async with AsyncExitStack() as stack:
-            workers = [await stack.enter_async_context(each) for each in (self.worker(temporal), *alone)]
+            made = (self.worker(temporal, **options), *alone)
+            workers = [await stack.enter_async_context(each) for each in made]
             stack.push_async_callback(lambda: asyncio.gather(*(each.shutdown() for each in workers)))
             yield
 

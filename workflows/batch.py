@@ -188,5 +188,7 @@ class BatchFulfillmentWorkflow:
             pace=self._tally.marks,
         )
         workflow.continue_as_new(
-            self._request.model_copy(update={"window": self._window.size, "state": state})
+            self._request.model_copy(update={"window": self._window.size, "state": state}),
+            # Where workers are versioned, a long batch moves on to the newest version with each new run.
+            initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )

@@ -45,6 +45,8 @@ class ConcernKind(StrEnum):
     BATCH_ORDERS = "orders need attention"
     BATCH_FAILED = "batch failed"
     NO_WORKER = "no worker"
+    NO_WORKER_OF_VERSION = "no worker of a version"
+    """Workers are versioned, and those who take work may not take that of these workflows."""
     OTHER_SERVER = "on another server"
     """Open in the order book, on a Temporal server that is not the one we speak to."""
     RECONCILER_ASLEEP = "reconciler does not run"
@@ -133,6 +135,8 @@ _CURES = {
     ConcernKind.BUG: "mend or roll back the code, and restart the workers: it goes on where it stands",
     ConcernKind.RETRIED: "make its file and its database readable again: it goes on by itself; or cancel it",
     ConcernKind.BOOK: "make room on its disk, or mend its database: what waits goes on by itself",
+    ConcernKind.NO_WORKER_OF_VERSION: "start its workers again; or take what is open to a build that has "
+    f"some, by `{STARTER} rollout move --from`, and make that one the current version",
     ConcernKind.OTHER_BOOK: "give all of them one book (ORDER_DATA_DIR, ORDER_DATABASE_URL), or each book a "
     "task queue of its own (ORDER_TASK_QUEUE unset), and restart: what waits goes on",
     ConcernKind.BATCH_FAILED: f"run its file again: {STARTER} batch run FILE --name {{name}}",

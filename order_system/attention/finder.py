@@ -43,6 +43,7 @@ from order_system.domain.steps import Step
 from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.deployment import describe_deployment, in_full, is_on
 from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.workers import Workers
 from order_system.orders.status import OrderStatusReader
@@ -103,6 +104,8 @@ class AttentionFinder:
                 reason = f"activities wait on the task queue {queue}, and nobody takes them"
                 cure = "start a worker with ORDER_QUEUES_BY_STEP=true"
                 yield about_all(ConcernKind.NO_WORKER, reason).model_copy(update={"cure": cure})
+        async for concern in self._on_deserted_versions():
+            yield concern
         async for concern in self._on_deserted_queues():
             yield concern
         slow = visibility.started_before(self._now - self.slow_after)
@@ -121,6 +124,23 @@ class AttentionFinder:
         for name, orders in sorted(self._orders_of_batches.items()):
             reason = so_many(orders, "order of it", "orders of it")
             yield about_batch(ConcernKind.BATCH_ORDERS, name, reason)
+
+    async def _on_deserted_versions(self) -> AsyncGenerator[Concern]:
+        """Nobody but workers of its version takes a pinned workflow's work; what has none yet is the current
+        one's. The server is asked only where a worker has a version."""
+        for name in sorted(self.workers.deployments) if self._served else ():
+            there = await describe_deployment(self.temporal, name)
+            current = in_full(there.routing_config.current_deployment_version)
+            for version in ("", *(in_full(each.deployment_version) for each in there.version_summaries)):
+                query = self._where(_RUNNING, is_on(version))
+                number = (await self.temporal.count_workflows(query, rpc_timeout=policy.RPC)).count
+                if number and not await self.workers.surely_at_work(version or current):
+                    what = so_many(number, "workflow is", "workflows are")
+                    where = (
+                        version or f"no version, so due to the current one, {current or 'which is not set'}"
+                    )
+                    reason = f"{what} open on {where}; no worker of it is at work"
+                    yield about_all(ConcernKind.NO_WORKER_OF_VERSION, reason)
 
     async def _on_deserted_queues(self) -> AsyncGenerator[Concern]:
         """Orders of this book that were submitted to another task queue than ours, and nobody serves it."""

@@ -67,7 +67,7 @@ def what_fails(described: WorkflowExecutionDescription, *, least_attempts: int =
     for activity in described.raw_description.pending_activities:
         if activity.last_failure.message and activity.attempt >= least_attempts:
             what = f"{activity.activity_type.name}, attempt {attempt_that_failed(activity)}: "
-            return _one_line(what + activity.last_failure.message)
+            return one_line(what + activity.last_failure.message)
         if activity.paused:
             return f"{activity.activity_type.name} was paused by hand"
     return None
@@ -161,7 +161,7 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
             failure = event.workflow_task_failed_event_attributes.failure
             await open_failure(temporal, failure)
             kind = failure.application_failure_info.type
-            return _one_line(f"{kind}: {failure.message}" if kind else failure.message) or None
+            return one_line(f"{kind}: {failure.message}" if kind else failure.message) or None
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
             return "its workflow task times out"
     return None
@@ -173,9 +173,9 @@ async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
     try:
         await handle.result(follow_runs=False, rpc_timeout=policy.RPC)
     except WorkflowFailureError as failure:
-        return _one_line(str(root_cause(failure)))
+        return one_line(str(root_cause(failure)))
     return ""
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     return " ".join(text.split())[:_MOST_CHARACTERS]

@@ -86,6 +86,7 @@ _WITH_EXAMPLES = {
     "each needs.",
     "webhooks:webhooks": "Events for a receiver of yours: try it out, and send again what it has not taken.",
     "keys:keys": "List the keys that seal what the Temporal server holds, and make new ones.",
+    "rollouts:rollout": "May a build of the workers take more orders; and take what waits to it.",
     "serve:serve": "Serve pages and API until Ctrl-C.",
     "simulate:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
 }

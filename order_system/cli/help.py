@@ -56,6 +56,8 @@ Environment
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS...
       where the server is, as for Temporal's own tools, with the profiles of
       temporal.toml [localhost:7233, namespace default]
+  TEMPORAL_DEPLOYMENT_NAME, TEMPORAL_WORKER_BUILD_ID
+      which version a worker is, and what `rollout` speaks for; unset, none
   ORDER_METRICS_PORT, ORDER_METRICS_HOST, OTEL_EXPORTER_OTLP_ENDPOINT...
       metrics and traces, as docs/telemetry.md tells; unset, there are none
 """

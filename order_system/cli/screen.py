@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from order_system.cli import policy
@@ -99,11 +99,13 @@ class Screen:
             waiting.cancel()
 
     @contextmanager
-    def reading(self, what: str, total_bytes: int) -> Generator[Callable[[int], None]]:
-        """A progress bar on a terminal; yields what is told how many bytes have been read."""
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    def reading(self, what: str, total: int, *unit: ProgressColumn) -> Generator[Callable[[int], None]]:
+        """A progress bar on a terminal; yields what is told how much has been read. A `unit` other than bytes
+        has columns of its own."""
+        told = unit or (DownloadColumn(),)
+        columns = (TextColumn("{task.description}"), BarColumn(), *told, TimeRemainingColumn())
         with Progress(*columns, console=self._err, disable=not self._err.is_terminal, transient=True) as bar:
-            task = bar.add_task(what, total=total_bytes)
+            task = bar.add_task(what, total=total)
             yield lambda read: bar.update(task, completed=read)
 
     @contextmanager

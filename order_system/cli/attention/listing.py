@@ -69,6 +69,8 @@ What is listed
                   workers of two order books take work from one task queue.
   no worker       workflows are open, and nobody takes work. It is told within
                   15 seconds after the last worker has died.
+  no worker of a version
+                  workers have versions, and none of this one is at work.
   What has changed within the last second may not show yet. The oldest comes
   first. `take ORDER` tells everybody that you are on it.
 

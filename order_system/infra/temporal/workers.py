@@ -25,6 +25,7 @@ from order_system.domain.ids import step_queue
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.deployment import in_full
 
 _ACTIVITIES = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 _KINDS = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, _ACTIVITIES)
@@ -41,15 +42,19 @@ class Workers:
         self._task_queue = task_queue
         self._looked_at = float("-inf")
         self._beats: dict[str, datetime] = {}
+        self.deployments: set[str] = set()
+        """Of the workers that the last look has seen."""
 
-    async def at_work(self) -> int:
-        """How many take work, by one look."""
+    async def at_work(self, version: str | None = None) -> int:
+        """How many take work, by one look; of that version (`deployment:build`, empty for none), if one is
+        named."""
         heartbeats = await self._heartbeats()
         if not heartbeats:
             return await self._polling()
         looked_at, before = self._looked_at, self._beats
         self._looked_at = time.monotonic()
         self._beats = {beat.worker_instance_key: _sent_at(beat) for beat in heartbeats}
+        self.deployments = {beat.deployment_version.deployment_name for beat in heartbeats} - {""}
         lately = self._looked_at - looked_at < policy.WORKER_SILENT.total_seconds()
 
         def takes_work(beat: WorkerHeartbeat) -> bool:
@@ -57,7 +62,9 @@ class Workers:
             has_sent_another = lately and before.get(key, sent_at) != sent_at
             return beat.status == WorkerStatus.WORKER_STATUS_RUNNING and (has_sent_another or _is_fresh(beat))
 
-        return sum(map(takes_work, heartbeats))
+        return sum(
+            takes_work(beat) for beat in heartbeats if version in (None, in_full(beat.deployment_version))
+        )
 
     async def at_all_queues(self) -> int:
         """As `at_work`; and 0 if activities wait on a queue of their step, and nobody takes them."""
@@ -71,12 +78,12 @@ class Workers:
         told = zip(queues, waiting, strict=True)
         return [name for name, queue in told if queue.stats.approximate_backlog_count and not _asking(queue)]
 
-    async def surely_at_work(self) -> int:
+    async def surely_at_work(self, version: str | None = None) -> int:
         """0 only if nobody is heard of for as long as a heartbeat takes: one may have started just now, or
         its clock be wrong."""
         until = time.monotonic() + policy.WORKER_HEARD.total_seconds()
         while True:
-            at_work = await self.at_work()
+            at_work = await self.at_work(version)
             if at_work or time.monotonic() > until:
                 return at_work
             await asyncio.sleep(policy.WORKER_SEEN.total_seconds())

@@ -1,0 +1,81 @@
+"""`starter.py rollout`: may a build of the workers take more; and what waits, taken to it."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Group
+from rich.progress import MofNCompleteColumn
+from rich.text import Text
+
+from order_system.audit.report import audit_now
+from order_system.cli.help import MORE_HELP
+from order_system.cli.options import ATTENTION, CLEAN, Json
+from order_system.cli.screen import Screen
+from order_system.cli.session import configured, open_session
+from order_system.domain.errors import InvalidUsage
+from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.temporal.deployment import BUILD, NAME, in_full, this_version
+from order_system.orders.on_server import TemporalOrderRuns
+from order_system.rollouts.gate import Gate, Verdict, replay_all
+from order_system.rollouts.moving import Mover
+
+rollout = App(name="rollout", help_epilogue=MORE_HELP)
+From = Annotated[str | None, Parameter(name="--from", help="A build ID: all that is open on that build.")]
+
+
+@rollout.command
+async def check(*, as_json: Json = False) -> int:
+    """May this build go on? Run it from the build's own code, before each ramp. Exit code 1: it may not.
+
+    It replays every open workflow, audits the order book, and compares the orders that the build has run with
+    those of others. It changes nothing.
+    """
+    version, screen = this_version(), Screen(as_json=as_json)
+    async with open_session(configured(), screen) as session, reaching_server():
+        system, gate = session.system, Gate(session.temporal, session.system.task_queue, in_full(version))
+        with screen.waiting("auditing"):
+            audit = await audit_now(system.book, system.world, TemporalOrderRuns(session.temporal))
+        runs = await gate.to_replay()
+        with screen.reading("replaying", len(runs), MofNCompleteColumn()) as tell:
+            verdict = await gate.verdict(audit, await replay_all(session.temporal, runs, tell))
+    screen.answer(verdict.model_dump(mode="json"), _told(verdict))
+    return CLEAN if verdict.passed else ATTENTION
+
+
+@rollout.command
+async def move(*, of_build: From = None, as_json: Json = False) -> int:
+    """Take held and stuck orders to this build, with their children, and their batch. Safe to repeat.
+
+    Run it from the build's own code: each is replayed before. Exit code 1: something was not moved.
+    """
+    if (version := this_version()) is None:
+        raise InvalidUsage(f"set {NAME} and {BUILD}: they name the version to move to")
+    screen = Screen(as_json=as_json)
+    async with open_session(configured(), screen) as session:
+        with screen.waiting("replaying, and moving what replays"):
+            came = await Mover(session.temporal, session.attention, version).move(of_build)
+    lines = [f"{each}: {f'not moved: {why}' if why else 'moved'}" for each, why in came.items()]
+    moved = [each for each, why in came.items() if not why]
+    screen.answer(
+        {"moved": moved, "not_moved": {each: why for each, why in came.items() if why}},
+        _lines(*(lines or ["nothing to move"])),
+    )
+    return CLEAN if len(moved) == len(came) else ATTENTION
+
+
+def _told(verdict: Verdict) -> Group:
+    ours, others = (f"{each.failed} of {each.of}" for each in (verdict.ours, verdict.others))
+    return _lines(
+        f"{verdict.replayed} histories, of which {len(verdict.does_not_replay)} do not replay",
+        *(f"    {which}: {why}" for which, why in verdict.does_not_replay.items()),
+        f"{len(verdict.audit_violations)} violations in the audit",
+        *(f"    {violation}" for violation in verdict.audit_violations),
+        f"{verdict.stuck_on_a_bug} workflows of this build are stuck on a bug",
+        f"{ours} orders of this build failed, {others} of others: {verdict.canary}",
+        f"{verdict.version or 'this build'} {'may go on' if verdict.passed else 'may NOT go on'}",
+    )
+
+
+def _lines(*lines: str) -> Group:
+    """None of which wraps."""
+    return Group(Text("\n".join(lines), no_wrap=True, overflow="ignore"))
