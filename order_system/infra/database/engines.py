@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from order_system.domain.errors import DatabaseUnready
 from order_system.infra import policy
+from order_system.infra.database.urls import PREPARE
 
 READ_ONLY = "order_read_only"
 """The execution option of SQLite's transactions that do not write."""
@@ -42,6 +43,8 @@ def make_folder(folder: Path) -> None:
 
 
 def postgresql(url: URL) -> Engine:
+    """Behind a pooler that hands connections on after each transaction, what is set here holds for one of
+    them: there the pooler sets it (docs/cluster.md). In each transaction it would cost a third more."""
     gone = int(policy.DATABASE_GONE.total_seconds())
     waits = {
         "connect_timeout": int(policy.DATABASE_CONNECT.total_seconds()),
@@ -52,7 +55,7 @@ def postgresql(url: URL) -> Engine:
         "tcp_user_timeout": gone * 1000,
     }
     engine = create_engine(
-        url,
+        url.difference_update_query([PREPARE]),
         pool_pre_ping=True,
         hide_parameters=True,
         pool_size=POSTGRES_CONNECTIONS,
@@ -67,6 +70,8 @@ def postgresql(url: URL) -> Engine:
         dbapi_connection.execute(f"SET lock_timeout = {busy}")
         dbapi_connection.execute("SET jit = off")  # which takes longer than any query of ours that it is for
         dbapi_connection.commit()
+        if PREPARE in url.query:
+            dbapi_connection.prepare_threshold = None
 
     return engine
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from order_system.domain.search_attributes import KINDS
 from order_system.infra import policy
 from order_system.infra.settings import PREFIX, Settings
 
@@ -45,7 +46,7 @@ def test_a_worker_is_given_longer_than_it_drains(services: dict[str, Any]) -> No
     assert timedelta(seconds=int(grace[1])) > policy.PROCESS_ENDS > policy.WORKER_DRAIN
 
 
-@pytest.mark.parametrize("name", ["worker", "migrate", "starter"])
+@pytest.mark.parametrize("name", ["worker", "pages", "migrate", "starter"])
 def test_our_containers_have_few_rights(services: dict[str, Any], name: str) -> None:
     user = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE)[-1]
     assert int(user) > 0
@@ -81,6 +82,8 @@ def test_only_this_machine_reaches_the_ports(services: dict[str, Any]) -> None:
         ("migrate", "postgresql", "service_healthy"),
         ("worker", "migrate", "service_completed_successfully"),
         ("worker", "temporal-namespace", "service_completed_successfully"),
+        ("pages", "migrate", "service_completed_successfully"),
+        ("pages", "temporal-namespace", "service_completed_successfully"),
     ],
 )
 def test_nothing_starts_before_what_it_needs(
@@ -90,9 +93,36 @@ def test_nothing_starts_before_what_it_needs(
 
 
 def test_every_variable_of_ours_is_a_setting(services: dict[str, Any]) -> None:
-    ours = {name for name in services["worker"]["environment"] if name.startswith(PREFIX)}
-    assert ours
-    assert ours <= {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    ours = {name for name in services["pages"]["environment"] if name.startswith(PREFIX)}
+    assert ours > {name for name in services["worker"]["environment"] if name.startswith(PREFIX)}
+    telemetry = {"ORDER_METRICS_HOST", "ORDER_METRICS_PORT"}
+    assert ours <= {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | telemetry
+
+
+def test_prometheus_looks_where_ours_show_their_metrics(services: dict[str, Any]) -> None:
+    scraped = YAML(typ="safe").load(ROOT / "deploy" / "prometheus" / "compose.yaml")["scrape_configs"]  # pyright: ignore[reportUnknownMemberType]
+    [looked_up] = scraped[0]["dns_sd_configs"]
+    for name in looked_up["names"]:
+        assert services[name]["environment"]["ORDER_METRICS_PORT"] == str(looked_up["port"])
+    [target] = scraped[1]["static_configs"][0]["targets"]
+    assert (
+        services["temporal"]["environment"]["PROMETHEUS_ENDPOINT"].rpartition(":")[2]
+        == target.rpartition(":")[2]
+    )
+
+
+def test_the_namespace_gets_all_search_attributes() -> None:
+    script = (ROOT / "deploy" / "temporal-namespace.sh").read_text()
+    assert dict(re.findall(r"--name (\w+) --type (\w+)", script)) == KINDS
+
+
+def test_the_image_says_what_it_is(services: dict[str, Any]) -> None:
+    labels = set(re.findall(r"(org\.opencontainers\.image\.\w+)=", DOCKERFILE))
+    assert {
+        f"org.opencontainers.image.{each}" for each in ("title", "version", "revision", "licenses")
+    } <= labels
+    for name in services["worker"]["build"]["args"]:
+        assert f"ARG {name}" in DOCKERFILE
 
 
 def test_files_that_are_mounted_or_copied_exist(services: dict[str, Any]) -> None:
