@@ -29,9 +29,10 @@ test: $(VENV)/.dev postgres chromium prometheus rules ## Format check, lint, typ
 properties: $(VENV)/.dev ## 2,000 random lives of orders against the model; other ones each time, some ten minutes
 	$(BIN)/pytest tests/properties/test_order_machine.py -k no_order_of_events --hypothesis-profile=thorough
 
-chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel CAPTURE=on_dispatch DEPLOYMENT=1 COMPARE=200 REPORT=file)
+chaos: $(VENV)/.dev ## Strike 1,000 orders with every fault (ORDERS=1000 SEED="1 2" FLOW=parallel CAPTURE=on_dispatch FIRST_ATTEMPTS=local DEPLOYMENT=1 COMPARE=200 REPORT=file)
 	$(BIN)/python -m tests.chaos --orders $(or $(ORDERS),1000) --seed $(or $(SEED),1) $(if $(FLOW),--flow $(FLOW)) \
-		$(if $(CAPTURE),--capture $(CAPTURE)) $(if $(DEPLOYMENT),--deployment) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
+		$(if $(CAPTURE),--capture $(CAPTURE)) $(if $(FIRST_ATTEMPTS),--first-attempts $(FIRST_ATTEMPTS)) \
+		$(if $(DEPLOYMENT),--deployment) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REPORT),--report $(REPORT))
 
 cluster: $(VENV)/.dev postgres prometheus ## A production cluster of Temporal on this machine, killed in parts (OPTIONS=--help)
 	$(BIN)/python -m tests.cluster $(OPTIONS)

@@ -4,7 +4,7 @@ side."""
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import activity
@@ -24,8 +24,8 @@ from order_system.domain.errors import (
     as_ours,
 )
 from order_system.domain.gateways import NotCaptured
-from order_system.domain.ids import Key
-from order_system.domain.messages import UndoAnswer, UndoRequest, UndoResult
+from order_system.domain.ids import AFTER_FIRST, Key
+from order_system.domain.messages import StepRequest, UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.money import format_amount
 from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEP_OF, UNDOS, Effect
@@ -40,12 +40,24 @@ GAVE_UP = "GaveUp"
 """Type of the ApplicationError that ends the attempts at an effect; its cause: what the last failed of."""
 
 
-def this_attempt() -> Attempt:
+def attempt_number() -> int:
+    """Of the activity that runs, from 1. The server does not count a first attempt that was a local one."""
     info = activity.info()
-    limit = info.start_to_close_timeout or policy.EFFECT_ATTEMPT
+    return info.attempt + (info.activity_id == AFTER_FIRST)
+
+
+def started_at(request: object) -> datetime:
+    """By the server's clock: what a local activity has of its own is the worker's."""
+    info = activity.info()
+    return (getattr(request, "first_attempt_at", None) if info.is_local else None) or info.started_time
+
+
+def this_attempt(request: object = None) -> Attempt:
+    info, started = activity.info(), started_at(request)
+    limit = None if info.is_local else info.start_to_close_timeout
     return Attempt(
-        started_at=info.started_time,
-        deadline=info.started_time + limit,
+        started_at=started,
+        deadline=started + (limit or policy.EFFECT_ATTEMPT),
         namespace=info.namespace,
         run=info.workflow_run_id or "",
     )
@@ -58,7 +70,8 @@ def time_left(attempt: Attempt) -> float:
     left = attempt.deadline - attempt.now()
     if left <= timedelta(0):
         raise BookTooLate("the book answered too late to begin")
-    return min(left, policy.GATEWAY_CALL).total_seconds()
+    longest = policy.FIRST_CALL if activity.info().is_local else policy.GATEWAY_CALL
+    return min(left, longest).total_seconds()
 
 
 class Effects:
@@ -70,14 +83,14 @@ class Effects:
         self._patience = patience
 
     @contextmanager
-    def patiently(self) -> Generator[Attempt]:
+    def patiently(self, request: StepRequest) -> Generator[Attempt]:
         """One attempt at an effect, and whether it was the last one. The server would retry it for ever.
 
         What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
         failed there, and the step has failed. Trouble of our own book never counts, however long it lasts;
         any other exception, a bug say, counts by the activity's attempt.
         """
-        attempt = this_attempt()
+        attempt = this_attempt(request)
         try:
             yield attempt
         except (BusinessError, *OUR_OWN_TROUBLE) as failure:
@@ -85,7 +98,7 @@ class Effects:
                 raise
             raise told from failure
         except Exception as failure:
-            used = attempt.reached or activity.info().attempt
+            used = attempt.reached or attempt_number()
             if used < self._patience and not isinstance(failure, OutcomeUnknown):
                 _retry_when_asked_to(failure)
                 raise
@@ -93,11 +106,12 @@ class Effects:
             raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
 
     async def carry_out(
-        self, ref: SubmissionRef, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
+        self, request: StepRequest, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
     ) -> Receipt:
         """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced,
         and the ApplicationError GAVE_UP once the patience is used."""
-        with self.patiently() as attempt:
+        ref = request.submission
+        with self.patiently(request) as attempt:
             claimed = await self._book.claim(ref, effect, attempt)
             return await self.call_and_record(ref, claimed, receipt_type, call, attempt)
 

@@ -31,7 +31,7 @@ class InventoryActivities:
         """
         book, ref, effect = self._book, request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
-        with self._effects.patiently() as attempt:
+        with self._effects.patiently(request) as attempt:
             if request.opening is None:
                 claimed = await book.claim(ref, effect, attempt)
             else:

@@ -35,7 +35,7 @@ class NotificationActivities:
             send = partial(detailed, details=_details(await self._book.journal(request.submission)))
         call = partial(send, kind=request.kind, customer=request.customer)
         try:
-            return await self._effects.carry_out(request.submission, Effect.NOTIFY, NoticeReceipt, call)
+            return await self._effects.carry_out(request, Effect.NOTIFY, NoticeReceipt, call)
         except (NoticeRefused, ApplicationError) as ended:
             if isinstance(ended, NoticeRefused) or ended.type == GAVE_UP:
                 await self._book.notice_not_sent(request.submission)

@@ -60,7 +60,7 @@ class PaymentActivities:
             captured_on_dispatch=request.captured_on_dispatch,
             email=request.email,
         )
-        with self._effects.patiently() as attempt:
+        with self._effects.patiently(request) as attempt:
             claimed = await open_and_claim(
                 self._book,
                 ref,
@@ -87,9 +87,8 @@ class PaymentActivities:
     async def capture(self, request: StepRequest) -> PaymentReceipt:
         """Take what `charge` has only held. Idempotent by a key of its own. Raises PaymentDeclined or Fenced,
         never to be retried."""
-        ref = request.submission
-        call = partial(capture, self._gateway, self._book, ref)
-        return await self._effects.carry_out(ref, Effect.CAPTURE, PaymentReceipt, call)
+        call = partial(capture, self._gateway, self._book, request.submission)
+        return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:

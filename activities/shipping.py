@@ -32,7 +32,7 @@ class ShippingActivities:
     async def buy_label(self, request: ShippingRequest) -> Label:
         """Buy a label. Idempotent by the submission's key. Raises ShippingRefused or Fenced."""
         call = partial(self._carrier.buy_label, address=request.address, lines=request.lines)
-        return await self._effects.carry_out(request.submission, Effect.LABEL, Label, call)
+        return await self._effects.carry_out(request, Effect.LABEL, Label, call)
 
     @activity.defn
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
@@ -43,7 +43,7 @@ class ShippingActivities:
         """
         ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
-        with self._effects.patiently() as attempt:
+        with self._effects.patiently(request) as attempt:
             claimed = await self._book.claim(ref, Effect.DISPATCH, attempt)
             if claimed.state is EffectState.DONE:
                 return DispatchReceipt.model_validate(claimed.receipt)

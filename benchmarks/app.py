@@ -94,8 +94,9 @@ async def run_orders(
 ) -> int:
     """What does an order cost, against the least that Temporal can do and against a plain solution?
 
-    Three contestants in turns: the floor, five activities that do nothing, and ours, on one embedded server;
-    and a plain program on a stock one. Figures count only if the audit of ours is clean.
+    Four contestants in turns: the floor, five activities that do nothing, and ours, whose first attempts are
+    regular activities or local ones, on one embedded server; and a plain program on a stock one. Figures
+    count only if the audit of ours is clean.
     """
     scale = sizes.OrderScale(alone, turns, crowd, in_flight, warm_up)
     return await run({"orders": lambda: orders.measure(scale, say)}, output)

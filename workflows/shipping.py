@@ -23,7 +23,9 @@ class ShippingWorkflow(StepWorkflow):
     @workflow.run
     async def run(self, request: ShippingRequest) -> Shipped:
         with self._under_way():
-            label = await run_effect(self.step, ShippingActivities.buy_label, request, summary="buy a label")
+            label = await run_effect(
+                self.step, ShippingActivities.buy_label, request, summary="buy a label", always_regular=True
+            )
             self._reached(f"label bought: {label.tracking_number}")
             raise_if_cancelled()
             payment = await self._capture(request) if request.captures else None

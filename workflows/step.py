@@ -2,18 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 from temporalio.workflow import ActivityCancellationType
 
-from workflows.failures import in_words, state_after
+from workflows.failures import in_words, raise_if_cancelled, state_after
 from workflows.submission import queue_of
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
+    from order_system.domain.errors import NEVER_RETRIED
+    from order_system.domain.ids import AFTER_FIRST
     from order_system.domain.messages import StepRequest
-    from order_system.domain.order import Wire
+    from order_system.domain.order import FirstAttempts, Wire
     from order_system.domain.progress import StepState, StepStatus
     from order_system.domain.steps import Step
 
@@ -27,19 +31,56 @@ async def run_effect(
     request: Request,
     *,
     summary: str,
+    always_regular: bool = False,
 ) -> Answer:
     """One effect on the outside world, retried until it succeeds or its activity gives up. A cancel waits for
     the attempt that runs: otherwise the undo could overtake a charge that is still on its way. `step`: at
-    whose gateway."""
+    whose gateway.
+
+    The first attempt is a local activity if the order asks for it, unless the step has a queue of its own,
+    whose limits it would pass by. A cancel is not heard of before that has ended, and not told to what
+    follows in its task: so `always_regular` is what a cancel must follow."""
+    queue, activity_id = queue_of(step, request.submission), None
+    if request.first_attempts is FirstAttempts.LOCAL and not always_regular and queue is None:
+        try:
+            return await workflow.execute_local_activity_method(
+                activity,
+                request.model_copy(update={"first_attempt_at": workflow.now()}),
+                schedule_to_start_timeout=policy.FIRST_ATTEMPT_STARTS,
+                start_to_close_timeout=policy.FIRST_ATTEMPT,
+                retry_policy=policy.ONCE,
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=summary,
+            )
+        except FailureError as failure:
+            if (pause := pause_after(failure)) is None:
+                raise
+        raise_if_cancelled()
+        await workflow.sleep(pause)
+        activity_id = AFTER_FIRST
     return await workflow.execute_activity_method(
         activity,
         request,
-        task_queue=queue_of(step, request.submission),
+        task_queue=queue,
+        activity_id=activity_id,
         start_to_close_timeout=policy.EFFECT_ATTEMPT,
         retry_policy=policy.EFFECT_RETRY,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
     )
+
+
+def pause_after(first_attempt: FailureError) -> timedelta | None:
+    """Before the next attempt, as the server would make it: by what the activity itself has said, whatever
+    that was caused by. None: there is none."""
+    cause = first_attempt.cause if isinstance(first_attempt, ActivityError) else first_attempt
+    if isinstance(cause, CancelledError):
+        return None
+    if not isinstance(cause, ApplicationError):
+        return policy.EFFECT_RETRY.initial_interval
+    if cause.non_retryable or cause.type in NEVER_RETRIED:
+        return None
+    return cause.next_retry_delay or policy.EFFECT_RETRY.initial_interval
 
 
 class StepWorkflow:

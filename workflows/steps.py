@@ -50,6 +50,7 @@ class Steps:
         is in its place, which is answered."""
         request = PaymentRequest(
             submission=self._submission,
+            first_attempts=self._order.first_attempts,
             amount=self._order.total,
             currency=self._order.currency,
             payment_method=self._order.payment_method,
@@ -69,6 +70,7 @@ class Steps:
         )
         request = InventoryRequest(
             submission=self._submission,
+            first_attempts=self._order.first_attempts,
             lines=order.lines,
             opening=opening if order.flow is Flow.PARALLEL else None,
         )
@@ -78,6 +80,7 @@ class Steps:
         """The label, and the hand-over to the carrier: the pivot."""
         request = ShippingRequest(
             submission=self._submission,
+            first_attempts=self._order.first_attempts,
             address=self._order.shipping_address,
             lines=self._order.lines,
             captures=self._order.captured_on_dispatch,
@@ -86,7 +89,12 @@ class Steps:
 
     async def notify(self, kind: NoticeKind) -> str | None:
         """Best effort: a notice that fails harms no order. Returns what went wrong, in words."""
-        request = NotificationRequest(submission=self._submission, kind=kind, customer=self._order.customer)
+        request = NotificationRequest(
+            submission=self._submission,
+            first_attempts=self._order.first_attempts,
+            kind=kind,
+            customer=self._order.customer,
+        )
         try:
             await run_child(Step.NOTIFICATION, NotificationWorkflow.run, request, self._board)
         except FailureError as failure:

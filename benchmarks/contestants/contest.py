@@ -1,4 +1,5 @@
-"""The three, each with a worker process of its own, ready and warm before anything is timed."""
+"""The four, ready and warm before anything is timed. Ours has one worker process for both its kinds of first
+attempts, and each other one its own."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,12 +19,13 @@ from benchmarks.tools.machine import Meter, metering
 from benchmarks.tools.processes import python, running, until_it_polls
 from benchmarks.tools.stage import Stage, open_stage
 from order_system.domain.ids import order_workflow_id
+from order_system.domain.order import FirstAttempts
 from order_system.intake.reader import OrderForm
 from workflows.order import OrderFulfillmentWorkflow
 
-FLOOR, OURS, PLAIN = "floor", "ours", "plain"
-NAMES = (FLOOR, OURS, PLAIN)
-"""In this order they take turns: ours next to both that it is compared with."""
+FLOOR, OURS, LOCAL, PLAIN = "floor", "ours", "local", "plain"
+NAMES = (FLOOR, OURS, LOCAL, PLAIN)
+"""In this order they take turns: neighbours are compared. `local` is ours with ORDER_FIRST_ATTEMPTS=local."""
 
 Handle = WorkflowHandle[Any, Any]
 
@@ -47,7 +49,7 @@ class Contestant:
 class Contest:
     contestants: Mapping[str, Contestant]
     meter: Meter
-    """Of each contestant's worker, under its name, and of the servers `embedded` and `stock`."""
+    """Of each worker, under its contestant's name, and of the servers `embedded` and `stock`."""
     check: Callable[[], Awaitable[None]]
     """Raises BenchmarkFailed unless the audit of ours is clean."""
 
@@ -61,9 +63,10 @@ async def open_contest(folder: Path) -> AsyncGenerator[Contest]:
         contestants = [
             await _floor(stack, stage, folder),
             ours(stage),
+            ours(stage, LOCAL, FirstAttempts.LOCAL),
             await _plain(stack, stock.address, folder),
         ]
-        processes = {each.name: each.worker for each in contestants}
+        processes = {each.name: each.worker for each in contestants if each.name != LOCAL}
         servers = {"embedded": stage.processes["server"], "stock": stock.pid}
         meter = await stack.enter_async_context(metering(processes | servers))
         yield Contest({each.name: each for each in contestants}, meter, stage.check)
@@ -82,17 +85,18 @@ async def _floor(stack: AsyncExitStack, stage: Stage, folder: Path) -> Contestan
     return Contestant(FLOOR, temporal, worker, start, "embedded")
 
 
-def ours(stage: Stage) -> Contestant:
+def ours(stage: Stage, name: str = OURS, first_attempts: FirstAttempts = FirstAttempts.REGULAR) -> Contestant:
     """The real thing, from reading the order to its end."""
     client = stage.system.client(stage.temporal)
 
     async def start(order_id: str) -> Handle:
-        await client.submit(OrderForm.model_validate(a_document(order_id)).to_order())
+        order = OrderForm.model_validate(a_document(order_id)).to_order()
+        await client.submit(order.model_copy(update={"first_attempts": first_attempts}))
         return stage.temporal.get_workflow_handle_for(
             OrderFulfillmentWorkflow.run, order_workflow_id(order_id)
         )
 
-    return Contestant(OURS, stage.temporal, stage.processes["worker"], start, "embedded")
+    return Contestant(name, stage.temporal, stage.processes["worker"], start, "embedded")
 
 
 async def _plain(stack: AsyncExitStack, address: str, folder: Path) -> Contestant:

@@ -21,6 +21,9 @@ RECONCILIATION = "reconciliation"
 GATEWAY_CHECK = "GATEWAY-CHECK"
 """What the keys begin with by which a gateway's promises are played: no order of the book."""
 
+AFTER_FIRST = "after-first-attempt"
+"""ID of an effect's activity whose first attempt was a local one, and failed."""
+
 FINGERPRINT = "fingerprint"
 """Key in the memo of an order's workflow: which content runs under this ID."""
 

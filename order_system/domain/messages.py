@@ -1,6 +1,7 @@
 """What workflows and activities say to each other: one model in and one model out, each step told only
 what it needs (the warehouse never sees a card token)."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -11,6 +12,7 @@ from order_system.domain.order import (
     Address,
     Customer,
     DispatchReceipt,
+    FirstAttempts,
     OrderLine,
     PaymentReceipt,
     Reservation,
@@ -52,9 +54,12 @@ class OrderOutcome(Wire):
 
 
 class StepRequest(Wire):
-    """What every child workflow is told at least."""
+    """What every child workflow is told at least, and its activities."""
 
     submission: SubmissionRef
+    first_attempts: FirstAttempts | None = None
+    first_attempt_at: datetime | None = None
+    """Of a local activity: when it was asked for, by the server's clock."""
 
 
 # --- opening the submission -----------------------------------------------------------------------

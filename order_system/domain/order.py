@@ -81,12 +81,22 @@ class Capture(StrEnum):
     between leaves no line on a statement."""
 
 
+class FirstAttempts(StrEnum):
+    """Where the first attempt at an effect is made. Further ones are always regular activities."""
+
+    REGULAR = "regular"
+    """A regular activity, as the others."""
+    LOCAL = "local"
+    """A local activity: inside its child's workflow task, which saves the server's work and a wait."""
+
+
 class Handling(Wire):
     """How an order is carried out, whatever is ordered. None: whatever the door says that it comes through,
-    else sequential, and captured at once."""
+    else sequential, captured at once, and by regular activities alone."""
 
     flow: Flow | None = None
     capture: Capture | None = None
+    first_attempts: FirstAttempts | None = None
     queues_by_step: bool | None = None
     """The activities of each step have a task queue of their own. No document says so: the door does."""
 

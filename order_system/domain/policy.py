@@ -20,6 +20,19 @@ EFFECT_ATTEMPT = timedelta(seconds=10)
 GATEWAY_CALL = timedelta(seconds=8)
 """A call to the outside world gives up before its attempt does, so that the attempt can still say so."""
 
+FIRST_ATTEMPT = timedelta(seconds=2)
+"""Of a local activity: a query of its workflow waits for it. After that it counts as unanswered."""
+
+FIRST_ATTEMPT_STARTS = timedelta(seconds=1)
+"""How long it may wait for a place in a busy worker. Both together stay far below EFFECT_ATTEMPT: after that
+its deadline has passed, reckoned from the start of its workflow task, by the server's clock."""
+
+FIRST_CALL = timedelta(seconds=1.5)
+"""GATEWAY_CALL of a local activity."""
+
+ONCE = RetryPolicy(maximum_attempts=1)
+"""The server sees no attempt of a local activity, so further ones are regular."""
+
 EFFECT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,

@@ -7,6 +7,7 @@ from the log record, so that nothing here calls into a running workflow.
 
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
@@ -49,6 +50,8 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
     # Says twice each time a database is opened that it looked at it.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # tells of each request
+    # A local activity that ends as its time is up. The SDK writes this past all logs.
+    warnings.filterwarnings("ignore", "Cannot find activity to cancel")
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from order_system.domain.durations import DURATION_PATTERN
 from order_system.domain.errors import InvalidSettings
-from order_system.domain.order import Capture, Flow
+from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.provider_links import ProviderLinks
@@ -102,6 +102,11 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
     )
     capture: Capture | None = Field(
         None, description="at_once (the default) or on_dispatch: when the money of such orders is taken"
+    )
+    first_attempts: FirstAttempts | None = Field(
+        None,
+        description="regular (the default) or local: whether first attempts at the effects of new orders are "
+        "regular activities, or local ones inside workflow tasks",
     )
     latency_min: Seconds = Field(0.2, description="the seconds that a simulated call lasts at least")
     latency_max: Seconds = Field(0.3, description="the seconds that a simulated call lasts at most, e.g. 0.3")

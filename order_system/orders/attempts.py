@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.attempts import GAVE_UP
+from activities.attempts import GAVE_UP, attempt_number, started_at
 from order_system.domain import policy
 from order_system.domain.attempts import AttemptMade, KeepsAttempts
 from order_system.domain.order import SubmissionRef
@@ -44,7 +44,7 @@ class _Noting(ActivityInboundInterceptor):
         except Exception as failure:
             await self._note(request, began, failure)
             raise
-        if activity.info().attempt > 1:
+        if attempt_number() > 1:
             await self._note(request, began, None)
         return answer
 
@@ -55,13 +55,14 @@ class _Noting(ActivityInboundInterceptor):
         # Whatever goes wrong with that; and a cancel that comes just now comes too late: it has ended.
         with suppress(Exception, asyncio.CancelledError):
             keep_private(request)
+            number, began_at = attempt_number(), started_at(request)
             made = AttemptMade(
                 activity=info.activity_type,
-                number=info.attempt,
-                last_number=info.attempt,
-                due_at=info.current_attempt_scheduled_time,
-                began_at=info.started_time,
-                ended_at=info.started_time + timedelta(seconds=time.monotonic() - began),
+                number=number,
+                last_number=number,
+                due_at=began_at if info.is_local else info.current_attempt_scheduled_time,
+                began_at=began_at,
+                ended_at=began_at + timedelta(seconds=time.monotonic() - began),
                 said=clean_text(_in_words(failure), in_any_case=True) if failure else None,
             )
             async with asyncio.timeout(policy.ATTEMPT_NOTED.total_seconds()):

@@ -21,7 +21,7 @@ from temporalio.service import RPCError
 
 from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownOrder
-from order_system.domain.ids import FINGERPRINT, order_workflow_id, step_workflow_id
+from order_system.domain.ids import AFTER_FIRST, FINGERPRINT, order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.search_attributes import ORDER_STATUS
@@ -174,8 +174,9 @@ def _last_failure(child: WorkflowExecutionDescription) -> str | None:
 
 
 def attempt_that_failed(activity: PendingActivityInfo) -> int:
-    """The one that its last failure is of. The server numbers the one that is under way, or next."""
-    return max(1, activity.attempt - 1)
+    """The one that its last failure is of. The server numbers the one that is under way, or next; and not a
+    local one that came first."""
+    return max(1, activity.attempt - 1) + (activity.activity_id == AFTER_FIRST)
 
 
 def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:

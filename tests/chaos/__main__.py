@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from order_system.domain.order import Capture, Flow
+from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings
 from tests.chaos.arena import open_arena
@@ -36,6 +36,8 @@ def arguments() -> argparse.Namespace:
     turns: dict[str, Any] = {"nargs": "+", "help": "orders take turns in them"}
     parser.add_argument("--flow", type=Flow, choices=list(Flow), default=list(Flow), **turns)
     parser.add_argument("--capture", type=Capture, choices=list(Capture), default=list(Capture), **turns)
+    firsts = list(FirstAttempts)
+    parser.add_argument("--first-attempts", type=FirstAttempts, choices=firsts, default=firsts, **turns)
     parser.add_argument("--pace", type=float, default=1.0, help="shortens every wait of the product's policy")
     parser.add_argument(
         "--outages",
@@ -81,10 +83,11 @@ def main() -> int:
         plan = (
             draw_outages(seed, given.orders)
             if given.outages
-            else draw_plan(seed, given.orders, given.flow, given.capture)
+            else draw_plan(seed, given.orders, given.flow, given.capture, given.first_attempts)
         )
         which = (" --outages" if given.outages else "") + (" --deployment" if given.deployment else "")
-        turns = f"--flow {' '.join(plan.flows)} --capture {' '.join(plan.captures)}"
+        turns = f"--flow {' '.join(plan.flows)} --capture {' '.join(plan.captures)} "
+        turns += f"--first-attempts {' '.join(plan.first_attempts)}"
         replay = f"--orders {given.orders} --seed {seed} {turns}{which}"
         summary, checked = tried(given, plan, replay)
         runs.append(summary)
@@ -112,7 +115,7 @@ def tried(given: argparse.Namespace, plan: Plan, replay: str) -> tuple[Summary, 
 
 def compared(given: argparse.Namespace, seed: int) -> tuple[float, str]:
     """How long the same orders take in the parallel flow over the sequential one, and that in words."""
-    plan = draw_plan(seed, given.compare, [Flow.SEQUENTIAL], given.capture)
+    plan = draw_plan(seed, given.compare, [Flow.SEQUENTIAL], given.capture, given.first_attempts)
     seconds: dict[Flow, list[float]] = {flow: [] for flow in Flow}
     for flow in (*Flow, *reversed(Flow)):
         summary, _ = tried(given, plan.all_in(flow), f"--orders 0 --compare {given.compare} --seed {seed}")

@@ -7,7 +7,7 @@ settled, and nothing that was lost on its way can still land.
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 
 from temporalio.client import WorkflowExecutionStatus
@@ -69,10 +69,8 @@ class Director:
     async def drive(self) -> None:
         plan = self._run.plan
         batches = [
-            asyncio.create_task(self._see_batch_through(name, orders, Handling(flow=flow, capture=capture)))
-            for (name, orders), flow, capture in zip(
-                plan.batches().items(), cycle(plan.flows), cycle(reversed(plan.captures)), strict=False
-            )
+            asyncio.create_task(self._see_batch_through(name, orders, handling))
+            for (name, orders), handling in zip(plan.batches().items(), _handlings(plan), strict=False)
         ]
         try:
             await self._submit_all([order for order in self._run.plan.orders if order.batch is None])
@@ -217,3 +215,12 @@ class Director:
         dues = [entry.due for entry in self._arena.entries.entries if entry.due is not None]
         limit = policy.EFFECT_ATTEMPT.total_seconds() * self._arena.pace
         await asyncio.sleep(max(0.0, max(dues, default=0.0) - time.time() + limit * 0.2))
+
+
+def _handlings(plan: Plan) -> Iterator[Handling]:
+    """Of the batches, in turns."""
+    turns = zip(
+        cycle(plan.flows), cycle(reversed(plan.captures)), cycle(reversed(plan.first_attempts)), strict=True
+    )
+    for flow, capture, first_attempts in turns:
+        yield Handling(flow=flow, capture=capture, first_attempts=first_attempts)

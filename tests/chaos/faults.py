@@ -16,6 +16,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.attempts import attempt_number
 from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, DatabaseUnreachable, NotReached
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
@@ -217,7 +218,7 @@ def _missed(fault: Fault) -> int:
     attempt before it comes here, and the last one must be met all the same. An outage of the book takes
     several, which are not held against the gateway: there are more attempts then than blows."""
     by_attempts = len(fault.blows) > 1 and fault.blows[-1] in LANDS
-    return min(activity.info().attempt, len(fault.blows)) - 1 if by_attempts else 0
+    return min(attempt_number(), len(fault.blows)) - 1 if by_attempts else 0
 
 
 def _trouble(entry: Entry) -> Exception:

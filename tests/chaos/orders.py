@@ -30,6 +30,7 @@ def order_of(planned: PlannedOrder, *, other_content: bool = False) -> Order:
         lines=(OrderLine(sku=told("sku", "MOUSE-321"), quantity=1 + other_content, unit_price=UNIT_PRICE),),
         flow=planned.flow,
         capture=planned.capture,
+        first_attempts=planned.first_attempts,
     )
 
 

@@ -14,6 +14,9 @@ from tests.chaos import slow_starts
 WAITS = (
     "EFFECT_ATTEMPT",
     "GATEWAY_CALL",
+    "FIRST_ATTEMPT",
+    "FIRST_ATTEMPT_STARTS",
+    "FIRST_CALL",
     "ATTENTION_AFTER",
     "UNDO_AGAIN_AFTER",
     "CHILD_BUSY_POLL",

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 
-from order_system.domain.order import Capture, Flow
+from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.gateways.simulated.behaviours import EXPIRES
 from tests.chaos.cases import (
     COSTLY,
@@ -42,6 +42,7 @@ class PlannedOrder:
     """Once terminated: submitted again at once, while its activities may still be under way."""
     flow: Flow = Flow.SEQUENTIAL
     capture: Capture = Capture.AT_ONCE
+    first_attempts: FirstAttempts = FirstAttempts.REGULAR
 
     @property
     def points(self) -> set[str]:
@@ -63,7 +64,8 @@ class Plan:
     orders: tuple[PlannedOrder, ...]
     flows: tuple[Flow, ...] = (Flow.SEQUENTIAL,)
     captures: tuple[Capture, ...] = (Capture.AT_ONCE,)
-    """The orders take turns in both, and so do the batches."""
+    first_attempts: tuple[FirstAttempts, ...] = (FirstAttempts.REGULAR,)
+    """The orders take turns in all three, and so do the batches."""
     batch_faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict[str, tuple[Fault, ...]])
     """By the name of the batch."""
     fails_nobody: bool = False
@@ -145,7 +147,11 @@ the third terminated in its middle."""
 
 
 def draw_plan(
-    seed: int, orders: int, flows: Sequence[Flow] = tuple(Flow), captures: Sequence[Capture] = tuple(Capture)
+    seed: int,
+    orders: int,
+    flows: Sequence[Flow] = tuple(Flow),
+    captures: Sequence[Capture] = tuple(Capture),
+    first_attempts: Sequence[FirstAttempts] = tuple(FirstAttempts),
 ) -> Plan:
     """A third of the orders comes in batches; six in ten are struck, some of them twice. Two orders each try
     what falls on the last attempt: a kill may take that one before it comes to its point."""
@@ -177,14 +183,16 @@ def draw_plan(
     )
     turns = cycle(capture for capture in captures for _ in flows)  # both captures in both flows
     all_orders = tuple(_taken(order, turn) for order, turn in zip(all_orders, turns, strict=False))
+    firsts = cycle(first for first in first_attempts for _ in captures for _ in flows)
     return Plan(
         seed,
         tuple(
-            replace(order, flow=Flow.PARALLEL if order.of_two else flow)
-            for order, flow in zip(all_orders, cycle(flows), strict=False)
+            replace(order, flow=Flow.PARALLEL if order.of_two else flow, first_attempts=first)
+            for order, flow, first in zip(all_orders, cycle(flows), firsts, strict=False)
         ),
         tuple(flows),
         tuple(captures),
+        tuple(first_attempts),
         {BATCHES[0]: PAGES if orders >= SHORT_OF_A_CATALOGUE else SHORT_PAGES},
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from order_system.domain.order import Capture, Flow
+from order_system.domain.order import Capture, FirstAttempts, Flow
 from tests.chaos.arena import ROOT
 from tests.chaos.cases import Blow, Fault, attempts_at
 from tests.chaos.plan import REFUSED_AT_DISPATCH, PlannedOrder
@@ -35,6 +35,7 @@ class Plant:
     tokens: dict[str, str] | None = None
     flow: Flow = Flow.SEQUENTIAL
     capture: Capture = Capture.AT_ONCE
+    first_attempts: FirstAttempts = FirstAttempts.REGULAR
     cancelled_at_once: int = 0
     """Orders besides, which are cancelled before any worker has seen them."""
     statements: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class Plant:
                 resubmit=True,
                 flow=self.flow,
                 capture=self.capture,
+                first_attempts=self.first_attempts,
             )
             for number, fault in enumerate(self.faults)
         ]
@@ -135,6 +137,7 @@ ONLY_COMPLETED_STEPS_UNDONE = Plant(
         Fault("after charge", (Blow.ERROR,) * attempts_at("charge")),
         Fault("after reserve", (Blow.ERROR,) * attempts_at("reserve")),
     ),
+    first_attempts=FirstAttempts.LOCAL,
 )
 
 CANCEL_NOT_CAUGHT = Plant(
@@ -147,6 +150,7 @@ CANCEL_NOT_CAUGHT = Plant(
         ),
     ),
     (Fault("after record charge", (Blow.CANCEL,)), Fault("after record reserve", (Blow.CANCEL,))),
+    first_attempts=FirstAttempts.LOCAL,
     cancelled_at_once=1,
 )
 
@@ -191,6 +195,7 @@ REFUND_BEFORE_SHIPPING = Plant(
         ),
     ),
     (Fault("after dispatch", (Blow.ERROR,) * attempts_at("dispatch")),),
+    first_attempts=FirstAttempts.LOCAL,
 )
 
 DISPATCH_BEFORE_CAPTURE = Plant(

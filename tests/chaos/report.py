@@ -44,7 +44,7 @@ class Summary:
 
     seed: int
     kind: str
-    """In which flows its orders ran, and when they were captured."""
+    """In which flows its orders ran, when they were captured, and where they were tried first."""
     orders: int
     seconds: float
     submissions: dict[str, int]
@@ -81,7 +81,9 @@ async def summarise(run: Run, judgement: Judgement, missing: list[str]) -> Summa
 
     return Summary(
         seed=run.plan.seed,
-        kind=f"{' and '.join(run.plan.flows)}, {' and '.join(run.plan.captures)}",
+        kind=", ".join(
+            " and ".join(turns) for turns in (run.plan.flows, run.plan.captures, run.plan.first_attempts)
+        ),
         orders=len(run.plan.orders),
         seconds=run.seconds,
         submissions=judgement.audit.submissions,
@@ -177,7 +179,7 @@ def as_document(runs: Sequence[Summary], invariants: Sequence[str], both_flows: 
 
 def _rows_of_runs(runs: Sequence[Summary]) -> Iterator[list[str]]:
     yield ["orders", *(str(run.orders) for run in runs)]
-    yield ["flow, capture", *(run.kind for run in runs)]
+    yield ["flow, capture, first attempts", *(run.kind for run in runs)]
     yield ["seconds", *(f"{run.seconds:.0f}" for run in runs)]
     yield ["**checks broken**", *(f"**{len(run.broken)}**" for run in runs)]
     yield ["**untrue statements**", *(f"**{len(run.untrue)}**" for run in runs)]

@@ -8,6 +8,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,9 +16,14 @@ from temporalio.testing import ActivityEnvironment
 
 from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, NotReached
+from order_system.domain.messages import StepRequest
+from order_system.domain.order import FirstAttempts
 from tests.fixtures.shops.activity_calls import ServerKnows
 from tests.properties.gateways import REFUSALS, Gateways, Request
 from tests.properties.virtual_time import Clock
+
+WRONG = timedelta(hours=1)
+"""A worker's clock, by which its local activities start."""
 
 
 class Trouble(StrEnum):
@@ -91,6 +97,10 @@ class Attempt:
             started_time=self._clock.now,
             start_to_close_timeout=policy.EFFECT_ATTEMPT,
         )
+        if isinstance(request, StepRequest) and asks.order.first_attempts is FirstAttempts.LOCAL:
+            request = request.model_copy(update={"first_attempt_at": self._clock.now})
+            local = {"started_time": self._clock.now - WRONG, "start_to_close_timeout": policy.FIRST_ATTEMPT}
+            environment.info = dataclasses.replace(environment.info, is_local=True, **local)
         self._task = asyncio.create_task(environment.run(activity, request))
         await self._lead(fate)
 

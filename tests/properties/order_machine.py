@@ -30,7 +30,7 @@ from order_system.domain.messages import (
     OrderStatus,
     UndoCause,
 )
-from order_system.domain.order import Capture, Flow, Handling, OrderLine, SubmissionRef
+from order_system.domain.order import Capture, FirstAttempts, Flow, Handling, OrderLine, SubmissionRef
 from order_system.domain.reconciliation import KeyPageRequest
 from tests.fixtures.shops.shop import an_order
 from tests.properties.answers import check_answer
@@ -222,7 +222,8 @@ class OrderMachine(RuleBasedStateMachine):
 
     def _submit(self, order_id: str, content: Content, paid: str, handling: Handling) -> Submission:
         lines = tuple(OrderLine(sku=sku, quantity=quantity, unit_price=100) for sku, quantity in content)
-        how = handling.model_dump()
+        turn = list(FirstAttempts)[len(self.known) % len(FirstAttempts)]
+        how = handling.model_dump() | {"first_attempts": turn}
         order = an_order(order_id, lines=lines, payment_method=paid.format(order_id), **how)
         for earlier in self.known:
             if earlier.ref.order_id == order_id:

@@ -33,6 +33,7 @@ from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.replay import stories
 from tests.replay.captured_later import CAPTURED_LATER
+from tests.replay.locally_first import LOCALLY_FIRST
 from tests.replay.stories import Story
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -43,7 +44,7 @@ MACHINE_DETAILS = {"stackTrace", "identity"}
 `sdkMetadata` must stay: without its flags the SDK does not compare IDs and types."""
 
 BATCH = "batch"
-STORIES = [*stories.STORIES, *CAPTURED_LATER]
+STORIES = [*stories.STORIES, *CAPTURED_LATER, *LOCALLY_FIRST]
 
 
 async def record_batch(database: Database, temporal: Client, folder: Path) -> None:

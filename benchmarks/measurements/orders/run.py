@@ -1,6 +1,6 @@
 """What does an order cost, against the least that Temporal can do and against a first, plain solution?
 
-One order alone, the three in turns; then many at once, the three in turns. Each turn goes the other way than
+One order alone, the four in turns; then many at once, the four in turns. Each turn goes the other way than
 the one before, so that whoever is compared are neighbours, and a machine that slows down harms nobody.
 """
 

@@ -41,7 +41,7 @@ What is listed
                   hold_on_failure. Answer with `retry` or `give-up`; without
                   an answer it is undone when the hold has run out.
   stuck on a bug  our code fails, or times out, in the same place again and
-                  again (TemporalReportedProblems). No money moves meanwhile.
+                  again (TemporalReportedProblems). Nothing happens twice.
   no progress     an order has not moved for ten minutes.
   retried again and again
                   a batch cannot read its file or its database.

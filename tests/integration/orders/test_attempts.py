@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from order_system.domain import policy
 from order_system.domain.attempts import AttemptMade
 from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached, ShippingRefused
-from order_system.domain.order import Address, Customer, Order, SubmissionRef
+from order_system.domain.order import Address, Customer, FirstAttempts, Order, SubmissionRef
 from order_system.orders.attempts import NotesAttempts
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stage import Staged
@@ -41,13 +41,16 @@ async def run(shop: Shop, order: Order) -> list[AttemptMade]:
     return made
 
 
-async def test_attempts_that_fail_and_the_one_that_follows_them_are_told(shop: Shop) -> None:
+@pytest.mark.parametrize("first", FirstAttempts)
+async def test_attempts_that_fail_and_the_one_that_follows_them_are_told(
+    shop: Shop, first: FirstAttempts
+) -> None:
     shop.stage.unreachable("reserve", 2)
     shop.stage.answer_lost("charge", 1)
     shop.stage.fail("before dispatch", lambda: ShippingRefused("it is too heavy"))
     shop.stage.unreachable("refund", 1)
 
-    made = await run(shop, an_order())
+    made = await run(shop, an_order(first_attempts=first))
 
     assert [(each.activity, each.number, each.said) for each in made] == [
         ("charge", 1, "AnswerLost: charge: no answer"),
