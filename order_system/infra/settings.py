@@ -104,9 +104,7 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
         None, description="at_once (the default) or on_dispatch: when the money of such orders is taken"
     )
     first_attempts: FirstAttempts | None = Field(
-        None,
-        description="regular (the default) or local: whether first attempts at the effects of new orders are "
-        "regular activities, or local ones inside workflow tasks",
+        None, description="regular (the default) or local: the activities of first attempts at effects"
     )
     latency_min: Seconds = Field(0.2, description="the seconds that a simulated call lasts at least")
     latency_max: Seconds = Field(0.3, description="the seconds that a simulated call lasts at most, e.g. 0.3")
@@ -123,10 +121,7 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
         description="folders and object store URLs, separated by commas, below which order files are read",
     )
     reconcile_every: int = Field(
-        60,
-        ge=0,
-        le=86_400,
-        description="the seconds between two runs of the reconciler; 0 for none on schedule",
+        60, ge=0, le=86_400, description="the seconds between two runs of the reconciler; 0 for none"
     )
     forget_after: str | None = Field(
         None,
