@@ -115,7 +115,13 @@ class Forgetting:
         with suppress(KeyTrouble):  # its key is destroyed
             if newest and (book := (await newest.memo()).get(BOOK)) not in (None, self._book.book_id):
                 raise ForgettingRefused(f"{order_id} is not forgotten: here it is an order of book {book}")
-        return [run for run in runs if run.id not in batches or first_run(run) in carried]
+
+        def tells(run: WorkflowExecutionDescription) -> bool:
+            """Another order of a batch is none of them, also if it has ended since it was listed."""
+            of_it = run.id in own or run.typed_search_attributes.get(ORDER_ID) == order_id
+            return first_run(run) in carried if run.id in batches else of_it
+
+        return list(filter(tells, runs))
 
     async def _delete(self, order_id: str, runs: Sequence[WorkflowExecutionDescription]) -> None:
         """Raises ForgettingRefused if the server takes long."""

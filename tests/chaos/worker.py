@@ -54,7 +54,8 @@ def struck(system: OrderSystem, layer: FaultLayer, diary: Diary, pace: float) ->
     ports: dict[str, Any] = {
         "files": StruckFiles(system.files, layer),
         "world": SimpleNamespace(
-            **{name: StruckGateway(getattr(world, name), layer, layer.stage.away(name)) for name in GATEWAYS}
+            forget=world.forget,
+            **{name: StruckGateway(getattr(world, name), layer, layer.stage.away(name)) for name in GATEWAYS},
         ),
     }
     return StruckSystem(**{**vars(system), **ports, "layer": layer, "diary": diary, "pace": pace})

@@ -117,31 +117,24 @@ async def test_each_end_is_told_once_and_nothing_of_the_customer(
         for each in (held, stopped, lost):
             assert await ended(system, client, each.order_id) is OrderStatus.NEEDS_ATTENTION
             await _seen_to_wait(system, client, each.order_id)
-        await reconciled(system, client)
+        waiting = {("order.needs_attention", each.order_id) for each in (held, stopped, lost)}
+        await _until_told(system, client, receiver, waiting)
         await reconciled(system, client)  # it waits still, and has been told of
         await system.attention_client(client).answer(held.order_id, GiveUp(who="Ada", note=""))
         await orders.cancel(stopped.order_id)
         await client.get_workflow_handle(order_workflow_id(lost.order_id)).terminate()
-        await reconciled(system, client)
 
-        expected = {
+        expected = waiting | {
             ("order.fulfilled", fulfilled.order_id),
             ("order.failed", declined.order_id),
-            ("order.needs_attention", held.order_id),
             ("order.failed", held.order_id),
-            ("order.needs_attention", stopped.order_id),
             ("order.cancelled", stopped.order_id),
-            ("order.needs_attention", lost.order_id),
             ("order.failed", lost.order_id),
             ("order.fulfilled", "HOOK-1"),
             ("order.failed", "HOOK-2"),
             ("batch.finished", tmp_path.name),
         }
-
-        async def all_told() -> bool:
-            return expected <= receiver.told()
-
-        await eventually(all_told, SECONDS, f"these events: {expected - receiver.told()}")
+        await _until_told(system, client, receiver, expected)
         made, _ = await system.book.history((await system.book.find(["HOOK-2"]))["HOOK-2"].ref)
         for when in ("before", "after"):
             not_told = next(each for each in made if f"killed {when}" in (each.said or ""))
@@ -160,6 +153,16 @@ async def test_each_end_is_told_once_and_nothing_of_the_customer(
     assert told["batch.finished", None]["counts"]["fulfilled"] == 1
     personal = {"Canary", "canary", "Nightingale", "Finchley", "N3 3AA", "pm_card"}
     assert [word for word in personal for body in receiver.bodies if word in body] == []
+
+
+async def _until_told(system: OrderSystem, client: Client, receiver: Receiver, expected: set[Any]) -> None:
+    """The reconciler runs each minute: what one run of it is too slow to find, the next one finds."""
+
+    async def all_told() -> bool:
+        await reconciled(system, client)
+        return expected <= receiver.told()
+
+    await eventually(all_told, SECONDS, f"these events: {expected}")
 
 
 async def _seen_to_wait(system: OrderSystem, client: Client, order_id: str) -> None:
