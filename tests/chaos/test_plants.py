@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from order_system.domain.order import FirstAttempts
 from order_system.infra.temporal.embedded import EmbeddedServer
 from tests.chaos.arena import open_arena
 from tests.chaos.checks import Judgement, judge
@@ -47,8 +46,7 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
     async def sound() -> Judgement:
         nothing = Plant("sound", changes=(), faults=())
         source = nothing.grow(tmp_path / nothing.slug / "source")
-        both = [order for first in FirstAttempts for order in _named(f"sound-{first}", *PLANTS, first=first)]
-        return await judged(Plan(0, tuple(both)), source, nothing)
+        return await judged(Plan(0, _named("sound", *PLANTS)), source, nothing)
 
     *outcomes, clean = await asyncio.gather(*map(planted, PLANTS), sound())
     assert clean.broken == []
@@ -57,11 +55,9 @@ async def test_each_planted_bug_is_found_and_the_sound_product_is_clean(
     assert [plant.name for plant in missed if not await planted(plant, "again")] == []
 
 
-def _named(name: str, *plants: Plant, first: FirstAttempts | None = None) -> tuple[PlannedOrder, ...]:
+def _named(name: str, *plants: Plant) -> tuple[PlannedOrder, ...]:
     return tuple(
-        dataclasses.replace(
-            order, order_id=f"{name}-{order.order_id}", first_attempts=first or order.first_attempts
-        )
+        dataclasses.replace(order, order_id=f"{name}-{order.order_id}")
         for plant in plants
         for order in plant.orders()
     )

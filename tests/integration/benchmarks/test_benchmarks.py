@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurements import calls, fairness, flows, lists, memory, sealing, start_up, telemetry
+from benchmarks.measurements import calls, fairness, lists, memory, sealing
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.batches.figures import Scale
 from benchmarks.measurements.orders import run as orders
@@ -56,39 +56,11 @@ async def test_calls_of_book_and_world(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-async def test_both_flows_in_turns(temporary: Path) -> None:
-    result = await flows.measure(flows.Scale(orders=2), lambda _: None)
-    [ran] = result.samples.values()
-    assert [row["flow"] for row in ran] == ["sequential", "parallel", "parallel", "sequential"]
-    assert all(row["payment, ms"] >= 200 for row in ran)  # the demo's pace
-    assert result.figures[-1].holds
-    assert list(temporary.iterdir()) == []
-
-
-@pytest.mark.long
-async def test_telemetry_in_turns(temporary: Path) -> None:
-    result = await telemetry.measure(Workers(turns=1, crowd=2, in_flight=2), lambda _: None)
-    assert result.holds
-    [ran] = result.samples.values()
-    assert [row["worker"] for row in ran] == ["metrics and traces", "metrics", "off"]
-    assert list(temporary.iterdir()) == []
-
-
 @pytest.mark.long
 async def test_sealing_in_turns(temporary: Path) -> None:
     result = await sealing.measure(Workers(turns=1, crowd=2, in_flight=2), lambda _: None)
     [ran] = result.samples.values()
     assert [row["worker"] for row in ran] == ["sealing", "off"]
-    assert list(temporary.iterdir()) == []
-
-
-async def test_starts_of_worker_and_server(temporary: Path) -> None:
-    said: list[str] = []
-    result = await start_up.measure(start_up.Scale(rounds=1), said.append)
-    assert len(said) == 2
-    beyond, *taken = result.figures
-    assert beyond.value < taken[0].value  # from start to ready, imports included
-    assert all(figure.value > 0 for figure in taken)
     assert list(temporary.iterdir()) == []
 
 

@@ -37,33 +37,41 @@ def test_a_ratio_is_that_of_a_turn_so_that_a_machine_that_slows_down_harms_nobod
 
 
 def a_result(scale: Scale = CONTRACT, *, ours_ms: float = 75) -> Result:
-    """One turn, in which plain took 20 seconds for ten orders, and the others 10."""
-    floor, ours, plain = (0.0, 10.0), (10.0, 20.0), (20.0, 40.0)
-    busy = {"floor": 0.6, "ours": ours_ms / 100, "plain": 1.5}
+    """One turn, in which plain took 20 seconds for ten orders, local 5, and the others 10."""
+    floor, ours, local, plain = (0.0, 10.0), (10.0, 20.0), (20.0, 25.0), (25.0, 45.0)
+    busy = {"floor": 0.6, "ours": ours_ms / 100, "local": ours_ms / 100 + 0.5, "plain": 1.5}
     used = {"floor": 0.0, "ours": 0.0, "plain": 0.0, "embedded": 0.0, "stock": 0.0, "others": 0.0}
     readings = [dict(used)]
-    for name, server in (("floor", "embedded"), ("ours", "embedded"), ("plain", "stock")):
-        used |= {name: busy[name], server: used[server] + 1.0}
+    for name, server in (
+        ("floor", "embedded"),
+        ("ours", "embedded"),
+        ("local", "embedded"),
+        ("plain", "stock"),
+    ):
+        worker, seconds = ("ours", 0.5) if name == "local" else (name, 1.0)
+        used |= {worker: busy[name], server: used[server] + seconds}
         readings.append(dict(used))
-    meter = Meter({}, [0.0, 10.0, 20.0, 40.0], readings, [9.0] * 4)
+    meter = Meter({}, [0.0, 10.0, 20.0, 25.0, 45.0], readings, [9.0] * 5)
     crowds = [
         Crowd(0, name, server, 10, began, ended, client=0.05)
         for name, server, (began, ended) in (
             ("floor", "embedded", floor),
             ("ours", "embedded", ours),
+            ("local", "embedded", local),
             ("plain", "stock", plain),
         )
     ]
     alone = [
         Alone(turn, name, seconds)
         for turn in range(3)
-        for name, seconds in (("floor", 0.1), ("ours", 0.12), ("plain", 1.0))
+        for name, seconds in (("floor", 0.1), ("ours", 0.12), ("local", 0.1), ("plain", 1.0))
     ]
     footprints = dict.fromkeys(("floor", "ours", "plain"), Footprint(92, 18, 5, 19_500, 58, 15))
+    footprints["local"] = Footprint(72, 18, 5, 19_500, 58, 15)
     return result_of(meter, scale, alone, crowds, footprints)
 
 
-def test_the_three_are_compared_by_latency_rate_and_processor_time() -> None:
+def test_the_four_are_compared_by_latency_rate_and_processor_time() -> None:
     figures = {figure.name: figure for figure in a_result().figures}
     expected = {
         "latency of one order alone, ours over plain on a stock server": 0.12,
@@ -78,14 +86,17 @@ def test_the_three_are_compared_by_latency_rate_and_processor_time() -> None:
         "server processor time an order, ours over floor": 1.0,
         "server processor time an order, ours over plain on a stock server": 1.0,
         "history of an order": 92,
+        "orders/s at 30 in flight, first attempts local, over plain": 4.0,
+        "server and worker processor time an order, first attempts local over regular": 100 / 175,
+        "history of an order, first attempts local": 72,
     }
     assert {name: figure.value for name, figure in figures.items()} == pytest.approx(expected)
     assert all(figure.holds for figure in figures.values())
     medians, _left, ran = a_result().samples.values()
-    assert [row["contestant"] for row in medians] == ["floor", "ours", "plain"]
-    assert [row["worker ms/order"] for row in medians] == pytest.approx([60, 75, 150])
-    assert [row["orders/s"] for row in medians] == [1.0, 1.0, 0.5]
-    assert [row["contestant"] for row in ran] == ["floor", "ours", "plain"]
+    assert [row["contestant"] for row in medians] == ["floor", "ours", "local", "plain"]
+    assert [row["worker ms/order"] for row in medians] == pytest.approx([60, 75, 50, 150])
+    assert [row["orders/s"] for row in medians] == [1.0, 1.0, 2.0, 0.5]
+    assert [row["contestant"] for row in ran] == ["floor", "ours", "local", "plain"]
 
 
 def test_a_rate_is_also_told_for_the_cores_that_others_left_free(monkeypatch: pytest.MonkeyPatch) -> None:
