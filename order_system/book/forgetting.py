@@ -1,7 +1,7 @@
 """Forgetting closed orders: `domain.forgetting.ForgetfulBook` over SQL. Who asked for it is an answer among
 the others, and the only one whose note stays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, exists, select, true, update
@@ -70,7 +70,6 @@ class ForgettingBook(reading.BookQueries):
             (effects, true(), {"handled_note": None}),
             (attempts, true(), {"said": None}),
             (answers, ~noted, {"note": ""}),
-            (answers, noted, {"answer": AnsweredAs.FORGOTTEN}),
         ):
             ours = (table.c.order_id == order_id) & table.c.submission.in_(these)
             tx.execute(update(table).where(ours, which).values(**blank))
@@ -79,6 +78,13 @@ class ForgettingBook(reading.BookQueries):
             content = refund.model_copy(update={"note": "", "detail": detail}).model_dump(mode="json")
             one = update(refunds).filter_by(order_id=order_id, refund_id=refund.refund_id)
             tx.execute(one.values(content=content))
+
+    @writes
+    def note_forgotten(self, tx: Connection, these: Mapping[str, Sequence[str]]) -> None:
+        for order_id, submissions_of_it in these.items():
+            note = update(answers).filter_by(order_id=order_id, answer_id=_NOTE)
+            of_it = note.where(answers.c.submission.in_(submissions_of_it))
+            tx.execute(of_it.values(answer=AnsweredAs.FORGOTTEN))
 
 
 def _why_not(tx: Connection, order_id: str, here: Server) -> str | None:

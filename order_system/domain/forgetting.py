@@ -1,7 +1,7 @@
 """What the order book has to do so that a closed order is forgotten: all that tells of its customer goes, and
 what the audit needs stays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -28,4 +28,8 @@ class ForgetfulBook(FindsOrders, Protocol):
 
     async def end_forgetting(self, order_id: str, these: Sequence[str], /) -> None:
         """Blank these submissions. Idempotent."""
+        ...
+
+    async def note_forgotten(self, these: Mapping[str, Sequence[str]], /) -> None:
+        """By order, its submissions, of which no byte is left. Idempotent."""
         ...

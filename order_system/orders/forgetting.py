@@ -1,8 +1,8 @@
 """Forgetting closed orders, wherever something tells of their customers.
 
 First the book notes who asks for it, when and why. Then go the order's workflows, the batches that carried
-it, and their uploaded files. Last the book's own words are blanked. If that is cut off, the same once more
-finishes it. All runs are chosen before the first one goes, and each is looked at again right before it goes:
+it, and their uploaded files. Last the book's own words are blanked, and once no byte of them is left, it says
+so. If that is cut off, the same once more finishes it. All runs are chosen before the first one goes, and each is looked at again right before it goes:
 one that has closed never opens again, and a new submission of the order has runs of its own.
 """
 
@@ -50,19 +50,19 @@ class Forgetting:
         """One after another: none that is refused stops the others. Idempotent.
 
         Raises InvalidUsage, and what keeps them all: ServerUnreachable and DatabaseUnreachable."""
-        asked, is_any = Answer(who=who, note=why), False
+        asked, gone = Answer(who=who, note=why), dict[str, Sequence[str]]()
         if (flaw := flaw_in(asked)) or not why.strip():
             raise InvalidUsage(flaw or "note must say why, e.g. asked for by its customer, ticket 123")
         for order_id in order_ids:
             try:
-                detail = await self._forget(order_id, asked)
+                detail, gone[order_id] = await self._forget(order_id, asked)
             except (ForgettingRefused, UnknownOrder) as refused:
                 yield Came(chosen=order_id, accepted=False, detail=str(refused))
             else:
-                is_any = True
                 yield Came(chosen=order_id, accepted=True, detail=detail)
-        if is_any:
+        if gone:
             await self._compact()
+            await self._book.note_forgotten(gone)
 
     @activity.defn
     async def forget_old(self, request: ReconciliationRequest) -> ReconciliationReport:
@@ -79,7 +79,7 @@ class Forgetting:
         return report
 
     @noted("forget")
-    async def _forget(self, order_id: str, asked: Answer) -> str:
+    async def _forget(self, order_id: str, asked: Answer) -> tuple[str, Sequence[str]]:
         check_order_id(order_id)
         batches = await self._book.batches_with(order_id)
         known = (await self._book.find([order_id])).get(order_id)
@@ -94,7 +94,8 @@ class Forgetting:
         files = {file for _, _, file in batches if not self._delete_upload(Path(file))}
         await self._elsewhere(order_id)
         await self._book.end_forgetting(order_id, submissions)
-        return "forgotten" + "".join(f"; its file {file} is yours to delete" for file in sorted(files))
+        yours = (f"; its file {file} is yours to delete" for file in sorted(files))
+        return "forgotten" + "".join(yours), submissions
 
     async def _runs(
         self, order_id: str, newest: WorkflowExecutionDescription | None, carried: Mapping[str, str]

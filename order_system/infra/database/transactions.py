@@ -12,6 +12,7 @@ refused half-way.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -188,8 +189,11 @@ class Database:
 
         def rewrite() -> None:
             with closing(self._engine.raw_connection()) as connection:
-                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                    connection.cursor().execute(statement)
+                cursor = connection.cursor()
+                cursor.execute("VACUUM")
+                [(is_read, *_)] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if is_read:  # which is answered, and not raised
+                    raise sqlite3.OperationalError("somebody reads what it had before")
 
         if self.is_sqlite:
             with _trouble_told():
@@ -243,7 +247,7 @@ def _trouble_told() -> Generator[None]:
     """A full disk, a lost connection, a lock that is not let go: whoever asks may ask again."""
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as trouble:
+    except (OperationalError, InterfaceError, InternalError, PoolTimeout, sqlite3.OperationalError) as trouble:
         reason = " ".join(str(getattr(trouble, "orig", None) or trouble).split())
         raise DatabaseUnreachable(f"the order book does not answer: {reason}") from trouble
 

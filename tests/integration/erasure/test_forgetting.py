@@ -1,6 +1,8 @@
 """What is forgotten, what is refused, and what stays."""
 
-from datetime import timedelta
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ from order_system.book import tables
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import Answer, AnsweredAs
-from order_system.domain.errors import ForgettingRefused, ShippingRefused
+from order_system.domain.errors import DatabaseUnreachable, ForgettingRefused, ShippingRefused
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.servers import Server
+from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import describe
 from order_system.orders.client import Submitted
+from order_system.orders.forgetting import Forgetting
 from tests.fixtures.books.canaries import found_in, marked_order
 from tests.fixtures.databases.filled_book import BEGAN
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
@@ -34,7 +38,10 @@ ADA = {"who": "ada", "why": "ticket 123"}
 
 async def told(shop: Shop, *orders: Order, folder: Path = Path("none")) -> list[str]:
     """What came of forgetting each."""
-    forgetting = shop.forgetting(folder)
+    return await _all_of(shop.forgetting(folder), *orders)
+
+
+async def _all_of(forgetting: Forgetting, *orders: Order) -> list[str]:
     return [each.detail async for each in forgetting.all_of([order.order_id for order in orders], **ADA)]
 
 
@@ -166,6 +173,8 @@ async def test_old_ones_are_found_until_they_are_forgotten(database: Database) -
     these = await book.begin_forgetting("OLD", known, Server("default"), asked)
     assert await book.to_forget(before=before) == ["OLD"]
     await book.end_forgetting("OLD", these)
+    assert await book.to_forget(before=before) == ["OLD"]
+    await book.note_forgotten({"OLD": these})
     assert await book.to_forget(before=before) == []
     await database.compact()
 
@@ -220,3 +229,38 @@ async def test_once_compacted_the_file_has_no_byte_of_what_was_deleted(sqlite_da
     assert on_disk()
     await sqlite_database.compact()
     assert not on_disk()
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN"], ids=["writes", "reads"])
+async def test_it_is_said_when_somebody_keeps_the_file_from_being_compacted(
+    sqlite_url: str, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "DATABASE_BUSY", timedelta(milliseconds=100))
+    database = Database(sqlite_url)
+    await database.prepare()
+    other = sqlite3.connect(database.url.database or "", isolation_level=None)
+    with closing(other):
+        other.execute(statement)
+        other.execute("SELECT * FROM sqlite_master").fetchall()
+        with pytest.raises(DatabaseUnreachable):
+            await database.compact()
+    await database.compact()
+    await database.dispose()
+
+
+async def test_an_order_is_not_forgotten_before_the_file_is_compacted(shop: Shop) -> None:
+    order, forgetting = an_order(), shop.forgetting(Path("none"))
+
+    async def disk_is_full() -> None:
+        raise DatabaseUnreachable("the disk is full")
+
+    compact, forgetting._compact = forgetting._compact, disk_is_full
+    async with shop.open():
+        await (await shop.start(order)).result()
+        soon = datetime.now(UTC) + timedelta(days=1)
+        with pytest.raises(DatabaseUnreachable):
+            await _all_of(forgetting, order)
+        assert order.order_id in await shop.book.to_forget(before=soon)
+        forgetting._compact = compact
+        assert await _all_of(forgetting, order) == ["forgotten"]
+    assert order.order_id not in await shop.book.to_forget(before=soon)
