@@ -1,9 +1,10 @@
 """Forgetting closed orders, wherever something tells of their customers.
 
 First the book notes who asks for it, when and why. Then go the order's workflows, the batches that carried
-it, and their uploaded files. Last the book's own words are blanked, and once no byte of them is left, it says
-so. If that is cut off, the same once more finishes it. All runs are chosen before the first one goes, and each is looked at again right before it goes:
-one that has closed never opens again, and a new submission of the order has runs of its own.
+it, and their uploaded files. Last the book's own words are blanked and, once no byte of them is left, it says
+so. If that is cut off, the same once more finishes it. All runs are chosen before the first one goes, and
+each is looked at again right before it goes: one that has closed never opens again, and a new submission of
+the order has runs of its own.
 """
 
 import asyncio
@@ -107,11 +108,10 @@ class Forgetting:
             f"{ORDER_ID.name} = {visibility.quoted(order_id)}",
             visibility.with_ids([*own, *batches]),
         ]
-        that_tell += [f"ParentWorkflowId = {visibility.quoted(each)} AND {_RUNNING}" for each in batches]
-        query = " OR ".join(f"({each})" for each in that_tell)
-        listed = [run async for run in self._temporal.list_workflows(query, rpc_timeout=policy.RPC)]
-        runs = list(filter(None, [newest, *await side_by_side(self._as_it_is, listed)]))
-        if still_open := next((run.id for run in runs if run.close_time is None), None):
+        others = [f"ParentWorkflowId = {visibility.quoted(each)} AND {_RUNNING}" for each in batches]
+        runs = list(filter(None, [newest, *await self._listed(that_tell)]))
+        looked_at = [*runs, *await self._listed(others)]
+        if still_open := next((run.id for run in looked_at if run.close_time is None), None):
             raise ForgettingRefused(f"{order_id} is not forgotten: {still_open} is open")
         with suppress(KeyTrouble):  # its key is destroyed
             if newest and (book := (await newest.memo()).get(BOOK)) not in (None, self._book.book_id):
@@ -123,6 +123,14 @@ class Forgetting:
             return first_run(run) in carried if run.id in batches else of_it
 
         return list(filter(tells, runs))
+
+    async def _listed(self, conditions: Sequence[str]) -> list[WorkflowExecutionDescription]:
+        """Lists are a moment late, so each is looked at."""
+        query = " OR ".join(f"({each})" for each in conditions)
+        if not query:  # which would list all there is
+            return []
+        listed = [run async for run in self._temporal.list_workflows(query, rpc_timeout=policy.RPC)]
+        return list(filter(None, await side_by_side(self._as_it_is, listed)))
 
     async def _delete(self, order_id: str, runs: Sequence[WorkflowExecutionDescription]) -> None:
         """Raises ForgettingRefused if the server takes long."""

@@ -247,7 +247,13 @@ def _trouble_told() -> Generator[None]:
     """A full disk, a lost connection, a lock that is not let go: whoever asks may ask again."""
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, PoolTimeout, sqlite3.OperationalError) as trouble:
+    except (
+        OperationalError,
+        InterfaceError,
+        InternalError,
+        PoolTimeout,
+        sqlite3.OperationalError,
+    ) as trouble:
         reason = " ".join(str(getattr(trouble, "orig", None) or trouble).split())
         raise DatabaseUnreachable(f"the order book does not answer: {reason}") from trouble
 
