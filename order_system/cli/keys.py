@@ -69,9 +69,10 @@ async def retire(
     file, screen = key_file(), Screen(as_json=as_json)
     if key_id not in [key.id for key in file.all()]:
         raise InvalidUsage(f"there is no key {key_id} in the file; `starter.py keys` lists them")
-    if file.sealing().id == key_id:
+    if (seals := file.sealing()).id == key_id:
         raise InvalidUsage(f"key {key_id} seals now: make a newer one first, by `starter.py keys new`")
-    if time.time() - file.path.stat().st_mtime < (pause := policy.KEY_SETTLED.total_seconds()):
+    changed = max(file.path.stat().st_mtime, seals.seals_from.timestamp() if seals.seals_from else 0)
+    if time.time() - changed < (pause := policy.KEY_SETTLED.total_seconds()):
         raise InvalidUsage(
             f"the keys have just changed, and somebody may not know yet: wait {pause:.0f} seconds"
         )

@@ -1,6 +1,8 @@
 """A key is destroyed only when nothing that is open needs it."""
 
-from datetime import timedelta
+import os
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,14 @@ def test_of_keys_that_cannot_be_spared_none_is_destroyed(tmp_path: Path) -> None
     assert (sealing.code, "key 2025-02 seals now" in sealing.err) == (2, True)
     assert (too_soon.code, "wait 30 seconds" in too_soon.err) == (2, True)
     assert len((tmp_path / "keys").read_text().splitlines()) == 2
+
+
+def test_a_key_is_not_destroyed_right_after_one_that_was_handed_out_before_has_begun(tmp_path: Path) -> None:
+    environment, an_hour_ago = {"ORDER_KEYS": str(tmp_path / "keys")}, time.time() - 3600
+    for key_id in ("2025-01", f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}"):
+        starter("keys", "new", key_id, env=environment)
+    os.utime(tmp_path / "keys", (an_hour_ago, an_hour_ago))
+
+    too_soon = starter("keys", "retire", "2025-01", env=environment)
+
+    assert (too_soon.code, "wait 30 seconds" in too_soon.err) == (2, True)
