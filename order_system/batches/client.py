@@ -99,7 +99,9 @@ class BatchClient(BatchReports):
     async def retry(self, name: str) -> bool:
         """Run again what failed, was cancelled or was terminated, from the same file. Raises UnknownBatch."""
         record = await self.record(name)
-        return await self.start(record.request.model_copy(update={"only_failed": True}))
+        # By which activities, and where they wait, was settled for that run's workers.
+        settled = {"queues_by_step": None, "first_attempts": None}
+        return await self.start(record.request.model_copy(update={"only_failed": True, **settled}))
 
     async def progress(self, name: str) -> BatchProgress:
         """How far it has come: by its workflow's own word or, where no worker answers or Temporal has
