@@ -14,7 +14,7 @@ from order_system.orders.exports import ExportFormat, exported
 from order_system.web.api.parameters import Linked, OrderId, Wanted, WantedPage
 from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import OrderDocument, Submitted, read_order
-from order_system.web.guards.access import Operator, Viewer
+from order_system.web.guards.access import Access, Operator, Viewer
 from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.requests import PostedOrder
@@ -149,7 +149,8 @@ async def read(
         **documented(404, 422, 502, 503),
     },
 )
-async def events(order_id: OrderId, services: Given, caller: Viewer) -> StreamingResponse:
+async def events(order_id: OrderId, services: Given, caller: Viewer, request: Request) -> StreamingResponse:
     """Until the order is closed. Connect again after a break: the first event says how it stands."""
-    pieces = await begun(order_events(services, order_id, caller))
+    access: Access = request.app.state.access
+    pieces = await begun(order_events(services, order_id, caller, lambda: access.caller(request) == caller))
     return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})

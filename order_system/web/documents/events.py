@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -23,16 +23,20 @@ class TooManyListeners(ServerUnreachable):
     """More would only slow down those that are there."""
 
 
-async def order_events(services: Services, order_id: str, caller: Caller) -> AsyncGenerator[str]:
+async def order_events(
+    services: Services, order_id: str, caller: Caller, may_listen: Callable[[], bool]
+) -> AsyncGenerator[str]:
     """`order` with the order document whenever it has changed, and at first; `closed` at the end. A comment
-    when there has been nothing for a while. Raises, before its first piece, TooManyListeners and what
-    `OrderClient.status` raises."""
+    when there has been nothing for a while. It ends once the caller may listen no more. Raises, before its
+    first piece, TooManyListeners and what `OrderClient.status` raises."""
     if services.listeners.locked():
         raise TooManyListeners("too many listen to events just now: read the order now and then instead")
     async with services.listeners:
         order = await services.orders.status(order_id)
         yield ": listening\n\n"
         async for event in _events(services, order, caller):
+            if not may_listen():  # the key is over, or somebody has signed out
+                return
             yield event
 
 

@@ -228,7 +228,9 @@ async def test_retry_runs_only_what_failed(shop: BatchShop, tmp_path: Path) -> N
     await shop.assert_clean()
 
 
-async def test_a_retry_waits_on_no_queue_that_its_first_run_was_given(shop: BatchShop, tmp_path: Path) -> None:
+async def test_a_retry_waits_on_no_queue_that_its_first_run_was_given(
+    shop: BatchShop, tmp_path: Path
+) -> None:
     """Whoever had the queues of steps may have taken that back since, and then nobody serves them."""
     name = f"again-{shop.task_queue}"
     file = write_orders(tmp_path / "orders.csv", [row(f"{name}-1")])

@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -58,6 +59,30 @@ async def test_events_follow_an_order_until_it_is_closed(
     assert all(one != other for one, other in pairwise(events))
     assert events[-2][1]["contents"] == events[0][1]["contents"] == document(order)
     assert reads[order.order_id] == 1, "contents never change"
+
+
+async def test_a_listener_whose_key_is_over_hears_no_more(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_policy, "EVENTS_POLL", timedelta(milliseconds=50))
+    monkeypatch.setattr(web_policy, "EVENTS_HEARTBEAT", timedelta(milliseconds=50))
+    order, access = an_order(), shop.app.state.access
+    held = shop.stage.hold("before reserve")
+    async with asyncio.timeout(WAIT_SECONDS), shop.open(), shop.on_a_port() as port:
+        base_url = f"http://127.0.0.1:{port}"
+        async with AsyncClient(base_url=base_url, headers=AS_OPERATOR) as browser:
+            await browser.post("/api/orders", json=document(order))
+            async with browser.stream("GET", f"/api/orders/{order.order_id}/events") as stream:
+                lines = stream.aiter_lines()
+                assert await anext(lines) == ": listening"
+                yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+                monkeypatch.setattr(
+                    access, "_keys", [replace(key, last_day=yesterday) for key in access._keys]
+                )
+                rest = [line async for line in lines]
+        held.let_go()
+        await shop.handle(order).result()
+    assert "event: closed" not in rest
 
 
 async def test_listeners_are_let_go_when_the_process_ends(
