@@ -12,7 +12,7 @@ from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE, O
 from order_system.book.tables import answers, attempts, batch_orders, batches, effects, refunds, submissions
 from order_system.domain.answers import Answer, AnsweredAs, AnswerRecord
 from order_system.domain.book import SubmissionRecord
-from order_system.domain.errors import ForgettingRefused
+from order_system.domain.errors import ForgettingRefused, UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.refunds import RefundState
 from order_system.domain.servers import Server
@@ -29,6 +29,8 @@ class ForgettingBook(reading.BookQueries):
         self, tx: Connection, *, batch: str | None = None, before: datetime | None = None
     ) -> Sequence[str]:
         if batch is not None:
+            if tx.execute(select(batches.c.run).filter_by(batch=batch_workflow_id(batch))).first() is None:
+                raise UnknownBatch(f"the book knows of no batch {batch}")
             in_batch = select(batch_orders.c.order_id).filter_by(batch=batch_workflow_id(batch))
             return tx.execute(in_batch.where(reading.ITS_OWN).distinct()).scalars().all()
         name, other = submissions.c.order_id, submissions.alias("other")

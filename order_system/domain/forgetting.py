@@ -12,7 +12,8 @@ from order_system.domain.servers import Server
 
 class ForgetfulBook(FindsOrders, Protocol):
     async def to_forget(self, *, batch: str | None = None, before: datetime | None = None) -> Sequence[str]:
-        """Orders of the batch of this name; or those not forgotten whose submissions all closed before."""
+        """Orders of the batch of this name; or those not forgotten whose submissions all closed before.
+        Raises UnknownBatch."""
         ...
 
     async def batches_with(self, order_id: str, /) -> Sequence[tuple[str, str, str]]:

@@ -68,10 +68,10 @@ class Forgetting:
     @activity.defn
     async def forget_old(self, request: ReconciliationRequest) -> ReconciliationReport:
         """What has been closed for so long. The report counts those that are refused as left alone."""
-        age, report = request.forget_after, ReconciliationReport()
-        if age is None:
-            return report
-        due = await self._book.to_forget(before=datetime.now(UTC) - age)
+        now, age, report = datetime.now(UTC), request.forget_after, ReconciliationReport()
+        if age is None or age > now - datetime.min.replace(tzinfo=UTC):
+            return report  # nothing is that old
+        due = await self._book.to_forget(before=now - age)
         why = f"closed for more than {duration_text(age)}"
         async for came in self.all_of(due, who="ORDER_FORGET_AFTER", why=why):
             activity.heartbeat()

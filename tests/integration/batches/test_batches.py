@@ -242,7 +242,7 @@ async def test_a_retry_waits_on_no_queue_that_its_first_run_was_given(
         await shop.followed(name)
         request = (await shop.batches.record(name)).request
     assert (request.only_failed, request.flow) == (True, Flow.PARALLEL)
-    assert not request.queues_by_step and request.first_attempts is None
+    assert (bool(request.queues_by_step), request.first_attempts) == (False, None)
 
 
 async def test_a_file_that_changed_since_its_plan_is_not_run(shop: BatchShop, tmp_path: Path) -> None:

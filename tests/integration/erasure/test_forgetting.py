@@ -14,7 +14,7 @@ from order_system.book import tables
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import Answer, AnsweredAs
-from order_system.domain.errors import DatabaseUnreachable, ForgettingRefused, ShippingRefused
+from order_system.domain.errors import DatabaseUnreachable, ForgettingRefused, ShippingRefused, UnknownBatch
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
@@ -177,6 +177,8 @@ async def test_old_ones_are_found_until_they_are_forgotten(database: Database) -
     assert await book.to_forget(before=before) == ["OLD"]
     await book.note_forgotten({"OLD": these})
     assert await book.to_forget(before=before) == []
+    with pytest.raises(UnknownBatch, match="no batch mistyped"):
+        await book.to_forget(batch="mistyped")
     await database.compact()
 
 

@@ -58,9 +58,11 @@ async def test_each_day_what_is_old_is_forgotten(shop: Shop) -> None:
     async with shop.open(activities=[*shop.activities(), shop.forgetting(Path("none")).forget_old]):
         await (await shop.start(order)).result()
         young = await shop.reconcile(forget_after=DAY)
+        never = await shop.reconcile(forget_after=9_999_999 * DAY)
         old = await shop.reconcile(forget_after=timedelta(0))
 
-    assert (young.settled.count, young.left_alone.count) == (0, 0)
+    for each in (young, never):
+        assert (each.settled.count, each.left_alone.count) == (0, 0)
     assert [each.detail for each in old.settled.orders] == ["forgotten"]
     assert (await shop.client.status(order.order_id)).status is OrderStatus.FULFILLED
 
