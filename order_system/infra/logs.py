@@ -5,6 +5,7 @@ from workflows come through `workflow.logger`, which is silent during replay; wh
 from the log record, so that nothing here calls into a running workflow.
 """
 
+import asyncio
 import logging
 import sys
 import warnings
@@ -176,7 +177,7 @@ def _expected_errors_in_one_line(_logger: Any, _method: str, event: EventDict) -
     """A declined card or a busy gateway is no bug: forty lines of traceback would hide the ones that are."""
     exc_info: object = event.get("exc_info")
     error = cast("tuple[object, ...]", exc_info)[1] if isinstance(exc_info, tuple) else exc_info
-    if isinstance(error, OrderSystemError | ApplicationError | TimeoutError):
+    if isinstance(error, OrderSystemError | ApplicationError | TimeoutError | asyncio.CancelledError):
         del event["exc_info"]
         name = "" if isinstance(error, ApplicationError) and error.type else f"{type(error).__name__}: "
         event["error"] = f"{name}{error}"

@@ -1,5 +1,6 @@
 """Log lines name the order that they are about, and never its customer."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -186,18 +187,23 @@ def test_what_operators_need_stays_readable(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "told"),
     [
-        PaymentDeclined("card of ada@example.com"),
-        ApplicationError("card of ada@example.com", type="PaymentDeclined"),
+        (PaymentDeclined("card of ada@example.com"), f"PaymentDeclined: card of {REDACTED}"),
+        (
+            ApplicationError("card of ada@example.com", type="PaymentDeclined"),
+            f"PaymentDeclined: card of {REDACTED}",
+        ),
+        # A local activity whose time is up.
+        (asyncio.CancelledError("Activity cancelled"), "CancelledError: Activity cancelled"),
     ],
 )
-def test_an_expected_error_is_one_line(lines: Lines, error: Exception) -> None:
+def test_an_expected_error_is_one_line(lines: Lines, error: BaseException, told: str) -> None:
     logging.getLogger("temporalio.activity").warning("activity failed", exc_info=error)
 
     (line,) = lines()
 
-    assert line["error"] == f"PaymentDeclined: card of {REDACTED}"
+    assert line["error"] == told
     assert "exception" not in line
 
 
