@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from temporalio import activity
@@ -109,7 +110,9 @@ class Forgetting:
             visibility.with_ids([*own, *batches]),
         ]
         others = [f"ParentWorkflowId = {visibility.quoted(each)} AND {_RUNNING}" for each in batches]
-        runs = list(filter(None, [newest, *await self._listed(that_tell)]))
+        # What has just begun is in no list yet.
+        newest_ones = await side_by_side(partial(describe, self._temporal), [*own[1:], *batches])
+        runs = list(filter(None, [newest, *newest_ones, *await self._listed(that_tell)]))
         looked_at = [*runs, *await self._listed(others)]
         if still_open := next((run.id for run in looked_at if run.close_time is None), None):
             raise ForgettingRefused(f"{order_id} is not forgotten: {still_open} is open")

@@ -218,6 +218,29 @@ async def test_a_batch_goes_with_its_file_and_its_other_orders_stay(
     assert sorted(by_batch) == sorted([first.order_id, slow.order_id])
 
 
+async def test_a_batch_that_has_just_begun_again_keeps_its_file(
+    client: Client, sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, done, new = BatchShop(sqlite_database, client, tmp_path), an_order(), an_order()
+    name = f"begun-{done.order_id.lower()}"
+    file = write_orders(tmp_path / f"{name}.csv", [row(done.order_id)])
+    async with shop.open():
+        await shop.run(await shop.request(name, file))
+        write_orders(file, [row(done.order_id), row(new.order_id)])
+        held = shop.stage.hold("before dispatch")
+        await shop.batches.start(await shop.request(name, file))
+        await held.reached()
+        # As lists are that do not show it yet.
+        monkeypatch.setattr(visibility, "with_ids", lambda _ids: "WorkflowId = 'none'")
+        monkeypatch.setattr(forgetting, "_RUNNING", "WorkflowId = 'none'")
+        [refused] = await told(shop, done, folder=tmp_path)
+        held.let_go()
+        monkeypatch.undo()
+        await shop.followed(name)
+    assert refused == f"{done.order_id} is not forgotten: batch-{name} is open"
+    assert file.exists()
+
+
 async def test_once_compacted_the_file_has_no_byte_of_what_was_deleted(sqlite_database: Database) -> None:
     file, word = Path(sqlite_database.url.database or ""), "left in a free page"
 
