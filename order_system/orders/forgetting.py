@@ -54,7 +54,9 @@ class Forgetting:
         Raises InvalidUsage, and what keeps them all: ServerUnreachable and DatabaseUnreachable."""
         asked, gone = Answer(who=who, note=why), dict[str, Sequence[str]]()
         if (flaw := flaw_in(asked)) or not why.strip():
-            raise InvalidUsage(flaw or "note must say why, e.g. asked for by its customer, ticket 123")
+            raise InvalidUsage(
+                flaw or "the reason (`note`, for the API) must say why, e.g. asked for, ticket 123"
+            )
         for order_id in order_ids:
             try:
                 detail, gone[order_id] = await self._forget(order_id, asked)
@@ -119,13 +121,7 @@ class Forgetting:
         with suppress(KeyTrouble):  # its key is destroyed
             if newest and (book := (await newest.memo()).get(BOOK)) not in (None, self._book.book_id):
                 raise ForgettingRefused(f"{order_id} is not forgotten: here it is an order of book {book}")
-
-        def tells(run: WorkflowExecutionDescription) -> bool:
-            """Another order of a batch is none of them, also if it has ended since it was listed."""
-            of_it = run.id in own or run.typed_search_attributes.get(ORDER_ID) == order_id
-            return first_run(run) in carried if run.id in batches else of_it
-
-        return list(filter(tells, runs))
+        return [run for run in runs if run.id not in batches or first_run(run) in carried]
 
     async def _listed(self, conditions: Sequence[str]) -> list[WorkflowExecutionDescription]:
         """Lists are a moment late, so each is looked at."""
