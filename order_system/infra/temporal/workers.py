@@ -135,6 +135,7 @@ class Workers:
             task_queue=TaskQueue(name=queue or self._task_queue),
             task_queue_type=kind,
             report_stats=True,
+            report_config=True,
         )
         return await self._temporal.workflow_service.describe_task_queue(request, timeout=policy.RPC)
 
@@ -143,7 +144,8 @@ class Workers:
 
 
 def _asking(queue: DescribeTaskQueueResponse) -> set[str]:
-    work_waits = queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
+    throttled = queue.config.queue_rate_limit.HasField("rate_limit")  # then work waits for the limit alone
+    work_waits = not throttled and queue.stats.approximate_backlog_age.ToTimedelta() > policy.WORKER_SILENT
     since = datetime.now(UTC) - (policy.WORKER_SILENT if work_waits else policy.POLLED_WITHIN)
     return {each.identity for each in queue.pollers if each.last_access_time.ToDatetime(UTC) > since}
 
