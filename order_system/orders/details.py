@@ -1,12 +1,13 @@
 """An order in full: beside where it stands, what it holds, what the gateways have given for it, as the book
 has it, what was tried, and what people have answered."""
 
+from contextlib import suppress
 from typing import Any
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import EffectState, OrderBook
-from order_system.domain.errors import UnknownOrder
+from order_system.domain.errors import KeyTrouble, UnknownOrder
 from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import OrderProgress, Timestamp
@@ -91,8 +92,9 @@ async def details_of(
     contents = known.contents if known and known.submission == order.submission else None
     until = None
     async with if_it_answers_soon():
-        if contents is None and order.submission and (found := await runs.order_of(ref)):
-            contents = order_document(found)
+        with suppress(KeyTrouble):  # its key is destroyed
+            if contents is None and order.submission and (found := await runs.order_of(ref)):
+                contents = order_document(found)
         if contents is not None and order.closed_at and (kept := (await runs.server()).retention):
             until = order.closed_at + kept
     return OrderDetails(

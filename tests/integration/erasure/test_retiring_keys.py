@@ -50,6 +50,9 @@ async def test_what_is_open_and_sealed_by_it_is_named(
         await forgetting.ensure(DAY)  # as a worker does when it starts
         left = await needing_key(temporal, "2026-10")
         await forgetting.ensure(timedelta(0))
+        keys.remove("2026-10")
+        in_full = await shop.client.in_full(await shop.client.status(order.order_id))
+    assert (in_full.status, in_full.contents) == (OrderStatus.FULFILLED, None)
     assert not {each for each in left if order.order_id in each or each.startswith("schedule")}
 
 
