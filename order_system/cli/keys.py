@@ -94,7 +94,9 @@ async def web_key(
     name: Annotated[
         str | None, Parameter(help="Of whoever is to hold it: it stands beside what they do.")
     ] = None,
-    days: Annotated[int, Parameter(help="How long it is good.", validator=Number(gte=1, lte=3650))] = 90,
+    days: Annotated[
+        int, Parameter(help="How long it is good; by default 90.", validator=Number(gte=1, lte=3650))
+    ] = 90,
     as_json: Json = False,
 ) -> int:
     last_day = (datetime.now(UTC) + timedelta(days=days)).date()

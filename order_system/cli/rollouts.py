@@ -13,6 +13,7 @@ from order_system.cli.options import ATTENTION, CLEAN, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidUsage
+from order_system.infra.changes import note
 from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.deployment import BUILD, NAME, in_full, this_version
 from order_system.orders.on_server import TemporalOrderRuns
@@ -56,6 +57,8 @@ async def move(*, of_build: From = None, as_json: Json = False) -> int:
             came = await Mover(session.temporal, session.attention, version).move(of_build)
     lines = [f"{each}: {f'not moved: {why}' if why else 'moved'}" for each, why in came.items()]
     moved = [each for each, why in came.items() if not why]
+    for each, why in came.items():
+        note("move", each, f"refused: {why}" if why else f"moved to {in_full(version)}")
     screen.answer(
         {"moved": moved, "not_moved": {each: why for each, why in came.items() if why}},
         _lines(*(lines or ["nothing to move"])),
