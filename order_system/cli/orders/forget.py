@@ -45,8 +45,6 @@ async def forget_orders(
         system, temporal = session.system, session.temporal
         chosen = [await order_meant(said, system.book, temporal) for said in order_ids]
         chosen = chosen or await system.book.to_forget(batch=batch, before=before)
-        if batch and not chosen:
-            raise InvalidUsage(f"the book has no orders of a batch {batch}; `starter.py batches` lists them")
         told = system.forgetting(temporal).all_of(chosen, who=who_answers(named), why=reason)
         with screen.waiting("orders are forgotten"):
             rows = [each async for each in told]
