@@ -135,7 +135,8 @@ class TakesAnswers:
 
     def _refuse_if_it_has_just_moved(self) -> None:
         """An answer may come in one task with news of the order. Now and then the SDK hands over the news
-        first, but in a replay always the answer: were it accepted, the replay would fail for ever."""
+        first, as where a query has brought them already, but in a replay always the answer: were it accepted,
+        the replay would fail for ever."""
         if self._board.has_just_moved:
             raise answer_refused("something has just happened to it: look at it once more, and answer again")
 

@@ -8,7 +8,7 @@ from temporalio import workflow
 from workflows.failures import in_words, state_after
 
 with workflow.unsafe.imports_passed_through():
-    from order_system.domain import metrics, search_attributes
+    from order_system.domain import metrics, policy, search_attributes
     from order_system.domain.answers import AnswerRecord
     from order_system.domain.ids import step_workflow_id
     from order_system.domain.messages import OrderStatus, UndoAnswer, UndoCause, UndoResult
@@ -160,8 +160,10 @@ class OrderBoard:
 
     @property
     def has_just_moved(self) -> bool:
-        """In this very task: nobody can have seen it yet."""
-        return self._moved_at == workflow.info().get_current_history_length()
+        """In this very task; or before it, where a worker that a query had sent for the history was told the
+        news and not yet their task. Between two tasks the history grows by more."""
+        since = workflow.info().get_current_history_length() - self._moved_at
+        return since < policy.EVENTS_BETWEEN_TASKS
 
     # --- what people see -------------------------------------------------------------------------
 

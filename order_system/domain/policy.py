@@ -30,6 +30,10 @@ its deadline has passed, reckoned from the start of its workflow task, by the se
 FIRST_CALL = timedelta(seconds=1.5)
 """GATEWAY_CALL of a local activity."""
 
+EVENTS_BETWEEN_TASKS = 3
+"""By so many a history has grown at least from one workflow task to the next one: completed, scheduled and
+started."""
+
 ONCE = RetryPolicy(maximum_attempts=1)
 """The server sees no attempt of a local activity, so further ones are regular."""
 
