@@ -85,8 +85,8 @@ _WITH_EXAMPLES = {
     "gateways:gateways": "Show which payment gateway, warehouse, carrier and mailer are in place, and what "
     "each needs.",
     "webhooks:webhooks": "Events for a receiver of yours: try it out, and send again what it has not taken.",
-    "keys:keys": "List the keys that seal what the Temporal server holds, and make new ones.",
-    "rollouts:rollout": "May a build of the workers take more orders; and take what waits to it.",
+    "keys:keys": "List the keys that seal what the Temporal server holds; make and destroy them.",
+    "rollouts:rollout": "Check whether a new build of the workers may go on; move to it what waits.",
     "serve:serve": "Serve pages and API until Ctrl-C.",
     "simulate:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
 }
