@@ -2,9 +2,11 @@
 
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from order_system.infra.changes import CHANGES
 from tests.fixtures.databases.postgresql import SKIPPED
@@ -31,6 +33,16 @@ def no_log_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     changes = logging.getLogger(CHANGES)
     monkeypatch.setattr(changes, "handlers", [])
     monkeypatch.setattr(changes, "propagate", True)
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """For tests that configure the log of this very process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

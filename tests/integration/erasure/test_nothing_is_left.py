@@ -1,14 +1,12 @@
 """The proof: thirty orders, ten of them forgotten, everything stopped, and every byte searched."""
 
 import asyncio
-import logging
 import os
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import structlog
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.app import run_command
@@ -26,13 +24,7 @@ from tests.fixtures.shops.batch_shop import write_orders
 OLD, NEW = "2025-01", "2025-02"
 
 
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 async def _chunks(path: Path) -> AsyncGenerator[bytes]:

@@ -1,11 +1,8 @@
 """What a real worker writes, workflows in their sandbox included."""
 
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -24,13 +21,7 @@ REQUEST = PaymentRequest(
 )
 
 
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 async def test_every_line_of_an_order_says_where_it_belongs(
