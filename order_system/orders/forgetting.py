@@ -145,7 +145,7 @@ class Forgetting:
                         namespace=self._temporal.namespace, workflow_execution=key
                     )
                     deleting = self._temporal.workflow_service.delete_workflow_execution
-                    await if_there(deleting(request, timeout=policy.RPC))
+                    await if_there(deleting(request, retry=True, timeout=policy.RPC))
             await asyncio.sleep(policy.FORGET_AGAIN.total_seconds())
 
     async def _as_it_is(self, run: WorkflowExecution) -> WorkflowExecutionDescription | None:

@@ -38,7 +38,7 @@ async def input_of(temporal: Client, workflow_id: str, run_id: str, kind: type[I
         maximum_page_size=1,
     )
     reading = temporal.workflow_service.get_workflow_execution_history
-    answer = await if_there(reading(request, timeout=policy.RPC))
+    answer = await if_there(reading(request, retry=True, timeout=policy.RPC))
     if answer is None:
         return None
     started = answer.history.events[0].workflow_execution_started_event_attributes
@@ -62,7 +62,7 @@ class TemporalOrderRuns:
             execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
         )
         describing = self._temporal.workflow_service.describe_workflow_execution
-        answer = await if_there(describing(request, timeout=policy.RPC))
+        answer = await if_there(describing(request, retry=True, timeout=policy.RPC))
         if answer is None:
             return None
         info = answer.workflow_execution_info

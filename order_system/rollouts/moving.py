@@ -91,7 +91,7 @@ class Mover:
         )
         update = self.temporal.workflow_service.update_workflow_execution_options
         try:
-            answer = await update(request, timeout=policy.RPC)
+            answer = await update(request, retry=True, timeout=policy.RPC)
         except RPCError as refused:
             if has_gone(refused):
                 raise

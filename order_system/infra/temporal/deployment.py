@@ -60,5 +60,5 @@ def is_not_on(version: str) -> str:
 async def describe_deployment(temporal: Client, name: str) -> WorkerDeploymentInfo:
     """Empty if no worker of it has ever asked for work. Raises the SDK's RPCError."""
     request = DescribeWorkerDeploymentRequest(namespace=temporal.namespace, deployment_name=name)
-    asked = temporal.workflow_service.describe_worker_deployment(request, timeout=policy.RPC)
+    asked = temporal.workflow_service.describe_worker_deployment(request, retry=True, timeout=policy.RPC)
     return answer.worker_deployment_info if (answer := await if_there(asked)) else WorkerDeploymentInfo()

@@ -61,7 +61,7 @@ async def settle_in_again(temporal: Client, settle_in: Callable[[], Awaitable[No
 
 async def _missing(temporal: Client) -> list[str]:
     known = await temporal.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=temporal.namespace), timeout=policy.RPC
+        ListSearchAttributesRequest(namespace=temporal.namespace), retry=True, timeout=policy.RPC
     )
     for name, kind in INDEXED_AS.items():
         if known.custom_attributes.get(name, kind) != kind:
@@ -78,7 +78,7 @@ async def add_search_attributes(temporal: Client, names: list[str]) -> None:
         namespace=temporal.namespace, search_attributes={name: INDEXED_AS[name] for name in names}
     )
     try:
-        await temporal.operator_service.add_search_attributes(request, timeout=policy.RPC)
+        await temporal.operator_service.add_search_attributes(request, retry=True, timeout=policy.RPC)
     except RPCError as error:
         # Another worker was quicker.
         if error.status is not RPCStatusCode.ALREADY_EXISTS:

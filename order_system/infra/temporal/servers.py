@@ -14,7 +14,7 @@ async def server_of(temporal: Client) -> Server:
     """Raises the SDK's RPCError when the server fails."""
     request = DescribeNamespaceRequest(namespace=temporal.namespace)
     try:
-        answer = await temporal.workflow_service.describe_namespace(request, timeout=policy.RPC)
+        answer = await temporal.workflow_service.describe_namespace(request, retry=True, timeout=policy.RPC)
     except RPCError as error:
         if error.status is not RPCStatusCode.UNIMPLEMENTED:
             raise

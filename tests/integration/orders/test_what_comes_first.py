@@ -65,8 +65,9 @@ async def waiting(shop: BatchShop, priority: int, activities: int) -> None:
     )
 
     async def so_many() -> bool:
-        stats = (await shop.temporal.workflow_service.describe_task_queue(request)).stats_by_priority_key
-        return stats[priority].approximate_backlog_count >= activities
+        # Tried again: a server closes a connection after five minutes, with the call that it meets.
+        told = await shop.temporal.workflow_service.describe_task_queue(request, retry=True)
+        return told.stats_by_priority_key[priority].approximate_backlog_count >= activities
 
     await eventually(so_many, SECONDS, f"{activities} of priority {priority}")
 
