@@ -154,7 +154,8 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
             execution=ExecutionKey(workflow_id=stuck.id, run_id=stuck.run_id),
             maximum_page_size=_LAST_EVENTS,
         ),
-        retry=True, timeout=policy.RPC,
+        retry=True,
+        timeout=policy.RPC,
     )
     for event in history.history.events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:

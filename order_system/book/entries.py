@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, update
+from sqlalchemy import Update, bindparam, delete, insert, update
 from sqlalchemy.engine import Connection
 
 from order_system.book.reading import answers_of, journal_of
@@ -30,12 +30,18 @@ from order_system.infra.redaction import clean_text
 
 # Made once: to put a statement together costs more than to carry it out.
 _NEW_ENTRY = insert(effects)
-_OLD_ENTRY = update(effects).where(
+ENTRY = update(effects).where(
     effects.c.order_id == bindparam("of_order"),
     effects.c.submission == bindparam("of_submission"),
     effects.c.effect == bindparam("of_effect"),
 )
+_CLAIMED = ENTRY.where(effects.c.state == EffectState.CLAIMED, effects.c.fenced_at.is_(None))
+_WITHOUT_RECEIPT = ENTRY.where(effects.c.receipt.is_(None))
 _NEW_SUBMISSION = insert(submissions)
+_SUBMISSION = update(submissions).where(
+    submissions.c.order_id == bindparam("of_order"), submissions.c.submission == bindparam("of_submission")
+)
+_OPEN_SUBMISSION = _SUBMISSION.where(submissions.c.status == SubmissionStatus.OPEN)
 _FOUND_BY = ("charge_id", "tracking_number")
 """What receipts say, and the columns that it is searched in."""
 _NO_MORE_ACCEPTED = delete(accepted).where(
@@ -51,6 +57,7 @@ class Entries:
         self._tx = tx
         self._ref = ref
         self._key = {"order_id": ref.order_id, "submission": ref.submission}
+        self._of = {"of_order": ref.order_id, "of_submission": ref.submission}
 
     # --- claim, record ---------------------------------------------------------------------------
 
@@ -88,8 +95,7 @@ class Entries:
     def record(self, effect: Effect, receipt: Wire, at: datetime) -> bool:
         """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
         content = receipt.model_dump(mode="json")
-        claimed = (effects.c.state == EffectState.CLAIMED) & effects.c.fenced_at.is_(None)
-        if self.change(effect, claimed, state=EffectState.DONE, receipt=content, done_at=at):
+        if self.change(effect, _CLAIMED, state=EffectState.DONE, receipt=content, done_at=at):
             if effect is Effect.NOTIFY:
                 self.note_notice(Notice.SENT, closed_at=at)  # the order ends with it
             return False
@@ -98,7 +104,7 @@ class Entries:
             return False  # another attempt recorded the same answer first
         if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
             # A payment that was only looked up has not landed: by now another submission may be paid by it.
-            self.change(effect, effects.c.receipt.is_(None), receipt=content)
+            self.change(effect, _WITHOUT_RECEIPT, receipt=content)
         return True
 
     # --- undo, and what people say ---------------------------------------------------------------
@@ -173,8 +179,8 @@ class Entries:
         self, status: SubmissionStatus, at: datetime, cause: UndoCause | None = None, *, notice_is_owed: bool
     ) -> None:
         notice = Notice.OWED if notice_is_owed else None
-        still_open = update(submissions).filter_by(**self._key, status=SubmissionStatus.OPEN)
-        self._tx.execute(still_open.values(status=status, closed_at=at, notice=notice, **_why(cause)))
+        closed = {"status": status, "closed_at": at, "notice": notice, **_why(cause)}
+        self._tx.execute(_OPEN_SUBMISSION, self._of | closed)
 
     def close_when_nothing_is_held(self, cause: UndoCause, at: datetime) -> None:
         journal = journal_of(self._tx, self._ref)
@@ -185,7 +191,7 @@ class Entries:
 
     def note_notice(self, how: Notice, **values: datetime) -> None:
         """How it stands with telling the customer, from now on."""
-        self._tx.execute(update(submissions).filter_by(**self._key).values(notice=how, **values))
+        self._tx.execute(_SUBMISSION, self._of | {"notice": how, **values})
 
     # --- how an entry is written -----------------------------------------------------------------
 
@@ -197,11 +203,10 @@ class Entries:
         else:
             self.change(effect, **values)
 
-    def change(self, effect: Effect, *conditions: ColumnElement[bool], **values: Any) -> bool:
-        """Whether there is such an entry, for which the conditions hold."""
-        ref = self._ref
-        key = {"of_order": ref.order_id, "of_submission": ref.submission, "of_effect": effect}
-        if changed := self._tx.execute(_OLD_ENTRY.where(*conditions).values(**values), key).rowcount > 0:
+    def change(self, effect: Effect, entry: Update = ENTRY, **values: Any) -> bool:
+        """Whether there is such an entry. `entry` is ENTRY, or that with more conditions and values."""
+        change = {**self._of, "of_effect": effect, **values}
+        if changed := self._tx.execute(entry, change).rowcount > 0:
             self._find_by(values.get("receipt"))
         return changed
 
@@ -209,7 +214,7 @@ class Entries:
         """Whoever knows what the gateway calls its charge, or its parcel, finds the order by it."""
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
-            self._tx.execute(update(submissions).filter_by(**self._key).values(**found))
+            self._tx.execute(_SUBMISSION, self._of | found)
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
 from order_system.book.emails import email_hash
-from order_system.book.entries import Entries
+from order_system.book.entries import ENTRY, Entries
 from order_system.book.forgetting import ForgettingBook
 from order_system.book.refunds import RefundBook
 from order_system.book.tables import accepted, effects
@@ -39,6 +39,8 @@ from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentRec
 from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
+
+_UNDER_WAY = ENTRY.where(effects.c.undo_ended_at.is_(None))
 
 
 class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
@@ -140,14 +142,13 @@ class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
     ) -> None:
         reading.lock(tx, ref)
         next_round = case((effects.c.unanswered == 1, 1), else_=0) if refused else 0
-        Entries(tx, ref).change(
-            effect,
-            effects.c.unanswered > 0,
+        answered = ENTRY.where(effects.c.unanswered > 0).values(
             unanswered=effects.c.unanswered - 1,
             round=effects.c.round + next_round,
             claims_in_run=effects.c.claims_in_run - (0 if reached else 1),
             unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
         )
+        Entries(tx, ref).change(effect, answered)
 
     @writes
     def fulfil(
@@ -239,7 +240,7 @@ class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
         reading.lock(tx, ref)
         entries = Entries(tx, ref)
         for effect, state in states.items():
-            entries.change(effect, effects.c.undo_ended_at.is_(None), state=state, undo_ended_at=at)
+            entries.change(effect, _UNDER_WAY, state=state, undo_ended_at=at)
         entries.close_when_nothing_is_held(cause, at)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import Connection
 
-from order_system.book.entries import Entries
+from order_system.book.entries import ENTRY, Entries
 from order_system.book.reading import BookQueries, known, submission_record
 from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
@@ -102,7 +102,7 @@ class SqlReconciliationBook(BookQueries):
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         entries = Entries(tx, key.submission)
         ended_before = [EffectState.NEVER_HAPPENED] if state is EffectState.UNDONE else []
-        in_doubt = effects.c.state.in_([EffectState.IN_DOUBT, *ended_before])
+        in_doubt = ENTRY.where(effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]))
         entries.change(key.effect, in_doubt, state=state, undo_ended_at=at)
         if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
             entries.note_notice(Notice.OWED)

@@ -5,8 +5,9 @@ Our own code does not write them. Error texts of gateways, drivers and validator
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -46,13 +47,14 @@ _UUID_OR_DIGITS = re.compile(
 
 _SHORTEST = 3
 """The code of a country or a region is in too many words."""
-_private: ContextVar[tuple[str, ...]] = ContextVar("private", default=())
+_private: ContextVar[Callable[[], Sequence[str]]] = ContextVar("private", default=tuple)
 
 
 def keep_private(told: object) -> None:
     """From now on, in this context, nothing personal that this model holds is logged or kept, or left in what
     is `redacted`: a gateway may repeat it in what it says, where no pattern tells a name from other words."""
-    _private.set(tuple(sorted(_personal_in(told), key=len, reverse=True)))
+    # Looked for when it is asked for: most activities have nothing to say.
+    _private.set(cache(lambda: sorted(_personal_in(told), key=len, reverse=True)))
 
 
 def _personal_in(told: object, *, personal: bool = False) -> Iterator[str]:
@@ -91,7 +93,7 @@ def _clean(key: str, value: object) -> object:
 def clean_text(text: str, *, in_any_case: bool = False) -> str:
     """What somebody else has said, without what looks personal, and without what is private here: as it is
     written, or `in_any_case`, which in a log would hide parts of other words and IDs."""
-    for value in _private.get():
+    for value in _private.get()():
         if in_any_case:
             text = re.sub(re.escape(value), REDACTED, text, flags=re.IGNORECASE)
         else:

@@ -14,8 +14,9 @@ from tests.properties.order_machine import OrderMachine
 
 EXAMPLES_AMONG_ALL_OTHER_TESTS = 30
 EXAMPLES_TO_FIND_A_BUG = 200
-SEED = 2
-"""By which each bug is found among the first lives. If the machine plays other lives, look for another."""
+SEEDS = (2, 3, 4, 5)
+"""By the first of them each bug is found among the first lives, mostly: what Hypothesis draws goes by the
+constants of all modules that a process has imported, too."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def bench() -> Iterator[Bench]:
         yield bench
 
 
-def play(bench: Bench, *, always_the_same: bool = False, **options: Any) -> None:
+def play(bench: Bench, *, number: int | None = None, **options: Any) -> None:
     class Machine(OrderMachine):
         pass
 
@@ -35,7 +36,7 @@ def play(bench: Bench, *, always_the_same: bool = False, **options: Any) -> None
         "database": None,
         "suppress_health_check": list(HealthCheck),
     }
-    machine = seed(SEED)(Machine) if always_the_same else Machine
+    machine = Machine if number is None else seed(number)(Machine)
     run_state_machine_as_test(machine, settings=settings(**{**settled, **options}))
 
 
@@ -64,9 +65,14 @@ def test_no_order_of_events_loses_money_or_stock(bench: Bench) -> None:
 )
 def test_a_planted_bug_is_found(bench: Bench, bug: Callable[[Bench], AbstractContextManager[None]]) -> None:
     with bug(bench), pytest.raises(AssertionError):
+        search(bench)
+
+
+def search(bench: Bench) -> None:
+    for number in SEEDS:
         play(
             bench,
-            always_the_same=True,
+            number=number,
             max_examples=EXAMPLES_TO_FIND_A_BUG,
             phases=[Phase.generate],
             report_multiple_bugs=False,

@@ -3,10 +3,11 @@
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from order_system.domain.errors import DatabaseUnready
 from order_system.infra import policy
@@ -77,7 +78,8 @@ def postgresql(url: URL) -> Engine:
 
 
 def sqlite(url: URL) -> Engine:
-    engine = create_engine(url, hide_parameters=True)
+    # Each transaction ends by itself: nothing is left to be taken back when its connection is.
+    engine = create_engine(url, hide_parameters=True, pool_reset_on_return=None)
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
@@ -94,7 +96,12 @@ def sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
         read_only = connection.get_execution_options().get(READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+        begin = "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
+        driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+        try:
+            driver.execute(begin)  # past SQLAlchemy, which takes as long for it as for any statement
+        except sqlite3.Error as trouble:
+            raise OperationalError(begin, None, trouble) from trouble
 
     return engine
 
