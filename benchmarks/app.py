@@ -1,27 +1,30 @@
 """The commands of `python -m benchmarks`."""
 
-import asyncio
-import signal
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from benchmarks import sizes
 from benchmarks.help import EPILOGUE, HELP
-from benchmarks.measurements import calls, dbos, fairness, flows, lists, memory, sealing, start_up, telemetry
+from benchmarks.measurements import (
+    calls,
+    dbos,
+    fairness,
+    flows,
+    lists,
+    memory,
+    restart,
+    sealing,
+    start_up,
+    telemetry,
+)
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.orders import capacity
 from benchmarks.measurements.orders import run as orders
 from benchmarks.measurements.plan import run as plan
 from benchmarks.session import (
-    BROKEN,
-    HOLDS,
-    INTERRUPTED,
-    MISUSED,
     TERMINAL_ALONE,
     Measurement,
     Output,
@@ -30,10 +33,7 @@ from benchmarks.session import (
     say,
 )
 from benchmarks.tools import workers
-from benchmarks.tools.figures import BenchmarkFailed
 from order_system.domain import policy
-from order_system.domain.errors import InvalidUsage, OrderSystemError
-from order_system.infra import policy as infra_policy
 
 app = App(
     name="python -m benchmarks",
@@ -75,6 +75,7 @@ async def everything(
     }
     if long:
         measurements["memory"] = lambda: memory.measure(sizes.LONG_MEMORY, say)
+        measurements["restart"] = lambda: restart.measure(sizes.LONG_RESTART, say)
     return await run(measurements, output)
 
 
@@ -204,6 +205,19 @@ async def run_memory(
     return await run({"memory": lambda: memory.measure(scale, say)}, output)
 
 
+@app.command(name="restart")
+async def run_restart(
+    *,
+    few: Annotated[Count, Parameter(help="Open orders the first time.")] = sizes.LONG_RESTART.few,
+    many: Annotated[Count, Parameter(help="Open orders the second time.")] = sizes.LONG_RESTART.many,
+    in_flight: Annotated[Count, Parameter(help="Orders asked at once.")] = sizes.LONG_RESTART.in_flight,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """How long does a worker take that is started again under many open orders?"""
+    scale = sizes.RestartScale(few, many, in_flight)
+    return await run({"restart": lambda: restart.measure(scale, say)}, output)
+
+
 @app.command(name="batches")
 async def run_batches(
     *,
@@ -268,33 +282,3 @@ def plan_capacity(
     """What do 10, 1,000 and 100,000 orders a second take, by what a run has measured? Measures nothing."""
     on, cost = capacity.read_cost(figures)
     return publish(on, capacity.plan(cost), output)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns its exit code."""
-    try:
-        return asyncio.run(_until_told_to_stop(arguments))
-    except CycloptsError as misuse:
-        code, message = MISUSED, f"{misuse} See python -m benchmarks --help."
-    except InvalidUsage as misuse:
-        code, message = MISUSED, str(misuse)
-    except (BenchmarkFailed, OrderSystemError) as failed:
-        code, message = BROKEN, str(failed)
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        code, message = INTERRUPTED, "stopped"
-    print(f"benchmarks: {message}", file=sys.stderr)
-    return code
-
-
-async def _until_told_to_stop(arguments: Sequence[str] | None) -> int:
-    """SIGTERM ends it as Ctrl-C does: whatever was started is stopped, and the folder removed."""
-    running = asyncio.current_task()
-    if running is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-    try:
-        code: Any = await app.run_async(
-            arguments, exit_on_error=False, print_error=False, result_action="return_value"
-        )
-        return HOLDS if code is None else int(code)  # --help returns nothing
-    finally:
-        await asyncio.sleep(infra_policy.LAST_BREATH.total_seconds())  # as every short client program does

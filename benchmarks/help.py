@@ -30,6 +30,7 @@ Examples
   python -m benchmarks telemetry
   python -m benchmarks sealing
   python -m benchmarks fairness
+  python -m benchmarks restart
   python -m benchmarks dbos
   python -m benchmarks --long --markdown docs/performance.md --json all.json
   python -m benchmarks capacity all.json --markdown docs/scaling.md

@@ -7,6 +7,7 @@ from benchmarks.measurements.lists import Scale as ListScale
 from benchmarks.measurements.memory import Scale as MemoryScale
 from benchmarks.measurements.orders.figures import Scale as OrderScale
 from benchmarks.measurements.plan.run import Scale as PlanScale
+from benchmarks.measurements.restart import Scale as RestartScale
 from benchmarks.measurements.start_up import Scale as StartScale
 
 QUICK_ORDERS = OrderScale(alone=20, turns=5, crowd=60)
@@ -21,5 +22,6 @@ LONG_FLOWS = FlowScale(orders=60)
 LONG_STARTS = StartScale(rounds=9)
 LONG_LISTS = ListScale()
 LONG_MEMORY = MemoryScale()
+LONG_RESTART = RestartScale()
 LONG_BATCHES = BatchScale(short=200, long=2_000, shorts=6, longs=1)
 LONG_PLAN = PlanScale(rows=1_000_000, rounds=2)

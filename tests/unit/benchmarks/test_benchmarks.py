@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionContinuedAsNewEventAttributes
 
 from benchmarks import contestants
-from benchmarks.app import main
+from benchmarks.__main__ import main
 from benchmarks.measurements.batches.figures import Batch
 from benchmarks.measurements.batches.histories import Run, runs_of
 from benchmarks.measurements.plan import run as plan

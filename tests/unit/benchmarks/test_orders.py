@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.app import main
+from benchmarks.__main__ import main
 from benchmarks.measurements import memory
 from benchmarks.measurements.orders.capacity import Assumptions, OrderCost, plan, read_cost
 from benchmarks.measurements.orders.figures import Alone, Crowd, Scale, result_of
