@@ -79,7 +79,7 @@ def reconciliation_activities(
         runs,
         shipping=shipping,
         answers=AnswerActivities(book, warehouse),
-        notification=NotificationActivities(book, mailer),
+        notification=NotificationActivities(book, mailer, late=True),
         reversals=reversals(PaidOrders(book, payments, runs), warehouse),
     )
     return [

@@ -78,9 +78,11 @@ class Effects:
     """How a step carries out its effects. `patience`: so many attempts may reach its gateway before it has
     failed."""
 
-    def __init__(self, book: OrderBook, patience: int) -> None:
+    def __init__(self, book: OrderBook, patience: int, *, late: bool = False) -> None:
+        """`late`: for orders whose workflow has ended before."""
         self._book = book
         self._patience = patience
+        self._late = late
 
     @contextmanager
     def patiently(self, request: StepRequest) -> Generator[Attempt]:
@@ -127,7 +129,7 @@ class Effects:
         if claimed.state is EffectState.DONE:
             return receipt_type.model_validate(claimed.receipt)
         receipt = await self.call_gateway(ref, claimed, call, attempt)
-        await self._book.record(ref, claimed.effect, receipt, attempt.now())
+        await self._book.record(ref, claimed.effect, receipt, attempt.now(), late=self._late)
         return receipt
 
     async def call_gateway(

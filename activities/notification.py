@@ -18,11 +18,16 @@ from order_system.domain.steps import Effect, Step
 
 class NotificationActivities:
     def __init__(
-        self, book: OrderBook, mailer: Mailer, *, patience: int = policy.PATIENCE[Step.NOTIFICATION]
+        self,
+        book: OrderBook,
+        mailer: Mailer,
+        *,
+        patience: int = policy.PATIENCE[Step.NOTIFICATION],
+        late: bool = False,
     ) -> None:
         self._book = book
         self._mailer = mailer
-        self._effects = Effects(book, patience)
+        self._effects = Effects(book, patience, late=late)
 
     @activity.defn
     async def notify(self, request: NotificationRequest) -> NoticeReceipt:

@@ -92,12 +92,12 @@ class Entries:
         self.write(effect, entry, **values)
         return replace(before, **values)
 
-    def record(self, effect: Effect, receipt: Wire, at: datetime) -> bool:
+    def record(self, effect: Effect, receipt: Wire, at: datetime, *, late: bool) -> bool:
         """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
         content = receipt.model_dump(mode="json")
         if self.change(effect, _CLAIMED, state=EffectState.DONE, receipt=content, done_at=at):
             if effect is Effect.NOTIFY:
-                self.note_notice(Notice.SENT, closed_at=at)  # the order ends with it
+                self.note_notice(Notice.SENT, **({} if late else {"closed_at": at}))
             return False
         entry = journal_of(self._tx, self._ref)[effect]
         if entry.state is EffectState.DONE and entry.fenced_at is None:

@@ -118,17 +118,19 @@ class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
             raise Fenced(f"{effect} of {ref.order_id}: this submission was never opened")
         return Entries(tx, ref).claim(effect, attempt, submission)
 
-    async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
-        if await self._record(ref, effect, receipt, at):
+    async def record(
+        self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, *, late: bool = False
+    ) -> None:
+        if await self._record(ref, effect, receipt, at, late):
             raise Fenced(f"{effect} of {ref.order_id} landed after its undo had begun")
 
     @writes
     def _record(
-        self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime
+        self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, late: bool
     ) -> bool:
-        """True if it came too late. The receipt is kept all the same, so this is no error yet."""
+        """True if it was fenced. The receipt is kept all the same, so this is no error yet."""
         reading.lock(tx, ref)
-        return Entries(tx, ref).record(effect, receipt, at)
+        return Entries(tx, ref).record(effect, receipt, at, late=late)
 
     @writes
     def answered_no(

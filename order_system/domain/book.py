@@ -173,9 +173,12 @@ class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
         the open one is another server's."""
         ...
 
-    async def record(self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime) -> None:
+    async def record(
+        self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, *, late: bool = False
+    ) -> None:
         """The effect happened. Raises Fenced if an undo has fenced the key meanwhile; the receipt is
-        kept all the same, so that what landed behind the fence is known."""
+        kept all the same, so that what landed behind the fence is known. An order ends with its notice,
+        unless that comes `late`: its workflow has ended before."""
         ...
 
     async def answered_no(

@@ -39,8 +39,11 @@ async def terminated_before_its_notice(shop: Shop) -> Order:
 async def test_a_confirmation_that_a_terminated_order_owes_is_sent_once(shop: Shop) -> None:
     async with shop.open():
         order = await terminated_before_its_notice(shop)
+        ended = (await shop.book.find([order.order_id]))[order.order_id].closed_at
         report = await shop.reconcile()
         assert named(report, "notices_sent") == [order.order_id]
+        after = (await shop.book.find([order.order_id]))[order.order_id]
+        assert after.closed_at == ended, "the order has not ended anew"
         assert await notices(shop, order) == ["confirmation"]
         assert (await shop.reconcile()).notices_sent.count == 0
     assert await notices(shop, order) == ["confirmation"]
