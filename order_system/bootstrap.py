@@ -24,6 +24,7 @@ from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports
 from order_system.book.batches import SqlBatchBook
+from order_system.book.ends import SqlEndsToAnnounce
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
@@ -203,7 +204,8 @@ class OrderSystem:
         """Events for the receiver of webhooks."""
         attention, batches = self.attention_client(temporal), self.batch_client(temporal)
         book_id, queue = self.book.book_id, self.task_queue
-        return Announcements(temporal, queue, book_id, self.listing, attention, batches)
+        ends = SqlEndsToAnnounce(self.database)
+        return Announcements(temporal, queue, book_id, self.listing, ends, attention, batches)
 
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""

@@ -1,8 +1,8 @@
 """What has happened becomes an event, and each event a workflow of its own, which sends it.
 
-An order's end is found out by whichever activity has closed its submission in the book, before that activity
-is done: if its process dies in between, the activity is tried again, and with it this. What lasts is found
-out at each run of the reconciler: orders that wait for a person, and batches that have ended.
+An order's end is announced right after the activity that has closed its submission. Before that activity the
+book has noted that an end may come, so that one which is not announced then is found by the next run of the
+reconciler. So is what lasts: orders that wait for a person, and batches that have ended.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
@@ -28,7 +28,7 @@ from order_system.domain.ids import batch_name, webhook_workflow_id
 from order_system.domain.listing import OrderFilter, OrderListing, OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
-from order_system.domain.webhooks import Event, EventType
+from order_system.domain.webhooks import EndsToAnnounce, Event, EventType
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
@@ -60,6 +60,7 @@ class Announcements(Interceptor):
     task_queue: str
     book_id: str
     listing: OrderListing
+    ends: EndsToAnnounce
     attention: AttentionClient
     batches: BatchClient
     _known: set[str] = field(default_factory=set[str])
@@ -70,30 +71,38 @@ class Announcements(Interceptor):
         self,
         next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
     ) -> ActivityInboundInterceptor:
-        done = self._done
+        announcing = self
 
         class Afterwards(ActivityInboundInterceptor):
             async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
+                kind, request = activity.info().activity_type, input.args[0]
+                if kind in _MAY_CLOSE:
+                    await announcing.ends.may_end(request.submission)
                 answer = await super().execute_activity(input)
-                try:
-                    await done(activity.info().activity_type, input.args[0])
-                except Exception as trouble:
-                    # It is tried again. Nobody is to believe meanwhile that its undo, say, does not work.
-                    words = f"it is done, and cannot be announced yet: {type(trouble).__name__}: {trouble}"
-                    raise ApplicationError(words, type="NotAnnounced") from None
+                if kind in _MAY_CLOSE:
+                    await announcing.announce_ends(request.submission.order_id)
+                elif kind == _SETTLED:
+                    announcing.look()
                 return answer
 
         return Afterwards(super().intercept_activity(next))
 
-    async def _done(self, kind: str, request: Any) -> None:
-        if kind in _MAY_CLOSE:
-            order = await self._summary(request.submission.order_id)
-            if order and order.closed_at and order.submission == request.submission.submission:
+    async def announce_ends(self, order_id: str | None = None) -> None:
+        """Of this order, or of any. Whatever goes wrong: it is done, and no undo has failed."""
+        try:
+            for order in await self.ends.ended(order_id):
                 failed = order.status is OrderStatus.TERMINATED
                 what = EventType.FAILED if failed else EventType(f"order.{order.status}")
                 data = order.model_dump(mode="json", include={*_OF_ORDER, "opened_at", "closed_at"})
-                await self._announce(what, order.closed_at, data, order.order_id, order.submission)
-        elif kind == _SETTLED and (self._looking is None or self._looking.done()):
+                at = order.closed_at or order.opened_at
+                await self._announce(what, at, data, order.order_id, order.submission)
+                await self.ends.announced(order)
+        except Exception as trouble:
+            log.warning("an end could not be announced: it is tried again", reason=str(trouble))
+
+    def look(self) -> None:
+        """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
+        if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._announce_what_lasts())
 
     async def _summary(self, order_id: str) -> OrderSummary | None:
@@ -101,7 +110,7 @@ class Announcements(Interceptor):
         return page.rows[0] if page.rows else None
 
     async def _announce_what_lasts(self) -> None:
-        """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
+        await self.announce_ends()
         try:
             await self._announce_who_waits()
             await self._announce_ended_batches()

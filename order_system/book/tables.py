@@ -125,6 +125,15 @@ answers = sa.Table(
     sa.Column("answer", sa.String(32), nullable=False),
 )
 
+# Ends that the receiver of webhooks is to be told of. Written before what may close a submission, where workers
+# have a receiver; deleted once its event's workflow was started.
+to_announce = sa.Table(
+    "book_to_announce",
+    metadata,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("submission", sa.String(64), primary_key=True),
+)
+
 # How attempts have ended at effects and undos: each a `domain.attempts.AttemptMade`.
 attempts = sa.Table(
     "book_attempts",
