@@ -70,6 +70,8 @@ class Concern(Wire):
     step: Step | None = None
     refund: str | None = None
     """The ID of a refund after the fact."""
+    event_id: str | None = None
+    """Of an event that was not delivered."""
     since: Timestamp | None = None
     reason: str = ""
     """One line."""

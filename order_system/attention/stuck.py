@@ -106,6 +106,7 @@ async def undelivered(sending: WorkflowExecution) -> list[Concern]:
         workflow_id=sending.id,
         run_id=sending.run_id,
         order_id=sending.typed_search_attributes.get(ORDER_ID),
+        event_id=event_id,
         since=sending.start_time,
         reason=await sending.memo_value(WHY, default=""),
         commands=(f"{STARTER} webhooks again {event_id}", f"{STARTER} webhooks again {event_id} --drop"),

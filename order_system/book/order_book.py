@@ -121,12 +121,12 @@ class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
     async def record(
         self, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, *, late: bool = False
     ) -> None:
-        if await self._record(ref, effect, receipt, at, late):
+        if await self._record(ref, effect, receipt, at, late=late):
             raise Fenced(f"{effect} of {ref.order_id} landed after its undo had begun")
 
     @writes
     def _record(
-        self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, late: bool
+        self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, *, late: bool
     ) -> bool:
         """True if it was fenced. The receipt is kept all the same, so this is no error yet."""
         reading.lock(tx, ref)

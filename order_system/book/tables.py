@@ -125,8 +125,8 @@ answers = sa.Table(
     sa.Column("answer", sa.String(32), nullable=False),
 )
 
-# Ends that the receiver of webhooks is to be told of. Written before what may close a submission, where workers
-# have a receiver; deleted once its event's workflow was started.
+# Ends that webhooks are still to tell of: written before whatever may close a submission, and deleted
+# once the event has its workflow.
 to_announce = sa.Table(
     "book_to_announce",
     metadata,

@@ -3,13 +3,14 @@
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
+from order_system.attention.announcing import answer_undelivered
 from order_system.attention.chosen import Action, Chosen, Summary
 from order_system.attention.concerns import Concern
 from order_system.attention.sums import sums_of
-from order_system.domain.answers import ParcelFate
+from order_system.domain.answers import Came, ParcelFate
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.listing import PAGE_ROWS_LIMIT
 from order_system.web.documents.orders import AnswerBody
@@ -20,6 +21,9 @@ from order_system.web.services import Given, Services
 
 router = APIRouter(prefix="/api")
 
+EventId = Annotated[
+    str, Path(pattern="^evt_[0-9a-f]{32}$", description="As a concern has it.", examples=[examples.EVENT])
+]
 MOST_LISTED = 500
 """Where more than these wait, they are not answered one by one."""
 
@@ -94,3 +98,21 @@ async def act(
 ) -> Summary:
     """Each by itself: what one refuses keeps no other from it. Within 40 seconds for all of them."""
     return await wish.carried_out(services, caller)
+
+
+@router.post(
+    "/webhooks/{event_id}/again",
+    tags=["Attention"],
+    summary="Send an undelivered event again",
+    responses={200: examples.answer("What came of it.", "sent_again"), **documented(409, 413, 422, 502, 503)},
+)
+async def send_again(
+    event_id: EventId,
+    services: Given,
+    caller: Operator,
+    drop: Annotated[bool, Query(description="Give it up instead: it is never sent.")] = False,
+) -> Came:
+    """For an event that the receiver of webhooks has not taken. It is tried for as long as a new one. 409 if
+    no such event waits to be delivered."""
+    await answer_undelivered(services.temporal, event_id, again=not drop)
+    return Came(chosen=event_id, accepted=True, detail="it is dropped" if drop else "it is sent again")

@@ -9,6 +9,7 @@ _FILE = files("order_system.web.openapi") / "examples.json"
 EXAMPLES: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
 EXAMPLES["json_lines_file"] = json.dumps(EXAMPLES["new_order"]) + "\n"
 ORDER_ID, BATCH = EXAMPLES["order"]["order_id"], EXAMPLES["batch"]["name"]
+EVENT = EXAMPLES["sent_again"]["chosen"]
 
 for name in ("answered", "cancelled", "still_undoing"):  # these say only what is different about their order
     EXAMPLES[name]["order"] = {**EXAMPLES["order"], **EXAMPLES[name]["order"]}

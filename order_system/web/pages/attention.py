@@ -9,7 +9,7 @@ from starlette.responses import Response
 from order_system.attention.chosen import BY_HAND, Action
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
-from order_system.web.api.attention import ActionBody, waiting_for
+from order_system.web.api.attention import ActionBody, EventId, send_again, waiting_for
 from order_system.web.documents.orders import OrderAction
 from order_system.web.guards.access import Operator
 from order_system.web.pages.visit import Visit, redirect
@@ -44,6 +44,14 @@ async def act(visit: Visit, caller: Operator, wish: Annotated[ActionBody, Form()
     if wish.action is Action.TAKE and not done.refused:
         return redirect(HERE, "taken")
     return await visit.page("chosen_done.html", place=HERE, done=done, action=wish.action)
+
+
+@router.post("/webhooks/{event_id}/again")
+async def answer_event(
+    visit: Visit, caller: Operator, event_id: EventId, drop: Annotated[bool, Form()] = False
+) -> Response:
+    await send_again(event_id, visit.services, caller, drop)
+    return redirect(HERE, "event-dropped" if drop else "event-again")
 
 
 def _answers(concern: Concern) -> tuple[OrderAction, ...]:

@@ -11,10 +11,11 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from httpx import ASGITransport, AsyncClient
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
 
-from order_system.attention.announcing import Announcements, answer_undelivered
+from order_system.attention.announcing import Announcements
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.ends import SqlEndsToAnnounce
@@ -22,12 +23,13 @@ from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
 from order_system.domain.batch import BatchRequest
-from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import order_workflow_id, webhook_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Address, Customer
 from order_system.domain.webhooks import EventType
 from order_system.infra.settings import Settings
+from order_system.web.app import create_app
+from order_system.web.services import services_of
 from tests.fixtures.peers.receiver import SECRET, Receiver
 from tests.fixtures.shops.batch_shop import row, write_orders
 from tests.fixtures.shops.shop import an_order
@@ -191,7 +193,13 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
     )
     one, other = an_order(), an_order(payment_method="pm_card_declined")
     with patch.object(policy, "WEBHOOK_RETRY", impatient):
-        async with at_work(client, sqlite_url, tmp_path, receiver) as system:
+        async with (
+            at_work(client, sqlite_url, tmp_path, receiver) as system,
+            AsyncClient(
+                transport=ASGITransport(create_app(services_of(system, client, None))),
+                base_url="http://localhost",
+            ) as browser,
+        ):
             orders = system.client(client)
 
             async def undelivered(order_id: str) -> Concern:
@@ -212,14 +220,18 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
             concern = await undelivered(one.order_id)
             assert "500" in concern.reason
             assert receiver.refused == 3
-            event_id = concern.commands[0].split()[-1]
+            event_id = concern.event_id or ""
+            assert concern.commands[0].endswith(f"webhooks again {event_id}")
             await reconciled(system, client)  # which tells nobody outside that nobody outside was told
             receiver.answer = 204
-            await answer_undelivered(client, event_id, again=True)
+            page = await browser.get("/attention")
+            assert f'action="/webhooks/{event_id}/again"' in page.text
+            said = await browser.post(f"/webhooks/{event_id}/again", headers={"Origin": "http://localhost"})
+            assert said.headers["location"] == "/attention?said=event-again"
             await client.get_workflow_handle(webhook_workflow_id(event_id)).result()
             assert list(receiver.events) == [event_id]
-            with pytest.raises(AnswerRefused, match="no event"):
-                await answer_undelivered(client, event_id, again=True)
+            refused = await browser.post(f"/api/webhooks/{event_id}/again")
+            assert (refused.status_code, "no event" in refused.text) == (409, True)
 
             receiver.answer = 410
             await orders.submit(other)
@@ -229,8 +241,9 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
                 [concern.choice], Action.RETRY
             )
             assert (told.accepted, told.refused) == (0, 1), "nobody is charged anew for an event's sake"
-            dropped = concern.commands[1].split()[-2]
-            await answer_undelivered(client, dropped, again=False)
+            dropped = concern.event_id or ""
+            told = await browser.post(f"/api/webhooks/{dropped}/again", params={"drop": "true"})
+            assert told.json()["detail"] == "it is dropped"
 
             handle = client.get_workflow_handle(webhook_workflow_id(dropped))
             assert (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED
