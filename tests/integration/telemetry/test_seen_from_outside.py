@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,10 +21,11 @@ from temporalio.client import Client
 from order_system.infra.redaction import REDACTED
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
+from tests.fixtures.books.canaries import found_in, marked_order
+from tests.fixtures.peers.receiver import SECRET, Receiver
 from tests.fixtures.processes.command_line import Running
 from tests.fixtures.processes.forwarding import LOOPBACK, unused_port
 from tests.fixtures.processes.worker_process import worker_process
-from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.telemetry.echoing import REFUSED
 from tests.fixtures.telemetry.prometheus import Prometheus, scraping
@@ -52,33 +52,38 @@ class Watched:
     log: Path
     metrics: list[int]
     """Ports."""
-    private: list[str] = field(default_factory=list[str])
-    """Whatever was personal in the orders."""
+    events: Receiver
+    private: dict[str, str] = field(default_factory=dict[str, str])
+    """Whatever was personal in the orders, and in which."""
     ended: list[str] = field(default_factory=list[str])
-
-    def secret(self, prefix: str = "") -> str:
-        self.private.append(f"{prefix}Zq{uuid.uuid4().hex[:12]}")
-        return self.private[-1]
 
     async def submit(self, order_id: str, *, pays: str = "", street: str = "", held: bool = False) -> None:
         """Each personal field holds something that is nowhere else."""
-        order = document(an_order(order_id))
-        order["customer"] = {"name": self.secret(), "email": f"{self.secret()}@{self.secret()}.example"}
-        order["payment_method"] = "pm_" + self.secret(pays)
-        address = {name: self.secret() for name in ("city", "region", "postal_code")}
-        order["shipping_address"] = {"street": self.secret(street), "country": "US", **address}
+        order, words = marked_order(order_id)
+        told = document(order)
+        told["payment_method"] = told["payment_method"].replace("pm_", f"pm_{pays}")
+        told["shipping_address"]["street"] = street + told["shipping_address"]["street"]
         if held:
-            order["hold_on_failure"] = "1h"
+            told["hold_on_failure"] = "1h"
         else:
             self.ended.append(order_id)
-        answer = await self.pages.post("/api/orders", json=order)
+        self.private |= dict.fromkeys(words, order_id)
+        answer = await self.pages.post("/api/orders", json=told)
         assert answer.status_code == 202, answer.text
 
-    async def wave(self, name: str) -> None:
-        await self.submit(f"{name}-OK")
-        await self.submit(f"{name}-DECLINED", pays=REFUSED)
-        await self.submit(f"{name}-REFUSED", street=REFUSED)
-        await self.submit(f"{name}-HELD", street=REFUSED, held=True)
+    async def wave(self, name: str, more: int) -> None:
+        await asyncio.gather(
+            self.submit(f"{name}-HELD", street=REFUSED, held=True),
+            *(
+                submit
+                for number in range(1 + more)
+                for submit in (
+                    self.submit(f"{name}-OK{number or ''}"),
+                    self.submit(f"{name}-DECLINED{number or ''}", pays=REFUSED),
+                    self.submit(f"{name}-REFUSED{number or ''}", street=REFUSED),
+                )
+            ),
+        )
         await eventually(self._are_counted, SECONDS, "the orders' ends to be seen")
 
     async def _are_counted(self) -> bool:
@@ -92,7 +97,8 @@ async def watched(
     folder = tmp_path_factory.mktemp("watched")
     metrics = [unused_port(), unused_port()]
     queue = f"queue-{uuid.uuid4().hex}"
-    with receiving() as received:
+    events = Receiver()
+    with receiving() as received, events.there():
         settings = {
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "TEMPORAL_ADDRESS": dev_server.address,
@@ -101,7 +107,7 @@ async def watched(
             "ORDER_FAULTS": "none",
             "ORDER_LATENCY_MIN": "0",
             "ORDER_LATENCY_MAX": "0",
-            "ORDER_RECONCILE_EVERY": "1",
+            "ORDER_RECONCILE_EVERY": "5",
             "ORDER_LOG_FORMAT": "json",
             "ORDER_WEB_PORT": "0",
             "ORDER_PAYMENTS": f"{ECHOING}:payments",
@@ -110,6 +116,8 @@ async def watched(
             "ORDER_MAILER_URL": received.url,
             "OTEL_EXPORTER_OTLP_ENDPOINT": received.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "ORDER_WEBHOOKS_URL": events.url,
+            "ORDER_WEBHOOKS_SECRET": SECRET,
         }
         log = folder / "log"
         of_worker = {**settings, "ORDER_METRICS_PORT": str(metrics[0])}
@@ -125,9 +133,9 @@ async def watched(
             assert found, (line, serving.process.poll())
             pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0]))
             client = await connect(dev_server.address)
-            told = Watched(client, queue, received, prometheus, pages, log, metrics)
-            for name in ("A", "B"):  # what did not grow while it was looked at has no rate
-                await told.wave(name)
+            told = Watched(client, queue, received, prometheus, pages, log, metrics, events)
+            for name, more in (("A", 0), ("B", 14)):  # what did not grow while it was looked at has no rate
+                await told.wave(name, more)
             yield told
 
 
@@ -200,11 +208,19 @@ async def test_an_order_is_one_trace_from_the_request_to_its_mail(watched: Watch
     assert {line["span_id"] for line in told} <= set(spans)
 
 
-async def test_nothing_personal_leaves_by_metrics_traces_logs_or_search_attributes(watched: Watched) -> None:
-    reasons: dict[str, str] = {}
-    for order_id in watched.ended:
-        answer = await watched.pages.get(f"/api/orders/{order_id}")
-        reasons[order_id] = answer.json()["reason"] or ""
+async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_or_events(
+    watched: Watched,
+) -> None:
+    said = {watched.private[word] for word in watched.private}
+    assert len(said) == 50
+    waiting = {("order.needs_attention", f"{name}-HELD") for name in "AB"}
+
+    async def all_are_told() -> bool:
+        told = watched.events.told()
+        return waiting <= told and set(watched.ended) <= {order_id for _, order_id in told}
+
+    await eventually(all_are_told, SECONDS, "every event")
+    ends = {event["data"]["order_id"]: event["data"]["reason"] for event in watched.events.events.values()}
     scraped = [
         (await watched.pages.get(f"http://{LOOPBACK}:{port}/metrics")).text for port in watched.metrics
     ]
@@ -217,18 +233,20 @@ async def test_nothing_personal_leaves_by_metrics_traces_logs_or_search_attribut
         errors[str(line.get("step"))].append(str(line.get("error", "")))
 
     # The gateways have said it: so it could have leaked.
-    assert REDACTED in reasons["A-DECLINED"]
+    assert REDACTED in ends["A-DECLINED"]
     assert any("the card is declined" in error for error in errors["payment"])
     assert any("cannot write to" in error for error in errors["notification"])
     assert len(attributes) > len(watched.ended)
-    told: dict[str, Any] = {
-        "metrics": "".join(scraped),
-        "traces": watched.received.exported.decode("latin-1"),
-        "log": watched.log.read_text(),
-        "attributes": "".join(attributes),
+    told = {
+        "metrics": "".join(scraped).encode(),
+        "traces": watched.received.exported,
+        "log": watched.log.read_bytes(),
+        "attributes": "".join(attributes).encode(),
+        "events": "".join(watched.events.bodies).encode(),
     }
-    for where, text in told.items():
-        assert [secret for secret in watched.private if secret in text] == [], where
+    assert [where for where, text in told.items() if found_in([text], watched.private)] == []
+    mails = b"".join(watched.received.mails)
+    assert len(found_in([mails], watched.private)) >= 50, "it finds what is there"
 
 
 async def test_a_port_that_is_taken_is_told_and_not_fought_for(watched: Watched, tmp_path: Path) -> None:
