@@ -28,7 +28,7 @@ class FittingTable(Table):
             yield Styled(self.title, self.title_style or "bold")
         for first, *others in zip(*(column.cells for column in self.columns), strict=True):
             yield Styled(first, "bold")
-            yield Padding(self._facts(others), (0, 0, 0, 2))
+            yield Padding(self._facts(others), (0, 0, 0, 2), expand=False)
 
     def _facts(self, cells: list[RenderableType]) -> Table:
         facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2, 0, 0))

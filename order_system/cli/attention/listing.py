@@ -136,7 +136,7 @@ def concerns_view(
         facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
         for name, text in _facts(concern):
             facts.add_row(name, Text(text))
-        yield Padding(facts, (0, 0, 0, 2))
+        yield Padding(facts, (0, 0, 0, 2), expand=False)
         for command in concern.commands:
             yield Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")
         yield Text()

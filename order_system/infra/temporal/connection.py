@@ -103,7 +103,9 @@ def sdk_runtime() -> Runtime:
     try:
         return Runtime(telemetry=telemetry, worker_heartbeat_interval=policy.HEARTBEAT)
     except ValueError as refused:
-        where = getattr(NOW.metrics, "bind_address", "")
+        where = getattr(NOW.metrics, "bind_address", None)
+        if where is None:
+            raise InvalidSettings(f"OTEL_EXPORTER_OTLP_..., metrics cannot be sent: {refused}") from refused
         raise InvalidSettings(
             f"metrics cannot be shown at {where}: {refused}. Each program on a machine needs an "
             "ORDER_METRICS_PORT of its own; with --processes N, the N - 1 ports after it are taken, too."

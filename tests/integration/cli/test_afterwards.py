@@ -1,6 +1,7 @@
 """What is done with an order that is there: looked up, cancelled, reconciled, answered."""
 
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -201,11 +202,19 @@ def test_a_held_order_is_listed_and_answered_by_the_commands_that_are_shown(shop
     waiting = submitted(shop, document("HELD-1", "dispatch-refused-and-held"), arguments=())
     status = starter("status", "HELD-1", env=shop)
     listed = listed_at_last(shop, "HELD-1")
+    ours, theirs = os.openpty()
+    watching = Running("starter.py", "attention", "--watch", env=shop, terminal=theirs)
     taken = starter("take", "HELD-1", "NOBODY-1", "--who", "ada", env=shop)
     shown = starter("attention", env=shop).out
+    drawn = b""
+    while b"on it" not in drawn:  # it is drawn anew
+        drawn += os.read(ours, 4096)
+    watched = watching.interrupted()
     retried = starter(*listed["commands"][0].split()[2:], "--note", "they take it now", env=shop)
 
     assert (waiting.code, status.code) == (1, 1)
+    assert (watched.code, watched.err) == (1, "")
+    assert max(map(len, shown.splitlines())) < 120, "piped, no line is padded"
     assert "starter.py attention" in waiting.out
     assert (listed["kind"], listed["step"]) == ("held", "shipping")
     for command in listed["commands"]:

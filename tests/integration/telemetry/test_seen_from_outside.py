@@ -50,6 +50,7 @@ class Watched:
     prometheus: Prometheus
     pages: httpx.AsyncClient
     log: Path
+    settings: dict[str, str]
     metrics: list[int]
     """Ports."""
     events: Receiver
@@ -133,7 +134,7 @@ async def watched(
             assert found, (line, serving.process.poll())
             pages = await opened.enter_async_context(httpx.AsyncClient(base_url=found[0]))
             client = await connect(dev_server.address)
-            told = Watched(client, queue, received, prometheus, pages, log, metrics, events)
+            told = Watched(client, queue, received, prometheus, pages, log, settings, metrics, events)
             for name, more in (("A", 0), ("B", 14)):  # what did not grow while it was looked at has no rate
                 await told.wave(name, more)
             yield told
@@ -206,6 +207,19 @@ async def test_an_order_is_one_trace_from_the_request_to_its_mail(watched: Watch
     told = [line for line in lines if line.get("order_id") == "A-OK" and line.get("trace_id") == mail[1]]
     assert told
     assert {line["span_id"] for line in told} <= set(spans)
+
+
+async def test_a_collector_that_is_sent_metrics_gets_the_same(watched: Watched, tmp_path: Path) -> None:
+    told, received = watched.settings | {"OTEL_METRIC_EXPORT_INTERVAL": "100"}, watched.received.metrics
+
+    async def has_come() -> bool:
+        points = received["money_at_risk"].gauge.data_points if "money_at_risk" in received else ()
+        held = [each.as_double for each in points if "held" in str(each.attributes)]
+        return sum(held) == pytest.approx(HELD * 1059.97)
+
+    async with worker_process(tmp_path / "log", **told):
+        await eventually(has_come, SECONDS, "the money of the orders that are held, by OTLP")
+    assert {"orders_at_risk", "temporal_num_pollers"} <= received.keys()
 
 
 async def test_nothing_personal_leaves_by_metrics_traces_logs_search_attributes_or_events(
