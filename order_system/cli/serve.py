@@ -60,7 +60,7 @@ async def serve_pages(
     _check_address(host, settings)
     with listening(host, settings.web_port if port is None else port) as listener:
         settings = settings.model_copy(update={"web_port": listener.getsockname()[1]})
-        async with open_session(settings, screen, embedded=embedded) as session:
+        async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
             await _serve(session, screen, listener)
     return CLEAN
 

@@ -13,7 +13,7 @@ from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN, NOT_FULFILLED
 from order_system.cli.screen import Screen
 from order_system.domain.book import FindsOrders
-from order_system.domain.errors import ServerUnreachable
+from order_system.domain.errors import InvalidSettings, ServerUnreachable
 from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
@@ -27,6 +27,11 @@ from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.served import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
+
+_IN_CLEAR = (
+    "ORDER_KEYS is not set here, and the workers seal what they tell the Temporal server: what starts orders "
+    "here would be in clear there. Set it as it is set for them (docs/sealed-payloads.md)"
+)
 
 
 def configured(*, lives_long: bool = False) -> Settings:
@@ -85,7 +90,7 @@ async def order_meant(said: str, book: FindsOrders, temporal: Client | None = No
 
 @asynccontextmanager
 async def open_session(
-    settings: Settings, screen: Screen, *, embedded: bool = False
+    settings: Settings, screen: Screen, *, embedded: bool = False, starts_orders: bool = False
 ) -> AsyncGenerator[Session]:
     """With `embedded`, server and worker live as long as the block, and nothing else has to run. Where a
     worker is at work on the same orders already, for another server, that server is used instead: a second
@@ -102,6 +107,10 @@ async def open_session(
             address = served.service_client.config.target_host
             screen.say(f"a worker is at work here already: using its Temporal server at {address}")
         async with open_order_system(settings) as system:
+            if starts_orders and not settings.keys:
+                async with reaching_server():
+                    if await system.reconciler_schedule(temporal).is_sealed():
+                        raise InvalidSettings(_IN_CLEAR)
             yield Session(system, temporal, settings.ui_url, embedded=False)
         return
     async with AsyncExitStack() as stack:

@@ -28,6 +28,7 @@ from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION, TASK_QUEUE, reconciliation_id
 from order_system.domain.reconciliation import ReconciliationRequest
 from order_system.infra import policy as infra_policy
+from order_system.infra.sealing.ring import SEALED
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import if_there, reaching_server
 from order_system.infra.temporal.workers import Workers
@@ -103,6 +104,12 @@ class ReconcilerSchedule:
             return None  # the server was away, and so the schedule: it is to run soon
         ended = last.status.name.lower().replace("_", " ") if last.status else "unknown"
         return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
+
+    async def is_sealed(self) -> bool:
+        """Whether the worker that saw to it last seals what it tells the server. False if there is none."""
+        found = await self._described(self.id)
+        told = found.raw_description.schedule.action.start_workflow.input.payloads if found else ()
+        return any(each.metadata.get("encoding") == SEALED.encode() for each in told)
 
     async def _from_before(self) -> ScheduleDescription | None:
         """A namespace had one schedule once, whatever its books; it was ours if our workers ran it."""

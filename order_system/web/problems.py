@@ -63,6 +63,10 @@ class Invalid(errors.OrderSystemError):
         self.mistakes = list(mistakes)
 
 
+class UnsupportedMediaType(errors.OrderSystemError):
+    """The body is of another type than is taken there, by its Content-Type."""
+
+
 class ProblemResponse(JSONResponse):
     """Of an address that people visit it is a page, which the app's `state.bare_page` draws."""
 
@@ -123,6 +127,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.RefundRefused: 409,
     errors.ForgettingRefused: 409,
     FileChanged: 409,
+    UnsupportedMediaType: 415,
     errors.InvalidOrder: 422,
     errors.InvalidUsage: 422,
     errors.ServerUnreachable: 503,

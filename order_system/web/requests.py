@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from python_multipart.multipart import parse_options_header
-from starlette.exceptions import HTTPException
 
 from order_system.domain.order import Order
 from order_system.intake.documents import UnreadableText, read_documents, spell
 from order_system.intake.reader import examine
-from order_system.web.problems import Invalid, Mistake
+from order_system.web.problems import Invalid, Mistake, UnsupportedMediaType
 
 JSON = "application/json"
 
@@ -23,7 +22,7 @@ def media_type(request: Request) -> str:
 async def _order(request: Request) -> Order:
     """Raises Invalid, with every mistake at its place; what was found there is not repeated."""
     if media_type(request) != JSON:
-        raise HTTPException(415, f"send the order as {JSON}")
+        raise UnsupportedMediaType(f"send the order as {JSON}")
     unreadable: str
     try:
         documents = read_documents(await request.body())

@@ -115,7 +115,7 @@ async def run(
             raise InvalidUsage(f"nothing was started: {problems}; see starter.py batch plan {file}")
     name = name_of(file) if name is None else name
     request = BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
-    async with open_session(settings, screen, embedded=embedded) as session:
+    async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
         new = await session.system.batch_client(session.temporal).start(request)
         return await started(session, screen, request.name, new=new, wait=wait or embedded)
 
@@ -126,7 +126,7 @@ async def retry(
 ) -> int:
     """Run again those orders of the same file that failed, were cancelled or terminated."""
     screen = Screen(as_json=as_json)
-    async with open_session(configured(), screen, embedded=embedded) as session:
+    async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         new = await session.system.batch_client(session.temporal).retry(name)
         return await started(session, screen, name, new=new, wait=wait or embedded)
 

@@ -33,7 +33,7 @@ async def run_samples(
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")
     screen = Screen(as_json=as_json)
-    async with open_session(settings, screen, embedded=embedded) as session:
+    async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
         if keep is None:  # with a person there, the links that are shown at the end shall work
             keep = session.owns_server and screen.has_a_person
         keep = keep and session.embedded

@@ -51,7 +51,7 @@ async def submit(
     except InvalidOrder as refused:
         raise InvalidOrder(f"{_NOTHING}\n{refused}") from None
     screen = Screen(as_json=as_json)
-    async with open_session(configured(), screen, embedded=embedded) as session:
+    async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         for submission in await submit_all(session.client, orders):
             if submission.how is not Submitted.STARTED:
                 screen.say(f"{submission.order_id} is {submission.how}; it is not started again")

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.exceptions import HTTPException
 
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
@@ -24,7 +23,7 @@ from order_system.web.documents.batches import (
 )
 from order_system.web.guards.access import Operator
 from order_system.web.openapi import examples
-from order_system.web.problems import documented
+from order_system.web.problems import UnsupportedMediaType, documented
 from order_system.web.requests import media_type
 from order_system.web.services import Given, Services
 from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
@@ -96,7 +95,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     are skipped, orders that have failed run again."""
     kind = _FORMATS.get(media_type(request))
     if kind is None:
-        raise HTTPException(415, f"send the file as {CSV} or {JSON_LINES}")
+        raise UnsupportedMediaType(f"send the file as {CSV} or {JSON_LINES}")
     file_format = FileFormat.SHOPIFY if shopify else kind
     reading = reading_of(file_format, mapping, profile, encoding)
     uploads = Uploads(services.settings.uploads)

@@ -13,6 +13,7 @@ from temporalio.converter import PayloadCodec
 
 from order_system.domain.errors import KeyTrouble
 from order_system.web.guards.access import DECODE, Operator
+from order_system.web.problems import UnsupportedMediaType
 from order_system.web.requests import JSON, media_type
 from order_system.web.services import Given
 
@@ -26,7 +27,7 @@ async def decode(
 ) -> Response:
     """For those who may see whose order it is. What no key of ours opens is answered as it came."""
     if media_type(request) != JSON:  # which a browser sends elsewhere only after it has asked
-        raise HTTPException(415, f"send the payloads as {JSON}")
+        raise UnsupportedMediaType(f"send the payloads as {JSON}")
     try:
         sent = Parse(await request.body(), Payloads(), ignore_unknown_fields=True)
     except (ParseError, UnicodeDecodeError):

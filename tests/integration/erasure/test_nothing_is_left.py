@@ -11,6 +11,7 @@ import pytest
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.app import run_command
 from order_system.domain.batch import BatchRequest
+from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Order
 from order_system.infra.logs import configure_logging
 from order_system.infra.sealing.ring import KeyFile
@@ -93,6 +94,10 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
             await _run(system, server.address, "new", orders[10:])
         in_clear = files_below(folder)
         monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+        with monkeypatch.context() as careless:
+            careless.delenv("ORDER_KEYS")
+            with pytest.raises(InvalidSettings, match="would be in clear"):
+                await run_command(["batch", "retry", "new"])
         by_hand = [order.order_id for order in orders[:10:2]]
         for command in (
             ["forget", *by_hand, "--reason", "ticket 123"],
