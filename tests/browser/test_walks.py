@@ -63,6 +63,9 @@ async def test_an_order_is_searched_by_keyboard_and_the_list_is_kept(stall: Stal
     await expect(page.locator("#row-SEARCH-1 .badge")).to_have_text("fulfilled")
     await expect(page.locator("#row-SEARCH-2 .badge")).to_have_text("failed")
 
+    label = "label => Math.round(label.getBoundingClientRect().top)"
+    search, sort = page.locator("label[for=search]"), page.locator("label[for=sort]")
+    assert abs(await search.evaluate(label) - await sort.evaluate(label)) <= 1, "they are in one line"
     await page.locator("#search").focus()
     await page.keyboard.type("payment-SEARCH-1")
     await page.keyboard.press("Enter")
