@@ -38,7 +38,7 @@ async def check(*, as_json: Json = False) -> int:
             audit = await audit_now(system.book, system.world, TemporalOrderRuns(session.temporal))
         runs = await gate.to_replay()
         with screen.reading("replaying", len(runs), MofNCompleteColumn()) as tell:
-            verdict = await gate.verdict(audit, await replay_all(session.temporal, runs, tell))
+            verdict = await gate.verdict(audit, runs, await replay_all(session.temporal, runs, tell))
     screen.answer(verdict.model_dump(mode="json"), _told(verdict))
     return CLEAN if verdict.passed else ATTENTION
 
@@ -68,8 +68,10 @@ async def move(*, of_build: From = None, as_json: Json = False) -> int:
 
 def _told(verdict: Verdict) -> Group:
     ours, others = (f"{each.failed} of {each.of}" for each in (verdict.ours, verdict.others))
+    closed = verdict.not_opened
+    left_out = f"; {closed} more are sealed by a key that was retired" if closed else ""
     return _lines(
-        f"{verdict.replayed} histories, of which {len(verdict.does_not_replay)} do not replay",
+        f"{verdict.replayed} histories, of which {len(verdict.does_not_replay)} do not replay{left_out}",
         *(f"    {which}: {why}" for which, why in verdict.does_not_replay.items()),
         f"{len(verdict.audit_violations)} violations in the audit",
         *(f"    {violation}" for violation in verdict.audit_violations),

@@ -1,8 +1,8 @@
 """The gate before each ramp: does the code that runs here replay what is open, do the books agree, and does
 its build fail more orders than the others?"""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 from math import exp, lgamma
 
@@ -14,8 +14,9 @@ from order_system.attention.stuck import one_line
 from order_system.audit.report import AuditReport
 from order_system.domain.order import Wire
 from order_system.infra import policy
+from order_system.infra.sealing.ring import NO_SUCH_KEY
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import if_there, sdk_runtime
+from order_system.infra.temporal.connection import OutermostFailures, if_there, sdk_runtime
 from order_system.infra.temporal.deployment import describe_deployment, in_full, is_not_on, is_on
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import WORKFLOWS
@@ -41,6 +42,8 @@ class Verdict(Wire):
     version: str
     """`deployment:build`; empty where nothing is versioned."""
     replayed: int
+    not_opened: int
+    """Closed runs besides, whose key was retired: nobody can tell."""
     does_not_replay: dict[str, str]
     """`workflow ID/run ID`, and the first cause in one line."""
     audit_violations: tuple[str, ...]
@@ -92,7 +95,8 @@ async def replay_all(
     replayer = Replayer(
         workflows=WORKFLOWS,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        data_converter=temporal.data_converter,
+        # Why it does not replay is told here in clear.
+        data_converter=replace(temporal.data_converter, failure_converter_class=OutermostFailures),
         runtime=sdk_runtime(),
         build_id="replayed",  # else the SDK hashes every module to make one up
     )
@@ -125,15 +129,21 @@ class Gate:
             found += [run async for run in listed]
         return found
 
-    async def verdict(self, audit: AuditReport, replayed: dict[str, str]) -> Verdict:
+    async def verdict(
+        self, audit: AuditReport, runs: Sequence[WorkflowExecution], replayed: dict[str, str]
+    ) -> Verdict:
+        """`replayed`: of these runs."""
+        closed = {f"{run.id}/{run.run_id}" for run in runs if run.close_time}
+        retired = {each for each, why in replayed.items() if each in closed and NO_SUCH_KEY in why}
         there = await describe_deployment(self.temporal, self.version.partition(":")[0])
         came = [each for each in there.version_summaries if in_full(each.deployment_version) == self.version]
         since = visibility.started_since(came[0].create_time.ToDatetime(UTC)) if came else None
         bugs = self._where(_RUNNING, is_on(self.version), "TemporalReportedProblems IS NOT NULL")
         return Verdict(
             version=self.version,
-            replayed=len(replayed),
-            does_not_replay={each: why for each, why in replayed.items() if why},
+            replayed=len(replayed) - len(retired),
+            not_opened=len(retired),
+            does_not_replay={each: why for each, why in replayed.items() if why and each not in retired},
             audit_violations=tuple(line for check in audit.checks for line in check.violations),
             stuck_on_a_bug=(await self.temporal.count_workflows(bugs, rpc_timeout=policy.RPC)).count,
             ours=await self._ended(is_on(self.version), since),

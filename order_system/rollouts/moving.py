@@ -18,12 +18,14 @@ from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind as Kind
 from order_system.attention.stuck import order_id_of
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.ids import batch_workflow_id
+from order_system.domain.ids import batch_workflow_id, step_queue
 from order_system.domain.search_attributes import BATCH_NAME, ORDER_ID
+from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import has_gone, reaching_server
 from order_system.infra.temporal.deployment import in_full, is_not_on, is_on
+from order_system.infra.temporal.workers import Workers
 from order_system.rollouts.gate import replay_all
 
 _WAITS = (Kind.HELD, Kind.STUCK_UNDO, Kind.STUCK_REFUND, Kind.UNKNOWN_NEED, Kind.BUG, Kind.NO_PROGRESS)
@@ -43,8 +45,7 @@ class Mover:
         is replayed before. Raises InvalidUsage, ServerUnreachable.
         """
         async with reaching_server():
-            if not await self.attention.workers.surely_at_work(in_full(self.to)):
-                raise InvalidUsage(f"no worker of {in_full(self.to)} is at work: start its workers first")
+            await self._check_workers()
             found = [run async for run in self._chosen(of_build)]
             replayed = await replay_all(self.temporal, found)
             together, came = defaultdict[str, list[WorkflowExecution]](list), dict[str, str]()
@@ -55,6 +56,19 @@ class Mover:
                 why = f"{broken[0]} does not replay: {replayed[broken[0]]}" if broken else ""
                 came |= {run.id: why or await self._moved(run) for run in unit}
             return came
+
+    async def _check_workers(self) -> None:
+        """That they take work from each queue that others serve, or that work waits in."""
+        version, ours = in_full(self.to), self.attention.workers
+        if not await ours.surely_at_work(version):
+            raise InvalidUsage(f"no worker of {version} is at work: start its workers first")
+        deserted = await ours.deserted()
+        for queue in (step_queue(self.attention.task_queue, step) for step in Step):
+            workers = Workers(self.temporal, queue)
+            in_use = queue in deserted or await workers.at_work()
+            if in_use and not await workers.surely_at_work(version):
+                cure = "start them with ORDER_QUEUES_BY_STEP=true"
+                raise InvalidUsage(f"no worker of {version} takes work from {queue}: {cure}")
 
     async def _chosen(self, of_build: str | None) -> AsyncIterator[WorkflowExecution]:
         if of_build is not None:

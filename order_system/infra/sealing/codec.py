@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
 from order_system.domain.errors import KeyTrouble
-from order_system.infra.sealing.ring import SEALED, KeyRing
+from order_system.infra.sealing.ring import NO_SUCH_KEY, SEALED, KeyRing
 
 _NONCE = 12
 """Bytes, at random: one key may seal 4 billion payloads (2 to the power of 32)."""
@@ -50,7 +50,7 @@ class SealingCodec(PayloadCodec):
         nonce, data = payload.data[:_NONCE], payload.data[_NONCE:]
         try:
             if (secret := await self._ring.key(key_id)) is None:
-                raise KeyTrouble("ORDER_KEYS has no such key, or no more")
+                raise KeyTrouble(NO_SUCH_KEY)
             return Payload.FromString(_cipher(secret).decrypt(nonce, data, _told_beside(key_id)))
         except Exception as trouble:
             told = "it was changed, or ORDER_KEYS has another key of that ID"

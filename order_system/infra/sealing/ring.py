@@ -33,6 +33,8 @@ _TAKES = "ID:KEY, the key 32 random bytes in base64 (`openssl rand -base64 32`)"
 SEALED = "binary/encrypted"
 """The encoding that a sealed payload names, as in Temporal's own examples."""
 
+NO_SUCH_KEY = "ORDER_KEYS has no such key, or no more"
+
 log = logging.getLogger(__name__)
 
 

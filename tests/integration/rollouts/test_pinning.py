@@ -7,16 +7,21 @@ from unittest.mock import patch
 import pytest
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.service import RPCError
 
 from order_system.domain.answers import StepRetry
-from order_system.domain.errors import OutOfStock
-from order_system.domain.ids import order_workflow_id
+from order_system.domain.errors import InvalidUsage, OutOfStock
+from order_system.domain.ids import order_workflow_id, step_queue
+from order_system.domain.steps import Step
+from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.temporal import deployment
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.workers import Workers
 from order_system.rollouts.gate import Gate, replay_all
+from order_system.rollouts.moving import Mover
 from tests.fixtures.shops.batch_shop import BatchShop, row, write_orders
 from tests.fixtures.shops.sealed import a_key, connected_by
 from tests.fixtures.shops.shop import Shop, an_order
@@ -117,3 +122,30 @@ async def test_sealed_histories_are_opened_and_one_that_cannot_be_is_named(
     causes = set((await replay_all(keyless, runs)).values())
     assert len(causes) >= 1
     assert all("sealed by key a, and ORDER_KEYS is not set here" in cause for cause in causes), causes
+
+    # Without the key for good, they are left out: all of them are closed.
+    later = await connected_by(monkeypatch, a_key("b"), dev_server.address)
+    gate, replayed = Gate(later, shop.task_queue, ""), await replay_all(later, runs)
+    verdict = await gate.verdict(await shop.audit(), runs, replayed)
+    assert (verdict.replayed, verdict.not_opened, verdict.does_not_replay) == (0, 5, {}), replayed
+
+
+async def test_nothing_is_moved_to_a_build_that_leaves_a_queue_of_steps_to_others(
+    client: Client, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(sqlite_database, client)
+    queue, version = step_queue(shop.task_queue, Step.PAYMENT), f"of-{shop.task_queue}"
+    old, new = (worker_of(build, shop, monkeypatch) for build in ("v1", "v2"))
+    async with shop.open(**new), shop.open(**old, task_queue=queue, workflows=[]):
+        mover = Mover(client, shop.attention, WorkerDeploymentVersion(version, "v2"))
+
+        async def is_seen() -> bool:
+            return await Workers(client, queue).at_work() > 0
+
+        await eventually(is_seen, SECONDS, "the worker of the step")
+        with monkeypatch.context() as hasty:
+            hasty.setattr(policy, "WORKER_HEARD", timedelta(milliseconds=200))
+            with pytest.raises(InvalidUsage, match=f"takes work from {queue}: .*ORDER_QUEUES_BY_STEP"):
+                await mover.move(None)
+        async with shop.open(**new, task_queue=queue, workflows=[]):
+            assert await mover.move(None) == {}

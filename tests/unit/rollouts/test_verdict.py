@@ -11,6 +11,7 @@ def verdict(ours: tuple[int, int], others: tuple[int, int], **changes: object) -
     sound = Verdict(
         version="orders:v2",
         replayed=1,
+        not_opened=0,
         does_not_replay={},
         audit_violations=(),
         stuck_on_a_bug=0,
