@@ -62,7 +62,11 @@ async def test_orders_that_are_left_out_have_a_place_of_their_own(
         document = (await operator.get("/api/batches/left-out")).json()
         outcome = await operator.get("/api/batches/left-out/outcome.csv")
         rejects = await operator.get("/api/batches/left-out/rejects.csv")
+        found = seen(await operator.get("/batches?q=FT-OU"))
+        none = seen(await operator.get("/batches?q=ft%25ou"))
 
+    assert found.flaws == none.flaws == []
+    assert ("left-out" in found.text, "No batch has that in its name" in none.text) == (True, True)
     assert plan.flaws == page.flaws == []
     assert "left out 2 leave them out: not to be shipped, says the shop" in plan.text
     assert "invalid 1" in plan.text
