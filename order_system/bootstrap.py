@@ -24,7 +24,6 @@ from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports
 from order_system.book.batches import SqlBatchBook
-from order_system.book.ends import SqlEndsToAnnounce
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
@@ -204,8 +203,7 @@ class OrderSystem:
         """Events for the receiver of webhooks."""
         attention, batches = self.attention_client(temporal), self.batch_client(temporal)
         book_id, queue = self.book.book_id, self.task_queue
-        ends = SqlEndsToAnnounce(self.database)
-        return Announcements(temporal, queue, book_id, self.listing, ends, attention, batches)
+        return Announcements(temporal, queue, book_id, self.listing, attention, batches)
 
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""

@@ -25,10 +25,10 @@ from order_system.batches.client import BatchClient
 from order_system.domain import policy, search_attributes
 from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import batch_name, webhook_workflow_id
-from order_system.domain.listing import OrderFilter, OrderListing, OrderSummary
+from order_system.domain.listing import OrderFilter, OrderListing
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
-from order_system.domain.webhooks import EndsToAnnounce, Event, EventType
+from order_system.domain.webhooks import Event, EventType
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
@@ -60,7 +60,6 @@ class Announcements(Interceptor):
     task_queue: str
     book_id: str
     listing: OrderListing
-    ends: EndsToAnnounce
     attention: AttentionClient
     batches: BatchClient
     _known: set[str] = field(default_factory=set[str])
@@ -77,7 +76,7 @@ class Announcements(Interceptor):
             async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
                 kind, request = activity.info().activity_type, input.args[0]
                 if kind in _MAY_CLOSE:
-                    await announcing.ends.may_end(request.submission)
+                    await announcing.listing.may_end(request.submission)
                 answer = await super().execute_activity(input)
                 if kind in _MAY_CLOSE:
                     await announcing.announce_ends(request.submission.order_id)
@@ -90,13 +89,13 @@ class Announcements(Interceptor):
     async def announce_ends(self, order_id: str | None = None) -> None:
         """Of this order, or of any. Whatever goes wrong: it is done, and no undo has failed."""
         try:
-            for order in await self.ends.ended(order_id):
+            for order in await self.listing.to_announce(order_id):
                 failed = order.status is OrderStatus.TERMINATED
                 what = EventType.FAILED if failed else EventType(f"order.{order.status}")
                 data = order.model_dump(mode="json", include={*_OF_ORDER, "opened_at", "closed_at"})
                 at = order.closed_at or order.opened_at
                 await self._announce(what, at, data, order.order_id, order.submission)
-                await self.ends.announced(order)
+                await self.listing.announced(order)
         except Exception as trouble:
             log.warning("an end could not be announced: it is tried again", reason=str(trouble))
 
@@ -104,10 +103,6 @@ class Announcements(Interceptor):
         """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._announce_what_lasts())
-
-    async def _summary(self, order_id: str) -> OrderSummary | None:
-        page = await self.listing.orders(OrderFilter(order_ids=[order_id]))
-        return page.rows[0] if page.rows else None
 
     async def _announce_what_lasts(self) -> None:
         await self.announce_ends()
@@ -121,8 +116,9 @@ class Announcements(Interceptor):
         async for concern in self.attention.attention():
             if concern.order_id is None or concern.kind is ConcernKind.UNDELIVERED:
                 continue
-            order, told = await self._summary(concern.order_id), concern.model_dump(mode="json")
-            data = order.model_dump(mode="json", include=_OF_ORDER) if order else {}
+            told, data = concern.model_dump(mode="json"), dict[str, Any]()
+            for order in (await self.listing.orders(OrderFilter(order_ids=[concern.order_id]))).rows:
+                data = order.model_dump(mode="json", include=_OF_ORDER)
             data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
             # In that of a refund a person has said why.
             data["reason"] = None if concern.refund else concern.impersonal_reason

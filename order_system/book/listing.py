@@ -12,14 +12,23 @@ import sqlalchemy as sa
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.emails import email_hash
 from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
-from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import counts, known, newest_run, of_run
-from order_system.book.tables import accepted, attempts, batch_orders, batches, effects, submissions
+from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary, step_run
+from order_system.book.reading import counts, known, lock, newest_run, of_run
+from order_system.book.tables import (
+    accepted,
+    attempts,
+    batch_orders,
+    batches,
+    effects,
+    submissions,
+    to_announce,
+)
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
+from order_system.domain.order import SubmissionRef
 from order_system.domain.search import Kind, Meaning, meanings_of
 from order_system.domain.steps import STEP_OF, Effect, Step
 from order_system.infra.database import OverDatabase, reads, writes
@@ -62,6 +71,23 @@ class SqlOrderListing(OverDatabase):
     @writes
     def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
         tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended)))
+
+    @writes
+    def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
+        lock(tx, ref)
+        this = {"order_id": ref.order_id, "submission": ref.submission}
+        if tx.execute(sa.select(to_announce).filter_by(**this)).first() is None:
+            tx.execute(sa.insert(to_announce).values(**this))
+
+    @reads
+    def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[listing.OrderSummary]:
+        rows = tx.execute(to_announce_query(order_id)).mappings()
+        return [order_summary(row) for row in rows]
+
+    @writes
+    def announced(self, tx: sa.Connection, order: listing.OrderSummary) -> None:
+        this = {"order_id": order.order_id, "submission": order.submission}
+        tx.execute(sa.delete(to_announce).filter_by(**this))
 
     @reads
     def batches(
@@ -170,6 +196,14 @@ def batch_orders_query(
     if status is not None:
         query = query.where(_stands_as(status))
     return query.order_by(batch_orders.c.order_id).limit(limit + 1)
+
+
+def to_announce_query(order_id: str | None) -> sa.Select[Any]:
+    same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
+    shown = (submissions.c[NAMED.get(name, name)].label(name) for name in listing.OrderSummary.model_fields)
+    query = sa.select(*shown).join(to_announce, sa.and_(*same))
+    query = query.where(submissions.c.status != SubmissionStatus.OPEN)
+    return query if order_id is None else query.where(to_announce.c.order_id == order_id)
 
 
 def step_runs_query(since: datetime, *, most: int) -> sa.Select[Any]:

@@ -28,11 +28,6 @@ from order_system.infra.temporal.served import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 
-_IN_CLEAR = (
-    "ORDER_KEYS is not set here, and the workers seal what they tell the Temporal server: what starts orders "
-    "here would be in clear there. Set it as it is set for them (docs/sealed-payloads.md)"
-)
-
 
 def configured(*, lives_long: bool = False) -> Settings:
     """The environment's settings, with telemetry and log as they want it. Raises InvalidSettings."""
@@ -110,7 +105,10 @@ async def open_session(
             if starts_orders and not settings.keys:
                 async with reaching_server():
                     if await system.reconciler_schedule(temporal).is_sealed():
-                        raise InvalidSettings(_IN_CLEAR)
+                        raise InvalidSettings(
+                            "ORDER_KEYS is not set here, as it is for the workers: "
+                            "orders from here would be in clear on the Temporal server"
+                        )
             yield Session(system, temporal, settings.ui_url, embedded=False)
         return
     async with AsyncExitStack() as stack:

@@ -18,7 +18,7 @@ from pydantic import Field
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Wire
+from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import Timestamp
 from order_system.domain.steps import Step
 
@@ -161,7 +161,8 @@ class StepRun:
 
 
 class OrderListing(Protocol):
-    """Each method is one transaction; all but one only read. Raises InvalidCursor if a cursor is none."""
+    """Each method is one transaction; but for what it keeps for who accepts and who announces orders, it only
+    reads. Raises InvalidCursor if a cursor is none."""
 
     async def orders(
         self, wanted: OrderFilter = EVERY_ORDER, *, cursor: str | None = None, limit: int = PAGE_ROWS
@@ -173,6 +174,16 @@ class OrderListing(Protocol):
     async def forget_accepted(self, ended: Sequence[str]) -> None:
         """These submissions were accepted, and their workflows have closed without opening anything."""
         ...
+
+    async def may_end(self, ref: SubmissionRef) -> None:
+        """Something is about to be done that may close it, and that is to be announced. Idempotent."""
+        ...
+
+    async def to_announce(self, order_id: str | None = None) -> list[OrderSummary]:
+        """Of this order or of any: submissions that have closed since, and were not announced."""
+        ...
+
+    async def announced(self, order: OrderSummary) -> None: ...
 
     async def order_counts(self) -> dict[SubmissionStatus, int]:
         """Orders by how they stand; each order once, and none left out that is 0."""

@@ -4,10 +4,9 @@ reason, amounts, times."""
 
 import hashlib
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from order_system.domain.listing import OrderSummary
-from order_system.domain.order import OfBook, SubmissionRef
+from order_system.domain.order import OfBook
 from order_system.domain.progress import Timestamp
 
 UNDELIVERED = "undelivered"
@@ -40,17 +39,3 @@ class Event(OfBook):
     def id(self) -> str:
         """`webhook-id`: the same however often it is found out, and sent."""
         return f"evt_{hashlib.sha256(repr((self.type.value, self.which)).encode()).hexdigest()[:32]}"
-
-
-class EndsToAnnounce(Protocol):
-    """Kept in the order book, so that no end is missed, whatever dies before its event is a workflow."""
-
-    async def may_end(self, ref: SubmissionRef, /) -> None:
-        """Something is about to be done that may close it. Idempotent."""
-        ...
-
-    async def ended(self, order_id: str | None = None, /) -> list[OrderSummary]:
-        """Submissions that have closed since, of this order or of any, and are not announced."""
-        ...
-
-    async def announced(self, order: OrderSummary, /) -> None: ...

@@ -59,16 +59,13 @@ class Mover:
 
     async def _check_workers(self) -> None:
         """That they take work from each queue that others serve, or that work waits in."""
-        version, ours = in_full(self.to), self.attention.workers
-        if not await ours.surely_at_work(version):
-            raise InvalidUsage(f"no worker of {version} is at work: start its workers first")
-        deserted = await ours.deserted()
-        for queue in (step_queue(self.attention.task_queue, step) for step in Step):
-            workers = Workers(self.temporal, queue)
-            in_use = queue in deserted or await workers.at_work()
-            if in_use and not await workers.surely_at_work(version):
-                cure = "start them with ORDER_QUEUES_BY_STEP=true"
-                raise InvalidUsage(f"no worker of {version} takes work from {queue}: {cure}")
+        queue, version = self.attention.task_queue, in_full(self.to)
+        in_use = [queue, *await self.attention.workers.deserted()]
+        for each in (queue, *(step_queue(queue, step) for step in Step)):
+            workers = Workers(self.temporal, each)
+            if (each in in_use or await workers.at_work()) and not await workers.surely_at_work(version):
+                cure = "start its workers" + (" with ORDER_QUEUES_BY_STEP=true" if each != queue else "")
+                raise InvalidUsage(f"no worker of {version} takes work from {each}: {cure}")
 
     async def _chosen(self, of_build: str | None) -> AsyncIterator[WorkflowExecution]:
         if of_build is not None:

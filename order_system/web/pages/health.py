@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from order_system.domain.at_risk import Pulse
 from order_system.domain.book import SubmissionStatus
@@ -16,7 +16,7 @@ from order_system.domain.metrics import AGES
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.orders.lists import if_it_answers_soon
 from order_system.orders.step_statistics import SUBMISSIONS_LOOKED_AT, quantile, steps_since
-from order_system.web.pages.visit import Visit, address
+from order_system.web.pages.visit import Visit
 from order_system.web.pages.words import counted, share
 
 router = APIRouter()
@@ -26,8 +26,6 @@ PARTS = 30
 """Columns of a chart."""
 
 _OLDEST_FIRST = list(reversed(AGES)).index
-
-Since = Annotated[str, Query(max_length=20)]
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,8 @@ class Chart:
     columns: Sequence[Column]
 
 
-@router.get("/steps")
-async def moved(since: Since = "hour") -> Response:
-    """As it was called."""
-    return RedirectResponse(address(HERE, {"since": since}), 301)
-
-
 @router.get(HERE)
-async def show(visit: Visit, since: Since = "hour") -> Response:
+async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
     services, now, chosen = visit.services, visit.now, since if since in SPANS else "hour"
     began, workers = now - SPANS[chosen][1], services.attention.workers
     pulse, steps, standing, waiting = await asyncio.gather(

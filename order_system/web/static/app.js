@@ -94,7 +94,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-    const search = document.querySelector("#search, #find");
+    const search = document.querySelector("#search");
     if (event.key === "/" && search) search.focus();
     else if (event.key === "?") document.getElementById("help").showPopover();
     else return;

@@ -18,7 +18,6 @@ from temporalio.common import RetryPolicy
 from order_system.attention.announcing import Announcements
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
-from order_system.book.ends import SqlEndsToAnnounce
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
@@ -144,7 +143,7 @@ async def test_each_end_is_told_once_and_nothing_of_the_customer(
 
         async def none_is_left() -> bool:
             await reconciled(system, client)
-            return await SqlEndsToAnnounce(system.database).ended() == []
+            return await system.listing.to_announce() == []
 
         await eventually(none_is_left, SECONDS, "the book to know that each end is announced")
     assert receiver.told() == expected

@@ -45,8 +45,7 @@ class Chosen(Wanted):
     @model_validator(mode="before")
     @classmethod
     def _as_forms_send_it(cls, given: dict[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in given.items() if value != ""}
-        return {"q": given["find"], **given} if "find" in given else given  # the box was called so once
+        return {name: value for name, value in given.items() if value != ""}
 
     @property
     def more(self) -> bool:

@@ -3,8 +3,6 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from httpx import AsyncClient
-
 from order_system.domain.at_risk import Pulse
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.steps import Effect
@@ -39,11 +37,6 @@ async def test_it_tells_of_orders_money_and_steps(shop: WebShop, sqlite_database
     assert "50 % of 2" in answer.text
     assert "0 workflow tasks wait" in page.text
     assert page.links["/health?since=day"] == "Last day"
-
-
-async def test_the_old_address_leads_there(viewer: AsyncClient) -> None:
-    moved = await viewer.get("/steps?since=day")
-    assert (moved.status_code, moved.headers["location"]) == (301, "/health?since=day")
 
 
 def test_columns_stand_on_each_other_and_the_highest_fills_the_height() -> None:

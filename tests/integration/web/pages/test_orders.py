@@ -105,12 +105,12 @@ async def test_orders_are_filtered_by_status_id_batch_and_time(shop: WebShop, op
 
     assert await listed() == {"PAGE-GOOD-1", "PAGE-BAD-1"}
     assert await listed(status="failed") == {"PAGE-BAD-1"}
-    assert await listed(find="PAGE-GO") == {"PAGE-GOOD-1"}
-    assert await listed(find="page-go") == {"PAGE-GOOD-1"}
+    assert await listed(q="PAGE-GO") == {"PAGE-GOOD-1"}
+    assert await listed(q="page-go") == {"PAGE-GOOD-1"}
     assert await listed(since="hour") == {"PAGE-GOOD-1", "PAGE-BAD-1"}
     assert await listed(batch="monday") == set()
-    assert await listed(status="failed", find="PAGE-GOOD") == set()
-    assert "No order matches." in seen(await operator.get("/", params={"find": "NONE"})).text
+    assert await listed(status="failed", q="PAGE-GOOD") == set()
+    assert "No order matches." in seen(await operator.get("/", params={"q": "NONE"})).text
 
 
 async def test_a_page_renews_itself_often_while_something_is_under_way_and_seldom_after(

@@ -54,7 +54,7 @@ async def test_what_is_sent_in_an_address_comes_back_as_text_or_not_at_all(
     operator: AsyncClient, sent: str
 ) -> None:
     addresses = [
-        *(f"/?{name}={quote(sent)}" for name in ("find", "batch", "since", "status", "cursor", "said")),
+        *(f"/?{name}={quote(sent)}" for name in ("q", "batch", "since", "status", "cursor", "said")),
         *(f"{path}?said={quote(sent)}" for path in ("/batches", "/attention")),
         f"/batches?cursor={quote(sent)}",
         f"/health?since={quote(sent)}",

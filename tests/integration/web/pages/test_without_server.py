@@ -39,7 +39,7 @@ async def test_many_orders_are_read_a_page_at_a_time_with_the_filters_kept(
 ) -> None:
     await fill(sqlite_database, [submission(f"N-{number:03}", after=number) for number in range(120)])
     await fill(sqlite_database, [submission(f"OTHER-{number}", after=number) for number in range(5)])
-    address: str | None = "/?find=n-&status=fulfilled"
+    address: str | None = "/?q=n-&status=fulfilled"
     found: list[str] = []
     while address is not None:
         page = seen(await without_server.get(address))
@@ -49,4 +49,4 @@ async def test_many_orders_are_read_a_page_at_a_time_with_the_filters_kept(
         assert len(found) <= 120
 
     assert found == [f"N-{number:03}" for number in reversed(range(120))]
-    assert page.links["/?find=n-&status=fulfilled"] == "Newest"
+    assert page.links["/?q=n-&status=fulfilled"] == "Newest"
