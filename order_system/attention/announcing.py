@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
@@ -33,6 +33,7 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.around import AroundActivities, CarryOut
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -53,7 +54,7 @@ _OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
 
 
 @dataclass
-class Announcements(Interceptor):
+class Announcements(AroundActivities):
     """Of a worker, which it also tells of each activity that is done."""
 
     temporal: Client
@@ -66,27 +67,18 @@ class Announcements(Interceptor):
     """IDs of events about what lasts: the server need not be asked again at each look."""
     _looking: asyncio.Task[None] | None = None
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        announcing = self
+    async def around(self, asked: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        kind, request = activity.info().activity_type, asked.args[0]
+        if kind in _MAY_CLOSE:
+            await self.listing.may_end(request.submission)
+        answer = await carry_out(asked)
+        if kind in _MAY_CLOSE:
+            await self._announce_ends(request.submission.order_id)
+        elif kind == _SETTLED and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._announce_what_lasts())
+        return answer
 
-        class Afterwards(ActivityInboundInterceptor):
-            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
-                kind, request = activity.info().activity_type, input.args[0]
-                if kind in _MAY_CLOSE:
-                    await announcing.listing.may_end(request.submission)
-                answer = await super().execute_activity(input)
-                if kind in _MAY_CLOSE:
-                    await announcing.announce_ends(request.submission.order_id)
-                elif kind == _SETTLED:
-                    announcing.look()
-                return answer
-
-        return Afterwards(super().intercept_activity(next))
-
-    async def announce_ends(self, order_id: str | None = None) -> None:
+    async def _announce_ends(self, order_id: str | None = None) -> None:
         """Of this order, or of any. Whatever goes wrong: it is done, and no undo has failed."""
         try:
             for order in await self.listing.to_announce(order_id):
@@ -99,13 +91,9 @@ class Announcements(Interceptor):
         except Exception as trouble:
             log.warning("an end could not be announced: it is tried again", reason=str(trouble))
 
-    def look(self) -> None:
-        """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._announce_what_lasts())
-
     async def _announce_what_lasts(self) -> None:
-        await self.announce_ends()
+        """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
+        await self._announce_ends()
         try:
             await self._announce_who_waits()
             await self._announce_ended_batches()

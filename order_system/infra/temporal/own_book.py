@@ -3,33 +3,22 @@
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from order_system.domain.errors import WrongBook
 from order_system.infra import policy
+from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 
-class OwnBookOnly(Interceptor):
+class OwnBookOnly(AroundActivities):
     """Refuses another book's work before an activity sees it. That is retried until a worker of that book
     takes it. Work that names no book was started before that was noted, and is taken."""
 
     def __init__(self, book: str) -> None:
         self._book = book
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        return _Refusing(super().intercept_activity(next), self._book)
-
-
-class _Refusing(ActivityInboundInterceptor):
-    def __init__(self, following: ActivityInboundInterceptor, book: str) -> None:
-        super().__init__(following)
-        self._book = book
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-        for request in input.args:
+    async def around(self, asked: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        for request in asked.args:
             theirs = getattr(getattr(request, "submission", request), "book", None)
             if theirs and theirs != self._book:
                 raise ApplicationError(
@@ -37,4 +26,4 @@ class _Refusing(ActivityInboundInterceptor):
                     type=WrongBook.__name__,
                     next_retry_delay=policy.WRONG_BOOK_AGAIN,
                 )
-        return await super().execute_activity(input)
+        return await carry_out(asked)
