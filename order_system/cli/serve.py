@@ -57,7 +57,13 @@ async def serve_pages(
     check_extra("serve")
     settings, screen = configured(lives_long=True), Screen(as_json=False)
     host = settings.web_host if host is None else host
-    _check_address(host, settings)
+    from order_system.web.guards.access import is_loopback  # noqa: PLC0415 - of the extra
+
+    if settings.web_keys is None and not is_loopback(host):
+        raise InvalidSettings(
+            f"without keys pages and API answer on loopback alone, and {host} is elsewhere: "
+            "set ORDER_WEB_KEYS, or leave --host and ORDER_WEB_HOST out"
+        )
     with listening(host, settings.web_port if port is None else port) as listener:
         settings = settings.model_copy(update={"web_port": listener.getsockname()[1]})
         async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
@@ -71,16 +77,6 @@ def check_extra(command: str) -> None:
     if missing:
         raise InvalidUsage(
             f"{command} needs {', '.join(missing)}, of the extra `web`: pip install -e '.[web]'"
-        )
-
-
-def _check_address(host: str, settings: Settings) -> None:
-    from order_system.web.guards.access import is_loopback  # noqa: PLC0415 - of the extra
-
-    if settings.web_keys is None and not is_loopback(host):
-        raise InvalidSettings(
-            f"without keys pages and API answer on loopback alone, and {host} is elsewhere: "
-            "set ORDER_WEB_KEYS, or leave --host and ORDER_WEB_HOST out"
         )
 
 

@@ -50,7 +50,7 @@ class ActionBody(AnswerBody):
     parcel: ParcelFate | None = Field(None, description="As in `resolve`, of those whose shipping is stuck.")
 
     async def carried_out(self, services: Services, caller: Caller) -> Summary:
-        who = caller.name if self.who is None else self.who
+        who = self.given(caller)["who"]
         chosen = Chosen(services.orders, services.attention, who, self.note, self.parcel)
         return await chosen.all_told(self.chosen, self.action)
 

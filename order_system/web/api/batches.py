@@ -93,8 +93,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
 ) -> Response:
     """Rows that are invalid never stop the rest. The same file may be run again: orders that are fulfilled
     are skipped, orders that have failed run again."""
-    kind = _FORMATS.get(media_type(request))
-    if kind is None:
+    if (kind := _FORMATS.get(media_type(request))) is None:
         raise UnsupportedMediaType(f"send the file as {CSV} or {JSON_LINES}")
     file_format = FileFormat.SHOPIFY if shopify else kind
     reading = reading_of(file_format, mapping, profile, encoding)
@@ -116,10 +115,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     finally:
         if not keep:
             file.discard()
-    return _under_way(batch_started(name, new=new))
-
-
-def _under_way(batch: BatchStarted) -> Response:
+    batch = batch_started(name, new=new)
     return JSONResponse(batch.model_dump(mode="json"), 202, {"Location": batch.location})
 
 
