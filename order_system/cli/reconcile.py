@@ -52,7 +52,13 @@ def report_view(report: ReconciliationReport) -> Iterator[RenderableType]:
             table.add_row("...", Text(name, style=style), f"and {tally.count - len(tally.orders)} more")
     if table.row_count:
         yield table
-    yield from map(Text, _sums(report))
+    yield Text(
+        f"{report.submissions_looked_at} open in the book: {report.left_alone.count} with an open workflow "
+        f"left alone, {report.settled.count} settled, {report.fulfilled.count} found fulfilled, "
+        f"{report.not_yet.count} not yet"
+    )
+    if report.keys_asked:
+        yield Text(f"{so_many(report.keys_asked, 'effect in doubt was', 'effects in doubt were')} asked for")
     owed = report.notices_owed.count
     if again := report.unsettled - owed:
         yield Text(f"{again} NOT SETTLED YET: the next run goes on with it", style="bold red")
@@ -79,20 +85,3 @@ def _kinds(report: ReconciliationReport) -> Iterator[tuple[str, str, Tally]]:
     yield "not yet", "red", report.not_yet
     yield "customer told", "green", report.notices_sent
     yield "customer not told", "red", report.notices_owed
-
-
-def _sums(report: ReconciliationReport) -> Iterator[str]:
-    yield (
-        f"{report.submissions_looked_at} open in the book: {report.left_alone.count} with an open workflow "
-        f"left alone, {report.settled.count} settled, {report.fulfilled.count} found fulfilled, "
-        f"{report.not_yet.count} not yet"
-    )
-    if report.keys_asked:
-        yield (
-            f"{report.keys_asked} effects in doubt: {report.doubts_undone.count} had happened and were given "
-            f"back, {report.doubts_ended.count} never happened, {report.doubts_left.count} still in doubt, "
-            f"{report.doubts_unanswered.count} could not be asked for"
-        )
-    if report.notices_sent.count or report.notices_owed.count:
-        sent = so_many(report.notices_sent.count, "owed notice", "owed notices")
-        yield f"{sent} sent, {report.notices_owed.count} still owed"

@@ -66,7 +66,7 @@ def test_of_a_customer_who_was_not_told_a_person_is_told_what_to_do() -> None:
     assert "NOT SETTLED YET" not in text
     assert "1 CUSTOMER WAS NOT TOLD" in text
     assert "resolve ORDER notification --handled" in text
-    assert "1 owed notice sent" in text
+    assert "A-2 │ customer told" in text
     assert "1 NOT SETTLED YET" in shown(report("notices_owed", "not_yet"))
 
 
