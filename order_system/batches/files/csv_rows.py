@@ -1,7 +1,8 @@
 """Lines to CSV rows, each with its place, going on after a row that is broken.
 
-A quote that is never closed would swallow the rest of the file. So where lines that a quote has joined do
-not make up a proper row, only the first of them is given up, and reading goes on with the second.
+A quote that is never closed, or by another stray one only, would swallow the rows between. So where lines that
+a quote has joined do not make up a proper row, or look like rows themselves, only the first of them is given
+up, and reading goes on with the second.
 """
 
 import csv
@@ -89,9 +90,13 @@ class _Lines:
             if reached == len(self.raw) and not final and self._fits(first, reached):
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
-            cells = salvaged_cells(text, self.separator)
+            cells, broken = text.rstrip("\r\n").split(self.separator), None
+            if (
+                self.separator != "\t" or len(cells) != width
+            ):  # with tabs a quote is mostly a sign like others
+                cells, broken = salvaged_cells(text, self.separator), _syntax_error(text)
             line, offsets = self.line + first, self.offsets
-            rows.append(Row(line, line, offsets[first], offsets[first + 1], text, cells, _syntax_error(text)))
+            rows.append(Row(line, line, offsets[first], offsets[first + 1], text, cells, broken))
             first += 1
         return rows, first
 
@@ -103,9 +108,7 @@ class _Lines:
         try:
             for cells in reader:
                 after = begin + reader.line_num
-                if after - first > 1 and (
-                    (width is not None and len(cells) != width) or not self._fits(first, after)
-                ):
+                if after - first > 1 and not self._is_one_row(first, after, width or len(cells), len(cells)):
                     break
                 text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
                 if any(cells) and not text.isspace():
@@ -116,6 +119,10 @@ class _Lines:
         except csv.Error:
             pass  # told by what is returned
         return first, begin + reader.line_num
+
+    def _is_one_row(self, first: int, after: int, width: int, found: int) -> bool:
+        alone = sum(text.count(self.separator) == width - 1 for text in self.texts[first:after])
+        return found == width and alone < 2 and self._fits(first, after)
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]

@@ -32,7 +32,7 @@ from order_system.intake.bill import COSTS_NOTHING
 def as_meant(rows: Rows, layout: Layout) -> Rows:
     """Raises LeftOut, Unfit."""
     profile = layout.profile
-    if profile.id_replace or "item_name" in profile.columns:
+    if len(rows) > 1 and (profile.id_strip or profile.id_replace or "item_name" in profile.columns):
         _check_ids(rows, layout)
         rows = _with_skus_apart(rows)
     if layout.reckons:
@@ -84,7 +84,7 @@ def _discount_of_goods(rows: Rows, layout: Layout) -> str:
 
 
 def _check_ids(rows: Rows, layout: Layout) -> None:
-    """IDs that differ only in signs that no ID may have would make one order of two."""
+    """IDs that differ only in signs that fall away would make one order of two."""
     key = in_column("order_id")
     for line, fields in rows[1:]:
         if fields[key] != rows[0][1][key] and fields[key] and rows[0][1][key]:
@@ -288,10 +288,9 @@ _CURE = "wait for the money, or name the payment_method that is to be charged"
 
 
 def _with_skus_apart(rows: Rows) -> Rows:
-    """Two names of products that become the same SKU: each later one gets one of its own."""
-    if len(rows) == 1:
-        return rows
-    names: dict[str, str] = {}
+    """Two names of products that become the same SKU, or one that another product has: each later one, or the
+    one that is made, gets one of its own."""
+    names = {fields["sku"]: "" for _, fields in rows if not fields.get("item_name")}
     changed: list[NumberedRow] = []
     for line, fields in rows:
         name = fields.get("item_name", "")

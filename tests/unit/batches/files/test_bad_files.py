@@ -2,13 +2,14 @@
 
 import codecs
 import gzip
+import json
 import os
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import OrderFiles
+from order_system.batches.files import OrderFiles, parse_profile
 from order_system.batches.files.pages import read_page
 from order_system.domain.order_file import FileChanged, FileRefused
 from order_system.intake.bill import MAX_LINES
@@ -107,6 +108,20 @@ def test_a_bad_row_is_told_with_its_line_and_stops_no_other(
     (problem,) = found.problems
     assert (problem.first_line, problem.last_line, problem.rows) == (3, 3, 1)
     assert problem.reason.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("separator", "ids"), [(",", ["A-1", "C-1", "D-1", "E-1"]), ("\t", ["A-1", "B-1", "C-1", "D-1", "E-1"])]
+)
+def test_no_order_is_lost_between_two_stray_quotes(tmp_path: Path, separator: str, ids: list[str]) -> None:
+    streets = {"A-1": "1 Main St", "B-1": '"The Mill', "C-1": "2 Main St", "D-1": '12"', "E-1": '5" Lane'}
+    lines = [HEADER.split(","), *(row(order_id, street=street) for order_id, street in streets.items())]
+    text = "\n".join(map(separator.join, lines))
+    found = read(tmp_path, text, profile=parse_profile(f"separator = {json.dumps(separator)}"))
+    assert found.ids == ids
+    assert [problem.order_id for problem in found.problems] == [each for each in streets if each not in ids]
+    assert all("is never closed" in reason for reason in found.reasons)
+    assert found.order("D-1").shipping_address.street == streets["D-1"]
 
 
 def test_a_file_that_is_cut_off_in_its_last_row(tmp_path: Path) -> None:

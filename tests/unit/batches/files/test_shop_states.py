@@ -9,7 +9,9 @@ from order_system.batches.files import ProblemKind, load_profile, parse_mapping,
 from tests.fixtures.documents.order_files import (
     Reading,
     csv_line,
+    csv_text,
     read,
+    row,
 )
 from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 
@@ -224,6 +226,8 @@ def test_two_shops_are_told_apart_by_a_prefix(tmp_path: Path) -> None:
 def test_neighbours_whose_ids_become_one_are_no_order(tmp_path: Path) -> None:
     found = shopify(tmp_path, shopify_row(Name="#1002/A"), shopify_row(further=True, Name="#1002-A"))
     assert found.reasons == ["line 3, Name: is not the ID of line 2, and becomes the same one"]
+    found = read(tmp_path, csv_text(row("#1"), row("1")), profile=parse_profile('id_strip = "#"'))
+    assert found.reasons == ["line 3, order_id: is not the ID of line 2, and becomes the same one"]
 
 
 @pytest.mark.parametrize("other", ["Galaxy S10+ Case", "Galaxy/S10 Case"])
@@ -232,3 +236,10 @@ def test_two_names_never_become_one_sku(tmp_path: Path, other: str) -> None:
     second = {"Lineitem sku": "", "Lineitem name": other}
     (one, two) = lines_of(shopify(tmp_path, *two_lines(first, second)), "1001")
     assert (one[0], two[0][:16]) == ("GALAXY-S10-CASE", "GALAXY-S10-CASE-")
+
+
+def test_a_sku_that_is_made_is_never_another_products(tmp_path: Path) -> None:
+    first = {"Lineitem sku": "", "Lineitem name": "Galaxy S10 Case"}
+    second = {"Lineitem sku": "GALAXY-S10-CASE", "Lineitem name": "Case, black"}
+    (one, two) = lines_of(shopify(tmp_path, *two_lines(first, second)), "1001")
+    assert (one[0][:16], two[0]) == ("GALAXY-S10-CASE-", "GALAXY-S10-CASE")
