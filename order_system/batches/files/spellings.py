@@ -25,13 +25,19 @@ SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows where it has nothing to show."""
 
 _SIGN = r"[^\d\s.,'()+-]{1,4}"
-# Real words in capitals end in these, and what follows may be meant: MAÇÃ..., NESCAFÉ(R).
-_ENDS_WORD = re.compile(
-    "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]"
+# Real words in capitals have these, and what follows may be meant: MAÇÃ..., NESCAFÉ(R), TĂŞNAD.
+_IN_WORDS = re.compile(
+    "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]|\u0102\u015e(?![a-z])"
 )
-_LOST = re.compile("[\ufffd\\x80-\\x9f]")
-_SUSPICIOUS = re.compile(f"[\u00c2-\u00f4][^\\x00-\\x9f]|{_LOST.pattern}")
-_NO_ONES_LETTERS = re.compile("[\u0180-\u036f\u0500-\u05ff\u0700-\u07ff]")
+_MISREAD_AS = ("cp1252", "cp1250", "cp1251")
+# What stands for letters where UTF-8 was read as cp850 or mac_roman; and where one of the others was, but for
+# what is a letter, too, or a sign that people put between letters.
+_LOST = re.compile(
+    "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u221a\u2248][^\\x00-\\x7f]"
+    "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
+)
+_SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
+_NO_ONES_LETTERS = re.compile("[\u0180-\u036f\u0498-\u05ff\u0700-\u07ff]")
 
 
 def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[NumberedRow], list[Mistake]]:
@@ -79,16 +85,18 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
 
 
 def is_garbled(text: str) -> bool:
-    """Whether it is UTF-8 that was read as cp1252, and makes sense as UTF-8 only; or what is left of that."""
+    """Whether it is UTF-8 that was read as something else, and makes sense as UTF-8 only; or what is left of
+    such a mistake."""
     if text.isascii() or _SUSPICIOUS.search(text) is None:
         return False
     if _LOST.search(text):
         return True
-    try:
-        restored = _ENDS_WORD.sub("", text).encode("cp1252").decode()
-    except UnicodeError:
-        return False
-    return not restored.isascii() and _NO_ONES_LETTERS.search(restored) is None
+    for encoding in _MISREAD_AS:
+        with suppress(UnicodeError):
+            restored = _IN_WORDS.sub("", text).encode(encoding).decode()
+            if not restored.isascii() and _NO_ONES_LETTERS.search(restored) is None:
+                return True
+    return False
 
 
 def whole_number(text: str, decimal: str) -> str:

@@ -191,11 +191,13 @@ REAL = [
     "\u6771\u4eac\u90fd",
     "\u041c\u043e\u0441\u043a\u0432\u0430",
     "B\u00f8 \u00ab\u00c6r\u00f8\u00bb",
+    "T\u0102\u015eNAD",
+    "5m\u00b3 \u00b1 2\u00b0",
 ]
 
 
 @pytest.mark.parametrize(
-    "language", ["cs", "de", "el", "es", "fr", "ja", "pl", "pt", "ro", "ru", "sv", "tr", "vi"]
+    "language", ["cs", "de", "el", "es", "fr", "ja", "kk", "pl", "pt", "ro", "ru", "sv", "tr", "uk", "vi"]
 )
 def test_no_name_of_a_country_or_a_language_is_taken_for_garbled(language: str) -> None:
     locale = Locale(language)
@@ -244,6 +246,21 @@ def test_letters_that_were_garbled_are_refused(text: str) -> None:
     problem = told(row(city=f"x {garbled}"))
     assert isinstance(problem, str)
     assert "has garbled letters" in problem
+
+
+@pytest.mark.parametrize(
+    "text", ["K\u00f6ln", "\u0141\u00f3d\u017a", "S\u00e3o Jos\u00e9", "\u0160koda", "\u0158\u00edp"]
+)
+@pytest.mark.parametrize("misread_as", ["cp1250", "cp1251", "cp850", "cp437", "mac_roman"])
+def test_whatever_they_were_misread_as(text: str, misread_as: str) -> None:
+    assert is_garbled(f"x {text.encode().decode(misread_as, 'replace')}")
+
+
+@pytest.mark.parametrize(
+    "text", ["K\u02c6ln", "M\u00b8nchen", "K\u00f7ln", "Wroc\u00b3aw", "J\u201erg", "Ni\u00b1o"]
+)
+def test_no_sign_stands_for_a_letter(text: str) -> None:
+    assert is_garbled(text)
 
 
 def test_a_replacement_character_is_refused(tmp_path: Path) -> None:
