@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -48,12 +49,12 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         block.order_id = ""
         return _problem(block, None, "no order: a footer of the shop's file", ProblemKind.LEFT_OUT)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
-        message = "names neither a customer nor an item; if it is a footer or a sum, take it out of the file"
-        mistakes = [Mistake(block.first_line, None, message)]
+        mistakes = [Mistake(block.first_line, None, f"names neither a customer nor an item; {_A_FOOTER}")]
     mistakes.sort(key=lambda mistake: mistake.line)
     return _problem(block, mistakes[0].column, told(mistakes), ProblemKind.INVALID)
 
 
+_A_FOOTER = "if it is a footer or a sum, take it out of the file"
 _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city")
 
 
@@ -103,7 +104,9 @@ def _mistakes_of_block(block: Block, rows: Sequence[NumberedRow], layout: Layout
         yield Mistake(block.first_line, None, message)
     total_tells = not layout.profile.is_per_line("total") and any(fields["total"] for _, fields in rows)
     for line, fields in rows if len(rows) > 1 else ():  # the strict reader speaks of a single one
-        if not fields["order_id"] and not (total_tells and rows[0][1]["order_id"]):
+        if not fields["order_id"] and not fields["sku"]:
+            yield Mistake(line, None, f"names neither an order nor an item; {_A_FOOTER}")
+        elif not fields["order_id"] and not (total_tells and rows[0][1]["order_id"]):
             message = "is missing; repeat it, or name the column of the total, which tells whose line it is"
             yield Mistake(line, layout.names["order_id"], message)
 
@@ -201,17 +204,28 @@ def _in_the_file(
     field = column_at(problem.place)
     if field is None:
         return Mistake(rows[0][0], None, f"{spell(problem.place)}: {problem.message}")
-    line = rows[int(problem.place[1])][0] if field in LINE_FIELDS else came_from.get(field, rows[0][0])
-    message = problem.message
+    first_line, of_row = rows[int(problem.place[1]) if field in LINE_FIELDS else 0]
+    line = first_line if field in LINE_FIELDS else came_from.get(field, first_line)
+    message, text = problem.message, of_row[field]
     if field == "quantity" and message.startswith("must be a whole number"):
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
     if field == "customer_email" and message == "is missing":
         message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
     if field == "unit_price" and message.startswith("must not be more precise"):
         message += "; a profile that names the column of what the whole line costs, as line_total, helps"
-    if field == "order_id" and (text := rows[0][1][field]) and not is_order_id(text):
+    if message.startswith("must be decimal text") and re.fullmatch(r"[\d.]+,\d+", text):
+        message += '; a profile that says decimal = "," reads a comma there'
+    if message.endswith("is not explained") and _is_total_of_line_totals(rows):
+        message += '; all is, if a profile says unit_price = "line total" under [meaning]'
+    if field == "order_id" and text and not is_order_id(text):
         begins = is_order_id(text.removeprefix("#"))
         cure = 'id_strip = "#" drops that' if begins else 'id_replace = "-" puts that for each other sign'
         message += f"; a profile that says {cure}"
     message = re.sub(r"lines\[(\d+)\]", lambda place: f"line {rows[int(place[1])][0]}", message)
     return Mistake(line, layout.names[field], message)
+
+
+def _is_total_of_line_totals(rows: Sequence[NumberedRow]) -> bool:
+    amounts = [fields["unit_price"] for _, fields in rows]
+    fee, tax, discount, total = (Decimal(rows[0][1][field] or 0) for field in AMOUNTS)
+    return sum(map(Decimal, amounts)) + fee + tax - discount == total

@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS, shown
@@ -41,7 +41,20 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
     base = next((name for name in built_in_profiles() if _fits(header, name)), None)
     told = ["guessed = true", *([f"base = {_toml(base)}"] if base else [])]
     told += [f"separator = {_toml(separator)}", f"encoding = {_toml(encoding)}{doubt}"]
-    return "\n".join([_comment("first").strip(), *told, *([] if base else _described(cells)), ""])
+    told += [_decimal(_amounts(parse_profile(base).columns, cells))] if base else _described(cells)
+    return "\n".join([_comment("first").strip(), *told, ""])
+
+
+def _amounts(columns: Mapping[str, Sequence[str]], cells: Cells) -> str:
+    """The cells, of columns as a profile names them."""
+    named = [name for field in ("unit_price", *AMOUNTS) for name in columns.get(field, ())]
+    names = {each for name in named for each in (name, *name.removesuffix("?").split("|")) if each in cells}
+    return "\n".join(cell for name in names for cell in cells[name])
+
+
+def _decimal(amounts: str) -> str:
+    commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", amounts)) for sign in ",.")
+    return f"decimal = {_toml(',' if commas > points else '.')}"
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:
@@ -64,10 +77,8 @@ def _described(cells: Cells) -> Iterator[str]:
     for name in filter(None, {paid, owed, reference, *states}):
         free.pop(_key(name), None)
     columns, by_look, meaning = _columns(free, cells)
-    amounts = [name for field in ("unit_price", *AMOUNTS) for name in columns.get(field, [])]
-    prices = "\n".join(cell for name in amounts for cell in cells[name])
-    commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", prices)) for sign in ",.")
-    yield f"decimal = {_toml(',' if commas > points else '.')}\n\n[columns]"
+    prices = _amounts(columns, cells)
+    yield f"{_decimal(prices)}\n\n[columns]"
     ids = cells[columns["order_id"][0]] if "order_id" in columns else []
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TypedDict, Unpack
 
 from order_system.batches.files.apart import orders_apart
@@ -41,6 +41,9 @@ _NO_TEXT = {
 }
 _NO_UTF8 = "save it as UTF-8 (Excel: CSV UTF-8), or say what its encoding is: cp1252 (Windows), for example"
 _BEING_WRITTEN = "is being written to; try again when it is complete"
+_ROWS_LOOKED_AT = 20
+_FEWEST_COLUMNS = 4
+"""An order has an ID, and its lines a SKU, a quantity and a price."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ENCODINGS = {name: name for name in ("utf-8", "cp1252", "cp1250", "cp850")} | {
     "iso8859-1": "latin-1",
@@ -164,14 +167,26 @@ def _header(
         return _header(source, Position(offset=header.end, line=header.last_line + 1), encoding, profile)
     if header is None:
         raise FileRefused("is empty")
+    further = list(islice(rows, _ROWS_LOOKED_AT))
+    if not header.broken:
+        _check_place(header, further)
     _check_separator(header, separator)
     if header.broken:
         raise FileRefused(f"line {header.line}, the header, {header.broken}")
     if len(header.cells) > MAX_COLUMNS:
         raise FileRefused(f"line {header.line}: has more than {MAX_COLUMNS} columns")
-    if next(rows, None) is None:
+    if not further:
         raise FileRefused("has a header, and no orders below it")
     return profile, tuple(header.cells), Position(offset=header.end, line=header.last_line + 1)
+
+
+def _check_place(header: Row, further: Sequence[Row]) -> None:
+    """A title above the header would be taken for one."""
+    widths = [max(len(salvaged_cells(row.text, sign)) for sign in _SEPARATORS) for row in (header, *further)]
+    if widths[0] < _FEWEST_COLUMNS <= max(widths):
+        below = next(row.line for row, width in zip(further, widths[1:], strict=True) if width == max(widths))
+        told = f"is no header; it seems to be on line {below}: take out the lines above that"
+        raise FileRefused(f"line {header.line} {told}")
 
 
 def _check_separator(header: Row, separator: str) -> None:

@@ -194,6 +194,9 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     if left == list(rows):
         return rows
     _, first = rows[0]
+    gone = [row for row in rows if row[0] in without]
+    if len(left) + len(gone) == len(rows) and sum_of_lines(gone, layout) == 0:
+        return [(line, first | {key: text for key, text in fields.items() if text}) for line, fields in left]
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
     fee, total = (number(first, field, layout) or 0 for field in ("shipping_fee", "total"))
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:

@@ -65,7 +65,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
     if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, text):
         raise ValueError("is a number that a spreadsheet cut short; export it again, this column as text")
-    if field in ("quantity", "unit_price") and text.startswith(("-", "\u2212", "(")):
+    if field in ("quantity", "unit_price") and (text[0] in "-\u2212(" or text[-1] == "-"):
         raise ValueError("is negative; take returns out, and put discounts into the order's discount")
     if field == "street":  # of several lines
         text = ", ".join(filter(None, map(str.strip, text.split("\n"))))
@@ -123,13 +123,15 @@ def amount(text: str, currency: str, decimal: str) -> str:
     if found["other"] and found["whole"].count(found["other"]) == 1 and places and fraction is None:
         raise money.InvalidAmount(f"may be thousands or decimals; write both, or no {found['other']!r}")
     decimals = (fraction or "").rstrip("0").ljust(places, "0")
-    return re.sub(r"\D", "", found["whole"]) + (f".{decimals}" if decimals else "")
+    return (re.sub(r"\D", "", found["whole"]) or "0") + (f".{decimals}" if decimals else "")
 
 
 @cache
 def _pattern(decimal: str) -> re.Pattern[str]:
     divider = rf"(?:(?P<other>[{',' if decimal == '.' else '.'}])|['\u2019 \u00a0\u202f])"
-    whole = rf"[0-9]{{1,3}}(?P<divider>{divider})[0-9]{{3}}(?:(?P=divider)[0-9]{{3}})*|[0-9]+"
+    whole = (
+        rf"[0-9]{{1,3}}(?P<divider>{divider})[0-9]{{3}}(?:(?P=divider)[0-9]{{3}})*|[0-9]+|(?=\{decimal}[0-9])"
+    )
     number = rf"(?P<whole>{whole})(?:[{decimal}](?P<fraction>[0-9]+))?"
     return re.compile(rf"(?:(?P<before>{_SIGN})\s?)?{number}(?:\s?(?P<after>(?(before)(?!)){_SIGN}))?")
 

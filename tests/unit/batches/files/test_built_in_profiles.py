@@ -31,7 +31,7 @@ def example(
         paid[profile.paid.column[0]] = profile.paid.states[0]
     table = {
         column.split("|")[0].removesuffix("?"): text
-        for column, text in (more | otherwise | named | paid | states).items()
+        for column, text in (more | otherwise | paid | states | named).items()
     }
     table |= changes
     mapping = mapping if "currency" in profile.columns else parse_mapping("currency==USD")
@@ -78,6 +78,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("amazon", {"fulfillment-channel": "Amazon"}, "Amazon ships it"),
         ("amazon", {"is-buyer-requested-cancellation": "true"}, "the buyer asks to cancel it"),
         ("etsy", {"Date Shipped": "03/01/2024"}, "shipped already"),
+        ("etsy", {"Order Type": "in_person"}, "sold in person"),
         ("ebay", {"Shipped On Date": "Mar-01-24"}, "shipped already"),
     ],
 )

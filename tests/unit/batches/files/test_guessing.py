@@ -137,7 +137,9 @@ def test_a_discount_that_may_be_a_share_is_marked(cells: str, doubtful: int) -> 
 
 def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
     text = export_of(order("#1001"), order("#1002", cancelled=True)).replace(",", ";")
-    assert guess(text) == {"guessed": True, "base": "shopify", "separator": ";", "encoding": "utf-8"}
+    told = {"guessed": True, "base": "shopify", "separator": ";", "encoding": "utf-8", "decimal": "."}
+    assert guess(text) == told
+    assert guess(text.replace(".", ",")) == told | {"decimal": ","}
 
 
 def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() -> None:

@@ -98,6 +98,13 @@ CASES = {
         PAID | {"Financial Status": "refunded", "Refunded Amount": "10.00"},
         told={"9": f"{LEFT_OUT}refunded in the shop"},
     ),
+    "a line that was taken out of the order": shopify(
+        PAID | {"Lineitem quantity": "0", "Taxes": "1.00", "Shipping": "2.00", "Total": "18.00"},
+        HAT,
+        PAID | {"Name": "#8", "Lineitem quantity": "0"},
+        run={"9": "HAT x 1 @ 1500 = 1800, paid:9"},
+        told={"8": f"{LEFT_OUT}nothing is left in the order"},
+    ),
     "partly refunded": shopify(PAID | {"Refunded Amount": "3.00"}, told={"9": PARTLY}),
     "already paid": shopify(
         PAID | {"Outstanding Balance": "0.00", "Payment Reference": "c7.1"}, run={"9": f"{TEE}, paid:c7.1"}

@@ -50,6 +50,35 @@ def test_sums_that_are_others_are_no_sums(tmp_path: Path) -> None:
     assert 'say unit_price = "line total" under [meaning]' in reason
 
 
+def test_what_ebay_collects_may_be_beside_the_total(tmp_path: Path) -> None:
+    one = ("12-1", *WHO, "CUP", "Thing", "2", "$20.00", "$5.00", "$1.65", "$45.00", "Nov-20-26", "")
+    order = ebay(tmp_path, one).order("12-1")
+    assert (order.tax, order.total) == (0, 4500)
+
+
+@pytest.mark.parametrize(
+    ("changes", "section", "cure"),
+    [
+        ({"unit_price": "8,50"}, "", 'decimal = ","'),
+        ({"quantity": "2", "unit_price": "17", "total": "17"}, "[meaning]\n", 'unit_price = "line total"'),
+    ],
+)
+def test_a_reason_tells_the_cure(tmp_path: Path, changes: dict[str, str], section: str, cure: str) -> None:
+    content = csv_text(row(**changes))
+    (reason,) = read(tmp_path, content).reasons
+    assert f"a profile says {cure}" in reason or f"a profile that says {cure}" in reason
+    (line,) = read(tmp_path, content, profile=parse_profile(section + cure)).order("A-1").lines
+    assert line.unit_price == 850
+
+
+def test_a_sum_below_an_order_is_told_as_what_it_may_be(tmp_path: Path) -> None:
+    for total in ("", "999.99"):
+        (reason,) = read(tmp_path, csv_text(row(total=total), further_row("", sku=""))).reasons
+        assert reason == (
+            "line 3 names neither an order nor an item; if it is a footer or a sum, take it out of the file"
+        )
+
+
 @pytest.mark.parametrize("shipped", [("x", "", ""), ("", "x", "x")])
 def test_what_the_row_of_sums_says_of_the_order_is_of_each_item(
     tmp_path: Path, shipped: tuple[str, str, str]
