@@ -20,7 +20,7 @@ from order_system.intake.reader import presentable_id
 
 SHOWN = 3
 """Lines told of one order, and orders told of a file with too many."""
-CURE = "sort the file by order ID, or put them together"
+CURE = "sort the file by order ID, or put them together; if the order is there twice, take one of them out"
 
 
 def orders_apart(
@@ -34,7 +34,7 @@ def orders_apart(
     seen, repeated = SeenOrders(), SeenOrders()
     lines: dict[str, list[int]] = {}
     batches = line_batches(source.chunks(start.offset))
-    rows = csv_rows(batches, start, encoding, layout.width, layout.profile.separator)
+    rows = csv_rows(batches, start, encoding, len(layout.header), layout.profile.separator)
     for block, _ in blocks(rows, layout):
         order_id, line = presentable_id({"order_id": block.order_id}), block.first_line
         if order_id is None or (first := seen.first_line(order_id, line)) == line:
@@ -71,7 +71,7 @@ def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -
     batches = line_batches(source.chunks(start.offset))
     for batch in batches:
         if isinstance(batch, LongLine) or b'"' in b"".join(batch):  # from here on it takes the csv module
-            rest = csv_rows(chain([batch], batches), start, encoding, layout.width, separator)
+            rest = csv_rows(chain([batch], batches), start, encoding, len(layout.header), separator)
             yield from (layout.pick_order_id(row.cells) for row in rest)
             return
         for cell, _ in groupby((line.split(at, place + 1)[place:] or [b""])[0] for line in batch):

@@ -51,7 +51,10 @@ def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block |
     Memory does not grow with the rows of one."""
     block: Block | None = None
     for row in rows:
-        broken = row.broken or ("" if len(row.cells) == layout.width else _ragged(row, layout.width))
+        if row.cells == layout.header:
+            continue  # once more, where files were put together
+        width = len(layout.header)
+        broken = row.broken or ("" if len(row.cells) == width else _ragged(row, width))
         fields = None if broken else layout.pick(row.cells, row.text)
         order_id = fields["order_id"] if fields else layout.pick_order_id(row.cells)
         order_id = order_id if fields or is_order_id(order_id) else ""

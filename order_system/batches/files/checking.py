@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
+from order_system.batches.files.amounts import Rows, number
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
@@ -50,12 +50,26 @@ def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
         return _problem(block, None, "no order: a footer of the shop's file", ProblemKind.LEFT_OUT)
     if block.count == 1 and rows and not any(rows[0][1][field] for field in _NEVER_IN_A_FOOTER):
         mistakes = [Mistake(block.first_line, None, f"names neither a customer nor an item; {_A_FOOTER}")]
-    mistakes.sort(key=lambda mistake: mistake.line)
+    mistakes = sorted(_explained(mistakes, rows, layout), key=lambda mistake: mistake.line)
     return _problem(block, mistakes[0].column, told(mistakes), ProblemKind.INVALID)
 
 
 _A_FOOTER = "if it is a footer or a sum, take it out of the file"
 _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city")
+
+
+def _explained(mistakes: list[Mistake], rows: Rows, layout: Layout) -> Iterator[Mistake]:
+    """A total that is wrong, with what would make it right."""
+    for line, column, message in mistakes:
+        cure = ""
+        if message.endswith("is not explained"):
+            fee, tax, discount, total = (number(rows[0][1], field, layout) or 0 for field in AMOUNTS)
+            prices = [number(fields, "unit_price", layout) or 0 for _, fields in rows]
+            if len({(*fields.items(),) for _, fields in rows}) < len(rows):
+                cure = "; rows of it are the same: is it in the file twice?"
+            elif sum(prices) + fee + tax - discount == total:
+                cure = '; all is, if a profile says unit_price = "line total" under [meaning]'
+        yield Mistake(line, column, message + cure)
 
 
 def _problem(block: Block, column: str | None, reason: str, kind: ProblemKind) -> RowProblem:
@@ -215,17 +229,9 @@ def _in_the_file(
         message += "; a profile that names the column of what the whole line costs, as line_total, helps"
     if message.startswith("must be decimal text") and re.fullmatch(r"[\d.]+,\d+", text):
         message += '; a profile that says decimal = "," reads a comma there'
-    if message.endswith("is not explained") and _is_total_of_line_totals(rows):
-        message += '; all is, if a profile says unit_price = "line total" under [meaning]'
     if field == "order_id" and text and not is_order_id(text):
         begins = is_order_id(text.removeprefix("#"))
         cure = 'id_strip = "#" drops that' if begins else 'id_replace = "-" puts that for each other sign'
         message += f"; a profile that says {cure}"
     message = re.sub(r"lines\[(\d+)\]", lambda place: f"line {rows[int(place[1])][0]}", message)
     return Mistake(line, layout.names[field], message)
-
-
-def _is_total_of_line_totals(rows: Sequence[NumberedRow]) -> bool:
-    amounts = [fields["unit_price"] for _, fields in rows]
-    fee, tax, discount, total = (Decimal(rows[0][1][field] or 0) for field in AMOUNTS)
-    return sum(map(Decimal, amounts)) + fee + tax - discount == total

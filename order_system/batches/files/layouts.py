@@ -19,12 +19,11 @@ MAX_COLUMNS = 500
 
 @dataclass(frozen=True)
 class Layout:
-    width: int
-    """Cells of a proper row."""
+    header: list[str]
     names: dict[str, str]
     """Field -> what messages call it: the file's own name for the column."""
     pick: Callable[[list[str], str], Fields]
-    """For a row of `width` cells, and its text. What is no field stands under `in_column`."""
+    """For a row as long as the header, and its text. What is no field stands under `in_column`."""
     pick_order_id: Callable[[Sequence[str]], str]
     """For a broken row, too; blank if it cannot be told."""
     id_place: int
@@ -116,7 +115,9 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
         place = places["order_id"]
         return id_of(_cleaned(cells[place])) if place < len(cells) else ""
 
-    return Layout(len(header), names, pick, pick_order_id, places["order_id"], profile, reckons, set(), set())
+    return Layout(
+        list(header), names, pick, pick_order_id, places["order_id"], profile, reckons, set(), set()
+    )
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:

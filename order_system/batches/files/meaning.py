@@ -32,7 +32,7 @@ from order_system.intake.bill import COSTS_NOTHING
 def as_meant(rows: Rows, layout: Layout) -> Rows:
     """Raises LeftOut, Unfit."""
     profile = layout.profile
-    if len(rows) > 1 and (profile.id_strip or profile.id_replace or "item_name" in profile.columns):
+    if len(rows) > 1 and (layout.reckons or profile.id_strip or profile.id_replace):
         _check_ids(rows, layout)
         rows = _with_skus_apart(rows)
     if layout.reckons:
@@ -77,16 +77,24 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
 
 
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:
-    """What the subtotal is less than the lines; nothing if there is none."""
-    first = rows[0][1]
-    subtotal, lines = number(first, "subtotal", layout), sum_of_lines(rows, layout)
-    return f"{lines - subtotal:f}" if subtotal is not None and lines is not None and lines > subtotal else ""
+    """What the subtotal is less than the lines; nothing if there is none, or if that exceeds the discount."""
+    first, lines = rows[0][1], sum_of_lines(rows, layout)
+    subtotal, discount = number(first, "subtotal", layout), number(first, "discount", layout)
+    if subtotal is None or discount is None or lines is None or not 0 < lines - subtotal <= discount:
+        return ""
+    return f"{lines - subtotal:f}"
 
 
 def _check_ids(rows: Rows, layout: Layout) -> None:
-    """IDs that differ only in signs that fall away would make one order of two."""
+    """IDs that differ only in signs that fall away would make one order of two. And an order that was
+    exported twice would become one of twice as much."""
     key = in_column("order_id")
-    for line, fields in rows[1:]:
+    first: dict[tuple[str, str], int] = {}
+    for line, fields in rows:
+        item = fields.get("line_id", ""), fields["sku"]
+        if item[0] and first.setdefault(item, line) != line:
+            message = f"is also on line {first[item]}: the order is there twice; take one of them out"
+            raise Unfit(line, layout.names["line_id"], message)
         if fields[key] != rows[0][1][key] and fields[key] and rows[0][1][key]:
             message = f"is not the ID of line {rows[0][0]}, and becomes the same one"
             raise Unfit(line, layout.names["order_id"], message)

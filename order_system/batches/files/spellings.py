@@ -148,14 +148,28 @@ def _signs(currency: str) -> set[str]:
 
 def country_code(text: str) -> str:
     """`United States`, `USA` or `us` as `US`; what is no country's name stays."""
-    return text if text in countries() else _codes().get(_key(text), text)
+    if text in countries():
+        return text
+    plain = re.sub(r" *\(.*\)$", "", text)  # Korea, Republic of; United Kingdom (UK)
+    keys = map(_key, (text, plain, re.sub("^(.*), (.*)$", r"\2 \1", plain)))
+    return next((code for key in keys if (code := _codes().get(key))), text)
 
 
 _FURTHER_NAMES = {  # that shops' software has, and CLDR has not
     "czechrepublic": "CZ", "england": "GB", "greatbritain": "GB", "northernireland": "GB", "scotland": "GB",
     "wales": "GB", "hongkong": "HK", "macao": "MO", "macau": "MO", "macedonia": "MK", "myanmar": "MM",
     "russianfederation": "RU", "ivorycoast": "CI", "turkey": "TR", "unitedstatesofamerica": "US",
+    "holland": "NL", "republicofkorea": "KR", "republicofireland": "IE", "republicofmoldova": "MD",
+    "provinceofchinataiwan": "TW", "unitedrepublicoftanzania": "TZ", "islamicrepublicofiran": "IR",
+    "plurinationalstateofbolivia": "BO", "bolivarianrepublicofvenezuela": "VE", "syrianarabrepublic": "SY",
+    "democraticrepublicofthecongo": "CD", "laopeoplesdemocraticrepublic": "LA",
 }  # fmt: skip
+
+
+_LANGUAGES = (
+    "el", "fi", "hu", "ja", "ko", "ro", "ru", "sk", "tr", "uk", "zh",
+    "cs", "da", "pl", "sv", "de", "es", "fr", "it", "nl", "pt", "en",
+)  # fmt: skip
 
 
 @cache
@@ -164,7 +178,7 @@ def _codes() -> dict[str, str]:
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
     known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
     known |= _FURTHER_NAMES | {code: code for code in countries()}
-    for language in ("en", "de", "es", "fr", "it", "nl", "pt", "cs", "da", "pl", "sv"):
+    for language in _LANGUAGES:
         territories: dict[str, str] = Locale(language).territories  # pyright: ignore[reportAssignmentType]
         known |= {name: code for code, name in territories.items()}
     return {_key(name): code for name, code in known.items() if code in countries()}

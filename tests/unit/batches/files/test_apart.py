@@ -39,7 +39,7 @@ from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 from tests.fixtures.shops.shop import an_order
 from tests.unit.batches.files.test_pages import files
 
-CURE = "sort the file by order ID, or put them together"
+CURE = "sort the file by order ID, or put them together; if the order is there twice, take one of them out"
 
 
 def apart_in(folder: Path, content: str | bytes, **options: FileFormat) -> list[str]:
@@ -133,6 +133,12 @@ def test_a_line_of_a_quoted_cell_is_no_row(tmp_path: Path) -> None:
     content = csv_text(row("A-1")) + torn + csv_text(row("C"), header="")[1:]
     assert apart_in(tmp_path, content) == []
     assert apart_in(tmp_path, content + csv_line(further_row("A-1"))) == ["A-1"]
+
+
+def test_the_header_of_a_second_file_is_no_row(tmp_path: Path) -> None:
+    content = csv_text(row("A-1")) + csv_text(row("B")) + csv_text(row("C"))
+    found = read(tmp_path, content)
+    assert (found.ids, found.problems) == (["A-1", "B", "C"], [])
 
 
 def test_a_row_without_an_id_is_put_to_the_order_around_it(tmp_path: Path) -> None:

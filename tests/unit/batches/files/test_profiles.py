@@ -156,6 +156,15 @@ def test_amazon(tmp_path: Path) -> None:
     assert "cannot be divided by 3" in divided.reason
 
 
+def test_an_amazon_order_that_is_in_the_file_twice_is_refused(tmp_path: Path) -> None:
+    rows = amazon_row("111-1", "MUG", "1/1", "10.00") * 2 + amazon_row("111-2", "MUG", "1/1", "10.00")
+    found = read(tmp_path, AMAZON + rows, profile=load_profile("amazon"))
+    assert found.ids == ["111-2"]
+    assert (
+        "order-item-id: is also on line 2: the order is there twice; take one of them out" in found.reasons[0]
+    )
+
+
 def test_amazon_in_europe_has_no_tax_on_top(tmp_path: Path) -> None:
     """As docs/files.md says."""
     profile = parse_profile('base = "amazon"\n[constants]\ntax = "0"')

@@ -213,6 +213,14 @@ def test_what_a_total_has_more_than_its_parts_is_told(tmp_path: Path) -> None:
     assert reason.endswith("2.50 USD more is not explained")
 
 
+def test_an_order_that_is_in_the_file_twice_is_no_order_of_twice_as_much(tmp_path: Path) -> None:
+    once = shopify_row(**{"Financial Status": "paid", "Discount Amount": "0.00"})
+    (reason,) = shopify(tmp_path, once, once).reasons
+    assert reason.endswith(
+        "10.00 USD less is not explained; rows of it are the same: is it in the file twice?"
+    )
+
+
 # --- IDs and SKUs ---------------------------------------------------------------------------------
 
 

@@ -86,6 +86,7 @@ def test_amounts_in_doubt_are_refused(text: str, currency: str, decimal: str, me
     ("text", "code"),
     [
         ("US", "US"), ("us", "US"), ("USA", "US"), ("U.S.A.", "US"), ("United States", "US"), ("GBR", "GB"),
+        ("United Kingdom (UK)", "GB"), ("Korea, Republic of", "KR"), ("\u65e5\u672c", "JP"), ("Suomi", "FI"),
         ("united kingdom", "GB"), ("UK", "GB"), ("Deutschland", "DE"), ("BRASIL", "BR"), ("MEX", "MX"),
         ("M\u00e9xico", "MX"), ("Mexico", "MX"), ("C\u00f4te d'Ivoire", "CI"),
         ("Bosnia and Herzegovina", "BA"), ("Turkey", "TR"),
