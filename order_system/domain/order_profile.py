@@ -64,7 +64,7 @@ class State(Strict):
     leave_out: States = ()
     """Likewise; `*` alone is any other state."""
     words: dict[str, str] = Field(default_factory=dict)
-    """State in small letters -> how people are told of it, as "cancelled in the shop"."""
+    """State in small letters, or `*` in one -> how people are told of it, as "cancelled in the shop"."""
     date: str = ""
     """The column that tells since when."""
 

@@ -85,8 +85,9 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     meaning, parts = layout.profile.meaning, layout.further_parts
     is_share = meaning.get("discount", "").startswith("share")
     discounts = ["discount", *parts.get("discount", ())]
+    further = [True for keys in parts.values() for key in keys for _, fields in rows if fields[key]]
     has_minus = "-" in "".join([fields["discount"] for _, fields in rows])
-    if not (is_share or parts or has_minus or "unclear" in meaning.values()):
+    if not (is_share or further or has_minus or "unclear" in meaning.values()):
         return rows
     changed: list[NumberedRow] = []
     for line, fields in rows:

@@ -241,8 +241,13 @@ def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], 
         known = _KNOWN[field]
         for name in _named(free, known["names"]):
             if "every" not in known or _all_are(known["every"], cells[name]):
-                then = {_key(one): names for one, names in known.get("then", {}).items()}
-                further = (then.get(_key(name), []), then.get(_key("*"), []))
+                key = _key(name)
+                then = [
+                    re.sub(old, new, key, count=1)
+                    for old, new in known.get("then", ())
+                    if re.search(old, key)
+                ]
+                further = (then, known.get("also", ()))
                 columns[field] = [name, *(each for names in further for each in _named(free, names)[:1])]
                 for used in columns[field]:
                     del free[_key(used)]

@@ -90,11 +90,12 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
     exported twice would become one of twice as much."""
     key = in_column("order_id")
     first: dict[tuple[str, str], int] = {}
-    for line, fields in rows:
-        item = fields.get("line_id", ""), fields["sku"]
+    for line, fields in rows if "line_id" in layout.names else ():
+        item = fields["line_id"], fields["sku"]
         if item[0] and first.setdefault(item, line) != line:
             message = f"is also on line {first[item]}: the order is there twice; take one of them out"
             raise Unfit(line, layout.names["line_id"], message)
+    for line, fields in rows[1:]:
         if fields[key] != rows[0][1][key] and fields[key] and rows[0][1][key]:
             message = f"is not the ID of line {rows[0][0]}, and becomes the same one"
             raise Unfit(line, layout.names["order_id"], message)
@@ -173,12 +174,10 @@ _A_WORD = 4
 
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
     key = text.casefold()
-    if key in state.leave_out:
-        words = state.words.get(key) or (
-            f"{name} is {key}" if len(key) < _A_WORD else f"{key.replace('_', ' ')} in the shop"
-        )
-    else:
-        words = state.words.get("*", f"{name} is {shown(text)}")
+    words = next((words for states, words in state.words.items() if fnmatchcase(key, states)), None)
+    if words is None:
+        is_told = key in state.leave_out and len(key) >= _A_WORD
+        words = f"{key.replace('_', ' ')} in the shop" if is_told else f"{name} is {shown(text)}"
     days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)
     day = next(filter(None, days), None)
     return LeftOut(name, f"{words} on {day[0]}" if day else words)
@@ -301,10 +300,12 @@ _CURE = "wait for the money, or name the payment_method that is to be charged"
 def _with_skus_apart(rows: Rows) -> Rows:
     """Two names of products that become the same SKU, or one that another product has: each later one, or the
     one that is made, gets one of its own."""
-    names = {fields["sku"]: "" for _, fields in rows if not fields.get("item_name")}
+    if not any(fields.get("item_name") for _, fields in rows):
+        return rows
+    names = {fields["sku"]: "" for _, fields in rows if not fields["item_name"]}
     changed: list[NumberedRow] = []
     for line, fields in rows:
-        name = fields.get("item_name", "")
+        name = fields["item_name"]
         is_another = name and names.setdefault(fields["sku"], name) != name
         changed.append((line, fields | {"sku": sku_of_name(name, apart=True)} if is_another else fields))
     return changed
