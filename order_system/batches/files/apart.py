@@ -67,7 +67,6 @@ def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -
     """Of each row, or of a few together that follow each other and have the same."""
     place, separator = layout.id_place, layout.profile.separator
     at = separator.encode(encoding)
-    row = [""] * (place + 1)
     batches = line_batches(source.chunks(start.offset))
     for batch in batches:
         if isinstance(batch, LongLine) or b'"' in b"".join(batch):  # from here on it takes the csv module
@@ -75,5 +74,4 @@ def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -
             yield from (layout.pick_order_id(row.cells) for row in rest)
             return
         for cell, _ in groupby((line.split(at, place + 1)[place:] or [b""])[0] for line in batch):
-            row[-1] = cell.decode(encoding)
-            yield layout.pick_order_id(row)
+            yield layout.id_of(cell.decode(encoding))

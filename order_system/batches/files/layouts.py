@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache
 from html import unescape
 from operator import itemgetter
 
@@ -24,13 +24,10 @@ class Layout:
     """Field -> what messages call it: the file's own name for the column."""
     pick: Callable[[list[str], str], Fields]
     """For a row as long as the header, and its text. What is no field stands under `in_column`."""
-    pick_order_id: Callable[[Sequence[str]], str]
-    """For a broken row, too; blank if it cannot be told."""
+    id_of: Callable[[str], str]
+    """What stands in the cell at `id_place`, as an ID."""
     id_place: int
-    """The cell that `pick_order_id` looks at."""
     profile: Profile
-    reckons: bool
-    """Whether the profile says more than which column is which, so that rows must be looked at together."""
     run_whole: set[object]
     """What `says` has told of the rows of orders that run whole: of most orders the same."""
     paid: set[object]
@@ -40,6 +37,10 @@ class Layout:
     def decimal(self) -> str:
         """The sign before the decimals of amounts and quantities."""
         return self.profile.decimal
+
+    def pick_order_id(self, cells: Sequence[str]) -> str:
+        """Of a broken row, too; blank if it cannot be told."""
+        return self.id_of(cells[self.id_place]) if self.id_place < len(cells) else ""
 
     @cached_property
     def per_line(self) -> list[str]:
@@ -94,10 +95,6 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     if problems:
         raise FileRefused("; ".join(problems))
 
-    more = (profile.meaning, profile.defaults, profile.states, profile.paid, profile.included)
-    more = (*more, profile.sums_first, "quantity_left" in profile.columns, "line_total" in profile.columns)
-    adds_up = any(len(profile.columns.get(amount, ())) > 1 for amount in AMOUNTS)
-    reckons = adds_up or any(more)
     names = {field: field for field in FIELDS}
     places: dict[str, int] = {}
     texts = dict.fromkeys(FIELDS, "")
@@ -108,16 +105,12 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     for field, constant in profile.constants.items():
         names[field], texts[field] = f"{field} (a constant)", _cleaned(constant)
 
-    id_of = lru_cache(maxsize=100)(partial(tidied_id, profile=profile))  # the same on each row of an order
+    @lru_cache(maxsize=100)  # the same on each row of an order
+    def id_of(cell: str) -> str:
+        return tidied_id(_cleaned(cell), profile)
+
     pick = _picker(places, texts, profile, id_of)
-
-    def pick_order_id(cells: Sequence[str]) -> str:
-        place = places["order_id"]
-        return id_of(_cleaned(cells[place])) if place < len(cells) else ""
-
-    return Layout(
-        list(header), names, pick, pick_order_id, places["order_id"], profile, reckons, set(), set()
-    )
+    return Layout(list(header), names, pick, id_of, places["order_id"], profile, set(), set())
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:

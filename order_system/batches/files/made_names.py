@@ -3,7 +3,9 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 
+from order_system.batches.files.columns import NumberedRow
 from order_system.domain.order_profile import Profile
 
 _SEPARATORS = " -/,.()'&:|_\""
@@ -32,3 +34,17 @@ def sku_of_name(name: str, *, apart: bool = False) -> str:
         # What fell away told it from others.
         slug = "-".join(filter(None, (slug[:50], hashlib.sha256(name.encode()).hexdigest()[:8].upper())))
     return slug
+
+
+def with_skus_apart(rows: Sequence[NumberedRow]) -> Sequence[NumberedRow]:
+    """Two names of products that become the same SKU, or one that another product has: each later one, or the
+    one that is made, gets one of its own."""
+    if not any(fields.get("item_name") for _, fields in rows):
+        return rows
+    names = {fields["sku"]: "" for _, fields in rows if not fields["item_name"]}
+    changed: list[NumberedRow] = []
+    for line, fields in rows:
+        name = fields["item_name"]
+        is_another = name and names.setdefault(fields["sku"], name) != name
+        changed.append((line, fields | {"sku": sku_of_name(name, apart=True)} if is_another else fields))
+    return changed

@@ -22,7 +22,7 @@ from order_system.batches.files.amounts import (
 from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
-from order_system.batches.files.made_names import sku_of_name
+from order_system.batches.files.made_names import with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.spellings import whole_number
 from order_system.domain.order_profile import Paid, State
@@ -31,11 +31,10 @@ from order_system.intake.bill import COSTS_NOTHING
 
 def as_meant(rows: Rows, layout: Layout) -> Rows:
     """Raises LeftOut, Unfit."""
-    profile = layout.profile
-    if len(rows) > 1 and (layout.reckons or profile.id_strip or profile.id_replace):
-        _check_ids(rows, layout)
-        rows = _with_skus_apart(rows)
-    if layout.reckons:
+    if in_column("order_id") in rows[0][1]:  # not our own columns as they are
+        if len(rows) > 1:
+            _check_ids(rows, layout)
+            rows = with_skus_apart(rows)
         rows = _reckoned(rows, layout)
     return with_points(rows) if layout.decimal == "," else rows
 
@@ -240,7 +239,7 @@ def _fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -
     return fields | changed
 
 
-# --- payment and SKUs -----------------------------------------------------------------------------
+# --- payment -------------------------------------------------------------------------------------
 
 
 def _payment(rows: Rows, said: object, layout: Layout) -> str:
@@ -295,17 +294,3 @@ def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
 
 
 _CURE = "wait for the money, or name the payment_method that is to be charged"
-
-
-def _with_skus_apart(rows: Rows) -> Rows:
-    """Two names of products that become the same SKU, or one that another product has: each later one, or the
-    one that is made, gets one of its own."""
-    if not any(fields.get("item_name") for _, fields in rows):
-        return rows
-    names = {fields["sku"]: "" for _, fields in rows if not fields["item_name"]}
-    changed: list[NumberedRow] = []
-    for line, fields in rows:
-        name = fields["item_name"]
-        is_another = name and names.setdefault(fields["sku"], name) != name
-        changed.append((line, fields | {"sku": sku_of_name(name, apart=True)} if is_another else fields))
-    return changed

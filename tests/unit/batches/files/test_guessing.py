@@ -136,10 +136,9 @@ def test_a_discount_that_may_be_a_share_is_marked(cells: str, doubtful: int) -> 
 
 
 def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
-    text = export_of(order("#1001"), order("#1002", cancelled=True)).replace(",", ";")
-    told = {"guessed": True, "base": "shopify", "separator": ";", "encoding": "utf-8", "decimal": "."}
+    text = export_of(order("#1001"), order("#1002", cancelled=True)).replace(",", ";").replace(".", ",")
+    told = {"guessed": True, "base": "shopify", "separator": ";", "encoding": "utf-8", "decimal": ","}
     assert guess(text) == told
-    assert guess(text.replace(".", ",")) == told | {"decimal": ","}
 
 
 def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() -> None:
@@ -298,5 +297,4 @@ def test_names_like_amounts_are_told_whatever_their_cells_are() -> None:
 
 
 def test_a_word_is_no_time_that_an_order_is_held() -> None:
-    assert "hold_on_failure" not in guess("order_id,Hold\nA-1,Y\n")["columns"]
-    assert "flow" not in guess("order_id,Flow\nA-1,inbound\n")["columns"]
+    assert guess("order_id,Hold,Flow\nA-1,Y,inbound\n")["columns"] == {"order_id": "order_id"}

@@ -156,13 +156,17 @@ def test_amazon(tmp_path: Path) -> None:
     assert "cannot be divided by 3" in divided.reason
 
 
-def test_an_amazon_order_that_is_in_the_file_twice_is_refused(tmp_path: Path) -> None:
+def test_a_line_that_is_in_the_file_twice_is_refused(tmp_path: Path) -> None:
     rows = amazon_row("111-1", "MUG", "1/1", "10.00") * 2 + amazon_row("111-2", "MUG", "1/1", "10.00")
     found = read(tmp_path, AMAZON + rows, profile=load_profile("amazon"))
     assert found.ids == ["111-2"]
-    assert (
-        "order-item-id: is also on line 2: the order is there twice; take one of them out" in found.reasons[0]
-    )
+    told = "line 3, order-item-id: is also on line 2: the order is there twice; take one of them out"
+    assert found.reasons == [told]
+
+    columns = {field: field for field in PLAIN if field != "region"} | {"line_id": "region"}
+    own = parse_profile("[columns]\n" + "\n".join(f'{field} = "{name}"' for field, name in columns.items()))
+    rows = csv_text(row(region="1"), row(region="1"), row("B", region="1"), row("B", region="2"))
+    assert read(tmp_path, rows, profile=own).ids == ["B"]
 
 
 def test_amazon_in_europe_has_no_tax_on_top(tmp_path: Path) -> None:
