@@ -69,9 +69,10 @@ def _fits(header: Sequence[str], profile: str) -> bool:
 
 def _described(cells: Cells) -> Iterator[str]:
     free = {_key(name): name for name in reversed(cells) if _key(name)}
-    reference = next((name for name in _named(free, _KNOWN["reference"]["names"]) if any(cells[name])), "")
+    references = [name for key, name in free.items() if _is("reference", "name", key) and any(cells[name])]
+    reference = next(iter(references), "")
     paid = _paid_column(cells) or reference
-    due = _named(free, _KNOWN["owed"]["names"])
+    due = [name for key, name in free.items() if _is("owed", "name", key)]
     owed = next((name for name in due if _all_are(_AN_AMOUNT, cells[name])), "")
     states = [name for name in cells if name not in ("", paid, owed, reference) and _tells_state(name, cells)]
     for name in filter(None, {paid, owed, reference, *states}):

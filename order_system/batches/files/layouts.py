@@ -169,14 +169,21 @@ def _picker(
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
         if "'" in text and DEFUSED.search(text):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
-        if not is_plain:
-            _tidy(fields, joined if of_order else {}, otherwise if of_order else {}, id_of)
+        if is_plain:
+            return fields
+        if of_order:
+            _tidy(fields, joined, otherwise)
+        fields["order_id"] = id_of(fields["order_id"])
+        if not fields["sku"]:
+            fields["sku"] = sku_of_name(fields.get("item_name", ""))
+        elif "item_name" in fields:
+            fields["item_name"] = ""  # it is kept where the SKU was made from it
         return fields
 
     return pick
 
 
-def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[str], str]) -> None:
+def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts) -> None:
     """Rid a row of its shop's habits."""
     streets, is_there = otherwise.get("street"), fields.__getitem__
     if streets and any(map(is_there, streets)) and not any(map(is_there, joined.get("street", ("street",)))):
@@ -186,13 +193,7 @@ def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts, id_of: Callable[[st
         if field == "street" and not fields[keys[0]]:
             texts = []  # a flat alone is no street
         fields[field] = (", " if field == "street" else " ").join(texts)
-    fields["order_id"] = id_of(fields["order_id"])
     fields["postal_code"] = fields["postal_code"].removeprefix("'")
-    if "item_name" in fields:
-        if fields["sku"]:
-            fields["item_name"] = ""  # it is kept where the SKU was made from it
-        else:
-            fields["sku"] = sku_of_name(fields["item_name"])
 
 
 def _without_entities(cell: str) -> str:

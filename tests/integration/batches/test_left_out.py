@@ -41,7 +41,7 @@ async def test_orders_that_are_left_out_are_counted_apart_and_never_run(
     text = export_of(
         order(f"#{ours}-1"),
         order(f"#{ours}-2", cancelled=True, lines=3),
-        order(f"#{ours}-3", quantity="0"),
+        order(f"#{ours}-3", quantity="none"),
         order(f"#{ours}-4", cancelled=True),
         order(f"#{ours}-5"),
     )

@@ -52,7 +52,7 @@ async def test_orders_that_are_left_out_have_a_place_of_their_own(
     shop: WebShop, operator: AsyncClient
 ) -> None:
     text = export_of(
-        order("#LO-1", cancelled=True), order("#LO-2", cancelled=True), order("#LO-3", quantity="0")
+        order("#LO-1", cancelled=True), order("#LO-2", cancelled=True), order("#LO-3", quantity="none")
     )
     async with shop.open():
         plan, form = await planned(operator, text, name="left-out", format="shopify")
