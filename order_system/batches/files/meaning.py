@@ -173,8 +173,9 @@ _A_WORD = 4
 
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
     key = text.casefold()
-    words = next((words for states, words in state.words.items() if fnmatchcase(key, states)), None)
-    if words is None:
+    alike = (words for states, words in state.words.items() if fnmatchcase(key, states))
+    words = state.words.get(key) or next(alike, "")
+    if not words:
         is_told = key in state.leave_out and len(key) >= _A_WORD
         words = f"{key.replace('_', ' ')} in the shop" if is_told else f"{name} is {shown(text)}"
     days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from typing import Unpack
 
 from order_system.batches.files import inspection, pages
@@ -24,7 +23,7 @@ class OrderFiles:
         """Read all of a file once: is it text, does its header fit, what is its SHA-256?
 
         Raises FileRefused, which names the line and the cure; FileUnreachable if an object store fails."""
-        return await asyncio.to_thread(partial(inspect_file, url, self._roots, **how))
+        return await asyncio.to_thread(inspect_file, url, self._roots, **how)
 
     async def verify(self, ref: FileRef, got_on: GotOn | None = None) -> None:
         """Compare the SHA-256 of the whole file. Raises FileChanged, FileUnreachable, and FileRefused
