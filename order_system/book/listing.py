@@ -1,7 +1,6 @@
 """Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list
 walks an index to its page, however many orders there are."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,16 +11,15 @@ import sqlalchemy as sa
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.emails import email_hash
 from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
-from order_system.book.listing_rows import batch_order, batch_summary, order_summary, step_run
+from order_system.book.listing_rows import batch_order, batch_summary, order_summary
 from order_system.book.reading import counts, known, newest_run, of_run
-from order_system.book.tables import accepted, attempts, batch_orders, batches, effects, submissions
+from order_system.book.tables import accepted, attempts, batch_orders, batches, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.search import Kind, Meaning, meanings_of
-from order_system.domain.steps import STEP_OF, Effect, Step
 from order_system.infra.database import OverDatabase, reads, writes
 
 Shown = TypeVar("Shown")
@@ -103,13 +101,6 @@ class SqlOrderListing(OverDatabase):
             for row in rows
         }
 
-    @reads
-    def step_runs(self, tx: sa.Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
-        journals: dict[tuple[str, str, Step], list[sa.Row[Any]]] = defaultdict(list)
-        for row in tx.execute(step_runs_query(since, most=most)):
-            journals[row.order_id, row.submission, STEP_OF[known(Effect, row.effect)]].append(row)
-        return [step_run(step, entries) for (_, _, step), entries in journals.items()]
-
 
 def _can_be_kept(*texts: str | None) -> bool:
     """PostgreSQL refuses to compare with what it could not keep."""
@@ -170,21 +161,6 @@ def batch_orders_query(
     if status is not None:
         query = query.where(_stands_as(status))
     return query.order_by(batch_orders.c.order_id).limit(limit + 1)
-
-
-def step_runs_query(since: datetime, *, most: int) -> sa.Select[Any]:
-    newest = (
-        sa.select(submissions.c.order_id, submissions.c.submission, submissions.c.status.label("ended_as"))
-        .where(submissions.c.opened_at >= since)
-        .order_by(submissions.c.opened_at.desc())
-        .limit(most)
-        .subquery("newest")
-    )
-    columns = ("order_id", "submission", "effect", "state", "attempts", "claimed_at", "done_at", "fenced_at")
-    ours = (effects.c.order_id == newest.c.order_id) & (effects.c.submission == newest.c.submission)
-    return sa.select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
-        newest.join(effects, ours)
-    )
 
 
 def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:

@@ -148,18 +148,6 @@ class BatchFilter:
 EVERY_BATCH = BatchFilter()
 
 
-@dataclass(frozen=True)
-class StepRun:
-    """What the journal has of one step of one submission. Durations are in milliseconds."""
-
-    step: Step
-    duration_ms: int | None
-    """From the first claim to the last record; None unless the step is completed."""
-    attempts: int
-    undone: bool
-    failed: bool
-
-
 class OrderListing(Protocol):
     """Each method is one transaction; all but one only read. Raises InvalidCursor if a cursor is none."""
 
@@ -197,8 +185,4 @@ class OrderListing(Protocol):
 
     async def last_words(self, order_ids: Sequence[str]) -> dict[str, str]:
         """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
-        ...
-
-    async def step_runs(self, since: datetime, *, most: int) -> list[StepRun]:
-        """Steps of submissions that were opened since then: of the newest, at most so many submissions."""
         ...

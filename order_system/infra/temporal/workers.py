@@ -102,7 +102,9 @@ class Workers:
             query=f"{queue} AND HeartbeatTime >= {visibility.quoted(since.isoformat())}",
         )
         try:
-            answer = await self._temporal.workflow_service.list_workers(request, retry=True, timeout=policy.RPC)
+            answer = await self._temporal.workflow_service.list_workers(
+                request, retry=True, timeout=policy.RPC
+            )
         except RPCError as error:
             if error.status in _NO_HEARTBEATS:
                 return []
@@ -137,7 +139,9 @@ class Workers:
             report_stats=True,
             report_config=True,
         )
-        return await self._temporal.workflow_service.describe_task_queue(request, retry=True, timeout=policy.RPC)
+        return await self._temporal.workflow_service.describe_task_queue(
+            request, retry=True, timeout=policy.RPC
+        )
 
     async def _asking_for(self, kind: TaskQueueType.ValueType) -> set[str]:
         return _asking(await self._describe(kind))

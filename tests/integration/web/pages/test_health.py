@@ -1,9 +1,7 @@
-"""Health: how orders go over time, money at risk, who is at work, and how long steps take."""
+"""Health: how orders go over time, money at risk, and who is at work."""
 
 import re
 from datetime import UTC, datetime, timedelta
-
-from httpx import AsyncClient
 
 from order_system.domain.at_risk import Pulse
 from order_system.domain.book import SubmissionStatus
@@ -17,7 +15,7 @@ from tests.fixtures.web.web import WebShop
 FULFILLED, FAILED, OPEN = SubmissionStatus.FULFILLED, SubmissionStatus.FAILED, SubmissionStatus.OPEN
 
 
-async def test_it_tells_of_orders_money_and_steps(shop: WebShop, sqlite_database: Database) -> None:
+async def test_it_tells_of_orders_money_and_workers(shop: WebShop, sqlite_database: Database) -> None:
     now = datetime.now(UTC)
     lately = {"opened_at": now - timedelta(minutes=10), "closed_at": now - timedelta(minutes=9)}
     orders = [
@@ -33,17 +31,11 @@ async def test_it_tells_of_orders_money_and_steps(shop: WebShop, sqlite_database
         page = seen(answer)
 
     assert "under way 1059.97 USD 1 within a minute" in page.text
-    assert "Payment 1 1.0 s" in page.text
     assert answer.text.count('<svg class="drawing columns"') == 3
     assert re.search("1 (fulfilled|failed), 1 (fulfilled|failed)", answer.text)
     assert "50 % of 2" in answer.text
     assert "0 workflow tasks wait" in page.text
     assert page.links["/health?since=day"] == "Last day"
-
-
-async def test_the_old_address_leads_there(viewer: AsyncClient) -> None:
-    moved = await viewer.get("/steps?since=day")
-    assert (moved.status_code, moved.headers["location"]) == (301, "/health?since=day")
 
 
 def test_columns_stand_on_each_other_and_the_highest_fills_the_height() -> None:
