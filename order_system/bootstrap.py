@@ -41,8 +41,8 @@ from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
 from order_system.infra.telemetry.process import NOW
+from order_system.infra.temporal.around import OwnBookOnly
 from order_system.infra.temporal.connection import sdk_runtime
-from order_system.infra.temporal.own_book import OwnBookOnly
 from order_system.infra.temporal.registration import settle_in_again
 from order_system.infra.temporal.served import serving_from
 from order_system.infra.temporal.servers import KnownServer

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
@@ -33,6 +33,7 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.around import AroundActivities, CarryOut
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -53,7 +54,7 @@ _OF_BATCH = {"workflow_id", "status", "started_at", "counts"}
 
 
 @dataclass
-class Announcements(Interceptor):
+class Announcements(AroundActivities):
     """Of a worker, which it also tells of each activity that is done."""
 
     temporal: Client
@@ -66,24 +67,15 @@ class Announcements(Interceptor):
     """IDs of events about what lasts: the server need not be asked again at each look."""
     _looking: asyncio.Task[None] | None = None
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        done = self._done
-
-        class Afterwards(ActivityInboundInterceptor):
-            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - its name
-                answer = await super().execute_activity(input)
-                try:
-                    await done(activity.info().activity_type, input.args[0])
-                except Exception as trouble:
-                    # It is tried again. Nobody is to believe meanwhile that its undo, say, does not work.
-                    words = f"it is done, and cannot be announced yet: {type(trouble).__name__}: {trouble}"
-                    raise ApplicationError(words, type="NotAnnounced") from None
-                return answer
-
-        return Afterwards(super().intercept_activity(next))
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        answer = await carry_out(work)
+        try:
+            await self._done(activity.info().activity_type, work.args[0])
+        except Exception as trouble:
+            # It is tried again. Nobody is to believe meanwhile that its undo, say, does not work.
+            words = f"it is done, and cannot be announced yet: {type(trouble).__name__}: {trouble}"
+            raise ApplicationError(words, type="NotAnnounced") from None
+        return answer
 
     async def _done(self, kind: str, request: Any) -> None:
         if kind in _MAY_CLOSE:

@@ -18,7 +18,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.ids import RECONCILIATION
@@ -28,6 +28,7 @@ from order_system.infra.changes import CHANGES
 from order_system.infra.redaction import keep_private, redact
 from order_system.infra.settings import Settings
 from order_system.infra.telemetry.process import NOW
+from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 MAX_FILE_BYTES = 10_000_000
 """Of a log file; one older file of this size is kept."""
@@ -114,21 +115,13 @@ def _is_our_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING and record.name.startswith("order_system.")
 
 
-class ActivityLogContext(Interceptor):
+class ActivityLogContext(AroundActivities):
     """Tells every log line of an activity which order, submission, step and attempt it belongs to."""
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        return _BindLogContext(super().intercept_activity(next))
-
-
-class _BindLogContext(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
         info = activity.info()
-        ref = getattr(input.args[0], "submission", None) if input.args else None
-        keep_private(input.args[0] if input.args else None)
+        ref = getattr(work.args[0], "submission", None) if work.args else None
+        keep_private(work.args[0] if work.args else None)
         # Never unbound: an attempt has a context of its own, and Temporal's line about its failure,
         # which is logged after this returns, needs all this as well.
         structlog.contextvars.bind_contextvars(
@@ -141,7 +134,7 @@ class _BindLogContext(ActivityInboundInterceptor):
         )
         if isinstance(ref, SubmissionRef):
             structlog.contextvars.bind_contextvars(order_id=ref.order_id, submission=ref.submission)
-        return await super().execute_activity(input)
+        return await carry_out(work)
 
 
 def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:

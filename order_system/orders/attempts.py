@@ -9,38 +9,27 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import ExecuteActivityInput
 
 from activities.attempts import GAVE_UP, attempt_number, started_at
 from order_system.domain import policy
 from order_system.domain.attempts import AttemptMade, KeepsAttempts
 from order_system.domain.order import SubmissionRef
 from order_system.infra.redaction import clean_text, keep_private
+from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 
-class NotesAttempts(Interceptor):
+class NotesAttempts(AroundActivities):
     """Changes nothing of how an activity ends, whatever the book answers, and delays it by
     policy.ATTEMPT_NOTED at most."""
 
     def __init__(self, book: KeepsAttempts) -> None:
         self._book = book
 
-    def intercept_activity(
-        self,
-        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
-    ) -> ActivityInboundInterceptor:
-        return _Noting(super().intercept_activity(next), self._book)
-
-
-class _Noting(ActivityInboundInterceptor):
-    def __init__(self, following: ActivityInboundInterceptor, book: KeepsAttempts) -> None:
-        super().__init__(following)
-        self._book = book
-
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
-        request, began = (input.args or [None])[0], time.monotonic()
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        request, began = (work.args or [None])[0], time.monotonic()
         try:
-            answer = await super().execute_activity(input)
+            answer = await carry_out(work)
         except Exception as failure:
             await self._note(request, began, failure)
             raise
