@@ -22,10 +22,11 @@ from temporalio.worker import ExecuteActivityInput
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
 from order_system.batches.client import BatchClient
+from order_system.book.listing import SqlOrderListing
 from order_system.domain import policy, search_attributes
 from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import batch_name, webhook_workflow_id
-from order_system.domain.listing import OrderFilter, OrderListing, OrderSummary
+from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
 from order_system.domain.webhooks import Event, EventType
@@ -60,7 +61,7 @@ class Announcements(AroundActivities):
     temporal: Client
     task_queue: str
     book_id: str
-    listing: OrderListing
+    listing: SqlOrderListing
     attention: AttentionClient
     batches: BatchClient
     _known: set[str] = field(default_factory=set[str])

@@ -17,8 +17,9 @@ from order_system.attention.concerns import (
 from order_system.attention.finder import AttentionFinder, so_many
 from order_system.attention.particulars import with_particulars
 from order_system.attention.stuck import stuck_refund
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.book import OrderBook, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import DatabaseUnreachable
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
@@ -47,7 +48,7 @@ class WhatWaits:
     """The half of `client.AttentionClient` that only looks."""
 
     _temporal: Client
-    _book: OrderBook
+    _book: SqlOrderBook
     _abandoned: AbandonedOrders
     _schedule: ReconcilerSchedule
     _: KW_ONLY

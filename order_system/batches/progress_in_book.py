@@ -1,6 +1,7 @@
 """How far a batch has come, as far as the order book knows: for when its workflow cannot be asked."""
 
-from order_system.domain.batch import BatchBook, BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
+from order_system.book.batches import SqlBatchBook
+from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
 from order_system.infra import policy
 from workflows.batch_orders import COUNTED_AS
 
@@ -9,7 +10,7 @@ NO_WORKER = "no worker answers: one has to be started; this is what the book kno
 
 
 async def progress_in_book(
-    book: BatchBook, record: BatchRecord, status: BatchStatus, reason: str
+    book: SqlBatchBook, record: BatchRecord, status: BatchStatus, reason: str
 ) -> BatchProgress:
     """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
     what was rejected, there twice or left out."""
@@ -33,7 +34,7 @@ async def progress_in_book(
     )
 
 
-async def _orders_by_stand(book: BatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:
+async def _orders_by_stand(book: SqlBatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:
     stand: dict[str, int] = {}
     after = ""
     while order_ids := await book.orders_of(

@@ -22,7 +22,7 @@ from order_system.infra.database import reads, writes
 
 
 class AnswerBook(reading.BookQueries):
-    """The part of `domain.book.OrderBook` that people's answers write, and `KeepsAttempts`."""
+    """The part of the order book that people's answers write, and attempts."""
 
     @writes
     def end_undo_by_hand(
@@ -108,6 +108,7 @@ class AnswerBook(reading.BookQueries):
 
     @reads
     def history(self, tx: Connection, ref: SubmissionRef) -> tuple[list[AttemptMade], list[AnswerRecord]]:
+        """What was tried, and what people have answered, both oldest first."""
         made = select(attempts).filter_by(order_id=ref.order_id, submission=ref.submission)
         rows = tx.execute(made.order_by(attempts.c.began_at)).mappings()
         return [AttemptMade.model_validate(dict(row)) for row in rows], reading.answers_of(tx, ref)

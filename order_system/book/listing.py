@@ -1,5 +1,5 @@
-"""Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list
-walks an index to its page, however many orders there are."""
+"""Lists over the order book. Every value is a parameter, and every list walks an index to its page, however
+many orders there are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,6 +26,8 @@ Shown = TypeVar("Shown")
 
 
 class SqlOrderListing(OverDatabase):
+    """Raises InvalidCursor if a cursor is none."""
+
     @reads
     def orders(
         self,
@@ -35,6 +37,8 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.OrderSummary]:
+        """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
+        and moves up when it gets one."""
         if not _can_be_kept(wanted.reason, wanted.batch, wanted.currency):
             return listing.Page((), None)
         place, kind = PLACES[wanted.sort]
@@ -52,6 +56,7 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def order_counts(self, tx: sa.Connection) -> dict[SubmissionStatus, int]:
+        """Orders by how they stand; each order once, and none left out that is 0."""
         found = dict.fromkeys(SubmissionStatus, 0)
         for status, number in tx.execute(counts_query()).all():
             found[known(SubmissionStatus, status)] += number
@@ -59,6 +64,7 @@ class SqlOrderListing(OverDatabase):
 
     @writes
     def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
+        """These submissions were accepted, and their workflows have closed without opening anything."""
         tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended)))
 
     @reads
@@ -70,6 +76,7 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchSummary]:
+        """Newest first; each batch once, by its newest run."""
         if not _can_be_kept(wanted.name):
             return listing.Page((), None)
         query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
@@ -85,6 +92,7 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
+        """Of its newest run, by order ID. Raises UnknownBatch."""
         [after] = place_of(cursor, BY_KEY) if cursor else [""]
         newest = newest_run(tx, batch_workflow_id(name))
         if newest is None:
@@ -94,6 +102,7 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
+        """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
         failed = attempts.c.order_id.in_(order_ids) & attempts.c.said.is_not(None)
         rows = tx.execute(sa.select(attempts).where(failed).order_by(attempts.c.began_at))
         return {

@@ -42,7 +42,7 @@ from order_system.infra.database import Database, writes
 
 
 class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
-    """`domain.book.OrderBook` over SQLite or PostgreSQL."""
+    """Keeps the promises of `domain.book.OrderBook`."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:
         """`server` tells which one the workers serve that write here; without it, the name of the attempt's
@@ -52,10 +52,14 @@ class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
 
     @writes
     def check_writable(self, tx: Connection) -> None:
+        """Raises DatabaseUnreachable, and so do all writes, if the disk is full, for example."""
         tx.execute(text("UPDATE book_identity SET book = book"))
 
     @writes
     def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:
+        """Note an order whose workflow was started, and whose payment has opened no submission yet: lists
+        show it from now on. Nothing else reads the note, and lists ask the server about an order that is not
+        noted, or that has opened nothing."""
         tx.execute(delete(accepted).filter_by(order_id=order_id))
         if submission not in reading.submissions_of(tx, order_id):
             tx.execute(insert(accepted).values(order_id=order_id, submission=submission, accepted_at=at))

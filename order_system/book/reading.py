@@ -11,9 +11,8 @@ from sqlalchemy.engine import Connection
 
 from order_system.book.tables import answers, batch_orders, batches, effects, refunds, submissions
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.batch import Fate
+from order_system.domain.batch import BatchRecord, BatchRequest, Fate
 from order_system.domain.book import (
-    BatchRun,
     EffectState,
     JournalEntry,
     Ledger,
@@ -182,10 +181,11 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
 
 
 class BookQueries(OverDatabase):
-    """The reading half of `domain.book.OrderBook`."""
+    """What programs may ask."""
 
     @property
     def book_id(self) -> str:
+        """For the memo of what is started: workers of another book refuse that."""
         return self.database.book
 
     @reads
@@ -205,6 +205,7 @@ class BookQueries(OverDatabase):
 
     @reads
     def refunds(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, list[Refund]]:
+        """By order, oldest first."""
         some = (refunds_of(tx, refunds.c.order_id.in_(ids)) for ids in batched_ids(order_ids))
         return {order_id: found for each in some for order_id, found in each.items()}
 
@@ -214,18 +215,24 @@ class BookQueries(OverDatabase):
 
     @reads
     def order_ids(self, tx: Connection, prefix: str) -> list[str]:
+        """Those that start with `prefix`, for finding the next free number."""
         query = select(submissions.c.order_id).where(
             submissions.c.order_id.startswith(prefix, autoescape=True)
         )
         return list(tx.execute(query.distinct()).scalars())
 
     @reads
-    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRun | None:
-        row = newest_run(tx, batch, run)
-        return None if row is None else BatchRun(row.run, row.started_at)
+    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRecord | None:
+        """That run of the batch with this workflow ID, or the newest one."""
+        if (row := newest_run(tx, batch, run)) is None:
+            return None
+        request = BatchRequest.model_validate(row.request)
+        return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)
 
     @reads
     def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
+        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
         # By the primary key: each page is found by its index, however many orders there are.
         query = (
             select(batch_orders.c.order_id)

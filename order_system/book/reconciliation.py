@@ -1,4 +1,4 @@
-"""The reconciler's pages of the order book: `reconciliation.ReconciliationBook` over SQL."""
+"""The reconciler's pages of the order book, and what other servers have left in it."""
 
 import uuid
 from collections.abc import Sequence
@@ -45,6 +45,8 @@ def is_owed() -> ColumnElement[bool]:
 
 
 class SqlReconciliationBook(BookQueries):
+    """Keeps the promises of `domain.reconciliation.ReconciliationBook`."""
+
     @reads
     def open_submissions(self, tx: Connection, asked: OlderOnes) -> Sequence[SubmissionRef]:
         is_old = submissions.c.opened_at <= asked.before
@@ -109,6 +111,7 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def stranded(self, tx: Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
+        """Every other server that has open submissions in this book."""
         query = (
             select(
                 ON_SERVER.label("server"),
@@ -126,6 +129,9 @@ class SqlReconciliationBook(BookQueries):
     def adopt(
         self, tx: Connection, server: str, here: Server, *, who: str, note: str, at: datetime
     ) -> int | None:
+        """All of that server's submissions are this one's from now on, and with them keys in doubt and owed
+        notices; with each open one it is kept who said so, and why. Returns how many are open; None if the
+        book has nothing of that server."""
         theirs = ON_SERVER.in_([server])
         # The answers' table wants a step: payment's, which opens a submission.
         said = {"at": at, "who": who, "note": note, "step": Step.PAYMENT, "answer": AnsweredAs.ADOPTED}

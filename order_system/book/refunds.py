@@ -15,7 +15,7 @@ from order_system.infra.database import writes
 
 
 class RefundBook(reading.BookQueries):
-    """The part of `domain.book.OrderBook` that refunds write."""
+    """The part of the order book that refunds write."""
 
     @writes
     def ask_refund(self, tx: Connection, ref: SubmissionRef, asked: Refund) -> Refund:

@@ -1,4 +1,4 @@
-"""How things stand in the order book: `at_risk.TellsStanding` over SQL."""
+"""How things stand in the order book."""
 
 from datetime import datetime
 from itertools import pairwise
@@ -19,6 +19,7 @@ from order_system.infra.database import OverDatabase, reads
 class SqlStanding(OverDatabase):
     @reads
     def standing(self, tx: Connection, *, stuck_before: datetime) -> Standing:
+        """An undo that began before then and has not ended is stuck. A few queries over indexes."""
         open_orders = tx.execute(select(func.count()).select_from(submissions).where(IS_OPEN)).scalar_one()
         in_doubt = select(effects.c.effect, func.count()).where(IS_IN_DOUBT).group_by(effects.c.effect)
         queries = open_query(stuck_before), in_doubt_query()
@@ -29,6 +30,7 @@ class SqlStanding(OverDatabase):
 
     @reads
     def pulse(self, tx: Connection, since: datetime, until: datetime, *, parts: int) -> list[Pulse]:
+        """Of so many parts of that time, equally long."""
         marks = [since + number * (until - since) / parts for number in range(parts + 1)]
         return [_pulse(tx, began, ended) for began, ended in pairwise(marks)]
 

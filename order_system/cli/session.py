@@ -9,10 +9,10 @@ from pathlib import Path
 from temporalio.client import Client
 
 from order_system.attention.client import AttentionClient
+from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN, NOT_FULFILLED
 from order_system.cli.screen import Screen
-from order_system.domain.book import FindsOrders
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -71,7 +71,7 @@ class Session:
         return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
 
 
-async def order_meant(said: str, book: FindsOrders, temporal: Client | None = None) -> str:
+async def order_meant(said: str, book: SqlOrderBook, temporal: Client | None = None) -> str:
     """An order's workflow says which order is meant, unless there is one that has just this ID itself."""
     order_id = order_of_workflow(said)
     if order_id is None or said in await book.find([said]):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.metrics import AGES
@@ -56,13 +56,3 @@ class Pulse:
     counts: Mapping[SubmissionStatus, int]
     durations_ms: Sequence[int]
     """Of the newest that have ended, ascending."""
-
-
-class TellsStanding(Protocol):
-    async def pulse(self, since: datetime, until: datetime, *, parts: int) -> list[Pulse]:
-        """Of so many parts of that time, equally long."""
-        ...
-
-    async def standing(self, *, stuck_before: datetime) -> Standing:
-        """An undo that began before then and has not ended is stuck. A few queries over indexes."""
-        ...

@@ -1,10 +1,7 @@
 """Attempts at effects and undos as they are kept for people: what each failed of, and when it was made."""
 
-from typing import Protocol
-
-from order_system.domain.answers import AnswerRecord
 from order_system.domain.messages import OneLine
-from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.order import Wire
 from order_system.domain.progress import Timestamp
 
 
@@ -23,13 +20,3 @@ class AttemptMade(Wire):
     ended_at: Timestamp
     said: OneLine | None = None
     """What it failed of, without what is personal. None: it succeeded."""
-
-
-class KeepsAttempts(Protocol):
-    """The order book's part of it."""
-
-    async def note_attempt(self, ref: SubmissionRef, made: AttemptMade) -> None: ...
-
-    async def history(self, ref: SubmissionRef) -> tuple[list[AttemptMade], list[AnswerRecord]]:
-        """What was tried, and what people have answered, both oldest first."""
-        ...

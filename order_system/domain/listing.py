@@ -1,4 +1,4 @@
-"""Lists over the order book, for whoever looks at many orders at once: their shapes, and the port.
+"""Lists over the order book, for whoever looks at many orders at once: their shapes.
 
 A list is read a page at a time. A page's `next` is a cursor: plain data about its last row, opaque to whoever
 hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by the order's
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Generic, Protocol, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
 
@@ -146,43 +146,3 @@ class BatchFilter:
 
 
 EVERY_BATCH = BatchFilter()
-
-
-class OrderListing(Protocol):
-    """Each method is one transaction; all but one only read. Raises InvalidCursor if a cursor is none."""
-
-    async def orders(
-        self, wanted: OrderFilter = EVERY_ORDER, *, cursor: str | None = None, limit: int = PAGE_ROWS
-    ) -> Page[OrderSummary]:
-        """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
-        and moves up when it gets one."""
-        ...
-
-    async def forget_accepted(self, ended: Sequence[str]) -> None:
-        """These submissions were accepted, and their workflows have closed without opening anything."""
-        ...
-
-    async def order_counts(self) -> dict[SubmissionStatus, int]:
-        """Orders by how they stand; each order once, and none left out that is 0."""
-        ...
-
-    async def batches(
-        self, wanted: BatchFilter = EVERY_BATCH, *, cursor: str | None = None, limit: int = PAGE_ROWS
-    ) -> Page[BatchSummary]:
-        """Newest first; each batch once, by its newest run."""
-        ...
-
-    async def batch_orders(
-        self,
-        name: str,
-        status: LineStatus | None = None,
-        *,
-        cursor: str | None = None,
-        limit: int = PAGE_ROWS,
-    ) -> Page[BatchOrder]:
-        """Of its newest run, by order ID. Raises UnknownBatch."""
-        ...
-
-    async def last_words(self, order_ids: Sequence[str]) -> dict[str, str]:
-        """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
-        ...

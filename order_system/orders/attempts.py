@@ -12,8 +12,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ExecuteActivityInput
 
 from activities.attempts import GAVE_UP, attempt_number, started_at
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.attempts import AttemptMade, KeepsAttempts
+from order_system.domain.attempts import AttemptMade
 from order_system.domain.order import SubmissionRef
 from order_system.infra.redaction import clean_text, keep_private
 from order_system.infra.temporal.around import AroundActivities, CarryOut
@@ -23,7 +24,7 @@ class NotesAttempts(AroundActivities):
     """Changes nothing of how an activity ends, whatever the book answers, and delays it by
     policy.ATTEMPT_NOTED at most."""
 
-    def __init__(self, book: KeepsAttempts) -> None:
+    def __init__(self, book: SqlOrderBook) -> None:
         self._book = book
 
     async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:

@@ -16,9 +16,10 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy as domain_policy
 from order_system.domain import search_attributes
-from order_system.domain.book import OrderBook, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
@@ -84,7 +85,7 @@ class OrderClient:
     def __init__(
         self,
         temporal: Client,
-        book: OrderBook,
+        book: SqlOrderBook,
         *,
         task_queue: str,
         defaults: Handling = NOT_SAID,

@@ -4,9 +4,10 @@ has it, what was tried, and what people have answered."""
 from contextlib import suppress
 from typing import Any
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.attempts import AttemptMade
-from order_system.domain.book import EffectState, OrderBook
+from order_system.domain.book import EffectState
 from order_system.domain.errors import KeyTrouble, UnknownOrder
 from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
@@ -81,7 +82,7 @@ class OrderDetails(OrderProgress):
 
 async def details_of(
     order: OrderProgress,
-    book: OrderBook,
+    book: SqlOrderBook,
     runs: TemporalOrderRuns,
     links: ProviderLinks,
     known: OrderDetails | None = None,

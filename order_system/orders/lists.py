@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from temporalio.client import Client, WorkflowExecution
 
+from order_system.book.listing import SqlOrderListing
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
@@ -24,7 +25,6 @@ from order_system.domain.listing import (
     BatchOrder,
     LineStatus,
     OrderFilter,
-    OrderListing,
     OrderSummary,
     Page,
 )
@@ -56,7 +56,7 @@ WAITING_LISTED = 1_000
 
 @dataclass(frozen=True)
 class OrderLists:
-    listing: OrderListing
+    listing: SqlOrderListing
     temporal: Client
     task_queue: str
 

@@ -16,7 +16,8 @@ from functools import partial
 
 from temporalio.client import Client, WorkflowExecution
 
-from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownWorkflow
 from order_system.domain.ids import is_order_id, order_of_workflow, order_workflow_id, step_workflow_id
 from order_system.domain.progress import StepState
@@ -57,7 +58,7 @@ class _Start:
 class Relatives:
     """Raises UnknownWorkflow, and the SDK's RPCError when the server fails."""
 
-    def __init__(self, temporal: Client, book: OrderBook) -> None:
+    def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
         self._book = book
 

@@ -19,7 +19,8 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.ids import AFTER_FIRST, FINGERPRINT, order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -43,7 +44,7 @@ _OTHERWISE_CALLED = {
 class OrderStatusReader:
     """Raises UnknownOrder, and the SDK's RPCError when the server fails."""
 
-    def __init__(self, temporal: Client, book: OrderBook) -> None:
+    def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
         self._book = book
 

@@ -11,8 +11,9 @@ from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
+from order_system.book.standing import SqlStanding
 from order_system.domain import metrics
-from order_system.domain.at_risk import Place, TellsStanding
+from order_system.domain.at_risk import Place
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.money import decimals
 from order_system.domain.policy import ATTENTION_AFTER
@@ -26,7 +27,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 class Watch:
     def __init__(
-        self, book: TellsStanding, lists: OrderLists, temporal: Client, task_queue: str, meter: MetricMeter
+        self, book: SqlStanding, lists: OrderLists, temporal: Client, task_queue: str, meter: MetricMeter
     ) -> None:
         self._book = book
         self._lists = lists

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from temporalio.client import Client
 
+from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
@@ -20,7 +21,6 @@ from order_system.domain.reconciliation import (
     OlderOnes,
     OrderRuns,
     OwedNotice,
-    ReconciliationBook,
     is_abandoned,
 )
 from order_system.domain.servers import Stranded
@@ -34,7 +34,7 @@ Item = TypeVar("Item", SubmissionRef, OwedNotice)
 
 
 class AbandonedOrders:
-    def __init__(self, temporal: Client, book: ReconciliationBook, runs: OrderRuns) -> None:
+    def __init__(self, temporal: Client, book: SqlReconciliationBook, runs: OrderRuns) -> None:
         self._temporal = temporal
         self._book = book
         self._runs = runs

@@ -14,10 +14,10 @@ from temporalio.client import Client
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
+from order_system.book.listing import SqlOrderListing
+from order_system.book.standing import SqlStanding
 from order_system.bootstrap import OrderSystem
-from order_system.domain.at_risk import TellsStanding
 from order_system.domain.errors import OrderSystemError
-from order_system.domain.listing import OrderListing
 from order_system.infra import policy as infra_policy
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.ui_links import UiLinks
@@ -67,8 +67,8 @@ class Services:
     batches: BatchClient
     attention: AttentionClient
     forgetting: Forgetting
-    listing: OrderListing
-    standing: TellsStanding
+    listing: SqlOrderListing
+    standing: SqlStanding
     lists: OrderLists
     files: OrderFiles
     links: UiLinks
