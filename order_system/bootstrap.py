@@ -53,8 +53,7 @@ from order_system.orders.lists import OrderLists
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.watch import Watch
 from order_system.reconciliation.abandoned import AbandonedOrders
-from order_system.reconciliation.client import ReconciliationClient
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from workflows.registry import WORKFLOWS
 
 log = structlog.stdlib.get_logger(__name__)
@@ -105,9 +104,9 @@ class OrderSystem:
         server that comes back without its data. `options` are the workers'."""
 
         async def scheduled() -> None:
-            await self.reconciler_schedule(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
+            await self.reconciler(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
             age = parse_duration(self.settings.forget_after or "0d")
-            forgetting = self.reconciler_schedule(temporal, forget_after=age)
+            forgetting = self.reconciler(temporal, forget_after=age)
             await forgetting.ensure(FORGET_EVERY if age else age)
 
         with serving_from(self.settings.book_folder, temporal):
@@ -178,12 +177,9 @@ class OrderSystem:
             temporal, self.book, task_queue=self.task_queue, defaults=self.defaults, links=self.settings
         )
 
-    def reconciliation(self, temporal: Client) -> ReconciliationClient:
-        return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
-
-    def reconciler_schedule(self, temporal: Client, **options: Any) -> ReconcilerSchedule:
+    def reconciler(self, temporal: Client, *, forget_after: timedelta | None = None) -> Reconciler:
         book_id, queue = self.book.book_id, self.task_queue
-        return ReconcilerSchedule(temporal, book_id=book_id, task_queue=queue, **options)
+        return Reconciler(temporal, book_id=book_id, task_queue=queue, forget_after=forget_after)
 
     def forgetting(self, temporal: Client) -> Forgetting:
         compact, uploads = self.database.compact, self.settings.uploads
@@ -194,9 +190,9 @@ class OrderSystem:
 
     def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
-        abandoned, schedule = self.abandoned(temporal), self.reconciler_schedule(temporal)
+        abandoned, reconciler = self.abandoned(temporal), self.reconciler(temporal)
         return AttentionClient(
-            temporal, self.book, abandoned, schedule, task_queue=self.task_queue, links=self.settings
+            temporal, self.book, abandoned, reconciler, task_queue=self.task_queue, links=self.settings
         )
 
     def announcements(self, temporal: Client) -> Announcements:

@@ -17,7 +17,7 @@ from order_system.domain.servers import Stranded
 from order_system.domain.steps import PIVOT, Step
 from order_system.infra.redaction import clean_text
 from order_system.orders.details import Receipt
-from order_system.reconciliation.schedule import Asleep
+from order_system.reconciliation.client import Asleep
 
 STARTER = "python starter.py"
 

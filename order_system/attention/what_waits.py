@@ -33,7 +33,7 @@ from order_system.orders.in_book import stuck_undo
 from order_system.orders.on_server import TemporalOrderRuns, input_of
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedOrders
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.refund import RefundWorkflow
 
@@ -50,7 +50,7 @@ class WhatWaits:
     _temporal: Client
     _book: SqlOrderBook
     _abandoned: AbandonedOrders
-    _schedule: ReconcilerSchedule
+    _reconciler: Reconciler
     _: KW_ONLY
     task_queue: str
     links: ProviderLinks = field(default_factory=ProviderLinks)
@@ -125,7 +125,7 @@ class WhatWaits:
             yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
         for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
             yield about_server(stranded)
-        if asleep := await self._schedule.asleep():
+        if asleep := await self._reconciler.asleep():
             yield about_schedule(asleep, self._temporal.namespace)
 
     async def _refunds_not_noted(self) -> AsyncGenerator[tuple[str, Refund]]:

@@ -192,7 +192,7 @@ async def test_another_books_worker_does_not_reconcile_ours(
     monkeypatch.setattr(policy, "WRONG_BOOK_AGAIN", timedelta(seconds=2))
     ours = await books.open("ours", "one-queue-for-two-reconcilers")
     others = await books.open("others", "one-queue-for-two-reconcilers")
-    reconciler = ours.reconciliation(client)
+    reconciler = ours.reconciler(client)
     async with others.worker(client):
         started = await reconciler.start()
 
