@@ -9,9 +9,8 @@ from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.paid_orders import PaidOrders
-from activities.payment import PaymentActivities
+from activities.payment import PaymentActivities, RefundActivities
 from activities.reconciliation import ReconciliationActivities
-from activities.refunds import RefundActivities
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
 from order_system.domain.batch import BatchBook

@@ -44,8 +44,7 @@ from order_system.infra.telemetry.process import NOW
 from order_system.infra.temporal.around import OwnBookOnly
 from order_system.infra.temporal.connection import sdk_runtime
 from order_system.infra.temporal.registration import settle_in_again
-from order_system.infra.temporal.served import serving_from
-from order_system.infra.temporal.servers import KnownServer
+from order_system.infra.temporal.servers import KnownServer, serving_from
 from order_system.orders.attempts import NotesAttempts
 from order_system.orders.client import OrderClient
 from order_system.orders.forgetting import Forgetting

@@ -10,7 +10,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 from workflows.failures import answer_refused, uninterrupted
 
 with workflow.unsafe.imports_passed_through():
-    from activities.refunds import RefundActivities
+    from activities.payment import RefundActivities
     from order_system.domain import policy
     from order_system.domain.answers import AnswerReceipt, AnswerResult, Remedy, Resolution, flaw_in
     from order_system.domain.refunds import Refund, RefundRequest, RefundState

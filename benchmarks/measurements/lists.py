@@ -20,7 +20,7 @@ from temporalio.client import Client
 
 from benchmarks.tools.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.tools.stage import settings_for
-from order_system.book.emails import email_hash
+from order_system.book.reading import email_hash
 from order_system.book.tables import batch_orders, batches, submissions
 from order_system.bootstrap import OrderSystem, migrate_database, open_order_system
 from order_system.domain import policy

@@ -13,12 +13,12 @@ from typing import Any
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnsweredAs, AnswerRecord
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import SubmissionRecord
 from order_system.domain.errors import NewerBook
 from order_system.domain.ids import idempotency_key
 from order_system.domain.money import decimal_text
 from order_system.domain.order import Order, SubmissionRef
+from order_system.domain.progress import AttemptMade
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import UNDOS, Effect
 from order_system.infra.provider_links import ProviderLinks

@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.batches.files import OrderFiles
 from order_system.batches.names import workflow_id_of, workflow_id_of_new
-from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress_in_book
+from order_system.batches.progress import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
 from order_system.book.batches import SqlBatchBook
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress, BatchRequest, BatchStatus

@@ -11,11 +11,10 @@ from order_system.book.entries import Entries
 from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE, ON_SERVER, is_owed
 from order_system.book.tables import answers, attempts, batch_orders, batches, effects, refunds, submissions
 from order_system.domain.answers import Answer, AnsweredAs, AnswerRecord
-from order_system.domain.book import SubmissionRecord
+from order_system.domain.book import Server, SubmissionRecord
 from order_system.domain.errors import ForgettingRefused, UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.refunds import RefundState
-from order_system.domain.servers import Server
 from order_system.domain.steps import Step
 from order_system.infra.database import reads, writes
 

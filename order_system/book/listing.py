@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
-from order_system.book.emails import email_hash
 from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
 from order_system.book.listing_rows import batch_order, batch_summary, order_summary
-from order_system.book.reading import counts, known, newest_run, of_run
+from order_system.book.reading import counts, email_hash, known, newest_run, of_run
 from order_system.book.tables import accepted, attempts, batch_orders, batches, submissions
 from order_system.domain import listing
 from order_system.domain.batch import Fate

@@ -26,22 +26,27 @@ from sqlalchemy.exc import IntegrityError
 
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
-from order_system.book.emails import email_hash
 from order_system.book.entries import Entries
 from order_system.book.forgetting import ForgettingBook
-from order_system.book.refunds import RefundBook
+from order_system.book.reading import email_hash
 from order_system.book.tables import accepted, effects
-from order_system.domain.book import Attempt, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import (
+    Attempt,
+    EffectState,
+    JournalEntry,
+    Server,
+    SubmissionRecord,
+    SubmissionStatus,
+)
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
 from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
 
 
-class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
+class SqlOrderBook(AnswerBook, ForgettingBook):
     """Keeps the promises of `domain.book.OrderBook`."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:

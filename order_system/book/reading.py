@@ -1,5 +1,6 @@
 """Reading the order book: rows of its two tables as records, and the queries over them."""
 
+import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
-from order_system.book.tables import answers, batch_orders, batches, effects, refunds, submissions
+from order_system.book.tables import answers, batch_orders, batches, effects, identity, refunds, submissions
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.batch import BatchRecord, BatchRequest, Fate
 from order_system.domain.book import (
@@ -24,8 +25,9 @@ from order_system.domain.journal import Journal, payment_in
 from order_system.domain.messages import OrderOutcome
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
 from order_system.domain.refunds import Refund, RefundState
+from order_system.domain.search import normal_email
 from order_system.domain.steps import Effect
-from order_system.infra.database import OverDatabase, reads
+from order_system.infra.database import Database, OverDatabase, reads
 
 IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
@@ -178,6 +180,14 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
         payment_of(journal, record.ref),
         DispatchReceipt.model_validate(journal[Effect.DISPATCH].receipt),
     )
+
+
+def email_hash(database: Database, tx: Connection, email: str) -> str:
+    """All that the book keeps of a customer's e-mail: whoever knows that finds its orders, and without the key
+    nobody can try out which it may be. By ORDER_EMAIL_KEY, or else the key that was made with the book."""
+    if database.email_key is None:
+        database.email_key = tx.execute(select(identity.c.email_key)).scalar_one()
+    return hmac.digest(database.email_key.encode(), normal_email(email).encode(), "sha256").hex()
 
 
 class BookQueries(OverDatabase):

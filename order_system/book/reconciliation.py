@@ -13,10 +13,9 @@ from order_system.book.entries import Entries
 from order_system.book.reading import BookQueries, known, submission_record
 from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
-from order_system.domain.book import EffectState, Notice, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, Notice, Server, Stranded, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
-from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
 from order_system.infra.database import reads, writes
 

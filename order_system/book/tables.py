@@ -125,7 +125,7 @@ answers = sa.Table(
     sa.Column("answer", sa.String(32), nullable=False),
 )
 
-# How attempts have ended at effects and undos: each a `domain.attempts.AttemptMade`.
+# How attempts have ended at effects and undos: each a `domain.progress.AttemptMade`.
 attempts = sa.Table(
     "book_attempts",
     metadata,

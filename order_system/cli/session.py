@@ -24,7 +24,7 @@ from order_system.infra.telemetry import process as telemetry
 from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
-from order_system.infra.temporal.served import server_of_a_worker
+from order_system.infra.temporal.servers import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 

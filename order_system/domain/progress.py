@@ -8,7 +8,7 @@ from pydantic import Field, PlainSerializer, computed_field
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.durations import milliseconds_between
-from order_system.domain.messages import OrderStatus
+from order_system.domain.messages import OneLine, OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import Step
@@ -20,6 +20,23 @@ def iso(moment: datetime) -> str:
 
 
 Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+
+
+class AttemptMade(Wire):
+    """One that failed, or that succeeded after others. One whose worker died is told by nobody: its number is
+    missing."""
+
+    activity: str
+    """What was tried: `charge`, `refund`, `void_shipment` and so on."""
+    number: int
+    last_number: int
+    """Greater than `number` of attempts that are told together, as policy.ATTEMPTS_TOLD_APART says."""
+    due_at: Timestamp
+    """From when on it waited for a worker."""
+    began_at: Timestamp
+    ended_at: Timestamp
+    said: OneLine | None = None
+    """What it failed of, without what is personal. None: it succeeded."""
 
 
 class StepState(StrEnum):

@@ -13,10 +13,9 @@ from typing import Literal, Protocol, Self
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, Server, SubmissionRecord, SubmissionStatus
 from order_system.domain.messages import AnswerToNote, NoticeKind
 from order_system.domain.order import OfBook, Order, SubmissionRef, Wire
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 
 # --- the report -----------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from temporalio.worker import ExecuteActivityInput
 from activities.attempts import GAVE_UP, attempt_number, started_at
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.order import SubmissionRef
+from order_system.domain.progress import AttemptMade
 from order_system.infra.redaction import clean_text, keep_private
 from order_system.infra.temporal.around import AroundActivities, CarryOut
 

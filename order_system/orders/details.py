@@ -6,12 +6,11 @@ from typing import Any
 
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import EffectState
 from order_system.domain.errors import KeyTrouble, UnknownOrder
 from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
-from order_system.domain.progress import OrderProgress, Timestamp
+from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
 from order_system.domain.steps import STEP_OF, Effect
 from order_system.infra.provider_links import ProviderLinks
 from order_system.intake.reader import order_document

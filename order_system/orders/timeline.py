@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
 
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import JournalEntry
 from order_system.domain.durations import milliseconds_between
 from order_system.domain.order import Wire
 from order_system.domain.progress import (
+    AttemptMade,
     OrderProgress,
     StepProgress,
     StepState,

@@ -14,6 +14,7 @@ from typing import TypeVar
 from temporalio.client import Client
 
 from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.domain.book import Stranded
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
@@ -23,7 +24,6 @@ from order_system.domain.reconciliation import (
     OwedNotice,
     is_abandoned,
 )
-from order_system.domain.servers import Stranded
 from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal import visibility

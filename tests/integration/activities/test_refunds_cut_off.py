@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from activities.refunds import RefundActivities
+from activities.payment import RefundActivities
 from order_system.domain.errors import AnswerLost, RefundRefused
 from order_system.domain.refunds import Refund, RefundRequest, RefundState
 from tests.fixtures.shops.activity_calls import (
