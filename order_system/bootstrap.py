@@ -23,11 +23,7 @@ from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports
-from order_system.book.batches import SqlBatchBook
-from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
-from order_system.book.reconciliation import SqlReconciliationBook
-from order_system.book.standing import SqlStanding
 from order_system.domain.durations import parse_duration
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.domain.ids import step_queue, task_queue_of, worker_identity
@@ -65,8 +61,6 @@ class OrderSystem:
     settings: Settings
     database: Database
     book: SqlOrderBook
-    batch_book: SqlBatchBook
-    listing: SqlOrderListing
     files: OrderFiles
     world: Gateways
 
@@ -75,24 +69,20 @@ class OrderSystem:
         """Of this book alone, unless it was set by hand."""
         return self.settings.task_queue or task_queue_of(self.book.book_id)
 
-    @property
-    def standing(self) -> SqlStanding:
-        return SqlStanding(self.database)
-
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
         payments, warehouse = self.world.payments, self.world.warehouse
         carrier, mailer = self.world.carrier, self.world.mailer
 
         book = SqlOrderBook(self.database, KnownServer(temporal))
-        pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
+        runs = TemporalOrderRuns(temporal)
         return [
             *order_activities(
                 book, payments, warehouse, carrier, mailer, runs=runs, patience=self.settings.attempts
             ),
             *reconciliation_activities(
-                book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
+                book, book, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
             ),
-            *batch_activities(self.batch_book, self.files, runs),
+            *batch_activities(book, self.files, runs),
             WebhookActivities(receiver_of(self.settings)).deliver,
             self.forgetting(temporal).forget_old,
         ]
@@ -161,9 +151,8 @@ class OrderSystem:
         """Metrics of order book and server for the length of a block, where metrics are on."""
         if NOW.metrics is None:
             return nullcontext()
-        lists = OrderLists(self.listing, temporal, self.task_queue)
-        meter = sdk_runtime().metric_meter
-        return Watch(self.standing, lists, temporal, self.task_queue, meter).watching()
+        lists = OrderLists(self.book, temporal, self.task_queue)
+        return Watch(lists, sdk_runtime().metric_meter).watching()
 
     @property
     def defaults(self) -> Handling:
@@ -185,7 +174,7 @@ class OrderSystem:
         return Forgetting(temporal, self.book, uploads, self.world.forget, compact)
 
     def abandoned(self, temporal: Client) -> AbandonedOrders:
-        return AbandonedOrders(temporal, SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))
+        return AbandonedOrders(temporal, self.book, TemporalOrderRuns(temporal))
 
     def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
@@ -197,16 +186,15 @@ class OrderSystem:
     def announcements(self, temporal: Client) -> Announcements:
         """Events for the receiver of webhooks."""
         attention, batches = self.attention_client(temporal), self.batch_client(temporal)
-        book_id, queue = self.book.book_id, self.task_queue
-        return Announcements(temporal, queue, book_id, self.listing, attention, batches)
+        return Announcements(temporal, self.task_queue, self.book, attention, batches)
 
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""
-        return BatchReports(self.batch_book, self.files)
+        return BatchReports(self.book, self.files)
 
     def batch_client(self, temporal: Client) -> BatchClient:
         return BatchClient(
-            temporal, self.batch_book, self.files, task_queue=self.task_queue, defaults=self.defaults
+            temporal, self.book, self.files, task_queue=self.task_queue, defaults=self.defaults
         )
 
 
@@ -242,8 +230,6 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
                 settings,
                 database,
                 SqlOrderBook(database),
-                SqlBatchBook(database),
-                SqlOrderListing(database),
                 OrderFiles(settings.readable_roots),
                 world,
             )

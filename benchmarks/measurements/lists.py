@@ -106,7 +106,7 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
                 took = [await _milliseconds(_answered(browser, path)) for _ in range(scale.rounds)]
                 samples.append({"list": what, "median, ms": median(took), "slowest, ms": max(took)})
                 say(f"  {what}: {median(took):.0f} ms")
-            counted = [await _milliseconds(system.listing.order_counts()) for _ in range(scale.rounds)]
+            counted = [await _milliseconds(system.book.order_counts()) for _ in range(scale.rounds)]
             samples.append(
                 {
                     "list": "orders, counted by status",

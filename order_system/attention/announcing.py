@@ -22,7 +22,7 @@ from temporalio.worker import ExecuteActivityInput
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
 from order_system.batches.client import BatchClient
-from order_system.book.listing import SqlOrderListing
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy, search_attributes
 from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import batch_name, webhook_workflow_id
@@ -60,8 +60,7 @@ class Announcements(AroundActivities):
 
     temporal: Client
     task_queue: str
-    book_id: str
-    listing: SqlOrderListing
+    book: SqlOrderBook
     attention: AttentionClient
     batches: BatchClient
     _known: set[str] = field(default_factory=set[str])
@@ -90,7 +89,7 @@ class Announcements(AroundActivities):
             self._looking = asyncio.create_task(self._announce_what_lasts())
 
     async def _summary(self, order_id: str) -> OrderSummary | None:
-        page = await self.listing.orders(OrderFilter(order_ids=[order_id]))
+        page = await self.book.orders(OrderFilter(order_ids=[order_id]))
         return page.rows[0] if page.rows else None
 
     async def _announce_what_lasts(self) -> None:
@@ -133,7 +132,7 @@ class Announcements(AroundActivities):
     ) -> None:
         """Start the event's workflow, once."""
         data, order_id = dict(redact(None, "", data)), data.get("order_id")
-        event = Event(type=what, timestamp=at, data=data, which=which, book=self.book_id)
+        event = Event(type=what, timestamp=at, data=data, which=which, book=self.book.book_id)
         if event.id in self._known:
             return
         none = TypedSearchAttributes.empty

@@ -26,9 +26,13 @@ from sqlalchemy.exc import IntegrityError
 
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
+from order_system.book.batches import SqlBatchBook
 from order_system.book.entries import Entries
 from order_system.book.forgetting import ForgettingBook
+from order_system.book.listing import SqlOrderListing
 from order_system.book.reading import email_hash
+from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.book.standing import SqlStanding
 from order_system.book.tables import accepted, effects
 from order_system.domain.book import (
     Attempt,
@@ -46,8 +50,10 @@ from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
 
 
-class SqlOrderBook(AnswerBook, ForgettingBook):
-    """Keeps the promises of `domain.book.OrderBook`."""
+class SqlOrderBook(
+    AnswerBook, ForgettingBook, SqlBatchBook, SqlReconciliationBook, SqlOrderListing, SqlStanding
+):
+    """Keeps the promises of `domain.book.OrderBook`, and has all the other pages of the book."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:
         """`server` tells which one the workers serve that write here; without it, the name of the attempt's

@@ -183,8 +183,8 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
 
 
 def email_hash(database: Database, tx: Connection, email: str) -> str:
-    """All that the book keeps of a customer's e-mail: whoever knows that finds its orders, and without the key
-    nobody can try out which it may be. By ORDER_EMAIL_KEY, or else the key that was made with the book."""
+    """All that the book keeps of an e-mail: whoever knows that finds its orders, and without the key nobody
+    can try out which it may be. By ORDER_EMAIL_KEY, or else the key that was made with the book."""
     if database.email_key is None:
         database.email_key = tx.execute(select(identity.c.email_key)).scalar_one()
     return hmac.digest(database.email_key.encode(), normal_email(email).encode(), "sha256").hex()

@@ -14,8 +14,7 @@ from temporalio.client import Client
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
-from order_system.book.listing import SqlOrderListing
-from order_system.book.standing import SqlStanding
+from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import OrderSystem
 from order_system.domain.errors import OrderSystemError
 from order_system.infra import policy as infra_policy
@@ -67,8 +66,7 @@ class Services:
     batches: BatchClient
     attention: AttentionClient
     forgetting: Forgetting
-    listing: SqlOrderListing
-    standing: SqlStanding
+    book: SqlOrderBook
     lists: OrderLists
     files: OrderFiles
     links: UiLinks
@@ -90,9 +88,8 @@ def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Se
         attention=attention,
         waiting=WaitingCount(attention),
         forgetting=system.forgetting(temporal),
-        listing=system.listing,
-        standing=system.standing,
-        lists=OrderLists(system.listing, temporal, system.task_queue),
+        book=system.book,
+        lists=OrderLists(system.book, temporal, system.task_queue),
         files=system.files,
         links=UiLinks(ui_url, temporal.namespace),
     )

@@ -51,8 +51,8 @@ async def show(visit: Visit, since: Since = "hour") -> Response:
     services, now, chosen = visit.services, visit.now, since if since in SPANS else "hour"
     began, workers = now - SPANS[chosen][1], services.attention.workers
     pulse, standing, waiting = await asyncio.gather(
-        services.standing.pulse(began, now, parts=PARTS),
-        services.standing.standing(stuck_before=now - ATTENTION_AFTER),
+        services.book.pulse(began, now, parts=PARTS),
+        services.book.standing(stuck_before=now - ATTENTION_AFTER),
         services.lists.waiting_ids(),
     )
     server: dict[str, Any] = {"workers": None, "backlog": None}

@@ -178,7 +178,7 @@ async def test_a_batch_hands_its_book_on_to_its_orders(client: Client, books: Bo
         await eventually(refused, SECONDS, "the other worker to refuse the batch")
     async with ours.worker(client):
         await asyncio.wait_for(batch.result(), SECONDS)
-    assert await others.batch_book.batch_run(batch_workflow_id(name)) is None
+    assert await others.book.batch_run(batch_workflow_id(name)) is None
     for order_id in ids:
         described = await client.get_workflow_handle(order_workflow_id(order_id)).describe()
         assert await described.memo_value(BOOK) == ours.database.book

@@ -18,7 +18,7 @@ ROWS = 20
 
 @router.get(HERE)
 async def list_batches(visit: Visit, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Response:
-    page = await visit.services.listing.batches(cursor=cursor, limit=ROWS)
+    page = await visit.services.book.batches(cursor=cursor, limit=ROWS)
     batches = visit.services.batches
     progress = await asyncio.gather(*(batches.progress_soon(batch.name) for batch in page.rows))
     return await visit.page(
