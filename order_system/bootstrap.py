@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities import batch_activities, order_activities, reconciliation_activities
+from activities import batch_activities, order_activities
 from activities.webhooks import Receiver, WebhookActivities
 from order_system.attention.announcing import Announcements
 from order_system.attention.client import AttentionClient
@@ -70,18 +70,9 @@ class OrderSystem:
         return self.settings.task_queue or task_queue_of(self.book.book_id)
 
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
-        payments, warehouse = self.world.payments, self.world.warehouse
-        carrier, mailer = self.world.carrier, self.world.mailer
-
-        book = SqlOrderBook(self.database, KnownServer(temporal))
-        runs = TemporalOrderRuns(temporal)
+        book, runs = SqlOrderBook(self.database, KnownServer(temporal)), TemporalOrderRuns(temporal)
         return [
-            *order_activities(
-                book, payments, warehouse, carrier, mailer, runs=runs, patience=self.settings.attempts
-            ),
-            *reconciliation_activities(
-                book, book, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
-            ),
+            *order_activities(book, self.world, runs, patience=self.settings.attempts),
             *batch_activities(book, self.files, runs),
             WebhookActivities(receiver_of(self.settings)).deliver,
             self.forgetting(temporal).forget_old,
