@@ -32,7 +32,7 @@ KEY_SETTLED = timedelta(seconds=30)
 """How long a new key has sealed before an older one may be destroyed: what was just sealed by that one has
 reached the server by then, and lists show it."""
 
-SEALED_STACK = 1_000
+FAILURE_STACK = 1_000
 """Characters of a stack, the innermost calls: the server keeps 4 KB of what an attempt has failed of, causes
 included."""
 

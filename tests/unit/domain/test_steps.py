@@ -1,7 +1,7 @@
 """The table of steps: what derives from it relies on this."""
 
 from typing import Any
-from unittest.mock import MagicMock, Mock
+from unittest.mock import MagicMock
 
 from temporalio import activity
 
