@@ -15,10 +15,6 @@ from order_system.domain.order import SubmissionRef
 from order_system.domain.steps import Effect
 
 
-async def _nothing_more(_earlier: frozenset[str]) -> None:
-    """Most steps have nothing to ask of the order's earlier submissions."""
-
-
 async def open_and_claim(
     book: OrderBook,
     ref: SubmissionRef,
@@ -26,7 +22,7 @@ async def open_and_claim(
     attempt: Attempt,
     opening: Opening,
     *,
-    check_earlier: Callable[[frozenset[str]], Awaitable[None]] = _nothing_more,
+    check_earlier: Callable[[frozenset[str]], Awaitable[None]] | None = None,
 ) -> JournalEntry | GivesWay:
     """As the book's, with the checks that an order needs which was submitted before. `check_earlier` is told
     of those submissions, and raises if the effect must not happen after them.
@@ -35,7 +31,8 @@ async def open_and_claim(
     claimed = await book.open_and_claim(ref, effect, attempt, opening)
     while isinstance(claimed, frozenset):
         await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
-        await check_earlier(claimed)
+        if check_earlier is not None:
+            await check_earlier(claimed)
         claimed = await book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
     return claimed
 

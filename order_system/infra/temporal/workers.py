@@ -50,7 +50,9 @@ class Workers:
         named."""
         heartbeats = await self._heartbeats()
         if not heartbeats:
-            return await self._polling()
+            # Who has lately asked for both kinds of tasks; true of one that was killed, too, until work has
+            # waited for a while.
+            return min(map(len, await asyncio.gather(*map(self._asking_for, _KINDS))))
         looked_at, before = self._looked_at, self._beats
         self._looked_at = time.monotonic()
         self._beats = {beat.worker_instance_key: _sent_at(beat) for beat in heartbeats}
@@ -110,12 +112,6 @@ class Workers:
                 return []
             raise
         return [worker.worker_heartbeat for worker in answer.workers_info]
-
-    async def _polling(self) -> int:
-        """Who has lately asked for workflow tasks and for activities; true of one that was killed, too, until
-        work has waited for a while."""
-        asking = await asyncio.gather(*map(self._asking_for, _KINDS))
-        return min(map(len, asking))
 
     async def seen(self) -> list[WorkerHeartbeat]:
         """The last heartbeat of each that takes work; none from a server that takes none."""
