@@ -9,7 +9,7 @@ from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
 from activities.notification import NotificationActivities
 from activities.paid_orders import PaidOrders
-from activities.payment import PaymentActivities, RefundActivities
+from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
@@ -63,7 +63,7 @@ def order_activities(
         payment.charge,
         payment.capture,
         payment.refund,
-        RefundActivities(book, world.payments, runs).refund_part,
+        payment.refund_part,
         inventory.reserve,
         inventory.release,
         shipping.buy_label,

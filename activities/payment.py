@@ -98,15 +98,6 @@ class PaymentActivities:
         answered."""
         return await undo(self._book, request, Effect.CHARGE, self._paid.give_back)
 
-
-class RefundActivities:
-    """`gateway` may offer what `domain.gateways.RefundsParts` says."""
-
-    def __init__(self, book: OrderBook, gateway: PaymentGateway, runs: OrderRuns | None = None) -> None:
-        self._book = book
-        self._gateway = gateway
-        self._paid = PaidOrders(book, gateway, runs)
-
     @activity.defn
     async def refund_part(self, request: RefundRequest) -> Refund:
         """Note it in the book, give it back at the gateway, note what came of it; or what a person has done.
@@ -125,7 +116,7 @@ class RefundActivities:
         return await self._book.end_refund(ref, refund.ended(state, detail, attempt.now()))
 
     async def _give_back(self, request: RefundRequest, amount: int) -> RefundReceipt:
-        """All at once by the gateway's `refund`, where it has nothing else."""
+        """A part, where it offers `domain.gateways.RefundsParts`; else all at once by its `refund`."""
         ref, charge_key = request.submission, request.submission.key(Effect.CHARGE)
         if (outcome := await self._book.outcome(ref.order_id)) is None:
             raise RefundRefused(f"{ref.order_id} is not fulfilled")

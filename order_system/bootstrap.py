@@ -218,11 +218,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
                     "first and take it later: set ORDER_CAPTURE=at_once, or name another gateway"
                 )
             yield OrderSystem(
-                settings,
-                database,
-                SqlOrderBook(database),
-                OrderFiles(settings.readable_roots),
-                world,
+                settings, database, SqlOrderBook(database), OrderFiles(settings.readable_roots), world
             )
     finally:
         await database.dispose()

@@ -109,11 +109,7 @@ def _open(ledger: Ledger) -> Iterator[Key]:
 
 
 def audit(
-    ledger: Ledger,
-    statement: Statement,
-    *,
-    later: Ledger | None = None,
-    completed: Set[Key] | None = None,
+    ledger: Ledger, statement: Statement, *, later: Ledger | None = None, completed: Set[Key] | None = None
 ) -> AuditReport:
     """Pure. `later`, a ledger taken after the statement, is where claims are looked for. `completed`: those
     open submissions whose workflow has completed; None if no server was asked: then nothing is said of it."""

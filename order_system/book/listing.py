@@ -116,10 +116,7 @@ def _can_be_kept(*texts: str | None) -> bool:
 
 
 def _page(
-    rows: Sequence[sa.RowMapping],
-    limit: int,
-    shown: Callable[[sa.RowMapping], Shown],
-    place: Sequence[str],
+    rows: Sequence[sa.RowMapping], limit: int, shown: Callable[[sa.RowMapping], Shown], place: Sequence[str]
 ) -> listing.Page[Shown]:
     """If there is one row more than `limit`, then there is another page. `place` tells where one ends."""
     page = rows[:limit]

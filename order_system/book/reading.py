@@ -13,13 +13,7 @@ from sqlalchemy.engine import Connection
 from order_system.book.tables import answers, batch_orders, batches, effects, identity, refunds, submissions
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.batch import BatchRecord, BatchRequest, Fate
-from order_system.domain.book import (
-    EffectState,
-    JournalEntry,
-    Ledger,
-    SubmissionRecord,
-    SubmissionStatus,
-)
+from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import NewerBook
 from order_system.domain.journal import Journal, payment_in
 from order_system.domain.messages import OrderOutcome
@@ -246,11 +240,7 @@ class BookQueries(OverDatabase):
         # By the primary key: each page is found by its index, however many orders there are.
         query = (
             select(batch_orders.c.order_id)
-            .where(
-                of_run(batch, run),
-                batch_orders.c.order_id > after,
-                ITS_OWN,
-            )
+            .where(of_run(batch, run), batch_orders.c.order_id > after, ITS_OWN)
             .order_by(batch_orders.c.order_id)
             .limit(limit)
         )

@@ -10,8 +10,8 @@ import structlog
 from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
+from order_system.book.standing import Place
 from order_system.domain import metrics
-from order_system.domain.at_risk import Place
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.money import decimals
 from order_system.domain.policy import ATTENTION_AFTER

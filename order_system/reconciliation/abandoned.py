@@ -18,12 +18,7 @@ from order_system.domain.book import Stranded
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import (
-    OlderOnes,
-    OrderRuns,
-    OwedNotice,
-    is_abandoned,
-)
+from order_system.domain.reconciliation import OlderOnes, OrderRuns, OwedNotice, is_abandoned
 from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal import visibility

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.domain.at_risk import Pulse
+from order_system.book.standing import Pulse
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.durations import in_time
 from order_system.domain.metrics import AGES

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from order_system.domain.at_risk import Pulse
+from order_system.book.standing import Pulse
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database
