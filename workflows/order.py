@@ -22,8 +22,7 @@ from workflows.child import together
 from workflows.failures import as_failure, first_cause, is_eviction, opened_nothing, uninterrupted
 from workflows.hold import Hold
 from workflows.saga import Saga
-from workflows.steps import Steps
-from workflows.submission import this_submission
+from workflows.steps import Steps, this_submission
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.messages import (

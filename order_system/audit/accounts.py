@@ -73,15 +73,11 @@ class Account:
         """By an authorisation."""
         return any(each.state == "held" for each in self.authorisations)
 
-    @property
-    def gave_back(self) -> bool:
-        """The gateway has given its money back, says the book."""
-        charge = self.journal.get(Effect.CHARGE)
-        return charge is not None and charge.state is EffectState.UNDONE
-
     def given_back_of(self, receipt: PaymentReceipt) -> int:
         """Minor units, says the book."""
-        return receipt.amount if self.gave_back else self.refunds_asked
+        charge = self.journal.get(Effect.CHARGE)
+        gave_back = charge is not None and charge.state is EffectState.UNDONE
+        return receipt.amount if gave_back else self.refunds_asked
 
     @property
     def captured(self) -> int:

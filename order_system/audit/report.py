@@ -30,7 +30,6 @@ class Check(Wire):
     violations: tuple[str, ...]
     """One line each, for people: whose, under which key, and what is wrong."""
     cure: str
-    """What to do about a violation, for people."""
 
 
 class OpenSubmission(Wire):

@@ -126,7 +126,6 @@ class AnswerResult(StrEnum):
     OVERTAKEN = "overtaken"
     """The undo succeeded by itself just then, so nothing was recorded."""
     GIVEN_UP = "given up"
-    """The order is being undone."""
 
 
 class AnswerReceipt(Wire):

@@ -159,7 +159,6 @@ class BatchProgress(Wire):
     workflow_id: str
     status: BatchStatus
     window: int
-    """Orders that may be under way at once."""
     bytes_total: int
     """Size of the file; `counts.bytes_read` of them have been read."""
     counts: BatchCounts
