@@ -6,7 +6,6 @@ from temporalio import activity
 
 from activities.attempts import Call, Effects, retried_always, this_attempt, undo
 from activities.held_money import authorise, capture
-from activities.opening import open_and_claim
 from activities.paid_orders import PaidOrders
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
@@ -62,13 +61,9 @@ class PaymentActivities:
             email=request.email,
         )
         with self._effects.patiently(request) as attempt:
-            claimed = await open_and_claim(
-                self._book,
-                ref,
-                Effect.CHARGE,
-                attempt,
-                opening,
-                check_earlier=partial(self._paid.refuse_if_given_back, ref, reference),
+            check = partial(self._paid.refuse_if_given_back, ref, reference)
+            claimed = await self._effects.open_and_claim(
+                ref, Effect.CHARGE, attempt, opening, check_earlier=check
             )
             if not isinstance(claimed, JournalEntry):
                 return claimed
