@@ -15,6 +15,7 @@ from order_system.domain.gateways import (
     StockEntry,
 )
 from order_system.domain.ids import GATEWAY_CHECK, split_key
+from order_system.domain.journal import Journal
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
 from order_system.domain.refunds import RefundState
@@ -249,7 +250,7 @@ def _count_as_charge(
         account.charges.append(ChargeEntry(key, receipt.amount, 0))
 
 
-def _told_of(journal: Mapping[Effect, JournalEntry], statement: Statement) -> Set[Effect]:
+def _told_of(journal: Journal, statement: Statement) -> Set[Effect]:
     """Of an order that is captured later, the charge is an authorisation, which may be told of or not."""
     authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
     return statement.told - {Effect.CHARGE} if authorised_alone else statement.told
