@@ -54,9 +54,8 @@ def order_activities(
         runs,
         shipping=shipping,
         answers=answers,
-        notification=NotificationActivities(
-            book, world.mailer
-        ),  # its runs are many, and each has one attempt
+        # With patience of its own: one attempt in each of many runs is never the last one.
+        notification=NotificationActivities(book, world.mailer),
         reversals=reversals(PaidOrders(book, world.payments, runs), world.warehouse),
     )
     return [
