@@ -1,5 +1,4 @@
-"""How every effect and every undo is carried out. `order_system/book/order_book.py` explains the book's
-side."""
+"""How effects and undos are carried out. `order_system/book/order_book.py` explains the book's side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
@@ -78,8 +77,7 @@ def time_left(attempt: Attempt) -> float:
 
 
 class Effects:
-    """How a step carries out its effects. `patience`: so many attempts may reach its gateway before it has
-    failed."""
+    """How a step carries out its effects. `patience`: attempts that may reach its gateway before it fails."""
 
     def __init__(self, book: OrderBook, patience: int) -> None:
         self._book = book

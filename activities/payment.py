@@ -81,8 +81,7 @@ class PaymentActivities:
 
     @activity.defn
     async def capture(self, request: StepRequest) -> PaymentReceipt:
-        """Take what `charge` has only held. Idempotent by a key of its own. Raises PaymentDeclined or Fenced,
-        never to be retried."""
+        """Take what `charge` has only held. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
         call = partial(capture, self._gateway, self._book, request.submission)
         return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 

@@ -77,8 +77,7 @@ class Hold:
     # --- for a person's answer -------------------------------------------------------------------
 
     def step_to_answer_for(self) -> Step:
-        """Where the order is held; of two steps, the one that failed first. Raises the ApplicationError that
-        refuses an answer."""
+        """Where it is held; of two steps, the one that failed first. Raises what refuses an answer."""
         if not self._held:
             raise answer_refused(
                 f"{self._order_id} is not held: only an order that says hold_on_failure is, "

@@ -175,8 +175,7 @@ class Books:
 def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
-    """`later` is the ledger as it was after the statement; only claims are looked for there, and what was
-    asked for."""
+    """In `later`, the ledger after the statement, only claims are looked for, and what was asked for."""
     accounts = {
         _key_of(record): Account(record, journal, _told_of(journal, statement))
         for record, journal in ledger.entries

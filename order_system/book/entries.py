@@ -44,8 +44,7 @@ _NO_MORE_ACCEPTED = delete(accepted).where(
 
 
 class Entries:
-    """What may be written about one submission. The caller has locked its row, so nobody else writes its
-    entries meanwhile."""
+    """What may be written about one submission, whose row the caller has locked: so nobody else writes."""
 
     def __init__(self, tx: Connection, ref: SubmissionRef) -> None:
         self._tx = tx

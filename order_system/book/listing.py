@@ -1,5 +1,4 @@
-"""Lists over the order book. Every value is a parameter, and every list walks an index to its page, however
-many orders there are."""
+"""Lists over the order book. Every value is a parameter, and every list walks an index to its page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

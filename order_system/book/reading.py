@@ -63,8 +63,7 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
 
 
 def counts() -> ColumnElement[bool]:
-    """Of an order's submissions the one that counts: it is open or fulfilled, of which there is one at most,
-    or else the newest."""
+    """Of an order's submissions the one that counts: the open or fulfilled one, or else the newest."""
     other = submissions.alias("other")
     newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
         submissions.c.opened_at, submissions.c.submission

@@ -47,8 +47,7 @@ class Standing:
     charged: Sequence[ChargedOrder]
 
     def at_risk(self, waiting: Collection[str], now: datetime) -> dict[Place, tuple[int, int]]:
-        """How many orders, and how much, in minor units. `waiting`: IDs of orders that wait for a person, by
-        the server's word."""
+        """How many orders and how much, in minor units. `waiting`: orders that wait, by the server's word."""
         sums: dict[Place, tuple[int, int]] = {}
         for order in self.charged:
             age = next(name for name, most in AGES.items() if now - order.since <= most)

@@ -22,8 +22,7 @@ MOST_CHARACTERS_OF_ID = 255
 """Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
 
 UNDOABLE = tuple(step for step in Step if step in UNDOS)
-"""The steps that have an undo, and that may be held. A notice that fails harms no order; one that is owed
-may be handled."""
+"""The steps that have an undo, and that may be held. A notice that is owed may be handled, too."""
 
 
 class Remedy(StrEnum):

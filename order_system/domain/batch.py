@@ -115,8 +115,7 @@ class BatchState(Wire):
     under_way: dict[str, OrderUnderWay] = Field(default_factory=dict[str, OrderUnderWay])
     """Orders that outlasted their run. They keep their places in the window, and are looked up."""
     handed_on: dict[str, str | None] = Field(default_factory=dict[str, str | None])
-    """Orders that took too long to keep a place, with the submission that was started (None: not known);
-    looked up at the end."""
+    """Orders that took too long for a place, with their submissions (None: not known), looked up last."""
     paused: bool = False
     started_at: datetime | None = None
     pace: tuple[PaceMark, ...] = ()

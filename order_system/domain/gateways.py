@@ -188,8 +188,7 @@ class Carrier(Protocol):
 
 class Mailer(Protocol):
     async def send(self, key: Key, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
-        """Send one notice; a submission has no other, of whichever kind. Idempotent by `key`.
-        Raises NoticeRefused."""
+        """Send a notice, the only one of its submission. Idempotent by `key`. Raises NoticeRefused."""
         ...
 
 
@@ -266,8 +265,7 @@ class StockEntry:
 
 @dataclass(frozen=True)
 class Statement:
-    """What the outside world says happened, as a bank statement does. None: of these it tells nothing, so
-    they are not compared."""
+    """What the outside world says happened, as a bank statement does. None: of these it tells nothing."""
 
     charges: tuple[ChargeEntry, ...] | None = None
     """Of what is only authorised there is none."""

@@ -23,8 +23,7 @@ Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
 
 
 class AttemptMade(Wire):
-    """One that failed, or that succeeded after others. One whose worker died is told by nobody: its number is
-    missing."""
+    """One that failed, or that succeeded after others. Of one whose worker died the number is missing."""
 
     activity: str
     """What was tried: `charge`, `refund`, `void_shipment` and so on."""
@@ -72,8 +71,7 @@ class Lasting(Wire):
         return self.lasted()
 
     def lasted(self, until: datetime | None = None) -> int | None:
-        """Milliseconds; while it goes on, until then. How long an order took, or a step, is worked out here
-        and nowhere else."""
+        """Milliseconds, so far if it goes on. The one place where it is worked out how long anything took."""
         ended = self.closed_at or until
         return milliseconds_between(self.started_at, ended) if self.started_at and ended else None
 

@@ -78,8 +78,7 @@ def _rests(order: OrderProgress) -> bool:
 
 
 class OrderClient(Relatives):
-    """Over a Temporal client and the order book. Every method raises ServerUnreachable if the server
-    cannot be reached."""
+    """Over a Temporal client and the order book. Every method raises ServerUnreachable."""
 
     def __init__(
         self,

@@ -59,8 +59,7 @@ def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> t
 class OrderDetails(OrderProgress):
     timeline: Timeline = Timeline()
     contents: dict[str, Any] | None = None
-    """The document of the order, by its workflow's input. None once Temporal has forgotten it: the book keeps
-    nothing personal."""
+    """The order's document, by its workflow's input. None once Temporal has forgotten that."""
     contents_until: Timestamp | None = None
     """When Temporal may forget an order that has closed, and its contents with it."""
     receipts: tuple[Receipt, ...] = ()

@@ -230,8 +230,7 @@ def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
 
 @asynccontextmanager
 async def if_it_answers_soon() -> AsyncGenerator[None]:
-    """Else the block is left where it stands: the SDK tries again for longer than the time-out that a call is
-    given."""
+    """Else the block is left where it stands: the SDK goes on trying beyond the time-out of a call."""
     with suppress(ServerUnreachable, TimeoutError):
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
             yield

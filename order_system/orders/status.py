@@ -140,8 +140,7 @@ class OrderStatusReader:
 
 
 async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
-    """The order is fulfilled, and the newest workflow was for another content: what it says is not the
-    order's."""
+    """The order is fulfilled, and the newest workflow was for other content: it does not speak for it."""
     if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
         return False
     return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)

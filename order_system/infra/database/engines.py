@@ -1,5 +1,4 @@
-"""How we connect to SQLite and to PostgreSQL, by a URL as a person may write it; and what waiting may cure
-where that fails."""
+"""How we connect to SQLite and to PostgreSQL, by what URLs, and what waiting may cure where that fails."""
 
 import sqlite3
 import time

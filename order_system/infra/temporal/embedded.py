@@ -148,8 +148,7 @@ class EmbeddedServer(ServerOptions):
         return True
 
     async def _until_nobody_else_uses_it(self, others: ExitStack) -> None:
-        """A Ctrl-C ends the wait. `others` holds `temporal.users` afterwards, so that nobody joins a server
-        that is being stopped."""
+        """Ctrl-C ends the wait. `others` holds `temporal.users` then: nobody joins a server that stops."""
         told = False
         while (users := self._try_lock("temporal.users", fcntl.LOCK_EX)) is None:
             if not told:

@@ -46,8 +46,7 @@ class Workers:
         """Of the workers that the last look has seen."""
 
     async def at_work(self, version: str | None = None) -> int:
-        """How many take work, by one look; of that version (`deployment:build`, empty for none), if one is
-        named."""
+        """How many take work, by one look; of that `version` (`deployment:build`, or empty), if named."""
         heartbeats = await self._heartbeats()
         if not heartbeats:
             # Who has lately asked for both kinds of tasks; true of one that was killed, too, until work has
@@ -95,8 +94,7 @@ class Workers:
         return await self._asking_for(_ACTIVITIES)
 
     async def _heartbeats(self) -> list[WorkerHeartbeat]:
-        """The last one of each worker of this queue that has sent one lately; the server keeps them for a
-        day."""
+        """The last one of each worker of this queue that sent one lately: the server keeps them longer."""
         since = datetime.now(UTC) - policy.HEARTBEATS_KNOWN
         queue = f"TaskQueue = {visibility.quoted(self._task_queue)}"
         request = ListWorkersRequest(
