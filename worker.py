@@ -17,11 +17,9 @@ from typing import NoReturn, TypeVar
 
 import structlog
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
-from order_system.domain.ids import TASK_QUEUE
 from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.process import collect_less_garbage, event_loop_factory, stop_signal
@@ -65,23 +63,9 @@ async def run_worker(settings: Settings) -> None:
                     reconcile_every=settings.reconcile_every,
                     build=deployment and deployment.version.build_id,
                 )
-                await _tell_of_earlier_orders(system, temporal)
                 await _until_told(stop, system)
                 log.info("draining: finishing what runs, taking nothing new")
         log.info("worker stopped")
-
-
-async def _tell_of_earlier_orders(system: OrderSystem, temporal: Client) -> None:
-    """Until books had a queue of their own, all workers shared one."""
-    running = f"TaskQueue = '{TASK_QUEUE}' AND ExecutionStatus = 'Running'"
-    with contextlib.suppress(RPCError):
-        earlier = await temporal.count_workflows(running, rpc_timeout=policy.RPC)
-        if earlier.count and system.task_queue != TASK_QUEUE:
-            log.warning(
-                "workflows of an earlier version wait: until they have ended, run another worker "
-                f"with ORDER_TASK_QUEUE={TASK_QUEUE}",
-                workflows=earlier.count,
-            )
 
 
 async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:

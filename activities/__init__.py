@@ -1,7 +1,7 @@
 """What touches the outside world: thin classes that are handed ports, one for each step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from activities.answers import AnswerActivities
 from activities.attempts import Reverse
@@ -11,7 +11,6 @@ from activities.notification import NotificationActivities
 from activities.paid_orders import PaidOrders
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
-from activities.refunds import RefundActivities
 from activities.shipping import ShippingActivities
 from order_system.domain import policy
 from order_system.domain.batch import BatchBook
@@ -22,29 +21,48 @@ from order_system.domain.reconciliation import OrderRuns, ReconciliationBook
 from order_system.domain.steps import Effect, Step
 
 
+class Book(OrderBook, ReconciliationBook, Protocol):
+    """What orders and the reconciler need of the order book."""
+
+
+class World(Protocol):
+    """Your gateways."""
+
+    @property
+    def payments(self) -> PaymentGateway: ...
+    @property
+    def warehouse(self) -> Warehouse: ...
+    @property
+    def carrier(self) -> Carrier: ...
+    @property
+    def mailer(self) -> Mailer: ...
+
+
 def order_activities(
-    book: OrderBook,
-    payments: PaymentGateway,
-    warehouse: Warehouse,
-    carrier: Carrier,
-    mailer: Mailer,
-    *,
-    runs: OrderRuns | None = None,
-    patience: Mapping[Step, int] = policy.PATIENCE,
+    book: Book, world: World, runs: OrderRuns, *, patience: Mapping[Step, int] = policy.PATIENCE
 ) -> Sequence[Callable[..., Any]]:
-    """Every activity of an order, over your gateways: what a Worker is handed. `patience`: of each step, how
-    many attempts may reach its gateway before the step has failed. `runs` tells whose money a person is to
-    give back."""
-    payment = PaymentActivities(book, payments, runs=runs, patience=patience[Step.PAYMENT])
-    inventory = InventoryActivities(book, warehouse, patience=patience[Step.INVENTORY])
-    shipping = ShippingActivities(book, carrier, warehouse, patience=patience[Step.SHIPPING])
-    notification = NotificationActivities(book, mailer, patience=patience[Step.NOTIFICATION])
-    answers = AnswerActivities(book, warehouse)
+    """Every activity of an order and of the reconciler, over your gateways: what a Worker is handed.
+    `patience`: of each step, how many attempts may reach its gateway before the step has failed. `runs` tells
+    what no workflow is at work on, and whose money a person is to give back."""
+    payment = PaymentActivities(book, world.payments, runs=runs, patience=patience[Step.PAYMENT])
+    inventory = InventoryActivities(book, world.warehouse, patience=patience[Step.INVENTORY])
+    shipping = ShippingActivities(book, world.carrier, world.warehouse, patience=patience[Step.SHIPPING])
+    notification = NotificationActivities(book, world.mailer, patience=patience[Step.NOTIFICATION])
+    answers = AnswerActivities(book, world.warehouse)
+    reconciliation = ReconciliationActivities(
+        book,
+        runs,
+        shipping=shipping,
+        answers=answers,
+        # With patience of its own: one attempt in each of many runs is never the last one.
+        notification=NotificationActivities(book, world.mailer, late=True),
+        reversals=reversals(PaidOrders(book, world.payments, runs), world.warehouse),
+    )
     return [
         payment.charge,
         payment.capture,
         payment.refund,
-        RefundActivities(book, payments, runs).refund_part,
+        payment.refund_part,
         inventory.reserve,
         inventory.release,
         shipping.buy_label,
@@ -53,6 +71,11 @@ def order_activities(
         notification.notify,
         answers.note_answer,
         answers.end_undo_by_hand,
+        reconciliation.look_over,
+        reconciliation.void_abandoned,
+        reconciliation.handle_abandoned,
+        reconciliation.ask_again,
+        reconciliation.send_owed,
     ]
 
 
@@ -60,35 +83,6 @@ def batch_activities(book: BatchBook, rows: RowSource, runs: OrderRuns) -> Seque
     """Every activity of a batch, over the book, wherever your files are, and the server's orders."""
     batch = BatchActivities(book, rows, runs)
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
-
-
-def reconciliation_activities(
-    book: OrderBook,
-    pages: ReconciliationBook,
-    runs: OrderRuns,
-    *,
-    payments: PaymentGateway,
-    warehouse: Warehouse,
-    carrier: Carrier,
-    mailer: Mailer,
-) -> Sequence[Callable[..., Any]]:
-    """What the reconciler needs beside `order_activities`, over the same gateways."""
-    shipping = ShippingActivities(book, carrier, warehouse)
-    reconciliation = ReconciliationActivities(
-        pages,
-        runs,
-        shipping=shipping,
-        answers=AnswerActivities(book, warehouse),
-        notification=NotificationActivities(book, mailer, late=True),
-        reversals=reversals(PaidOrders(book, payments, runs), warehouse),
-    )
-    return [
-        reconciliation.look_over,
-        reconciliation.void_abandoned,
-        reconciliation.handle_abandoned,
-        reconciliation.ask_again,
-        reconciliation.send_owed,
-    ]
 
 
 def reversals(payments: PaidOrders, warehouse: Warehouse) -> dict[Effect, Reverse]:

@@ -1,5 +1,4 @@
-"""How every effect and every undo is carried out. `order_system/book/order_book.py` explains the book's
-side."""
+"""How effects and undos are carried out. `order_system/book/order_book.py` explains the book's side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
@@ -18,14 +18,16 @@ from order_system.domain.errors import (
     BookTooLate,
     BusinessError,
     DiesInEachCall,
+    Fenced,
     NotReached,
     OutcomeUnknown,
+    ServerUnreachable,
     StillInDoubt,
     as_ours,
 )
 from order_system.domain.gateways import NotCaptured
-from order_system.domain.ids import AFTER_FIRST, Key
-from order_system.domain.messages import StepRequest, UndoAnswer, UndoRequest, UndoResult
+from order_system.domain.ids import AFTER_FIRST, Key, order_workflow_id
+from order_system.domain.messages import GivesWay, Opening, StepRequest, UndoAnswer, UndoRequest, UndoResult
 from order_system.domain.money import format_amount
 from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEP_OF, UNDOS, Effect
@@ -75,8 +77,7 @@ def time_left(attempt: Attempt) -> float:
 
 
 class Effects:
-    """How a step carries out its effects. `patience`: so many attempts may reach its gateway before it has
-    failed."""
+    """How a step carries out its effects. `patience`: attempts that may reach its gateway before it fails."""
 
     def __init__(self, book: OrderBook, patience: int, *, late: bool = False) -> None:
         """`late`: for orders whose workflow has ended before."""
@@ -106,6 +107,28 @@ class Effects:
                 raise
             words = f"gave up after {used} attempts"
             raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
+
+    async def open_and_claim(
+        self,
+        ref: SubmissionRef,
+        effect: Effect,
+        attempt: Attempt,
+        opening: Opening,
+        *,
+        check_earlier: Callable[[frozenset[str]], Awaitable[None]] | None = None,
+    ) -> JournalEntry | GivesWay:
+        """Open the submission together with its first effect, of whichever step comes first: as the book's,
+        with the checks that an order needs which was submitted before. `check_earlier` is told of those
+        submissions, and raises if the effect must not happen after them.
+
+        Raises Fenced and ServerUnreachable, and as the book's."""
+        claimed = await self._book.open_and_claim(ref, effect, attempt, opening)
+        while isinstance(claimed, frozenset):
+            await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
+            if check_earlier is not None:
+                await check_earlier(claimed)
+            claimed = await self._book.open_and_claim(ref, effect, attempt, opening, earlier=claimed)
+        return claimed
 
     async def carry_out(
         self, request: StepRequest, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
@@ -159,6 +182,22 @@ class Effects:
         except BookTooLate:
             await self._book.answered_no(ref, claimed.effect, reached=False)
             raise
+
+
+async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
+    """Other submissions of the order have come and gone: an attempt of a terminated workflow must not open
+    its own after a later one. No clock tells which is later, since a server's may be set back. The server
+    itself does: an order has one workflow at a time, so what was closed before ours is seen is earlier.
+
+    Raises Fenced, and ServerUnreachable."""
+    handle = activity.client().get_workflow_handle(order_workflow_id(ref.order_id))
+    try:
+        order = await handle.describe(rpc_timeout=within)
+    except RPCError as error:
+        raise ServerUnreachable(f"the Temporal server does not say what runs: {error.message}") from error
+    first_run = order.raw_description.workflow_execution_info.first_run_id or order.run_id
+    if order.close_time is not None or first_run != ref.submission:
+        raise Fenced(f"{ref.order_id} has been submitted again since this step began")
 
 
 def _retry_when_asked_to(failure: Exception) -> None:

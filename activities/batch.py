@@ -22,7 +22,7 @@ from order_system.domain.batch import (
     fate_of,
     fate_of_refused,
 )
-from order_system.domain.book import SubmissionRecord, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.order import Order
 from order_system.domain.order_page import Page, RowSource
 from order_system.domain.reconciliation import OrderRuns
@@ -123,16 +123,15 @@ class BatchActivities:
         for order_id, record in found.items():
             asked = request.submissions[order_id]
             if record.status is SubmissionStatus.FULFILLED:
-                refused = asked != record.ref.submission and await self._is_of_other_content(record)
-                statuses[order_id] = SubmissionStatus.FAILED if refused else record.status
+                statuses[order_id] = record.status
+                # What the server has under the order's ID may not be what was fulfilled: it was refused then.
+                if asked != record.ref.submission:
+                    on_server = await self._runs.fingerprint(order_id)
+                    if on_server not in (None, record.ref.fingerprint):
+                        statuses[order_id] = SubmissionStatus.FAILED
             elif record.status is not SubmissionStatus.OPEN and asked == record.ref.submission:
                 statuses[order_id] = record.status
         return LookedUp(statuses=statuses)
-
-    async def _is_of_other_content(self, fulfilled: SubmissionRecord) -> bool:
-        """Whether what the server has under the order's ID is not what was fulfilled: it was refused then."""
-        on_server = await self._runs.fingerprint(fulfilled.ref.order_id)
-        return on_server not in (None, fulfilled.ref.fingerprint)
 
 
 def heartbeats_from_a_thread() -> Callable[[], None]:

@@ -20,8 +20,7 @@ async def authorise(
     amount: int,
     currency: str,
 ) -> PaymentReceipt:
-    """Hold the money; or take over what is held by that `reference` already. Raises as the gateway does, and
-    CannotHold."""
+    """Hold the money; or take over what `reference` holds already. Raises as the gateway, and CannotHold."""
     if reference is None:
         held = await _holding(gateway).authorise(
             key, amount=amount, currency=currency, payment_method=payment_method

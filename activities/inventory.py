@@ -5,7 +5,6 @@ from functools import partial
 from temporalio import activity
 
 from activities.attempts import Effects, undo
-from activities.opening import open_and_claim
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.gateways import Warehouse
@@ -29,13 +28,13 @@ class InventoryActivities:
 
         Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried.
         """
-        book, ref, effect = self._book, request.submission, Effect.RESERVE
+        ref, effect = request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
         with self._effects.patiently(request) as attempt:
             if request.opening is None:
-                claimed = await book.claim(ref, effect, attempt)
+                claimed = await self._book.claim(ref, effect, attempt)
             else:
-                claimed = await open_and_claim(book, ref, effect, attempt, request.opening)
+                claimed = await self._effects.open_and_claim(ref, effect, attempt, request.opening)
             if not isinstance(claimed, JournalEntry):
                 return claimed
             return await self._effects.call_and_record(ref, claimed, Reservation, call, attempt)

@@ -54,8 +54,7 @@ class PaidOrders:
                 )
 
     async def give_back(self, key: str) -> RefundReceipt | NotCaptured | None:
-        """As `PaymentGateway.refund`, whoever has captured it; what is only held is voided. Raises
-        RefundByHand."""
+        """As `PaymentGateway.refund`, whoever captured it; what is held is voided. Raises RefundByHand."""
         order_id, submission, _ = split_key(key)
         journal = await self._book.journal(_ref(order_id, submission))
         if Effect.CAPTURE in journal:

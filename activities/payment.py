@@ -1,16 +1,15 @@
-"""Charging a customer once, unless the order is paid already; and giving it all back."""
+"""Charging a customer once, unless the order is paid already; and giving it back, all or a part."""
 
 from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Call, Effects, undo
+from activities.attempts import Call, Effects, retried_always, this_attempt, undo
 from activities.held_money import authorise, capture
-from activities.opening import open_and_claim
 from activities.paid_orders import PaidOrders
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
-from order_system.domain.errors import PaymentNotConfirmed
+from order_system.domain.errors import BusinessError, PaymentNotConfirmed, RefundRefused
 from order_system.domain.gateways import PaymentGateway
 from order_system.domain.messages import (
     Charged,
@@ -21,9 +20,10 @@ from order_system.domain.messages import (
     UndoAnswer,
     UndoRequest,
 )
-from order_system.domain.order import PaymentReceipt
+from order_system.domain.order import CapturedElsewhere, PaymentReceipt, RefundReceipt
 from order_system.domain.payment_methods import Elsewhere, made_elsewhere, reference_of
 from order_system.domain.reconciliation import OrderRuns
+from order_system.domain.refunds import Refund, RefundRequest, RefundState
 from order_system.domain.steps import Effect, Step
 
 
@@ -61,13 +61,9 @@ class PaymentActivities:
             email=request.email,
         )
         with self._effects.patiently(request) as attempt:
-            claimed = await open_and_claim(
-                self._book,
-                ref,
-                Effect.CHARGE,
-                attempt,
-                opening,
-                check_earlier=partial(self._paid.refuse_if_given_back, ref, reference),
+            check = partial(self._paid.refuse_if_given_back, ref, reference)
+            claimed = await self._effects.open_and_claim(
+                ref, Effect.CHARGE, attempt, opening, check_earlier=check
             )
             if not isinstance(claimed, JournalEntry):
                 return claimed
@@ -85,8 +81,7 @@ class PaymentActivities:
 
     @activity.defn
     async def capture(self, request: StepRequest) -> PaymentReceipt:
-        """Take what `charge` has only held. Idempotent by a key of its own. Raises PaymentDeclined or Fenced,
-        never to be retried."""
+        """Take what `charge` has only held. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
         call = partial(capture, self._gateway, self._book, request.submission)
         return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 
@@ -96,6 +91,37 @@ class PaymentActivities:
         payment that it stands for; void what is only held. Idempotent. Raises RefundByHand until a person has
         answered."""
         return await undo(self._book, request, Effect.CHARGE, self._paid.give_back)
+
+    @activity.defn
+    async def refund_part(self, request: RefundRequest) -> Refund:
+        """Note it in the book, give it back at the gateway, note what came of it; or what a person has done.
+        Refused is an answer, too. Idempotent. Raises RefundByHand until a person has answered."""
+        ref, asked, attempt = request.submission, request.refund, this_attempt()
+        refund = await self._book.ask_refund(ref, asked)
+        if refund.state is not RefundState.UNDER_WAY:
+            return refund
+        state, detail = asked.state, asked.detail
+        if state is RefundState.UNDER_WAY:
+            try:
+                receipt = await retried_always(self._give_back(request, refund.amount), attempt)
+                state, detail = RefundState.REFUNDED, receipt.refund_id
+            except BusinessError as no:
+                state, detail = RefundState.REFUSED, str(no)
+        return await self._book.end_refund(ref, refund.ended(state, detail, attempt.now()))
+
+    async def _give_back(self, request: RefundRequest, amount: int) -> RefundReceipt:
+        """A part, where it offers `domain.gateways.RefundsParts`; else all at once by its `refund`."""
+        ref, charge_key = request.submission, request.submission.key(Effect.CHARGE)
+        if (outcome := await self._book.outcome(ref.order_id)) is None:
+            raise RefundRefused(f"{ref.order_id} is not fulfilled")
+        paid, in_parts = outcome.payment, getattr(self._gateway, "refund_part", None)
+        if in_parts and paid.captured_elsewhere is not CapturedElsewhere.AT_ITS_WORD:
+            return await in_parts(request.key, charge_key=charge_key, receipt=paid, amount=amount)
+        if amount == paid.amount:
+            whole = await self._paid.give_back(charge_key)
+            if isinstance(whole, RefundReceipt):
+                return whole
+        raise await self._paid.by_hand(ref.order_id, ref.submission, paid, amount)
 
 
 def _made_elsewhere(payment_method: str) -> str | None:

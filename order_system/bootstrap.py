@@ -16,18 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities import batch_activities, order_activities, reconciliation_activities
+from activities import batch_activities, order_activities
 from activities.webhooks import Receiver, WebhookActivities
 from order_system.attention.announcing import Announcements
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports
-from order_system.book.batches import SqlBatchBook
-from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
-from order_system.book.reconciliation import SqlReconciliationBook
-from order_system.book.standing import SqlStanding
 from order_system.domain.durations import parse_duration
 from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
 from order_system.domain.ids import step_queue, task_queue_of, worker_identity
@@ -41,11 +37,10 @@ from order_system.infra.database import Database
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.settings import Settings
 from order_system.infra.telemetry.process import NOW
+from order_system.infra.temporal.around import OwnBookOnly
 from order_system.infra.temporal.connection import sdk_runtime
-from order_system.infra.temporal.own_book import OwnBookOnly
 from order_system.infra.temporal.registration import settle_in_again
-from order_system.infra.temporal.served import serving_from
-from order_system.infra.temporal.servers import KnownServer
+from order_system.infra.temporal.servers import KnownServer, serving_from
 from order_system.orders.attempts import NotesAttempts
 from order_system.orders.client import OrderClient
 from order_system.orders.forgetting import Forgetting
@@ -53,8 +48,7 @@ from order_system.orders.lists import OrderLists
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.watch import Watch
 from order_system.reconciliation.abandoned import AbandonedOrders
-from order_system.reconciliation.client import ReconciliationClient
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from workflows.registry import WORKFLOWS
 
 log = structlog.stdlib.get_logger(__name__)
@@ -67,8 +61,6 @@ class OrderSystem:
     settings: Settings
     database: Database
     book: SqlOrderBook
-    batch_book: SqlBatchBook
-    listing: SqlOrderListing
     files: OrderFiles
     world: Gateways
 
@@ -77,24 +69,11 @@ class OrderSystem:
         """Of this book alone, unless it was set by hand."""
         return self.settings.task_queue or task_queue_of(self.book.book_id)
 
-    @property
-    def standing(self) -> SqlStanding:
-        return SqlStanding(self.database)
-
     def activities(self, temporal: Client) -> Sequence[Callable[..., Any]]:
-        payments, warehouse = self.world.payments, self.world.warehouse
-        carrier, mailer = self.world.carrier, self.world.mailer
-
-        book = SqlOrderBook(self.database, KnownServer(temporal))
-        pages, runs = SqlReconciliationBook(self.database), TemporalOrderRuns(temporal)
+        book, runs = SqlOrderBook(self.database, KnownServer(temporal)), TemporalOrderRuns(temporal)
         return [
-            *order_activities(
-                book, payments, warehouse, carrier, mailer, runs=runs, patience=self.settings.attempts
-            ),
-            *reconciliation_activities(
-                book, pages, runs, payments=payments, warehouse=warehouse, carrier=carrier, mailer=mailer
-            ),
-            *batch_activities(self.batch_book, self.files, runs),
+            *order_activities(book, self.world, runs, patience=self.settings.attempts),
+            *batch_activities(book, self.files, runs),
             WebhookActivities(receiver_of(self.settings)).deliver,
             self.forgetting(temporal).forget_old,
         ]
@@ -105,9 +84,9 @@ class OrderSystem:
         server that comes back without its data. `options` are the workers'."""
 
         async def scheduled() -> None:
-            await self.reconciler_schedule(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
+            await self.reconciler(temporal).ensure(timedelta(seconds=self.settings.reconcile_every))
             age = parse_duration(self.settings.forget_after or "0d")
-            forgetting = self.reconciler_schedule(temporal, forget_after=age)
+            forgetting = self.reconciler(temporal, forget_after=age)
             await forgetting.ensure(FORGET_EVERY if age else age)
 
         with serving_from(self.settings.book_folder, temporal):
@@ -163,9 +142,8 @@ class OrderSystem:
         """Metrics of order book and server for the length of a block, where metrics are on."""
         if NOW.metrics is None:
             return nullcontext()
-        lists = OrderLists(self.listing, temporal, self.task_queue)
-        meter = sdk_runtime().metric_meter
-        return Watch(self.standing, lists, temporal, self.task_queue, meter).watching()
+        lists = OrderLists(self.book, temporal, self.task_queue)
+        return Watch(lists, sdk_runtime().metric_meter).watching()
 
     @property
     def defaults(self) -> Handling:
@@ -178,40 +156,36 @@ class OrderSystem:
             temporal, self.book, task_queue=self.task_queue, defaults=self.defaults, links=self.settings
         )
 
-    def reconciliation(self, temporal: Client) -> ReconciliationClient:
-        return ReconciliationClient(temporal, book_id=self.book.book_id, task_queue=self.task_queue)
-
-    def reconciler_schedule(self, temporal: Client, **options: Any) -> ReconcilerSchedule:
+    def reconciler(self, temporal: Client, *, forget_after: timedelta | None = None) -> Reconciler:
         book_id, queue = self.book.book_id, self.task_queue
-        return ReconcilerSchedule(temporal, book_id=book_id, task_queue=queue, **options)
+        return Reconciler(temporal, book_id=book_id, task_queue=queue, forget_after=forget_after)
 
     def forgetting(self, temporal: Client) -> Forgetting:
         compact, uploads = self.database.compact, self.settings.uploads
         return Forgetting(temporal, self.book, uploads, self.world.forget, compact)
 
     def abandoned(self, temporal: Client) -> AbandonedOrders:
-        return AbandonedOrders(temporal, SqlReconciliationBook(self.database), TemporalOrderRuns(temporal))
+        return AbandonedOrders(temporal, self.book, TemporalOrderRuns(temporal))
 
     def attention_client(self, temporal: Client) -> AttentionClient:
         """What waits for a person, and the answers to it."""
-        abandoned, schedule = self.abandoned(temporal), self.reconciler_schedule(temporal)
+        abandoned, reconciler = self.abandoned(temporal), self.reconciler(temporal)
         return AttentionClient(
-            temporal, self.book, abandoned, schedule, task_queue=self.task_queue, links=self.settings
+            temporal, self.book, abandoned, reconciler, task_queue=self.task_queue, links=self.settings
         )
 
     def announcements(self, temporal: Client) -> Announcements:
         """Events for the receiver of webhooks."""
         attention, batches = self.attention_client(temporal), self.batch_client(temporal)
-        book_id, queue = self.book.book_id, self.task_queue
-        return Announcements(temporal, queue, book_id, self.listing, attention, batches)
+        return Announcements(temporal, self.task_queue, self.book, attention, batches)
 
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""
-        return BatchReports(self.batch_book, self.files)
+        return BatchReports(self.book, self.files)
 
     def batch_client(self, temporal: Client) -> BatchClient:
         return BatchClient(
-            temporal, self.batch_book, self.files, task_queue=self.task_queue, defaults=self.defaults
+            temporal, self.book, self.files, task_queue=self.task_queue, defaults=self.defaults
         )
 
 
@@ -244,13 +218,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
                     "first and take it later: set ORDER_CAPTURE=at_once, or name another gateway"
                 )
             yield OrderSystem(
-                settings,
-                database,
-                SqlOrderBook(database),
-                SqlBatchBook(database),
-                SqlOrderListing(database),
-                OrderFiles(settings.readable_roots),
-                world,
+                settings, database, SqlOrderBook(database), OrderFiles(settings.readable_roots), world
             )
     finally:
         await database.dispose()

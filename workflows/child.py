@@ -1,4 +1,4 @@
-"""Starting one child of an order and awaiting its end."""
+"""Starting one child of an order and awaiting its end; and two side by side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -24,6 +24,8 @@ TURNS_UNTIL_AN_END_IS_HEARD = 10
 
 Request = TypeVar("Request", bound=StepRequest)
 Answer = TypeVar("Answer")
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 async def run_child(
@@ -132,3 +134,31 @@ async def _start(
             waited += policy.CHILD_BUSY_POLL
             if until and until.is_set():
                 raise CancelledError("the step beside it has failed") from None
+
+
+async def together(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]) -> tuple[One, Other]:
+    """Await both to their ends, whatever happens. A cancel of the order reaches both. Raises what failed
+    first; it is left to the two to stop each other."""
+    failures: list[BaseException] = []
+
+    async def noted(work: Coroutine[Any, Any, Answer]) -> Answer:
+        try:
+            return await work
+        except (FailureError, asyncio.CancelledError) as failure:
+            failures.append(failure)
+            raise
+
+    first, second = asyncio.create_task(noted(one)), asyncio.create_task(noted(other))
+    both: list[asyncio.Task[Any]] = [first, second]
+    while not all(task.done() for task in both):
+        try:
+            await workflow.wait(both)
+        except asyncio.CancelledError as cancelled:
+            if is_eviction(cancelled):
+                raise
+            for task in both:
+                task.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)  # both are heard of, though one is raised
+    if failures:
+        raise failures[0]
+    return first.result(), second.result()

@@ -28,7 +28,6 @@ def root_cause(failure: BaseException) -> BaseException:
 
 
 def in_words(failure: BaseException) -> str:
-    """One line for people."""
     cause = root_cause(failure)
     if isinstance(cause, ApplicationError):
         return f"{cause.type}: {cause.message}" if cause.type else cause.message

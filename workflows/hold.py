@@ -55,7 +55,8 @@ class Hold:
     async def _person_wants_a_retry(self, step: Step, failure: FailureError) -> bool:
         """False when they give up, when the hold has run out, or when the order is given up for another step.
         A cancel passes through, and gives up."""
-        if self._patience is None or self.given_up.is_set() or _not_to_be_held(failure):
+        over = self.given_up.is_set() or workflow.cancellation_reason() is not None
+        if self._patience is None or over or opened_nothing(failure):
             return False
         self._held[step] = None
         reason = self._impersonal(in_words(failure))
@@ -76,8 +77,7 @@ class Hold:
     # --- for a person's answer -------------------------------------------------------------------
 
     def step_to_answer_for(self) -> Step:
-        """Where the order is held; of two steps, the one that failed first. Raises the ApplicationError that
-        refuses an answer."""
+        """Where it is held; of two steps, the one that failed first. Raises what refuses an answer."""
         if not self._held:
             raise answer_refused(
                 f"{self._order_id} is not held: only an order that says hold_on_failure is, "
@@ -94,7 +94,3 @@ class Hold:
         steps = [step for step, before in self._held.items() if before is None]
         self._held |= dict.fromkeys(steps, answer)
         return steps
-
-
-def _not_to_be_held(failure: BaseException) -> bool:
-    return workflow.cancellation_reason() is not None or opened_nothing(failure)

@@ -18,12 +18,11 @@ from temporalio.exceptions import FailureError
 
 from workflows.answers import TakesAnswers
 from workflows.board import OrderBoard
+from workflows.child import together
 from workflows.failures import as_failure, first_cause, is_eviction, opened_nothing, uninterrupted
 from workflows.hold import Hold
 from workflows.saga import Saga
-from workflows.steps import Steps
-from workflows.submission import this_submission
-from workflows.together import together
+from workflows.steps import Steps, this_submission
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain.messages import (

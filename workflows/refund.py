@@ -10,7 +10,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 from workflows.failures import answer_refused, uninterrupted
 
 with workflow.unsafe.imports_passed_through():
-    from activities.refunds import RefundActivities
+    from activities.payment import PaymentActivities
     from order_system.domain import policy
     from order_system.domain.answers import AnswerReceipt, AnswerResult, Remedy, Resolution, flaw_in
     from order_system.domain.refunds import Refund, RefundRequest, RefundState
@@ -37,7 +37,7 @@ class RefundWorkflow:
         while self._ended is None:
             self._tried_at = workflow.info().get_current_history_length()
             self._attempts = workflow.start_activity_method(
-                RefundActivities.refund_part,
+                PaymentActivities.refund_part,
                 self._request,
                 start_to_close_timeout=policy.EFFECT_ATTEMPT,
                 retry_policy=policy.UNDO_RETRY,

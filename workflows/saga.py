@@ -37,8 +37,7 @@ class Saga:
         self._undos: dict[Step, Undo] = {}
 
     async def undo(self, submission: SubmissionRef, cause: UndoCause) -> dict[Step, UndoAnswer]:
-        """The answer of each undo that ran. With `already dispatched` from the pivot, that is the only
-        one."""
+        """The answer of each undo that ran: with `already dispatched`, of the pivot alone."""
         self._undos = {}
         request = UndoRequest(submission=submission, cause=cause)
 

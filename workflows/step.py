@@ -10,19 +10,23 @@ from temporalio.exceptions import ActivityError, ApplicationError, CancelledErro
 from temporalio.workflow import ActivityCancellationType
 
 from workflows.failures import in_words, raise_if_cancelled, state_after
-from workflows.submission import queue_of
 
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
     from order_system.domain.errors import NEVER_RETRIED
-    from order_system.domain.ids import AFTER_FIRST
+    from order_system.domain.ids import AFTER_FIRST, step_queue
     from order_system.domain.messages import StepRequest
-    from order_system.domain.order import FirstAttempts, Wire
+    from order_system.domain.order import FirstAttempts, SubmissionRef, Wire
     from order_system.domain.progress import StepState, StepStatus
     from order_system.domain.steps import Step
 
 Request = TypeVar("Request", bound=StepRequest)
 Answer = TypeVar("Answer")
+
+
+def queue_of(step: Step, submission: SubmissionRef) -> str | None:
+    """Where the step's activities and its undo wait for a worker. None: where the workflow does."""
+    return step_queue(workflow.info().task_queue, step) if submission.queues_by_step else None
 
 
 async def run_effect(

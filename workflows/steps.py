@@ -1,4 +1,5 @@
-"""The four steps of an order, each a child workflow, and what each is told. `order.py` says when they run."""
+"""The four steps of an order, each a child workflow, and what each is told: first, at which submission it is
+at work. `order.py` says when they run."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from workflows.failures import root_cause
 from workflows.hold import Hold
 
 with workflow.unsafe.imports_passed_through():
+    from order_system.domain.ids import BOOK
     from order_system.domain.messages import (
         InventoryAnswer,
         InventoryRequest,
@@ -33,6 +35,21 @@ with workflow.unsafe.imports_passed_through():
 
 Request = TypeVar("Request", bound=StepRequest)
 Answer = TypeVar("Answer")
+
+
+def this_submission(order: Order) -> SubmissionRef:
+    """A submission is one start of the order's workflow. Its ID stays through a reset, unlike the run's: so
+    the idempotency keys, `<order>:<submission>:<effect>`, find what was done before the reset."""
+    info = workflow.info()
+    return SubmissionRef(
+        order_id=order.order_id,
+        submission=info.first_execution_run_id,
+        fingerprint=order.fingerprint(),
+        batch=info.parent.workflow_id if info.parent else None,
+        accepted_at=info.workflow_start_time,
+        book=workflow.memo_value(BOOK, default=None),
+        queues_by_step=bool(order.queues_by_step),
+    )
 
 
 class Steps:

@@ -30,7 +30,6 @@ class Tally:
         return tuple(self._marks)
 
     def add(self, page: BatchCounts) -> None:
-        """A page was read."""
         self.counts = self.counts.plus(page)
         self._has_changed()
 

@@ -25,8 +25,6 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass
 class _Open:
-    """One order that has not ended."""
-
     since: datetime
     submission: str | None = None
     """None until its workflow has started."""

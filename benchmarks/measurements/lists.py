@@ -20,7 +20,7 @@ from temporalio.client import Client
 
 from benchmarks.tools.figures import BenchmarkFailed, Figure, Result, Row
 from benchmarks.tools.stage import settings_for
-from order_system.book.emails import email_hash
+from order_system.book.reading import email_hash
 from order_system.book.tables import batch_orders, batches, submissions
 from order_system.bootstrap import OrderSystem, migrate_database, open_order_system
 from order_system.domain import policy
@@ -106,7 +106,7 @@ async def measure(scale: Scale, say: Callable[[str], None]) -> Result:
                 took = [await _milliseconds(_answered(browser, path)) for _ in range(scale.rounds)]
                 samples.append({"list": what, "median, ms": median(took), "slowest, ms": max(took)})
                 say(f"  {what}: {median(took):.0f} ms")
-            counted = [await _milliseconds(system.listing.order_counts()) for _ in range(scale.rounds)]
+            counted = [await _milliseconds(system.book.order_counts()) for _ in range(scale.rounds)]
             samples.append(
                 {
                     "list": "orders, counted by status",

@@ -22,10 +22,11 @@ from temporalio.worker import ExecuteActivityInput
 from order_system.attention.client import AttentionClient
 from order_system.attention.concerns import ConcernKind
 from order_system.batches.client import BatchClient
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy, search_attributes
 from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import batch_name, webhook_workflow_id
-from order_system.domain.listing import OrderFilter, OrderListing
+from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
 from order_system.domain.webhooks import Event, EventType
@@ -59,19 +60,18 @@ class Announcements(AroundActivities):
 
     temporal: Client
     task_queue: str
-    book_id: str
-    listing: OrderListing
+    book: SqlOrderBook
     attention: AttentionClient
     batches: BatchClient
     _known: set[str] = field(default_factory=set[str])
     """IDs of events about what lasts: the server need not be asked again at each look."""
     _looking: asyncio.Task[None] | None = None
 
-    async def around(self, asked: ExecuteActivityInput, carry_out: CarryOut) -> Any:
-        kind, request = activity.info().activity_type, asked.args[0]
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        kind, request = activity.info().activity_type, work.args[0]
         if kind in _MAY_CLOSE:
-            await self.listing.may_end(request.submission)
-        answer = await carry_out(asked)
+            await self.book.may_end(request.submission)
+        answer = await carry_out(work)
         if kind in _MAY_CLOSE:
             await self._announce_ends(request.submission.order_id)
         elif kind == _SETTLED and (self._looking is None or self._looking.done()):
@@ -81,13 +81,13 @@ class Announcements(AroundActivities):
     async def _announce_ends(self, order_id: str | None = None) -> None:
         """Of this order, or of any. Whatever goes wrong: it is done, and no undo has failed."""
         try:
-            for order in await self.listing.to_announce(order_id):
+            for order in await self.book.to_announce(order_id):
                 failed = order.status is OrderStatus.TERMINATED
                 what = EventType.FAILED if failed else EventType(f"order.{order.status}")
                 data = order.model_dump(mode="json", include={*_OF_ORDER, "opened_at", "closed_at"})
                 at = order.closed_at or order.opened_at
                 await self._announce(what, at, data, order.order_id, order.submission)
-                await self.listing.announced(order)
+                await self.book.announced(order)
         except Exception as trouble:
             log.warning("an end could not be announced: it is tried again", reason=str(trouble))
 
@@ -105,7 +105,7 @@ class Announcements(AroundActivities):
             if concern.order_id is None or concern.kind is ConcernKind.UNDELIVERED:
                 continue
             told, data = concern.model_dump(mode="json"), dict[str, Any]()
-            for order in (await self.listing.orders(OrderFilter(order_ids=[concern.order_id]))).rows:
+            for order in (await self.book.orders(OrderFilter(order_ids=[concern.order_id]))).rows:
                 data = order.model_dump(mode="json", include=_OF_ORDER)
             data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
             # In that of a refund a person has said why.
@@ -133,7 +133,7 @@ class Announcements(AroundActivities):
     ) -> None:
         """Start the event's workflow, once."""
         data, order_id = dict(redact(None, "", data)), data.get("order_id")
-        event = Event(type=what, timestamp=at, data=data, which=which, book=self.book_id)
+        event = Event(type=what, timestamp=at, data=data, which=which, book=self.book.book_id)
         if event.id in self._known:
             return
         none = TypedSearchAttributes.empty

@@ -45,7 +45,6 @@ from order_system.domain.steps import UNDOS, Step
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
-from order_system.reconciliation.client import ReconciliationClient
 from workflows.failures import root_cause
 from workflows.order import OrderFulfillmentWorkflow
 
@@ -106,13 +105,10 @@ class AttentionClient(WhatWaits):
         """Its workflow has ended, so the reconciler's hears the answer, and settles the submission by it."""
         record = _record(answer, answer.step, answered_as(answer))
         ours = ref.model_copy(update={"book": self._book.book_id})
-        reconciler = ReconciliationClient(
-            self._temporal, book_id=self._book.book_id, task_queue=self.task_queue
-        )
-        started = await reconciler.start(AnswerToNote(submission=ours, answer=record))
+        started = await self._reconciler.start(AnswerToNote(submission=ours, answer=record))
         try:
             async with asyncio.timeout(infra_policy.ANSWER.total_seconds()):
-                report = await reconciler.report(started)
+                report = await self._reconciler.report(started)
         except TimeoutError:
             raise NoWorkerAnswers(f"not confirmed: {started.id} has the answer, and is not done") from None
         except ReconciliationFailed as failed:

@@ -8,16 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from order_system.domain.attempts import AttemptMade
+from order_system.domain.book import Stranded
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Customer, Wire, impersonal
-from order_system.domain.progress import OrderProgress, Timestamp, UndoState
-from order_system.domain.servers import Stranded
+from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
 from order_system.domain.steps import PIVOT, Step
 from order_system.infra.redaction import clean_text
 from order_system.orders.details import Receipt
-from order_system.reconciliation.schedule import Asleep
+from order_system.reconciliation.client import Asleep
 
 STARTER = "python starter.py"
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from order_system.attention.concerns import Concern, ConcernKind
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnsweredAs, AnswerRecord
-from order_system.domain.attempts import AttemptMade
-from order_system.domain.book import OrderBook, SubmissionRecord
+from order_system.domain.book import SubmissionRecord
 from order_system.domain.errors import NewerBook
 from order_system.domain.ids import idempotency_key
 from order_system.domain.money import decimal_text
 from order_system.domain.order import Order, SubmissionRef
+from order_system.domain.progress import AttemptMade
 from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.steps import UNDOS, Effect
 from order_system.infra.provider_links import ProviderLinks
@@ -37,7 +38,7 @@ class _Look:
 
 
 async def with_particulars(
-    concerns: Sequence[Concern], book: OrderBook, runs: OrderRuns, links: ProviderLinks
+    concerns: Sequence[Concern], book: SqlOrderBook, runs: OrderRuns, links: ProviderLinks
 ) -> list[Concern]:
     """The same ones, with what is known of their orders. Raises the SDK's RPCError."""
     of_orders = {each.order_id: each for each in concerns if each.order_id}

@@ -17,8 +17,9 @@ from order_system.attention.concerns import (
 from order_system.attention.finder import AttentionFinder, so_many
 from order_system.attention.particulars import with_particulars
 from order_system.attention.stuck import stuck_refund
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.book import OrderBook, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import DatabaseUnreachable
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
@@ -32,7 +33,7 @@ from order_system.orders.in_book import stuck_undo
 from order_system.orders.on_server import TemporalOrderRuns, input_of
 from order_system.orders.status import OrderStatusReader
 from order_system.reconciliation.abandoned import AbandonedOrders
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.refund import RefundWorkflow
 
@@ -47,9 +48,9 @@ class WhatWaits:
     """The half of `client.AttentionClient` that only looks."""
 
     _temporal: Client
-    _book: OrderBook
+    _book: SqlOrderBook
     _abandoned: AbandonedOrders
-    _schedule: ReconcilerSchedule
+    _reconciler: Reconciler
     _: KW_ONLY
     task_queue: str
     links: ProviderLinks = field(default_factory=ProviderLinks)
@@ -124,7 +125,7 @@ class WhatWaits:
             yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
         for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
             yield about_server(stranded)
-        if asleep := await self._schedule.asleep():
+        if asleep := await self._reconciler.asleep():
             yield about_schedule(asleep, self._temporal.namespace)
 
     async def _refunds_not_noted(self) -> AsyncGenerator[tuple[str, Refund]]:

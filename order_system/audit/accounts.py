@@ -15,6 +15,7 @@ from order_system.domain.gateways import (
     StockEntry,
 )
 from order_system.domain.ids import GATEWAY_CHECK, split_key
+from order_system.domain.journal import Journal
 from order_system.domain.money import format_amount
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt, paid_already
 from order_system.domain.refunds import RefundState
@@ -73,15 +74,11 @@ class Account:
         """By an authorisation."""
         return any(each.state == "held" for each in self.authorisations)
 
-    @property
-    def gave_back(self) -> bool:
-        """The gateway has given its money back, says the book."""
-        charge = self.journal.get(Effect.CHARGE)
-        return charge is not None and charge.state is EffectState.UNDONE
-
     def given_back_of(self, receipt: PaymentReceipt) -> int:
         """Minor units, says the book."""
-        return receipt.amount if self.gave_back else self.refunds_asked
+        charge = self.journal.get(Effect.CHARGE)
+        gave_back = charge is not None and charge.state is EffectState.UNDONE
+        return receipt.amount if gave_back else self.refunds_asked
 
     @property
     def captured(self) -> int:
@@ -178,8 +175,7 @@ class Books:
 def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
-    """`later` is the ledger as it was after the statement; only claims are looked for there, and what was
-    asked for."""
+    """In `later`, the ledger after the statement, only claims are looked for, and what was asked for."""
     accounts = {
         _key_of(record): Account(record, journal, _told_of(journal, statement))
         for record, journal in ledger.entries
@@ -253,7 +249,7 @@ def _count_as_charge(
         account.charges.append(ChargeEntry(key, receipt.amount, 0))
 
 
-def _told_of(journal: Mapping[Effect, JournalEntry], statement: Statement) -> Set[Effect]:
+def _told_of(journal: Journal, statement: Statement) -> Set[Effect]:
     """Of an order that is captured later, the charge is an authorisation, which may be told of or not."""
     authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
     return statement.told - {Effect.CHARGE} if authorised_alone else statement.told

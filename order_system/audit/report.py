@@ -5,7 +5,7 @@ move on meanwhile, and nothing that is legal on the way counts as broken.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from datetime import datetime
 
 from pydantic import computed_field
@@ -30,7 +30,6 @@ class Check(Wire):
     violations: tuple[str, ...]
     """One line each, for people: whose, under which key, and what is wrong."""
     cure: str
-    """What to do about a violation, for people."""
 
 
 class OpenSubmission(Wire):
@@ -109,20 +108,18 @@ def _open(ledger: Ledger) -> Iterator[Key]:
 
 
 def audit(
-    ledger: Ledger,
-    statement: Statement,
-    *,
-    later: Ledger | None = None,
-    completed: Set[Key] | None = None,
+    ledger: Ledger, statement: Statement, *, later: Ledger | None = None, completed: Set[Key] | None = None
 ) -> AuditReport:
     """Pure. `later`, a ledger taken after the statement, is where claims are looked for. `completed`: those
     open submissions whose workflow has completed; None if no server was asked: then nothing is said of it."""
     books = draw_up(ledger, statement, later or ledger, completed or frozenset())
+    checked = {name: tuple(find(books)) for name, find in INVARIANTS.items()}
+    if completed is None:
+        del checked[COMPLETED]
     return AuditReport(
         checks=tuple(
-            _check(name, find(books))
-            for name, find in INVARIANTS.items()
-            if name != COMPLETED or completed is not None
+            Check(name=name, holds=not lines, violations=lines, cure=CURES[name])
+            for name, lines in checked.items()
         ),
         open_submissions=tuple(
             OpenSubmission(
@@ -150,11 +147,6 @@ def audit(
         effects=_count_effects(statement, books),
         not_told=tuple(effect for effect in Effect if effect not in statement.told),
     )
-
-
-def _check(name: str, violations: Iterable[str]) -> Check:
-    lines = tuple(violations)
-    return Check(name=name, holds=not lines, violations=lines, cure=CURES[name])
 
 
 def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEffect, JournalEntry]]:

@@ -13,9 +13,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.batches.files import OrderFiles
 from order_system.batches.names import workflow_id_of, workflow_id_of_new
-from order_system.batches.progress_in_book import FORGOTTEN, NO_WORKER, progress_in_book
+from order_system.batches.progress import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
-from order_system.domain.batch import ENDED, BatchBook, BatchCounts, BatchProgress, BatchRequest, BatchStatus
+from order_system.book.batches import SqlBatchBook
+from order_system.domain.batch import ENDED, BatchCounts, BatchProgress, BatchRequest, BatchStatus
 from order_system.domain.errors import (
     InvalidUsage,
     NoWorkerAnswers,
@@ -56,7 +57,7 @@ class BatchClient(BatchReports):
     def __init__(
         self,
         temporal: Client,
-        book: BatchBook,
+        book: SqlBatchBook,
         files: OrderFiles,
         *,
         task_queue: str,
@@ -110,7 +111,7 @@ class BatchClient(BatchReports):
         try:
             return await self._asked(name)
         except UnknownBatch:
-            record = await self._book.newest_batch(workflow_id_of(name))
+            record = await self._book.batch_run(workflow_id_of(name))
             if record is None:
                 raise
             return await progress_in_book(self._book, record, BatchStatus.FORGOTTEN, FORGOTTEN)
@@ -158,7 +159,7 @@ class BatchClient(BatchReports):
         (yet)."""
         async with self._asking(name) as batch:
             described = await batch.describe(rpc_timeout=policy.RPC)
-            record = await self._book.newest_batch(described.id)
+            record = await self._book.batch_run(described.id)
             if record is None or record.run != first_run(described):
                 return None
             if described.status in _RAN_NO_MORE_CODE:

@@ -9,7 +9,8 @@ from typing import Any
 from order_system.batches.files import OrderFiles, duplicate
 from order_system.batches.files.seen import SeenOrders
 from order_system.batches.names import workflow_id_of
-from order_system.domain.batch import BatchBook, BatchRecord, Fate, fate_of
+from order_system.book.batches import SqlBatchBook
+from order_system.domain.batch import BatchRecord, Fate, fate_of
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import order_workflow_id
@@ -163,7 +164,7 @@ class LineOutcome:
 class BatchReports:
     """The half of `BatchClient` that needs the book and the file alone."""
 
-    def __init__(self, book: BatchBook, files: OrderFiles) -> None:
+    def __init__(self, book: SqlBatchBook, files: OrderFiles) -> None:
         self._book = book
         self._files = files
 
@@ -228,7 +229,7 @@ class BatchReports:
 
     async def record(self, name: str) -> BatchRecord:
         """Of the newest run. Raises UnknownBatch, and InvalidUsage for a bad name."""
-        record = await self._book.newest_batch(workflow_id_of(name))
+        record = await self._book.batch_run(workflow_id_of(name))
         if record is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
         return record

@@ -1,4 +1,4 @@
-"""The batches' pages of the order book: `domain.batch.BatchBook` over SQL."""
+"""The batches' pages of the order book."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,12 +9,14 @@ from sqlalchemy.engine import Connection
 
 from order_system.book import reading
 from order_system.book.tables import batch_orders, batches
-from order_system.domain.batch import BatchRecord, BatchRequest, Fate
+from order_system.domain.batch import BatchRequest, Fate
 from order_system.domain.order_page import ParsedOrder
 from order_system.infra.database import reads, writes
 
 
 class SqlBatchBook(reading.BookQueries):
+    """Keeps the promises of `domain.batch.BatchBook`."""
+
     @writes
     def open_batch(self, tx: Connection, batch: str, run: str, request: BatchRequest) -> None:
         ours = (batches.c.batch == batch) & (batches.c.run == run)
@@ -22,14 +24,6 @@ class SqlBatchBook(reading.BookQueries):
             content = request.model_dump(mode="json")
             row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
             tx.execute(insert(batches).values(**row))
-
-    @reads
-    def newest_batch(self, tx: Connection, batch: str) -> BatchRecord | None:
-        row = reading.newest_run(tx, batch)
-        if row is None:
-            return None
-        request = BatchRequest.model_validate(row.request)
-        return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)
 
     @writes
     def note_orders(
@@ -63,6 +57,7 @@ class SqlBatchBook(reading.BookQueries):
     def fates(
         self, tx: Connection, batch: str, run: str, order_ids: Sequence[str]
     ) -> dict[str, tuple[int, Fate | None]]:
+        """First line and fate of those that this run has noted."""
         return {
             row.order_id: (row.first_line, reading.known(Fate, row.fate) if row.fate else None)
             for row in _noted(tx, batch, run, order_ids)
@@ -77,6 +72,7 @@ class SqlBatchBook(reading.BookQueries):
 
     @reads
     def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
+        """How many orders have each fate; None for those that nothing was decided about."""
         query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
         rows = tx.execute(query.group_by(batch_orders.c.fate))
         return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}

@@ -16,6 +16,7 @@ from order_system.domain.book import (
     EffectState,
     JournalEntry,
     Notice,
+    Server,
     SubmissionRecord,
     SubmissionStatus,
 )
@@ -24,7 +25,6 @@ from order_system.domain.journal import waits_for_capture
 from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.redaction import clean_text
 
@@ -50,8 +50,7 @@ _NO_MORE_ACCEPTED = delete(accepted).where(
 
 
 class Entries:
-    """What may be written about one submission. The caller has locked its row, so nobody else writes its
-    entries meanwhile."""
+    """What may be written about one submission, whose row the caller has locked: so nobody else writes."""
 
     def __init__(self, tx: Connection, ref: SubmissionRef) -> None:
         self._tx = tx

@@ -1,5 +1,5 @@
-"""Forgetting closed orders: `domain.forgetting.ForgetfulBook` over SQL. Who asked for it is an answer among
-the others, and the only one whose note stays."""
+"""Forgetting closed orders: all that tells of their customers goes, and what the audit needs stays. Who asked
+for it is an answer among the others, and the only one whose note stays."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,11 +11,10 @@ from order_system.book.entries import Entries
 from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE, ON_SERVER, is_owed
 from order_system.book.tables import answers, attempts, batch_orders, batches, effects, refunds, submissions
 from order_system.domain.answers import Answer, AnsweredAs, AnswerRecord
-from order_system.domain.book import SubmissionRecord
+from order_system.domain.book import Server, SubmissionRecord
 from order_system.domain.errors import ForgettingRefused, UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.refunds import RefundState
-from order_system.domain.servers import Server
 from order_system.domain.steps import Step
 from order_system.infra.database import reads, writes
 
@@ -28,6 +27,8 @@ class ForgettingBook(reading.BookQueries):
     def to_forget(
         self, tx: Connection, *, batch: str | None = None, before: datetime | None = None
     ) -> Sequence[str]:
+        """Orders of the batch of this name; or those not forgotten whose submissions all closed before.
+        Raises UnknownBatch."""
         if batch is not None:
             if tx.execute(select(batches.c.run).filter_by(batch=batch_workflow_id(batch))).first() is None:
                 raise UnknownBatch(f"the book knows of no batch {batch}")
@@ -42,6 +43,7 @@ class ForgettingBook(reading.BookQueries):
 
     @reads
     def batches_with(self, tx: Connection, order_id: str) -> Sequence[tuple[str, str, str]]:
+        """Workflow ID, run and file of each run of a batch whose file had that order."""
         same = (batches.c.batch == batch_orders.c.batch) & (batches.c.run == batch_orders.c.run)
         url = batches.c.request["file"]["url"].as_string()
         query = select(batches.c.batch, batches.c.run, url).join(batch_orders, same)
@@ -52,6 +54,8 @@ class ForgettingBook(reading.BookQueries):
     def begin_forgetting(
         self, tx: Connection, order_id: str, known: SubmissionRecord | None, here: Server, asked: Answer
     ) -> Sequence[str]:
+        """Note who asks for it, and why; returns the order's submissions. Idempotent: the first word stays.
+        Raises ForgettingRefused, and nothing is noted, unless it is over and done with, and as `known`."""
         these = reading.submissions_of(tx, order_id)
         now = reading.preferred(tx, [order_id]).get(order_id)
         if why := _why_not(tx, order_id, here) or ("" if now == known else "it has just changed"):
@@ -66,6 +70,7 @@ class ForgettingBook(reading.BookQueries):
 
     @writes
     def end_forgetting(self, tx: Connection, order_id: str, these: Sequence[str]) -> None:
+        """Blank these submissions. Idempotent."""
         noted = answers.c.answer_id == _NOTE
         for table, which, blank in (
             (submissions, true(), {"reason": None, "email_hash": None}),
@@ -83,6 +88,7 @@ class ForgettingBook(reading.BookQueries):
 
     @writes
     def note_forgotten(self, tx: Connection, these: Mapping[str, Sequence[str]]) -> None:
+        """By order, its submissions, of which no byte is left. Idempotent."""
         for order_id, submissions_of_it in these.items():
             note = update(answers).filter_by(order_id=order_id, answer_id=_NOTE)
             of_it = note.where(answers.c.submission.in_(submissions_of_it))

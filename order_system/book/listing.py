@@ -1,7 +1,5 @@
-"""Lists over the order book: `listing.OrderListing` over SQL. Every value is a parameter, and every list
-walks an index to its page, however many orders there are."""
+"""Lists over the order book. Every value is a parameter, and every list walks an index to its page."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,10 +8,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
-from order_system.book.emails import email_hash
 from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
-from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary, step_run
-from order_system.book.reading import counts, known, lock, newest_run, of_run
+from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary
+from order_system.book.reading import counts, email_hash, known, lock, newest_run, of_run
 from order_system.book.tables import (
     accepted,
     attempts,
@@ -30,13 +27,14 @@ from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order import SubmissionRef
 from order_system.domain.search import Kind, Meaning, meanings_of
-from order_system.domain.steps import STEP_OF, Effect, Step
 from order_system.infra.database import OverDatabase, reads, writes
 
 Shown = TypeVar("Shown")
 
 
 class SqlOrderListing(OverDatabase):
+    """Raises InvalidCursor if a cursor is none."""
+
     @reads
     def orders(
         self,
@@ -46,6 +44,8 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.OrderSummary]:
+        """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
+        and moves up when it gets one."""
         if not _can_be_kept(wanted.reason, wanted.batch, wanted.currency):
             return listing.Page((), None)
         place, kind = PLACES[wanted.sort]
@@ -63,6 +63,7 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def order_counts(self, tx: sa.Connection) -> dict[SubmissionStatus, int]:
+        """Orders by how they stand; each order once, and none left out that is 0."""
         found = dict.fromkeys(SubmissionStatus, 0)
         for status, number in tx.execute(counts_query()).all():
             found[known(SubmissionStatus, status)] += number
@@ -70,10 +71,12 @@ class SqlOrderListing(OverDatabase):
 
     @writes
     def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
+        """These submissions were accepted, and their workflows have closed without opening anything."""
         tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended)))
 
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
+        """Something is about to be done that may close it, and that is to be announced. Idempotent."""
         lock(tx, ref)
         this = {"order_id": ref.order_id, "submission": ref.submission}
         if tx.execute(sa.select(to_announce).filter_by(**this)).first() is None:
@@ -81,6 +84,7 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[listing.OrderSummary]:
+        """Of this order or of any: submissions that have closed since, and were not announced."""
         rows = tx.execute(to_announce_query(order_id)).mappings()
         return [order_summary(row) for row in rows]
 
@@ -98,6 +102,7 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchSummary]:
+        """Newest first; each batch once, by its newest run."""
         if not _can_be_kept(wanted.name):
             return listing.Page((), None)
         query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
@@ -113,6 +118,7 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
+        """Of its newest run, by order ID. Raises UnknownBatch."""
         [after] = place_of(cursor, BY_KEY) if cursor else [""]
         newest = newest_run(tx, batch_workflow_id(name))
         if newest is None:
@@ -122,19 +128,13 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
+        """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
         failed = attempts.c.order_id.in_(order_ids) & attempts.c.said.is_not(None)
         rows = tx.execute(sa.select(attempts).where(failed).order_by(attempts.c.began_at))
         return {
             row.order_id: f"{row.said} ({row.activity.replace('_', ' ')}, attempt {row.last_number})"
             for row in rows
         }
-
-    @reads
-    def step_runs(self, tx: sa.Connection, since: datetime, *, most: int) -> list[listing.StepRun]:
-        journals: dict[tuple[str, str, Step], list[sa.Row[Any]]] = defaultdict(list)
-        for row in tx.execute(step_runs_query(since, most=most)):
-            journals[row.order_id, row.submission, STEP_OF[known(Effect, row.effect)]].append(row)
-        return [step_run(step, entries) for (_, _, step), entries in journals.items()]
 
 
 def _can_be_kept(*texts: str | None) -> bool:
@@ -143,10 +143,7 @@ def _can_be_kept(*texts: str | None) -> bool:
 
 
 def _page(
-    rows: Sequence[sa.RowMapping],
-    limit: int,
-    shown: Callable[[sa.RowMapping], Shown],
-    place: Sequence[str],
+    rows: Sequence[sa.RowMapping], limit: int, shown: Callable[[sa.RowMapping], Shown], place: Sequence[str]
 ) -> listing.Page[Shown]:
     """If there is one row more than `limit`, then there is another page. `place` tells where one ends."""
     page = rows[:limit]

@@ -1,19 +1,16 @@
 """Rows of the order book as lists show them."""
 
-from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
-from sqlalchemy import Row, RowMapping
+from sqlalchemy import RowMapping
 
 from order_system.book.reading import known
 from order_system.domain import listing
 from order_system.domain.batch import BatchRequest, Fate
-from order_system.domain.book import EffectState, Notice, SubmissionStatus
+from order_system.domain.book import Notice, SubmissionStatus
 from order_system.domain.ids import batch_name
 from order_system.domain.messages import OrderStatus
 from order_system.domain.money import decimal_text
-from order_system.domain.steps import STEPS, Step
 
 NAMED = {"note": "notice"}
 """Columns that are called otherwise than what they are shown as."""
@@ -62,20 +59,3 @@ def batch_order(row: RowMapping) -> listing.BatchOrder:
     else:
         of_file = {**row, "status": _order_status(row["status"]).value, "note": _note(row["note"])}
     return listing.BatchOrder.model_validate(of_file)
-
-
-def step_run(step: Step, entries: Sequence[Row[Any]]) -> listing.StepRun:
-    done = [entry.done_at for entry in entries if entry.done_at is not None]
-    claimed = [entry.claimed_at for entry in entries if entry.claimed_at is not None]
-    last = STEPS[step].effects[-1]  # some have an effect less than others
-    completed = any(entry.effect == last and entry.done_at for entry in entries)
-    took = max(done) - min(claimed) if completed and claimed else None
-    undone = any(entry.state in (EffectState.UNDONE, EffectState.HANDLED) for entry in entries)
-    ended = any(entry.ended_as != SubmissionStatus.OPEN or entry.fenced_at for entry in entries)
-    return listing.StepRun(
-        step=step,
-        duration_ms=round(took.total_seconds() * 1000) if took is not None else None,
-        attempts=max((entry.attempts for entry in entries), default=0),
-        undone=undone,
-        failed=bool(claimed) and not completed and ended,
-    )

@@ -26,25 +26,36 @@ from sqlalchemy.exc import IntegrityError
 
 from order_system.book import reading
 from order_system.book.answers import AnswerBook
-from order_system.book.emails import email_hash
+from order_system.book.batches import SqlBatchBook
 from order_system.book.entries import ENTRY, Entries
 from order_system.book.forgetting import ForgettingBook
-from order_system.book.refunds import RefundBook
+from order_system.book.listing import SqlOrderListing
+from order_system.book.reading import email_hash
+from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.book.standing import SqlStanding
 from order_system.book.tables import accepted, effects
-from order_system.domain.book import Attempt, EffectState, JournalEntry, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import (
+    Attempt,
+    EffectState,
+    JournalEntry,
+    Server,
+    SubmissionRecord,
+    SubmissionStatus,
+)
 from order_system.domain.errors import Fenced, NotYetVoided, OpenElsewhere, OrderConflict
 from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database, writes
 
 _UNDER_WAY = ENTRY.where(effects.c.undo_ended_at.is_(None))
 
 
-class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
-    """`domain.book.OrderBook` over SQLite or PostgreSQL."""
+class SqlOrderBook(
+    AnswerBook, ForgettingBook, SqlBatchBook, SqlReconciliationBook, SqlOrderListing, SqlStanding
+):
+    """Keeps the promises of `domain.book.OrderBook`, and has all the other pages of the book."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:
         """`server` tells which one the workers serve that write here; without it, the name of the attempt's
@@ -54,10 +65,14 @@ class SqlOrderBook(AnswerBook, RefundBook, ForgettingBook):
 
     @writes
     def check_writable(self, tx: Connection) -> None:
+        """Raises DatabaseUnreachable, and so do all writes, if the disk is full, for example."""
         tx.execute(text("UPDATE book_identity SET book = book"))
 
     @writes
     def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:
+        """Note an order whose workflow was started, and whose payment has opened no submission yet: lists
+        show it from now on. Nothing else reads the note, and lists ask the server about an order that is not
+        noted, or that has opened nothing."""
         tx.execute(delete(accepted).filter_by(order_id=order_id))
         if submission not in reading.submissions_of(tx, order_id):
             tx.execute(insert(accepted).values(order_id=order_id, submission=submission, accepted_at=at))

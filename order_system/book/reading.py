@@ -1,5 +1,6 @@
 """Reading the order book: rows of its two tables as records, and the queries over them."""
 
+import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -9,24 +10,18 @@ from typing import Any, TypeVar
 from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, exists, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
-from order_system.book.tables import answers, batch_orders, batches, effects, refunds, submissions
+from order_system.book.tables import answers, batch_orders, batches, effects, identity, refunds, submissions
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.batch import Fate
-from order_system.domain.book import (
-    BatchRun,
-    EffectState,
-    JournalEntry,
-    Ledger,
-    SubmissionRecord,
-    SubmissionStatus,
-)
+from order_system.domain.batch import BatchRecord, BatchRequest, Fate
+from order_system.domain.book import EffectState, JournalEntry, Ledger, SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import NewerBook
 from order_system.domain.journal import Journal, payment_in
 from order_system.domain.messages import OrderOutcome
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
 from order_system.domain.refunds import Refund, RefundState
+from order_system.domain.search import normal_email
 from order_system.domain.steps import Effect
-from order_system.infra.database import OverDatabase, reads
+from order_system.infra.database import Database, OverDatabase, reads
 
 IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
@@ -68,8 +63,7 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
 
 
 def counts() -> ColumnElement[bool]:
-    """Of an order's submissions the one that counts: it is open or fulfilled, of which there is one at most,
-    or else the newest."""
+    """Of an order's submissions the one that counts: the open or fulfilled one, or else the newest."""
     other = submissions.alias("other")
     newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
         submissions.c.opened_at, submissions.c.submission
@@ -181,11 +175,20 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
     )
 
 
+def email_hash(database: Database, tx: Connection, email: str) -> str:
+    """All that the book keeps of an e-mail: whoever knows that finds its orders, and without the key nobody
+    can try out which it may be. By ORDER_EMAIL_KEY, or else the key that was made with the book."""
+    if database.email_key is None:
+        database.email_key = tx.execute(select(identity.c.email_key)).scalar_one()
+    return hmac.digest(database.email_key.encode(), normal_email(email).encode(), "sha256").hex()
+
+
 class BookQueries(OverDatabase):
-    """The reading half of `domain.book.OrderBook`."""
+    """What programs may ask."""
 
     @property
     def book_id(self) -> str:
+        """For the memo of what is started: workers of another book refuse that."""
         return self.database.book
 
     @reads
@@ -205,6 +208,7 @@ class BookQueries(OverDatabase):
 
     @reads
     def refunds(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, list[Refund]]:
+        """By order, oldest first."""
         some = (refunds_of(tx, refunds.c.order_id.in_(ids)) for ids in batched_ids(order_ids))
         return {order_id: found for each in some for order_id, found in each.items()}
 
@@ -214,26 +218,28 @@ class BookQueries(OverDatabase):
 
     @reads
     def order_ids(self, tx: Connection, prefix: str) -> list[str]:
+        """Those that start with `prefix`, for finding the next free number."""
         query = select(submissions.c.order_id).where(
             submissions.c.order_id.startswith(prefix, autoescape=True)
         )
         return list(tx.execute(query.distinct()).scalars())
 
     @reads
-    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRun | None:
-        row = newest_run(tx, batch, run)
-        return None if row is None else BatchRun(row.run, row.started_at)
+    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRecord | None:
+        """That run of the batch with this workflow ID, or the newest one."""
+        if (row := newest_run(tx, batch, run)) is None:
+            return None
+        request = BatchRequest.model_validate(row.request)
+        return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)
 
     @reads
     def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
+        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
+        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
         # By the primary key: each page is found by its index, however many orders there are.
         query = (
             select(batch_orders.c.order_id)
-            .where(
-                of_run(batch, run),
-                batch_orders.c.order_id > after,
-                ITS_OWN,
-            )
+            .where(of_run(batch, run), batch_orders.c.order_id > after, ITS_OWN)
             .order_by(batch_orders.c.order_id)
             .limit(limit)
         )

@@ -1,4 +1,4 @@
-"""The reconciler's pages of the order book: `reconciliation.ReconciliationBook` over SQL."""
+"""The reconciler's pages of the order book, and what other servers have left in it."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,10 +13,9 @@ from order_system.book.entries import ENTRY, Entries
 from order_system.book.reading import BookQueries, known, submission_record
 from order_system.book.tables import answers, effects, submissions
 from order_system.domain.answers import AnsweredAs
-from order_system.domain.book import EffectState, Notice, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, Notice, Server, Stranded, SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
-from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
 from order_system.infra.database import reads, writes
 
@@ -45,6 +44,8 @@ def is_owed() -> ColumnElement[bool]:
 
 
 class SqlReconciliationBook(BookQueries):
+    """Keeps the promises of `domain.reconciliation.ReconciliationBook`."""
+
     @reads
     def open_submissions(self, tx: Connection, asked: OlderOnes) -> Sequence[SubmissionRef]:
         is_old = submissions.c.opened_at <= asked.before
@@ -109,6 +110,7 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def stranded(self, tx: Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
+        """Every other server that has open submissions in this book."""
         query = (
             select(
                 ON_SERVER.label("server"),
@@ -126,6 +128,9 @@ class SqlReconciliationBook(BookQueries):
     def adopt(
         self, tx: Connection, server: str, here: Server, *, who: str, note: str, at: datetime
     ) -> int | None:
+        """All of that server's submissions are this one's from now on, and with them keys in doubt and owed
+        notices; with each open one it is kept who said so, and why. Returns how many are open; None if the
+        book has nothing of that server."""
         theirs = ON_SERVER.in_([server])
         # The answers' table wants a step: payment's, which opens a submission.
         said = {"at": at, "who": who, "note": note, "step": Step.PAYMENT, "answer": AnsweredAs.ADOPTED}

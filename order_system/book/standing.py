@@ -1,24 +1,76 @@
-"""How things stand in the order book: `at_risk.TellsStanding` over SQL."""
+"""How things stand in the order book: what is open and in doubt, how orders go, and money that was taken for
+those that are not dispatched."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, literal, or_, select
 
 from order_system.book.reading import known
 from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE
 from order_system.book.tables import effects, submissions
-from order_system.domain.at_risk import ChargedOrder, Pulse, Standing
 from order_system.domain.book import EffectState, SubmissionStatus
 from order_system.domain.durations import milliseconds_between
+from order_system.domain.metrics import AGES
 from order_system.domain.steps import Effect
 from order_system.infra.database import OverDatabase, reads
+
+Why = Literal["charged", "held", "undo_stuck", "in_doubt"]
+Place = tuple[Why, str, str]
+"""Why, currency, age: the labels of the metrics."""
+
+
+@dataclass(frozen=True)
+class ChargedOrder:
+    """As the book has it."""
+
+    order_id: str
+    total: int
+    """Minor units."""
+    currency: str
+    since: datetime
+    """When its charge was first tried."""
+    why: Why
+    """Never `held`: only the server knows which orders are."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand in the book at one moment."""
+
+    open_orders: int
+    in_doubt: Mapping[str, int]
+    """By effect."""
+    charged: Sequence[ChargedOrder]
+
+    def at_risk(self, waiting: Collection[str], now: datetime) -> dict[Place, tuple[int, int]]:
+        """How many orders and how much, in minor units. `waiting`: orders that wait, by the server's word."""
+        sums: dict[Place, tuple[int, int]] = {}
+        for order in self.charged:
+            age = next(name for name, most in AGES.items() if now - order.since <= most)
+            why = "held" if order.why == "charged" and order.order_id in waiting else order.why
+            orders, money = sums.get((why, order.currency, age), (0, 0))
+            sums[why, order.currency, age] = orders + 1, money + order.total
+        return sums
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Of the orders that began within a short time."""
+
+    began: datetime
+    counts: Mapping[SubmissionStatus, int]
+    durations_ms: Sequence[int]
+    """Of the newest that have ended, ascending."""
 
 
 class SqlStanding(OverDatabase):
     @reads
     def standing(self, tx: Connection, *, stuck_before: datetime) -> Standing:
+        """An undo that began before then and has not ended is stuck. A few queries over indexes."""
         open_orders = tx.execute(select(func.count()).select_from(submissions).where(IS_OPEN)).scalar_one()
         in_doubt = select(effects.c.effect, func.count()).where(IS_IN_DOUBT).group_by(effects.c.effect)
         queries = open_query(stuck_before), in_doubt_query()
@@ -29,6 +81,7 @@ class SqlStanding(OverDatabase):
 
     @reads
     def pulse(self, tx: Connection, since: datetime, until: datetime, *, parts: int) -> list[Pulse]:
+        """Of so many parts of that time, equally long."""
         marks = [since + number * (until - since) / parts for number in range(parts + 1)]
         return [_pulse(tx, began, ended) for began, ended in pairwise(marks)]
 

@@ -134,7 +134,7 @@ to_announce = sa.Table(
     sa.Column("submission", sa.String(64), primary_key=True),
 )
 
-# How attempts have ended at effects and undos: each a `domain.attempts.AttemptMade`.
+# How attempts have ended at effects and undos: each a `domain.progress.AttemptMade`.
 attempts = sa.Table(
     "book_attempts",
     metadata,

@@ -15,14 +15,14 @@ from order_system.cli.tables import FittingTable
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
 from order_system.infra.changes import note
-from order_system.reconciliation.client import ReconciliationClient
+from order_system.reconciliation.client import Reconciler
 
 
 async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
         try:
-            report = await _run(session.system.reconciliation(session.temporal), screen)
+            report = await _run(session.system.reconciler(session.temporal), screen)
         except ReconciliationFailed as failed:
             screen.say(f"{failed}; what was settled until then stays so")
             return ATTENTION
@@ -30,7 +30,7 @@ async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int
     return ATTENTION if report.unsettled else CLEAN
 
 
-async def _run(reconciler: ReconciliationClient, screen: Screen) -> ReconciliationReport:
+async def _run(reconciler: Reconciler, screen: Screen) -> ReconciliationReport:
     started = await reconciler.start()
     note("reconcile", "all that is left over", "started")
     return await screen.heard(

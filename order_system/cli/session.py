@@ -9,10 +9,10 @@ from pathlib import Path
 from temporalio.client import Client
 
 from order_system.attention.client import AttentionClient
+from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN, NOT_FULFILLED
 from order_system.cli.screen import Screen
-from order_system.domain.book import FindsOrders
 from order_system.domain.errors import InvalidSettings, ServerUnreachable
 from order_system.domain.ids import order_of_workflow, order_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -24,7 +24,7 @@ from order_system.infra.telemetry import process as telemetry
 from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
-from order_system.infra.temporal.served import server_of_a_worker
+from order_system.infra.temporal.servers import server_of_a_worker
 from order_system.infra.temporal.ui_links import UiLinks
 from order_system.orders.client import OrderClient
 
@@ -71,7 +71,7 @@ class Session:
         return UiLinks(self.ui_url, self.temporal.namespace).relationships(workflow_id, run_id)
 
 
-async def order_meant(said: str, book: FindsOrders, temporal: Client | None = None) -> str:
+async def order_meant(said: str, book: SqlOrderBook, temporal: Client | None = None) -> str:
     """An order's workflow says which order is meant, unless there is one that has just this ID itself."""
     order_id = order_of_workflow(said)
     if order_id is None or said in await book.find([said]):
@@ -104,7 +104,7 @@ async def open_session(
         async with open_order_system(settings) as system:
             if starts_orders and not settings.keys:
                 async with reaching_server():
-                    if await system.reconciler_schedule(temporal).is_sealed():
+                    if await system.reconciler(temporal).is_sealed():
                         raise InvalidSettings(
                             "ORDER_KEYS is not set here, as it is for the workers: "
                             "orders from here would be in clear on the Temporal server"

@@ -22,8 +22,7 @@ MOST_CHARACTERS_OF_ID = 255
 """Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
 
 UNDOABLE = tuple(step for step in Step if step in UNDOS)
-"""The steps that have an undo, and that may be held. A notice that fails harms no order; one that is owed
-may be handled."""
+"""The steps that have an undo, and that may be held. A notice that is owed may be handled, too."""
 
 
 class Remedy(StrEnum):
@@ -126,7 +125,6 @@ class AnswerResult(StrEnum):
     OVERTAKEN = "overtaken"
     """The undo succeeded by itself just then, so nothing was recorded."""
     GIVEN_UP = "given up"
-    """The order is being undone."""
 
 
 class AnswerReceipt(Wire):

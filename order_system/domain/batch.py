@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.book import FindsOrders, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import Handling, OfBook, Order, Wire
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder
@@ -115,8 +115,7 @@ class BatchState(Wire):
     under_way: dict[str, OrderUnderWay] = Field(default_factory=dict[str, OrderUnderWay])
     """Orders that outlasted their run. They keep their places in the window, and are looked up."""
     handed_on: dict[str, str | None] = Field(default_factory=dict[str, str | None])
-    """Orders that took too long to keep a place, with the submission that was started (None: not known);
-    looked up at the end."""
+    """Orders that took too long for a place, with their submissions (None: not known), looked up last."""
     paused: bool = False
     started_at: datetime | None = None
     pace: tuple[PaceMark, ...] = ()
@@ -159,7 +158,6 @@ class BatchProgress(Wire):
     workflow_id: str
     status: BatchStatus
     window: int
-    """Orders that may be under way at once."""
     bytes_total: int
     """Size of the file; `counts.bytes_read` of them have been read."""
     counts: BatchCounts
@@ -235,14 +233,17 @@ class LookedUp(Wire):
     """Of those submissions that have closed."""
 
 
-class BatchBook(FindsOrders, Protocol):
-    """`batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
+class BatchBook(Protocol):
+    """What activities need of it. `batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
+
+    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
+        """Of each order that the book knows, the submission that counts: the fulfilled one, else the
+        open one, else the newest. One query, any number of IDs."""
+        ...
 
     async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
         """Remember which file a run reads. Idempotent."""
         ...
-
-    async def newest_batch(self, batch: str) -> BatchRecord | None: ...
 
     async def note_orders(self, batch: str, run: str, orders: Sequence[ParsedOrder]) -> dict[str, int]:
         """The first line under which each of these orders stands in the file. Idempotent: a page read
@@ -253,16 +254,6 @@ class BatchBook(FindsOrders, Protocol):
         """What the batch decided about orders that it has noted. Idempotent."""
         ...
 
-    async def fates(
-        self, batch: str, run: str, order_ids: Sequence[str]
-    ) -> dict[str, tuple[int, Fate | None]]:
-        """First line and fate of those that this run has noted."""
-        ...
-
     async def decided_to_start(self, batch: str, order_ids: Sequence[str]) -> set[str]:
         """Those that any run of this batch was to start, whether it did or not."""
-        ...
-
-    async def fates_counted(self, batch: str, run: str) -> dict[Fate | None, int]:
-        """How many orders have each fate; None for those that nothing was decided about."""
         ...

@@ -8,10 +8,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.attempts import KeepsAttempts
 from order_system.domain.messages import GivesWay, Opening, OrderOutcome, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
-from order_system.domain.refunds import KeepsRefunds, Refund, TellsRefunds
+from order_system.domain.refunds import Refund
 from order_system.domain.steps import Effect
 
 
@@ -97,16 +96,6 @@ class JournalEntry:
 
 
 @dataclass(frozen=True)
-class BatchRun:
-    """One start of a batch, through all its continuing as new."""
-
-    run: str
-    """`first_execution_run_id` of its workflow."""
-    started_at: datetime
-    """When it was opened in the book: before it started its first order."""
-
-
-@dataclass(frozen=True)
 class SubmissionRecord:
     ref: SubmissionRef
     namespace: str
@@ -121,37 +110,37 @@ class SubmissionRecord:
     namespace_id: str | None = None
 
 
-class FindsOrders(TellsRefunds, Protocol):
-    """What the order book tells of many orders, also to batches."""
+@dataclass(frozen=True)
+class Server:
+    """Two of them may both have a namespace `default`."""
+
+    namespace: str
+    namespace_id: str | None = None
+    """The namespace's UUID, which no other server has; None if the server does not tell."""
+    retention: timedelta | None = None
+    """How long it keeps what has closed; None likewise."""
 
     @property
-    def book_id(self) -> str:
-        """For the memo of what is started: workers of another book refuse that."""
-        ...
-
-    async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-        """Of each order that the book knows, the submission that counts: the fulfilled one, else the
-        open one, else the newest. One query, any number of IDs."""
-        ...
-
-    async def orders_of(self, batch: str, run: str, *, after: str, limit: int) -> list[str]:
-        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
-        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
-        ...
+    def names(self) -> tuple[str, ...]:
+        """What its submissions may be noted under: those from before the UUID was noted, by the name."""
+        return (self.namespace_id, self.namespace) if self.namespace_id else (self.namespace,)
 
 
-class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
-    """Each method is one transaction. `order_system/book/order_book.py` explains the mechanism."""
+@dataclass(frozen=True)
+class Stranded:
+    """What is open on another server than ours: nobody here settles it, until it is adopted."""
 
-    async def check_writable(self) -> None:
-        """Raises DatabaseUnreachable, and so do all writes, if the disk is full, for example."""
-        ...
+    server: str
+    """The UUID of its namespace; the namespace's name if it was written before that was noted."""
+    namespace: str
+    submissions: int
+    since: datetime
+    """When the oldest was opened."""
 
-    async def accept(self, order_id: str, submission: str, at: datetime) -> None:
-        """Note an order whose workflow was started, and whose payment has opened no submission yet: lists
-        show it from now on. Nothing else reads the note, and lists ask the server about an order that is not
-        noted, or that has opened nothing."""
-        ...
+
+class OrderBook(Protocol):
+    """What activities and the audit need of it: each method is one transaction. How it works is explained in
+    `order_system/book/order_book.py`; what else programs may ask stands there, too."""
 
     async def claim(self, ref: SubmissionRef, effect: Effect, attempt: Attempt) -> JournalEntry:
         """Take the key before calling the gateway. The entry is DONE, with its receipt, if an earlier
@@ -218,8 +207,8 @@ class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
         only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         """Begin an undo: from now on nobody can claim these keys (a capture's only where there is to be one).
-        Inserts the submission, closed, if it is missing. Raises NotYetVoided if `only_if_voided` and the
-        shipment is not voided. Idempotent."""
+        Inserts the submission, closed, if it is missing. Idempotent. Raises NotYetVoided if `only_if_voided`
+        and the shipment is not voided."""
         ...
 
     async def end_undo(
@@ -273,12 +262,14 @@ class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
         """The recorded outcome of a fulfilled order."""
         ...
 
-    async def order_ids(self, prefix: str) -> list[str]:
-        """The IDs in the book that start with `prefix`, for finding the next free number."""
+    async def ask_refund(self, ref: SubmissionRef, asked: Refund) -> Refund:
+        """Note a refund, so that no other can take that money; returns what is kept of it, by now perhaps
+        ended. Refused, and not kept, if the order is not fulfilled, if less is left than that, or if its line
+        is given back already. Idempotent by its ID."""
         ...
 
-    async def batch_run(self, batch: str, run: str | None = None) -> BatchRun | None:
-        """That run of the batch with this workflow ID, or the newest one."""
+    async def end_refund(self, ref: SubmissionRef, ended: Refund) -> Refund:
+        """What came of it. The first end stays, and is returned."""
         ...
 
     async def ledger(self) -> "Ledger":

@@ -62,8 +62,7 @@ _SCANNED = 2_000
 
 
 def holds_card_number(value: object) -> bool:
-    """Whether a card number, or one with hidden digits, stands anywhere in a text, a number, or a JSON value
-    with its keys."""
+    """Whether a card number, or one with hidden digits, is in a text, a number, or a JSON value or key."""
     pending = [value]  # a stack of our own: a value can be nested deeper than Python can recurse
     while pending:
         part = pending.pop()

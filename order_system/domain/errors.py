@@ -111,8 +111,7 @@ class NotYetVoided(TransientError):
 
 
 class WrongBook(TransientError):
-    """A worker was handed the work of another order book. Nothing was looked at: a worker of that book is to
-    take it."""
+    """A worker was handed another book's work, and looked at nothing: one of that book is to take it."""
 
 
 class NewerBook(TransientError):

@@ -266,8 +266,7 @@ class StockEntry:
 
 @dataclass(frozen=True)
 class Statement:
-    """What the outside world says happened, as a bank statement does. None: of these it tells nothing, so
-    they are not compared."""
+    """What the outside world says happened, as a bank statement does. None: of these it tells nothing."""
 
     charges: tuple[ChargeEntry, ...] | None = None
     """Of what is only authorised there is none."""

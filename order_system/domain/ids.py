@@ -1,4 +1,4 @@
-"""Names of things: workflow IDs, idempotency keys, the task queue. Pure functions.
+"""Names of things: workflow IDs, idempotency keys, task queues. Pure functions.
 
 Everything is derived from the order's ID, so that a person who knows the order can type the ID of
 each workflow, and a retry finds what an earlier attempt did.
@@ -9,14 +9,11 @@ import re
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.steps import Effect, Step
 
-TASK_QUEUE = "order-fulfillment"
-"""Once that of all workers, before each book had its own."""
-
 BOOK = "book"
 """Key in the memo of an order's and of a batch's workflow: the ID of the order book that it is kept in."""
 
 RECONCILIATION = "reconciliation"
-"""What the IDs of the reconciler's runs begin with. Once it was its schedule's, too."""
+"""What the IDs of the reconciler's runs, and of its schedule, begin with."""
 
 GATEWAY_CHECK = "GATEWAY-CHECK"
 """What the keys begin with by which a gateway's promises are played: no order of the book."""

@@ -1,4 +1,4 @@
-"""Lists over the order book, for whoever looks at many orders at once: their shapes, and the port.
+"""Lists over the order book, for whoever looks at many orders at once: their shapes.
 
 A list is read a page at a time. A page's `next` is a cursor: plain data about its last row, opaque to whoever
 hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by the order's
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Generic, Protocol, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field
 
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.order import Wire
 from order_system.domain.progress import Timestamp
 from order_system.domain.steps import Step
 
@@ -146,70 +146,3 @@ class BatchFilter:
 
 
 EVERY_BATCH = BatchFilter()
-
-
-@dataclass(frozen=True)
-class StepRun:
-    """What the journal has of one step of one submission. Durations are in milliseconds."""
-
-    step: Step
-    duration_ms: int | None
-    """From the first claim to the last record; None unless the step is completed."""
-    attempts: int
-    undone: bool
-    failed: bool
-
-
-class OrderListing(Protocol):
-    """Each method is one transaction; but for what it keeps for who accepts and who announces orders, it only
-    reads. Raises InvalidCursor if a cursor is none."""
-
-    async def orders(
-        self, wanted: OrderFilter = EVERY_ORDER, *, cursor: str | None = None, limit: int = PAGE_ROWS
-    ) -> Page[OrderSummary]:
-        """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
-        and moves up when it gets one."""
-        ...
-
-    async def forget_accepted(self, ended: Sequence[str]) -> None:
-        """These submissions were accepted, and their workflows have closed without opening anything."""
-        ...
-
-    async def may_end(self, ref: SubmissionRef) -> None:
-        """Something is about to be done that may close it, and that is to be announced. Idempotent."""
-        ...
-
-    async def to_announce(self, order_id: str | None = None) -> list[OrderSummary]:
-        """Of this order or of any: submissions that have closed since, and were not announced."""
-        ...
-
-    async def announced(self, order: OrderSummary) -> None: ...
-
-    async def order_counts(self) -> dict[SubmissionStatus, int]:
-        """Orders by how they stand; each order once, and none left out that is 0."""
-        ...
-
-    async def batches(
-        self, wanted: BatchFilter = EVERY_BATCH, *, cursor: str | None = None, limit: int = PAGE_ROWS
-    ) -> Page[BatchSummary]:
-        """Newest first; each batch once, by its newest run."""
-        ...
-
-    async def batch_orders(
-        self,
-        name: str,
-        status: LineStatus | None = None,
-        *,
-        cursor: str | None = None,
-        limit: int = PAGE_ROWS,
-    ) -> Page[BatchOrder]:
-        """Of its newest run, by order ID. Raises UnknownBatch."""
-        ...
-
-    async def last_words(self, order_ids: Sequence[str]) -> dict[str, str]:
-        """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
-        ...
-
-    async def step_runs(self, since: datetime, *, most: int) -> list[StepRun]:
-        """Steps of submissions that were opened since then: of the newest, at most so many submissions."""
-        ...

@@ -76,7 +76,6 @@ class Flow(StrEnum):
     """In which order the steps of an order run. Whatever the flow, the same is undone in the same way."""
 
     SEQUENTIAL = "sequential"
-    """One after another."""
     PARALLEL = "parallel"
     """Payment and inventory side by side, then shipping, then notification."""
 
@@ -95,7 +94,6 @@ class FirstAttempts(StrEnum):
     """Where the first attempt at an effect is made. Further ones are always regular activities."""
 
     REGULAR = "regular"
-    """A regular activity, as the others."""
     LOCAL = "local"
     """A local activity: inside its child's workflow task, which saves the server's work and a wait."""
 

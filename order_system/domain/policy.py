@@ -31,8 +31,7 @@ FIRST_CALL = timedelta(seconds=1.5)
 """GATEWAY_CALL of a local activity."""
 
 EVENTS_BETWEEN_TASKS = 3
-"""By so many a history has grown at least from one workflow task to the next one: completed, scheduled and
-started."""
+"""A history grows by so many at least from one task to the next: completed, scheduled, started."""
 
 ONCE = RetryPolicy(maximum_attempts=1)
 """The server sees no attempt of a local activity, so further ones are regular."""
@@ -163,12 +162,10 @@ BATCH_CANCEL_FOLLOWS = timedelta(seconds=10)
 
 BATCH_LOOK_SOON = timedelta(seconds=1)
 BATCH_LOOK_AGAIN = timedelta(seconds=10)
-"""Orders that an earlier run started are looked up after the first, and then at growing intervals up to the
-second."""
+"""Orders of an earlier run are looked up after the first, and then at intervals that grow to the second."""
 
 BATCH_LAST_LOOK = timedelta(minutes=2)
-"""At its end a batch looks this long for the orders that it handed on. Whatever is still open then needs
-attention."""
+"""So long a batch looks at its end for orders that it handed on. What is still open then needs attention."""
 
 BATCH_PACE_STEP = timedelta(seconds=5)
 BATCH_PACE_OVER = timedelta(seconds=60)

@@ -8,7 +8,7 @@ from pydantic import Field, PlainSerializer, computed_field
 
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.durations import milliseconds_between
-from order_system.domain.messages import OrderStatus
+from order_system.domain.messages import OneLine, OrderStatus
 from order_system.domain.order import Wire
 from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import Step
@@ -20,6 +20,22 @@ def iso(moment: datetime) -> str:
 
 
 Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+
+
+class AttemptMade(Wire):
+    """One that failed, or that succeeded after others. Of one whose worker died the number is missing."""
+
+    activity: str
+    """What was tried: `charge`, `refund`, `void_shipment` and so on."""
+    number: int
+    last_number: int
+    """Greater than `number` of attempts that are told together, as policy.ATTEMPTS_TOLD_APART says."""
+    due_at: Timestamp
+    """From when on it waited for a worker."""
+    began_at: Timestamp
+    ended_at: Timestamp
+    said: OneLine | None = None
+    """What it failed of, without what is personal. None: it succeeded."""
 
 
 class StepState(StrEnum):
@@ -55,8 +71,7 @@ class Lasting(Wire):
         return self.lasted()
 
     def lasted(self, until: datetime | None = None) -> int | None:
-        """Milliseconds; while it goes on, until then. How long an order took, or a step, is worked out here
-        and nowhere else."""
+        """Milliseconds, so far if it goes on. The one place where it is worked out how long anything took."""
         ended = self.closed_at or until
         return milliseconds_between(self.started_at, ended) if self.started_at and ended else None
 

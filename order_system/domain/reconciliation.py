@@ -13,10 +13,9 @@ from typing import Literal, Protocol, Self
 from pydantic import Field
 
 from order_system.domain import policy
-from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
+from order_system.domain.book import EffectState, Server, SubmissionRecord, SubmissionStatus
 from order_system.domain.messages import AnswerToNote, NoticeKind
 from order_system.domain.order import OfBook, Order, SubmissionRef, Wire
-from order_system.domain.servers import Server, Stranded
 from order_system.domain.steps import Effect
 
 # --- the report -----------------------------------------------------------------------------------
@@ -266,6 +265,8 @@ class OlderOnes:
 
 
 class ReconciliationBook(Protocol):
+    """What activities need of it."""
+
     async def open_submissions(self, asked: OlderOnes) -> Sequence[SubmissionRef]:
         """Each order has one at most."""
         ...
@@ -283,14 +284,4 @@ class ReconciliationBook(Protocol):
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         """UNDONE: it had happened and was reversed; NEVER_HAPPENED: it had not. Idempotent; of two that
         disagree, the one that found something is right."""
-        ...
-
-    async def stranded(self, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
-        """Every other server that has open submissions in this book."""
-        ...
-
-    async def adopt(self, server: str, here: Server, *, who: str, note: str, at: datetime) -> int | None:
-        """All of that server's submissions are this one's from now on, and with them keys in doubt and owed
-        notices; with each open one it is kept who said so, and why. Returns how many are open; None if the
-        book has nothing of that server."""
         ...

@@ -1,9 +1,7 @@
 """A refund after the fact: a fulfilled order gives back a part of its money, or all that is left."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from pydantic import field_serializer
 
@@ -11,7 +9,6 @@ from order_system.domain.answers import Answer
 from order_system.domain.ids import Key, idempotency_key
 from order_system.domain.messages import StepRequest
 from order_system.domain.money import decimal_text, format_amount
-from order_system.domain.order import SubmissionRef
 
 
 class RefundState(StrEnum):
@@ -67,23 +64,3 @@ class RefundRequest(StepRequest):
     def key(self) -> Key:
         ref, name = self.submission, f"refund-{self.refund.refund_id}"
         return Key(idempotency_key(ref.order_id, ref.submission, name))
-
-
-class TellsRefunds(Protocol):
-    """The order book's part of it, for whoever reads. Both by order, oldest first."""
-
-    async def refunds(self, order_ids: Sequence[str]) -> dict[str, list[Refund]]: ...
-
-    async def refunds_under_way(self) -> dict[str, list[Refund]]: ...
-
-
-class KeepsRefunds(TellsRefunds, Protocol):
-    async def ask_refund(self, ref: SubmissionRef, asked: Refund) -> Refund:
-        """Note a refund, so that no other can take that money; returns what is kept of it, by now perhaps
-        ended. Refused, and not kept, if the order is not fulfilled, if less is left than that, or if its line
-        is given back already. Idempotent by its ID."""
-        ...
-
-    async def end_refund(self, ref: SubmissionRef, ended: Refund) -> Refund:
-        """What came of it. The first end stays, and is returned."""
-        ...

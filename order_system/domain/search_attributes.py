@@ -46,8 +46,7 @@ def of_child(order_id: str) -> TypedSearchAttributes:
 def changes(
     before: TypedSearchAttributes, order_id: str, status: OrderStatus, failed_step: Step | None
 ) -> list[SearchAttributeUpdate[str]]:
-    """What to upsert when an order's status has changed. An order that somebody started by hand gets its
-    ID here, too."""
+    """What to upsert when its status has changed. An order that was started by hand gets its ID here, too."""
     updates: list[SearchAttributeUpdate[str]] = [ORDER_STATUS.value_set(status.value)]
     if before.get(ORDER_ID) is None:
         updates.append(ORDER_ID.value_set(order_id))

@@ -118,10 +118,10 @@ def _is_our_warning(record: logging.LogRecord) -> bool:
 class ActivityLogContext(AroundActivities):
     """Tells every log line of an activity which order, submission, step and attempt it belongs to."""
 
-    async def around(self, asked: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
         info = activity.info()
-        ref = getattr(asked.args[0], "submission", None) if asked.args else None
-        keep_private(asked.args[0] if asked.args else None)
+        ref = getattr(work.args[0], "submission", None) if work.args else None
+        keep_private(work.args[0] if work.args else None)
         # Never unbound: an attempt has a context of its own, and Temporal's line about its failure,
         # which is logged after this returns, needs all this as well.
         structlog.contextvars.bind_contextvars(
@@ -134,7 +134,7 @@ class ActivityLogContext(AroundActivities):
         )
         if isinstance(ref, SubmissionRef):
             structlog.contextvars.bind_contextvars(order_id=ref.order_id, submission=ref.submission)
-        return await carry_out(asked)
+        return await carry_out(work)
 
 
 def _place(workflow_id: str, activity_type: str = "") -> dict[str, str]:

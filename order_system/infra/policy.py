@@ -32,9 +32,8 @@ KEY_SETTLED = timedelta(seconds=30)
 """How long a new key has sealed before an older one may be destroyed: what was just sealed by that one has
 reached the server by then, and lists show it."""
 
-SEALED_STACK = 1_000
-"""Characters of a stack, the innermost calls: the server keeps 4 KB of what an attempt has failed of, causes
-included."""
+FAILURE_STACK = 1_000
+"""Characters of a stack, the innermost calls: of a failure the server keeps 4 KB, causes included."""
 
 CONNECT = timedelta(seconds=5)
 """How long a command waits for the Temporal server before it says that there is none."""
@@ -119,8 +118,7 @@ WAITING_ASKED = timedelta(seconds=2)
 """How long a list of orders waits for the server's word about which of them wait for a person."""
 
 WATCH_METRICS = timedelta(seconds=3)
-"""How often a process reads what it shows of order book and server as metrics. Each scrape until then is told
-the same."""
+"""How often a process reads what it shows of book and server as metrics: scrapes until then see the same."""
 
 WATCH_POLL = timedelta(milliseconds=250)
 """How often a live view asks for the progress of what it shows."""
@@ -150,8 +148,7 @@ ORDERS_PER_COUNT = 5_000
 """Orders of a batch that are counted by one query to the book."""
 
 WATCH_AT_ONCE = 20
-"""Orders that are asked about, or submitted, at once, of however many: enough to keep a server busy, not
-enough to drown it."""
+"""Orders that are asked about, or submitted, at once: they keep a server busy, and do not drown it."""
 
 
 def watch_pause(orders: int) -> float:

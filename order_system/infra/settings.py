@@ -156,7 +156,7 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
     @field_validator("database_url")
     @classmethod
     def _known_driver(cls, value: str | None) -> str | None:
-        from order_system.infra.database.urls import checked  # noqa: PLC0415 - `--help` need not wait for SQL
+        from order_system.infra.database.engines import checked  # noqa: PLC0415 - `--help` need not wait for SQL
 
         return None if value is None else checked(value)
 
@@ -218,7 +218,7 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
     @property
     def database(self) -> str:
         """The URL to open, password included: `database_url`, or else a SQLite file in `data_dir`."""
-        from order_system.infra.database.urls import of_file  # noqa: PLC0415
+        from order_system.infra.database.engines import of_file  # noqa: PLC0415
 
         return self.database_url or of_file(self.data_dir / "orders.db")
 

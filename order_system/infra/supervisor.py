@@ -46,8 +46,7 @@ async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event)
 
 
 class Pauses:
-    """How long to wait before one process is started again: depends on how long it and its predecessors
-    lived."""
+    """How long to wait before a process is started again, by how long it and its predecessors lived."""
 
     def __init__(self) -> None:
         self._next = policy.PROCESS_AGAIN

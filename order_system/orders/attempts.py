@@ -12,9 +12,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ExecuteActivityInput
 
 from activities.attempts import GAVE_UP, attempt_number, started_at
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
-from order_system.domain.attempts import AttemptMade, KeepsAttempts
 from order_system.domain.order import SubmissionRef
+from order_system.domain.progress import AttemptMade
 from order_system.infra.redaction import clean_text, keep_private
 from order_system.infra.temporal.around import AroundActivities, CarryOut
 
@@ -23,13 +24,13 @@ class NotesAttempts(AroundActivities):
     """Changes nothing of how an activity ends, whatever the book answers, and delays it by
     policy.ATTEMPT_NOTED at most."""
 
-    def __init__(self, book: KeepsAttempts) -> None:
+    def __init__(self, book: SqlOrderBook) -> None:
         self._book = book
 
-    async def around(self, asked: ExecuteActivityInput, carry_out: CarryOut) -> Any:
-        request, began = (asked.args or [None])[0], time.monotonic()
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        request, began = (work.args or [None])[0], time.monotonic()
         try:
-            answer = await carry_out(asked)
+            answer = await carry_out(work)
         except Exception as failure:
             await self._note(request, began, failure)
             raise

@@ -16,9 +16,10 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy as domain_policy
 from order_system.domain import search_attributes
-from order_system.domain.book import OrderBook, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
 from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
@@ -30,7 +31,6 @@ from order_system.infra.provider_links import ProviderLinks
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
-from order_system.orders.child_document import Child, Parent, state_called
 from order_system.orders.details import OrderDetails, details_of
 from order_system.orders.in_book import closed_in_book
 from order_system.orders.on_server import TemporalOrderRuns
@@ -77,27 +77,24 @@ def _rests(order: OrderProgress) -> bool:
     return order.status is not OrderStatus.RUNNING
 
 
-class OrderClient:
-    """Over a Temporal client and the order book. Every method raises ServerUnreachable if the server
-    cannot be reached."""
+class OrderClient(Relatives):
+    """Over a Temporal client and the order book. Every method raises ServerUnreachable."""
 
     def __init__(
         self,
         temporal: Client,
-        book: OrderBook,
+        book: SqlOrderBook,
         *,
         task_queue: str,
         defaults: Handling = NOT_SAID,
         links: ProviderLinks | None = None,
     ) -> None:
         """`defaults`: of orders that do not say themselves. `links`: to the gateways' own pages."""
-        self._temporal = temporal
+        super().__init__(temporal, book)
         self._defaults = defaults
-        self._book = book
         self._task_queue = task_queue
         self._links = links or ProviderLinks()
         self._status = OrderStatusReader(temporal, book)
-        self._relatives = Relatives(temporal, book)
         self.refunds = Refunds(temporal, book, task_queue)
 
     @noted("submit")
@@ -237,32 +234,6 @@ class OrderClient:
             ):
                 known.add(execution.id.removeprefix(order_workflow_id("")))
         return known
-
-    # --- finding ---------------------------------------------------------------------------------
-
-    async def children(
-        self, parent_id: str, status: str | None = None, *, earlier: bool = False
-    ) -> AsyncGenerator[Child]:
-        """What the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
-
-        `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
-        terminated, timed_out. Only the children of the parent's newest start, unless those of its `earlier`
-        ones are asked for too. Of a batch: its orders as they stand now, skipped ones among them. Visibility
-        is eventually consistent: what has changed within the last moments may not show yet.
-
-        Raises UnknownWorkflow, and InvalidUsage for a status that is none.
-        """
-        state = None if status is None else state_called(status)
-        async with reaching_server():
-            async for child in self._relatives.children(parent_id, state, earlier=earlier):
-                if state in (None, child.state):
-                    yield child
-
-    async def parent(self, name: str) -> Parent | None:
-        """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None
-        if nobody's child. Raises UnknownWorkflow."""
-        async with reaching_server():
-            return await self._relatives.parent(name)
 
     async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:
         """Those of the orders that the book knows, and as what: one query for them all. A look-up that fails

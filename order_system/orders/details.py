@@ -4,13 +4,13 @@ has it, what was tried, and what people have answered."""
 from contextlib import suppress
 from typing import Any
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import AnswerRecord
-from order_system.domain.attempts import AttemptMade
-from order_system.domain.book import EffectState, OrderBook
+from order_system.domain.book import EffectState
 from order_system.domain.errors import KeyTrouble, UnknownOrder
 from order_system.domain.journal import Journal
 from order_system.domain.order import SubmissionRef, Wire
-from order_system.domain.progress import OrderProgress, Timestamp
+from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp
 from order_system.domain.steps import STEP_OF, Effect
 from order_system.infra.provider_links import ProviderLinks
 from order_system.intake.reader import order_document
@@ -59,8 +59,7 @@ def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> t
 class OrderDetails(OrderProgress):
     timeline: Timeline = Timeline()
     contents: dict[str, Any] | None = None
-    """The document of the order, by its workflow's input. None once Temporal has forgotten it: the book keeps
-    nothing personal."""
+    """The order's document, by its workflow's input. None once Temporal has forgotten that."""
     contents_until: Timestamp | None = None
     """When Temporal may forget an order that has closed, and its contents with it."""
     receipts: tuple[Receipt, ...] = ()
@@ -81,7 +80,7 @@ class OrderDetails(OrderProgress):
 
 async def details_of(
     order: OrderProgress,
-    book: OrderBook,
+    book: SqlOrderBook,
     runs: TemporalOrderRuns,
     links: ProviderLinks,
     known: OrderDetails | None = None,

@@ -20,10 +20,10 @@ from temporalio.api.common.v1 import WorkflowExecution as RunKey
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import Answer, Came, flaw_in
 from order_system.domain.durations import duration_text
 from order_system.domain.errors import ForgettingRefused, InvalidUsage, KeyTrouble, UnknownOrder
-from order_system.domain.forgetting import ForgetfulBook
 from order_system.domain.ids import BOOK, check_order_id, order_workflow_id, step_workflow_id
 from order_system.domain.reconciliation import Finding, ReconciliationReport, ReconciliationRequest
 from order_system.domain.search_attributes import ORDER_ID
@@ -41,7 +41,7 @@ _RUNNING = "ExecutionStatus = 'Running'"
 @dataclass
 class Forgetting:
     _temporal: Client
-    _book: ForgetfulBook
+    _book: SqlOrderBook
     _uploads: Path
     _elsewhere: Callable[[str], Awaitable[None]]
     """What else is to forget an order."""

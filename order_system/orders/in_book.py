@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from order_system.domain.book import EffectState, OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain.book import EffectState, SubmissionRecord, SubmissionStatus
 from order_system.domain.ids import order_workflow_id, step_workflow_id
 from order_system.domain.journal import Journal, was_voided
 from order_system.domain.messages import OrderStatus
@@ -12,7 +13,7 @@ from order_system.domain.refunds import RefundDocument
 from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect, Step
 
 
-async def closed_in_book(book: OrderBook, order_id: str) -> OrderProgress | None:
+async def closed_in_book(book: SqlOrderBook, order_id: str) -> OrderProgress | None:
     """For when no server answers. None unless the book has the order, and as closed: of an open one the
     book cannot know whether it still runs."""
     record = (await book.find([order_id])).get(order_id)
@@ -23,7 +24,7 @@ async def closed_in_book(book: OrderBook, order_id: str) -> OrderProgress | None
     return await with_refunds(book, progress.model_copy(update={"note": note}))
 
 
-async def with_refunds(book: OrderBook, order: OrderProgress) -> OrderProgress:
+async def with_refunds(book: SqlOrderBook, order: OrderProgress) -> OrderProgress:
     if order.status is not OrderStatus.FULFILLED:
         return order
     refunds = (await book.refunds([order.order_id])).get(order.order_id, [])

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from temporalio.client import Client, WorkflowExecution
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
@@ -24,7 +25,6 @@ from order_system.domain.listing import (
     BatchOrder,
     LineStatus,
     OrderFilter,
-    OrderListing,
     OrderSummary,
     Page,
 )
@@ -56,7 +56,7 @@ WAITING_LISTED = 1_000
 
 @dataclass(frozen=True)
 class OrderLists:
-    listing: OrderListing
+    book: SqlOrderBook
     temporal: Client
     task_queue: str
 
@@ -77,9 +77,9 @@ class OrderLists:
         wanted = replace(wanted, status=_in_book(status))
         if status is OrderStatus.NEEDS_ATTENTION:
             wanted = replace(wanted, order_ids=sorted(await self.waiting_ids()))
-        page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
+        page = await self.book.orders(wanted, cursor=cursor, limit=limit)
         if await self._forgot_ended(page.rows):
-            page = await self.listing.orders(wanted, cursor=cursor, limit=limit)
+            page = await self.book.orders(wanted, cursor=cursor, limit=limit)
         if cursor is None and wanted in (EVERY_ORDER, _OPEN_ONES):
             unnoted = await self._unnoted()
             again = {row.order_id for row in unnoted}
@@ -87,7 +87,7 @@ class OrderLists:
         if cursor is None and status is OrderStatus.TERMINATED:
             cut_short = sorted(await self._found(_CUT_SHORT, limit=WAITING_LISTED))
             still_open = replace(wanted, status=SubmissionStatus.OPEN, order_ids=cut_short)
-            left = await self.listing.orders(still_open, limit=PAGE_ROWS_LIMIT)
+            left = await self.book.orders(still_open, limit=PAGE_ROWS_LIMIT)
             page = replace(page, rows=(*left.rows, *page.rows))
         return await self._told(page, status)
 
@@ -108,14 +108,14 @@ class OrderLists:
                 if run is None or not run.is_open or run.submission != row.submission
             ]
         if ended:
-            await self.listing.forget_accepted(ended)
+            await self.book.forget_accepted(ended)
         return bool(ended)
 
     async def _unnoted(self) -> list[OrderSummary]:
         """What the server runs and the book does not know."""
         running = await self._listed(_RUNNING_ORDERS, None, limit=PAGE_ROWS_LIMIT)
         orders = {execution.id.removeprefix(order_workflow_id("")): execution for execution in running}
-        in_book = await self.listing.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
+        in_book = await self.book.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
         known = {row.order_id: row for row in in_book.rows}
         return [
             _summary(order_id, run)
@@ -125,7 +125,7 @@ class OrderLists:
 
     async def counts(self) -> dict[OrderStatus, int]:
         """Orders by how they stand, those that are 0 too."""
-        found = await self.listing.order_counts()
+        found = await self.book.order_counts()
         waiting, still_open = 0, found[SubmissionStatus.OPEN]
         query = visibility.all_of(self._ours, _WAITING)
         async with if_it_answers_soon():  # else none is known to wait
@@ -151,7 +151,7 @@ class OrderLists:
     ) -> Page[BatchOrder]:
         """By order ID; else as `orders`. Raises UnknownBatch, InvalidCursor."""
         return await self._told(
-            await self.listing.batch_orders(name, status, cursor=cursor, limit=limit), status
+            await self.book.batch_orders(name, status, cursor=cursor, limit=limit), status
         )
 
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
@@ -161,7 +161,7 @@ class OrderLists:
             runs[run.id.removeprefix(order_workflow_id(""))].append(run)
         rows = [_as_on_server(row, runs[row.order_id]) for row in page.rows]
         waiting = [row.order_id for row in rows if row.status == OrderStatus.NEEDS_ATTENTION]
-        said = await self.listing.last_words(waiting) if waiting else {}
+        said = await self.book.last_words(waiting) if waiting else {}
         rows = (row.model_copy(update={"reason": said.get(row.order_id, row.reason)}) for row in rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
@@ -230,8 +230,7 @@ def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
 
 @asynccontextmanager
 async def if_it_answers_soon() -> AsyncGenerator[None]:
-    """Else the block is left where it stands: the SDK tries again for longer than the time-out that a call is
-    given."""
+    """Else the block is left where it stands: the SDK goes on trying beyond the time-out of a call."""
     with suppress(ServerUnreachable, TimeoutError):
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
             yield

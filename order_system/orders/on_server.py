@@ -11,11 +11,11 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
+from order_system.domain.book import Server
 from order_system.domain.ids import FINGERPRINT, order_workflow_id
 from order_system.domain.order import Order, SubmissionRef, Wire
 from order_system.domain.reconciliation import CurrentRun
 from order_system.domain.search_attributes import BATCH_NAME
-from order_system.domain.servers import Server
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import if_there

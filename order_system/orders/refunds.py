@@ -8,9 +8,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import search_attributes
 from order_system.domain.answers import Answer, flaw_in
-from order_system.domain.book import OrderBook
 from order_system.domain.errors import InvalidUsage, RefundRefused, UnknownOrder
 from order_system.domain.ids import BOOK, REFUND_ID, check_order_id, refund_workflow_id
 from order_system.domain.money import InvalidAmount, parse_amount
@@ -25,7 +25,7 @@ from workflows.refund import RefundWorkflow
 
 
 class Refunds:
-    def __init__(self, temporal: Client, book: OrderBook, task_queue: str) -> None:
+    def __init__(self, temporal: Client, book: SqlOrderBook, task_queue: str) -> None:
         self._temporal = temporal
         self._book = book
         self._task_queue = task_queue

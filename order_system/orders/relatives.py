@@ -16,15 +16,17 @@ from functools import partial
 
 from temporalio.client import Client, WorkflowExecution
 
-from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownWorkflow
 from order_system.domain.ids import is_order_id, order_of_workflow, order_workflow_id, step_workflow_id
 from order_system.domain.progress import StepState
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import reaching_server
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
-from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState, state_of
+from order_system.orders.child_document import Child, Parent, StartedBy, WorkflowState, state_called, state_of
 from order_system.orders.in_book import steps_in_book
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import CHILDREN
@@ -55,15 +57,33 @@ class _Start:
 
 
 class Relatives:
-    """Raises UnknownWorkflow, and the SDK's RPCError when the server fails."""
+    """The half of `client.OrderClient` that tells who started what."""
 
-    def __init__(self, temporal: Client, book: OrderBook) -> None:
+    def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
         self._book = book
 
     # --- downwards -------------------------------------------------------------------------------
 
     async def children(
+        self, parent_id: str, status: str | None = None, *, earlier: bool = False
+    ) -> AsyncGenerator[Child]:
+        """What the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
+
+        `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
+        terminated, timed_out. Only the children of the parent's newest start, unless those of its `earlier`
+        ones are asked for too. Of a batch: its orders as they stand now, skipped ones among them. Visibility
+        is eventually consistent: what has changed within the last moments may not show yet.
+
+        Raises UnknownWorkflow, and InvalidUsage for a status that is none.
+        """
+        state = None if status is None else state_called(status)
+        async with reaching_server():
+            async for child in self._children(parent_id, state, earlier=earlier):
+                if state in (None, child.state):
+                    yield child
+
+    async def _children(
         self, parent_id: str, state: WorkflowState | None, *, earlier: bool
     ) -> AsyncGenerator[Child]:
         """Of those that only the server is asked for, just the ones in this state; of the others all."""
@@ -174,14 +194,16 @@ class Relatives:
     # --- upwards ---------------------------------------------------------------------------------
 
     async def parent(self, name: str) -> Parent | None:
-        """`name` is a workflow ID or, if there is no such workflow, an order ID."""
-        for workflow_id in (name, order_workflow_id(name)):
-            described = await describe(self._temporal, workflow_id)
-            if described is not None:
-                if described.parent_id is None:
-                    return None
-                return Parent(described.parent_id, described.parent_run_id)
-        return await self._parent_in_book(name)
+        """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None
+        if nobody's child. Raises UnknownWorkflow."""
+        async with reaching_server():
+            for workflow_id in (name, order_workflow_id(name)):
+                described = await describe(self._temporal, workflow_id)
+                if described is not None:
+                    if described.parent_id is None:
+                        return None
+                    return Parent(described.parent_id, described.parent_run_id)
+            return await self._parent_in_book(name)
 
     async def _parent_in_book(self, name: str) -> Parent | None:
         for order_id in filter(is_order_id, (name, order_of_workflow(name) or "")):

@@ -19,7 +19,8 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from order_system.domain.book import OrderBook, SubmissionRecord, SubmissionStatus
+from order_system.book.order_book import SqlOrderBook
+from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.ids import AFTER_FIRST, FINGERPRINT, order_workflow_id, step_workflow_id
 from order_system.domain.messages import OrderStatus
@@ -43,7 +44,7 @@ _OTHERWISE_CALLED = {
 class OrderStatusReader:
     """Raises UnknownOrder, and the SDK's RPCError when the server fails."""
 
-    def __init__(self, temporal: Client, book: OrderBook) -> None:
+    def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
         self._book = book
 
@@ -139,8 +140,7 @@ class OrderStatusReader:
 
 
 async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
-    """The order is fulfilled, and the newest workflow was for another content: what it says is not the
-    order's."""
+    """The order is fulfilled, and the newest workflow was for other content: it does not speak for it."""
     if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
         return False
     return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)

@@ -1,15 +1,16 @@
 """An order's timeline: its steps and undos as bars between two moments, put together from the order document
 and the order book's journal. What is drawn, and what the API tells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
 
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import JournalEntry
 from order_system.domain.durations import milliseconds_between
+from order_system.domain.journal import Journal
 from order_system.domain.order import Wire
 from order_system.domain.progress import (
+    AttemptMade,
     OrderProgress,
     StepProgress,
     StepState,
@@ -61,9 +62,7 @@ class Timeline(Wire):
     """The steps as they run, then the undos as they run."""
 
 
-def timeline_of(
-    order: OrderProgress, journal: Mapping[Effect, JournalEntry], attempts: Sequence[AttemptMade] = ()
-) -> Timeline:
+def timeline_of(order: OrderProgress, journal: Journal, attempts: Sequence[AttemptMade] = ()) -> Timeline:
     """`journal` and `attempts` are of the order's submission; without them, undos have no times."""
     bars = (
         *(_step(step, journal, attempts) for step in order.children),
@@ -79,7 +78,7 @@ def timeline_of(
     )
 
 
-def _step(step: StepProgress, journal: Mapping[Effect, JournalEntry], attempts: Sequence[AttemptMade]) -> Bar:
+def _step(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> Bar:
     done = [(effect, journal[effect].done_at) for effect in STEPS[step.step].effects if effect in journal]
     return Bar(
         kind=BarKind.STEP,
@@ -94,9 +93,7 @@ def _step(step: StepProgress, journal: Mapping[Effect, JournalEntry], attempts: 
     )
 
 
-def _apart(
-    step: StepProgress, journal: Mapping[Effect, JournalEntry], attempts: Sequence[AttemptMade]
-) -> dict[str, int]:
+def _apart(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> dict[str, int]:
     """Of a step that has ended: how its time is made up."""
     if step.started_at is None or (whole := step.duration_ms) is None:
         return {}

@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
-from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
+from order_system.book.standing import Place
 from order_system.domain import metrics
-from order_system.domain.at_risk import Place, TellsStanding
 from order_system.domain.errors import OrderSystemError
 from order_system.domain.money import decimals
 from order_system.domain.policy import ATTENTION_AFTER
@@ -25,12 +24,9 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Watch:
-    def __init__(
-        self, book: TellsStanding, lists: OrderLists, temporal: Client, task_queue: str, meter: MetricMeter
-    ) -> None:
-        self._book = book
+    def __init__(self, lists: OrderLists, meter: MetricMeter) -> None:
         self._lists = lists
-        self._workers = Workers(temporal, task_queue)
+        self._workers = Workers(lists.temporal, lists.task_queue)
         self._meter = meter
         self._seen: set[Place] = set()
 
@@ -56,7 +52,7 @@ class Watch:
     async def look(self) -> None:
         """Raises OrderSystemError, and the SDK's RPCError."""
         now, meter = datetime.now(UTC), self._meter
-        standing = await self._book.standing(stuck_before=now - ATTENTION_AFTER)
+        standing = await self._lists.book.standing(stuck_before=now - ATTENTION_AFTER)
         waiting = await self._lists.waiting_ids()
         sums = standing.at_risk(waiting, now)
         for place in self._seen | sums.keys():  # what is no more, is 0

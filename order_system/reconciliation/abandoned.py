@@ -13,17 +13,12 @@ from typing import TypeVar
 
 from temporalio.client import Client
 
+from order_system.book.reconciliation import SqlReconciliationBook
+from order_system.domain.book import Stranded
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.order import SubmissionRef
-from order_system.domain.reconciliation import (
-    OlderOnes,
-    OrderRuns,
-    OwedNotice,
-    ReconciliationBook,
-    is_abandoned,
-)
-from order_system.domain.servers import Stranded
+from order_system.domain.reconciliation import OlderOnes, OrderRuns, OwedNotice, is_abandoned
 from order_system.infra import policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal import visibility
@@ -34,7 +29,7 @@ Item = TypeVar("Item", SubmissionRef, OwedNotice)
 
 
 class AbandonedOrders:
-    def __init__(self, temporal: Client, book: ReconciliationBook, runs: OrderRuns) -> None:
+    def __init__(self, temporal: Client, book: SqlReconciliationBook, runs: OrderRuns) -> None:
         self._temporal = temporal
         self._book = book
         self._runs = runs

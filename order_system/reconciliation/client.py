@@ -1,29 +1,118 @@
-"""Running the reconciler now; `schedule.py` runs it every minute."""
+"""The reconciler: its schedule, one a book and namespace, which workers make sure of; and runs of it now."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+import structlog
+from temporalio.api.schedule.v1 import Schedule as RawSchedule
+from temporalio.api.workflowservice.v1 import UpdateScheduleRequest
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 
 from order_system.domain import policy, search_attributes
-from order_system.domain.errors import ReconciliationFailed
-from order_system.domain.ids import RECONCILIATION
+from order_system.domain.errors import OrderSystemError, ReconciliationFailed
+from order_system.domain.ids import RECONCILIATION, reconciliation_id
 from order_system.domain.messages import AnswerToNote
 from order_system.domain.reconciliation import ReconciliationReport, ReconciliationRequest
 from order_system.infra import policy as infra_policy
-from order_system.infra.temporal.connection import reaching_server
+from order_system.infra.sealing.ring import SEALED
+from order_system.infra.temporal import visibility
+from order_system.infra.temporal.connection import if_there, reaching_server
+from order_system.infra.temporal.workers import Workers
 from workflows.failures import root_cause
 from workflows.reconciliation import ReconciliationWorkflow
 
 ReconciliationHandle = WorkflowHandle[ReconciliationWorkflow, ReconciliationReport]
 
+log = structlog.stdlib.get_logger(__name__)
 
-class ReconciliationClient:
+
+@dataclass(frozen=True)
+class Asleep:
+    """A reconciler that has not run for policy.RECONCILER_ASLEEP of its periods."""
+
+    schedule_id: str
+    since: datetime
+    """When its last run ended well, or else when it was made."""
+    why: Literal["paused", "no worker", "fails"]
+    reason: str
+    """One line."""
+
+
+class Reconciler:
     """Over a Temporal client. Raises ServerUnreachable if the server cannot be reached."""
 
-    def __init__(self, temporal: Client, *, book_id: str, task_queue: str) -> None:
+    def __init__(
+        self, temporal: Client, *, book_id: str, task_queue: str, forget_after: timedelta | None = None
+    ) -> None:
+        """`forget_after`: a schedule of its own, by which orders that old are forgotten."""
         self._temporal = temporal
+        self._forget_after = forget_after
+        self.id = reconciliation_id(book_id) if forget_after is None else f"forgetting-{book_id[:8]}"
         self._book_id = book_id
         self._task_queue = task_queue
+
+    async def ensure(self, every: timedelta) -> None:
+        """That there is a schedule, whose interval is this; none if it is zero. Idempotent, also with several
+        workers at once. A schedule that somebody has paused stays so, also if that is done meanwhile. One
+        that is on another task queue stays there as long as somebody takes work from it.
+
+        Raises OrderSystemError if others keep changing it.
+        """
+        async with reaching_server():
+            if every > timedelta(0):
+                ours = self._schedule(every)
+                try:
+                    await self._temporal.create_schedule(self.id, ours, rpc_timeout=infra_policy.RPC)
+                except ScheduleAlreadyRunningError:
+                    await self._renew(ours)
+            else:
+                handle = self._temporal.get_schedule_handle(self.id)
+                await if_there(handle.delete(rpc_timeout=infra_policy.RPC))
+
+    async def asleep(self) -> Asleep | None:
+        """None if it runs, or is to run soon, or if there is none."""
+        handle = self._temporal.get_schedule_handle(self.id)
+        found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
+        if found is None:
+            return None
+        last = await self._last_run("ExecutionStatus = 'Completed'")
+        since = (last and last.close_time) or found.info.created_at
+        periods = [interval.every for interval in found.schedule.spec.intervals]
+        if not periods or datetime.now(UTC) - since < min(periods) * policy.RECONCILER_ASLEEP:
+            return None
+        queue = found.raw_description.schedule.action.start_workflow.task_queue.name
+        if found.schedule.state.paused:
+            note = found.schedule.state.note or "without a note"
+            return Asleep(self.id, since, "paused", f"it was paused by hand: {note}")
+        if not await Workers(self._temporal, queue).surely_at_work():
+            return Asleep(self.id, since, "no worker", f"nobody takes work from its task queue {queue}")
+        last = await self._last_run("ExecutionStatus != 'Running'")
+        if last is None or last.status is WorkflowExecutionStatus.COMPLETED:
+            return None  # the server was away, and so the schedule: it is to run soon
+        ended = last.status.name.lower().replace("_", " ") if last.status else "unknown"
+        return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
+
+    async def is_sealed(self) -> bool:
+        """Whether the worker that saw to it last seals what it tells the server. False if there is none."""
+        handle = self._temporal.get_schedule_handle(self.id)
+        found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
+        told = found.raw_description.schedule.action.start_workflow.input.payloads if found else ()
+        return any(each.metadata.get("encoding") == SEALED.encode() for each in told)
 
     async def start(self, only: AnswerToNote | None = None) -> ReconciliationHandle:
         """A run of its own, that leaves out no submission for its age; or one for a person's answer alone.
@@ -52,3 +141,85 @@ class ReconciliationClient:
             except WorkflowFailureError as failure:
                 why = f"the reconciliation {started.id} failed: {root_cause(failure)}"
                 raise ReconciliationFailed(why) from failure
+
+    async def _renew(self, schedule: Schedule) -> None:
+        """With the server's token of what we have read. The server drops an update whose token is stale, and
+        says nothing; so it is read again. The SDK's own update sends no token: it would undo a pause that
+        comes between its reading and its writing."""
+        renewed = await schedule._to_proto(self._temporal)  # pyright: ignore[reportPrivateUsage]
+        handle = self._temporal.get_schedule_handle(self.id)
+        for _ in range(infra_policy.SCHEDULE_UPDATES + 1):
+            found = (await handle.describe(rpc_timeout=infra_policy.RPC)).raw_description
+            if _what_we_set(found.schedule) == _what_we_set(renewed):
+                return
+            if not await self._may_change(found.schedule):
+                return
+            renewed.state.CopyFrom(found.schedule.state)
+            update = UpdateScheduleRequest(
+                namespace=self._temporal.namespace,
+                schedule_id=self.id,
+                schedule=renewed,
+                conflict_token=found.conflict_token,
+                identity=self._temporal.identity,
+                request_id=str(uuid.uuid4()),
+            )
+            await self._temporal.workflow_service.update_schedule(
+                update, retry=True, timeout=infra_policy.RPC
+            )
+        raise OrderSystemError("the reconciler's schedule is being changed by others, again and again")
+
+    async def _may_change(self, found: RawSchedule) -> bool:
+        """A worker that was started with a mistyped queue, and is stopped soon, must not take it along."""
+        queue = found.action.start_workflow.task_queue.name
+        if queue == self._task_queue:
+            return True
+        if await Workers(self._temporal, queue).surely_at_work():
+            log.warning("the reconciler stays on another task queue, whose workers run it", task_queue=queue)
+            return False
+        log.warning(
+            "nobody takes work from the reconciler's task queue: it is moved",
+            task_queue=queue,
+            moved_to=self._task_queue,
+        )
+        return True
+
+    async def _last_run(self, condition: str) -> WorkflowExecution | None:
+        query = visibility.all_of(
+            f"TemporalScheduledById = {visibility.quoted(self.id)}", visibility.NEWEST_RUNS, condition
+        )
+        listed = self._temporal.list_workflows(query, limit=1, rpc_timeout=infra_policy.RPC)
+        return await anext(aiter(listed), None)
+
+    def _schedule(self, every: timedelta) -> Schedule:
+        # An order that is terminated is older than one interval when the second run from then begins, so
+        # it is made whole within two runs.
+        min_age = min(every, policy.RECONCILE_MIN_AGE)
+        return Schedule(
+            action=ScheduleActionStartWorkflow(
+                ReconciliationWorkflow.run,
+                ReconciliationRequest(
+                    book=self._book_id,
+                    min_age_seconds=min_age.total_seconds(),
+                    forget_after=self._forget_after,
+                ),
+                id=self.id,
+                task_queue=self._task_queue,
+                run_timeout=policy.RECONCILE_RUN,
+            ),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+            policy=SchedulePolicy(
+                overlap=ScheduleOverlapPolicy.SKIP, catchup_window=policy.RECONCILE_CATCH_UP
+            ),
+        )
+
+
+def _what_we_set(schedule: RawSchedule) -> tuple[object, ...]:
+    """The server adds defaults of its own, and whether it is paused is for people to say."""
+    start = schedule.action.start_workflow
+    return (
+        list(schedule.spec.interval),
+        schedule.policies,
+        start.task_queue.name,
+        start.input,
+        start.workflow_run_timeout,
+    )

@@ -14,10 +14,9 @@ from temporalio.client import Client
 from order_system.attention.client import AttentionClient
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles
+from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import OrderSystem
-from order_system.domain.at_risk import TellsStanding
 from order_system.domain.errors import OrderSystemError
-from order_system.domain.listing import OrderListing
 from order_system.infra import policy as infra_policy
 from order_system.infra.settings import Settings
 from order_system.infra.temporal.ui_links import UiLinks
@@ -67,8 +66,7 @@ class Services:
     batches: BatchClient
     attention: AttentionClient
     forgetting: Forgetting
-    listing: OrderListing
-    standing: TellsStanding
+    book: SqlOrderBook
     lists: OrderLists
     files: OrderFiles
     links: UiLinks
@@ -90,9 +88,8 @@ def services_of(system: OrderSystem, temporal: Client, ui_url: str | None) -> Se
         attention=attention,
         waiting=WaitingCount(attention),
         forgetting=system.forgetting(temporal),
-        listing=system.listing,
-        standing=system.standing,
-        lists=OrderLists(system.listing, temporal, system.task_queue),
+        book=system.book,
+        lists=OrderLists(system.book, temporal, system.task_queue),
         files=system.files,
         links=UiLinks(ui_url, temporal.namespace),
     )

@@ -178,7 +178,7 @@ class Director:
         end is judged like any other workflow."""
         if self._arena.system.settings.reconcile_every:
             temporal = self._run.temporal
-            schedule = temporal.get_schedule_handle(self._arena.system.reconciler_schedule(temporal).id)
+            schedule = temporal.get_schedule_handle(self._arena.system.reconciler(temporal).id)
             await schedule.pause(note="chaos: all is quiet")
         await self._until_nothing_runs(nor_the_reconciler=True)
 
@@ -196,7 +196,7 @@ class Director:
 
     async def _reconcile(self) -> None:
         """Settles what was terminated and not submitted again, and what landed when nobody waited."""
-        reconciler = self._arena.system.reconciliation(self._run.temporal)
+        reconciler = self._arena.system.reconciler(self._run.temporal)
         for _ in range(RECONCILED):
             report = await reconciler.report(await reconciler.start())
             if not report.unsettled:

@@ -242,17 +242,17 @@ SIBLING_NOT_AWAITED = Plant(
     "sibling not awaited",
     (
         Change(
-            "workflows/together.py",
+            "workflows/child.py",
             "    while not all(task.done() for task in both):\n",
             "    while not failures and not all(task.done() for task in both):\n",
         ),
         Change(
-            "workflows/together.py",
+            "workflows/child.py",
             "workflow.wait(both)",
             "workflow.wait(both, return_when=asyncio.FIRST_EXCEPTION)",
         ),
         Change(
-            "workflows/together.py", "    await asyncio.gather(first, second, return_exceptions=True)", "   "
+            "workflows/child.py", "    await asyncio.gather(first, second, return_exceptions=True)", "   "
         ),
     ),
     (Fault("before reserve", (Blow.STALL,)),),

@@ -21,11 +21,10 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.tables import metadata as book_tables
 from order_system.domain.answers import AnsweredAs, AnswerRecord
-from order_system.domain.book import Ledger
+from order_system.domain.book import Ledger, Server
 from order_system.domain.gateways import Statement
 from order_system.domain.messages import UndoCause
 from order_system.domain.order import SubmissionRef
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect, Step
 from order_system.gateways.simulated.tables import metadata as world_tables
 from order_system.gateways.simulated.world import SimulatedWorld

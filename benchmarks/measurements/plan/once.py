@@ -16,13 +16,13 @@ from typing import Any
 from benchmarks.tools.machine import memory_mb
 from benchmarks.tools.stage import settings_for
 from order_system.batches.files import load_profile
-from order_system.book.batches import SqlBatchBook
+from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import open_order_system
 from order_system.domain.book import SubmissionRecord
 from order_system.infra.process import collect_less_garbage
 
 
-class TimedBook(SqlBatchBook):
+class TimedBook(SqlOrderBook):
     """A book that knows how long it was asked."""
 
     seconds = 0.0
@@ -41,7 +41,7 @@ async def plan_once(data: Path, file: Path, profile: str | None = None) -> dict[
     collect_less_garbage()  # as the command line does
     async with open_order_system(settings_for(data, files=file.parent)) as system:
         book = TimedBook(system.database)
-        batches = replace(system, batch_book=book).batch_reports()
+        batches = replace(system, book=book).batch_reports()
         start_mb = memory_mb()
         began, began_processor = time.perf_counter(), time.process_time()
         ref = await system.files.inspect(str(file), profile=load_profile(profile) if profile else None)

@@ -40,8 +40,8 @@ async def list_batches(
     wanted = BatchFilter(query, moment(since), moment(before))
     settings = configured()
     async with open_order_system(settings) as system:
-        listing = system.listing
-        rows = every_row(lambda cursor: listing.batches(wanted, cursor=cursor))
+        book = system.book
+        rows = every_row(lambda cursor: book.batches(wanted, cursor=cursor))
         shown, total = await screen.answer_each(rows, limit)
         if not as_json:
             client = system.batch_client(await server_if_any(settings))

@@ -81,7 +81,7 @@ async def list_orders(
     )
     settings = configured()
     async with open_order_system(settings) as system:
-        lists = OrderLists(system.listing, await server_if_any(settings), system.task_queue)
+        lists = OrderLists(system.book, await server_if_any(settings), system.task_queue)
         if output is not None:
             await _write(Path(output), lists, wanted, status)
             screen.answer({"output": output}, f"every order that fits: {output}")

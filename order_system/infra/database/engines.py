@@ -1,17 +1,20 @@
-"""How we connect to SQLite and to PostgreSQL, and what waiting may cure where that fails."""
+"""How we connect to SQLite and to PostgreSQL, by what URLs, and what waiting may cure where that fails."""
 
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, exc, make_url
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from order_system.domain.errors import DatabaseUnready
 from order_system.infra import policy
-from order_system.infra.database.urls import PREPARE
+
+DRIVERS = ("sqlite", "postgresql+psycopg")
+PREPARE = "prepare_threshold"
+"""What a URL may say to psycopg besides libpq's own words: `none`, so that no statement is prepared."""
 
 READ_ONLY = "order_read_only"
 """The execution option of SQLite's transactions that do not write."""
@@ -34,6 +37,27 @@ MAY_PASS = (
 )
 """Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
 password, say, which no waiting cures."""
+
+
+def checked(text: str) -> str:
+    """With an absolute path, if it names a file. Raises ValueError."""
+    try:
+        url = make_url(text)
+    except exc.ArgumentError:
+        raise ValueError("not a SQLAlchemy URL") from None
+    if url.drivername not in DRIVERS:
+        raise ValueError(f"the driver {url.drivername!r} is neither {' nor '.join(DRIVERS)}")
+    if url.query.get(PREPARE, "none") != "none":
+        raise ValueError(f"its {PREPARE} may be `none` alone")
+    if url.drivername == "sqlite" and (not url.database or ":memory:" in url.database):
+        raise ValueError("it names no file, and each thread would have a database in memory of its own")
+    if url.drivername == "sqlite" and url.database and not url.database.startswith("file:"):
+        return str(url.set(database=str(Path(url.database).absolute())))
+    return text
+
+
+def of_file(file: Path) -> str:
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 def make_folder(folder: Path) -> None:

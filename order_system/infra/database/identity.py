@@ -24,8 +24,7 @@ def revision_in(connection: Connection) -> str | None:
 
 
 def file_of(url: URL) -> tuple[int, int] | None:
-    """Which file SQLite's is now. One that was deleted or replaced can still be written to, and nobody would
-    ever read that."""
+    """Which file SQLite's is now: a deleted or replaced one still takes writes, which nobody ever reads."""
     try:
         found = Path(url.database or "").stat()
     except FileNotFoundError:

@@ -165,8 +165,7 @@ class Database:
             )
 
     async def check_book(self) -> None:
-        """Raises BookGone if another book than `prepare` found is there, or none. A database that does not
-        answer may come back."""
+        """Raises BookGone if there is another book than `prepare` found, or none; not if nothing answers."""
         with suppress(SQLAlchemyError):
             if await self._found_book() != self.book:
                 raise self._gone()

@@ -55,7 +55,6 @@ class Telemetry:
 
 
 NOW = Telemetry()
-"""This process's."""
 
 
 def turn_on(service: str, *, number: int = SHORT) -> None:

@@ -1,2 +1,1 @@
-"""The Temporal server: connecting to it, registering what it must know, asking what it sees, and an embedded
-one."""
+"""The Temporal server: reaching it, registering what it must know, asking what it sees; an embedded one."""

@@ -1,18 +1,22 @@
-"""What a worker does around each of its activities."""
+"""What a worker does around each activity. And that it does the work of its own order book and of no other,
+whoever put two books on one task queue."""
 
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from order_system.domain.errors import WrongBook
+from order_system.infra import policy
 
 CarryOut = Callable[[ExecuteActivityInput], Awaitable[Any]]
 
 
 class AroundActivities(Interceptor):
-    @abstractmethod
-    async def around(self, asked: ExecuteActivityInput, carry_out: CarryOut) -> Any:
-        """In the place of an activity, which `carry_out` carries out. Returns what it returns."""
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        """Called in the place of the activity; what it returns or raises is how the activity ends."""
+        raise NotImplementedError
 
     def intercept_activity(
         self,
@@ -25,3 +29,22 @@ class AroundActivities(Interceptor):
                 return await around(input, super().execute_activity)
 
         return Around(super().intercept_activity(next))
+
+
+class OwnBookOnly(AroundActivities):
+    """Refuses another book's work before an activity sees it. That is retried until a worker of that book
+    takes it. Work that names no book was started before that was noted, and is taken."""
+
+    def __init__(self, book: str) -> None:
+        self._book = book
+
+    async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
+        for request in work.args:
+            theirs = getattr(getattr(request, "submission", request), "book", None)
+            if theirs and theirs != self._book:
+                raise ApplicationError(
+                    f"this is work of book {theirs}, and this worker's is book {self._book}",
+                    type=WrongBook.__name__,
+                    next_retry_delay=policy.WRONG_BOOK_AGAIN,
+                )
+        return await carry_out(work)

@@ -203,9 +203,9 @@ class ModelPayloadConverter(CompositePayloadConverter):
 
 
 class OutermostFailures(DefaultFailureConverter):
-    """An exception is told by itself, and not with those that it came from: what a gateway's client raised
-    inside says less to people and, with all the stacks, is more than the server keeps ("Failure exceeds size
-    limit"). The worker's log has them."""
+    """An exception is told by itself, with the innermost calls, and not with those that it came from: what a
+    gateway's client raised inside says less to people and, with all stacks, is more than the server keeps: it
+    would forget the whole, message and all ("Failure exceeds size limit"). The worker's log has them."""
 
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
@@ -213,20 +213,20 @@ class OutermostFailures(DefaultFailureConverter):
         if isinstance(exception.__cause__, KeyTrouble):  # of which the SDK says "Failed decoding arguments"
             exception = exception.__cause__
         super().to_failure(exception, payload_converter, failure)
+        failure.stack_trace = failure.stack_trace[-policy.FAILURE_STACK :]
         if not isinstance(exception, FailureError):
             failure.ClearField("cause")
 
 
 class SealedFailures(OutermostFailures):
-    """Message and stack are where the codec seals them. The stack is cut: of a failure that is sealed the
-    server cannot cut it, and would forget the whole, message and all ("Failure exceeds size limit")."""
+    """Message and stack are where the codec seals them."""
 
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
     ) -> None:
         super().to_failure(exception, payload_converter, failure)
-        stack = failure.stack_trace[-policy.SEALED_STACK :]
-        [told] = payload_converter.to_payloads([{"message": failure.message, "stack_trace": stack}])
+        sealed = {"message": failure.message, "stack_trace": failure.stack_trace}
+        [told] = payload_converter.to_payloads([sealed])
         failure.encoded_attributes.CopyFrom(told)
         failure.message, failure.stack_trace = "Encoded failure", ""
 

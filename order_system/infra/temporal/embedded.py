@@ -15,7 +15,7 @@ import asyncio
 import fcntl
 import os
 from contextlib import AsyncExitStack, ExitStack
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -33,9 +33,6 @@ from order_system.infra.temporal.embedded_process import (
     start_server,
 )
 
-DEFAULT_PORT = 7233
-DEFAULT_UI_PORT = 8233
-
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -44,7 +41,8 @@ class ServerState(BaseModel):
     ui_url: str | None
 
 
-class EmbeddedServer:
+@dataclass
+class EmbeddedServer(ServerOptions):
     """`async with EmbeddedServer(data_dir) as server:` a server answers at `server.address`.
 
     Entering raises InvalidSettings if the folder cannot be used, EmbeddedServerFailed if there is no server
@@ -53,19 +51,9 @@ class EmbeddedServer:
 
     namespace = NAMESPACE
 
-    def __init__(
-        self,
-        data_dir: Path,
-        *,
-        port: int = DEFAULT_PORT,
-        ui_port: int = DEFAULT_UI_PORT,
-        headless: bool = False,
-        codec_endpoint: str | None = None,
-    ) -> None:
-        """`port` and `ui_port` are wishes: another port if it is taken, and with 0 any free one."""
-        self._data_dir = data_dir.absolute()
-        self._options = ServerOptions(self._data_dir, port, ui_port, headless, codec_endpoint)
-        self._state_file = self._data_dir / "temporal.json"
+    def __post_init__(self) -> None:
+        self.data_dir = self.data_dir.absolute()
+        self._state_file = self.data_dir / "temporal.json"
         self._leaving = AsyncExitStack()
         self._process: ServerProcess | None = None
         self.address: str
@@ -75,7 +63,7 @@ class EmbeddedServer:
     @property
     def has_run(self) -> bool:
         """Whether orders may be on it that no other server has."""
-        return (self._data_dir / "temporal.db").exists()
+        return (self.data_dir / "temporal.db").exists()
 
     @property
     def owned(self) -> bool:
@@ -102,8 +90,8 @@ class EmbeddedServer:
         while not (await self._own() or await self._join()):
             if asyncio.get_running_loop().time() > deadline:
                 raise EmbeddedServerFailed(
-                    f"Another process runs an embedded Temporal server in {self._data_dir}, "
-                    f"but it does not answer. See {log_file(self._data_dir)}."
+                    f"Another process runs an embedded Temporal server in {self.data_dir}, "
+                    f"but it does not answer. See {log_file(self.data_dir)}."
                 )
             await asyncio.sleep(policy.EMBEDDED_POLL.total_seconds())
         return self
@@ -115,11 +103,11 @@ class EmbeddedServer:
 
     def _make_folder(self) -> None:
         try:
-            self._data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(parents=True, exist_ok=True)
             os.close(self._open("temporal.lock"))
         except OSError as refused:
             raise InvalidSettings(
-                f"ORDER_DATA_DIR={self._data_dir}: {refused.strerror}. Name a folder that you may write to."
+                f"ORDER_DATA_DIR={self.data_dir}: {refused.strerror}. Name a folder that you may write to."
             ) from None
 
     async def _own(self) -> bool:
@@ -131,7 +119,7 @@ class EmbeddedServer:
             failing.callback(os.close, lock)
             others = failing.enter_context(ExitStack())
             self._state_file.unlink(missing_ok=True)
-            self._process = await start_server(self._options, lock)
+            self._process = await start_server(self, lock)
             failing.push_async_callback(self._process.stop)
             self.address, self.ui_url = self._process.address, self._process.ui_url
             complete = self._state_file.with_suffix(".new")
@@ -160,8 +148,7 @@ class EmbeddedServer:
         return True
 
     async def _until_nobody_else_uses_it(self, others: ExitStack) -> None:
-        """A Ctrl-C ends the wait. `others` holds `temporal.users` afterwards, so that nobody joins a server
-        that is being stopped."""
+        """Ctrl-C ends the wait. `others` holds `temporal.users` then: nobody joins a server that stops."""
         told = False
         while (users := self._try_lock("temporal.users", fcntl.LOCK_EX)) is None:
             if not told:
@@ -185,4 +172,4 @@ class EmbeddedServer:
         return descriptor
 
     def _open(self, name: str) -> int:
-        return os.open(self._data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(self.data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

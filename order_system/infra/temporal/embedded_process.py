@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -57,13 +57,14 @@ GARBAGE = {"GOGC": "400"}
 _TOLD_LINES = 15
 
 
-@dataclass(frozen=True)
+@dataclass
 class ServerOptions:
     data_dir: Path
-    port: int
-    ui_port: int
-    """The port that is wanted; another one if it is taken. 0: any free one."""
-    headless: bool
+    _: KW_ONLY
+    port: int = 7233
+    ui_port: int = 8233
+    """The ports that are wanted; others if they are taken. 0: any free one."""
+    headless: bool = False
     """Without the Web UI."""
     codec_endpoint: str | None = None
     """Where the Web UI has sealed payloads opened."""

@@ -1,13 +1,24 @@
-"""Which Temporal server a client speaks to: what the order book tells servers apart by."""
+"""Which Temporal server a client speaks to: what the order book tells servers apart by. And which one the
+workers on a folder's order book serve, for commands that would bring one of their own.
 
+A worker holds `worker.lock`, shared with other workers, and whoever came last has written its server there.
+The kernel drops a lock with its process, so what a worker that is gone has written misleads nobody.
+"""
+
+import fcntl
 import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from order_system.domain.servers import Server
+from order_system.domain.book import Server
+from order_system.domain.errors import ServerUnreachable
 from order_system.infra import policy
+from order_system.infra.temporal.connection import connect
 
 
 async def server_of(temporal: Client) -> Server:
@@ -38,3 +49,42 @@ class KnownServer:
         if self._known is None or asked_at - self._asked_at > policy.SERVER_KNOWN.total_seconds():
             self._known, self._asked_at = await server_of(self._temporal), asked_at
         return self._known
+
+
+@contextmanager
+def serving_from(folder: Path | None, temporal: Client) -> Generator[None]:
+    """For the length of the block a worker of this process serves the book in the folder, if it is in one."""
+    if folder is None:
+        yield
+        return
+    with (folder / "worker.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with suppress(OSError):  # a full disk: it works without the word
+            written = f"{temporal.service_client.config.target_host} {temporal.namespace}"
+            (folder / "worker.lock").write_text(written)
+        yield
+
+
+async def server_of_a_worker(folder: Path | None) -> Client | None:
+    """None if no worker is at work on the book in the folder. Raises ServerUnreachable."""
+    served = _served_from(folder / "worker.lock") if folder else []
+    if not served:
+        return None
+    address, namespace = served
+    try:
+        return await connect(address, namespace)
+    except ServerUnreachable as unreachable:
+        raise ServerUnreachable(
+            f"a worker is at work on these orders for the Temporal server at {address}, which does not "
+            "answer. Start that server or stop the worker: --embedded starts no second one"
+        ) from unreachable
+
+
+def _served_from(lock_file: Path) -> list[str]:
+    """Address and namespace."""
+    with suppress(FileNotFoundError), lock_file.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read().split(maxsplit=1)
+    return []

@@ -46,11 +46,12 @@ class Workers:
         """Of the workers that the last look has seen."""
 
     async def at_work(self, version: str | None = None) -> int:
-        """How many take work, by one look; of that version (`deployment:build`, empty for none), if one is
-        named."""
+        """How many take work, by one look; of that `version` (`deployment:build`, or empty), if named."""
         heartbeats = await self._heartbeats()
         if not heartbeats:
-            return await self._polling()
+            # Who has lately asked for both kinds of tasks; true of one that was killed, too, until work has
+            # waited for a while.
+            return min(map(len, await asyncio.gather(*map(self._asking_for, _KINDS))))
         looked_at, before = self._looked_at, self._beats
         self._looked_at = time.monotonic()
         self._beats = {beat.worker_instance_key: _sent_at(beat) for beat in heartbeats}
@@ -93,8 +94,7 @@ class Workers:
         return await self._asking_for(_ACTIVITIES)
 
     async def _heartbeats(self) -> list[WorkerHeartbeat]:
-        """The last one of each worker of this queue that has sent one lately; the server keeps them for a
-        day."""
+        """The last one of each worker of this queue that sent one lately: the server keeps them longer."""
         since = datetime.now(UTC) - policy.HEARTBEATS_KNOWN
         queue = f"TaskQueue = {visibility.quoted(self._task_queue)}"
         request = ListWorkersRequest(
@@ -110,12 +110,6 @@ class Workers:
                 return []
             raise
         return [worker.worker_heartbeat for worker in answer.workers_info]
-
-    async def _polling(self) -> int:
-        """Who has lately asked for workflow tasks and for activities; true of one that was killed, too, until
-        work has waited for a while."""
-        asking = await asyncio.gather(*map(self._asking_for, _KINDS))
-        return min(map(len, asking))
 
     async def seen(self) -> list[WorkerHeartbeat]:
         """The last heartbeat of each that takes work; none from a server that takes none."""

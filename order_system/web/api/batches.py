@@ -135,7 +135,7 @@ async def list_batches(  # noqa: PLR0917 - FastAPI's parameters are named
 ) -> Page[BatchSummary]:
     """Each batch once, with its newest run."""
     wanted = BatchFilter(q, started_since, started_before)
-    return linked(await services.listing.batches(wanted, cursor=cursor, limit=limit))
+    return linked(await services.book.batches(wanted, cursor=cursor, limit=limit))
 
 
 @router.get(

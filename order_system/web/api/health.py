@@ -59,7 +59,7 @@ async def readiness(services: Given, response: Response) -> Readiness:
     API can be used without a worker: what is to keep them reachable asks `/healthz`."""
     server = services.temporal.service_client.check_health(timeout=policy.READY_WITHIN)
     listed, serving, at_work = await asyncio.gather(
-        _answered(services.listing.batches(limit=1)),
+        _answered(services.book.batches(limit=1)),
         _answered(server),
         _answered(services.attention.workers.at_all_queues()),
     )

@@ -1,6 +1,7 @@
-"""`/health`: how orders go over time, money at risk, who is at work, and how long each step takes."""
+"""`/health`: how orders go over time, money at risk, and who is at work."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,13 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from order_system.domain.at_risk import Pulse
+from order_system.book.standing import Pulse
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.durations import in_time
 from order_system.domain.metrics import AGES
 from order_system.domain.policy import ATTENTION_AFTER
 from order_system.orders.lists import if_it_answers_soon
-from order_system.orders.step_statistics import SUBMISSIONS_LOOKED_AT, quantile, steps_since
 from order_system.web.pages.visit import Visit
 from order_system.web.pages.words import counted, share
 
@@ -48,10 +48,9 @@ class Chart:
 async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour") -> Response:
     services, now, chosen = visit.services, visit.now, since if since in SPANS else "hour"
     began, workers = now - SPANS[chosen][1], services.attention.workers
-    pulse, steps, standing, waiting = await asyncio.gather(
-        services.standing.pulse(began, now, parts=PARTS),
-        steps_since(services.listing, began),
-        services.standing.standing(stuck_before=now - ATTENTION_AFTER),
+    pulse, standing, waiting = await asyncio.gather(
+        services.book.pulse(began, now, parts=PARTS),
+        services.book.standing(stuck_before=now - ATTENTION_AFTER),
         services.lists.waiting_ids(),
     )
     server: dict[str, Any] = {"workers": None, "backlog": None}
@@ -66,8 +65,6 @@ async def show(visit: Visit, since: Annotated[str, Query(max_length=20)] = "hour
         charts=charts_of(pulse) if any(part.counts for part in pulse) else (),
         pulse=pulse,
         at_risk=sorted(standing.at_risk(waiting, now).items(), key=lambda told: _OLDEST_FIRST(told[0][2])),
-        steps=steps if any(step.runs for step in steps) else (),
-        submissions_limit=SUBMISSIONS_LOOKED_AT,
         **server,
     )
 
@@ -82,6 +79,11 @@ def charts_of(pulse: Sequence[Pulse]) -> tuple[Chart, ...]:
             "From start to end: half, and 9 of 10", in_time(longest), [_took(part, longest) for part in pulse]
         ),
     )
+
+
+def quantile(ascending: Sequence[int], part: float) -> int | None:
+    """The smallest value that so large a part does not exceed."""
+    return ascending[max(0, math.ceil(part * len(ascending)) - 1)] if ascending else None
 
 
 def _begun(part: Pulse, most: int) -> Column:

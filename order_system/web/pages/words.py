@@ -69,5 +69,5 @@ def hour(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M}"
 
 
-FILTERS = (in_words, plain, sentence, utc, clock, hour, took, counted, share)
+FILTERS = (in_words, plain, sentence, utc, clock, hour, took, counted)
 """Of templates, by these names."""

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from activities.refunds import RefundActivities
+from activities.payment import PaymentActivities
 from order_system.domain.errors import AnswerLost, RefundRefused
 from order_system.domain.refunds import Refund, RefundRequest, RefundState
 from tests.fixtures.shops.activity_calls import (
@@ -42,7 +42,7 @@ async def test_what_a_gateway_says_when_it_is_cut_off_is_no_answer(parts: Parts)
     request = RefundRequest(submission=a_submission(order), refund=asked)
     with pytest.raises(AnswerLost, match="aborted"):
         await run_activity(
-            RefundActivities(parts.book, gateway).refund_part, request, limit=timedelta(seconds=1)
+            PaymentActivities(parts.book, gateway).refund_part, request, limit=timedelta(seconds=1)
         )
     [kept] = (await parts.book.refunds([order.order_id]))[order.order_id]
     assert kept.state is RefundState.UNDER_WAY

@@ -10,7 +10,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from order_system.attention.chosen import Action, Came, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
-from order_system.book.listing import SqlOrderListing
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import EffectState
 from order_system.domain.errors import NoticeRefused, OutOfStock, ShippingRefused
@@ -228,7 +228,7 @@ async def test_what_the_server_has_forgotten_cannot_be_run_again(shop: Shop) -> 
 
 
 async def test_lists_tell_what_stopped_those_that_wait_and_a_note(shop: Shop) -> None:
-    lists = OrderLists(SqlOrderListing(shop.book.database), shop.temporal, shop.task_queue)
+    lists = OrderLists(SqlOrderBook(shop.book.database), shop.temporal, shop.task_queue)
     shop.stage.fail("before dispatch", lambda: ShippingRefused("on strike"), times=1)
     shop.stage.fail("before send", lambda: NoticeRefused("no such mailbox"))
     held, noted = an_order(hold_on_failure=HOUR), an_order()

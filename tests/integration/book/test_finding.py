@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from order_system.book.emails import email_hash
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
+from order_system.book.reading import email_hash
 from order_system.domain.book import Attempt, SubmissionStatus
 from order_system.domain.listing import (
     OrderFilter,

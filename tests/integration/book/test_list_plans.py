@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from order_system.book.listing import batch_orders_query, step_runs_query
+from order_system.book.listing import batch_orders_query
 from order_system.book.listing_orders import orders_queries
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.listing import (
@@ -57,7 +57,6 @@ QUERIES: dict[str, tuple[Select[Any], str]] = {
         batch_orders_query("batch-monday", "run", LineStatus.NOT_STARTED, after="", limit=50),
         "sqlite_autoindex_book_batch_orders_1",
     ),
-    "steps": (step_runs_query(BEGAN, most=100), "book_by_time"),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from order_system.book.cursors import InvalidCursor, cursor_of
 from order_system.book.listing import SqlOrderListing
 from order_system.domain.batch import Fate
-from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import (
     BatchFilter,
@@ -19,10 +19,9 @@ from order_system.domain.listing import (
     Page,
     Sort,
 )
-from order_system.domain.steps import Effect, Step
+from order_system.domain.steps import Step
 from order_system.infra.database import Database
-from order_system.orders.step_statistics import steps_since
-from tests.fixtures.databases.filled_book import BEGAN, SECOND, effect, fill, fill_batch, submission
+from tests.fixtures.databases.filled_book import BEGAN, SECOND, fill, fill_batch, submission
 
 OPEN, FULFILLED, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FULFILLED, SubmissionStatus.FAILED
 CANCELLED, TERMINATED = SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED
@@ -247,35 +246,3 @@ async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listi
     told = {status: len((await listing.batch_orders("monday", status)).rows) for status in LineStatus}
     assert told[LineStatus.FULFILLED] == 2
     assert told[LineStatus.CONFLICT] == told[LineStatus.NOT_STARTED] == told[LineStatus.FAILED] == 1
-
-
-# --- steps ----------------------------------------------------------------------------------------
-
-
-async def test_how_steps_go(database: Database, listing: SqlOrderListing) -> None:
-    shipping = (Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
-    await fill(
-        database,
-        [submission("A"), submission("B", FAILED), submission("C", OPEN), submission("OLD", after=-3_600)],
-        [
-            effect("A", Effect.CHARGE, takes=0.1),
-            effect("A", Effect.RESERVE, takes=0.3, attempts=2),
-            *(effect("A", name, takes=takes) for name, takes in zip(shipping, (1, 2, 4), strict=True)),
-            effect("B", Effect.CHARGE, takes=0.2, state=EffectState.UNDONE, fenced_at=BEGAN),
-            effect("B", Effect.RESERVE, takes=None, state=EffectState.NEVER_HAPPENED, fenced_at=BEGAN),
-            effect("C", Effect.CHARGE, takes=0.4),
-            effect("C", Effect.RESERVE, takes=None),
-            effect("OLD", Effect.CHARGE, takes=9),
-        ],
-    )
-
-    steps = await steps_since(listing, BEGAN)
-
-    told = {each.step: each for each in steps}
-    payment, inventory, shipped = told[Step.PAYMENT], told[Step.INVENTORY], told[Step.SHIPPING]
-    assert (payment.runs, payment.completed, payment.undone, payment.failed) == (3, 3, 1, 0)
-    assert (payment.median_ms, payment.longest_ms) == (200, 400)
-    assert (inventory.runs, inventory.completed, inventory.retried, inventory.failed) == (3, 1, 1, 1)
-    assert (shipped.completed, shipped.median_ms) == (1, 4_000)
-    assert told[Step.NOTIFICATION].runs == 0
-    assert told[Step.NOTIFICATION].median_ms is None

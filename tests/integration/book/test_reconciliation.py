@@ -8,12 +8,11 @@ from sqlalchemy.engine import Connection
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.book.tables import submissions
 from order_system.domain import policy
-from order_system.domain.book import Attempt, EffectState
+from order_system.domain.book import Attempt, EffectState, Server
 from order_system.domain.errors import AnswerLost
 from order_system.domain.messages import Opening
 from order_system.domain.order import Order
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.database import Database
 from tests.fixtures.shops.activity_calls import (

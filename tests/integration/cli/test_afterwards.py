@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.book import Attempt, SubmissionRecord
+from order_system.domain.book import Attempt, Server, SubmissionRecord
 from order_system.domain.ids import order_workflow_id, task_queue_of
 from order_system.domain.messages import Opening
 from order_system.domain.order import Order, SubmissionRef
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.gateways.simulated.scenarios import scenario_order
 from order_system.infra.database import Database

@@ -14,11 +14,11 @@ from order_system.book import tables
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.answers import Answer, AnsweredAs
+from order_system.domain.book import Server
 from order_system.domain.errors import DatabaseUnreachable, ForgettingRefused, ShippingRefused, UnknownBatch
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
-from order_system.domain.servers import Server
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.infra.temporal import visibility

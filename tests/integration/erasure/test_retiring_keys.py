@@ -11,7 +11,7 @@ from order_system.domain.messages import OrderStatus
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.sealed_by import needing_key
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from tests.fixtures.processes.command_line import starter
 from tests.fixtures.shops.sealed import with_a_file
 from tests.fixtures.shops.shop import Shop, an_order
@@ -26,7 +26,7 @@ async def test_what_is_open_and_sealed_by_it_is_named(
 ) -> None:
     temporal, keys = await with_a_file(monkeypatch, tmp_path / "keys", dev_server.address)
     shop, order, later = Shop(sqlite_database, temporal), an_order(), an_order()
-    forgetting = ReconcilerSchedule(
+    forgetting = Reconciler(
         temporal, book_id=shop.book_id, task_queue=shop.task_queue, forget_after=400 * DAY
     )
     held = shop.stage.hold("before reserve")

@@ -4,7 +4,6 @@ the server's word; and no longer than its workflow lives, if it opens nothing.""
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.messages import OrderStatus
 from order_system.infra.database import Database
@@ -20,7 +19,7 @@ RUNNING, FAILED = OrderStatus.RUNNING, OrderStatus.FAILED
 
 @pytest.fixture
 def lists(shop: Shop, sqlite_database: Database) -> OrderLists:
-    return OrderLists(SqlOrderListing(sqlite_database), shop.temporal, shop.task_queue)
+    return OrderLists(SqlOrderBook(sqlite_database), shop.temporal, shop.task_queue)
 
 
 async def listed(lists: OrderLists, status: OrderStatus | None = None) -> list[tuple[str, str]]:
@@ -42,8 +41,8 @@ async def test_what_was_accepted_is_listed_and_counted_instead_of_what_failed_be
     assert await listed(lists, FAILED) == []
     counts = await lists.counts()
     assert (counts[RUNNING], counts[FAILED]) == (2, 0)
-    page = await lists.listing.orders(limit=1)
-    rest = await lists.listing.orders(limit=1, cursor=page.next)
+    page = await lists.book.orders(limit=1)
+    rest = await lists.book.orders(limit=1, cursor=page.next)
     assert [row.order_id for row in (*page.rows, *rest.rows)] == [second.order_id, first.order_id]
 
     async with shop.open():

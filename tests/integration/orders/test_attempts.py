@@ -12,9 +12,9 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
 from order_system.domain import policy
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached, ShippingRefused
 from order_system.domain.order import Address, Customer, FirstAttempts, Order, SubmissionRef
+from order_system.domain.progress import AttemptMade
 from order_system.orders.attempts import NotesAttempts
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stage import Staged

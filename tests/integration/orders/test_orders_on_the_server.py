@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from order_system.book.listing import SqlOrderListing
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
 from order_system.domain.durations import milliseconds_between
@@ -105,7 +105,7 @@ async def test_a_terminated_order_took_as_long_as_it_did_and_no_list_calls_it_ru
 ) -> None:
     order = an_order()
     hold = shop.stage.hold("before reserve")
-    lists = OrderLists(SqlOrderListing(sqlite_database), shop.temporal, shop.task_queue)
+    lists = OrderLists(SqlOrderBook(sqlite_database), shop.temporal, shop.task_queue)
 
     async def status_in_list() -> OrderStatus:
         rows = {row.order_id: row for row in (await lists.orders()).rows}

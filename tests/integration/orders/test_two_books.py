@@ -178,7 +178,7 @@ async def test_a_batch_hands_its_book_on_to_its_orders(client: Client, books: Bo
         await eventually(refused, SECONDS, "the other worker to refuse the batch")
     async with ours.worker(client):
         await asyncio.wait_for(batch.result(), SECONDS)
-    assert await others.batch_book.newest_batch(batch_workflow_id(name)) is None
+    assert await others.book.batch_run(batch_workflow_id(name)) is None
     for order_id in ids:
         described = await client.get_workflow_handle(order_workflow_id(order_id)).describe()
         assert await described.memo_value(BOOK) == ours.database.book
@@ -192,7 +192,7 @@ async def test_another_books_worker_does_not_reconcile_ours(
     monkeypatch.setattr(policy, "WRONG_BOOK_AGAIN", timedelta(seconds=2))
     ours = await books.open("ours", "one-queue-for-two-reconcilers")
     others = await books.open("others", "one-queue-for-two-reconcilers")
-    reconciler = ours.reconciliation(client)
+    reconciler = ours.reconciler(client)
     async with others.worker(client):
         started = await reconciler.start()
 

@@ -9,11 +9,10 @@ from temporalio.testing import WorkflowEnvironment
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.book.order_book import SqlOrderBook
 from order_system.book.reading import answers_of
-from order_system.domain.book import Attempt, SubmissionStatus
+from order_system.domain.book import Attempt, Server, SubmissionStatus
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import Opening, OrderStatus
 from order_system.domain.order import Order
-from order_system.domain.servers import Server
 from order_system.domain.steps import Effect
 from order_system.infra.temporal.servers import server_of
 from tests.fixtures.shops.abandoned import ended, said_to_be_abandoned, status_in_book

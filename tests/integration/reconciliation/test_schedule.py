@@ -19,8 +19,7 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderSystemError
-from order_system.domain.ids import RECONCILIATION, TASK_QUEUE
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from tests.fixtures.shops.abandoned import (
     WAIT_SECONDS,
     status_in_book,
@@ -37,12 +36,12 @@ RECONCILER_ASLEEP = ConcernKind.RECONCILER_ASLEEP
 
 
 @pytest.fixture
-async def scheduled(shop: Shop) -> AsyncIterator[ReconcilerSchedule]:
+async def scheduled(shop: Shop) -> AsyncIterator[Reconciler]:
     yield shop.schedule
     await shop.schedule.ensure(timedelta(0))
 
 
-async def test_the_schedule_is_made_changed_and_taken_away(shop: Shop, scheduled: ReconcilerSchedule) -> None:
+async def test_the_schedule_is_made_changed_and_taken_away(shop: Shop, scheduled: Reconciler) -> None:
     await asyncio.gather(*(scheduled.ensure(HOURLY) for _ in range(4)))
     handle = shop.temporal.get_schedule_handle(shop.schedule.id)
     assert (await handle.describe()).schedule.spec.intervals == [ScheduleIntervalSpec(every=HOURLY)]
@@ -60,7 +59,7 @@ async def test_the_schedule_is_made_changed_and_taken_away(shop: Shop, scheduled
 
 @pytest.mark.parametrize("then", [HOURLY, DAILY], ids=["the same interval", "another interval"])
 async def test_a_schedule_that_somebody_has_paused_stays_paused(
-    shop: Shop, scheduled: ReconcilerSchedule, then: timedelta
+    shop: Shop, scheduled: Reconciler, then: timedelta
 ) -> None:
     await asyncio.gather(*(scheduled.ensure(HOURLY) for _ in range(4)))
     handle = shop.temporal.get_schedule_handle(shop.schedule.id)
@@ -73,7 +72,7 @@ async def test_a_schedule_that_somebody_has_paused_stays_paused(
 
 
 async def test_a_pause_that_comes_between_reading_and_writing_is_not_lost(
-    shop: Shop, scheduled: ReconcilerSchedule, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, scheduled: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await scheduled.ensure(HOURLY)
     handle = shop.temporal.get_schedule_handle(shop.schedule.id)
@@ -97,7 +96,7 @@ async def test_a_pause_that_comes_between_reading_and_writing_is_not_lost(
 
 
 async def test_a_schedule_that_others_keep_changing_is_given_up(
-    shop: Shop, scheduled: ReconcilerSchedule, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, scheduled: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await scheduled.ensure(HOURLY)
     describe = ScheduleHandle.describe
@@ -114,7 +113,7 @@ async def test_a_schedule_that_others_keep_changing_is_given_up(
 
 
 async def test_on_schedule_a_terminated_order_is_made_whole_without_a_hand(
-    shop: Shop, scheduled: ReconcilerSchedule
+    shop: Shop, scheduled: Reconciler
 ) -> None:
     order = an_order()
     async with shop.open():
@@ -130,9 +129,9 @@ async def test_on_schedule_a_terminated_order_is_made_whole_without_a_hand(
     await shop.assert_clean()
 
 
-def on_queue(shop: Shop, queue: str) -> ReconcilerSchedule:
+def on_queue(shop: Shop, queue: str) -> Reconciler:
     """As a worker of the same book sees to it that was started with that ORDER_TASK_QUEUE."""
-    return ReconcilerSchedule(shop.temporal, book_id=shop.book_id, task_queue=queue)
+    return Reconciler(shop.temporal, book_id=shop.book_id, task_queue=queue)
 
 
 async def queue_of(shop: Shop) -> str:
@@ -141,7 +140,7 @@ async def queue_of(shop: Shop) -> str:
 
 
 async def test_a_mistyped_queue_takes_the_schedule_only_from_one_that_nobody_serves(
-    shop: Shop, scheduled: ReconcilerSchedule
+    shop: Shop, scheduled: Reconciler
 ) -> None:
     mistyped = on_queue(shop, f"{shop.task_queue}-mistyped")
     await mistyped.ensure(HOURLY)
@@ -160,32 +159,6 @@ async def test_a_mistyped_queue_takes_the_schedule_only_from_one_that_nobody_ser
         assert await queue_of(shop) == shop.task_queue
 
 
-async def test_the_namespaces_one_schedule_of_before_is_replaced_and_its_pause_kept(shop: Shop) -> None:
-    before = ReconcilerSchedule(shop.temporal, book_id="", task_queue=TASK_QUEUE)
-    before.id = RECONCILIATION
-    await before.ensure(HOURLY)
-    await shop.temporal.get_schedule_handle(RECONCILIATION).pause(note="until Monday")
-
-    await shop.schedule.ensure(HOURLY)
-
-    found = await shop.temporal.get_schedule_handle(shop.schedule.id).describe()
-    assert (found.schedule.state.paused, found.schedule.state.note) == (True, "until Monday")
-    with pytest.raises(RPCError, match="not found"):
-        await shop.temporal.get_schedule_handle(RECONCILIATION).describe()
-    await shop.schedule.ensure(timedelta(0))
-
-
-async def test_the_schedule_of_another_shop_stays(shop: Shop, scheduled: ReconcilerSchedule) -> None:
-    theirs = ReconcilerSchedule(shop.temporal, book_id="", task_queue="another shop's")
-    theirs.id = RECONCILIATION
-    await theirs.ensure(HOURLY)
-
-    await scheduled.ensure(HOURLY)
-
-    assert await shop.temporal.get_schedule_handle(RECONCILIATION).describe()
-    await theirs.ensure(timedelta(0))
-
-
 async def told_asleep(shop: Shop) -> Concern:
     found: list[Concern] = []
 
@@ -198,7 +171,7 @@ async def told_asleep(shop: Shop) -> Concern:
 
 
 async def test_a_reconciler_that_runs_is_not_said_to_be_asleep_one_that_fails_is(
-    shop: Shop, scheduled: ReconcilerSchedule, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, scheduled: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "RECONCILE_RETRY", THREE_QUICK_ATTEMPTS)
     async with shop.open():
@@ -217,7 +190,7 @@ async def test_a_reconciler_that_runs_is_not_said_to_be_asleep_one_that_fails_is
 
 
 async def test_a_reconciler_that_nobody_runs_or_that_is_paused_is_listed(
-    shop: Shop, scheduled: ReconcilerSchedule
+    shop: Shop, scheduled: Reconciler
 ) -> None:
     await scheduled.ensure(SECONDLY)
     concern = await told_asleep(shop)

@@ -15,7 +15,7 @@ from order_system.domain.ids import order_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.search_attributes import of_new_order
 from order_system.orders.on_server import TemporalOrderRuns
-from order_system.reconciliation.client import ReconciliationClient
+from order_system.reconciliation.client import Reconciler
 from tests.fixtures.shops.abandoned import (
     ended,
     named,
@@ -54,7 +54,7 @@ async def test_a_look_up_that_never_works_fails_the_run_and_touches_nothing(
 ) -> None:
     monkeypatch.setattr(policy, "RECONCILE_RETRY", THREE_QUICK_ATTEMPTS)
     order = an_order()
-    reconciler = ReconciliationClient(shop.temporal, book_id=shop.book.book_id, task_queue=shop.task_queue)
+    reconciler = Reconciler(shop.temporal, book_id=shop.book.book_id, task_queue=shop.task_queue)
     async with shop.open():
         await terminated_at(shop, "after charge", order)
         shop.stage.unreachable(look_up)

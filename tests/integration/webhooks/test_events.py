@@ -70,7 +70,7 @@ async def ended(system: OrderSystem, client: Client, order_id: str) -> OrderStat
 
 
 async def reconciled(system: OrderSystem, client: Client) -> None:
-    runs = system.reconciliation(client)
+    runs = system.reconciler(client)
     async with asyncio.timeout(SECONDS):
         await runs.report(await runs.start())
 

@@ -13,7 +13,7 @@ from order_system.infra.database import Database
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
-from order_system.reconciliation.schedule import ReconcilerSchedule
+from order_system.reconciliation.client import Reconciler
 from tests.fixtures.processes.forwarding import unused_port
 from tests.fixtures.processes.servers import server_that_knows
 from tests.fixtures.processes.worker_process import worker_process
@@ -49,9 +49,7 @@ async def test_a_worker_settles_in_anew_on_a_server_that_has_lost_its_data(tmp_p
         async with server("second"):
             temporal = await connect(environment["TEMPORAL_ADDRESS"])
             await eventually(settled_in, SECONDS, "the worker to settle in anew")
-            schedule = ReconcilerSchedule(
-                temporal, book_id=database.book, task_queue=task_queue_of(database.book)
-            )
+            schedule = Reconciler(temporal, book_id=database.book, task_queue=task_queue_of(database.book))
             described = await temporal.get_schedule_handle(schedule.id).describe()
             assert described.schedule.spec.intervals[0].every.total_seconds() == 3600
             orders = OrderClient(temporal, SqlOrderBook(database), task_queue=task_queue_of(database.book))

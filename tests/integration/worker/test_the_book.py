@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from order_system.audit.report import audit
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.ids import order_workflow_id, task_queue_of
+from order_system.domain.ids import task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.gateways.simulated.world import SimulatedWorld
 from order_system.infra.database import Database
@@ -21,11 +21,8 @@ from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
-from tests.fixtures.steering.waiting import eventually
 from tests.integration.book.test_newer_book import migrated_further
-from workflows.order import OrderFulfillmentWorkflow
 
-EARLIER_TASK_QUEUE = "order-fulfillment"
 SECONDS = 90
 ORDERS = 6
 
@@ -75,30 +72,6 @@ async def test_it_works_on_a_book_that_a_newer_version_has_migrated_further(
     assert told["database"] == sqlite_url
     assert (told["book"], told["task_queue"]) == (sqlite_database.book, queue)
     await assert_whole(sqlite_database)
-
-
-async def test_it_tells_of_orders_that_an_earlier_version_has_left_on_the_shared_queue(
-    client: Client, environment: dict[str, str], tmp_path: Path
-) -> None:
-    environment["ORDER_DATA_DIR"] = str(tmp_path / "data")
-    order, log = an_order(), tmp_path / "worker.log"
-    left = await client.start_workflow(
-        OrderFulfillmentWorkflow.run,
-        order,
-        id=order_workflow_id(order.order_id),
-        task_queue=EARLIER_TASK_QUEUE,
-    )
-
-    async def visible() -> bool:
-        return (await client.count_workflows(f"WorkflowId = '{left.id}'")).count == 1
-
-    async def warned() -> bool:
-        return f"ORDER_TASK_QUEUE={EARLIER_TASK_QUEUE}" in log.read_text()
-
-    await eventually(visible, SECONDS, "the order to be visible")
-    async with worker_process(log, **environment):
-        await eventually(warned, SECONDS, "the warning")
-    await left.terminate()
 
 
 Taken = Callable[[Path], None]

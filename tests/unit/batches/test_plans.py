@@ -11,7 +11,7 @@ import pytest
 from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports, Plan
 from order_system.batches.sample import sample_of
-from order_system.domain.batch import BatchBook
+from order_system.book.batches import SqlBatchBook
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
 from tests.fixtures.documents.order_files import csv_text, further_row, inspect, read_whole, row, write
@@ -43,7 +43,7 @@ def plan_of(folder: Path, content: str, **known: str) -> Plan:
         records[order_id] = SubmissionRecord(of, "default", now, None, None, None, None, NOW, NOW)
 
     async def last() -> Plan:
-        reports = BatchReports(cast("BatchBook", KnownOrders(records)), OrderFiles([str(folder)]))
+        reports = BatchReports(cast("SqlBatchBook", KnownOrders(records)), OrderFiles([str(folder)]))
         return [plan async for _, plan in reports.plan(ref)][-1]
 
     return asyncio.run(last())

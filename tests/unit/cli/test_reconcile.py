@@ -111,7 +111,7 @@ async def test_the_exit_code_says_whether_all_could_be_settled(
 ) -> None:
     @asynccontextmanager
     async def session(*_: Any, **__: Any) -> AsyncIterator[Any]:
-        system = SimpleNamespace(reconciliation=lambda _temporal: Reconciler(came_to))
+        system = SimpleNamespace(reconciler=lambda _temporal: Reconciler(came_to))
         yield SimpleNamespace(system=system, temporal=None)
 
     monkeypatch.setattr(command, "open_session", session)

@@ -9,7 +9,7 @@ from activities import order_activities, reversals
 from order_system.domain.steps import GIVEN_BACK, PIVOT, STEP_OF, STEPS, UNDOS, Effect, Step
 from workflows.registry import CHILDREN
 
-NOBODY: Any = None
+NOBODY: Any = MagicMock()
 
 
 def test_every_effect_belongs_to_one_step() -> None:
@@ -25,7 +25,7 @@ def test_every_step_has_a_row_and_a_child() -> None:
 def test_an_undo_fences_first_an_effect_of_its_own_step_and_is_an_activity() -> None:
     registered = {
         definition.name
-        for each in order_activities(NOBODY, NOBODY, NOBODY, NOBODY, NOBODY)
+        for each in order_activities(NOBODY, NOBODY, NOBODY)
         if (definition := activity._Definition.from_callable(each))
     }
     assert {undo.activity for undo in UNDOS.values()} <= registered

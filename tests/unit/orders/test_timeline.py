@@ -3,10 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from order_system.domain.attempts import AttemptMade
 from order_system.domain.book import EffectState, JournalEntry
 from order_system.domain.messages import OrderStatus
-from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
+from order_system.domain.progress import (
+    AttemptMade,
+    OrderProgress,
+    StepProgress,
+    StepState,
+    UndoProgress,
+    UndoState,
+)
 from order_system.domain.steps import Effect, Step
 from order_system.orders.timeline import BarKind, timeline_of
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from temporalio.client import Client
 
-from order_system.domain.book import OrderBook
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress
 from order_system.infra import policy
@@ -15,7 +15,7 @@ from order_system.orders.client import OrderClient
 
 class Counting(OrderClient):
     def __init__(self) -> None:
-        super().__init__(Client.__new__(Client), OrderBook.__new__(OrderBook), task_queue="none")
+        super().__init__(Client.__new__(Client), SqlOrderBook.__new__(SqlOrderBook), task_queue="none")
         self.asked_at_once = self.most_at_once = 0
 
     async def status(self, order_id: str) -> OrderProgress:

@@ -11,8 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 from temporalio.common import MetricMeter
 
+from order_system.book.standing import Why
 from order_system.domain import metrics
-from order_system.domain.at_risk import Why
 from order_system.domain.batch import BatchCounts
 from order_system.domain.progress import StepState, UndoState
 from order_system.domain.reconciliation import TallyName

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from order_system.batches.pace import pace_words
+from order_system.batches.progress import pace_words
 from order_system.cli.batches.views import progress_table
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchStatus
 from order_system.domain.ids import step_workflow_id

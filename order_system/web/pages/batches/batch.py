@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
-from order_system.batches.pace import pace_words
+from order_system.batches.progress import pace_words
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import LineStatus, Page

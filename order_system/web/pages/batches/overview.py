@@ -25,7 +25,7 @@ async def list_batches(
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     wanted = BatchFilter(name=q.strip() or None)
-    page = await visit.services.listing.batches(wanted, cursor=cursor, limit=ROWS)
+    page = await visit.services.book.batches(wanted, cursor=cursor, limit=ROWS)
     batches = visit.services.batches
     progress = await asyncio.gather(*(batches.progress_soon(batch.name) for batch in page.rows))
     return await visit.page(

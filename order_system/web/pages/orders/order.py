@@ -42,7 +42,7 @@ async def show(visit: Visit, order_id: str) -> Response:
 
 async def _in_book(services: Services, order: OrderDocument) -> OrderSummary | None:
     """None before its payment has begun, and if another submission counts there."""
-    page = await services.listing.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
+    page = await services.book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
     return next((row for row in page.rows if row.submission == order.submission), None)
 
 

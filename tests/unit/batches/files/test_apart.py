@@ -17,8 +17,8 @@ from order_system.batches.files.layouts import layout_of
 from order_system.batches.files.pages import rows_of
 from order_system.batches.files.sources import Source
 from order_system.batches.reports import BatchReports, Plan
+from order_system.book.batches import SqlBatchBook
 from order_system.domain import policy
-from order_system.domain.batch import BatchBook
 from order_system.domain.book import SubmissionRecord
 from order_system.domain.ids import is_order_id
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused
@@ -172,7 +172,7 @@ class EmptyBook:
 
 
 async def planned(file: FileRef) -> Plan:
-    reports = BatchReports(cast("BatchBook", EmptyBook()), OrderFiles([str(Path(file.url).parent)]))
+    reports = BatchReports(cast("SqlBatchBook", EmptyBook()), OrderFiles([str(Path(file.url).parent)]))
     return [plan async for _, plan in reports.plan(file)][-1]
 
 

@@ -1,6 +1,12 @@
-"""How far a batch has come, as far as the order book knows: for when its workflow cannot be asked."""
+"""How far a batch has come, as far as the order book knows: for when its workflow cannot be asked. And how
+fast it gets on, in words."""
 
-from order_system.domain.batch import BatchBook, BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
+from datetime import UTC, datetime
+
+from order_system.book.batches import SqlBatchBook
+from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
+from order_system.domain.durations import in_time
+from order_system.domain.policy import ATTENTION_AFTER
 from order_system.infra import policy
 from workflows.batch_orders import COUNTED_AS
 
@@ -9,7 +15,7 @@ NO_WORKER = "no worker answers: one has to be started; this is what the book kno
 
 
 async def progress_in_book(
-    book: BatchBook, record: BatchRecord, status: BatchStatus, reason: str
+    book: SqlBatchBook, record: BatchRecord, status: BatchStatus, reason: str
 ) -> BatchProgress:
     """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
     what was rejected, there twice or left out."""
@@ -33,7 +39,7 @@ async def progress_in_book(
     )
 
 
-async def _orders_by_stand(book: BatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:
+async def _orders_by_stand(book: SqlBatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:
     stand: dict[str, int] = {}
     after = ""
     while order_ids := await book.orders_of(
@@ -46,3 +52,17 @@ async def _orders_by_stand(book: BatchBook, record: BatchRecord, *, still_open: 
             stand[name] = stand.get(name, 0) + 1
         after = order_ids[-1]
     return stand
+
+
+def pace_words(progress: BatchProgress, *, elsewhere: str, now: datetime | None = None) -> str:
+    """Blank if nothing is known. Nobody can tell how much time is left once only orders that are under way
+    are left; and where none has ended for long, `elsewhere` tells more than a pace that once was."""
+    moving = progress.status in (BatchStatus.RUNNING, BatchStatus.STOPPING) and progress.counts.running
+    stands_since = (now or datetime.now(UTC)) - (progress.updated_at or datetime.now(UTC))
+    if moving and stands_since > ATTENTION_AFTER:
+        seconds = round(ATTENTION_AFTER.total_seconds())
+        return f"no order has ended for {seconds} s: {elsewhere} tells what waits"
+    parts = [f"{progress.orders_a_second:.1f} orders/s"] if progress.orders_a_second else []
+    if progress.seconds_left and progress.orders_expected > progress.counts.ended + progress.counts.running:
+        parts.append(f"{in_time(max(1, round(progress.seconds_left)) * 1000)} left")
+    return ", ".join(parts)
