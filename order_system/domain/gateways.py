@@ -140,8 +140,9 @@ class RefundsParts(Protocol):
         self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
     ) -> RefundReceipt:
         """Give back `amount` minor units of what was captured under `charge_key`; of a payment that was made
-        elsewhere, as `refund` does. Idempotent by `key`: each part has its own. Raises RefundRefused, also if
-        all parts together would be more than was captured."""
+        elsewhere, as `refund` does. Idempotent by `key`: each part has its own, also one of the same amount.
+        Raises RefundRefused, also if all parts together would be more than was captured. `refund` then gives
+        back what is left."""
         ...
 
 
@@ -188,8 +189,8 @@ class Carrier(Protocol):
 
 class Mailer(Protocol):
     async def send(self, key: Key, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
-        """Send one notice; a submission has no other, of whichever kind. Idempotent by `key`.
-        Raises NoticeRefused."""
+        """Send one notice; a submission has no other, of whichever kind. Idempotent by `key`: asked for
+        another kind, it sends nothing, and answers as it did at first. Raises NoticeRefused."""
         ...
 
 

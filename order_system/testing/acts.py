@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from order_system.domain import errors
+from order_system.domain.gateways import NoticeDetails
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Address, Customer, OrderLine, PaymentReceipt
 from order_system.domain.steps import Effect
@@ -44,12 +45,18 @@ class Act:
 
     def call(self, play: Play, **other: Any) -> Call:
         """For the newest order."""
-        return Call(self.method, play.key(self.effect), self.arguments(play) | other)
+        return Call(self.method, _key(play, self.method, self.effect), self.arguments(play) | other)
 
     def undo_call(self, play: Play) -> Call:
         effect = Effect.CHARGE if self.undo == "refund" else (self.first or self).effect
         arguments = _receipt(play, self.undo) if effect is Effect.CHARGE else {}
-        return Call(self.undo or "", play.key(effect), arguments)
+        return Call(self.undo or "", _key(play, self.undo, effect), arguments)
+
+
+def _key(play: Play, method: str | None, effect: str) -> str:
+    """Where a method gets the key of another one, that is bare; but the void of money gets its round, too."""
+    bare = method in ("refund", "release", "commit") or (method, effect) == ("void", Effect.LABEL)
+    return str(play.key(effect)) if bare else play.key(effect)
 
 
 def family_of(act: Act) -> tuple[Act, Act, Act]:
@@ -114,7 +121,9 @@ def _payment(play: Play) -> dict[str, Any]:
 
 def _declined(play: Play) -> dict[str, Any]:
     given = play.options
-    return {"amount": given.declined_amount} if given.declined_amount else {"payment_method": given.declined}
+    if given.declined_amount:
+        return {"amount": given.declined_amount}
+    return {"payment_method": given.declined, "amount": AMOUNT + PART}
 
 
 CHARGE = Act(
@@ -129,7 +138,7 @@ CHARGE = Act(
 REFUND = Act("refund", Effect.CHARGE, "a retry gives the money back twice", "refund", CHARGE, _receipt)
 REFUND_PART = Act(
     "refund_part",
-    "refund-1",
+    f"refund-{'1' * 20}",
     "a retry gives the money back twice",
     "refund",
     CHARGE,
@@ -181,7 +190,7 @@ DISPATCH = Act(
     "a retry hands over a second parcel, or fails although the first one is gone",
     "void",
     LABEL,
-    arguments=lambda play: {"label_key": play.key(Effect.LABEL)},
+    arguments=lambda play: {"label_key": str(play.key(Effect.LABEL))},
 )
 VOID = Act("void", Effect.LABEL, _ENDLESS, "void", LABEL)
 MONEY = (AUTHORISE, CAPTURE, RELINQUISH), (TAKE_OVER, CAPTURE_TAKEN, RELINQUISH)
@@ -195,3 +204,10 @@ SEND = Act(
     refused=lambda play: _customer(play.options.refused_email),
     error=errors.NoticeRefused,
 )
+
+
+def _details(play: Play) -> dict[str, Any]:
+    return SEND.arguments(play) | {"details": NoticeDetails()}
+
+
+SEND_DETAILS = replace(SEND, method="send_details", arguments=_details)

@@ -66,9 +66,8 @@ async def check(
             gateway, accounts, rng = getattr(system.world, port), system.world.accounts, Random(seed)  # noqa: S311
             if accounts and ACTS[Port(port)][0].effect not in (await accounts.statement()).told:
                 accounts = None
-            later = port == Port.PAYMENTS and hasattr(gateway, "authorise")
             play = Play(gateway, accounts, elsewhere, options or Options(), rng)
-            promises = promises_of(Port(port), later=later)
+            promises = promises_of(Port(port), gateway)
             for number, promise in enumerate(promises, 1):
                 progress(f"{number} of {len(promises)}: {promise.name}")
                 try:

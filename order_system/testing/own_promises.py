@@ -6,40 +6,56 @@ from dataclasses import replace
 
 from order_system.domain.errors import OutOfStock, RefundRefused
 from order_system.domain.gateways import ChargeEntry, NotCaptured, PaymentElsewhere, Voided
+from order_system.domain.messages import NoticeKind
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.testing import policy
-from order_system.testing.acts import AMOUNT, PART, REFUND, Act, begun, family_of, lines
-from order_system.testing.playing import THERE, Answer, Broken, Call, NotShown, Play, alike, must_raise
+from order_system.testing.acts import AMOUNT, COMMIT, PART, REFUND, Act, begun, family_of, lines
+from order_system.testing.playing import THERE, Answer, Broken, Call, NotShown, Play, alike, exact, must_raise
 
 
-async def minor_units(play: Play, act: Act, currency: str | None = None) -> None:
-    await play.scenario()
-    currency = currency or play.options.currency
-    for each, other in ((act, {"currency": currency}), (REFUND, {})):
-        call = each.call(play, **other)
-        receipt = await play.ask(call)
-        if (receipt.amount, receipt.currency) != (AMOUNT, currency):
-            raise Broken(f"{call.method} answered {receipt!r}, of {AMOUNT} minor units of {currency}")
-    await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
+async def minor_units(play: Play, act: Act, currency: str | None) -> None:
+    """The second amount may be refused: some providers take no third decimal but 0."""
+    first, *others = (each for each in (act.first, act, REFUND) if each)
+    for amount in (AMOUNT, AMOUNT + 1):
+        await play.scenario()
+        call = first.call(play, amount=amount, currency=currency or play.options.currency)
+        answer = await play.answer(call)
+        if answer.is_no and amount != AMOUNT:
+            return
+        alike(call, answer)
+        for each in others:
+            call = each.call(play)
+            alike(call, await play.answer(call))
+        await play.lists([str(ChargeEntry("charge", amount, amount))])
 
 
 async def by_key_alone(play: Play, act: Act) -> None:
     """As where the answer to the charge was lost. It may be found late; and is given back once."""
     call = await begun(play, act)
-    found = await _found_by_key(play, call)
+    found = await found_by_key(play, call)
     alike(call, found, Answer(await play.ask(call)))
     await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
 
 
-async def _found_by_key(play: Play, undo: Call) -> Answer:
+async def found_by_key(play: Play, undo: Call) -> Answer:
     """Also if it takes a minute. Else its last answer."""
     found = Answer(None)
     for pause in policy.FOUND_BY_KEY:
         await asyncio.sleep(pause.total_seconds())
-        found = await play.answer(replace(undo, arguments={"receipt": None}))
-        if found.error is None and found.value not in (None, NotCaptured(authorised=False)):
+        found = await play.answer(by_key(undo))
+        if not is_nothing(found):
             break
     return found
+
+
+def by_key(undo: Call) -> Call:
+    """Alone, as where no answer has come."""
+    return replace(undo, arguments=dict.fromkeys(undo.arguments))
+
+
+def is_nothing(undone: Answer) -> bool:
+    """Or an error."""
+    return undone.value in (None, Voided(label_existed=False), NotCaptured(authorised=False))
 
 
 async def one_alone(play: Play, act: Act) -> None:
@@ -59,7 +75,7 @@ async def one_alone(play: Play, act: Act) -> None:
 async def void_finds_taken(play: Play, act: Act) -> None:
     """By the key alone, as where the answer was lost."""
     await play.ask(await begun(play, act))
-    await _is_void(play, act, await _found_by_key(play, act.undo_call(play)))
+    await _is_void(play, act, await found_by_key(play, act.undo_call(play)))
 
 
 async def elsewhere(play: Play, act: Act) -> None:
@@ -84,27 +100,48 @@ async def elsewhere(play: Play, act: Act) -> None:
         raise Broken(f"{PART} were to be given back, once")
 
 
+async def two_parts(play: Play, act: Act) -> None:
+    """As large as each other, each by a key of full length."""
+    first = await begun(play, act)
+    other = replace(first, key=play.key(f"{act.effect[:-1]}2"))
+    one, two, again = [await play.answer(call) for call in (first, other, first)]
+    alike(first, one, again)
+    alike(other, two)
+    if one == two:
+        raise Broken(f"{one.value!r} was answered under two keys")
+    await play.lists([str(ChargeEntry("charge", AMOUNT, 2 * PART))])
+
+
 async def never_more(play: Play, act: Act) -> None:
     """Than was charged, in all parts together."""
     call = await begun(play, act)
     await play.ask(call)
-    more = Call(act.method, play.key("refund-2"), {**call.arguments, "amount": AMOUNT - PART + 1})
+    more = replace(call, key=play.key("refund-2"), arguments=call.arguments | {"amount": AMOUNT - PART + 1})
     must_raise(more, await play.answer(more), RefundRefused)
     await play.lists([str(ChargeEntry("charge", AMOUNT, PART))])
+    await play.answer(REFUND.call(play))
+    await play.lists([str(ChargeEntry("charge", AMOUNT, AMOUNT))])
 
 
-async def all_there_is(play: Play, act: Act, deed: Callable[[Play, Act, int], Awaitable[None]]) -> None:
+async def all_there_is(
+    play: Play, act: Act, deed: Callable[[Play, Act, int], Awaitable[None]], gone: int = 0
+) -> None:
     """Before and after it, all that there is of both SKUs, as --on-hand says, can be had, and no more."""
     if (there_is := play.options.on_hand) is None:
         raise NotShown(f"nobody knows how much of {play.options.sku} there is: tell it by --on-hand")
     await play.scenario()
     await _can_be_had(play, act, there_is, otherwise=NotShown)
     await deed(play, act, there_is)
-    await _can_be_had(play, act, there_is, otherwise=Broken)
+    await _can_be_had(play, act, there_is - gone, otherwise=Broken)
 
 
 async def _can_be_had(play: Play, act: Act, there_is: int, otherwise: type[Exception]) -> None:
-    more, just = [await play.answer(_wants(play, act, there_is + n, *_both(play))) for n in (1, 0)]
+    answers = list[Answer]()
+    for quantity in (there_is + 1, there_is):
+        call = _wants(play, act, quantity, *_both(play))
+        answers.append(await play.answer(call))
+        exact(call, answers[-1])
+    more, just = answers
     await play.answer(act.undo_call(play))
     if just.error or not more.error:
         is_there = "less" if more.error else "more"
@@ -122,8 +159,16 @@ def _wants(play: Play, act: Act, quantity: int, *skus: str) -> Call:
 
 
 async def put_back_twice(play: Play, act: Act, there_is: int) -> None:
-    await play.ask(_wants(play, act, there_is, *_both(play)))
-    await play.in_a_row(act.undo_call(play))
+    for way in (Play.in_a_row, Play.again_at_once):
+        await _can_be_had(play, act, there_is, otherwise=Broken)
+        await play.ask(_wants(play, act, there_is, *_both(play)))
+        await way(play, act.undo_call(play))
+
+
+async def shipped(play: Play, act: Act, there_is: int) -> None:
+    for way in (Play.in_a_row, Play.again_at_once):
+        await play.ask(_wants(play, act, 1, *_both(play)))
+        await way(play, COMMIT.call(play))
 
 
 async def too_many(play: Play, act: Act, there_is: int, *, last: bool) -> None:
@@ -147,18 +192,44 @@ async def under_contention(play: Play, act: Act, there_is: int) -> None:
             must_raise(call, answer, OutOfStock)
 
 
+async def commit_of_nothing(play: Play, act: Act) -> None:
+    """Of what never was reserved, or is no longer."""
+    for reserved in (False, True):
+        await play.scenario()
+        if act.first and reserved:
+            await play.ask(act.first.call(play))
+            await play.ask(act.first.undo_call(play))
+        answer = await play.first_answer(act.call(play))
+        if answer.error is None:
+            raise Broken(f"{act.method} must fail here: it {answer}")
+
+
+async def other_notice(play: Play, act: Act) -> None:
+    await play.scenario()
+    call = act.call(play)
+    first, one = await play.answer(call), await play.left()
+    alike(call, first, await play.answer(act.call(play, kind=NoticeKind.CANCELLATION)))
+    await play.lists(one)
+
+
 async def void_binds(play: Play, act: Act, how: str = "") -> None:
     """Of what was prepared; and, where the act is the void itself, of nothing."""
     await play.scenario()
     if act.first is None:
         await play.ask(act.call(play))
-    await _is_void(play, act, await play.answer(act.undo_call(play), how))
+    answer = await play.answer(act.undo_call(play), how)
+    if answer.error is None and is_nothing(answer) is not bool(act.first):
+        raise Broken(f"void must say what was there: it {answer}")
+    await _is_void(play, act, answer)
 
 
 async def void_too_late(play: Play, act: Act) -> None:
+    """And what was prepared is prepared once, also if it is asked for afterwards."""
     call = await begun(play, act)
-    *_, void = family_of(act)
-    alike(call, await play.answer(call), await play.answer(void.call(play)))
+    first, _, void = (each.call(play) for each in family_of(act))
+    before = await play.answer(first)
+    alike(call, await play.answer(call), await play.answer(void))
+    alike(first, before, await play.answer(first))
 
 
 async def void_against(play: Play, act: Act) -> None:
@@ -179,10 +250,12 @@ async def void_against(play: Play, act: Act) -> None:
 
 async def _is_void(play: Play, act: Act, answer: Answer) -> None:
     """From now on, for good."""
-    first, then, _ = family_of(act)
+    first, then, void = family_of(act)
     if not isinstance(answer.value, Voided | NotCaptured):
         raise Broken(f"there was no {then.method}, but void {answer}")
     for each in (then, first, then):
         call = each.call(play)
         must_raise(call, await play.answer(call), each.error or first.error)
+    call = void.call(play)
+    alike(call, answer, await play.answer(call))
     await play.lists([])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from order_system.domain.errors import BusinessError, OrderSystemError, as_ours
+from order_system.domain.errors import BusinessError, NotReached, OrderSystemError, as_ours
 from order_system.domain.gateways import NotCaptured, Statement, StatementOfAccounts, Voided
 from order_system.domain.ids import GATEWAY_CHECK, Key
-from order_system.domain.order import PaymentReceipt, Reservation, Wire
+from order_system.domain.order import NoticeReceipt, OrderLine, PaymentReceipt, Reservation, Wire
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.testing import policy
 
@@ -60,11 +60,12 @@ class NotShown(Exception):
 @dataclass(frozen=True)
 class Call:
     method: str
-    key: Key
-    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    key: str
+    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __str__(self) -> str:
-        key = f"Key({str(self.key)!r}, round={self.key.round})" if self.key.round else repr(self.key)
+        number = getattr(self.key, "round", 0)
+        key = f"Key({str(self.key)!r}, round={number})" if number else repr(self.key)
         return f"{self.method}({', '.join([key, *(f'{n}={v!r}' for n, v in self.arguments.items())])})"
 
 
@@ -78,11 +79,15 @@ class Answer:
     words: str = ""
 
     def __str__(self) -> str:
-        return self.words or f"answered {self.value!r}"
+        return self.words or ("" if self.error else f"answered {self.value!r}")
 
     @property
     def is_no(self) -> bool:
         return self.error is not None and issubclass(self.error, BusinessError)
+
+    @property
+    def means_not_done(self) -> bool:
+        return self.is_no or self.error is NotReached
 
 
 async def carry_out(gateway: object, call: Call) -> Answer:
@@ -108,6 +113,8 @@ class Play:
     """What their keys begin with."""
     receipts: dict[str, PaymentReceipt] = field(default_factory=dict[str, PaymentReceipt])
     """Of each charge's, authorisation's and capture's key: what a book would have of it."""
+    round: int = 0
+    """Of the newest order's keys."""
     reference: str = ""
     """Of what was authorised elsewhere, for the newest orders."""
     took: float = 0
@@ -117,7 +124,7 @@ class Play:
 
     async def scenario(self) -> None:
         """Begins a trace, and an order that no gateway has heard of."""
-        self.trace = []
+        self.trace, self.round = [], 0
         self.order()
         if self.accounts and hasattr(self.gateway, "reserve"):
             self.wrong_before = set(self._wrong_stock(await self.accounts.statement()))
@@ -127,7 +134,7 @@ class Play:
 
     def key(self, effect: str) -> Key:
         """Of the newest order."""
-        return Key(self.orders[-1] + effect)
+        return Key(self.orders[-1] + effect, self.round)
 
     # --- calls ----------------------------------------------------------------------------------------
 
@@ -179,14 +186,19 @@ class Play:
             raise NotShown("another process could not open the gateway, or has died in a call") from None
 
     async def cut_off(self, call: Call, number: int) -> list[Answer]:
+        answer = await self.cut(call, number)
+        return [*([answer] if answer.error is None else []), *await self.in_a_row(call)]
+
+    async def cut(self, call: Call, number: int) -> Answer:
         """The call is cancelled on its way there, or on its way back: the later, the higher the number."""
         seconds = self.took * (number + self.rng.random()) / (policy.MOMENTS - 1)
         under_way = asyncio.create_task(carry_out(self.gateway, call))
         await asyncio.wait({under_way}, timeout=seconds)
         under_way.cancel()
         await asyncio.wait({under_way})
-        self.trace.append(f"cut off after {seconds:.3f} s: {call}")
-        return await self.in_a_row(call)
+        answer = Answer(error=Exception) if under_way.cancelled() else under_way.result()
+        self.trace.append(f"cut off after {seconds:.3f} s: {call} {answer}".rstrip())
+        return answer
 
     # --- what shows it --------------------------------------------------------------------------------
 
@@ -225,13 +237,32 @@ class Play:
 
 
 def alike(call: Call, *answers: Answer) -> None:
-    """Raises Broken unless all have the same value, and NotShown if all are a no."""
+    """Raises Broken unless all have the same value, of the amount asked for, and NotShown if all are a no."""
     if all(answer.is_no for answer in answers):
         raise NotShown(f"{call.method} {answers[0]}: it needs other data, by the options")
     first, *others = answers
     for answer in others or answers:
         if first.error or answer.error or identity(answer.value) != identity(first.value):
             raise Broken(f"{call.method} {first}, and then {answer}")
+    exact(call, first)
+
+
+def exact(call: Call, answer: Answer) -> None:
+    """Raises Broken if it tells of other goods, or of another amount or currency, than were asked for."""
+    asked = dict[str, Any](call.arguments.get("receipt") or ()) | call.arguments
+    for what in ("amount", "currency"):
+        if (due := asked.get(what)) not in (None, getattr(answer.value, what, due)):
+            raise Broken(f"{call.method} {answer}, and not of the {what} {due}")
+    told = answer.value.lines if isinstance(answer.value, Reservation) else ()
+    if told and _goods(told) != _goods(asked.get("lines", told)):
+        raise Broken(f"{call.method} {answer}, and not of all lines")
+
+
+def _goods(lines: Iterable[OrderLine]) -> Counter[str]:
+    goods = Counter[str]()
+    for line in lines:
+        goods[line.sku] += line.quantity
+    return goods
 
 
 def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) -> None:
@@ -240,5 +271,7 @@ def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) ->
 
 
 def identity(value: Any) -> Any:
-    """Of a reservation that is its ID: a warehouse need not know prices."""
+    """Of a reservation that is its ID: a warehouse need not know prices. Of a notice, likewise."""
+    if isinstance(value, NoticeReceipt):
+        return value.message_id
     return value.reservation_id if isinstance(value, Reservation) else value

@@ -6,7 +6,14 @@ from unittest.mock import AsyncMock, Mock, patch
 
 import pytest
 
-from order_system.domain.gateways import PaymentGateway, ReservationEntry, Statement, StockEntry, Warehouse
+from order_system.domain.gateways import (
+    CapturesLater,
+    PaymentGateway,
+    ReservationEntry,
+    Statement,
+    StockEntry,
+    Warehouse,
+)
 from order_system.gateways.loading import Port
 from order_system.testing import Options, Verdict, check, checking, elsewhere, policy
 from order_system.testing.checking import CheckedPort, Finding
@@ -20,6 +27,7 @@ from tests.fixtures.processes.forked import Forked
 from tests.fixtures.processes.simulate_process import SIGNED, over_http, simulating
 
 FIXTURES, FORGETFUL = "tests.fixtures.gateways.strangers", "tests.fixtures.gateways.forgetful"
+WITH_A_FAULT = "tests.fixtures.gateways.with_a_fault"
 GOODS = ("warehouse", "carrier")
 PORTS: tuple[CheckedPort, ...] = ("payments", "warehouse", "carrier", "mailer")
 OPTIONS = Options(on_hand=ON_HAND, paid=PAID)
@@ -82,8 +90,16 @@ async def keeps_all(port: CheckedPort, options: Options) -> None:
         findings = await check(port, options)
     told = [each for each in findings if each.verdict is not Verdict.KEPT]
     assert [each for each in told if not each.promise.endswith(NOT_MET)] == []
-    later = port == "payments"
-    assert [each.promise for each in findings] == [each.name for each in promises_of(Port(port), later=later)]
+    assert [each.promise for each in findings] == names_of(port, offered_by(port))
+
+
+def offered_by(port: CheckedPort) -> type:
+    """Besides, where all is."""
+    return CapturesLater if port == "payments" else object
+
+
+def names_of(port: CheckedPort, offers: object) -> list[str]:
+    return [each.name for each in promises_of(Port(port), offers)]
 
 
 @pytest.mark.usefixtures("quickly")
@@ -122,7 +138,7 @@ async def test_a_sound_gateway_breaks_nothing(gateway: str, monkeypatch: pytest.
     """Also one that offers more, and one of which every third answer gets lost. None has to hold money."""
     port = place(gateway, monkeypatch, "sound")
     findings = await check(port, OPTIONS)
-    assert [each.promise for each in findings] == [each.name for each in promises_of(Port(port), later=False)]
+    assert [each.promise for each in findings] == names_of(port, PaymentGateway)
     assert [each for each in findings if each.verdict is Verdict.BROKEN] == []
     not_shown = of(findings, Verdict.NOT_SHOWN)
     assert [each for each in not_shown if each.startswith("refund_part")] == [
@@ -181,8 +197,8 @@ async def test_a_fault_is_found_by_name(
 async def only(promise: str, port: CheckedPort, monkeypatch: pytest.MonkeyPatch) -> Finding:
     """Played alone, until it is broken: on a busy machine, a race or a cut may miss what is wrong.
     All that it did is taken back."""
-    this = [each for each in promises_of(Port(port), later=port == "payments") if each.name == promise]
-    monkeypatch.setattr(checking, "promises_of", lambda _, **_later: this)
+    this = [each for each in promises_of(Port(port), offered_by(port)) if each.name == promise]
+    monkeypatch.setattr(checking, "promises_of", Mock(return_value=this))
     [found] = await check(port, OPTIONS)
     for seed in range(1, policy.RACES):
         if found.verdict is Verdict.KEPT:
@@ -208,6 +224,41 @@ async def test_a_fault_in_holding_money_is_found_by_name(
         monkeypatch.setenv("ORDER_PAYMENTS", f"tests.fixtures.gateways.holding_with_a_fault:{each}")
         found = await only(promise, "payments", monkeypatch)
         assert found.verdict is verdict, found
+
+
+@pytest.mark.parametrize(
+    ("gateway", "promise"),
+    [
+        ("payments_tells_parts_by_amount", "refund_part by two keys gives two parts"),
+        ("payments_counts_each_part_alone", "refund_part never exceeds the charge"),
+        ("payments_takes_no_third_decimal", "charge in KWD counts fils"),
+        ("payments_refunds_the_first_round", "charge decides a no anew in the next round"),
+        ("payments_takes_the_cut_for_a_no", f"charge {NOT_MET}"),
+        ("payments_refunds_what_was_answered", "charge cut off and undone leaves nothing"),
+        ("payments_remembers_that_nothing_was_there", "charge and its refund at once leave nothing"),
+        ("payments_authorises_once_more", "void of what is captured says so"),
+        ("warehouse_ships_what_was_put_back", "commit of what is not reserved fails"),
+        ("mailer_writes_of_each_kind", "send of another notice under its key sends nothing"),
+    ],
+)
+@pytest.mark.usefixtures("our_books", "quickly")
+async def test_a_fault_of_another_kind_is_found_by_name(
+    gateway: str, promise: str, *, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [port] = [each for each in PORTS if gateway.startswith(each)]
+    monkeypatch.setenv(f"ORDER_{port.upper()}", f"{WITH_A_FAULT}:{gateway}")
+    found = await only(promise, port, monkeypatch)
+    assert found.verdict is Verdict.BROKEN, found
+
+
+@pytest.mark.usefixtures("our_books", "quickly")
+async def test_a_gateway_that_refunds_parts_keeps_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDER_PAYMENTS", f"{WITH_A_FAULT}:payments_parts")
+    findings = await check("payments")
+    assert of(findings, Verdict.BROKEN) == []
+    assert {"refund_part by two keys gives two parts", "refund_part never exceeds the charge"} <= {
+        *of(findings, Verdict.KEPT)
+    }
 
 
 @pytest.mark.usefixtures("our_books", "quickly")

@@ -1,0 +1,178 @@
+"""How promises are played that all ports make. They raise Broken, or NotShown, or come to their end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from order_system.testing import own_promises as own
+from order_system.testing import policy
+from order_system.testing.acts import Act, begun
+from order_system.testing.playing import (
+    PREFIX,
+    Answer,
+    Broken,
+    Call,
+    NotShown,
+    Play,
+    alike,
+    exact,
+    identity,
+    must_raise,
+)
+
+Way = Callable[[Play, Call, int], Awaitable[list[Answer]]]
+
+
+async def done_once(play: Play, act: Act, way: Way, times: int) -> None:
+    """Whichever way a call comes more than once, its answers are alike, and it leaves what one leaves."""
+    await play.ask(await begun(play, act))
+    one = await _left_by_one(play, act)
+    for number in range(times):
+        call = await begun(play, act)
+        alike(call, *await way(play, call, number))
+        await play.lists(one)
+        if way is Play.cut_off and not act.first:
+            await _undo_finds(play, act, nothing=False)
+    if way is Play.cut_off:
+        _needs_statement(play)
+
+
+async def _left_by_one(play: Play, act: Act) -> list[str]:
+    one = await play.left()
+    wrong = len(one) > 1 or not (one or act.first) if act.listed else bool(one)
+    if play.accounts and wrong:
+        raise Broken(f"of one {act.method}, the statement of accounts lists {one or 'nothing'}")
+    return one
+
+
+def _needs_statement(play: Play) -> None:
+    if play.accounts is None:
+        raise NotShown("only a statement of accounts tells how often it was done: set ORDER_STATEMENT")
+
+
+async def full_length(play: Play, act: Act) -> None:
+    """Keys that differ in the middle alone, and close to their end."""
+    await play.scenario()
+    long, before = f"{PREFIX}-{uuid4().hex}".ljust(63, "_"), list[object]()
+    for name in (f"{long}1", f"{long}1", f"{long}2"):
+        play.order(name)
+        made = identity(await play.ask(act.call(play)))
+        if made in before:
+            raise Broken(f"{made!r} was answered under two keys")
+        before.append(made)
+
+
+async def a_no(play: Play, act: Act) -> None:
+    """It is the error that it should be, and nothing was done."""
+    await _meet_no(play, act)
+    await play.lists([])
+    await _undo_finds(play, act, nothing=True)
+
+
+async def fails(play: Play, act: Act) -> None:
+    """Of some calls, one may meet trouble that we cannot make; others are cut off."""
+    await play.ask(await begun(play, act))
+    took, failed = play.took, False
+    for number in range(-policy.FIRST_CALLS, policy.MOMENTS):
+        await play.scenario()
+        call = act.call(play)
+        answer = await (play.first_answer(call) if number < 0 else play.cut(call, number))
+        if answer.means_not_done:
+            await asyncio.sleep(took)  # what was cut off may be on its way
+            failed = True
+            await play.lists([])
+            await _undo_finds(play, act, nothing=True)
+    if not failed:
+        raise NotShown(f"no {act.method} met with trouble on its own")
+    if not act.undo:
+        _needs_statement(play)
+
+
+async def _meet_no(play: Play, act: Act) -> None:
+    await play.scenario()
+    call = act.call(play, **act.refused(play))
+    answer = await play.answer(call)
+    if answer.error is None:
+        exact(call, answer)
+        raise NotShown("it was not refused: name by an option what is")
+    must_raise(call, answer, act.error)
+
+
+async def a_no_anew(play: Play, act: Act) -> None:
+    """Of other arguments, too. Its undo finds it, as where the answer was lost."""
+    await _meet_no(play, act)
+    play.round = 1
+    call = act.call(play)
+    answer = await play.answer(call)
+    if answer.error is act.error:
+        raise Broken("the no is repeated in the next round, where it would be a yes")
+    alike(call, answer)
+    await _left_by_one(play, act)
+    if act.undo and own.is_nothing(found := await own.found_by_key(play, act.undo_call(play))):
+        raise Broken(f"{act.undo} by the key alone must find what was done in any round: it {found}")
+
+
+async def undo_of_nothing(play: Play, act: Act) -> None:
+    """It binds nobody: what comes later is done or refused, and given back by the next undo."""
+    await play.scenario()
+    await _undo_finds(play, act, nothing=True)
+    await play.lists([])
+    if (await play.answer(act.call(play))).error is None:
+        await _undo_finds(play, act, nothing=False)
+
+
+async def late(play: Play, act: Act) -> None:
+    """What comes after its undo gets its first answer or a no, and nothing is done anew."""
+    call = await begun(play, act)
+    first, undo = await play.ask(call), act.undo_call(play)
+    back, left, again = await play.ask(undo), await play.left(), await play.answer(call)
+    if not again.is_no:
+        alike(call, Answer(first), again)
+    alike(undo, Answer(back), await play.answer(undo))
+    await play.lists(left)
+    _needs_statement(play)
+
+
+async def against_undo(play: Play, act: Act) -> None:
+    """At the same moment; either of them comes first half of the times. What was done is given back by the
+    next undo, at the latest."""
+    await play.ask(await begun(play, act))
+    await play.ask(act.undo_call(play))
+    undone = await play.left()
+    for number in range(2 * policy.RACES):
+        call = await begun(play, act)
+        both = [call, act.undo_call(play)][:: (-1) ** number]
+        done = (await play.at_once(*both))[both.index(call)]
+        if not done.is_no:
+            alike(call, done)
+        await _undo_finds(play, act, nothing=done.is_no)
+        await play.lists([] if done.is_no else undone)
+
+
+async def cut_off_and_undone(play: Play, act: Act) -> None:
+    """By the key alone, until nothing is left: what was cut off may land late."""
+    _needs_statement(play)
+    await play.ask(await begun(play, act))
+    took = play.took
+    await play.ask(act.undo_call(play))
+    undone = await play.left()
+    for number in range(policy.MOMENTS):
+        call, play.took = await begun(play, act), took
+        await play.cut(call, number)
+        undo = own.by_key(act.undo_call(play))
+        answer, left = await play.answer(undo), list[str]()
+        for pause in policy.FOUND_BY_KEY:
+            await asyncio.sleep(took + pause.total_seconds())
+            answer, left = await play.answer(undo), await play.left()
+            if left in ([], undone):
+                break
+        else:
+            raise Broken(f"the statement of accounts lists {', '.join(left)}, and {act.undo} {answer}")
+
+
+async def _undo_finds(play: Play, act: Act, *, nothing: bool) -> None:
+    """Asked several times at once. Raises Broken if it finds something else."""
+    for answer in await play.again_at_once(act.undo_call(play)) if act.undo else []:
+        if answer.error or own.is_nothing(answer) is not nothing:
+            what = "nothing where nothing was done" if nothing else "what was done"
+            raise Broken(f"{act.undo} must find {what}: it {answer}")
