@@ -1,6 +1,6 @@
 """A payment gateway of your own. This one keeps its books in a SQLite file, where yours calls a provider.
 
-pip install ./examples/own_gateways
+pip install -e '.[embedded]' ./examples/own_gateways
 export ORDER_PAYMENTS=own ORDER_PAYMENTS_BOOKS=payments.db
 python starter.py gateways
 python starter.py --embedded

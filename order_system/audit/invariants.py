@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from order_system.audit.accounts import Books
 from order_system.domain.book import EffectState, SubmissionStatus
-from order_system.domain.gateways import PaymentElsewhere
+from order_system.domain.gateways import PaymentElsewhere, Statement
 from order_system.domain.money import format_amount
 from order_system.domain.steps import GIVEN_BACK, Effect
 
@@ -30,7 +30,7 @@ def refunds_within_captures(books: Books) -> Iterator[str]:
             yield f"{account.at(Effect.CHARGE)}: {account.money}"
 
 
-def stock_adds_up(books: Books) -> Iterator[str]:
+def stock_adds_up(books: Books | Statement) -> Iterator[str]:
     for entry in books.stock or ():
         parts = f"{entry.on_hand} on hand, {entry.reserved} reserved, {entry.shipped} shipped"
         if min(entry.on_hand, entry.reserved, entry.shipped) < 0:
@@ -39,7 +39,7 @@ def stock_adds_up(books: Books) -> Iterator[str]:
             yield f"SKU {entry.sku}: {parts}, of {entry.initial} at first"
 
 
-def stock_agrees_with_reservations(books: Books) -> Iterator[str]:
+def stock_agrees_with_reservations(books: Books | Statement) -> Iterator[str]:
     if books.stock is None or books.reservations is None:
         return
     expected: defaultdict[str, Counter[str]] = defaultdict(Counter)

@@ -190,7 +190,7 @@ class Carrier(Protocol):
 class Mailer(Protocol):
     async def send(self, key: Key, *, kind: NoticeKind, customer: Customer) -> NoticeReceipt:
         """Send one notice; a submission has no other, of whichever kind. Idempotent by `key`: asked for
-        another kind, it sends nothing, and answers as it did at first. Raises NoticeRefused."""
+        another kind, it sends nothing more. Raises NoticeRefused."""
         ...
 
 

@@ -140,8 +140,9 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
             with _told_as(port, name, given):
                 given += [_given(port, each, settings, database) for each in _parameters(port, factory)]
                 opening = factory(*given)
-                if inspect.iscoroutine(opening):
-                    opening.close()
+                if not hasattr(opening, "__aenter__"):
+                    if inspect.iscoroutine(opening):
+                        opening.close()
                     raise InvalidSettings(f"{port.variable}={name}: put @asynccontextmanager on its factory")
                 gateways[port] = await opening.__aenter__()
             opened.push_async_exit(partial(_close, port, name, given, opening))
@@ -188,7 +189,7 @@ def _installing(extra: str) -> str:
 def find_factory(port: Port, name: str) -> Factory:
     """Raises InvalidSettings."""
     places = {each.name: each.value for each in entry_points(group=ENTRY_POINTS)}
-    places |= {name: built_in.place for name, built_in in BUILT_IN.items()}
+    places |= {name: built_in.place for name, built_in in BUILT_IN.items() if port in built_in.ports}
     place = places.get(name, name)
     if place == name and ":" not in name:
         there_are = ", ".join(names_of(port))

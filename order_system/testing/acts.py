@@ -18,9 +18,6 @@ little less: who calculates with it gets 1989."""
 PART = 10
 """Minor units, of a payment made elsewhere, or of a fulfilled order."""
 
-_CAPTURE = "capture"
-"""No effect of today's orders."""
-
 Arguments = Callable[[Play], dict[str, Any]]
 
 
@@ -93,7 +90,7 @@ def lines(*skus: str, quantity: int = 1) -> dict[str, Any]:
 def _receipt(play: Play, undo: str | None = "refund") -> dict[str, Any]:
     """None where no answer has come. A refund gets the capture's, if there is one."""
     first = play.receipts.get(play.key(Effect.CHARGE))
-    return {"receipt": first if undo == "void" else play.receipts.get(play.key(_CAPTURE), first)}
+    return {"receipt": first if undo == "void" else play.receipts.get(play.key(Effect.CAPTURE), first)}
 
 
 def _held(play: Play) -> dict[str, Any]:
@@ -147,7 +144,7 @@ REFUND_PART = Act(
 AUTHORISE = replace(
     CHARGE, method="authorise", twice="a retry holds the customer's money twice", undo="void", listed=False
 )
-CAPTURE = Act("capture", _CAPTURE, "a retry takes the money twice", "refund", AUTHORISE, _held)
+CAPTURE = Act("capture", Effect.CAPTURE, "a retry takes the money twice", "refund", AUTHORISE, _held)
 _ENDLESS = "an undo that is retried does not end"
 RELINQUISH = Act("void", Effect.CHARGE, _ENDLESS, "void", AUTHORISE, partial(_receipt, undo="void"))
 TAKE_OVER = Act(

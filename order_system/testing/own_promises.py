@@ -169,6 +169,7 @@ async def shipped(play: Play, act: Act, there_is: int) -> None:
     for way in (Play.in_a_row, Play.again_at_once):
         await play.ask(_wants(play, act, 1, *_both(play)))
         await way(play, COMMIT.call(play))
+        play.orders.pop()  # it is not to be taken back
 
 
 async def too_many(play: Play, act: Act, there_is: int, *, last: bool) -> None:
@@ -207,8 +208,10 @@ async def commit_of_nothing(play: Play, act: Act) -> None:
 async def other_notice(play: Play, act: Act) -> None:
     await play.scenario()
     call = act.call(play)
-    first, one = await play.answer(call), await play.left()
-    alike(call, first, await play.answer(act.call(play, kind=NoticeKind.CANCELLATION)))
+    first, one = await play.ask(call), await play.left()
+    other = await play.first_answer(act.call(play, kind=NoticeKind.CANCELLATION))
+    if other.error is None:  # whoever looks at the kind may fail
+        alike(call, Answer(first), other)
     await play.lists(one)
 
 

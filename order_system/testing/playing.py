@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from order_system.audit.invariants import stock_adds_up, stock_agrees_with_reservations
 from order_system.domain.errors import BusinessError, NotReached, OrderSystemError, as_ours
 from order_system.domain.gateways import NotCaptured, Statement, StatementOfAccounts, Voided
 from order_system.domain.ids import GATEWAY_CHECK, Key
@@ -120,7 +121,7 @@ class Play:
     took: float = 0
     """Seconds, by the last call that was asked."""
     wrong_before: set[str] = field(default_factory=set[str])
-    """What was wrong with the stock when the scenario began."""
+    """SKUs whose stock was wrong when the scenario began."""
 
     async def scenario(self) -> None:
         """Begins a trace, and an order that no gateway has heard of."""
@@ -215,25 +216,15 @@ class Play:
         found, order = await self.accounts.statement(), self.orders[-1]
         entries = chain(*filter(None, (found.charges, found.reservations, found.shipments, found.notices)))
         there = [each for each in entries if getattr(each, "state", None) not in ("released", "voided")]
-        wrong = set(self._wrong_stock(found)) - self.wrong_before
+        wrong = [line for sku, line in self._wrong_stock(found).items() if sku not in self.wrong_before]
         return [*sorted(str(each).replace(order, "") for each in there if order in str(each)), *wrong]
 
-    def _wrong_stock(self, found: Statement) -> Iterator[str]:
-        """Where a warehouse's figures are not what the reservations come to."""
-        if not hasattr(self.gateway, "reserve") or found.reservations is None:
-            return
-        for entry in found.stock or ():
-            if entry.sku not in (self.options.sku, self.options.other_sku, self.options.out_of_stock):
-                continue
-            due = Counter[str]()
-            for each in found.reservations:
-                due[each.state] += sum(quantity for sku, quantity in each.lines if sku == entry.sku)
-            held, gone = due["reserved"], due["committed"]
-            off = (entry.on_hand - entry.initial + held + gone, entry.reserved - held, entry.shipped - gone)
-            if any(off):
-                on_hand, reserved, shipped = off
-                told = f"{on_hand:+} on hand, {reserved:+} reserved, {shipped:+} shipped"
-                yield f"{entry.sku} with {told} of what its reservations come to"
+    def _wrong_stock(self, found: Statement) -> dict[str, str]:
+        """By SKU: where a warehouse's figures do not add up, or are not what the reservations come to."""
+        lines = [*stock_adds_up(found), *stock_agrees_with_reservations(found)]
+        ours = (self.options.sku, self.options.other_sku, self.options.out_of_stock)
+        wrong = {sku: line for sku in ours for line in lines if line.startswith(f"SKU {sku}:")}
+        return wrong if hasattr(self.gateway, "reserve") and found.reservations is not None else {}
 
 
 def alike(call: Call, *answers: Answer) -> None:

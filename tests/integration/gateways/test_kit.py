@@ -281,7 +281,7 @@ async def test_stock_gone_wrong_is_told_of_a_warehouse_whose_reservations_are_kn
     accounts.statement.return_value = Statement(reservations=reservations, stock=(stock,))
     play = Play(gateway, accounts, Mock(), OPTIONS, Random(0))
     play.order()
-    assert [line.split()[0] for line in await play.left()] == [OPTIONS.sku] * is_told
+    assert [line.split()[1] for line in await play.left()] == [f"{OPTIONS.sku}:"] * is_told
 
 
 @pytest.mark.parametrize("port", PORTS)

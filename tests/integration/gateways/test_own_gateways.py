@@ -202,6 +202,8 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
     ("name", "words"),
     [
         ("acme", r"ORDER_CARRIER=acme: there is no gateway of that name, but .*simulated"),
+        ("smtp", r"ORDER_CARRIER=smtp: there is no gateway of that name"),
+        ("builtins:object", "put @asynccontextmanager on its factory"),
         ("acme.gateways:carrier", "there is no module acme: install the package"),
         (f"{HERE}:nothing", "AttributeError"),
         (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set: the API token"),
