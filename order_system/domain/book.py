@@ -215,9 +215,8 @@ class OrderBook(FindsOrders, KeepsRefunds, KeepsAttempts, Protocol):
         only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         """Begin an undo: from now on nobody can claim these keys (a capture's only where there is to be one).
-        Inserts the submission, closed, if it
-        is missing. Raises NotYetVoided if `only_if_voided` and the shipment is not voided.
-        Idempotent."""
+        Inserts the submission, closed, if it is missing. Raises NotYetVoided if `only_if_voided` and the
+        shipment is not voided. Idempotent."""
         ...
 
     async def end_undo(

@@ -7,6 +7,8 @@ does not know is ignored. Input from people is checked by `intake/`, which is st
 import hashlib
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -60,6 +62,14 @@ class OrderLine(Wire):
     quantity: int
     unit_price: int
     """Minor units of the order's currency."""
+
+
+def by_sku(lines: Iterable[OrderLine]) -> Counter[str]:
+    """How much of each: several lines may be of one SKU."""
+    quantities = Counter[str]()
+    for line in lines:
+        quantities[line.sku] += line.quantity
+    return quantities
 
 
 class Flow(StrEnum):

@@ -145,8 +145,10 @@ async def against_undo(play: Play, act: Act) -> None:
         done = (await play.at_once(*both))[both.index(call)]
         if not done.is_no:
             alike(call, done)
-        await _undo_finds(play, act, nothing=done.is_no)
-        await play.lists([] if done.is_no else undone)
+            await _undo_finds(play, act, nothing=False)
+        elif not await play.left():
+            continue
+        await play.lists(undone)
 
 
 async def cut_off_and_undone(play: Play, act: Act) -> None:

@@ -72,6 +72,15 @@ async def one_alone(play: Play, act: Act) -> None:
         must_raise(first, refused[0], act.error)
 
 
+async def other_price(play: Play, act: Act) -> None:
+    """It is refused, and nothing is changed."""
+    call = await begun(play, act)
+    for price in ({"amount": AMOUNT + 1}, {"currency": "EUR" if play.options.currency != "EUR" else "USD"}):
+        wrong = replace(call, arguments=call.arguments | price)
+        must_raise(wrong, await play.answer(wrong), act.error)
+    alike(call, await play.answer(call))
+
+
 async def void_finds_taken(play: Play, act: Act) -> None:
     """By the key alone, as where the answer was lost."""
     await play.ask(await begun(play, act))
@@ -146,6 +155,7 @@ async def _can_be_had(play: Play, act: Act, there_is: int, otherwise: type[Excep
     if just.error or not more.error:
         is_there = "less" if more.error else "more"
         raise otherwise(f"nothing is reserved, and there is {is_there} than {there_is}")
+    play.trace = []  # so far, all is well
 
 
 def _both(play: Play) -> list[str]:

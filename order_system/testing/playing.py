@@ -1,8 +1,6 @@
 """What a promise is played on: calls to the gateway, their trace, and what shows how often it was done."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -15,7 +13,7 @@ from order_system.audit.invariants import stock_adds_up, stock_agrees_with_reser
 from order_system.domain.errors import BusinessError, NotReached, OrderSystemError, as_ours
 from order_system.domain.gateways import NotCaptured, Statement, StatementOfAccounts, Voided
 from order_system.domain.ids import GATEWAY_CHECK, Key
-from order_system.domain.order import NoticeReceipt, OrderLine, PaymentReceipt, Reservation, Wire
+from order_system.domain.order import NoticeReceipt, PaymentReceipt, Reservation, Wire, by_sku
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.testing import policy
 
@@ -47,7 +45,7 @@ class Options:
     email: str = _option("gateway-check@example.com", "Who gets the mail.")
     refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
     paid: str | None = _option(None, "A payment made elsewhere: 10 minor units of it are given back.")
-    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 20, with commas.")
+    authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 21, with commas.")
 
 
 class Broken(Exception):
@@ -245,15 +243,8 @@ def exact(call: Call, answer: Answer) -> None:
         if (due := asked.get(what)) not in (None, getattr(answer.value, what, due)):
             raise Broken(f"{call.method} {answer}, and not of the {what} {due}")
     told = answer.value.lines if isinstance(answer.value, Reservation) else ()
-    if told and _goods(told) != _goods(asked.get("lines", told)):
+    if told and by_sku(told) != by_sku(asked.get("lines", told)):
         raise Broken(f"{call.method} {answer}, and not of all lines")
-
-
-def _goods(lines: Iterable[OrderLine]) -> Counter[str]:
-    goods = Counter[str]()
-    for line in lines:
-        goods[line.sku] += line.quantity
-    return goods
 
 
 def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) -> None:

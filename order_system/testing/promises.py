@@ -127,6 +127,7 @@ def _taken_over() -> Iterator[Promise]:
         once = partial(common.done_once, way=play, times=times if play is Play.cut_off else 1)
         yield Promise(f"{name} {way} is done once", act.twice, once, act)
     yield Promise(f"{name} by two keys at once serves one", act.twice, own.one_alone, act)
+    yield Promise(f"{name} of another amount or currency is refused", _AMOUNT, own.other_price, act)
     yield Promise("void of what was taken over binds", _TAKEN, own.void_finds_taken, act)
     once = partial(common.done_once, way=Play.in_a_row, times=1)
     yield Promise("capture of what was taken over is done once", of_taken.twice, once, of_taken)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import Row, bindparam
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import PaymentDeclined, PaymentNotConfirmed, RefundRefused
@@ -26,6 +26,7 @@ from order_system.infra.database import writes
 
 # Made once: to put a statement together costs more than to carry it out.
 _PAYMENT = PAYMENTS.where(charges.c.key == bindparam("of_key"))
+_HELD = select(authorisations).where(authorisations.c.charge_id == bindparam("of_reference"))
 _DECLINED = "the card was declined (simulated)"
 _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
@@ -82,7 +83,9 @@ class SimulatedPaymentGateway(AtSwitchboard):
         call.meet_trouble([], refusal=None if ours else PaymentDeclined(_DECLINED))
         if ours is None:
             if not self._strict_payments and reference != MADE_UP:
-                _pay_elsewhere(call.connection, reference, amount, currency, held=True)
+                known = call.connection.execute(_HELD, {"of_reference": reference}).first()
+                price = (known.amount, known.currency) if known else (amount, currency)
+                _pay_elsewhere(call.connection, reference, *price, held=True)
             found = call.find(authorisations, theirs)
             if found is None or (found.amount, found.currency) != (amount, currency):
                 owed = format_amount(amount, currency)

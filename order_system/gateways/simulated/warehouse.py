@@ -1,14 +1,13 @@
 """The simulated warehouse. Stock rows are taken in the order of their SKUs, so that two orders with the
 same goods wait for each other instead of deadlocking."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, Update, bindparam, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import OutOfStock
-from order_system.domain.order import CommitReceipt, OrderLine, Reservation
+from order_system.domain.order import CommitReceipt, OrderLine, Reservation, by_sku
 from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
@@ -54,7 +53,7 @@ class SimulatedWarehouse(AtSwitchboard):
         if stored is not None:
             return stored
         with call.connection.begin_nested():  # every line or none
-            for sku, quantity in _by_sku(lines):
+            for sku, quantity in sorted(by_sku(lines).items()):
                 self._take(call, sku, quantity)
         reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
         call.insert(reservations, {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")})
@@ -101,15 +100,8 @@ def _end(call: Call, key: str, state: str, on_the_shelf: Update) -> Reservation 
     if reservation is None:
         return None
     if call.move(reservations, key, RESERVED, state):
-        for sku, quantity in _by_sku(reservation.lines):
+        for sku, quantity in sorted(by_sku(reservation.lines).items()):
             call.connection.execute(on_the_shelf, {"of_sku": sku, "quantity": quantity})
     elif (current := call.get(reservations, key).state) != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
     return reservation
-
-
-def _by_sku(lines: Iterable[OrderLine]) -> list[tuple[str, int]]:
-    quantities: Counter[str] = Counter()
-    for line in lines:
-        quantities[line.sku] += line.quantity
-    return sorted(quantities.items())

@@ -123,7 +123,7 @@ async def test_payments_by_stripe_keep_all(fake: FakeStripe, monkeypatch: pytest
     await fake.meets(search=True)
     of_a_shop = {"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
     paid = (await fake.post("payment_intents", **of_a_shop))["id"]
-    authorised = ",".join([await fake.authorised(1990) for _ in range(20)])
+    authorised = ",".join([await fake.authorised(1990) for _ in range(21)])
     options = Options(declined="pm_card_chargeCustomerFail", paid=paid, authorised=authorised)
     await keeps_all("payments", options)
     held = [each for each in await fake.all_of("payment_intents") if each["status"] == "requires_capture"]
@@ -212,6 +212,7 @@ async def only(promise: str, port: CheckedPort, monkeypatch: pytest.MonkeyPatch)
         ("payments_captures_what_is_void", "void of an authorisation binds"),
         ("payments_forgets_a_void_of_nothing", "void of no authorisation binds"),
         ("payments_captures_once_more", "capture after its refund is not done again"),
+        ("payments_takes_over_what_it_finds", "take_over of another amount or currency is refused"),
         ("payments_serves_two_keys", "take_over by two keys at once serves one"),
         ("payments_void_forgets_what_was_taken_over", "void of what was taken over binds"),
     ],
