@@ -140,9 +140,8 @@ class RefundsParts(Protocol):
         self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
     ) -> RefundReceipt:
         """Give back `amount` minor units of what was captured under `charge_key`; of a payment that was made
-        elsewhere, as `refund` does. Idempotent by `key`: each part has its own, also one of the same amount.
-        Raises RefundRefused, also if all parts together would be more than was captured. `refund` then gives
-        back what is left."""
+        elsewhere, as `refund` does, which then gives back what is left. Idempotent by `key`: each part has
+        its own. Raises RefundRefused, also if all parts together would be more than was captured."""
         ...
 
 

@@ -6,9 +6,15 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from random import Random
+from unittest.mock import AsyncMock, Mock
 
-from order_system.testing import Verdict
+import pytest
+
+from order_system.domain.gateways import PaymentGateway, ReservationEntry, Statement, StockEntry, Warehouse
+from order_system.testing import Options, Verdict
 from order_system.testing.checking import Finding
+from order_system.testing.playing import Play
 from tests.fixtures.processes.command_line import ROOT, Running, starter
 
 FIXTURES = "tests.fixtures.gateways.strangers"
@@ -42,17 +48,19 @@ def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path) -> No
         "ORDER_STATEMENT_PATH": str(books),
     }
     showing = Running("starter.py", "gateways", "check", "mailer", env=env)
-    showing.says("broken     send twice in a row is done once: the statement of accounts lists nothing")
+    showing.says(
+        "broken     send twice in a row is done once: of one send, the statement of accounts lists nothing"
+    )
     assert showing.process.poll() is None, "it tells what it finds as it finds it"
     assert showing.process.stdout is not None
     rest = showing.process.stdout.read()
     assert showing.process.wait(60) == 1
-    assert "    1. 2 times: send('GATEWAY-CHECK-" in rest
+    assert "    1. send('GATEWAY-CHECK-" in rest
     assert "    so a retry writes to the customer twice" in rest
-    assert "6 broken" in rest
+    assert "7 broken" in rest
     on_a_terminal = _on_a_terminal("gateways", "check", "mailer", env=env)
-    assert re.search(r"\d of 8: send ", on_a_terminal)
-    assert "6 broken" in on_a_terminal
+    assert re.search(r"\d of 9: send ", on_a_terminal)
+    assert "7 broken" in on_a_terminal
     as_json = starter("gateways", "check", "mailer", "--json", env=env)
     assert as_json.code == 1
     assert {each["verdict"] for each in as_json.document} == {"kept", "broken", "not shown"}
@@ -78,3 +86,18 @@ def test_a_finding_reads_as_a_report() -> None:
     assert str(finding) == (
         "broken     charge is exact: it took 1\n    1. charge() 1\n    so customers pay less"
     )
+
+
+@pytest.mark.parametrize(
+    ("gateway", "reservations", "is_told"),
+    [(Warehouse, (), True), (Warehouse, None, False), (PaymentGateway, (), False)],
+)
+async def test_stock_gone_wrong_is_told_of_a_warehouse_whose_reservations_are_known(
+    gateway: type, reservations: tuple[ReservationEntry, ...] | None, is_told: bool
+) -> None:
+    stock = StockEntry(Options().sku, initial=5, on_hand=4, reserved=0, shipped=0)
+    accounts = AsyncMock()
+    accounts.statement.return_value = Statement(reservations=reservations, stock=(stock,))
+    play = Play(gateway, accounts, Mock(), Options(), Random(0))
+    play.order()
+    assert [line.split()[1] for line in await play.left()] == [f"{Options().sku}:"] * is_told
