@@ -1,16 +1,18 @@
 """Lists over the order book. Every value is a parameter, and every list walks an index to its page."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
 from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary
-from order_system.book.reading import counts, email_hash, known, lock, newest_run, of_run
+from order_system.book.reading import counts, email_hash, known, newest_run, of_run
 from order_system.book.tables import (
     accepted,
     attempts,
@@ -77,9 +79,8 @@ class SqlOrderListing(OverDatabase):
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
         """Something is about to be done that may close it, and that is to be announced. Idempotent."""
-        lock(tx, ref)
         this = {"order_id": ref.order_id, "submission": ref.submission}
-        if tx.execute(sa.select(to_announce).filter_by(**this)).first() is None:
+        with suppress(IntegrityError), tx.begin_nested():  # it is noted already
             tx.execute(sa.insert(to_announce).values(**this))
 
     @reads
