@@ -43,8 +43,7 @@ async def capture(gateway: PaymentGateway, book: OrderBook, ref: SubmissionRef, 
 async def give_back_or_void(
     gateway: PaymentGateway, charge_key: str, journal: Journal
 ) -> RefundReceipt | NotCaptured | None:
-    """Let go of what is held, or refund it where a capture came first. None if nothing is there (yet). Raises
-    as the gateway does, and StillInDoubt."""
+    """Let go of what is held, or refund what is captured. None: nothing (yet). Raises StillInDoubt."""
     charge, capture = journal[Effect.CHARGE], journal[Effect.CAPTURE]
     key, receipt = Key(charge_key, charge.round), payment_in({Effect.CHARGE: charge})
     answer = await _holding(gateway).void(key, receipt=receipt)

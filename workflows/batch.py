@@ -171,8 +171,7 @@ class BatchFulfillmentWorkflow:
         return events >= self._request.continue_after_events or info.is_continue_as_new_suggested()
 
     async def _continue_as_new(self) -> None:
-        """Returns if the batch is stopped meanwhile: a cancel, of it or of its orders, is seen to the end in
-        the run that it came to."""
+        """Returns if it is stopped meanwhile: a cancel is seen to the end in the run that it came to."""
         await self._window.drain(self._stopped)
         if self._stopped():
             return

@@ -73,8 +73,7 @@ async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event 
 async def _begin(
     starting: Coroutine[Any, Any, ChildWorkflowHandle[Any, Answer]],
 ) -> ChildWorkflowHandle[Any, Answer]:
-    """As `await starting`, but for a cancel of ours that comes in the same task as the child's start and its
-    end: that is not passed on either."""
+    """As `await starting`; but a cancel in the task of the child's start and end is not passed on."""
     start = asyncio.create_task(starting)
     if await _undisturbed(start):
         return start.result()

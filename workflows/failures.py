@@ -71,8 +71,7 @@ def opened_nothing(failure: BaseException) -> bool:
 
 
 def first_cause(failure: BaseException, step: Step | None, order: Order) -> UndoCause:
-    """Why the order is undone, decided once. A cancel that has arrived by now came first; one that
-    arrives later finds the order failed."""
+    """Why the order is undone, decided once: a cancel that arrives later finds the order failed."""
     reason = workflow.cancellation_reason()
     if reason is not None:
         return UndoCause(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")

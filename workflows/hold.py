@@ -53,8 +53,7 @@ class Hold:
                     raise
 
     async def _person_wants_a_retry(self, step: Step, failure: FailureError) -> bool:
-        """False when they give up, when the hold has run out, or when the order is given up for another step.
-        A cancel passes through, and gives up."""
+        """False when the order is given up, or when the hold has run out. A cancel passes through."""
         over = self.given_up.is_set() or workflow.cancellation_reason() is not None
         if self._patience is None or over or opened_nothing(failure):
             return False

@@ -50,8 +50,7 @@ class RefundWorkflow:
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> AnswerReceipt:
-        """Once it is stuck: tried again at once, or handled by hand. An attempt at the gateway is waited for,
-        and if it succeeds it has won."""
+        """Once it is stuck: tried again at once, or handled by hand, unless the running attempt succeeds."""
         order_id, step = self._request.submission.order_id, resolution.step
         if handled := resolution.remedy is Remedy.HANDLED:
             by_hand = f"by {resolution.who}: {resolution.note}"

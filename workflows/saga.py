@@ -29,8 +29,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Saga:
-    """Undoes one submission at a time. Awaits everything it starts; call it through
-    `failures.uninterrupted`."""
+    """Undoes one submission at a time, awaiting all it starts; call it through `failures.uninterrupted`."""
 
     def __init__(self, board: OrderBoard) -> None:
         self._board = board

@@ -27,8 +27,7 @@ class ForgettingBook(reading.BookQueries):
     def to_forget(
         self, tx: Connection, *, batch: str | None = None, before: datetime | None = None
     ) -> Sequence[str]:
-        """Orders of the batch of this name; or those not forgotten whose submissions all closed before.
-        Raises UnknownBatch."""
+        """Those of this batch; or those not forgotten that were all closed before. Raises UnknownBatch."""
         if batch is not None:
             if tx.execute(select(batches.c.run).filter_by(batch=batch_workflow_id(batch))).first() is None:
                 raise UnknownBatch(f"the book knows of no batch {batch}")

@@ -58,8 +58,7 @@ class SqlOrderBook(
     """Keeps the promises of `domain.book.OrderBook`, and has all the other pages of the book."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:
-        """`server` tells which one the workers serve that write here; without it, the name of the attempt's
-        namespace has to do."""
+        """`server`: of the workers that write here; without it, the attempt's namespace has to do."""
         super().__init__(database)
         self._server = server
 

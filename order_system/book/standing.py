@@ -1,5 +1,4 @@
-"""How things stand in the order book: what is open and in doubt, how orders go, and money that was taken for
-those that are not dispatched."""
+"""How things stand in the book: what is open and in doubt, how orders go, and what money is at risk."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -122,8 +122,7 @@ class BatchState(Wire):
 
 
 class BatchRequest(Handling):
-    """The input of BatchFulfillmentWorkflow: where the rows are, never the rows; and the handling of orders
-    that do not say it themselves."""
+    """Where the rows are, never the rows; and the handling of orders that do not say it themselves."""
 
     name: str
     file: FileRef

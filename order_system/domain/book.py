@@ -243,8 +243,7 @@ class OrderBook(Protocol):
         ...
 
     async def committed_by_hand(self, ref: SubmissionRef, answer: AnswerRecord, at: datetime) -> None:
-        """As `fulfil`, of a parcel that is gone and whose stock the warehouse does not commit: a person sees
-        to that. Idempotent."""
+        """As `fulfil`, of a parcel that is gone and whose stock a person commits. Idempotent."""
         ...
 
     async def notice_not_sent(self, ref: SubmissionRef, answer: AnswerRecord | None = None) -> None:

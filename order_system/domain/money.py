@@ -48,8 +48,7 @@ def circulating_currencies() -> frozenset[str]:
 
 
 def decimals(currency: str) -> int:
-    """How many decimals amounts of a currency have. Also answers for a code withdrawn since: what was
-    stored with it must stay readable."""
+    """How many decimals amounts have, also of a code withdrawn since: what was stored stays readable."""
     return _DECIMALS.get(currency, 2)
 
 

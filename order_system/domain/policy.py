@@ -73,8 +73,7 @@ BY_HAND = Priority(priority_key=2)
 
 
 def batch_priority(name: str) -> Priority:
-    """Of a batch's orders. Batches get equal shares, where the server knows fairness. A key has 64 bytes at
-    most, and a name may have 100."""
+    """Of a batch's orders: equal shares, where the server knows fairness. A key has 64 bytes at most."""
     key = name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
     return Priority(priority_key=4, fairness_key=key)
 
@@ -129,8 +128,7 @@ BATCH_PAGE_ORDERS = 250
 """Orders to start in one page, however short their rows: what is left of it travels in one message, too."""
 
 BATCH_ORDERS_APART = 100
-"""Orders whose rows stand apart that are refused one by one: with more, the file is. Each request for a page
-names them, in some 100 bytes each."""
+"""Orders whose rows stand apart: with more, the file is refused. Requests for a page name each."""
 
 BATCH_PAGE_BYTES_LIMIT = 2_000_000
 BATCH_PAGES_WHEN_STOPPING = 500
@@ -154,8 +152,7 @@ BATCH_DRAIN = timedelta(seconds=5)
 is short; the next run looks up the others, which keep their places."""
 
 BATCH_LAST_TASK = timedelta(milliseconds=1)
-"""A timer before a run ends: the SDK hands a workflow the signals of a task before its cancel, and what ended
-in between would lose that cancel."""
+"""A timer before a run ends: the SDK tells the signals of a task before its cancel, which would be lost."""
 
 BATCH_CANCEL_FOLLOWS = timedelta(seconds=10)
 """Whoever has the orders of a batch cancelled cancels the batch next; it waits this long for that."""

@@ -1,5 +1,4 @@
-"""Every time-out and limit of processes, of the database, and of calls to the server. Those of workflows and
-activities are in `domain/policy.py`."""
+"""Time-outs and limits of processes, database and calls to the server; others are in `domain/policy.py`."""
 
 from datetime import timedelta
 

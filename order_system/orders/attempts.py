@@ -21,8 +21,7 @@ from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 
 class NotesAttempts(AroundActivities):
-    """Changes nothing of how an activity ends, whatever the book answers, and delays it by
-    policy.ATTEMPT_NOTED at most."""
+    """Changes nothing of how an activity ends, and delays that by policy.ATTEMPT_NOTED at most."""
 
     def __init__(self, book: SqlOrderBook) -> None:
         self._book = book

@@ -1,5 +1,4 @@
-"""What a program may ask of the order system: submit, status, watch, cancel. The command line and the
-pages are thin over this."""
+"""What a program may ask of the order system. The command line and the pages are thin over this."""
 
 import asyncio
 import uuid

@@ -74,7 +74,9 @@ class OrderLists:
         could note them. On top of those that were terminated are those that nobody has settled yet.
 
         Raises InvalidCursor."""
-        wanted = replace(wanted, status=_in_book(status))
+        is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
+        in_book = SubmissionStatus.OPEN if is_open else status and SubmissionStatus(status.value)
+        wanted = replace(wanted, status=in_book)
         if status is OrderStatus.NEEDS_ATTENTION:
             wanted = replace(wanted, order_ids=sorted(await self.waiting_ids()))
         page = await self.book.orders(wanted, cursor=cursor, limit=limit)
@@ -234,9 +236,3 @@ async def if_it_answers_soon() -> AsyncGenerator[None]:
     with suppress(ServerUnreachable, TimeoutError):
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
             yield
-
-
-def _in_book(status: OrderStatus | None) -> SubmissionStatus | None:
-    if status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION):
-        return SubmissionStatus.OPEN
-    return None if status is None else SubmissionStatus(status.value)

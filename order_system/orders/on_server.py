@@ -92,7 +92,6 @@ class TemporalOrderRuns:
         return await input_of(self._temporal, order_workflow_id(ref.order_id), ref.submission, Order)
 
     async def fingerprint(self, order_id: str) -> str | None:
-        """By the memo of the workflow, which is there at once: the book hears of a submission only when its
-        payment opens it."""
+        """By the memo of the workflow: the book hears of a submission only when its payment opens it."""
         newest = await describe(self._temporal, order_workflow_id(order_id))
         return None if newest is None else str((await newest.memo()).get(FINGERPRINT, ""))

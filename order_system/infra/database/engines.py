@@ -35,8 +35,7 @@ MAY_PASS = (
     "remaining connection slots",
     "database is locked",
 )
-"""Neither driver has a type or a code for these: the words are all there is to tell them from a wrong
-password, say, which no waiting cures."""
+"""Neither driver has a type or a code for these: only words tell them from a wrong password, say."""
 
 
 def checked(text: str) -> str:

@@ -33,8 +33,7 @@ def file_of(url: URL) -> tuple[int, int] | None:
 
 
 def note_beside(url: URL) -> Path:
-    """Says which book SQLite's file holds. SQLite makes a new file where one is gone, and nobody would
-    see that it is another book."""
+    """Says which book SQLite's file holds: SQLite makes a new file where one is gone, and tells nobody."""
     return Path(f"{url.database}.book")
 
 

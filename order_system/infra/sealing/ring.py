@@ -101,8 +101,7 @@ class Key:
 
 
 def parse(text: str) -> tuple[Key, ...]:
-    """`ID:KEY`, separated by commas or lines; what stands behind a `#` is not read. Raises ValueError, which
-    never repeats a key."""
+    """`ID:KEY`, by commas or lines; `#` begins a comment. Raises ValueError, which never repeats a key."""
     lines = (line.partition("#")[0].strip() for line in text.replace(",", "\n").splitlines())
     found: list[Key] = []
     for number, entry in enumerate(filter(None, lines), 1):

@@ -58,8 +58,7 @@ NOW = Telemetry()
 
 
 def turn_on(service: str, *, number: int = SHORT) -> None:
-    """As the environment says. `number`: of this process among those that `--processes` starts; of the only
-    one, 1. Raises InvalidSettings."""
+    """As the environment says. `number`: of this process among `--processes`. Raises InvalidSettings."""
     shown = load_own_settings(MetricsSettings, f"{PREFIX}METRICS_")
     traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
     buckets = {name: SECONDS for name, each in METRICS.items() if each.kind == "histogram"}

@@ -80,8 +80,7 @@ class Workers:
         return [name for name, queue in told if queue.stats.approximate_backlog_count and not _asking(queue)]
 
     async def surely_at_work(self, version: str | None = None) -> int:
-        """0 only if nobody is heard of for as long as a heartbeat takes: one may have started just now, or
-        its clock be wrong."""
+        """0 only if nobody is heard of for as long as a heartbeat takes: one may have started just now."""
         until = time.monotonic() + policy.WORKER_HEARD.total_seconds()
         while True:
             at_work = await self.at_work(version)
