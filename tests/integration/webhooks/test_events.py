@@ -143,7 +143,7 @@ async def test_each_end_is_told_once_and_nothing_of_the_customer(
 
         async def none_is_left() -> bool:
             await reconciled(system, client)
-            return await system.listing.to_announce() == []
+            return await system.book.to_announce() == []
 
         await eventually(none_is_left, SECONDS, "the book to know that each end is announced")
     assert receiver.told() == expected
