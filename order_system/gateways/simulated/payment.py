@@ -53,10 +53,10 @@ class SimulatedPaymentGateway(AtSwitchboard):
     def charge(
         self, call: Call, key: str, *, amount: int, currency: str, payment_method: str
     ) -> PaymentReceipt:
-        stored = call.find(charges, key)
+        stored = _find_charge(call, key)
         call.meet_trouble([payment_method], refusal=None if stored else PaymentDeclined(_DECLINED))
         if stored is not None:
-            return _receipt(stored)
+            return stored
         payment = _payment(key, amount, currency, payment_method)
         call.insert(charges, payment)
         return PaymentReceipt.model_validate(payment)
@@ -177,6 +177,11 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
     row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
     tx.execute(insert_unless_there(tx.dialect.name, authorisations if held else charges), row)
+
+
+def _find_charge(call: Call, key: str) -> PaymentReceipt | None:
+    charge = call.find(charges, key)
+    return None if charge is None else _receipt(charge)
 
 
 def _payment(key: str, amount: int, currency: str, payment_method: str) -> dict[str, Any]:
