@@ -181,4 +181,5 @@ def _table(scale: Scale, calls: dict[tuple[str, str], list[float]]) -> list[Row]
             "a second": len(taken) / sum(taken),
         }
         for (side, name), taken in sorted(calls.items())
+        if taken  # and not only looked up
     ]

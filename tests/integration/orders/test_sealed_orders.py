@@ -141,7 +141,7 @@ class Story:
 
 def all_of(server: EmbeddedServer) -> bytes:
     """What it keeps: histories, what is pending, memos, summaries and lists."""
-    return b"".join(file.read_bytes() for file in server._data_dir.glob("temporal.db*"))
+    return b"".join(file.read_bytes() for file in server.data_dir.glob("temporal.db*"))
 
 
 @pytest.fixture
