@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from secrets import token_bytes
@@ -90,7 +91,7 @@ class Key:
     id: str
     secret: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def seals_from(self) -> datetime | None:
         """The beginning (UTC) of the month, day or second that its ID names, so that a key can be handed out
         before; 2026-11, say. None of every other ID: it seals at once."""
