@@ -1,5 +1,6 @@
 """How we connect to SQLite and to PostgreSQL, by what URLs, and what waiting may cure where that fails."""
 
+import re
 import sqlite3
 import time
 from pathlib import Path
@@ -19,8 +20,9 @@ PREPARE = "prepare_threshold"
 READ_ONLY = "order_read_only"
 """The execution option of SQLite's transactions that do not write."""
 
-POSTGRES_CONNECTIONS = 15
-"""Of one process, for reading and as many for writing; a transaction that waits for a row keeps its own."""
+POOL, POSTGRES_CONNECTIONS = "pool", "15"
+"""What a URL may say of PostgreSQL: how many connections a process has for reading, and for writing as many.
+A transaction that waits for a row keeps its own."""
 
 MAY_PASS = (
     "Connection refused",
@@ -48,6 +50,8 @@ def checked(text: str) -> str:
         raise ValueError(f"the driver {url.drivername!r} is neither {' nor '.join(DRIVERS)}")
     if url.query.get(PREPARE, "none") != "none":
         raise ValueError(f"its {PREPARE} may be `none` alone")
+    if not re.fullmatch(r"[1-9]\d{0,2}", str(url.query.get(POOL, POSTGRES_CONNECTIONS))):
+        raise ValueError(f"its {POOL} is a number from 1 to 999")
     if url.drivername == "sqlite" and (not url.database or ":memory:" in url.database):
         raise ValueError("it names no file, and each thread would have a database in memory of its own")
     if url.drivername == "sqlite" and url.database and not url.database.startswith("file:"):
@@ -66,6 +70,10 @@ def make_folder(folder: Path) -> None:
         raise DatabaseUnready(f"the folder {folder} cannot be made: {failure.strerror}") from failure
 
 
+def connections_to(url: URL) -> int:
+    return int(str(url.query.get(POOL, POSTGRES_CONNECTIONS)))
+
+
 def postgresql(url: URL) -> Engine:
     """Behind a pooler that hands connections on after each transaction, what is set here holds for one of
     them: there the pooler sets it (docs/cluster.md). In each transaction it would cost a third more."""
@@ -79,11 +87,11 @@ def postgresql(url: URL) -> Engine:
         "tcp_user_timeout": gone * 1000,
     }
     engine = create_engine(
-        url.difference_update_query([PREPARE]),
+        url.difference_update_query([PREPARE, POOL]),
         pool_pre_ping=True,
         hide_parameters=True,
-        pool_size=POSTGRES_CONNECTIONS,
-        max_overflow=POSTGRES_CONNECTIONS,
+        pool_size=connections_to(url),
+        max_overflow=connections_to(url),
         connect_args={name: value for name, value in waits.items() if name not in url.query},
     )
 

@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeDecorator
 from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database import identity
-from order_system.infra.database.engines import MAY_PASS, POSTGRES_CONNECTIONS, READ_ONLY
+from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections_to
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -82,10 +82,9 @@ class Database:
         # A consistent snapshot for the length of a read: SQLite has one anyhow.
         snapshot = {READ_ONLY: True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading_engine = self._engine.execution_options(**snapshot)
-        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else POSTGRES_CONNECTIONS, "database-write")
-        self._readers = ThreadPoolExecutor(
-            READERS if self.is_sqlite else POSTGRES_CONNECTIONS, "database-read"
-        )
+        writers, readers = (1, READERS) if self.is_sqlite else (connections_to(self.url),) * 2
+        self._writers = ThreadPoolExecutor(writers, "database-write")
+        self._readers = ThreadPoolExecutor(readers, "database-read")
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], Answer], /, *arguments: P.args, **named: P.kwargs

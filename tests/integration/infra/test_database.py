@@ -20,9 +20,9 @@ from order_system.domain.errors import DatabaseUnreachable, DatabaseUnready
 from order_system.gateways.simulated.tables import calls
 from order_system.infra import policy
 from order_system.infra.database import Database, engines
-from order_system.infra.database.engines import POSTGRES_CONNECTIONS
 from tests.fixtures.databases.postgresql import SUPERUSER, PostgresServer
 
+CONNECTIONS = 5
 PATIENCE_SECONDS = 10
 
 
@@ -152,16 +152,18 @@ async def test_callers_who_gave_up_on_a_locked_row_leave_their_threads_to_others
     """Somebody keeps a row, say a worker whose machine is gone: each attempt at that order gives up, and is
     tried again, until every thread would wait for that one row."""
     monkeypatch.setattr(policy, "DATABASE_BUSY", timedelta(milliseconds=200))
-    database = Database(postgresql_url)
+    database = Database(f"{postgresql_url}?pool={CONNECTIONS}")
     await database.write(note, "kept")
     lock = select(calls).where(calls.c.key == "kept").with_for_update()
     with psycopg.connect(plain(postgresql_url)) as somebody:
         somebody.execute("SELECT * FROM world_calls WHERE key = 'kept' FOR UPDATE")
         attempts = [asyncio.create_task(database.write(Connection.execute, lock)) for _ in range(50)]
-        for begun in attempts[:POSTGRES_CONNECTIONS]:
+        for begun in attempts[:CONNECTIONS]:
             await asyncio.sleep(0)
             begun.cancel()
         await asyncio.wait_for(database.write(note, "another"), PATIENCE_SECONDS)
+        [[ours]] = somebody.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        assert ours <= CONNECTIONS
         waited = await asyncio.gather(*attempts, return_exceptions=True)
         assert {type(each) for each in waited} == {asyncio.CancelledError, OperationalError}
         await asyncio.wait_for(database.dispose(), PATIENCE_SECONDS)
