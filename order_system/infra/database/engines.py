@@ -109,8 +109,7 @@ def postgresql(url: URL) -> Engine:
 
 
 def sqlite(url: URL) -> Engine:
-    # Each transaction ends by itself: nothing is left to be taken back when its connection is.
-    engine = create_engine(url, hide_parameters=True, pool_reset_on_return=None)
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]

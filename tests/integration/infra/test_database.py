@@ -14,8 +14,9 @@ import psycopg
 import pytest
 from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from order_system.book.tables import effects
 from order_system.domain.errors import DatabaseUnreachable, DatabaseUnready
 from order_system.gateways.simulated.tables import calls
 from order_system.infra import policy
@@ -126,6 +127,18 @@ async def test_an_error_leaves_nothing_behind(database: Database) -> None:
     assert await noted(database) == 0
     if database.is_sqlite:
         assert not is_locked(database)
+
+
+async def test_a_commit_that_fails_leaves_no_connection_in_a_transaction(sqlite_database: Database) -> None:
+    def at_the_end(tx: Connection) -> None:
+        tx.execute(text("PRAGMA defer_foreign_keys = ON"))
+        tx.execute(insert(effects).values(order_id="A", submission="none", effect="charge", state="claimed"))
+
+    with pytest.raises(IntegrityError):
+        await sqlite_database.write(at_the_end)
+    assert not is_locked(sqlite_database)
+    await sqlite_database.write(note, "next")
+    assert await noted(sqlite_database) == 1
 
 
 async def test_long_reads_hold_up_no_writer(database: Database) -> None:
