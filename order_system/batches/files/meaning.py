@@ -202,9 +202,13 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
         return rows
     _, first = rows[0]
     gone = [row for row in rows if row[0] in without]
-    if len(left) + len(gone) == len(rows) and sum_of_lines(gone, layout) == 0:
-        return [(line, first | {key: text for key, text in fields.items() if text}) for line, fields in left]
     of_order = [field for field in AMOUNTS if not layout.profile.is_per_line(field)]
+    shared = {field: first[field] for field in ORDER_FIELDS if not layout.profile.is_per_line(field)}
+    if [row for row in rows if row not in gone] == left and sum_of_lines(gone, layout) == 0:
+        shared |= {"subtotal": first.get("subtotal", "")}
+        return [
+            (line, fields | {key: fields.get(key) or shared[key] for key in shared}) for line, fields in left
+        ]
     fee, total = (number(first, field, layout) or 0 for field in ("shipping_fee", "total"))
     if "total" not in of_order or not total or sum_of_lines(rows, layout) != total - fee:
         for field in ("tax", "discount") if only_unshippable else ("tax", "discount", "total"):
@@ -214,7 +218,6 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
                     "take the other lines out of the file, and let this and the total be of the rest"
                 )
                 raise Unfit(rows[0][0], layout.names[field], message)
-    shared = {field: first[field] for field in ORDER_FIELDS if not layout.profile.is_per_line(field)}
     shared |= dict.fromkeys(of_order, "")
     if only_unshippable:
         shared["shipping_fee"] = first["shipping_fee"]

@@ -169,6 +169,22 @@ def test_a_line_that_is_in_the_file_twice_is_refused(tmp_path: Path) -> None:
     assert read(tmp_path, rows, profile=own).ids == ["B"]
 
 
+def test_what_is_left_of_a_line_bears_no_fee_a_second_time(tmp_path: Path) -> None:
+    columns = {field: field for field in PLAIN if field != "region"} | {"quantity_left": "region"}
+    own = parse_profile("[columns]\n" + "\n".join(f'{field} = "{name}"' for field, name in columns.items()))
+    cells = {
+        "quantity": "3",
+        "region": "1",
+        "unit_price": "10.00",
+        "shipping_fee": "2.00",
+        "tax": "",
+        "discount": "",
+    }
+    for total in ("", "32.00"):
+        order = read(tmp_path, csv_text(row(**cells, total=total)), profile=own).order("A-1")
+        assert (order.lines[0].quantity, order.total) == (1, 1000)
+
+
 def test_amazon_in_europe_has_no_tax_on_top(tmp_path: Path) -> None:
     """As docs/files.md says."""
     profile = parse_profile('base = "amazon"\n[constants]\ntax = "0"')

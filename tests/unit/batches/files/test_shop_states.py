@@ -88,6 +88,12 @@ def test_of_a_partly_fulfilled_order_the_rest_is_run(tmp_path: Path, shipped: st
     assert order.payment_method == "paid:1001"
 
 
+def test_a_line_that_is_gone_lends_its_item_to_no_other(tmp_path: Path) -> None:
+    nameless = {"Lineitem sku": "", "Lineitem name": ""}
+    (reason,) = shopify(tmp_path, *two_lines({"Lineitem quantity": "0", "Total": "7.00"}, nameless)).reasons
+    assert "Lineitem sku: is missing" in reason
+
+
 def test_the_tax_in_the_prices_goes_with_each_line(tmp_path: Path) -> None:
     found = shopify(tmp_path, *two_lines({"Taxes": "2.80", LINE: "fulfilled"}, {}))
     assert lines_of(found, "1001") == [("BOWL", 1, 500)]
