@@ -100,6 +100,11 @@ def test_what_each_shop_has_done_with_is_left_out(
         ("etsy", {"Date Paid": ""}, NOTHING_SAYS),
         ("tiendanube", {"Estado del pago": "Pendiente"}, "it is not paid in the shop (pendiente)"),
         ("tiendanube", {"Estado del envío": "Parcialmente enviado"}, "does not say which lines are still"),
+        (
+            "woocommerce",
+            {"Order Status": "partially-refunded"},
+            "partially-refunded is a state that the profile",
+        ),
         ("amazon", {"order-status": "Frozen"}, "Frozen is a state that the profile does not know"),
     ],
 )
