@@ -37,7 +37,12 @@ _LOST = re.compile(
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
 _SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
-_NO_ONES_LETTERS = re.compile("[\u0180-\u036f\u0498-\u05ff\u0700-\u07ff]")
+# One letter of another script in a Latin word is none, either: RŮŽENA, plášť.
+_FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
+_NO_ONES_LETTERS = re.compile(
+    "[\u0180-\u036f\u0498-\u05ff\u0700-\u07ff]"
+    f"|(?<=[A-Za-z]){_FOREIGN}(?![^\\x00-\\x7f])|(?<![^\\x00-\\x7f]){_FOREIGN}(?=[A-Za-z])"
+)
 
 
 def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[NumberedRow], list[Mistake]]:
@@ -150,16 +155,17 @@ def country_code(text: str) -> str:
     """`United States`, `USA` or `us` as `US`; what is no country's name stays."""
     if text in countries():
         return text
-    plain = re.sub(r" *\(.*\)$", "", text)  # Korea, Republic of; United Kingdom (UK)
-    keys = map(_key, (text, plain, re.sub("^(.*), (.*)$", r"\2 \1", plain)))
-    return next((code for key in keys if (code := _codes().get(key))), text)
+    # Korea, Republic of; Samoa (American), which is not Samoa; United Kingdom (UK), which is the same twice
+    name, _, more = text.removesuffix(")").replace(", ", " (").partition(" (")
+    whole, turned, first, second = (_codes().get(_key(each)) for each in (text, f"{more} {name}", name, more))
+    return whole or turned or (first if first and first == second else text)
 
 
 _FURTHER_NAMES = {  # that shops' software has, and CLDR has not
     "czechrepublic": "CZ", "england": "GB", "greatbritain": "GB", "northernireland": "GB", "scotland": "GB",
     "wales": "GB", "hongkong": "HK", "macao": "MO", "macau": "MO", "macedonia": "MK", "myanmar": "MM",
     "russianfederation": "RU", "ivorycoast": "CI", "turkey": "TR", "unitedstatesofamerica": "US",
-    "holland": "NL", "republicofkorea": "KR", "republicofireland": "IE", "republicofmoldova": "MD",
+    "holland": "NL", "federatedstatesofmicronesia": "FM", "republicofkorea": "KR", "republicofireland": "IE", "republicofmoldova": "MD",
     "provinceofchinataiwan": "TW", "unitedrepublicoftanzania": "TZ", "islamicrepublicofiran": "IR",
     "plurinationalstateofbolivia": "BO", "bolivarianrepublicofvenezuela": "VE", "syrianarabrepublic": "SY",
     "democraticrepublicofthecongo": "CD", "laopeoplesdemocraticrepublic": "LA",

@@ -86,7 +86,9 @@ def test_amounts_in_doubt_are_refused(text: str, currency: str, decimal: str, me
     ("text", "code"),
     [
         ("US", "US"), ("us", "US"), ("USA", "US"), ("U.S.A.", "US"), ("United States", "US"), ("GBR", "GB"),
-        ("United Kingdom (UK)", "GB"), ("Korea, Republic of", "KR"), ("\u65e5\u672c", "JP"), ("Suomi", "FI"),
+        ("United Kingdom (UK)", "GB"), ("Samoa (American)", "AS"), ("Iran (Islamic Republic of)", "IR"),
+        ("Saint Martin (Dutch part)", "Saint Martin (Dutch part)"), ("Sudan (South)", "SS"),
+        ("Korea, Republic of", "KR"), ("\u65e5\u672c", "JP"), ("Suomi", "FI"),
         ("united kingdom", "GB"), ("UK", "GB"), ("Deutschland", "DE"), ("BRASIL", "BR"), ("MEX", "MX"),
         ("M\u00e9xico", "MX"), ("Mexico", "MX"), ("C\u00f4te d'Ivoire", "CI"),
         ("Bosnia and Herzegovina", "BA"), ("Turkey", "TR"),
@@ -194,6 +196,9 @@ REAL = [
     "B\u00f8 \u00ab\u00c6r\u00f8\u00bb",
     "T\u0102\u015eNAD",
     "5m\u00b3 \u00b1 2\u00b0",
+    "R\u016e\u017dENA",
+    "\u00da\u017dICE",
+    "Pl\u00e1\u0161\u0165",
 ]
 
 
