@@ -4,12 +4,21 @@ for it is an answer among the others, and the only one whose note stays."""
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, exists, select, true, update
+from sqlalchemy import Connection, delete, exists, select, true, update
 
 from order_system.book import reading
 from order_system.book.entries import Entries
 from order_system.book.reconciliation import IS_IN_DOUBT, IS_OPEN, NOT_UNDONE, ON_SERVER, is_owed
-from order_system.book.tables import answers, attempts, batch_orders, batches, effects, refunds, submissions
+from order_system.book.tables import (
+    answers,
+    attempts,
+    batch_orders,
+    batches,
+    effects,
+    refunds,
+    submissions,
+    to_announce,
+)
 from order_system.domain.answers import Answer, AnsweredAs, AnswerRecord
 from order_system.domain.book import Server, SubmissionRecord
 from order_system.domain.errors import ForgettingRefused, UnknownBatch
@@ -69,7 +78,9 @@ class ForgettingBook(reading.BookQueries):
 
     @writes
     def end_forgetting(self, tx: Connection, order_id: str, these: Sequence[str]) -> None:
-        """Blank these submissions. Idempotent."""
+        """Blank these submissions, of whose ends nobody is told any more. Idempotent."""
+        untold = delete(to_announce).filter_by(order_id=order_id)
+        tx.execute(untold.where(to_announce.c.submission.in_(these)))
         noted = answers.c.answer_id == _NOTE
         for table, which, blank in (
             (submissions, true(), {"reason": None, "email_hash": None}),

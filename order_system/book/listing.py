@@ -13,15 +13,7 @@ from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
 from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary
 from order_system.book.reading import counts, email_hash, known, newest_run, of_run
-from order_system.book.tables import (
-    accepted,
-    attempts,
-    batch_orders,
-    batches,
-    effects,
-    submissions,
-    to_announce,
-)
+from order_system.book.tables import accepted, attempts, batch_orders, batches, submissions, to_announce
 from order_system.domain import listing
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
@@ -202,21 +194,6 @@ def to_announce_query(order_id: str | None) -> sa.Select[Any]:
     query = sa.select(*shown).join(to_announce, sa.and_(*same))
     query = query.where(submissions.c.status != SubmissionStatus.OPEN)
     return query if order_id is None else query.where(to_announce.c.order_id == order_id)
-
-
-def step_runs_query(since: datetime, *, most: int) -> sa.Select[Any]:
-    newest = (
-        sa.select(submissions.c.order_id, submissions.c.submission, submissions.c.status.label("ended_as"))
-        .where(submissions.c.opened_at >= since)
-        .order_by(submissions.c.opened_at.desc())
-        .limit(most)
-        .subquery("newest")
-    )
-    columns = ("order_id", "submission", "effect", "state", "attempts", "claimed_at", "done_at", "fenced_at")
-    ours = (effects.c.order_id == newest.c.order_id) & (effects.c.submission == newest.c.submission)
-    return sa.select(*(effects.c[name] for name in columns), newest.c.ended_as).select_from(
-        newest.join(effects, ours)
-    )
 
 
 def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from order_system.book.listing import SqlOrderListing
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.order import SubmissionRef
 from order_system.infra.database import Database
@@ -14,7 +14,7 @@ OPEN, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FAILED
 async def test_what_may_end_is_announced_once_it_has_and_each_submission_by_itself(
     database: Database,
 ) -> None:
-    listing = SqlOrderListing(database)
+    book = SqlOrderBook(database)
     again = submission("A", number=2, after=5)
     rows = [submission("A", FAILED), again, submission("B", OPEN), submission("C"), submission("QUIET")]
     await fill(database, rows)
@@ -22,13 +22,16 @@ async def test_what_may_end_is_announced_once_it_has_and_each_submission_by_itse
     refs = [
         SubmissionRef(order_id=row["order_id"], submission=row["submission"], fingerprint="") for row in noted
     ]
-    await asyncio.gather(*(listing.may_end(ref) for ref in refs * 3))  # as of undos side by side
+    await asyncio.gather(*(book.may_end(ref) for ref in refs * 3))  # as of undos side by side
 
     async def left(order_id: str | None = None) -> list[str]:
-        return sorted(each.submission for each in await listing.to_announce(order_id))
+        return sorted(each.submission for each in await book.to_announce(order_id))
 
     assert await left() == ["A-run-1", "A-run-2", "C-run-1"]
     assert await left("A") == ["A-run-1", "A-run-2"]
-    [told] = await listing.to_announce("C")
-    await listing.announced(told)
+    [told] = await book.to_announce("C")
+    await book.announced(told)
     assert (await left("C"), await left()) == ([], ["A-run-1", "A-run-2"])
+
+    await book.end_forgetting("A", ["A-run-1"])
+    assert await left() == ["A-run-2"]
