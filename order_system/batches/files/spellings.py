@@ -165,10 +165,11 @@ _FURTHER_NAMES = {  # that shops' software has, and CLDR has not
     "czechrepublic": "CZ", "england": "GB", "greatbritain": "GB", "northernireland": "GB", "scotland": "GB",
     "wales": "GB", "hongkong": "HK", "macao": "MO", "macau": "MO", "macedonia": "MK", "myanmar": "MM",
     "russianfederation": "RU", "ivorycoast": "CI", "turkey": "TR", "unitedstatesofamerica": "US",
-    "holland": "NL", "federatedstatesofmicronesia": "FM", "republicofkorea": "KR", "republicofireland": "IE", "republicofmoldova": "MD",
+    "holland": "NL", "republicofkorea": "KR", "republicofireland": "IE", "republicofmoldova": "MD",
     "provinceofchinataiwan": "TW", "unitedrepublicoftanzania": "TZ", "islamicrepublicofiran": "IR",
     "plurinationalstateofbolivia": "BO", "bolivarianrepublicofvenezuela": "VE", "syrianarabrepublic": "SY",
     "democraticrepublicofthecongo": "CD", "laopeoplesdemocraticrepublic": "LA",
+    "federatedstatesofmicronesia": "FM",
 }  # fmt: skip
 
 
