@@ -57,7 +57,8 @@ def _in_words(lines: list[int]) -> str:
 
 def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, layout: Layout) -> int | None:
     """How many, if none can have two blocks. None is a suspicion: blank and broken rows may make it one."""
-    seen, ids = SeenOrders(), groupby(_order_ids(source, start, encoding, layout))
+    seen, header = SeenOrders(), layout.pick_order_id(layout.header)  # which may come again, and is no order
+    ids = groupby(each for each in _order_ids(source, start, encoding, layout) if each != header)
     if any(each and seen.first_line(each, number) != number for number, (each, _) in enumerate(ids)):
         return None
     return len(seen)
