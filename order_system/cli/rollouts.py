@@ -69,7 +69,7 @@ async def move(*, of_build: From = None, as_json: Json = False) -> int:
 def _told(verdict: Verdict) -> Group:
     ours, others = (f"{each.failed} of {each.of}" for each in (verdict.ours, verdict.others))
     closed = verdict.not_opened
-    left_out = f"; {closed} more are sealed by a key that was retired" if closed else ""
+    left_out = f"; {closed} more are sealed by a key that ORDER_KEYS has not, or no more" if closed else ""
     return _lines(
         f"{verdict.replayed} histories, of which {len(verdict.does_not_replay)} do not replay{left_out}",
         *(f"    {which}: {why}" for which, why in verdict.does_not_replay.items()),
