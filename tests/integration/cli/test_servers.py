@@ -141,7 +141,8 @@ async def test_embedded_beside_a_live_worker_uses_that_workers_server_or_says_wh
 
 @pytest.mark.long
 def test_what_a_deleted_server_has_left_is_adopted_by_its_uuid_and_settled(tmp_path: Path) -> None:
-    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
+    # Without a schedule: a run of it, at the full minute, would settle it first.
+    env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path), "ORDER_RECONCILE_EVERY": "0"}
     stuck = Running("starter.py", "--embedded", "--scenario", "payment-down", env=env)
     stuck.says("ORDER-001 payment running")
     stuck.interrupted()
