@@ -1,6 +1,7 @@
 """What a worker does around each activity. And that it does the work of its own order book and of no other,
 whoever put two books on one task queue."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,9 +15,9 @@ CarryOut = Callable[[ExecuteActivityInput], Awaitable[Any]]
 
 
 class AroundActivities(Interceptor):
+    @abstractmethod
     async def around(self, work: ExecuteActivityInput, carry_out: CarryOut) -> Any:
         """Called in the place of the activity; what it returns or raises is how the activity ends."""
-        raise NotImplementedError
 
     def intercept_activity(
         self,
