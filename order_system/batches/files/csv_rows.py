@@ -91,9 +91,8 @@ class _Lines:
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
             cells, broken = text.rstrip("\r\n").split(self.separator), None
-            if (
-                self.separator != "\t" or len(cells) != width
-            ):  # with tabs a quote is mostly a sign like others
+            # With tabs a quote is mostly a sign like others.
+            if self.separator != "\t" or len(cells) != width:
                 cells, broken = salvaged_cells(text, self.separator), _syntax_error(text)
             line, offsets = self.line + first, self.offsets
             rows.append(Row(line, line, offsets[first], offsets[first + 1], text, cells, broken))
