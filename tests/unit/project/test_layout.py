@@ -78,3 +78,17 @@ def test_what_pages_and_api_repeat_has_no_words_of_the_command_line() -> None:
         if isinstance(text, ast.Constant) and isinstance(text.value, str) and words.search(text.value)
     }
     assert found == set()
+
+
+def test_what_asks_the_server_past_the_sdks_own_methods_asks_again() -> None:
+    """A server closes each connection after five minutes, with the call that it meets then. The SDK's own
+    methods try again; a bare call, which names its time-out as `timeout`, has to say so."""
+    once = {
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files("order_system")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for named in [{each.arg: ast.unparse(each.value) for each in node.keywords}]
+        if named.get("timeout", "").endswith("policy.RPC") and named.get("retry") != "True"
+    }
+    assert once == set()
