@@ -22,7 +22,7 @@ from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
 from tests.fixtures.web.web import WebShop, text_of
 
-ORDERS, WINDOW = 20, 2
+ORDERS, WINDOW = 50, 2
 NEAR = timedelta(milliseconds=50)
 WAIT_SECONDS = 90
 TOLD = re.compile(r'<dt>(?:Accepted|Closed)</dt><dd><time datetime="([^"]+)"')
@@ -67,7 +67,7 @@ def apart(times: Times, others: Times) -> timedelta:
     return max(abs(one - other) for one, other in zip(times, others, strict=True))
 
 
-async def test_twenty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop) -> None:
+async def test_fifty_orders_with_faults_last_as_long_whoever_tells(shop: WebShop) -> None:
     orders, temporal = [an_order() for _ in range(ORDERS)], dict[str, Times]()
     with_faults(shop)
     async with shop.open(), shop.browsing() as browser:
