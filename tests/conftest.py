@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import structlog
 
+from order_system.domain import policy
+from order_system.infra import policy as infra_policy
 from order_system.infra.changes import CHANGES
 from tests.fixtures.databases.postgresql import SKIPPED
+
+POLICIES = (policy, infra_policy)
 
 pytest_plugins = [
     "tests.fixtures.databases.databases",
@@ -20,7 +24,16 @@ pytest_plugins = [
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def policy_as_it_was() -> Iterator[None]:
+    """A limit that a test changes and leaves would break another test, far away. Looked at after pytest has
+    undone its own changes."""
+    before = [dict(vars(module)) for module in POLICIES]
+    yield
+    assert [dict(vars(module)) for module in POLICIES] == before, "a limit is left changed"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(policy_as_it_was: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the person who runs the tests has set for their own orders must not steer the tests."""
     for name in [name for name in os.environ if name.startswith(("ORDER_", "TEMPORAL_", "OTEL_"))]:
         monkeypatch.delenv(name)
