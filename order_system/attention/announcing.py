@@ -6,21 +6,22 @@ reconciler. So is what lasts: orders that wait for a person, and batches that ha
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from temporalio.worker import ExecuteActivityInput
 
 from order_system.attention.client import AttentionClient
-from order_system.attention.concerns import ConcernKind
+from order_system.attention.concerns import Concern, ConcernKind
 from order_system.batches.client import BatchClient
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy, search_attributes
@@ -29,7 +30,7 @@ from order_system.domain.ids import batch_name, webhook_workflow_id
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
-from order_system.domain.webhooks import Event, EventType
+from order_system.domain.webhooks import UNDELIVERED, Event, EventType
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
@@ -80,39 +81,38 @@ class Announcements(AroundActivities):
 
     async def _announce_ends(self, order_id: str | None = None) -> None:
         """Of this order, or of any. Whatever goes wrong: it is done, and no undo has failed."""
-        try:
+        with _tried_again():
             for order in await self.book.to_announce(order_id):
-                failed = order.status is OrderStatus.TERMINATED
-                what = EventType.FAILED if failed else EventType(f"order.{order.status}")
-                data = order.model_dump(mode="json", include={*_OF_ORDER, "opened_at", "closed_at"})
-                at = order.closed_at or order.opened_at
-                await self._announce(what, at, data, order.order_id, order.submission)
-                await self.book.announced(order)
-        except Exception as trouble:
-            log.warning("an end could not be announced: it is tried again", reason=str(trouble))
+                with _tried_again(order.order_id):
+                    failed = order.status is OrderStatus.TERMINATED
+                    what = EventType.FAILED if failed else EventType(f"order.{order.status}")
+                    data = order.model_dump(mode="json", include={*_OF_ORDER, "opened_at", "closed_at"})
+                    at = order.closed_at or order.opened_at
+                    await self._announce(what, at, data, order.order_id, order.submission)
+                    await self.book.announced(order)
 
     async def _announce_what_lasts(self) -> None:
         """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
         await self._announce_ends()
-        try:
-            await self._announce_who_waits()
+        with _tried_again():
+            async for concern in self.attention.attention():
+                with _tried_again(concern.workflow_id):
+                    await self._announce_who_waits(concern)
+        with _tried_again():
             await self._announce_ended_batches()
-        except Exception as trouble:
-            log.warning("not all that lasts could be announced", reason=str(trouble))
 
-    async def _announce_who_waits(self) -> None:
-        async for concern in self.attention.attention():
-            if concern.order_id is None or concern.kind is ConcernKind.UNDELIVERED:
-                continue
-            told, data = concern.model_dump(mode="json"), dict[str, Any]()
-            for order in (await self.book.orders(OrderFilter(order_ids=[concern.order_id]))).rows:
-                data = order.model_dump(mode="json", include=_OF_ORDER)
-            data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
-            # In that of a refund a person has said why.
-            data["reason"] = None if concern.refund else concern.impersonal_reason
-            which = ("kind", "workflow_id", "run_id", "step", "refund", "held_until")
-            now = datetime.now(UTC)
-            await self._announce(EventType.NEEDS_ATTENTION, now, data, *(told[name] for name in which))
+    async def _announce_who_waits(self, concern: Concern) -> None:
+        if concern.order_id is None or concern.kind is ConcernKind.UNDELIVERED:
+            return
+        told, data = concern.model_dump(mode="json"), dict[str, Any]()
+        for order in (await self.book.orders(OrderFilter(order_ids=[concern.order_id]))).rows:
+            data = order.model_dump(mode="json", include=_OF_ORDER)
+        data |= {name: told[name] for name in _OF_CONCERN} | {"status": OrderStatus.NEEDS_ATTENTION}
+        # In that of a refund a person has said why.
+        data["reason"] = None if concern.refund else concern.impersonal_reason
+        which = ("kind", "workflow_id", "run_id", "step", "refund", "held_until")
+        now = datetime.now(UTC)
+        await self._announce(EventType.NEEDS_ATTENTION, now, data, *(told[name] for name in which))
 
     async def _announce_ended_batches(self) -> None:
         lately = datetime.now(UTC) - policy.BATCH_END_TOLD
@@ -123,10 +123,11 @@ class Announcements(AroundActivities):
             f"CloseTime > {visibility.quoted(lately.isoformat())}",
         )
         async for ended in self.temporal.list_workflows(query, rpc_timeout=infra_policy.RPC):
-            name, at = batch_name(ended.id), ended.close_time or lately
-            progress = (await self.batches.progress(name)).model_dump(mode="json", include=_OF_BATCH)
-            data = {"batch": name, **progress}
-            await self._announce(EventType.BATCH_FINISHED, at, data, ended.id, ended.run_id)
+            with _tried_again(ended.id):
+                name, at = batch_name(ended.id), ended.close_time or lately
+                progress = (await self.batches.progress(name)).model_dump(mode="json", include=_OF_BATCH)
+                data = {"batch": name, **progress}
+                await self._announce(EventType.BATCH_FINISHED, at, data, ended.id, ended.run_id)
 
     async def _announce(
         self, what: EventType, at: datetime, data: dict[str, Any], *which: str | None
@@ -152,12 +153,25 @@ class Announcements(AroundActivities):
             self._known.add(event.id)
 
 
+@contextmanager
+def _tried_again(what: str = "something") -> Generator[None]:
+    """What cannot be told of holds up nothing else: the next run of the reconciler finds it again."""
+    try:
+        yield
+    except Exception as trouble:
+        log.warning(f"{what} could not be announced: it is tried again", reason=str(trouble))
+
+
 @noted("answer undelivered event")
 async def answer_undelivered(temporal: Client, event_id: str, *, again: bool) -> None:
-    """Send the event once more, or else drop it. Raises AnswerRefused if none waits to be delivered."""
+    """Send the event once more, or else drop it. Raises AnswerRefused if it does not wait for that."""
     sending = temporal.get_workflow_handle(webhook_workflow_id(event_id))
     async with reaching_server():
         try:
+            described = await sending.describe(rpc_timeout=infra_policy.RPC)
+            waits = described.typed_search_attributes.get(search_attributes.ORDER_STATUS) == UNDELIVERED
+            if described.status is WorkflowExecutionStatus.RUNNING and not waits:
+                raise AnswerRefused(f"event {event_id} is still being tried: it waits for nobody")
             if again:
                 await sending.signal(WebhookWorkflow.again, rpc_timeout=infra_policy.RPC)
             else:

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,17 +15,18 @@ from httpx import ASGITransport, AsyncClient
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
 
-from order_system.attention.announcing import Announcements
+from order_system.attention.announcing import Announcements, answer_undelivered
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
 from order_system.domain.batch import BatchRequest
+from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import order_workflow_id, webhook_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Address, Customer
-from order_system.domain.webhooks import EventType
+from order_system.domain.webhooks import Event, EventType
 from order_system.infra.settings import Settings
 from order_system.web.app import create_app
 from order_system.web.services import services_of
@@ -33,6 +34,7 @@ from tests.fixtures.peers.receiver import SECRET, Receiver
 from tests.fixtures.shops.batch_shop import row, write_orders
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.steering.waiting import eventually
+from workflows.webhook import WebhookWorkflow
 
 SECONDS = 60
 
@@ -247,6 +249,18 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
             handle = client.get_workflow_handle(webhook_workflow_id(dropped))
             assert (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED
     assert list(receiver.events) == [event_id]
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_an_event_that_is_still_tried_waits_for_no_answer(client: Client, again: bool) -> None:
+    event = Event(type=EventType.TEST, timestamp=datetime.now(UTC), data={}, which=(str(again),))
+    sending = await client.start_workflow(
+        WebhookWorkflow.run, event, id=webhook_workflow_id(event.id), task_queue="nobody-is-at-work"
+    )
+    with pytest.raises(AnswerRefused, match=f"{event.id} is still being tried"):
+        await answer_undelivered(client, event.id, again=again)
+    assert (await sending.describe()).status is WorkflowExecutionStatus.RUNNING
+    await sending.terminate()
 
 
 async def test_without_a_receiver_nothing_is_done(client: Client, sqlite_url: str, tmp_path: Path) -> None:
