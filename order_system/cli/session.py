@@ -102,13 +102,8 @@ async def open_session(
             address = served.service_client.config.target_host
             screen.say(f"a worker is at work here already: using its Temporal server at {address}")
         async with open_order_system(settings) as system:
-            if starts_orders and not settings.keys:
-                async with reaching_server():
-                    if await system.reconciler(temporal).is_sealed():
-                        raise InvalidSettings(
-                            "ORDER_KEYS is not set here, as it is for the workers: "
-                            "orders from here would be in clear on the Temporal server"
-                        )
+            if starts_orders:
+                await _seals_as_workers_do(system, temporal)
             yield Session(system, temporal, settings.ui_url, embedded=False)
         return
     async with AsyncExitStack() as stack:
@@ -144,8 +139,21 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
         # The worker's lines would tear the display, which tells its story anyway.
         configure_logging(settings, file=worker_log(settings))
         temporal = await connect(server.address, server.namespace)
-        async with open_order_system(settings) as system, system.serving(temporal):
-            yield Session(system, temporal, server.ui_url, embedded=True, owns_server=server.owned)
+        async with open_order_system(settings) as system:
+            if not server.owned:
+                await _seals_as_workers_do(system, temporal)
+            async with system.serving(temporal):
+                yield Session(system, temporal, server.ui_url, embedded=True, owns_server=server.owned)
+
+
+async def _seals_as_workers_do(system: OrderSystem, temporal: Client) -> None:
+    """Raises InvalidSettings, and ServerUnreachable."""
+    async with reaching_server():
+        if not system.settings.keys and await system.reconciler(temporal).is_sealed():
+            raise InvalidSettings(
+                "ORDER_KEYS is not set here, as it is for the workers: "
+                "orders from here would be in clear on the Temporal server"
+            )
 
 
 def worker_log(settings: Settings) -> Path:

@@ -96,8 +96,9 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
         monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
         with monkeypatch.context() as careless:
             careless.delenv("ORDER_KEYS")
-            with pytest.raises(InvalidSettings, match="would be in clear"):
-                await run_command(["batch", "retry", "new"])
+            for joining in ([], ["--embedded"]):
+                with pytest.raises(InvalidSettings, match="would be in clear"):
+                    await run_command(["batch", "retry", "new", *joining])
         by_hand = [order.order_id for order in orders[:10:2]]
         for command in (
             ["forget", *by_hand, "--reason", "ticket 123"],
