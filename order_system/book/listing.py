@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
-from order_system.book.listing_orders import PLACES, behind, counts_query, first_of, orders_queries
+from order_system.book.listing_orders import PLACES, behind, counts_query, orders_queries, together
 from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary
 from order_system.book.reading import counts, email_hash, known, newest_run, of_run
 from order_system.book.tables import accepted, attempts, batch_orders, batches, submissions, to_announce
@@ -46,7 +46,8 @@ class SqlOrderListing(OverDatabase):
         after = place_of(cursor, kind) if cursor else None
         meanings = None if wanted.text is None else self._meanings(tx, wanted.text)
         queries = orders_queries(wanted, meanings, after=after, limit=limit)
-        rows = first_of([tx.execute(query).mappings().all() for query in queries], wanted)
+        found = tx.execute(together(queries, wanted)).mappings() if queries else ()
+        rows = list({row["order_id"]: row for row in found}.values())  # each order once
         return _page(rows, limit, order_summary, place)
 
     def _meanings(self, tx: sa.Connection, text: str) -> list[Meaning]:

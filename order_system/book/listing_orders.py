@@ -1,6 +1,6 @@
 """The list of orders as queries: those that are wanted, each once and in the wanted order, a page at a time.
 
-There are several queries, whose rows `first_of` puts together: each walks an index of its own to its page,
+There are several queries, whose rows `together` merges: each walks an index of its own to its page,
 and one for all would read every row. They are two, of the orders that have a submission in the book and of
 those that were only accepted; and that for each thing that a text in the search box may mean."""
 
@@ -42,14 +42,12 @@ def orders_queries(
     ]
 
 
-def first_of(pages: Sequence[Sequence[sa.RowMapping]], wanted: OrderFilter) -> list[sa.RowMapping]:
-    """The rows of all pages, each order once, in the wanted order."""
-    found = {row["order_id"]: row for page in pages for row in page}
-    return sorted(
-        found.values(),
-        key=lambda row: [row[name] for name in PLACES[wanted.sort][0]],
-        reverse=wanted.sort is not Sort.OLDEST,
-    )
+def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.CompoundSelect[Any]:
+    """The rows of all pages, in the wanted order: that of the database, whose collation also decides what is
+    behind a cursor."""
+    rows = sa.union_all(*(sa.select(query.subquery()) for query in queries))
+    way = sa.asc if wanted.sort is Sort.OLDEST else sa.desc
+    return rows.order_by(*(way(name) for name in PLACES[wanted.sort][0]))
 
 
 def counts_query() -> sa.CompoundSelect[Any, int]:

@@ -8,10 +8,12 @@ import pytest
 
 from order_system.book.cursors import InvalidCursor, cursor_of
 from order_system.book.listing import SqlOrderListing
+from order_system.book.order_book import SqlOrderBook
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import (
+    EVERY_ORDER,
     BatchFilter,
     LineStatus,
     OrderFilter,
@@ -22,6 +24,7 @@ from order_system.domain.listing import (
 from order_system.domain.steps import Step
 from order_system.infra.database import Database
 from tests.fixtures.databases.filled_book import BEGAN, SECOND, fill, fill_batch, submission
+from tests.fixtures.databases.postgresql import PostgresServer
 
 OPEN, FULFILLED, FAILED = SubmissionStatus.OPEN, SubmissionStatus.FULFILLED, SubmissionStatus.FAILED
 CANCELLED, TERMINATED = SubmissionStatus.CANCELLED, SubmissionStatus.TERMINATED
@@ -64,6 +67,29 @@ async def test_the_newest_come_first_and_pages_neither_repeat_nor_lose_a_row(
     assert whole.next is None
     exact = await listing.orders(limit=20)
     assert (len(exact.rows), exact.next) == (20, None)
+
+
+async def test_pages_lose_no_row_where_a_language_orders_texts(postgres_server: PostgresServer) -> None:
+    """Where "c" comes before "D", and to Python does not."""
+    with postgres_server.connect() as admin:
+        admin.execute("CREATE DATABASE english TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'")
+    database = Database(postgres_server.url("english"))
+    await database.migrate()
+    book, names = SqlOrderBook(database), ["a", "B", "c", "D", "O-1", "O1", "O.2", "o2"]
+    await fill(database, [submission(name) for name in names[:-2]])
+    for only_accepted in names[-2:]:
+        await book.accept(only_accepted, "run", BEGAN)
+
+    for wanted, there in (
+        (EVERY_ORDER, names),
+        (OrderFilter(sort=Sort.OLDEST), names),
+        (OrderFilter(sort=Sort.AMOUNT), names[:-2]),
+    ):
+        pages = await all_pages(lambda cursor, wanted=wanted: book.orders(wanted, cursor=cursor, limit=2))
+        assert sorted(ids(pages)) == sorted(there)
+
+    await database.dispose()
+    postgres_server.drop("english")
 
 
 async def test_what_comes_meanwhile_does_not_shift_the_pages(
