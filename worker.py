@@ -13,10 +13,11 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NoReturn, TypeVar
 
 import structlog
-from temporalio.client import Client
+from temporalio.worker import WorkerDeploymentConfig
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
@@ -45,27 +46,32 @@ async def run_worker(settings: Settings) -> None:
                 return await opened.enter_async_context(open_order_system(settings))
 
             system = await _when_up("database", open_system, stop)
-            temporal = await _when_up("server", _connect, stop)
-            if system is None or temporal is None:
-                return
-            async with system.serving(temporal, deployment_config=deployment):
-                collect_less_garbage()
-                gc.collect()
-                gc.freeze()  # what is loaded by now stays, so it need not be looked through again and again
-                log.info(
-                    "worker ready",
-                    task_queue=system.task_queue,
-                    book=system.book.book_id,
-                    database=system.database.url.render_as_string(hide_password=True),
-                    server=temporal.service_client.config.target_host,
-                    namespace=temporal.namespace,
-                    faults=settings.faults,
-                    reconcile_every=settings.reconcile_every,
-                    build=deployment and deployment.version.build_id,
-                )
-                await _until_told(stop, system)
-                log.info("draining: finishing what runs, taking nothing new")
+            if system is not None:
+                await _when_up("server", partial(_serve, system, deployment, stop), stop)
         log.info("worker stopped")
+
+
+async def _serve(system: OrderSystem, deployment: WorkerDeploymentConfig | None, stop: asyncio.Event) -> None:
+    """Raises BookGone, and ServerUnreachable if there is no server to begin with."""
+    temporal = await connect()
+    await register_search_attributes(temporal)
+    async with system.serving(temporal, deployment_config=deployment):
+        collect_less_garbage()
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays, so it need not be looked through again and again
+        log.info(
+            "worker ready",
+            task_queue=system.task_queue,
+            book=system.book.book_id,
+            database=system.database.url.render_as_string(hide_password=True),
+            server=temporal.service_client.config.target_host,
+            namespace=temporal.namespace,
+            faults=system.settings.faults,
+            reconcile_every=system.settings.reconcile_every,
+            build=deployment and deployment.version.build_id,
+        )
+        await _until_told(stop, system)
+        log.info("draining: finishing what runs, taking nothing new")
 
 
 async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
@@ -75,12 +81,6 @@ async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
             await asyncio.wait_for(stop.wait(), policy.BOOK_LOOK.total_seconds())
         if not stop.is_set():
             await system.database.check_book()
-
-
-async def _connect() -> Client:
-    temporal = await connect()
-    await register_search_attributes(temporal)
-    return temporal
 
 
 async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:

@@ -25,7 +25,7 @@ from order_system.batches.files import OrderFiles
 from order_system.batches.reports import BatchReports
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.durations import parse_duration
-from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError
+from order_system.domain.errors import DatabaseUnready, InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.domain.ids import step_queue, task_queue_of, worker_identity
 from order_system.domain.order import Capture, Handling
 from order_system.domain.policy import FORGET_EVERY
@@ -104,14 +104,21 @@ class OrderSystem:
 
     @asynccontextmanager
     async def _workers(self, temporal: Client, **options: Any) -> AsyncGenerator[None]:
-        """One for each task queue. They drain together: none takes anything new while another still does."""
+        """One for each task queue. They drain together: none takes anything new while another still does.
+
+        Raises ServerUnreachable if the server goes before they have begun."""
         of_steps = [step_queue(self.task_queue, step) for step in Step if self.settings.queues_by_step]
         alone = [self.worker(temporal, task_queue=queue, workflows=[], **options) for queue in of_steps]
-        async with AsyncExitStack() as stack:
-            made = (self.worker(temporal, **options), *alone)
-            workers = [await stack.enter_async_context(each) for each in made]
-            stack.push_async_callback(lambda: asyncio.gather(*(each.shutdown() for each in workers)))
-            yield
+        try:
+            async with AsyncExitStack() as stack:
+                made = (self.worker(temporal, **options), *alone)
+                workers = [await stack.enter_async_context(each) for each in made]
+                stack.push_async_callback(lambda: asyncio.gather(*(each.shutdown() for each in workers)))
+                yield
+        except RuntimeError as failure:  # the SDK has no narrower type, and no other sign
+            if "code: Unavailable" not in str(failure):
+                raise
+            raise ServerUnreachable("the Temporal server has gone away") from failure
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""

@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from order_system.book.order_book import SqlOrderBook
+from order_system.bootstrap import open_order_system
+from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.infra.database import Database
+from order_system.infra.settings import Settings
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.orders.client import OrderClient
 from order_system.reconciliation.client import Reconciler
-from tests.fixtures.processes.forwarding import unused_port
+from tests.fixtures.processes.forwarding import forwarded, unused_port
 from tests.fixtures.processes.servers import server_that_knows
 from tests.fixtures.processes.worker_process import worker_process
 from tests.fixtures.shops.shop import an_order
@@ -61,3 +64,15 @@ async def test_a_worker_settles_in_anew_on_a_server_that_has_lost_its_data(tmp_p
             assert last[order.order_id].status == OrderStatus.FULFILLED
             assert log.read_text().count("settled in anew") == 1, "one line"
     await database.dispose()
+
+
+async def test_a_server_that_goes_before_the_worker_begins_is_gone_and_no_bug(
+    dev_server: EmbeddedServer, sqlite_url: str, tmp_path: Path
+) -> None:
+    port, to = unused_port(), int(dev_server.address.rpartition(":")[2])
+    async with open_order_system(Settings(database_url=sqlite_url, data_dir=tmp_path)) as system:
+        async with forwarded(port, to):
+            temporal = await connect(f"127.0.0.1:{port}")
+        with pytest.raises(ServerUnreachable):
+            async with system.serving(temporal):
+                await asyncio.Event().wait()
