@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
 from order_system.book.listing_orders import PLACES, behind, counts_query, orders_queries, together
 from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary
-from order_system.book.reading import counts, email_hash, known, newest_run, of_run
+from order_system.book.reading import counts, counts_if_ended, email_hash, known, newest_run, of_run
 from order_system.book.tables import accepted, attempts, batch_orders, batches, submissions, to_announce
 from order_system.domain import listing
 from order_system.domain.batch import Fate
@@ -170,13 +170,18 @@ def batches_query(
     return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
 
 
+_ENDED = {listing.LineStatus.FAILED, listing.LineStatus.CANCELLED, listing.LineStatus.TERMINATED}
+
+
 def batch_orders_query(
     batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
 ) -> sa.Select[Any]:
     """By the primary key of the file's orders, each with the submission that counts."""
-    its_own = submissions.c.order_id == batch_orders.c.order_id
-    if status is not listing.LineStatus.NOT_STARTED:  # which has none at all
+    its_own = (submissions.c.order_id == batch_orders.c.order_id) & (submissions.c.order_id > after)
+    if status in (None, listing.LineStatus.CONFLICT):
         its_own &= counts()
+    elif status in _ENDED:  # of the others, status alone tells
+        its_own &= counts_if_ended()
     joined = batch_orders.outerjoin(submissions, its_own)
     query = sa.select(
         batch_orders,

@@ -64,6 +64,11 @@ def journal_entry(row: Row[Any]) -> JournalEntry:
 
 def counts() -> ColumnElement[bool]:
     """Of an order's submissions the one that counts: the open or fulfilled one, or else the newest."""
+    return or_(submissions.c.status.in_(LIVE), counts_if_ended())
+
+
+def counts_if_ended() -> ColumnElement[bool]:
+    """The same of one that is neither open nor fulfilled. PostgreSQL can join by it, being no alternative."""
     other = submissions.alias("other")
     newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
         submissions.c.opened_at, submissions.c.submission
@@ -73,7 +78,7 @@ def counts() -> ColumnElement[bool]:
         other.c.submission != submissions.c.submission,
         or_(other.c.status.in_(LIVE), newer),
     )
-    return or_(submissions.c.status.in_(LIVE), ~better)
+    return ~better
 
 
 # Made once: to put a statement together costs more than to carry it out.

@@ -79,9 +79,12 @@ async def test_every_list_walks_an_index_and_sorts_nothing(sqlite_database: Data
     assert [step for step in plan if "TEMP B-TREE" in step] == [], plan
 
 
-async def test_who_was_not_started_is_found_by_an_anti_join(postgresql_url: str) -> None:
+@pytest.mark.parametrize("status", [LineStatus.NOT_STARTED, LineStatus.CANCELLED])
+async def test_the_few_of_a_large_batch_are_found_by_an_anti_join(
+    postgresql_url: str, status: LineStatus
+) -> None:
     """Of 200,000 orders, too. With a look for the submission that counts, at each, it took seconds."""
-    query = batch_orders_query("batch-monday", "run", LineStatus.NOT_STARTED, after="", limit=50)
+    query = batch_orders_query("batch-monday", "run", status, after="", limit=50)
     statement = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
     database = Database(postgresql_url)
 
