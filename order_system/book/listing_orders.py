@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from order_system.book.cursors import BY_AMOUNT, BY_TIME
 from order_system.book.listing_rows import NAMED
-from order_system.book.reading import LIVE, counts
+from order_system.book.reading import LIVE, counts_if_ended
 from order_system.book.tables import accepted, submissions
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.ids import batch_workflow_id
@@ -52,12 +52,12 @@ def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.Compo
 
 def counts_query() -> sa.CompoundSelect[Any, int]:
     """By status, of which one may have several rows. Of what is open or fulfilled, an index alone tells."""
-    columns, once = _opened()
-    live, status = columns["status"].in_(LIVE), columns["status"]
+    status = submissions.c.status
+    live = status.in_(LIVE)
     waiting, only_accepted = _only_accepted()
     return sa.union_all(
         sa.select(status, sa.func.count()).where(live).group_by(status),
-        sa.select(status, sa.func.count()).where(~live, once).group_by(status),
+        sa.select(status, sa.func.count()).where(~live, _once_if_ended()).group_by(status),
         sa.select(waiting["status"], sa.func.count()).select_from(accepted).where(only_accepted),
     )
 
@@ -133,9 +133,13 @@ def _fits(columns: Columns, meaning: Meaning) -> Condition:
 
 def _opened() -> tuple[Columns, Condition]:
     """By the submission that counts; unless that has ended, and one was accepted that has opened nothing."""
-    columns, only_accepted = _only_accepted()
-    runs_again = sa.exists().where(columns["order_id"] == submissions.c.order_id, only_accepted)
-    return dict(submissions.c), counts() & (submissions.c.status.in_(LIVE) | ~runs_again)
+    return dict(submissions.c), submissions.c.status.in_(LIVE) | _once_if_ended()
+
+
+def _once_if_ended() -> Condition:
+    _, only_accepted = _only_accepted()
+    runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, only_accepted)
+    return counts_if_ended() & ~runs_again
 
 
 def _only_accepted() -> tuple[Columns, Condition]:
