@@ -144,6 +144,7 @@ TYPES = {
     if kind is not errors.OrderSystemError
 }
 """The names of those by which a program may tell problems of one status apart. They stay."""
+_GONE = "the order book is gone from its place: move it back, or put a copy there and start `serve` again"
 _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 
@@ -160,7 +161,8 @@ def answer_to(error: Exception) -> Response:
         return problem_response(422, str(error), error.mistakes, kind=Invalid)
     if isinstance(error, errors.DatabaseUnready):
         log.warning("the order book cannot be read", reason=str(error))
-        return problem_response(503, "the order book does not answer", headers=_AGAIN)
+        gone = isinstance(error, errors.BookGone)
+        return problem_response(503, _GONE if gone else "the order book does not answer", headers=_AGAIN)
     for kind in type(error).__mro__:
         if status := _STATUS.get(kind):
             mistakes = (

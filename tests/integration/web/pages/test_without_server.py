@@ -1,6 +1,7 @@
 """The pages where no Temporal server answers: lists come from the book, all else says what is missing."""
 
 import asyncio
+from pathlib import Path
 
 from httpx import AsyncClient
 
@@ -32,6 +33,19 @@ async def test_what_needs_the_server_says_that_it_does_not_answer(without_server
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         assert "the Temporal server does not answer" in seen(answer).text
+
+
+async def test_a_book_that_is_gone_is_told_until_it_is_back(
+    without_server: AsyncClient, sqlite_database: Database, tmp_path: Path
+) -> None:
+    await sqlite_database.prepare()
+    file = Path(sqlite_database.url.database or "").rename(tmp_path / "elsewhere.db")
+    gone = await without_server.get("/")
+    file.rename(sqlite_database.url.database or "")
+
+    assert gone.status_code == 503
+    assert "the order book is gone from its place: move it back" in seen(gone).text
+    assert (await without_server.get("/")).status_code == 200
 
 
 async def test_many_orders_are_read_a_page_at_a_time_with_the_filters_kept(
