@@ -30,7 +30,7 @@ from order_system.domain.ids import batch_name, webhook_workflow_id
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
-from order_system.domain.webhooks import UNDELIVERED, Event, EventType
+from order_system.domain.webhooks import UNDELIVERED, WHICH, Event, EventType
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
@@ -137,7 +137,7 @@ class Announcements(AroundActivities):
         event = Event(type=what, timestamp=at, data=data, which=which, book=self.book.book_id)
         if event.id in self._known:
             return
-        none = TypedSearchAttributes.empty
+        none, told = TypedSearchAttributes.empty, f"{what} {order_id or data['batch']}"
         with suppress(WorkflowAlreadyStartedError):
             await self.temporal.start_workflow(
                 WebhookWorkflow.run,
@@ -145,7 +145,8 @@ class Announcements(AroundActivities):
                 id=webhook_workflow_id(event.id),
                 task_queue=self.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                static_summary=f"{what} {order_id or data['batch']}",
+                static_summary=told,
+                memo={WHICH: told},
                 search_attributes=search_attributes.of_child(order_id) if order_id else none,
                 rpc_timeout=infra_policy.RPC,
             )

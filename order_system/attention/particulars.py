@@ -78,7 +78,9 @@ def _told(concern: Concern, record: SubmissionRecord | None, look: _Look) -> Con
         "tried": tried[-1] if tried else None,
     }
     bill = record if record and record.total is not None else look.order  # the book has none before payment
-    if concern.refund:
+    if concern.kind is ConcernKind.UNDELIVERED:  # no gateway and no money waits for it
+        told = {}
+    elif concern.refund:
         submission = ref_of(concern, record).submission
         told["key"] = idempotency_key(concern.order_id or "", submission, f"refund-{concern.refund}")
     elif bill and bill.total is not None and bill.currency:

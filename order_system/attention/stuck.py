@@ -23,7 +23,7 @@ from order_system.domain.money import decimal_text
 from order_system.domain.refunds import Refund
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
 from order_system.domain.steps import Step
-from order_system.domain.webhooks import WHY
+from order_system.domain.webhooks import WHICH, WHY
 from order_system.infra import policy
 from order_system.infra.temporal.executions import describe, open_failure
 from order_system.orders.status import attempt_that_failed, next_attempts, pending_undos
@@ -108,7 +108,9 @@ async def undelivered(sending: WorkflowExecution) -> list[Concern]:
         order_id=sending.typed_search_attributes.get(ORDER_ID),
         event_id=event_id,
         since=sending.start_time,
-        reason=await sending.memo_value(WHY, default=""),
+        reason=": ".join(
+            [each for key in (WHICH, WHY) if (each := await sending.memo_value(key, default=""))]
+        ),
         commands=(f"{STARTER} webhooks again {event_id}", f"{STARTER} webhooks again {event_id} --drop"),
     )
     return [concern]

@@ -153,5 +153,5 @@ class WhatWaits:
 
 def _place(concern: Concern) -> tuple[bool, datetime]:
     """First what keeps them all; then the oldest; at last, of which nobody knows since when."""
-    about_one = bool(concern.order_id or concern.batch or concern.server)
+    about_one = bool(concern.order_id or concern.batch or concern.server or concern.event_id)
     return about_one, concern.since or datetime.max.replace(tzinfo=UTC)

@@ -12,7 +12,8 @@ from order_system.domain.progress import Timestamp
 UNDELIVERED = "undelivered"
 """In `OrderStatus` of its workflow, once it waits for a person; what people search by."""
 WHY = "why_undelivered"
-"""Key in its memo."""
+WHICH = "event"
+"""Keys in its memo: why it was not delivered, and its type and whom it is about, for people."""
 
 
 class EventType(StrEnum):

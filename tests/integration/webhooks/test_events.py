@@ -18,6 +18,7 @@ from temporalio.common import RetryPolicy
 from order_system.attention.announcing import Announcements, answer_undelivered
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
+from order_system.attention.sums import sums_of
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp
@@ -219,7 +220,9 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
             receiver.answer = 500
             await orders.submit(one)
             concern = await undelivered(one.order_id)
+            assert concern.reason.startswith(f"order.fulfilled {one.order_id}: ")
             assert "500" in concern.reason
+            assert (concern.receipts, sums_of([concern])) == ((), ["1 event not delivered"])
             assert receiver.refused == 3
             event_id = concern.event_id or ""
             assert concern.commands[0].endswith(f"webhooks again {event_id}")
