@@ -160,6 +160,8 @@ def _tried_again(what: str = "something") -> Generator[None]:
     try:
         yield
     except Exception as trouble:
+        if activity.in_activity() and activity.is_worker_shutdown():  # which closes the book under us
+            return
         log.warning(f"{what} could not be announced: it is tried again", reason=str(trouble))
 
 
