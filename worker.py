@@ -25,7 +25,7 @@ from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.process import collect_less_garbage, event_loop_factory, stop_signal
 from order_system.infra.settings import Settings, load_settings
-from order_system.infra.supervisor import REFUSED, Supervised, supervise
+from order_system.infra.supervisor import REFUSED, supervise, supervised_number
 from order_system.infra.telemetry import process as telemetry
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.deployment import deployment_config
@@ -123,10 +123,10 @@ def serve(processes: int = 1, *, number: int | None = None) -> int:
 
 def main(arguments: Sequence[str] = ()) -> int:
     gc.enable()
-    supervised = Supervised.read(arguments)
+    number = supervised_number(arguments)
     try:
-        if supervised:
-            return serve(number=supervised.number)
+        if number:
+            return serve(number=number)
         if not arguments:
             return serve()
         # Imported only here, so that what is started often, and has to be there soon, does without it.
@@ -134,10 +134,8 @@ def main(arguments: Sequence[str] = ()) -> int:
 
         return run_command(arguments, serve)
     except OrderSystemError as error:
-        if supervised:
-            supervised.refuse(str(error))
-        else:
-            print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log
+        which = f"worker process {number}" if number else "worker"
+        print(f"{which}: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log
         return REFUSED
 
 

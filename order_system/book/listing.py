@@ -185,7 +185,10 @@ def batch_orders_query(
     joined = batch_orders.outerjoin(submissions, its_own)
     query = sa.select(
         batch_orders,
-        *(submissions.c[name] for name in ("status", "failed_step", "reason", "opened_at", "closed_at")),
+        *(
+            submissions.c[name]
+            for name in ("submission", "status", "failed_step", "reason", "opened_at", "closed_at")
+        ),
         submissions.c.notice.label("note"),
     ).select_from(joined)
     query = query.where(of_run(batch, run), batch_orders.c.order_id > after)

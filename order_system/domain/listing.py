@@ -85,6 +85,7 @@ class BatchOrder(Wire):
     status: LineStatus
     fate: Fate | None = None
     """What the batch decided about it; None if nothing yet."""
+    submission: str | None = None
     failed_step: Step | None = None
     reason: str | None = None
     opened_at: Timestamp | None = None

@@ -4,20 +4,17 @@ A process that ends is started again; one that dies at once again and again, aft
 stop, the supervisor has all of them drain. A process that refuses its settings ends the whole: the others
 have the same ones.
 
-The supervisor tells a process its number and a pipe, on the command line, where `ps` shows the number too. A
-process that cannot start with its settings writes why into the pipe and exits with REFUSED: so the supervisor
-tells once what all of them would tell.
+The supervisor tells a process its number on the command line, where `ps` shows it, too. A process that cannot
+start with what it was given says why on stderr, and exits with REFUSED.
 """
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
@@ -32,15 +29,12 @@ FLAG = "--supervised"
 REFUSED = 2
 """The exit code of a process that waiting or starting again does not help."""
 
-_LONGEST_REFUSAL = 60_000
-"""Bytes. Below what an empty pipe takes up, so that writing it never waits for a reader."""
-
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
     """Run `command` in so many processes until `stop` is set; then end them all.
 
-    Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
-    refused, once all have ended.
+    Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused, once all have ended,
+    if a process refused what it was given.
     """
     return await _Supervisor(command, stop).run(processes)
 
@@ -60,73 +54,20 @@ class Pauses:
         return pause
 
 
-# --- both ends of what a process and its supervisor say to each other -----------------------------
-
-
-@dataclass(frozen=True)
-class Supervised:
-    """The process's end."""
-
-    number: int
-    pipe: int
-
-    @classmethod
-    def read(cls, arguments: Sequence[str]) -> Self | None:
-        """By hand: a child has a command line of one shape, and need not load what parses others."""
-        match arguments:
-            case [flag, number, pipe] if flag == FLAG and number.isdecimal() and pipe.isdecimal():
-                return cls(int(number), int(pipe))
-            case _:
-                return None
-
-    def refuse(self, reason: str) -> None:
-        os.write(self.pipe, reason.encode()[:_LONGEST_REFUSAL])
-
-
-@dataclass(frozen=True)
-class SupervisedProcess:
-    """The supervisor's end. The process dies with the supervisor, if that is killed and cannot end it."""
-
-    process: asyncio.subprocess.Process
-    number: int
-    pipe: int
-
-    @classmethod
-    async def start(cls, command: Sequence[str], number: int) -> Self:
-        """Raises OSError if the system does not let us."""
-        reading, writing = os.pipe()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(*command, FLAG, str(number), str(writing)),
-                pass_fds=(writing,),
-                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor, which then tells all
-                preexec_fn=dies_with_parent(),
-            )
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        return cls(process, number, reading)
-
-    def refusal(self) -> str | None:
-        """Why it could not start, if that is how it ended. To be asked once, when it has ended."""
-        os.set_blocking(self.pipe, False)  # something that it has started may still hold the other end
-        with os.fdopen(self.pipe, "rb") as reading:
-            told = (reading.read(_LONGEST_REFUSAL) or b"").decode(errors="replace")
-        if self.process.returncode != REFUSED:
+def supervised_number(arguments: Sequence[str]) -> int | None:
+    """By hand: a child has a command line of one shape, and need not load what parses others."""
+    match arguments:
+        case [flag, number] if flag == FLAG and number.isdecimal():
+            return int(number)
+        case _:
             return None
-        return told or f"process {self.number} ended with exit code {REFUSED}, without a word"
-
-
-# --- the supervisor's work -----------------------------------------------------------------------------
 
 
 class _Supervisor:
     def __init__(self, command: Sequence[str], stop: asyncio.Event) -> None:
         self._command = command
         self._stop = stop
-        self._refusals: list[str] = []
+        self._refused: int | None = None
         self._clean = True
 
     async def run(self, processes: int) -> bool:
@@ -136,8 +77,10 @@ class _Supervisor:
                 group.create_task(self._keep_running(number))
             await self._stop.wait()
             log.info("draining: each process finishes what it runs, and takes nothing new")
-        if self._refusals:
-            raise WorkerRefused(self._refusals[0])
+        if self._refused:
+            raise WorkerRefused(
+                f"process {self._refused} has refused to start, as it says above; all have the same settings"
+            )
         log.info("supervisor stopped", clean=self._clean)
         return self._clean
 
@@ -163,16 +106,18 @@ class _Supervisor:
     async def _live(self, number: int) -> dict[str, Any]:
         """From the start of a process to its end, of which this tells for a log line."""
         try:
-            started = await SupervisedProcess.start(self._command, number)
+            process = await asyncio.create_subprocess_exec(
+                *(*self._command, FLAG, str(number)),
+                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor, which then tells all
+                preexec_fn=dies_with_parent(),  # if the supervisor is killed, and cannot end it
+            )
         except OSError as failure:
             return {"reason": f"it cannot be started: {failure.strerror}"}
-        process = started.process
         log.info("worker process started", process=number, pid=process.pid)
         killed = await self._until_its_end(process)
         exit_code = await process.wait()
-        refusal = started.refusal()
-        if refusal is not None:
-            self._refusals.append(refusal)
+        if exit_code == REFUSED:
+            self._refused = self._refused or number
             self._stop.set()
         # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
         elif self._stop.is_set() and exit_code not in (0, -signal.SIGTERM):

@@ -35,7 +35,6 @@ from order_system.orders.in_book import closed_in_book
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.refunds import Refunds
 from order_system.orders.relatives import Relatives
-from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 
 _STARTED_BY = "started_by"
@@ -89,11 +88,9 @@ class OrderClient(Relatives):
         links: ProviderLinks | None = None,
     ) -> None:
         """`defaults`: of orders that do not say themselves. `links`: to the gateways' own pages."""
-        super().__init__(temporal, book)
+        super().__init__(temporal, book, task_queue)
         self._defaults = defaults
-        self._task_queue = task_queue
         self._links = links or ProviderLinks()
-        self._status = OrderStatusReader(temporal, book)
         self.refunds = Refunds(temporal, book, task_queue)
 
     @noted("submit")

@@ -33,8 +33,7 @@ from order_system.domain.search_attributes import BATCH_NAME, ORDER_STATUS
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import reaching_server
-from order_system.infra.temporal.executions import side_by_side
-from order_system.orders.child_document import WorkflowState, state_of
+from order_system.infra.temporal.executions import WorkflowState, side_by_side, state_of
 from order_system.orders.on_server import TemporalOrderRuns
 from workflows.order import OrderFulfillmentWorkflow
 

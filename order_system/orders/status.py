@@ -29,9 +29,8 @@ from order_system.domain.search_attributes import ORDER_STATUS
 from order_system.domain.steps import STEP_UNDONE_BY, UNDOS, Step
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.executions import describe, first_run
+from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.infra.temporal.servers import server_of
-from order_system.orders.child_document import WorkflowState, state_of
 from order_system.orders.in_book import Journal, order_in_book, told_by_book, undos_in_book, with_refunds
 
 _OTHERWISE_CALLED = {

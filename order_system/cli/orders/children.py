@@ -7,37 +7,20 @@ from cyclopts import App, Parameter
 from rich.console import RenderableType, group
 from rich.text import Text
 
+from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
 from order_system.cli.tables import FittingTable
 from order_system.domain.durations import time_between
-from order_system.orders.child_document import Child, StartedBy, WorkflowState
+from order_system.infra.temporal.executions import WorkflowState
+from order_system.orders.relatives import Child, StartedBy
 
 MAX_SHOWN = 200
 """Children in the table for people; `--json` has them all."""
 
-HELP = """\
-Examples
-  python starter.py children order-ORDER-001
-  python starter.py children batch-orders --status failed
-  python starter.py children batch-orders --json | jq -r '.[].workflow_id'
 
-What is listed
-  Of an order: the workflows of its steps, as far as it has come.
-  Of a batch: the orders of its file as they stand now, including those that
-  it skipped because they were running or fulfilled already.
-  Only children since the parent was last started; --earlier adds older ones.
-  When Temporal has forgotten them, the order book answers.
-  What has changed within the last second may not show yet.
-
-States
-  running, completed (of an order: fulfilled), failed, cancelled, terminated,
-  timed_out
-
-Exit codes: starter.py --help"""
-
-children = App(name="children", help_epilogue=HELP)
+children = App(name="children", help_epilogue=text_of("children"))
 _STYLES = {
     WorkflowState.RUNNING: "cyan",
     WorkflowState.COMPLETED: "green",
@@ -54,15 +37,12 @@ async def list_children(
     status: Annotated[
         str | None, Parameter(help="Only those in this state, e.g. failed, running, fulfilled.")
     ] = None,
-    earlier: Annotated[
-        bool, Parameter(help="Also list children of the parent's older starts, marked as such.")
-    ] = False,
     embedded: Embedded = False,
     as_json: Json = False,
 ) -> int:
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        found = session.client.children(parent, status, earlier=earlier)
+        found = session.client.children(parent, status)
         shown, total = await screen.answer_each(found, MAX_SHOWN)
     if not as_json:
         screen.answer(None, _view(parent, status, shown, total))
@@ -101,7 +81,7 @@ def _took(child: Child) -> str:
 
 def _run(child: Child) -> Text:
     """Its ID, and what is unusual about it."""
-    marks = [] if child.started_by is StartedBy.THIS_START else [f"started by: {child.started_by}"]
-    marks += ["from the book"] if child.forgotten else []
-    run = Text(child.run_id or "")
-    return run.append(f"{' ' if child.run_id else ''}({', '.join(marks)})", style="yellow") if marks else run
+    run = Text(child.run_id or "from the book")
+    if child.started_by is StartedBy.ELSEWHERE:
+        run.append(" (started elsewhere)", style="yellow")
+    return run

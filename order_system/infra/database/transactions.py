@@ -272,6 +272,11 @@ def _is_up_to_date(connection: Connection) -> bool:
     current, newest = identity.revision_in(connection), REVISIONS[-1]
     if current is None or current in REVISIONS:
         return current == newest
+    if current < REVISIONS[0]:
+        raise DatabaseUnready(
+            f"the database is of revision {current}, from before the first release, and is not brought up "
+            "to date: name another by ORDER_DATA_DIR or ORDER_DATABASE_URL, or move it away to begin anew"
+        )
     if (least := identity.identity_in(connection).readable_from) > newest:
         raise DatabaseUnready(
             f"the database is of a newer version than this program: it takes one of revision {least} or later"

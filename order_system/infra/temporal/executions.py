@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
 from typing import TypeVar
 
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription
 
 from order_system.domain.errors import KeyTrouble
 from order_system.infra import policy
@@ -13,6 +14,23 @@ from order_system.infra.temporal.connection import if_there
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
+
+
+class WorkflowState(StrEnum):
+    """Each has the name that Temporal has for it. An order that is completed is fulfilled."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "cancelled"
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed_out"
+
+
+def state_of(execution: WorkflowExecution) -> WorkflowState:
+    """Continued as new, it runs on."""
+    name = execution.status.name if execution.status else ""
+    return WorkflowState.__members__.get(name, WorkflowState.RUNNING)
 
 
 async def describe(

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from order_system.web.api import attention, batch_actions, batches, codec, health, order_actions, orders
+from order_system.web.api import attention, batches, codec, health, orders
+from order_system.web.api.parameters import only_known_parameters
 from order_system.web.guards.access import viewer
-from order_system.web.requests import only_known_parameters
 
 TAGS: list[dict[str, Any]] = [
     {"name": "Orders", "description": "Submit an order, see where it stands, and answer what it waits for."},
@@ -16,7 +16,7 @@ TAGS: list[dict[str, Any]] = [
 ]
 
 router = APIRouter()
-for module in (orders, order_actions, batches, batch_actions, attention):
-    router.include_router(module.router, dependencies=[Depends(only_known_parameters), Depends(viewer)])
+for routes in (orders.router, orders.actions, batches.router, batches.actions, attention.router):
+    router.include_router(routes, dependencies=[Depends(only_known_parameters), Depends(viewer)])
 router.include_router(codec.router)
 router.include_router(health.router)  # whatever a probe has in its address: a refusal would pass for illness

@@ -1,18 +1,26 @@
-"""`/api/batches`: upload a file of orders, list, read, download."""
+"""`/api/batches`: upload a file of orders, list, read, download; and what is done about a batch."""
 
+from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
-from order_system.domain.errors import OrderConflict
-from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchOrder, BatchSummary, LineStatus, Page
+from order_system.domain.errors import AnswerRefused, OrderConflict, UnknownBatch
+from order_system.domain.listing import (
+    PAGE_ROWS,
+    BatchFilter,
+    BatchOrder,
+    BatchSummary,
+    LineStatus,
+    Page,
+)
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.domain.search import LONGEST
-from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Linked, Moment
+from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Linked, Moment, media_type
 from order_system.web.documents.batches import (
     BatchDocument,
     BatchStarted,
@@ -21,14 +29,12 @@ from order_system.web.documents.batches import (
     plan_document,
     read_batch,
 )
-from order_system.web.guards.access import Operator
+from order_system.web.guards.access import Operator, operator
 from order_system.web.openapi import examples
 from order_system.web.problems import UnsupportedMediaType, documented
-from order_system.web.requests import media_type
 from order_system.web.services import Given, Services
 from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun, outcome_csv
-from order_system.web.transfers.plans import inspected, planned, reading_of
-from order_system.web.transfers.uploads import Uploads
+from order_system.web.transfers.uploads import Uploads, inspected, planned, reading_of
 
 router = APIRouter(prefix="/api/batches", tags=["Batches"])
 
@@ -208,3 +214,63 @@ async def _downloaded(
             f"the file of batch {name} is no longer there as it was: restore it, or run it as another batch"
         ) from None
     return attached(written, f"{name}-{what}.csv", CSV)
+
+
+# --- what is done about a batch -------------------------------------------------------------------
+
+actions = APIRouter(prefix="/api/batches/{name}", tags=["Batches"], dependencies=[Depends(operator)])
+
+_ACTION_PROBLEMS = documented(404, 409, 413, 422, 502, 503)
+_TOLD = {200: examples.answer("The batch was told. How far it is now.", "batch"), **_ACTION_PROBLEMS}
+
+Steering = Literal["pause", "resume", "cancel"]
+
+
+@actions.post("/pause", summary="Pause a batch", responses=_TOLD)
+async def pause(name: BatchName, services: Given) -> BatchDocument:
+    """The batch starts no more orders for now. Those under way go on. Safe to repeat."""
+    await steer(services, name, "pause")
+    return await read_batch(services, name)
+
+
+@actions.post("/resume", summary="Resume a batch", responses=_TOLD)
+async def resume(name: BatchName, services: Given) -> BatchDocument:
+    """The batch goes on after a pause. Safe to repeat."""
+    await steer(services, name, "resume")
+    return await read_batch(services, name)
+
+
+@actions.post("/cancel", summary="Cancel a batch", responses=_TOLD)
+async def cancel(
+    name: BatchName,
+    services: Given,
+    orders: Annotated[bool, Query(description="Cancel the orders under way, too.")] = False,
+) -> BatchDocument:
+    """The batch starts no more orders. Those under way finish, unless they are cancelled as well."""
+    await steer(services, name, "cancel", orders_too=orders)
+    return await read_batch(services, name)
+
+
+async def steer(services: Services, name: str, how: Steering, *, orders_too: bool = False) -> None:
+    """Raises UnknownBatch, and AnswerRefused for one that has ended: to that nothing can be said any more."""
+    batches = services.batches
+    cancel = partial(batches.cancel, orders_too=orders_too)
+    ways = {"pause": batches.pause, "resume": batches.resume, "cancel": cancel}
+    try:
+        await ways[how](name)
+    except UnknownBatch:
+        await batches.record(name)
+        raise AnswerRefused(f"batch {name} has ended: nothing can be done about it but a retry") from None
+
+
+@actions.post(
+    "/retry",
+    status_code=202,
+    summary="Retry what failed",
+    responses={202: examples.answer("Under way.", "batch_started"), **_ACTION_PROBLEMS},
+)
+async def retry(name: BatchName, services: Given, response: Response) -> BatchStarted:
+    """Runs again only those orders of the same file that failed, were cancelled or were terminated."""
+    batch = batch_started(name, new=await services.batches.retry(name))
+    response.headers["Location"] = batch.location
+    return batch

@@ -12,9 +12,9 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import PayloadCodec
 
 from order_system.domain.errors import KeyTrouble
+from order_system.web.api.parameters import JSON, media_type
 from order_system.web.guards.access import DECODE, Operator
 from order_system.web.problems import UnsupportedMediaType
-from order_system.web.requests import JSON, media_type
 from order_system.web.services import Given
 
 log = structlog.stdlib.get_logger(__name__)

@@ -1,4 +1,5 @@
-"""Parameters that several routes have."""
+"""What requests bring, read strictly: JSON bodies (one order, or a small document of ours) and query
+parameters, of which a misspelt one must not pass for none and list everything."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -6,14 +7,73 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from python_multipart.multipart import parse_options_header
 
 from order_system.batches.names import BATCH_NAME
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, Page, Sort
 from order_system.domain.messages import OrderStatus
+from order_system.domain.order import Order
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
+from order_system.intake.documents import UnreadableText, read_documents, spell
+from order_system.intake.reader import examine
 from order_system.web.openapi import examples
+from order_system.web.problems import Invalid, Mistake, UnsupportedMediaType
+
+JSON = "application/json"
+
+
+def media_type(request: Request) -> str:
+    kind, _options = parse_options_header(request.headers.get("content-type"))
+    return kind.decode("latin-1")
+
+
+async def _order(request: Request) -> Order:
+    """Raises Invalid, with every mistake at its place; what was found there is not repeated."""
+    if media_type(request) != JSON:
+        raise UnsupportedMediaType(f"send the order as {JSON}")
+    unreadable: str
+    try:
+        documents = read_documents(await request.body())
+    except UnreadableText as error:
+        unreadable = f"the body {error}"
+    else:
+        if len(documents) == 1:
+            order, problems = examine(documents[0])
+            if order is not None:
+                return order
+            raise Invalid([Mistake(field=spell(each.place), message=each.message) for each in problems])
+        unreadable = "the body must be one order; a file of many is a batch: POST /api/batches"
+    raise Invalid([Mistake(field="", message=unreadable)])
+
+
+PostedOrder = Annotated[Order, Depends(_order)]
+"""A route's parameter: the order in the body."""
+
+
+def only_known_parameters(request: Request) -> None:
+    """A dependency of every route below /api, which knows its parameters by the OpenAPI document. Raises
+    Invalid; a parameter that is given twice is one too many, as well."""
+    operation = _operation(request)
+    known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+    given = [name for name, _ in request.query_params.multi_items()]
+    mistakes = [
+        *(Mistake(field=spell((name,)), message=_unknown(known)) for name in sorted(set(given) - set(known))),
+        *(Mistake(field=name, message="is given more than once") for name in known if given.count(name) > 1),
+    ]
+    if mistakes:
+        raise Invalid(mistakes)
+
+
+def _operation(request: Request) -> dict[str, Any]:
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    return paths.get(request.scope["route"].path, {}).get(request.method.lower(), {})
+
+
+def _unknown(known: list[str]) -> str:
+    there_are = f"there are {', '.join(known)}" if known else "it takes none"
+    return f"is no parameter of this request; {there_are}"
 
 
 def _linking(request: Request, response: Response) -> "Linked":

@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from order_system.web.guards.access import TOO_MANY_WRONG_KEYS, Access
-from order_system.web.guards.sessions import COOKIE, set_cookie
+from order_system.web.guards.access import COOKIE, TOO_MANY_WRONG_KEYS, Access, set_cookie
 from order_system.web.pages.visit import bare_page, redirect
 
 router = APIRouter()

@@ -15,10 +15,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, column, event, insert, inspect, select, table
+from sqlalchemy import Connection, Engine, event, insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from order_system.book import tables as book_tables
+from order_system.domain.errors import DatabaseUnready
 from order_system.gateways.remembered import intents
 from order_system.gateways.simulated import tables as world_tables
 from order_system.infra import policy
@@ -201,29 +202,15 @@ async def test_a_migration_waits_for_another_one_however_long_it_takes(
     await database.dispose()
 
 
-async def test_older_orders_are_found_by_what_their_receipts_say(empty_database: Database) -> None:
-    def before(connection: Connection) -> None:
-        command.upgrade(config_for(connection), "0012")
-        row = {"order_id": "OLD", "submission": "s", "status": "fulfilled", "fingerprint": "f"}
-        row |= {"namespace": "default", "opened_at": datetime.now(UTC)}
-        names = ("order_id", "submission", "status", "fingerprint", "namespace", "opened_at")
-        older = table("book_submissions", *map(column, names))
-        connection.execute(insert(older).values(row))
-        for effect, receipt in (
-            ("charge", {"charge_id": "ch_old", "amount": 1}),
-            ("label", {"tracking_number": "TRK-OLD"}),
-            ("dispatch", {"tracking_number": None}),
-        ):
-            entry = {"effect": effect, "state": "done", "attempts": 1, "unanswered": 0, "receipt": receipt}
-            connection.execute(insert(book_tables.effects).values(order_id="OLD", submission="s", **entry))
-
-    await empty_database.write(before)
+async def test_a_database_from_before_the_first_release_is_refused_in_one_line(
+    empty_database: Database,
+) -> None:
     await empty_database.migrate()
-
-    found = select(book_tables.submissions.c.charge_id, book_tables.submissions.c.tracking_number)
-    key = select(book_tables.identity.c.email_key)
-    assert await empty_database.read(lambda tx: tx.execute(found).one()) == ("ch_old", "TRK-OLD")
-    assert len(await empty_database.read(lambda tx: tx.execute(key).scalar_one()) or "") == 64
+    await empty_database.write(Connection.execute, text("UPDATE alembic_version SET version_num = '0014'"))
+    for opening in (empty_database.migrate, empty_database.prepare):
+        with pytest.raises(DatabaseUnready, match=r"^[^\n]* revision 0014, .* move it away") as refused:
+            await opening()
+        assert "ORDER_DATABASE_URL" in str(refused.value)
 
 
 @pytest.mark.parametrize("status", ["open", "fulfilled"])

@@ -9,8 +9,7 @@ from temporalio.client import Client
 from order_system.infra.database import Database
 from order_system.infra.web_keys import parse_keys
 from order_system.web import policy
-from order_system.web.guards.access import Access
-from order_system.web.guards.sessions import COOKIE, set_cookie
+from order_system.web.guards.access import COOKIE, Access, set_cookie
 from tests.fixtures.web.web import KEYS, OPERATOR_KEY, VIEWER_KEY, WebShop
 
 NOBODY: dict[str, str] = {}

@@ -17,7 +17,8 @@ from order_system.domain.messages import DispatchReceipt, OrderOutcome, OrderSta
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.steps import Step
 from order_system.gateways.simulated.scenarios import SCENARIOS
-from order_system.orders.child_document import Child, StartedBy, WorkflowState
+from order_system.infra.temporal.executions import WorkflowState
+from order_system.orders.relatives import Child, StartedBy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

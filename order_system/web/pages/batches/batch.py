@@ -9,7 +9,7 @@ from order_system.batches.progress import pace_words
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import LineStatus, Page
-from order_system.web.api.batch_actions import Steering, steer
+from order_system.web.api.batches import Steering, steer
 from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator
 from order_system.web.pages.visit import Visit, redirect

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.domain.listing import OrderFilter, OrderSummary
 from order_system.domain.progress import UndoState
-from order_system.web.api.order_actions import cancel_order
+from order_system.web.api.orders import cancel_order
 from order_system.web.documents.orders import (
     AnswerBody,
     OrderDocument,

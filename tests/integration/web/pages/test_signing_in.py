@@ -6,7 +6,7 @@ from urllib.parse import quote
 from httpx import AsyncClient
 
 from order_system.domain.errors import ShippingRefused
-from order_system.web.guards.sessions import COOKIE
+from order_system.web.guards.access import COOKIE
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.seen_pages import seen, shows
 from tests.fixtures.web.web import OPERATOR_KEY, VIEWER_KEY, WebShop
