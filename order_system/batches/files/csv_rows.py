@@ -6,7 +6,8 @@ themselves, only the first of them is given up, and reading goes on with the sec
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
@@ -42,14 +43,17 @@ def csv_rows(
     encoding: str,
     width: int | None = None,
     separator: str = ",",
+    numbers: Sequence[int] = (),
 ) -> Iterator[Row]:
-    """The rows but for blank ones. A row of several lines must have `width` cells to pass for one. Raises
+    """The rows but for blank ones. A row of several lines must have `width` cells to pass for one, and no two
+    of its lines may look like rows: as long, and with numbers at the places of `numbers`. Raises
     UnicodeDecodeError."""
     waiting: list[bytes] = []  # a row whose end has not been read yet
     line, offset = start.line, start.offset
     for batch in batches:
         is_long = isinstance(batch, LongLine)
-        lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding, separator)
+        raw = waiting if is_long else waiting + batch
+        lines = _Lines(raw, line, offset, encoding, separator, numbers)
         rows, taken = lines.rows(width, final=is_long)
         yield from rows
         waiting = lines.raw[taken:]
@@ -59,7 +63,7 @@ def csv_rows(
             end = offset + batch.size
             yield Row(line, line, offset, end, head, salvaged_cells(head, separator), TOO_LONG)
             line, offset = line + 1, end
-    yield from _Lines(waiting, line, offset, encoding, separator).rows(width, final=True)[0]
+    yield from _Lines(waiting, line, offset, encoding, separator, numbers).rows(width, final=True)[0]
 
 
 def salvaged_cells(text: str, separator: str = ",") -> list[str]:
@@ -71,8 +75,17 @@ def salvaged_cells(text: str, separator: str = ",") -> list[str]:
 
 
 class _Lines:
-    def __init__(self, raw: list[bytes], line: int, offset: int, encoding: str, separator: str) -> None:
+    def __init__(
+        self,
+        raw: list[bytes],
+        line: int,
+        offset: int,
+        encoding: str,
+        separator: str,
+        numbers: Sequence[int],
+    ) -> None:
         self.separator = separator
+        self.numbers = numbers
         self.raw = raw
         self.texts = [each.decode(encoding) for each in raw]
         self.offsets = list(accumulate(map(len, raw), initial=offset))
@@ -90,7 +103,7 @@ class _Lines:
             if reached == len(self.raw) and not final and self._fits(first, reached):
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
-            cells, broken = text.rstrip("\r\n").split(self.separator), None
+            cells, broken = [*map(_unquoted, text.rstrip("\r\n").split(self.separator))], None
             # With tabs a quote is mostly a sign like others.
             if self.separator != "\t" or len(cells) != width:
                 cells, broken = salvaged_cells(text, self.separator), _syntax_error(text)
@@ -120,12 +133,26 @@ class _Lines:
         return first, begin + reader.line_num
 
     def _is_one_row(self, first: int, after: int, width: int, found: int) -> bool:
-        alone = sum(text.count(self.separator) == width - 1 for text in self.texts[first:after])
-        return found == width and alone < 2 and self._fits(first, after)
+        alike = sum(self._looks_like_a_row(text, width) for text in self.texts[first:after])
+        return found == width and alike < 2 and self._fits(first, after)
+
+    def _looks_like_a_row(self, text: str, width: int) -> bool:
+        cells = text.split(self.separator)
+        return len(cells) == width and all(_NUMBER.fullmatch(cells[place]) for place in self.numbers)
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]
         return after - first <= MAX_ROW_LINES and size <= MAX_ROW_BYTES
+
+
+_NUMBER = re.compile(r"\W*|\W*(?:[^\W\d]{1,3}\W*)?\d[\d\W]*(?:[^\W\d]{1,3}\W*)?")
+"""A blank, too; and with a currency's code or sign."""
+
+
+def _unquoted(cell: str) -> str:
+    """A cell beside one with a stray quote: its own quotes are none of its text."""
+    is_quoted = re.fullmatch(r'"(?:[^"]|"")*"', cell)
+    return cell[1:-1].replace('""', '"') if is_quoted else cell
 
 
 def _syntax_error(text: str) -> str:

@@ -1,16 +1,18 @@
 """From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
+from order_system.batches.files.csv_rows import Row, csv_rows
+from order_system.batches.files.lines import LongLine
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
-from order_system.domain.order_file import FileRef, FileRefused
+from order_system.domain.order_file import FileRef, FileRefused, Position
 from order_system.domain.order_profile import FURTHER_FIELDS, Profile
 from order_system.intake.formulas import DEFUSED, undefused
 
@@ -27,6 +29,8 @@ class Layout:
     id_of: Callable[[str], str]
     """What stands in the cell at `id_place`, as an ID."""
     id_place: int
+    numbers: list[int]
+    """Where each row that is a line of an order has a quantity and a price."""
     profile: Profile
     run_whole: set[object]
     """What `says` has told of the rows of orders that run whole: of most orders the same."""
@@ -37,6 +41,11 @@ class Layout:
     def decimal(self) -> str:
         """The sign before the decimals of amounts and quantities."""
         return self.profile.decimal
+
+    def rows(self, batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str) -> Iterator[Row]:
+        """Raises UnicodeDecodeError."""
+        profile, width = self.profile, len(self.header)
+        return csv_rows(batches, start, encoding, width, profile.separator, self.numbers)
 
     def pick_order_id(self, cells: Sequence[str]) -> str:
         """Of a broken row, too; blank if it cannot be told."""
@@ -110,7 +119,8 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
         return tidied_id(_cleaned(cell), profile)
 
     pick = _picker(places, texts, profile, id_of)
-    return Layout(list(header), names, pick, id_of, places["order_id"], profile, set(), set())
+    numbers = [places[field] for field in ("quantity", "unit_price") if field in places]
+    return Layout(list(header), names, pick, id_of, places["order_id"], numbers, profile, set(), set())
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
