@@ -24,7 +24,7 @@ CUT_SHORT = r"[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows where it has nothing to show."""
 
-_SIGN = r"[^\d\s.,'()+-]{1,4}"
+_SIGN = r"(?:[A-Za-z]{1,2} (?=\$))?[^\d\s.,'()+-]{1,4}"
 # Real words in capitals have these, and what follows may be meant: MAÇÃ..., NESCAFÉ(R), TĂŞNAD.
 _IN_WORDS = re.compile(
     "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]|\u0102\u015e(?![a-z])"
@@ -119,7 +119,7 @@ def amount(text: str, currency: str, decimal: str) -> str:
     known = money.circulating_currencies()
     if found is None or currency not in known:
         return text
-    sign = found["before"] or found["after"]
+    sign = (found["before"] or found["after"] or "").replace(" ", "")
     if sign and sign.casefold() not in _signs(currency):
         if sign.upper() in known or "Sc" in map(unicodedata.category, sign):
             raise money.InvalidAmount(f"is not in {currency}, the currency of the order")
@@ -143,7 +143,7 @@ def _pattern(decimal: str) -> re.Pattern[str]:
 
 @cache
 def _signs(currency: str) -> set[str]:
-    """`cad`, `ca$`, and `$` as at home: most currencies' codes begin with their country's."""
+    """`cad`, `ca$` as in `CA $5.00`, and `$` as at home: most currencies' codes begin with their country's."""
     signs = {currency, get_currency_symbol(currency, "en")}
     with suppress(UnknownLocaleError):
         signs.add(get_currency_symbol(currency, f"und_{currency[:2]}"))

@@ -55,7 +55,8 @@ def test_quantities(text: str, decimal: str, whole: str) -> None:
         ("\u00a51,980", "JPY", ".", "1980"), ("1.2500", "KWD", ".", "1.250"),
         ("12.345", "USD", ".", "12.345"), (".5", "USD", ".", "0.50"), ("\u20ac,50", "EUR", ",", "0.50"),
         ("$45.00", "USD", ".", "45.00"), ("US$ 45", "USD", ".", "45.00"), ("$45.00", "CAD", ".", "45.00"),
-        ("CA$45.00", "CAD", ".", "45.00"), ("R$ 1.045,90", "BRL", ",", "1045.90"),
+        ("CA$45.00", "CAD", ".", "45.00"), ("C $45.00", "CAD", ".", "45.00"),
+        ("AU $1,045.00", "AUD", ".", "1045.00"), ("R$ 1.045,90", "BRL", ",", "1045.90"),
         ("EUR 90.00", "EUR", ".", "90.00"), ("90,00\u00a0\u20ac", "EUR", ",", "90.00"),
         ("90.00 eur", "EUR", ".", "90.00"), ("49,90 z\u0142", "PLN", ",", "49.90"),
         # What is none is left to the strict reader.
@@ -73,6 +74,7 @@ def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
         ("\u20ac45.00", "USD", ".", "is not in USD"),
         ("45.00 GBP", "USD", ".", "is not in USD"),
         ("$45.00", "BRL", ".", "is not in BRL"),
+        ("AU $45.00", "USD", ".", "is not in USD"),
         ("1,234", "USD", ".", "thousands or decimals"),
         ("1.234", "EUR", ",", "thousands or decimals"),
     ],
