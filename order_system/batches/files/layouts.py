@@ -68,6 +68,21 @@ class Layout:
         return {amount: several[amount] for amount in AMOUNTS if several.get(amount)}
 
     @cached_property
+    def parts(self) -> list[str]:
+        """All these keys."""
+        return [key for keys in self.further_parts.values() for key in keys]
+
+    @cached_property
+    def has_shares(self) -> bool:
+        """Discounts are no amounts."""
+        return self.profile.meaning.get("discount", "").startswith("share")
+
+    @cached_property
+    def unclear(self) -> list[str]:
+        """Amounts of which nobody knows whether they are of each line or of the order."""
+        return [field for field, meaning in self.profile.meaning.items() if meaning == "unclear"]
+
+    @cached_property
     def says(self) -> Callable[[Fields], object]:
         """What a row has in the columns that tell whether it is to be shipped, and whether it is paid."""
         columns = [state.column for state in self.profile.states]

@@ -254,8 +254,12 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         if not _is_paid(rows, paid, layout):
             return ""
         layout.paid.add(said)
-    found = (reference for column in paid.reference if (reference := _of_order(rows, column, layout)[1]))
-    return f"paid:{''.join(next(found, rows[0][1]['order_id']).split())}"
+    reference = rows[0][1]["order_id"]
+    for column in paid.reference:
+        if told := _of_order(rows, column, layout)[1]:
+            reference = told
+            break
+    return f"paid:{''.join(reference.split())}"
 
 
 def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:

@@ -36,7 +36,7 @@ _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u221a\u2248][^\\x00-\\x7f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
-_SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
+SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
 # One letter of another script in a Latin word is none, either: RŮŽENA, plášť.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
 _NO_ONES_LETTERS = re.compile(
@@ -92,7 +92,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
 def is_garbled(text: str) -> bool:
     """Whether it is UTF-8 that was read as something else, and makes sense as UTF-8 only; or what is left of
     such a mistake."""
-    if text.isascii() or _SUSPICIOUS.search(text) is None:
+    if text.isascii() or SUSPICIOUS.search(text) is None:
         return False
     if _LOST.search(text):
         return True
