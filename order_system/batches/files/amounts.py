@@ -117,8 +117,15 @@ def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     """Raises Unfit."""
     line, fields = row
     if (value := number(fields, key, layout)) is None:
-        raise Unfit(line, layout.names[key], "must be an amount, such as 29.99")
+        message = "must be an amount, such as 29.99"
+        raise Unfit(line, layout.names[key], message + cure_of_comma(fields[key]))
     return value
+
+
+def cure_of_comma(text: str) -> str:
+    """What helps if that is why a text is no amount."""
+    is_comma = re.fullmatch(r"[^\d,]*[\d.]+,\d+\D*", text)
+    return '; a profile that says decimal = "," reads a comma there' if is_comma else ""
 
 
 def _of_share(row: NumberedRow, rows: Rows, layout: Layout) -> str:

@@ -8,7 +8,7 @@ from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
-from order_system.batches.files.csv_rows import Row, csv_rows
+from order_system.batches.files.csv_rows import Row, Shape, csv_rows
 from order_system.batches.files.lines import LongLine
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
@@ -29,8 +29,7 @@ class Layout:
     id_of: Callable[[str], str]
     """What stands in the cell at `id_place`, as an ID."""
     id_place: int
-    numbers: list[int]
-    """Where each row that is a line of an order has a quantity and a price."""
+    shape: Shape
     profile: Profile
     run_whole: set[object]
     """What `says` has told of the rows of orders that run whole: of most orders the same."""
@@ -42,10 +41,11 @@ class Layout:
         """The sign before the decimals of amounts and quantities."""
         return self.profile.decimal
 
-    def rows(self, batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str) -> Iterator[Row]:
+    def rows(
+        self, batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str
+    ) -> Iterator[Row]:
         """Raises UnicodeDecodeError."""
-        profile, width = self.profile, len(self.header)
-        return csv_rows(batches, start, encoding, width, profile.separator, self.numbers)
+        return csv_rows(batches, start, encoding, self.shape)
 
     def pick_order_id(self, cells: Sequence[str]) -> str:
         """Of a broken row, too; blank if it cannot be told."""
@@ -135,7 +135,8 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
 
     pick = _picker(places, texts, profile, id_of)
     numbers = [places[field] for field in ("quantity", "unit_price") if field in places]
-    return Layout(list(header), names, pick, id_of, places["order_id"], numbers, profile, set(), set())
+    shape = Shape(profile.separator, len(header), numbers)
+    return Layout(list(header), names, pick, id_of, places["order_id"], shape, profile, set(), set())
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
@@ -192,8 +193,10 @@ def _picker(
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
-        if "'" in text and DEFUSED.search(text):
+        if ("'" in text or '="' in text) and DEFUSED.search(text):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
+        if "'" in text:
+            fields["postal_code"] = fields["postal_code"].removeprefix("'")
         if is_plain:
             return fields
         if of_order:
@@ -218,7 +221,6 @@ def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts) -> None:
         if field == "street" and not fields[keys[0]]:
             texts = []  # a flat alone is no street
         fields[field] = (", " if field == "street" else " ").join(texts)
-    fields["postal_code"] = fields["postal_code"].removeprefix("'")
 
 
 def _without_entities(cell: str) -> str:
@@ -263,6 +265,8 @@ class _Header:
     def missing_columns(self, wanted: dict[str, str], profile: Profile) -> list[str]:
         problems: list[str] = []
         not_needed = {*profile.defaults, *(["payment_method"] if profile.paid else [])}
+        if self.find(wanted.get("item_name", "")) is not None:
+            not_needed.add("sku")  # which is made of it
         for key, name in wanted.items():
             is_required = key in COLUMNS and COLUMNS[key][1]
             enough = profile.columns.get(key, ()) if name.endswith("?") else (name,)
@@ -275,7 +279,10 @@ class _Header:
                 names = [shown(each) for each in _alternatives(name)]
                 hint = hint_at(_alternatives(name)[0], self._header)
                 purpose = f" for {key}" if key in profile.columns else ""
-                problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}")
+                cure = (
+                    "; if all orders are in one, say it: currency==USD in a map" if key == "currency" else ""
+                )
+                problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}{cure}")
         return problems
 
     def unknown_columns(self, wanted: Iterable[str]) -> list[str]:

@@ -19,16 +19,18 @@ from order_system.intake.fields import IDENTIFIERS, countries
 
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"
 _LABEL = f"[ -~{_LETTERS}]"
+_NAME = f"[ ->@-~{_LETTERS}]"
+"""No question mark, which may stand for a letter that was lost."""
 _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
-    "customer_name": f"{_LABEL}{{1,200}}",
+    "customer_name": f"{_NAME}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
     "payment_method": f"(?!{CUT_SHORT}\n)(?:paid:[!-~]{{1,250}}|(?!(?i:paid|authori))[!-~]{{1,255}})",
-    "street": f"{_LABEL}{{1,200}}",
-    "city": f"{_LABEL}{{1,200}}",
-    "region": f"{_LABEL}{{0,100}}",
+    "street": f"{_NAME}{{1,200}}",
+    "city": f"{_NAME}{{1,200}}",
+    "region": f"{_NAME}{{0,100}}",
     "postal_code": f"(?!{CUT_SHORT}\n){_LABEL}{{0,100}}",
     "country": "[A-Z]{2}",
     "sku": f"(?!{CUT_SHORT}\n){_LABEL}{{1,64}}",

@@ -36,6 +36,8 @@ _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u221a\u2248][^\\x00-\\x7f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
+_NAMES = ("customer_name", "street", "city", "region")
+_LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program wrote what it had no sign for
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
 # One letter of another script in a Latin word is none, either: RŮŽENA, plášť.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
@@ -64,7 +66,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
 
 def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
     """Raises ValueError: why it is not harmless."""
-    if is_garbled(text):
+    if is_garbled(text) or (field in _NAMES and _LOST_IN_NAME.search(text)):
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
@@ -105,9 +107,10 @@ def is_garbled(text: str) -> bool:
 
 
 def whole_number(text: str, decimal: str) -> str:
-    """`1.00` as `1`. Three zeros stay, to be refused: they may be thousands."""
+    """`1.00` as `1`. Three zeros behind a point stay, to be refused: they may be thousands. Commas are before
+    decimals only where a profile says so."""
     whole, _, zeros = text.partition(decimal)
-    return whole if zeros and not zeros.strip("0") and len(zeros) != 3 else text
+    return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal == ",") else text
 
 
 @lru_cache(maxsize=10_000)
@@ -125,10 +128,16 @@ def amount(text: str, currency: str, decimal: str) -> str:
             raise money.InvalidAmount(f"is not in {currency}, the currency of the order")
         return text
     places, fraction = money.decimals(currency), found["fraction"]
-    if found["other"] and found["whole"].count(found["other"]) == 1 and places and fraction is None:
-        raise money.InvalidAmount(f"may be thousands or decimals; write both, or no {found['other']!r}")
     decimals = (fraction or "").rstrip("0").ljust(places, "0")
+    doubtful = found["other"] if places and fraction is None else None
+    if decimal == "." and len(decimals) == places < 3 and _THOUSANDS.fullmatch(text):
+        doubtful = "."  # 20.000 is twenty thousand in Chile
+    if doubtful and text.count(doubtful) == 1:
+        raise money.InvalidAmount(f"may be thousands or decimals; write both, or no {doubtful!r}")
     return (re.sub(r"\D", "", found["whole"]) or "0") + (f".{decimals}" if decimals else "")
+
+
+_THOUSANDS = re.compile(r"\D*[1-9][0-9]{0,2}\.[0-9]{3}\D*")
 
 
 @cache
@@ -143,7 +152,7 @@ def _pattern(decimal: str) -> re.Pattern[str]:
 
 @cache
 def _signs(currency: str) -> set[str]:
-    """`cad`, `ca$` as in `CA $5.00`, and `$` as at home: most currencies' codes begin with their country's."""
+    """`cad`, `ca$`, and `$` as at home: most currencies' codes begin with their country's."""
     signs = {currency, get_currency_symbol(currency, "en")}
     with suppress(UnknownLocaleError):
         signs.add(get_currency_symbol(currency, f"und_{currency[:2]}"))
@@ -169,7 +178,7 @@ _FURTHER_NAMES = {  # that shops' software has, and CLDR has not
     "provinceofchinataiwan": "TW", "unitedrepublicoftanzania": "TZ", "islamicrepublicofiran": "IR",
     "plurinationalstateofbolivia": "BO", "bolivarianrepublicofvenezuela": "VE", "syrianarabrepublic": "SY",
     "democraticrepublicofthecongo": "CD", "laopeoplesdemocraticrepublic": "LA",
-    "federatedstatesofmicronesia": "FM",
+    "federatedstatesofmicronesia": "FM", "palestine": "PS", "grossbritannien": "GB", "inglaterra": "GB",
 }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ GOOD = csv_text(row())
         (GOOD.replace("discount", "dicount"), "the column dicount is unknown (did you mean discount?)"),
         (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; keep one"),
         (f"Sales\nMay 2026; all shops\n\n{GOOD}", "line 1 is no header; it seems to be on line 4: take out"),
+        (f"Sales{',' * 19}\n{GOOD}", "line 1 is no header; it seems to be on line 2: take out"),
         (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),
         ('"' + GOOD, "line 1, the header, has a quote that opens a cell and is never closed"),
         (GOOD.replace("region", "reg\0ion"), "line 1, the header, holds a NUL"),
