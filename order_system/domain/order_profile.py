@@ -78,6 +78,8 @@ class Paid(Strict):
     """The first of these that is filled tells whether an order is paid; none named: all are."""
     or_else: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """The same, for a file that has none of the former."""
+    or_else_states: States = ()
+    """What in these means that it is paid, if not `states`."""
     states: States = ()
     """`*` is any that is not blank, such as a date, nor among `unpaid`."""
     unpaid: States = ()

@@ -4,7 +4,9 @@ says that it is text: spreadsheets hide it, and reading such a file we take it a
 import re
 
 _FORMULA = re.compile(" *[-=+@\t\r\n\uff0d\uff1d\uff0b\uff20]")  # the last four: full width
-DEFUSED = re.compile(f"'{_FORMULA.pattern}")
+_AS_TEXT = re.compile(r'="([^"]*)"')
+"""How spreadsheets and shops write digits that are no number: `="01067"`."""
+DEFUSED = re.compile(f"'{_FORMULA.pattern}|=\"")
 
 
 def defuse(cell: str) -> str:
@@ -14,4 +16,6 @@ def defuse(cell: str) -> str:
 
 def undefused(cell: str) -> str:
     """The cell as it was before `defuse`, ours or a spreadsheet's."""
-    return cell[1:] if cell.startswith("'") and DEFUSED.match(cell) else cell
+    plain = cell[1:] if cell.startswith("'") and DEFUSED.match(cell) else cell
+    as_text = _AS_TEXT.fullmatch(plain)
+    return as_text[1] if as_text else plain

@@ -82,12 +82,11 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
-    meaning, parts = layout.profile.meaning, layout.further_parts
-    is_share = meaning.get("discount", "").startswith("share")
+    parts, is_share, unclear = layout.further_parts, layout.has_shares, layout.unclear
     discounts = ["discount", *parts.get("discount", ())]
-    further = [True for keys in parts.values() for key in keys for _, fields in rows if fields[key]]
-    has_minus = "-" in "".join([fields["discount"] for _, fields in rows])
-    if not (is_share or further or has_minus or "unclear" in meaning.values()):
+    told = [text for _, fields in rows for key in layout.parts if (text := fields[key])]
+    has_minus = [True for _, fields in rows if "-" in fields["discount"]]
+    if not (told or has_minus or is_share or unclear):
         return rows
     changed: list[NumberedRow] = []
     for line, fields in rows:
@@ -102,7 +101,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
                 values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
-    for field in [field for field, what in meaning.items() if what == "unclear"]:
+    for field in unclear:
         found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
         if len(found) > 1 and len(set(found.values())) == 1:  # others are of each line, which is told anyway
             first, second, *_ = found
@@ -118,8 +117,15 @@ def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
     """Raises Unfit."""
     line, fields = row
     if (value := number(fields, key, layout)) is None:
-        raise Unfit(line, layout.names[key], "must be an amount, such as 29.99")
+        message = "must be an amount, such as 29.99"
+        raise Unfit(line, layout.names[key], message + cure_of_comma(fields[key]))
     return value
+
+
+def cure_of_comma(text: str) -> str:
+    """What helps if that is why a text is no amount."""
+    is_comma = re.fullmatch(r"[^\d,]*[\d.]+,\d+\D*", text)
+    return '; a profile that says decimal = "," reads a comma there' if is_comma else ""
 
 
 def _of_share(row: NumberedRow, rows: Rows, layout: Layout) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from itertools import chain, groupby, islice
 
 from order_system.batches.files.blocks import blocks
-from order_system.batches.files.csv_rows import csv_rows
 from order_system.batches.files.layouts import Layout
 from order_system.batches.files.lines import LongLine, line_batches
 from order_system.batches.files.seen import SeenOrders
@@ -33,8 +32,7 @@ def orders_apart(
         return {}, orders
     seen, repeated = SeenOrders(), SeenOrders()
     lines: dict[str, list[int]] = {}
-    batches = line_batches(source.chunks(start.offset))
-    rows = csv_rows(batches, start, encoding, len(layout.header), layout.profile.separator)
+    rows = layout.rows(line_batches(source.chunks(start.offset)), start, encoding)
     for block, _ in blocks(rows, layout):
         order_id, line = presentable_id({"order_id": block.order_id}), block.first_line
         if order_id is None or (first := seen.first_line(order_id, line)) == line:
@@ -66,12 +64,11 @@ def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, l
 
 def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -> Iterator[str]:
     """Of each row, or of a few together that follow each other and have the same."""
-    place, separator = layout.id_place, layout.profile.separator
-    at = separator.encode(encoding)
+    place, at = layout.id_place, layout.profile.separator.encode(encoding)
     batches = line_batches(source.chunks(start.offset))
     for batch in batches:
         if isinstance(batch, LongLine) or b'"' in b"".join(batch):  # from here on it takes the csv module
-            rest = csv_rows(chain([batch], batches), start, encoding, len(layout.header), separator)
+            rest = layout.rows(chain([batch], batches), start, encoding)
             yield from (layout.pick_order_id(row.cells) for row in rest)
             return
         for cell, _ in groupby((line.split(at, place + 1)[place:] or [b""])[0] for line in batch):

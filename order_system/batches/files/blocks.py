@@ -50,17 +50,20 @@ def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block |
     """Each block and the one that follows it, None at the end: a block is whole only when the next has begun.
     Memory does not grow with the rows of one."""
     block: Block | None = None
+    header, width, pick = layout.header, len(layout.header), layout.pick
     for row in rows:
-        if row.cells == layout.header:
+        if row.cells == header:
             continue  # once more, where files were put together
-        width = len(layout.header)
-        broken = row.broken or ("" if len(row.cells) == width else _ragged(row, width))
-        fields = None if broken else layout.pick(row.cells, row.text)
-        order_id = fields["order_id"] if fields else layout.pick_order_id(row.cells)
-        order_id = order_id if fields or is_order_id(order_id) else ""
+        if row.broken is None and len(row.cells) == width:
+            fields, broken = pick(row.cells, row.text), ""
+            order_id = fields["order_id"]
+        else:
+            fields, broken = None, row.broken or _ragged(row, width)
+            order_id = layout.pick_order_id(row.cells)
+            order_id = order_id if is_order_id(order_id) else ""
         if block is None:
             block = Block(order_id, row)
-        elif not _belongs(block, order_id, fields, row.text):
+        elif (order_id != block.order_id or not order_id) and not _belongs(block, order_id, fields, row.text):
             whole, block = block, Block(order_id, row)
             yield whole, block
         block.order_id = block.order_id or order_id
@@ -77,10 +80,8 @@ def _ragged(row: Row, width: int) -> str:
 
 
 def _belongs(block: Block, order_id: str, fields: Fields | None, text: str) -> bool:
-    """Whether a row is of the same order as the block that it follows."""
-    if order_id and block.order_id:
-        return order_id == block.order_id
-    if not order_id and not block.order_id:
+    """Whether a row is of the same order as the block that it follows, where the ID of one is not known."""
+    if bool(order_id) == bool(block.order_id):
         return False
     if fields is not None and not any(fields[field] for field in ("order_id", *LINE_FIELDS)):
         return False  # no line of an order: a footer

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from order_system.batches.files.amounts import Rows, number
+from order_system.batches.files.amounts import Rows, cure_of_comma, number
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
@@ -103,6 +103,8 @@ def _read_thoroughly(
     block: Block, rows: Sequence[NumberedRow], unfit: Sequence[Mistake], layout: Layout
 ) -> tuple[Order | None, list[Mistake]]:
     rows, unharmless = spelled_out(rows, layout)
+    told_of = {(each.line, each.column) for each in unharmless}
+    unfit = [each for each in unfit if (each.line, each.column) not in told_of]
     mistakes = [*block.mistakes, *_mistakes_of_block(block, rows, layout), *unharmless, *unfit]
     came_from: dict[str, int] = {}
     if len(rows) > 1:
@@ -222,13 +224,15 @@ def _in_the_file(
     line = first_line if field in LINE_FIELDS else came_from.get(field, first_line)
     message, text = problem.message, of_row[field]
     if field == "quantity" and message.startswith("must be a whole number"):
+        is_doubtful = re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text)
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
+        message = "may be thousands or decimals; write it without either" if is_doubtful else message
     if field == "customer_email" and message == "is missing":
         message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
     if field == "unit_price" and message.startswith("must not be more precise"):
         message += "; a profile that names the column of what the whole line costs, as line_total, helps"
-    if message.startswith("must be decimal text") and re.fullmatch(r"[\d.]+,\d+", text):
-        message += '; a profile that says decimal = "," reads a comma there'
+    if message.startswith("must be decimal text"):
+        message += cure_of_comma(text)
     if field == "order_id" and text and not is_order_id(text):
         begins = is_order_id(text.removeprefix("#"))
         cure = 'id_strip = "#" drops that' if begins else 'id_replace = "-" puts that for each other sign'

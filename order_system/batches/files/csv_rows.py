@@ -6,7 +6,8 @@ themselves, only the first of them is given up, and reading goes on with the sec
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
@@ -36,30 +37,39 @@ class Row(NamedTuple):
     """Why this is no row."""
 
 
+class Shape(NamedTuple):
+    """What the rows of a table have in common."""
+
+    separator: str = ","
+    width: int | None = None
+    """Cells of a row. None: nobody knows yet."""
+    numbers: Sequence[int] = ()
+    """Where each row has a number."""
+
+
 def csv_rows(
     batches: Iterable[list[bytes] | LongLine],
     start: Position,
     encoding: str,
-    width: int | None = None,
-    separator: str = ",",
+    shape: Shape,
 ) -> Iterator[Row]:
-    """The rows but for blank ones. A row of several lines must have `width` cells to pass for one. Raises
-    UnicodeDecodeError."""
+    """The rows but for blank ones. A row of several lines must have the table's width to pass for one, and no
+    two of its lines may look like rows. Raises UnicodeDecodeError."""
     waiting: list[bytes] = []  # a row whose end has not been read yet
     line, offset = start.line, start.offset
     for batch in batches:
         is_long = isinstance(batch, LongLine)
-        lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding, separator)
-        rows, taken = lines.rows(width, final=is_long)
+        lines = _Lines(waiting if is_long else waiting + batch, line, offset, encoding, shape)
+        rows, taken = lines.rows(final=is_long)
         yield from rows
         waiting = lines.raw[taken:]
         line, offset = line + taken, lines.offsets[taken]
         if is_long:
             head = batch.head.decode(encoding, "ignore")  # it may end within a character
             end = offset + batch.size
-            yield Row(line, line, offset, end, head, salvaged_cells(head, separator), TOO_LONG)
+            yield Row(line, line, offset, end, head, salvaged_cells(head, shape.separator), TOO_LONG)
             line, offset = line + 1, end
-    yield from _Lines(waiting, line, offset, encoding, separator).rows(width, final=True)[0]
+    yield from _Lines(waiting, line, offset, encoding, shape).rows(final=True)[0]
 
 
 def salvaged_cells(text: str, separator: str = ",") -> list[str]:
@@ -71,35 +81,35 @@ def salvaged_cells(text: str, separator: str = ",") -> list[str]:
 
 
 class _Lines:
-    def __init__(self, raw: list[bytes], line: int, offset: int, encoding: str, separator: str) -> None:
-        self.separator = separator
+    def __init__(self, raw: list[bytes], line: int, offset: int, encoding: str, shape: Shape) -> None:
+        self.separator, self.width, self.numbers = shape
         self.raw = raw
         self.texts = [each.decode(encoding) for each in raw]
         self.offsets = list(accumulate(map(len, raw), initial=offset))
         """Where each begins, and where the last one ends."""
         self.line = line
 
-    def rows(self, width: int | None, *, final: bool) -> tuple[list[Row], int]:
+    def rows(self, *, final: bool) -> tuple[list[Row], int]:
         """The rows, and how many lines they take: all if `final`."""
         rows: list[Row] = []
         first = 0  # the line that the next row begins on
         while first < len(self.raw):
-            first, reached = self._take_proper_rows(rows, first, width)
+            first, reached = self._take_proper_rows(rows, first)
             if first == len(self.raw):
                 break
             if reached == len(self.raw) and not final and self._fits(first, reached):
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
-            cells, broken = text.rstrip("\r\n").split(self.separator), None
+            cells, broken = [*map(_unquoted, text.rstrip("\r\n").split(self.separator))], None
             # With tabs a quote is mostly a sign like others.
-            if self.separator != "\t" or len(cells) != width:
+            if self.separator != "\t" or len(cells) != self.width:
                 cells, broken = salvaged_cells(text, self.separator), _syntax_error(text)
             line, offsets = self.line + first, self.offsets
             rows.append(Row(line, line, offsets[first], offsets[first + 1], text, cells, broken))
             first += 1
         return rows, first
 
-    def _take_proper_rows(self, rows: list[Row], first: int, width: int | None) -> tuple[int, int]:
+    def _take_proper_rows(self, rows: list[Row], first: int) -> tuple[int, int]:
         """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one
         begins, and how many lines were looked at."""
         begin, line, offsets = first, self.line, self.offsets
@@ -107,7 +117,7 @@ class _Lines:
         try:
             for cells in reader:
                 after = begin + reader.line_num
-                if after - first > 1 and not self._is_one_row(first, after, width or len(cells), len(cells)):
+                if after - first > 1 and not self._is_one_row(first, after, len(cells)):
                     break
                 text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
                 if any(cells) and not text.isspace():
@@ -119,13 +129,28 @@ class _Lines:
             pass  # told by what is returned
         return first, begin + reader.line_num
 
-    def _is_one_row(self, first: int, after: int, width: int, found: int) -> bool:
-        alone = sum(text.count(self.separator) == width - 1 for text in self.texts[first:after])
-        return found == width and alone < 2 and self._fits(first, after)
+    def _is_one_row(self, first: int, after: int, found: int) -> bool:
+        width = self.width or found
+        alike = sum(self._looks_like_a_row(text, width) for text in self.texts[first:after])
+        return found == width and alike < 2 and self._fits(first, after)
+
+    def _looks_like_a_row(self, text: str, width: int) -> bool:
+        cells = text.split(self.separator)
+        return len(cells) == width and all(_NUMBER.fullmatch(cells[place]) for place in self.numbers)
 
     def _fits(self, first: int, after: int) -> bool:
         size = self.offsets[after] - self.offsets[first]
         return after - first <= MAX_ROW_LINES and size <= MAX_ROW_BYTES
+
+
+_NUMBER = re.compile(r"\W*|\W*(?:[^\W\d]{1,3}\W*)?\d[\d\W]*(?:[^\W\d]{1,3}\W*)?")
+"""A blank, too; and with a currency's code or sign."""
+
+
+def _unquoted(cell: str) -> str:
+    """A cell beside one with a stray quote: its own quotes are none of its text."""
+    is_quoted = re.fullmatch(r'"(?:[^"]|"")*"', cell)
+    return cell[1:-1].replace('""', '"') if is_quoted else cell
 
 
 def _syntax_error(text: str) -> str:

@@ -31,7 +31,10 @@ _AN_AMOUNT, _A_DATE = _KNOWN["unit_price"]["look"], _KNOWN["states"]["date"]
 def first_profile(url: str, roots: Sequence[str]) -> str:
     """As TOML, with a comment wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
     with open_source(url, roots) as source:
-        encoding_of(source, "utf-8")  # raises if it is no text
+        try:
+            encoding_of(source, "utf-8")  # raises if it is no text
+        except FileRefused as refused:
+            raise FileRefused(f"{url}: {refused}") from None
         head = source.read(0, GUESSED_FROM)
     whole_lines = head[: head.rfind(b"\n") + 1] or head
     encoding, doubt = likeliest_encoding(whole_lines)
@@ -133,7 +136,8 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
         "street": any(cells) and _is("street", "alike", _key(name)),
         "amount": _is("unit_price", "alike", _key(name))
         or (any(map(_is_more_than_zero, cells)) and _all_are(_AN_AMOUNT, cells)),
-        "state": not _is("states", "never", _key(name)) and _may_tell_state(cells, ids),
+        "state": _is("states", "way", _key(name))
+        or (not _is("states", "never", _key(name)) and _may_tell_state(cells, ids)),
     }
     looks = [_KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
     told = f"not used: {_toml(name)}"

@@ -11,12 +11,13 @@ from itertools import accumulate, islice
 from typing import TypedDict, Unpack
 
 from order_system.batches.files.apart import orders_apart
-from order_system.batches.files.csv_rows import Row, csv_rows, salvaged_cells
+from order_system.batches.files.csv_rows import Row, Shape, csv_rows, salvaged_cells
 from order_system.batches.files.jsonl import rows_of_lines
 from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
 from order_system.batches.files.lines import LongLine, line_batches
 from order_system.batches.files.profiles import load_profile, profile_of_mapping
 from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
+from order_system.batches.files.spellings import is_garbled
 from order_system.domain.order_file import (
     ColumnMapping,
     FileChanged,
@@ -160,7 +161,7 @@ def _header(
     """The header, and where the rows begin; and the profile with the separator that a first line `sep=;`
     tells, as spreadsheets write it. Raises FileRefused."""
     separator = profile.separator if profile else ","
-    rows = csv_rows(line_batches(source.chunks(start.offset)), start, encoding, separator=separator)
+    rows = csv_rows(line_batches(source.chunks(start.offset)), start, encoding, Shape(separator))
     header = next(rows, None)
     if header and (told := re.fullmatch(r'"?sep=([^\s"\w]|\t)"?[\r\n]*', header.text)):
         profile = (profile or Profile()).model_copy(update={"separator": told[1]})
@@ -173,6 +174,8 @@ def _header(
     _check_separator(header, separator)
     if header.broken:
         raise FileRefused(f"line {header.line}, the header, {header.broken}")
+    if encoding != "utf-8" and any(map(is_garbled, header.cells)):
+        raise FileRefused(f"line {header.line}: is UTF-8, and not {encoding}: give utf-8 as the encoding")
     if len(header.cells) > MAX_COLUMNS:
         raise FileRefused(f"line {header.line}: has more than {MAX_COLUMNS} columns")
     if not further:
@@ -182,7 +185,8 @@ def _header(
 
 def _check_place(header: Row, further: Sequence[Row]) -> None:
     """A title above the header would be taken for one."""
-    widths = [max(len(salvaged_cells(row.text, sign)) for sign in _SEPARATORS) for row in (header, *further)]
+    rows = (header, *further)
+    widths = [max(sum(map(bool, salvaged_cells(row.text, sign))) for sign in _SEPARATORS) for row in rows]
     if widths[0] < _FEWEST_COLUMNS <= max(widths):
         below = next(row.line for row, width in zip(further, widths[1:], strict=True) if width == max(widths))
         told = f"is no header; it seems to be on line {below}: take out the lines above that"

@@ -1,16 +1,18 @@
 """From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from html import unescape
 from operator import itemgetter
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, Fields, hint_at, shown
+from order_system.batches.files.csv_rows import Row, Shape, csv_rows
+from order_system.batches.files.lines import LongLine
 from order_system.batches.files.made_names import sku_of_name, tidied_id
 from order_system.batches.files.profiles import AMOUNTS, earlier_profile
-from order_system.domain.order_file import FileRef, FileRefused
+from order_system.domain.order_file import FileRef, FileRefused, Position
 from order_system.domain.order_profile import FURTHER_FIELDS, Profile
 from order_system.intake.formulas import DEFUSED, undefused
 
@@ -27,6 +29,7 @@ class Layout:
     id_of: Callable[[str], str]
     """What stands in the cell at `id_place`, as an ID."""
     id_place: int
+    shape: Shape
     profile: Profile
     run_whole: set[object]
     """What `says` has told of the rows of orders that run whole: of most orders the same."""
@@ -37,6 +40,12 @@ class Layout:
     def decimal(self) -> str:
         """The sign before the decimals of amounts and quantities."""
         return self.profile.decimal
+
+    def rows(
+        self, batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str
+    ) -> Iterator[Row]:
+        """Raises UnicodeDecodeError."""
+        return csv_rows(batches, start, encoding, self.shape)
 
     def pick_order_id(self, cells: Sequence[str]) -> str:
         """Of a broken row, too; blank if it cannot be told."""
@@ -57,6 +66,21 @@ class Layout:
         """Amount -> the keys of what is added to it."""
         several = {field: _keys(more, self.names) for field, (_, *more) in self.profile.columns.items()}
         return {amount: several[amount] for amount in AMOUNTS if several.get(amount)}
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """All these keys."""
+        return [key for keys in self.further_parts.values() for key in keys]
+
+    @cached_property
+    def has_shares(self) -> bool:
+        """Discounts are no amounts."""
+        return self.profile.meaning.get("discount", "").startswith("share")
+
+    @cached_property
+    def unclear(self) -> list[str]:
+        """Amounts of which nobody knows whether they are of each line or of the order."""
+        return [field for field, meaning in self.profile.meaning.items() if meaning == "unclear"]
 
     @cached_property
     def says(self) -> Callable[[Fields], object]:
@@ -110,7 +134,9 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
         return tidied_id(_cleaned(cell), profile)
 
     pick = _picker(places, texts, profile, id_of)
-    return Layout(list(header), names, pick, id_of, places["order_id"], profile, set(), set())
+    numbers = [places[field] for field in ("quantity", "unit_price") if field in places]
+    shape = Shape(profile.separator, len(header), numbers)
+    return Layout(list(header), names, pick, id_of, places["order_id"], shape, profile, set(), set())
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
@@ -167,8 +193,10 @@ def _picker(
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
-        if "'" in text and DEFUSED.search(text):
+        if ("'" in text or '="' in text) and DEFUSED.search(text):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
+        if "'" in text:
+            fields["postal_code"] = fields["postal_code"].removeprefix("'")
         if is_plain:
             return fields
         if of_order:
@@ -193,7 +221,6 @@ def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts) -> None:
         if field == "street" and not fields[keys[0]]:
             texts = []  # a flat alone is no street
         fields[field] = (", " if field == "street" else " ").join(texts)
-    fields["postal_code"] = fields["postal_code"].removeprefix("'")
 
 
 def _without_entities(cell: str) -> str:
@@ -238,6 +265,8 @@ class _Header:
     def missing_columns(self, wanted: dict[str, str], profile: Profile) -> list[str]:
         problems: list[str] = []
         not_needed = {*profile.defaults, *(["payment_method"] if profile.paid else [])}
+        if self.find(wanted.get("item_name", "")) is not None:
+            not_needed.add("sku")  # which is made of it
         for key, name in wanted.items():
             is_required = key in COLUMNS and COLUMNS[key][1]
             enough = profile.columns.get(key, ()) if name.endswith("?") else (name,)
@@ -250,7 +279,10 @@ class _Header:
                 names = [shown(each) for each in _alternatives(name)]
                 hint = hint_at(_alternatives(name)[0], self._header)
                 purpose = f" for {key}" if key in profile.columns else ""
-                problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}")
+                cure = (
+                    "; if all orders are in one, say it: currency==USD in a map" if key == "currency" else ""
+                )
+                problems.append(f"there is no column {' or '.join(names)}{purpose}{hint}{cure}")
         return problems
 
     def unknown_columns(self, wanted: Iterable[str]) -> list[str]:

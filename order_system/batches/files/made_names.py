@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from order_system.batches.files.columns import NumberedRow
+from order_system.domain.ids import is_order_id
 from order_system.domain.order_profile import Profile
 
 _SEPARATORS = " -/,.()'&:|_\""
@@ -18,7 +19,7 @@ def tidied_id(text: str, profile: Profile) -> str:
     """As the profile writes IDs: `#1002/A` as shopA-1002-A. Blank if the text is."""
     if profile.id_strip:
         text = text.lstrip(profile.id_strip + " ")
-    if profile.id_replace and not text.isalnum() and not _DESTROYED.fullmatch(text):
+    if profile.id_replace and not is_order_id(text) and not _DESTROYED.fullmatch(text):
         text = re.sub(r"[^A-Za-z0-9._-]+", profile.id_replace, text).strip(profile.id_replace)
     return f"{profile.id_prefix}{text}" if text else ""
 
@@ -39,7 +40,7 @@ def sku_of_name(name: str, *, apart: bool = False) -> str:
 def with_skus_apart(rows: Sequence[NumberedRow]) -> Sequence[NumberedRow]:
     """Two names of products that become the same SKU, or one that another product has: each later one, or the
     one that is made, gets one of its own."""
-    if not any(fields.get("item_name") for _, fields in rows):
+    if not [True for _, fields in rows if fields.get("item_name")]:
         return rows
     names = {fields["sku"]: "" for _, fields in rows if not fields["item_name"]}
     changed: list[NumberedRow] = []

@@ -44,14 +44,14 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     if profile.sums_first and len(rows) > 1 and not rows[0][1]["sku"]:
         rows = without_sums(rows, layout)
     said = tuple([layout.says(fields) for _, fields in rows])
-    without, unshippable = _not_to_be_shipped(rows, said, layout)
+    without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
     payment = _payment(rows, said, layout)
     if unshippable and not payment:
         raise unshippable
     rows = with_amounts(rows, layout)
     if without or "quantity_left" in profile.columns:
-        rows = _what_is_left(rows, without, layout, only_unshippable=unshippable is not None)
+        rows = _what_is_left(rows, without, layout, only_unshippable=bool(without) and without <= needs_none)
     rows = added_up(rows, layout)
     if profile.meaning.get("unit_price") == "line total" or "line_total" in profile.columns:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
@@ -103,13 +103,14 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
 # --- which lines ----------------------------------------------------------------------------------
 
 
-def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], Unfit | None]:
-    """The line numbers of rows; and what is wrong if some of them need no shipping, and nobody has paid for
-    those. Raises LeftOut, Unfit."""
+def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], Unfit | None, set[int]]:
+    """The line numbers of rows; what is wrong if some of them need no shipping, and nobody has paid for
+    those; and which need none. Raises LeftOut, Unfit."""
     if said in layout.run_whole:
-        return set(), None
+        return set(), None, set()
     partly: tuple[int, str] | None = None
     unshippable: Unfit | None = None
+    needs_none: set[int] = set()
     kept = rows
     for state in layout.profile.states:
         name = layout.name_of(state.column)
@@ -122,6 +123,10 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
         left = [row for row in kept if not _is_left_out(state, _text(row, state.column), row[0], name)]
         if not left:
             raise _left_out(state, _text(kept[0], state.column), rows, name)
+        if state.of == "all lines":
+            needs_none = {
+                row[0] for row in rows if _is_left_out(state, _text(row, state.column), row[0], name)
+            }
         if state.of == "all lines" and len(left) < len(kept):
             line = next(line for line, _ in kept if line not in dict(left))
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
@@ -130,7 +135,7 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
     if not partly and len(kept) == len(rows):
         layout.run_whole.add(said)
-    return {line for line, _ in rows if line not in dict(kept)}, unshippable
+    return {line for line, _ in rows if line not in dict(kept)}, unshippable, needs_none
 
 
 def _text(row: NumberedRow, column: str) -> str:
@@ -254,13 +259,18 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         if not _is_paid(rows, paid, layout):
             return ""
         layout.paid.add(said)
-    found = (reference for column in paid.reference if (reference := _of_order(rows, column, layout)[1]))
-    return f"paid:{''.join(next(found, rows[0][1]['order_id']).split())}"
+    reference = rows[0][1]["order_id"]
+    for column in paid.reference:
+        if told := _of_order(rows, column, layout)[1]:
+            reference = told
+            break
+    return f"paid:{''.join(reference.split())}"
 
 
 def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
     """Raises Unfit."""
     told_by, or_else = ([*filter(layout.has, columns)] for columns in (paid.column, paid.or_else))
+    states = paid.states if told_by else paid.or_else_states or paid.states
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
     column, line, text = next((each for each in found if each[2]), (found or [("", 0, "")])[0])
     state, first = text.casefold(), rows[0][1]
@@ -270,7 +280,8 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
         told = f"{rest} in the shop ({state or 'blank'}); {_CURE}"
         raise Unfit(line, layout.name_of(column), told)
     is_unpaid = not state or any(fnmatchcase(state, pattern) for pattern in paid.unpaid)
-    is_paid = not column or state in paid.states or ("*" in paid.states and not is_unpaid)
+    is_like_paid = any(fnmatchcase(state, pattern) for pattern in states)
+    is_paid = not column or state in states or (is_like_paid and not is_unpaid)
     if owed and (is_paid or owed != number(first, "total", layout)):
         raise Unfit(owed_on, layout.name_of(paid.owed or paid.amount), f"{rest} in the shop")
     if not is_paid and not any(fields["payment_method"] for _, fields in rows):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from order_system.batches.files.apart import CURE
 from order_system.batches.files.blocks import blocks
 from order_system.batches.files.checking import checked
-from order_system.batches.files.csv_rows import Row, csv_rows
+from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.findings import Mistake
 from order_system.batches.files.inspection import changed, check_unchanged
 from order_system.batches.files.jsonl import checked_line, rows_of_lines
@@ -99,4 +99,4 @@ def rows_of(ref: FileRef, start: Position, chunks: Iterable[bytes]) -> Iterator[
     batches = line_batches(chunks)
     if ref.format is FileFormat.JSONL:
         return rows_of_lines(batches, start, ref.encoding)
-    return csv_rows(batches, start, ref.encoding, len(ref.columns), ref.separator)
+    return layout_of(ref).rows(batches, start, ref.encoding)

@@ -4,13 +4,13 @@ reader, and so is every message. The tests hold the two against each other."""
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from itertools import compress
-from operator import itemgetter
+from operator import itemgetter, mul
 from typing import cast
 
 from order_system.batches.files.columns import LINE_FIELDS, ORDER_FIELDS, Fields, NumberedRow
-from order_system.batches.files.spellings import CUT_SHORT, SHEET_ERROR, is_garbled
+from order_system.batches.files.spellings import CUT_SHORT, SHEET_ERROR, SUSPICIOUS, is_garbled
 from order_system.domain.card_numbers import holds_card_number, identifier_holds_card_number
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.money import MAX_AMOUNT, circulating_currencies, decimals
@@ -19,16 +19,18 @@ from order_system.intake.fields import IDENTIFIERS, countries
 
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"
 _LABEL = f"[ -~{_LETTERS}]"
+_NAME = f"[ ->@-~{_LETTERS}]"
+"""No question mark, which may stand for a letter that was lost."""
 _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
-    "customer_name": f"{_LABEL}{{1,200}}",
+    "customer_name": f"{_NAME}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
     "payment_method": f"(?!{CUT_SHORT}\n)(?:paid:[!-~]{{1,250}}|(?!(?i:paid|authori))[!-~]{{1,255}})",
-    "street": f"{_LABEL}{{1,200}}",
-    "city": f"{_LABEL}{{1,200}}",
-    "region": f"{_LABEL}{{0,100}}",
+    "street": f"{_NAME}{{1,200}}",
+    "city": f"{_NAME}{{1,200}}",
+    "region": f"{_NAME}{{0,100}}",
     "postal_code": f"(?!{CUT_SHORT}\n){_LABEL}{{0,100}}",
     "country": "[A-Z]{2}",
     "sku": f"(?!{CUT_SHORT}\n){_LABEL}{{1,64}}",
@@ -42,6 +44,9 @@ _PATTERNS = {
     "flow": "",
     "capture": "",
 }
+_LABELS = ("order_id", "customer_name", "customer_email", "payment_method", "street", "city", "region",
+           "postal_code")  # fmt: skip
+"""What stands in the others is too short for what must not be there."""
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)
 _LINES = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.ASCII)
@@ -55,6 +60,7 @@ _Texts = tuple[str, ...]
 _TextsOf = Callable[[Fields], _Texts]
 _of_order = cast("_TextsOf", itemgetter(*ORDER_FIELDS))
 _of_line = cast("_TextsOf", itemgetter(*LINE_FIELDS))
+_free_of_order = cast("_TextsOf", itemgetter(*_LABELS))
 
 
 def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
@@ -70,12 +76,13 @@ def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
     if _ORDER.fullmatch(order) is None or _LINES.fullmatch(lines) is None:
         return None
     known = first["currency"] in _with_two_decimals() and first["country"] in countries()
-    total = _total(first, each) if known and not _is_flawed(f"{order}\n{lines}", rows) else None
+    free = "\n".join([*_free_of_order(first), *[sku for sku, _, _ in each]])
+    total = _total(first, lines) if known and not _is_flawed(free, rows) else None
     return None if total is None else (total, order, lines)
 
 
 def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
-    if not text.isascii() and any(map(is_garbled, text.split("\n"))):
+    if not text.isascii() and SUSPICIOUS.search(text) and any(map(is_garbled, text.split("\n"))):
         return True
     if "#" in text and _SHEET_ERROR.search(text) is not None:
         return True
@@ -90,26 +97,27 @@ def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, each: Sequence[_T
     """Whether each line is of another SKU, and each row repeats the first one's order or leaves it blank."""
     if len(rows) > MAX_LINES or len({sku for sku, _, _ in each}) < len(rows):
         return False
+    known = of_order
     for _, fields in rows[1:]:
         texts = _of_order(fields)
-        if texts != of_order and (not texts[0] or [*compress(of_order, texts)] != [*filter(None, texts)]):
+        if texts != known and (not texts[0] or [*compress(of_order, texts)] != [*filter(None, texts)]):
             return False
+        known = texts  # most further rows are alike
     return True
 
 
-def _total(first: Fields, each: Sequence[_Texts]) -> int | None:
+def _total(first: Fields, lines: str) -> int | None:
     """None if it is out of bounds, or another one is stated."""
-    total = cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
-    for _, quantity, price in each:
-        total += int(quantity) * cents(price)
+    numbers = lines.replace(".", "").split("\n")  # prices in cents, all at once
+    goods = sum(map(mul, map(int, numbers[1::3]), map(int, numbers[2::3])))
+    total = goods + cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
     adds_up = 0 < total <= MAX_AMOUNT and (not first["total"] or total == cents(first["total"]))
     return total if adds_up else None
 
 
-@lru_cache(maxsize=10_000)  # a shop has few prices
 def cents(amount: str) -> int:
     """Of a plain row's amount; a blank is 0."""
-    return int(amount.replace(".", "") or 0)
+    return int(amount.replace(".", "")) if amount else 0
 
 
 @cache

@@ -24,7 +24,7 @@ CUT_SHORT = r"[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}"
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows where it has nothing to show."""
 
-_SIGN = r"[^\d\s.,'()+-]{1,4}"
+_SIGN = r"(?:[A-Za-z]{1,2} (?=\$))?[^\d\s.,'()+-]{1,4}"
 # Real words in capitals have these, and what follows may be meant: MAÇÃ..., NESCAFÉ(R), TĂŞNAD.
 _IN_WORDS = re.compile(
     "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]|\u0102\u015e(?![a-z])"
@@ -36,7 +36,9 @@ _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u221a\u2248][^\\x00-\\x7f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
-_SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
+_NAMES = ("customer_name", "street", "city", "region")
+_LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program wrote what it had no sign for
+SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
 # One letter of another script in a Latin word is none, either: RŮŽENA, plášť.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
 _NO_ONES_LETTERS = re.compile(
@@ -64,7 +66,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
 
 def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
     """Raises ValueError: why it is not harmless."""
-    if is_garbled(text):
+    if is_garbled(text) or (field in _NAMES and _LOST_IN_NAME.search(text)):
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
@@ -92,7 +94,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
 def is_garbled(text: str) -> bool:
     """Whether it is UTF-8 that was read as something else, and makes sense as UTF-8 only; or what is left of
     such a mistake."""
-    if text.isascii() or _SUSPICIOUS.search(text) is None:
+    if text.isascii() or SUSPICIOUS.search(text) is None:
         return False
     if _LOST.search(text):
         return True
@@ -105,9 +107,10 @@ def is_garbled(text: str) -> bool:
 
 
 def whole_number(text: str, decimal: str) -> str:
-    """`1.00` as `1`. Three zeros stay, to be refused: they may be thousands."""
+    """`1.00` as `1`. Three zeros behind a point stay, to be refused: they may be thousands. Commas are before
+    decimals only where a profile says so."""
     whole, _, zeros = text.partition(decimal)
-    return whole if zeros and not zeros.strip("0") and len(zeros) != 3 else text
+    return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal == ",") else text
 
 
 @lru_cache(maxsize=10_000)
@@ -119,16 +122,22 @@ def amount(text: str, currency: str, decimal: str) -> str:
     known = money.circulating_currencies()
     if found is None or currency not in known:
         return text
-    sign = found["before"] or found["after"]
+    sign = (found["before"] or found["after"] or "").replace(" ", "")
     if sign and sign.casefold() not in _signs(currency):
         if sign.upper() in known or "Sc" in map(unicodedata.category, sign):
             raise money.InvalidAmount(f"is not in {currency}, the currency of the order")
         return text
     places, fraction = money.decimals(currency), found["fraction"]
-    if found["other"] and found["whole"].count(found["other"]) == 1 and places and fraction is None:
-        raise money.InvalidAmount(f"may be thousands or decimals; write both, or no {found['other']!r}")
     decimals = (fraction or "").rstrip("0").ljust(places, "0")
+    doubtful = found["other"] if places and fraction is None else None
+    if decimal == "." and len(decimals) == places < 3 and _THOUSANDS.fullmatch(text):
+        doubtful = "."  # 20.000 is twenty thousand in Chile
+    if doubtful and text.count(doubtful) == 1:
+        raise money.InvalidAmount(f"may be thousands or decimals; write both, or no {doubtful!r}")
     return (re.sub(r"\D", "", found["whole"]) or "0") + (f".{decimals}" if decimals else "")
+
+
+_THOUSANDS = re.compile(r"\D*[1-9][0-9]{0,2}\.[0-9]{3}\D*")
 
 
 @cache
@@ -169,7 +178,7 @@ _FURTHER_NAMES = {  # that shops' software has, and CLDR has not
     "provinceofchinataiwan": "TW", "unitedrepublicoftanzania": "TZ", "islamicrepublicofiran": "IR",
     "plurinationalstateofbolivia": "BO", "bolivarianrepublicofvenezuela": "VE", "syrianarabrepublic": "SY",
     "democraticrepublicofthecongo": "CD", "laopeoplesdemocraticrepublic": "LA",
-    "federatedstatesofmicronesia": "FM",
+    "federatedstatesofmicronesia": "FM", "palestine": "PS", "grossbritannien": "GB", "inglaterra": "GB",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import OrderFiles, parse_profile
+from order_system.batches.files import OrderFiles, parse_mapping, parse_profile
 from order_system.batches.files.pages import read_page
 from order_system.domain.order_file import FileChanged, FileRefused
 from order_system.intake.bill import MAX_LINES
@@ -39,6 +39,7 @@ GOOD = csv_text(row())
         (GOOD.replace("discount", "dicount"), "the column dicount is unknown (did you mean discount?)"),
         (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; keep one"),
         (f"Sales\nMay 2026; all shops\n\n{GOOD}", "line 1 is no header; it seems to be on line 4: take out"),
+        (f"Sales{',' * 19}\n{GOOD}", "line 1 is no header; it seems to be on line 2: take out"),
         (GOOD.replace(",", ";"), "line 1: columns must be separated by commas"),
         ('"' + GOOD, "line 1, the header, has a quote that opens a cell and is never closed"),
         (GOOD.replace("region", "reg\0ion"), "line 1, the header, holds a NUL"),
@@ -123,6 +124,24 @@ def test_no_order_is_lost_between_two_stray_quotes(tmp_path: Path, separator: st
     assert [problem.order_id for problem in found.problems] == [each for each in streets if each not in ids]
     assert all("is never closed" in reason for reason in found.reasons)
     assert found.order("D-1").shipping_address.street == streets["D-1"]
+
+
+def test_a_text_of_several_lines_may_have_as_many_separators_as_a_row_on_each(tmp_path: Path) -> None:
+    text = "id,street,sku,quantity,unit_price\n"
+    text += 'A,"Hall 1, Gate 2, Yard 3, Dock\nNorth, left",MUG,2,5.00\nB,1 Main St,MUG,1,$5.00\n'
+    constants = "customer_name==Ada,customer_email==a@example.com,payment_method==pm_x,city==Reno,country==US"
+    found = read(tmp_path, text, mapping=parse_mapping(f"order_id=id,currency==USD,{constants}"))
+    assert (found.ids, found.rows, found.reasons) == (["A", "B"], 2, [])
+    assert found.order("A").shipping_address.street == "Hall 1, Gate 2, Yard 3, Dock, North, left"
+
+
+def test_quotes_beside_a_stray_one_between_tabs_are_quotes(tmp_path: Path) -> None:
+    cells = row(customer_name='"Lovelace ""Ada"""', street='"The Mill" 3', city='12" Lane')
+    text = "\n".join(map("\t".join, [HEADER.split(","), cells]))
+    order = read(tmp_path, text, profile=parse_profile('separator = "\\t"')).order("A-1")
+    address = order.shipping_address
+    found = (order.customer.name, address.street, address.city)
+    assert found == ('Lovelace "Ada"', '"The Mill" 3', '12" Lane')
 
 
 def test_a_file_that_is_cut_off_in_its_last_row(tmp_path: Path) -> None:

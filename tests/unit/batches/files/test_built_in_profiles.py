@@ -8,7 +8,16 @@ from order_system.batches.files import ProblemKind, load_profile, parse_mapping
 from order_system.batches.files.profiles import built_in_profiles, parse_profile
 from order_system.domain.order_file import ColumnMapping
 from order_system.domain.order_profile import Profile
-from tests.fixtures.documents.order_files import PLAIN, Reading, csv_line, csv_text, read, row
+from tests.fixtures.documents.order_files import (
+    PLAIN,
+    Reading,
+    csv_line,
+    csv_text,
+    read,
+    refusal,
+    row,
+    write,
+)
 
 
 def example(
@@ -47,6 +56,21 @@ def test_every_built_in_profile_reads_an_order_and_can_be_stored(tmp_path: Path,
     assert (order.total, order.payment_method) == (500, "paid:A-1")
 
 
+def test_a_sku_is_made_where_the_file_has_no_column_of_it(tmp_path: Path) -> None:
+    header = (
+        "Name,Email,Currency,Financial Status,Shipping Name,Shipping Street,Shipping City,Shipping Country,"
+    )
+    text = header + "Lineitem quantity,Lineitem name,Lineitem price,Fulfillment Status,Total\n"
+    text += "#7,a@example.com,USD,paid,Ada,1 Oak,Reno,US,1,Big Mug,5.00,,5.00\n"
+    assert read(tmp_path, text, profile=load_profile("shopify")).order("7").lines[0].sku == "BIG-MUG"
+
+
+def test_a_file_in_another_encoding_than_its_shop_writes_is_told_as_such(tmp_path: Path) -> None:
+    header = "Número de orden;Email;Moneda;Nombre para el envío\n"
+    told = refusal(write(tmp_path, f"{header}1;a@example.com;ARS;Ana\n"), profile=load_profile("tiendanube"))
+    assert told.endswith("line 1: is UTF-8, and not cp1252: give utf-8 as the encoding")
+
+
 PARTLY = "partly refunded in the shop, and the file does not say which line"
 NOTHING_SAYS = "nothing says that it is paid; wait for the money, or name the payment_method"
 COD = {"Paid Date": "", "Transaction ID": ""}
@@ -61,13 +85,17 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("woocommerce", {"Order Status": "On hold"}, "not paid: on hold in the shop"),
         ("woocommerce", {"Order Status": "wc-pending"}, "not paid: the payment is pending"),
         ("woocommerce", {"Order Status": "checkout-draft"}, "not paid: the customer has not ordered yet"),
-        ("square", {"Order Refunded Amount": "$2.00"}, PARTLY),
+        ("woocommerce", {"Shipping Method Title": "Odbiór osobisty"}, "to be picked up at the shop"),
+        ("woocommerce", {"Quantity (- Refund)": "0"}, "nothing is left in the order"),
+        ("shopify", {"Shipping Method": "Retirar en local"}, "to be picked up at the shop"),
+        ("square", {"Order Refunded Amount": "$2.00"}, "refunded in the shop, wholly or in part"),
         ("square", {"Fulfillment Type": "Pickup"}, "to be picked up at the shop"),
         ("square", {"Fulfillment Status": "Completed"}, "completed in the shop"),
         ("tiendanube", {"Estado del pago": "Anulado"}, "voided in the shop"),
         ("tiendanube", {"Estado del pago": "Reembolsado"}, "refunded in the shop"),
         ("tiendanube", {"Estado de la orden": "Cancelada"}, "cancelled in the shop"),
         ("tiendanube", {"Estado del envío": "Enviado"}, "shipped in the shop"),
+        ("tiendanube", {"Fecha y hora de cancelación": "02/03/2026 09:14"}, "cancelled in the shop"),
         (
             "amazon",
             {"order-status": "Shipped - Delivered to Buyer"},
@@ -76,10 +104,13 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("amazon", {"order-status": "Pending"}, "not paid: Amazon has still to check the payment"),
         ("amazon", {"item-status": "Cancelled"}, "cancelled in the shop"),
         ("amazon", {"fulfillment-channel": "Amazon"}, "Amazon ships it"),
+        ("amazon", {"fulfilled-by": "Amazon.com"}, "Amazon ships it"),
+        ("amazon", {"quantity-purchased": "0", "item-price": ""}, "nothing is left in the order"),
         ("amazon", {"is-buyer-requested-cancellation": "true"}, "the buyer asks to cancel it"),
         ("etsy", {"Date Shipped": "03/01/2024"}, "shipped already"),
         ("etsy", {"Order Type": "in_person"}, "sold in person"),
         ("ebay", {"Shipped On Date": "Mar-01-24"}, "shipped already"),
+        ("ebay", {"Click And Collect": "Yes"}, "to be picked up at the shop"),
     ],
 )
 def test_what_each_shop_has_done_with_is_left_out(

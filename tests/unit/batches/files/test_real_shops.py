@@ -42,6 +42,11 @@ def test_an_ebay_order_of_several_items_begins_with_its_sums(tmp_path: Path) -> 
     assert (order.payment_method, order.customer.name) == ("paid:12-1", "Ada")
 
 
+def test_what_ebay_has_sold_for_is_of_each_piece(tmp_path: Path) -> None:
+    one = ("12-1", *WHO, "CUP", "Thing", "3", "US $20.00", "US $5.00", "", "", "Nov-20-26", "")
+    assert ebay(tmp_path, one).order("12-1").total == 6500
+
+
 def test_sums_that_are_others_are_no_sums(tmp_path: Path) -> None:
     (reason,) = ebay(tmp_path, sums("$29.00"), item("CUP", "$20.00"), item("POT", "$8.00")).reasons
     assert reason.startswith(

@@ -138,6 +138,8 @@ def test_of_a_paid_order_only_what_needs_shipping_is_shipped(tmp_path: Path) -> 
     assert lines_of(found, "1001") == [("BOWL", 1, 500)]
     order = found.order("1001")
     assert (order.payment_method, order.shipping_fee) == ("paid:1001", 200)
+    gone = GIFT_CARD | {LINE: "fulfilled", "Fulfillment Status": "partial"}  # by e-mail, with no parcel
+    assert shopify(tmp_path, *two_lines(gone, {})).order("1001").shipping_fee == 200
     taxed = {"Taxes": "1.50", "Total": "18.50"}
     (reason,) = shopify(tmp_path, *two_lines(GIFT_CARD | taxed, {})).reasons
     assert "Taxes: is of the whole order" in reason, "what an undo would give back is not told"

@@ -37,7 +37,7 @@ def told(*rows: Sequence[str], decimal: str = ".") -> Order | str:
 @pytest.mark.parametrize(
     ("text", "decimal", "whole"),
     [
-        ("1.0", ".", "1"), ("12.00", ".", "12"), ("1.0000", ".", "1"), ("1,0", ",", "1"),
+        ("1.0", ".", "1"), ("12.00", ".", "12"), ("1.0000", ".", "1"), ("1,0", ",", "1"), ("1,000", ",", "1"),
         ("1.000", ".", "1.000"), ("1.5", ".", "1.5"), ("1.", ".", "1."), ("1,0", ".", "1,0"),
     ],
 )  # fmt: skip
@@ -55,7 +55,8 @@ def test_quantities(text: str, decimal: str, whole: str) -> None:
         ("\u00a51,980", "JPY", ".", "1980"), ("1.2500", "KWD", ".", "1.250"),
         ("12.345", "USD", ".", "12.345"), (".5", "USD", ".", "0.50"), ("\u20ac,50", "EUR", ",", "0.50"),
         ("$45.00", "USD", ".", "45.00"), ("US$ 45", "USD", ".", "45.00"), ("$45.00", "CAD", ".", "45.00"),
-        ("CA$45.00", "CAD", ".", "45.00"), ("R$ 1.045,90", "BRL", ",", "1045.90"),
+        ("CA$45.00", "CAD", ".", "45.00"), ("C $45.00", "CAD", ".", "45.00"),
+        ("AU $1,045.00", "AUD", ".", "1045.00"), ("R$ 1.045,90", "BRL", ",", "1045.90"),
         ("EUR 90.00", "EUR", ".", "90.00"), ("90,00\u00a0\u20ac", "EUR", ",", "90.00"),
         ("90.00 eur", "EUR", ".", "90.00"), ("49,90 z\u0142", "PLN", ",", "49.90"),
         # What is none is left to the strict reader.
@@ -73,7 +74,10 @@ def test_amounts(text: str, currency: str, decimal: str, ours: str) -> None:
         ("\u20ac45.00", "USD", ".", "is not in USD"),
         ("45.00 GBP", "USD", ".", "is not in USD"),
         ("$45.00", "BRL", ".", "is not in BRL"),
+        ("AU $45.00", "USD", ".", "is not in USD"),
         ("1,234", "USD", ".", "thousands or decimals"),
+        ("20.000", "CLP", ".", "thousands or decimals"),
+        ("COP 12.500", "COP", ".", "thousands or decimals"),
         ("1.234", "EUR", ",", "thousands or decimals"),
     ],
 )
@@ -156,6 +160,8 @@ CUT_SHORT = "a spreadsheet cut short"
         ([row(), further_row(unit_price="\u20ac5.00")], ["line 3, unit_price: is not in USD"]),
         ([row(), further_row(currency="eur")], ["line 3, currency: differs from line 2"]),
         ([row(city="K\u00c3\u00b6ln"), row(city="K\u00c3\u00b6ln", sku="B")], ["line 2, city: has garbled"]),
+        ([row(customer_name="Ren?e ?elik")], ["line 2, customer_name: has garbled"]),
+        ([row(quantity="1.000")], ["line 2, quantity: may be thousands or decimals"]),
         ([row(unit_price="1,234")], ["line 2, unit_price: may be thousands or decimals"]),
         ([row(payment_method="1.23457E+15")], [f"line 2, payment_method: is a number that {CUT_SHORT}"]),
         ([row(postal_code="9.77E+04")], [f"line 2, postal_code: is a number that {CUT_SHORT}"]),
