@@ -16,7 +16,8 @@ async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same
 ) -> None:
     """On stdout, so not while the wheel of stderr turns on the same line of a terminal."""
     monkeypatch.setattr(policy, "WORD_ABOUT_WAITING", timedelta(0))
-    wheels, say = list[str](), Screen.say
+    wheels: list[str] = []
+    say = Screen.say
 
     @contextmanager
     def waiting_for(_screen: Screen, message: str) -> Generator[None]:
@@ -25,7 +26,11 @@ async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same
         wheels.pop()
 
     monkeypatch.setattr(Screen, "waiting", waiting_for)
-    monkeypatch.setattr(Screen, "say", lambda screen, words: say(screen, " ".join([*wheels, words])))
+
+    def said_beside(screen: Screen, words: str) -> None:
+        say(screen, " ".join([*wheels, words]))
+
+    monkeypatch.setattr(Screen, "say", said_beside)
     answered = asyncio.get_running_loop().create_future()
 
     async def work() -> str:
