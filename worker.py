@@ -21,10 +21,11 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, ServerUnreachable
+from order_system.gateways.loading import chosen, not_simulated
 from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.process import collect_less_garbage, event_loop_factory, stop_signal
-from order_system.infra.settings import Settings, load_settings
+from order_system.infra.settings import SIMULATED, Settings, load_settings
 from order_system.infra.supervisor import REFUSED, supervise, supervised_number
 from order_system.infra.telemetry import process as telemetry
 from order_system.infra.temporal.connection import connect
@@ -66,6 +67,7 @@ async def _serve(system: OrderSystem, deployment: WorkerDeploymentConfig | None,
             database=system.database.url.render_as_string(hide_password=True),
             server=temporal.service_client.config.target_host,
             namespace=temporal.namespace,
+            gateways=not_simulated(chosen(settings)) or SIMULATED,
             faults=system.settings.faults,
             reconcile_every=system.settings.reconcile_every,
             build=deployment and deployment.version.build_id,

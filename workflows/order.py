@@ -125,7 +125,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         """Gives money and stock back; unless the parcel turns out to be gone, which fulfils the order."""
         cause = first_cause(failure, self._hold.failed_at, self._order)
         self._board.undoing(cause)
-        if opened_nothing(failure):  # a conflict: the order under this ID is another one's business
+        if opened_nothing(failure):  # a conflict: the ID is another order's, and this one did nothing
             self._board.undone(cause)
             return cause
 

@@ -92,8 +92,9 @@ class Screen:
         try:
             with self.waiting(message):
                 done, _ = await asyncio.wait({waiting}, timeout=policy.WORD_ABOUT_WAITING.total_seconds())
-                if not done:
-                    self.say(if_late)
+            if not done:
+                self.say(if_late)  # on stdout, so not while the other stream turns its wheel on that line
+            with self.waiting(message):
                 return await waiting
         finally:
             waiting.cancel()

@@ -269,3 +269,16 @@ def _check(port: Port, name: str, gateway: object) -> None:
             f"{port.variable}={name}: a {type(gateway).__name__} has no {', '.join(missing)}, which "
             f"{PROTOCOLS[port].__name__} in order_system/domain/gateways.py asks for"
         )
+    for each in methods_of(PROTOCOLS[port]):
+        _, *given = inspect.signature(getattr(PROTOCOLS[port], each)).parameters.values()
+        named = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}
+        plain = [one.name for one in given if one.name not in named]
+        try:
+            # Its own: what a decorator wraps may be given more by it.
+            inspect.signature(getattr(gateway, each), follow_wrapped=False).bind(*plain, **named)
+        except TypeError as failure:
+            called_as = ", ".join([*plain, *(f"{one}=..." for one in named)])
+            raise InvalidSettings(
+                f"{port.variable}={name}: {each} of a {type(gateway).__name__} {failure}: it is called as "
+                f"{each}({called_as})"
+            ) from None

@@ -86,7 +86,9 @@ async def _finding(play: Play, promise: Promise) -> Finding:
             raise NotShown(f"it does not offer {promise.act.method}")
         await promise.play(play, promise.act)
     except Broken as broken:
-        return Finding(promise.name, Verdict.BROKEN, str(broken), promise.otherwise, _short(play.trace))
+        return Finding(
+            promise.name, Verdict.BROKEN, str(broken), broken.follows or promise.otherwise, _short(play.trace)
+        )
     except NotShown as reason:
         return Finding(promise.name, Verdict.NOT_SHOWN, str(reason))
     return Finding(promise.name, Verdict.KEPT, "" if play.accounts else "by its answers alone")

@@ -8,6 +8,7 @@ from order_system.testing import own_promises as own
 from order_system.testing import policy
 from order_system.testing.acts import Act, begun
 from order_system.testing.playing import (
+    OTHER_DATA,
     PREFIX,
     Answer,
     Broken,
@@ -94,7 +95,7 @@ async def _meet_no(play: Play, act: Act) -> None:
     answer = await play.answer(call)
     if answer.error is None:
         exact(call, answer)
-        raise NotShown("it was not refused: name by an option what is")
+        raise NotShown(f"it was not refused: {OTHER_DATA}")
     must_raise(call, answer, act.error)
 
 

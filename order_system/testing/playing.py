@@ -20,6 +20,8 @@ from order_system.testing import policy
 PREFIX = GATEWAY_CHECK
 """What all order IDs of the kit begin with, so that whoever finds one at a provider knows."""
 
+OTHER_DATA = "it needs other data, by the options (--help)"
+
 THERE = "in another process: "
 """How a call is asked that has to come from there."""
 
@@ -50,6 +52,15 @@ class Options:
 
 class Broken(Exception):
     """The promise is not kept. The message says by what."""
+
+    def __init__(self, words: str, follows: str = "") -> None:
+        """`follows`: for orders, where that is not what the promise says."""
+        super().__init__(words)
+        self.follows = follows
+
+
+NO_ANSWER = "the step is given up in the end, and its order is undone; an undo waits for a person"
+NO_RECEIPT = "what was done is not known; where an undo answers None, money or goods are kept"
 
 
 class NotShown(Exception):
@@ -95,7 +106,7 @@ async def carry_out(gateway: object, call: Call) -> Answer:
             return Answer(await getattr(gateway, call.method)(call.key, **call.arguments))
     except Exception as failure:
         ours = type(as_ours(failure)) if isinstance(failure, OrderSystemError) else Exception
-        return Answer(error=ours, words=f"raised {type(failure).__name__}: {failure}")
+        return Answer(error=ours, words=" ".join(f"raised {type(failure).__name__}: {failure}".split()))
 
 
 @dataclass
@@ -160,9 +171,9 @@ class Play:
         answer = await self.answer(call)
         self.took = perf_counter() - began
         if answer.error is not None:
-            raise NotShown(f"{call.method} {answer}: it needs other data, by the options")
+            raise NotShown(f"{call.method} {answer}{': ' + OTHER_DATA if answer.is_no else ''}")
         if not isinstance(answer.value, Wire | Voided | NotCaptured):
-            raise Broken(f"{call.method} {answer}, which is no receipt")
+            raise Broken(f"{call.method} {answer}, which is no receipt", NO_RECEIPT)
         return answer.value
 
     async def at_once(self, *calls: Call) -> list[Answer]:
@@ -228,11 +239,13 @@ class Play:
 def alike(call: Call, *answers: Answer) -> None:
     """Raises Broken unless all have the same value, of the amount asked for, and NotShown if all are a no."""
     if all(answer.is_no for answer in answers):
-        raise NotShown(f"{call.method} {answers[0]}: it needs other data, by the options")
+        raise NotShown(f"{call.method} {answers[0]}: {OTHER_DATA}")
     first, *others = answers
+    failed = any(each.error and not each.is_no for each in answers)
     for answer in others or answers:
         if first.error or answer.error or identity(answer.value) != identity(first.value):
-            raise Broken(f"{call.method} {first}, and then {answer}")
+            then = f", and then {answer}" if answer != first else ""
+            raise Broken(f"{call.method} {first}{then}", NO_ANSWER if failed else "")
     exact(call, first)
 
 
@@ -240,8 +253,10 @@ def exact(call: Call, answer: Answer) -> None:
     """Raises Broken if it tells of other goods, or of another amount or currency, than were asked for."""
     asked = dict[str, Any](call.arguments.get("receipt") or ()) | call.arguments
     for what in ("amount", "currency"):
-        if (due := asked.get(what)) not in (None, getattr(answer.value, what, due)):
-            raise Broken(f"{call.method} {answer}, and not of the {what} {due}")
+        due, nothing = asked.get(what), isinstance(answer.value, Voided | NotCaptured)
+        if not nothing and due not in (None, getattr(answer.value, what, None)):
+            told = f"{call.method} {answer}, which is no receipt of the {what} {due}"
+            raise Broken(told, "" if isinstance(answer.value, Wire) else NO_RECEIPT)
     told = answer.value.lines if isinstance(answer.value, Reservation) else ()
     if told and by_sku(told) != by_sku(asked.get("lines", told)):
         raise Broken(f"{call.method} {answer}, and not of all lines")

@@ -66,6 +66,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="warning",  # it tells of its start in colours, and we have said where it is
         access_log=False,
         server_header=False,
         limit_concurrency=policy.CONNECTIONS_AT_ONCE,

@@ -176,7 +176,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
     )
     show_commands(screen, order)
     if not order.closed and not options.as_json:
-        screen.say(f"To follow it: {status_command(order_id)}")
+        screen.say(f"To follow it: {status_command(order_id)} --watch")
     if record is not None and record.status is SubmissionStatus.TERMINATED:
         return CLEAN  # a terminated order that is settled waits for nobody
     return exit_code([order])

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
-from order_system.attention.concerns import concerns_of
+from order_system.attention.concerns import STARTER, concerns_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.options import Embedded, Json, OrderId, Strict
 from order_system.cli.reports import OrderResult, result_lines
@@ -41,8 +41,8 @@ async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: J
         answer, order = await screen.heard(
             session.client.cancel(order_id),
             f"waiting for the answer about {order_id}",
-            f"{order_id} has not answered yet. A cancel that the server has taken stands without us: it is "
-            f"carried out when a worker runs (python starter.py attention)",
+            f"{order_id} has not answered yet: undoing takes long, or no worker runs (see {STARTER} "
+            "attention). A cancel that the server has is carried out without us",
         )
         screen.answer({"verdict": answer, "order": order.model_dump(mode="json")}, f"{order_id}: {answer}")
         return exit_code([order])

@@ -12,12 +12,14 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from order_system.domain.gateways import PaymentGateway, ReservationEntry, Statement, StockEntry, Warehouse
+from order_system.domain.order import PaymentReceipt
 from order_system.testing import Options, Verdict
 from order_system.testing.checking import Finding
-from order_system.testing.playing import Play
+from order_system.testing.playing import NO_ANSWER, NO_RECEIPT, Answer, Broken, Call, Play, alike
 from tests.fixtures.processes.command_line import ROOT, Running, starter
 
 FIXTURES = "tests.fixtures.gateways.strangers"
+PAID = PaymentReceipt(charge_id="ch_1", amount=1990, currency="USD")
 
 
 def test_the_example_is_checked_by_its_own_test(tmp_path: Path) -> None:
@@ -86,6 +88,26 @@ def test_a_finding_reads_as_a_report() -> None:
     assert str(finding) == (
         "broken     charge is exact: it took 1\n    1. charge() 1\n    so customers pay less"
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "follows"),
+    [
+        (Answer(None), "refund answered None, which is no receipt of the amount 1990", NO_RECEIPT),
+        (Answer({"amount": 1990}), "refund answered {'amount': 1990}, which is no receipt", NO_RECEIPT),
+        (Answer(PAID.model_copy(update={"amount": 19})), "which is no receipt of the amount 1990", ""),
+        (Answer(error=Exception, words="raised KeyError: 'id'"), "refund raised KeyError: 'id'", NO_ANSWER),
+    ],
+)
+def test_what_is_no_receipt_of_the_amount_is_broken_and_what_follows_is_told(
+    answer: Answer, words: str, follows: str
+) -> None:
+    with pytest.raises(Broken) as broken:
+        alike(Call("refund", "key", {"receipt": PAID}), answer, answer)
+    assert str(broken.value).startswith("refund ")
+    assert words in str(broken.value)
+    assert "and then" not in str(broken.value)
+    assert broken.value.follows == follows
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import AsyncMock
 
 import pytest
 from pydantic import BaseModel, Field, SecretStr
@@ -93,7 +94,14 @@ async def takes_what_nobody_has(anything: int) -> AsyncGenerator[object]:
 
 @asynccontextmanager
 async def charges_alone() -> AsyncGenerator[object]:
-    yield SimpleNamespace(charge=print, refund=print)
+    yield SimpleNamespace(charge=AsyncMock(), refund=AsyncMock())
+
+
+@asynccontextmanager
+async def knows_no_lines() -> AsyncGenerator[object]:
+    async def buy_label(_key: Key, *, address: object) -> None: ...
+
+    yield SimpleNamespace(buy_label=buy_label, dispatch=AsyncMock(), void=AsyncMock())
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +222,7 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         (f"{HERE}:says_no_type", "does not say of which type each parameter is"),
         (f"{HERE}:takes_what_nobody_has", "may take a pydantic model, Database and Settings"),
         (f"{HERE}:charges_alone", "has no buy_label, dispatch, void"),
+        (f"{HERE}:knows_no_lines", r"argument 'lines': it is called as buy_label\(key, address=..., lines"),
         (f"{HERE}:closed", "has no factory for the carrier"),
     ],
 )

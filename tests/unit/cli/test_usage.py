@@ -74,6 +74,17 @@ def test_compare_says_in_one_line_that_it_needs_a_clone() -> None:
     assert run.stderr == "starter.py: compare needs the folder `examples`: run starter.py in a clone\n"
 
 
+def test_another_python_than_ours_is_told_in_one_line() -> None:
+    """Our own words say `python starter.py`, which may be the system's."""
+    bare = "import sys; sys.modules['cyclopts'] = None; import starter; sys.exit(starter.main())"
+    run = subprocess.run([sys.executable, "-c", bare], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr == (
+        "starter.py: this Python has no module cyclopts: run it as .venv/bin/python starter.py; "
+        "`make demo` makes .venv\n"
+    )
+
+
 def test_the_list_of_gateways_tells_which_extra_brings_each_and_imports_none() -> None:
     """Neither those that are there nor those that are not."""
     bare = "import sys; sys.modules.update(stripe=None, aiosmtplib=None); "

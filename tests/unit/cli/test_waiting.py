@@ -1,6 +1,8 @@
 """A command that waits for a workflow."""
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,7 +14,23 @@ from order_system.cli.screen import Screen
 async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """On stdout, so not while the wheel of stderr turns on the same line of a terminal."""
     monkeypatch.setattr(policy, "WORD_ABOUT_WAITING", timedelta(0))
+    wheels: list[str] = []
+    say = Screen.say
+
+    @contextmanager
+    def waiting_for(_screen: Screen, message: str) -> Generator[None]:
+        wheels.append(message)
+        yield
+        wheels.pop()
+
+    monkeypatch.setattr(Screen, "waiting", waiting_for)
+
+    def said_beside(screen: Screen, words: str) -> None:
+        say(screen, " ".join([*wheels, words]))
+
+    monkeypatch.setattr(Screen, "say", said_beside)
     answered = asyncio.get_running_loop().create_future()
 
     async def work() -> str:
@@ -21,9 +39,10 @@ async def test_who_waits_for_long_is_told_once_and_hears_the_answer_all_the_same
     waiting = asyncio.create_task(Screen(as_json=True).heard(work(), "waiting", "no answer yet"))
     said = ""
     async with asyncio.timeout(10):
-        while "no answer yet" not in said:
+        while not said:
             await asyncio.sleep(0)
             said += capsys.readouterr().err
+        assert said == "no answer yet\n"
         answered.set_result("undone")
         assert await waiting == "undone"
     assert capsys.readouterr() == ("", "")
