@@ -15,6 +15,7 @@ from benchmarks.measurements import (
     flows,
     lists,
     memory,
+    postgresql,
     restart,
     sealing,
     start_up,
@@ -32,7 +33,7 @@ from benchmarks.session import (
     run,
     say,
 )
-from benchmarks.tools import workers
+from benchmarks.tools import pairs, workers
 from order_system.domain import policy
 
 app = App(
@@ -172,13 +173,26 @@ async def run_fairness(
 @app.command(name="dbos")
 async def run_dbos(
     *,
-    turns: Annotated[Count, Parameter(help="Crowds of each.")] = dbos.Scale.turns,
-    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = dbos.Scale.crowd,
+    turns: Annotated[Count, Parameter(help="Crowds of each.")] = pairs.Scale.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = pairs.Scale.crowd,
     output: Output = TERMINAL_ALONE,
 ) -> int:
     """What does an engine without a server cost? Ours and DBOS in turns. Needs the extra `dbos`."""
-    scale = dbos.Scale(turns, crowd)
+    scale = pairs.Scale(turns, crowd)
     return await run({"dbos": lambda: dbos.measure(scale, say)}, output)
+
+
+@app.command(name="postgresql")
+async def run_postgresql(
+    *,
+    database_url: Annotated[str, Parameter(help="An empty database on this machine.")],
+    turns: Annotated[Count, Parameter(help="Crowds on each.")] = pairs.Scale.turns,
+    crowd: Annotated[Count, Parameter(help="Orders of a crowd.")] = pairs.Scale.crowd,
+    output: Output = TERMINAL_ALONE,
+) -> int:
+    """What does an order cost with its book in PostgreSQL? With SQLite and with PostgreSQL in turns."""
+    scale = pairs.Scale(turns, crowd)
+    return await run({"postgresql": lambda: postgresql.measure(scale, database_url, say)}, output)
 
 
 @app.command(name="start")

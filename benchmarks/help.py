@@ -32,6 +32,7 @@ Examples
   python -m benchmarks fairness
   python -m benchmarks restart
   python -m benchmarks dbos
+  python -m benchmarks postgresql --database-url postgresql+psycopg:///empty
   python -m benchmarks --long --markdown docs/performance.md --json all.json
   python -m benchmarks capacity all.json --markdown docs/scaling.md
 

@@ -47,11 +47,26 @@ def core_speed() -> float:
     return _STEPS / 1e6 / (time.thread_time() - began)
 
 
+def _after_name(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
 def processor_seconds(pid: int) -> float:
     """Used so far by a process with all its threads."""
-    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    user, system = after_name[11:13]
+    user, system = _after_name(pid)[11:13]
     return (int(user) + int(system)) / _TICKS
+
+
+def parent_of(pid: int) -> int:
+    """Its PID. Raises FileNotFoundError."""
+    return int(_after_name(pid)[1])
+
+
+def processor_seconds_of_family(pid: int) -> float:
+    """Used so far by a process and its children, those that have ended, too."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    ended = sum(map(int, _after_name(pid)[13:15])) / _TICKS
+    return ended + sum(map(processor_seconds, [pid, *map(int, children)]))
 
 
 def memory_mb(pid: int | str = "self", *, peak: bool = False) -> float:

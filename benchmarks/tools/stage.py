@@ -9,6 +9,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from benchmarks.tools.figures import BenchmarkFailed
+from benchmarks.tools.machine import processor_seconds
 from benchmarks.tools.processes import ROOT, python, running, until_it_polls
 from order_system.audit.report import audit_now
 from order_system.bootstrap import OrderSystem, open_order_system
@@ -27,6 +28,10 @@ class Stage:
     temporal: Client
     processes: Mapping[str, int]
     """The PIDs of `server` and `worker`."""
+
+    def used(self) -> float:
+        """Processor seconds so far, of server and worker."""
+        return sum(map(processor_seconds, self.processes.values()))
 
     async def check(self) -> None:
         """Raises BenchmarkFailed unless the audit is clean."""
@@ -53,7 +58,8 @@ async def open_stage(
     """`of_worker`: settings of its own; `besides`: variables that are not ours.
 
     Raises BenchmarkFailed if the worker does not come up, EmbeddedServerFailed."""
-    settings, log = settings_for(folder), folder / "worker.log"
+    log = folder / "worker.log"
+    settings = settings_for(folder, database_url=of_worker.get("database_url"))
     async with (
         EmbeddedServer(folder, port=0, ui_port=0, headless=True) as server,
         open_order_system(settings) as system,
