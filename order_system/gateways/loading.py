@@ -35,7 +35,8 @@ from order_system.domain.gateways import (
 )
 from order_system.gateways.measured import Measured
 from order_system.infra.database import Database
-from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings, without_secrets
+from order_system.infra.redaction import without_secrets
+from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
 from order_system.infra.telemetry.process import NOW
 from order_system.infra.temporal.connection import sdk_runtime
 

@@ -5,12 +5,12 @@ Our own code does not write them. Error texts of gateways, drivers and validator
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from structlog.typing import EventDict
 
 from order_system.domain.card_numbers import holds_card_number
@@ -108,3 +108,11 @@ def _without_card_number(found: re.Match[str]) -> str:
     if found["uuid"] is None and holds_card_number(found[0]):
         return REDACTED
     return found[0]
+
+
+def without_secrets(text: str, values: Iterable[object]) -> str:
+    """With `***` for each of the values that is secret."""
+    for value in values:
+        if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
+            text = text.replace(secret, "***")
+    return text

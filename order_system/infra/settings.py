@@ -2,7 +2,7 @@
 for the connection to Temporal, which the SDK reads as Temporal's own tools do (`temporal/connection.py`)."""
 
 import os
-from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -25,6 +25,7 @@ from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.domain.steps import Step
 from order_system.infra import policy
 from order_system.infra.provider_links import ProviderLinks
+from order_system.infra.redaction import without_secrets
 from order_system.infra.sealing.ring import KeySettings
 from order_system.infra.web_keys import WebKey, parse_keys
 from order_system.infra.webhook_settings import WebhookSettings
@@ -38,6 +39,10 @@ AsKeys = BeforeValidator(lambda value: parse_keys(value) if isinstance(value, st
 _A_GATEWAY = (
     "`simulated`, or another name that `starter.py gateways` lists, or your own factory as module:factory"
 )
+
+_MISSPELT = 0.93
+"""So much alike (1: the same) a variable of yours is one of ours, and misspelt: `ORDER_PAYMENT` would leave
+payments simulated. All of ours, those of gateways included, are less alike."""
 
 _ANSWERED_BY: dict[Step, tuple[str, ...]] = {
     Step.PAYMENT: ("payments",),
@@ -228,6 +233,10 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises InvalidSettings: one line that names the variable, what is wrong with it, and the cure.
     """
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for variable in sorted({*os.environ} - {*known}):  # noqa: TID251 - which is here
+        if variable.startswith(PREFIX) and (meant := get_close_matches(variable, known, 1, _MISSPELT)):
+            raise InvalidSettings(f"{variable}: there is no such setting. Did you mean {meant[0]}?")
     try:
         return Settings(**overrides)
     except ValidationError as invalid:
@@ -244,14 +253,6 @@ def load_own_settings(model: type[Model], prefix: str) -> Model:
         secret = (f"{prefix}{name.upper()}" for name, field in model.model_fields.items() if is_secret(field))
         hidden = [SecretStr(os.environ.get(variable, "")) for variable in secret]  # noqa: TID251
         raise InvalidSettings(without_secrets(str(_explained(invalid, model, prefix)), hidden)) from None
-
-
-def without_secrets(text: str, values: Iterable[object]) -> str:
-    """With `***` for each of the values that is secret."""
-    for value in values:
-        if isinstance(value, SecretStr) and (secret := value.get_secret_value()):
-            text = text.replace(secret, "***")
-    return text
 
 
 def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:

@@ -56,6 +56,8 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("ORDER_DATABASE_URL", "sqlite:///:memory:", "it names no file"),
         ("ORDER_DATABASE_URL", "postgresql+psycopg://h/d?prepare_threshold=5", "may be `none` alone"),
         ("ORDER_DATABASE_URL", "postgresql+psycopg://h/d?pool=0", "its pool is a number from 1 to 999"),
+        ("ORDER_PAYMENT", "mine:pay", "Did you mean ORDER_PAYMENTS?"),
+        ("ORDER_KEY", "keys", "Did you mean ORDER_KEYS?"),
     ],
 )
 def test_a_bad_value_is_told_in_one_line(
