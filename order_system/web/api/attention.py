@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
-from order_system.attention.announcing import answer_undelivered
 from order_system.attention.chosen import Action, Chosen, Summary
 from order_system.attention.concerns import Concern
 from order_system.attention.sums import sums_of
@@ -114,5 +113,5 @@ async def send_again(
 ) -> Came:
     """For an event that the receiver of webhooks has not taken. It is tried for as long as a new one. 409 if
     no such event waits to be delivered."""
-    await answer_undelivered(services.temporal, event_id, again=not drop)
+    await services.attention.answer_event(event_id, again=not drop)
     return Came(chosen=event_id, accepted=True, detail="it is dropped" if drop else "it is sent again")
