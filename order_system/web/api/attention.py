@@ -42,9 +42,9 @@ class ActionBody(AnswerBody):
         examples=[["ORDER-001", "ORDER-002:payment"]],
     )
     action: Action = Field(
-        description="`retry`: what is held, stuck or undelivered is tried again now; an order that was undone runs "
-        "again with its content. `resolve`: what is stuck was done by hand, as `note` says. `give-up`: undo "
-        "what is held. `take`: somebody is on it."
+        description="`retry`: what is held, stuck or undelivered is tried again now; an order that was "
+        "undone runs again with its content. `resolve`: what is stuck was done by hand, as `note` says. "
+        "`give-up`: undo what is held. `take`: somebody is on it."
     )
     parcel: ParcelFate | None = Field(None, description="As in `resolve`, of those whose shipping is stuck.")
 
