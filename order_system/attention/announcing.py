@@ -14,10 +14,9 @@ from typing import Any
 
 import structlog
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
 from temporalio.worker import ExecuteActivityInput
 
 from order_system.attention.client import AttentionClient
@@ -25,18 +24,15 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.batches.client import BatchClient
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy, search_attributes
-from order_system.domain.errors import AnswerRefused
 from order_system.domain.ids import batch_name, webhook_workflow_id
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
 from order_system.domain.steps import UNDOS
-from order_system.domain.webhooks import UNDELIVERED, WHICH, Event, EventType
+from order_system.domain.webhooks import WHICH, Event, EventType
 from order_system.infra import policy as infra_policy
-from order_system.infra.changes import noted
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.around import AroundActivities, CarryOut
-from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
 
@@ -163,23 +159,3 @@ def _tried_again(what: str = "something") -> Generator[None]:
         if activity.in_activity() and activity.is_worker_shutdown():  # which closes the book under us
             return
         log.warning(f"{what} could not be announced: it is tried again", reason=str(trouble))
-
-
-@noted("answer undelivered event")
-async def answer_undelivered(temporal: Client, event_id: str, *, again: bool) -> None:
-    """Send the event once more, or else drop it. Raises AnswerRefused if it does not wait for that."""
-    sending = temporal.get_workflow_handle(webhook_workflow_id(event_id))
-    async with reaching_server():
-        try:
-            described = await sending.describe(rpc_timeout=infra_policy.RPC)
-            waits = described.typed_search_attributes.get(search_attributes.ORDER_STATUS) == UNDELIVERED
-            if described.status is WorkflowExecutionStatus.RUNNING and not waits:
-                raise AnswerRefused(f"event {event_id} is still being tried: it waits for nobody")
-            if again:
-                await sending.signal(WebhookWorkflow.again, rpc_timeout=infra_policy.RPC)
-            else:
-                await sending.terminate("dropped", rpc_timeout=infra_policy.RPC)
-        except RPCError as error:
-            if not says_there_is_none(error):
-                raise
-            raise AnswerRefused(f"no event {event_id} waits to be delivered") from None

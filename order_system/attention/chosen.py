@@ -21,7 +21,8 @@ class Action(StrEnum):
     """What to do with all that is chosen."""
 
     RETRY = "retry"
-    """What is held or stuck is tried again now. An order that was undone is submitted again as it was."""
+    """What is held or stuck, or was not delivered, is tried again now. An order that was undone is submitted
+    again as it was."""
     RESOLVE = "resolve"
     """Whatever is stuck was done by hand, as the note says."""
     GIVE_UP = "give-up"
@@ -72,7 +73,8 @@ class Chosen:
     async def _done(self, chosen: str, concerns: Sequence[Concern], action: Action) -> str:
         """Raises AnswerRefused, and whatever else refuses it."""
         order_id, _, of_it = chosen.partition(":")
-        if action is Action.CANCEL:
+        events = [each.event_id for each in concerns if each.event_id]
+        if action is Action.CANCEL and of_it not in events:
             answer, _ = await self.orders.cancel(order_id)
             if answer in _IN_VAIN:
                 raise AnswerRefused(answer)
@@ -84,6 +86,9 @@ class Chosen:
         else:
             answers = [answer for each in concerns if (answer := self._answer(each, action))]
             told = [(await self.attention.answer(order_id, answer)).detail for answer in answers]
+            for event_id in events if action is Action.RETRY else ():
+                await self.attention.answer_event(event_id, again=True)
+                told.append("the event is sent again")
         # Whoever has chosen an undo, a notice or an event, wants nobody charged anew: also not if that was
         # settled meanwhile.
         undone = not of_it and all(each.kind is ConcernKind.NOTICE_OWED for each in concerns)

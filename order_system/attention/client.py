@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.client import (
+    WorkflowExecutionStatus,
     WorkflowUpdateFailedError,
     WorkflowUpdateHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -38,15 +39,18 @@ from order_system.domain.answers import (
 )
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import AnswerRefused, InvalidUsage, NoWorkerAnswers, ReconciliationFailed
-from order_system.domain.ids import check_order_id, order_workflow_id, refund_workflow_id
+from order_system.domain.ids import check_order_id, order_workflow_id, refund_workflow_id, webhook_workflow_id
 from order_system.domain.messages import AnswerToNote
 from order_system.domain.order import SubmissionRef
+from order_system.domain.search_attributes import ORDER_STATUS
 from order_system.domain.steps import UNDOS, Step
+from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy as infra_policy
 from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import reaching_server, says_there_is_none
 from workflows.failures import root_cause
 from workflows.order import OrderFulfillmentWorkflow
+from workflows.webhook import WebhookWorkflow
 
 _UPDATES: Mapping[type[Answer], Any] = {
     Resolution: OrderFulfillmentWorkflow.resolve,
@@ -100,6 +104,26 @@ class AttentionClient(WhatWaits):
             order = await self._status.read(order_id)
         ended = order.status.replace("_", " ")
         raise AnswerRefused(f"{order_id} has ended as {ended}, and waits for nobody")
+
+    @noted("answer undelivered event")
+    async def answer_event(self, event_id: str, *, again: bool) -> None:
+        """Send it to the receiver of webhooks once more, or else drop it. Raises AnswerRefused if it does
+        not wait for that."""
+        sending = self._temporal.get_workflow_handle(webhook_workflow_id(event_id))
+        async with reaching_server():
+            try:
+                described = await sending.describe(rpc_timeout=infra_policy.RPC)
+                waits = described.typed_search_attributes.get(ORDER_STATUS) == UNDELIVERED
+                if described.status is WorkflowExecutionStatus.RUNNING and not waits:
+                    raise AnswerRefused(f"event {event_id} is still being tried: it waits for nobody")
+                if again:
+                    await sending.signal(WebhookWorkflow.again, rpc_timeout=infra_policy.RPC)
+                else:
+                    await sending.terminate("dropped", rpc_timeout=infra_policy.RPC)
+            except RPCError as error:
+                if not says_there_is_none(error):
+                    raise
+                raise AnswerRefused(f"no event {event_id} waits to be delivered") from None
 
     async def _answer_by_reconciler(self, ref: SubmissionRef, answer: Resolution) -> AnswerReceipt:
         """Its workflow has ended, so the reconciler's hears the answer, and settles the submission by it."""

@@ -101,7 +101,7 @@ class Concern(Wire):
     @property
     def choice(self) -> str:
         """By which it is chosen among others, `ORDER-001:payment`."""
-        return ":".join(part for part in (self.order_id, self.step, self.refund) if part)
+        return ":".join(part for part in (self.order_id, self.step, self.refund, self.event_id) if part)
 
     @property
     def money(self) -> str:

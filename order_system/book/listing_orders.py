@@ -46,8 +46,8 @@ def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.Compo
     """The rows of all pages, in the wanted order: that of the database, whose collation also decides what is
     behind a cursor."""
     rows = sa.union_all(*(sa.select(query.subquery()) for query in queries))
-    way = sa.asc if wanted.sort is Sort.OLDEST else sa.desc
-    return rows.order_by(*(way(name) for name in PLACES[wanted.sort][0]))
+    place: list[sa.ColumnElement[Any]] = [sa.column(name) for name in PLACES[wanted.sort][0]]
+    return rows.order_by(*(each if wanted.sort is Sort.OLDEST else each.desc() for each in place))
 
 
 def counts_query() -> sa.CompoundSelect[Any, int]:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from order_system.attention.announcing import answer_undelivered
 from order_system.bootstrap import receiver_of
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
@@ -53,7 +52,7 @@ async def again(
     """Send an undelivered event once more, and retry it for as long as a new one."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        await answer_undelivered(session.temporal, event_id, again=not drop)
+        await session.attention.answer_event(event_id, again=not drop)
     told = "is dropped" if drop else "is sent again"
     screen.answer({"event_id": event_id, "told": told}, f"{event_id} {told}")
     return CLEAN

@@ -13,9 +13,11 @@ from order_system.cli.reports import OrderResult, result_lines
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
 from order_system.cli.views import headline, order_tree
+from order_system.domain.answers import AnsweredAs
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.progress import OrderProgress
 from order_system.infra.settings import Settings
+from order_system.orders.details import OrderDetails
 from order_system.orders.in_book import closed_in_book
 
 
@@ -82,6 +84,9 @@ async def _closed(session: Session, screen: Screen, order: OrderProgress) -> Ord
 
 def _show(screen: Screen, result: OrderResult) -> None:
     details = [*result_lines(result), *([str(result.outcome.payment)] if result.outcome else [])]
+    for each in result.order.answered if isinstance(result.order, OrderDetails) else ():
+        if each.answer in (AnsweredAs.FORGETTING, AnsweredAs.FORGOTTEN):
+            details.append(f"{each.answer} on {each.at:%Y-%m-%d %H:%M} UTC by {each.who}: {each.note}")
     tree = order_tree(result.order, now())
     screen.answer(result.order.model_dump(mode="json"), tree, *map(Text, details))
     show_commands(screen, result.order)

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
-from order_system.attention.announcing import answer_undelivered
 from order_system.attention.chosen import Action, Chosen, Summary
 from order_system.attention.concerns import Concern
 from order_system.attention.sums import sums_of
@@ -43,9 +42,9 @@ class ActionBody(AnswerBody):
         examples=[["ORDER-001", "ORDER-002:payment"]],
     )
     action: Action = Field(
-        description="`retry`: what is held or stuck is tried again now, and an order that was undone runs "
-        "again with its content. `resolve`: what is stuck was done by hand, as `note` says. `give-up`: undo "
-        "what is held. `take`: somebody is on it."
+        description="`retry`: what is held, stuck or undelivered is tried again now; an order that was "
+        "undone runs again with its content. `resolve`: what is stuck was done by hand, as `note` says. "
+        "`give-up`: undo what is held. `take`: somebody is on it."
     )
     parcel: ParcelFate | None = Field(None, description="As in `resolve`, of those whose shipping is stuck.")
 
@@ -114,5 +113,5 @@ async def send_again(
 ) -> Came:
     """For an event that the receiver of webhooks has not taken. It is tried for as long as a new one. 409 if
     no such event waits to be delivered."""
-    await answer_undelivered(services.temporal, event_id, again=not drop)
+    await services.attention.answer_event(event_id, again=not drop)
     return Came(chosen=event_id, accepted=True, detail="it is dropped" if drop else "it is sent again")

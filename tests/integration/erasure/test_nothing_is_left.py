@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -103,6 +104,7 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
         for command in (
             ["forget", *by_hand, "--reason", "ticket 123"],
             ["forget", "--batch", "old", "--reason", "ticket 124"],
+            ["status", by_hand[0]],
         ):
             assert await run_command(command) == 0
         os.utime(keys.path, (0, 0))  # as if some time had passed
@@ -113,6 +115,7 @@ async def test_of_ten_orders_out_of_thirty_nothing_is_left(
     assert {folder / "temporal.db", folder / "orders.db", folder / "worker.log"} <= left.keys()
     printed = "".join(capsys.readouterr())
     assert printed.count(": forgotten") == 10
+    assert re.search(r"^forgotten on .* by .*@.*: ticket 123$", printed, re.MULTILINE)
     assert found_in([*left.values(), printed.encode()], gone) == set()
     assert found_in(left.values(), kept) >= _words_of(marked[11::2]), "of an uploaded file"
     # All that is left of what the old key has sealed, in the server's rows and in free pages of its files.

@@ -15,7 +15,7 @@ from httpx import ASGITransport, AsyncClient
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
 
-from order_system.attention.announcing import Announcements, answer_undelivered
+from order_system.attention.announcing import Announcements
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
@@ -241,13 +241,20 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
             await orders.submit(other)
             concern = await undelivered(other.order_id)
             assert ("410" in concern.reason, receiver.refused) == (True, 4), "it is not asked again"
-            told = await Chosen(orders, system.attention_client(client), "Ada").all_told(
-                [concern.choice], Action.RETRY
-            )
-            assert (told.accepted, told.refused) == (0, 1), "nobody is charged anew for an event's sake"
+            chosen = Chosen(orders, system.attention_client(client), "Ada")
+            for action in (Action.CANCEL, Action.GIVE_UP):
+                told = await chosen.all_told([concern.choice], action)
+                assert (told.accepted, told.refused) == (0, 1), "it is the event that was chosen"
+            told = await chosen.all_told([concern.choice], Action.RETRY)
+            assert told.rows[0].detail == "the event is sent again", "nobody is charged anew for its sake"
+
+            async def dropped_now() -> bool:
+                answer = await browser.post(f"/api/webhooks/{dropped}/again", params={"drop": "true"})
+                return answer.json()["detail"] == "it is dropped"
+
             dropped = concern.event_id or ""
-            told = await browser.post(f"/api/webhooks/{dropped}/again", params={"drop": "true"})
-            assert told.json()["detail"] == "it is dropped"
+            await eventually(dropped_now, SECONDS, "the event to be refused again, and dropped")
+            assert receiver.refused == 5
 
             handle = client.get_workflow_handle(webhook_workflow_id(dropped))
             assert (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED
@@ -255,13 +262,16 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
 
 
 @pytest.mark.parametrize("again", [True, False])
-async def test_an_event_that_is_still_tried_waits_for_no_answer(client: Client, again: bool) -> None:
+async def test_an_event_that_is_still_tried_waits_for_no_answer(
+    client: Client, sqlite_url: str, tmp_path: Path, again: bool
+) -> None:
     event = Event(type=EventType.TEST, timestamp=datetime.now(UTC), data={}, which=(str(again),))
     sending = await client.start_workflow(
         WebhookWorkflow.run, event, id=webhook_workflow_id(event.id), task_queue="nobody-is-at-work"
     )
-    with pytest.raises(AnswerRefused, match=f"{event.id} is still being tried"):
-        await answer_undelivered(client, event.id, again=again)
+    async with at_work(client, sqlite_url, tmp_path, None) as system:
+        with pytest.raises(AnswerRefused, match=f"{event.id} is still being tried"):
+            await system.attention_client(client).answer_event(event.id, again=again)
     assert (await sending.describe()).status is WorkflowExecutionStatus.RUNNING
     await sending.terminate()
 
