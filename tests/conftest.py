@@ -4,7 +4,6 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
@@ -34,11 +33,11 @@ def policy_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(policy_as_it_was: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def bare_environment(policy_as_it_was: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the person who runs the tests has set for their own orders must not steer the tests."""
     for name in [name for name in os.environ if name.startswith(("ORDER_", "TEMPORAL_", "OTEL_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path / "temporal.toml"))
+    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", os.devnull)
 
 
 @pytest.fixture(autouse=True)
