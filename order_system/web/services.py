@@ -51,6 +51,11 @@ class WaitingCount:
         self._known = number
         self._again_at = time.monotonic() + max(policy.PAGE_RENEWED.total_seconds(), 3 * took)
 
+    def end(self) -> None:
+        """The book is about to be closed."""
+        if self._look is not None:
+            self._look.cancel()
+
     async def _count(self) -> None:
         began = time.monotonic()
         with suppress(OrderSystemError):

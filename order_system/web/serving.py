@@ -78,10 +78,13 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncGenerator[None]
     try:
         yield
     finally:
-        if hasattr(app.state, "services"):  # the pages'
-            app.state.services.closing.set()
+        services = getattr(app.state, "services", None)  # the pages'
+        if services:
+            services.closing.set()
         server.should_exit = True
         await _ended(server, running)
+        if services:
+            services.waiting.end()
 
 
 async def _ended(server: Server, running: asyncio.Task[None]) -> None:

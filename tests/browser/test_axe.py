@@ -101,6 +101,7 @@ async def findings(page: Page, where: str, part: str = "html") -> list[str]:
 @pytest.mark.timeout(400)
 async def test_nothing_is_found(stall: Stall, pages: list[str], chromium: Browser) -> None:
     found: list[str] = []
+    asked: set[str] = set()
     async with profile(chromium, stall.port, reduced_motion="reduce") as context:
         page = await context.new_page()
         for address in pages:
@@ -113,7 +114,10 @@ async def test_nothing_is_found(stall: Stall, pages: list[str], chromium: Browse
                 await page.locator("button[popovertarget]:visible").nth(number).click()
                 question = page.locator(":popover-open")
                 await expect(question).to_be_focused()
-                found += await findings(page, f"{address}, question {number}", ":popover-open")
+                what: str = await question.evaluate("each => each.outerHTML")
+                if what not in asked:  # the same on each page: what the keys do, for one
+                    found += await findings(page, f"{address}, question {number}", ":popover-open")
+                asked.add(what)
                 await page.keyboard.press("Escape")
         await page.goto("/new-order")
         await page.locator("textarea").fill('{"order_id": ""}')

@@ -73,12 +73,16 @@ async def test_the_simulated_world_keeps_all(port: CheckedPort, monkeypatch: pyt
     await keeps_all(port, Options(on_hand=10_000_000, paid="ch_kit"))
 
 
-async def keeps_all(port: CheckedPort, options: Options) -> None:
+async def check_what_is_sound(port: CheckedPort, options: Options | None = None) -> list[Finding]:
     """Each race half as often, and half as many cuts: those who look for a fault play all."""
     fewer = {name: (way, (times + 1) // 2) for name, (way, times) in WAYS.items()}
     fewer_of_two = {"RACES": policy.RACES // 2, "MOMENTS": policy.MOMENTS // 2}
     with patch.dict(WAYS, fewer), patch.multiple(policy, **fewer_of_two):
-        findings = await check(port, options)
+        return await check(port, options)
+
+
+async def keeps_all(port: CheckedPort, options: Options) -> None:
+    findings = await check_what_is_sound(port, options)
     told = [each for each in findings if each.verdict is not Verdict.KEPT]
     assert [each for each in told if not each.promise.endswith(NOT_MET)] == []
     assert [each.promise for each in findings] == names_of(port, offered_by(port))
@@ -128,7 +132,7 @@ async def test_payments_by_stripe_keep_all(fake: FakeStripe, monkeypatch: pytest
 async def test_a_sound_gateway_breaks_nothing(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that offers more, and one of which every third answer gets lost. None has to hold money."""
     port = place(gateway, monkeypatch, "sound")
-    findings = await check(port, OPTIONS)
+    findings = await check_what_is_sound(port, OPTIONS)
     assert [each.promise for each in findings] == names_of(port, PaymentGateway)
     assert [each for each in findings if each.verdict is Verdict.BROKEN] == []
     not_shown = of(findings, Verdict.NOT_SHOWN)
@@ -243,7 +247,7 @@ async def test_a_gateway_that_refunds_parts_or_holds_money_breaks_nothing(
     gateway: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDER_PAYMENTS", f"{OURS}.{gateway}")
-    findings = await check("payments")
+    findings = await check_what_is_sound("payments")
     assert of(findings, Verdict.BROKEN) == []
     offered = "refund_part" if "parts" in gateway else "take_over"
     assert len([each for each in of(findings, Verdict.KEPT) if each.startswith(offered)]) == 6
@@ -263,7 +267,7 @@ async def test_a_provider_that_does_all_each_time_it_is_asked_keeps_all_behind_o
     port: CheckedPort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"ORDER_{port.upper()}", f"{FORGETFUL}:{port}")
-    findings = await check(port, Options(on_hand=sound.ON_HAND))
+    findings = await check_what_is_sound(port, Options(on_hand=sound.ON_HAND))
     told = [each for each in findings if each.verdict is not Verdict.KEPT]
     assert [each.promise for each in told if not each.promise.endswith(NOT_MET)] == (
         ["refund of a payment elsewhere is exact"] if port == "payments" else []

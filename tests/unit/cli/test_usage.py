@@ -88,22 +88,19 @@ def test_another_python_than_ours_is_told_in_one_line() -> None:
 def test_the_list_of_gateways_tells_which_extra_brings_each_and_imports_none() -> None:
     """Neither those that are there nor those that are not."""
     bare = "import sys; sys.modules.update(stripe=None, aiosmtplib=None); "
-    listed = "from order_system.cli.app import main; main(['gateways', '--json']); "
+    listed = "from order_system.cli.app import main; main(['gateways', '--json']); main(['gateways']); "
     imported = "print([name for name in ('httpx', 'jinja2') if name in sys.modules], file=sys.stderr)"
     run = subprocess.run(
         [sys.executable, "-c", bare + listed + imported], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stderr == "[]\n"
-    ports = {each["setting"]: each for each in json.loads(run.stdout)}
+    document, end = json.JSONDecoder().raw_decode(run.stdout)
+    ports = {each["setting"]: each for each in document}
     payments, mailer = ports["ORDER_PAYMENTS"], ports["ORDER_MAILER"]
     assert payments["there_are"] == mailer["there_are"] == ["http", "simulated"]
     assert payments["to_install"] == {"stripe": "pip install -e '.[stripe]'"}
     assert mailer["to_install"] == {"smtp": "pip install -e '.[smtp]'"}
-    told = listed.replace(", '--json'", "")
-    run = subprocess.run(
-        [sys.executable, "-c", bare + told], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "stripe: pip install -e '.[stripe]'" in run.stdout
+    assert "stripe: pip install -e '.[stripe]'" in run.stdout[end:]
 
 
 async def test_a_pipe_carries_the_findings_of_a_check_and_not_how_far_it_was(

@@ -12,6 +12,14 @@ from order_system.infra import policy
 from order_system.infra.temporal.connection import compression_to, connect, has_gone
 
 
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file from which Temporal takes them."""
+    file = tmp_path / "temporal.toml"
+    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))
+    return file
+
+
 async def test_a_server_that_is_down_is_told_with_its_address_and_the_cure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -51,8 +59,8 @@ async def test_an_address_that_is_none_is_a_bad_setting(monkeypatch: pytest.Monk
         "[profile.default.tls]\nclient_cert_path = '/no/such/file'\nclient_key_path = '/no/such/file'\n",
     ],
 )
-async def test_a_broken_profile_is_told_in_one_line(tmp_path: Path, content: str) -> None:
-    (tmp_path / "temporal.toml").write_text(content)
+async def test_a_broken_profile_is_told_in_one_line(profiles: Path, content: str) -> None:
+    profiles.write_text(content)
 
     with pytest.raises(InvalidSettings) as told:
         await connect()
@@ -61,8 +69,8 @@ async def test_a_broken_profile_is_told_in_one_line(tmp_path: Path, content: str
     assert "\n" not in str(told.value)
 
 
-async def test_the_profile_of_temporal_toml_is_used(tmp_path: Path) -> None:
-    (tmp_path / "temporal.toml").write_text("[profile.default]\naddress = '127.0.0.1:2'\n")
+async def test_the_profile_of_temporal_toml_is_used(profiles: Path) -> None:
+    profiles.write_text("[profile.default]\naddress = '127.0.0.1:2'\n")
 
     with pytest.raises(ServerUnreachable, match=r"127\.0\.0\.1:2"):
         await connect()

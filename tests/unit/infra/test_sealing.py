@@ -1,7 +1,6 @@
 """The key ring, and what is sealed by it."""
 
 import asyncio
-import multiprocessing
 import os
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from order_system.infra.sealing.codec import SealingCodec
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, KeySettings, open_ring, parse
 from order_system.infra.settings import PREFIX, load_own_settings, load_settings
 from order_system.infra.temporal.connection import connect
+from tests.fixtures.processes.forked import forking_context
 
 CLEAR = Payload(metadata={"encoding": b"json/plain"}, data=b'"Ada"')
 
@@ -149,7 +149,7 @@ def _newest_by_month(file: Path) -> str:
 
 
 def test_of_many_processes_one_makes_the_month_s_key(tmp_path: Path) -> None:
-    with multiprocessing.get_context("forkserver").Pool(4) as processes:
+    with forking_context().Pool(4) as processes:
         newest = processes.map(_newest_by_month, [tmp_path / "keys"] * 12)
 
     assert len(set(newest)) == 1

@@ -106,6 +106,25 @@ async def test_listeners_are_let_go_when_the_process_ends(
     assert "event: closed" not in rest
 
 
+async def test_a_look_for_what_waits_does_not_outlive_the_pages(
+    shop: WebShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would find a book that is closed."""
+    ended = asyncio.Event()
+
+    async def never_counted() -> int:
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(infra_policy, "WAITING_ASKED", timedelta(milliseconds=50))
+    monkeypatch.setattr(shop.attention, "count", never_counted)
+    async with shop.on_a_port() as port, AsyncClient(headers=AS_OPERATOR) as browser:
+        assert (await browser.get(f"http://127.0.0.1:{port}/")).status_code == 200
+    await asyncio.wait_for(ended.wait(), WAIT_SECONDS)
+
+
 async def taken(shop: WebShop, places: int) -> None:
     """By others who listen."""
     for _ in range(places):
