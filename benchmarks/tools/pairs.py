@@ -68,7 +68,7 @@ def compared(scale: Scale, ran: Sequence[Ran], above: str, below: str, processes
     ]
 
 
-def as_they_ran(ran: Sequence[Ran]) -> Mapping[str, Sequence[Row]]:
+def as_they_ran(ran: Sequence[Ran]) -> dict[str, list[Row]]:
     return {
         "Turns, as they ran": [
             {
