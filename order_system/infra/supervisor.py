@@ -4,9 +4,9 @@ A process that ends is started again; one that dies at once again and again, aft
 stop, the supervisor has all of them drain. A process that refuses its settings ends the whole: the others
 have the same ones.
 
-The supervisor tells a process its number and a pipe, on the command line, where `ps` shows the number too. A
-process that cannot start with its settings writes why into the pipe and exits with REFUSED: so the supervisor
-tells once what all of them would tell.
+The supervisor tells a process its number and a file, on the command line, where `ps` shows the number too. A
+process that cannot start with its settings writes why into the file, which all share, and exits with REFUSED:
+so the supervisor tells once what all of them would tell.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from tempfile import TemporaryFile
 from typing import Any, Self
 
 import structlog
@@ -32,8 +33,8 @@ FLAG = "--supervised"
 REFUSED = 2
 """The exit code of a process that waiting or starting again does not help."""
 
-_LONGEST_REFUSAL = 60_000
-"""Bytes. Below what an empty pipe takes up, so that writing it never waits for a reader."""
+_END = "\0"
+"""Of a refusal."""
 
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
@@ -42,7 +43,15 @@ async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event)
     Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
     refused, once all have ended.
     """
-    return await _Supervisor(command, stop).run(processes)
+    with TemporaryFile() as refusals:
+        supervisor = _Supervisor(command, stop, refusals.fileno())
+        clean = await supervisor.run(processes)
+        if supervisor.refused:
+            refusals.seek(0)
+            told = refusals.read().decode().partition(_END)[0]
+            silent = f"process {supervisor.refused} ended with exit code {REFUSED}, without a word"
+            raise WorkerRefused(told or silent)
+        return clean
 
 
 class Pauses:
@@ -60,73 +69,33 @@ class Pauses:
         return pause
 
 
-# --- both ends of what a process and its supervisor say to each other -----------------------------
-
-
 @dataclass(frozen=True)
 class Supervised:
-    """The process's end."""
+    """What a process is told."""
 
     number: int
-    pipe: int
+    file: int
 
     @classmethod
     def read(cls, arguments: Sequence[str]) -> Self | None:
         """By hand: a child has a command line of one shape, and need not load what parses others."""
         match arguments:
-            case [flag, number, pipe] if flag == FLAG and number.isdecimal() and pipe.isdecimal():
-                return cls(int(number), int(pipe))
+            case [flag, number, file] if flag == FLAG and number.isdecimal() and file.isdecimal():
+                return cls(int(number), int(file))
             case _:
                 return None
 
     def refuse(self, reason: str) -> None:
-        os.write(self.pipe, reason.encode()[:_LONGEST_REFUSAL])
-
-
-@dataclass(frozen=True)
-class SupervisedProcess:
-    """The supervisor's end. The process dies with the supervisor, if that is killed and cannot end it."""
-
-    process: asyncio.subprocess.Process
-    number: int
-    pipe: int
-
-    @classmethod
-    async def start(cls, command: Sequence[str], number: int) -> Self:
-        """Raises OSError if the system does not let us."""
-        reading, writing = os.pipe()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(*command, FLAG, str(number), str(writing)),
-                pass_fds=(writing,),
-                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor, which then tells all
-                preexec_fn=dies_with_parent(),
-            )
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        return cls(process, number, reading)
-
-    def refusal(self) -> str | None:
-        """Why it could not start, if that is how it ended. To be asked once, when it has ended."""
-        os.set_blocking(self.pipe, False)  # something that it has started may still hold the other end
-        with os.fdopen(self.pipe, "rb") as reading:
-            told = (reading.read(_LONGEST_REFUSAL) or b"").decode(errors="replace")
-        if self.process.returncode != REFUSED:
-            return None
-        return told or f"process {self.number} ended with exit code {REFUSED}, without a word"
-
-
-# --- the supervisor's work -----------------------------------------------------------------------------
+        os.write(self.file, f"{reason}{_END}".encode())
 
 
 class _Supervisor:
-    def __init__(self, command: Sequence[str], stop: asyncio.Event) -> None:
+    def __init__(self, command: Sequence[str], stop: asyncio.Event, file: int) -> None:
         self._command = command
         self._stop = stop
-        self._refusals: list[str] = []
+        self._file = file
+        self.refused = 0
+        """The number of a process that has, the first one."""
         self._clean = True
 
     async def run(self, processes: int) -> bool:
@@ -136,9 +105,8 @@ class _Supervisor:
                 group.create_task(self._keep_running(number))
             await self._stop.wait()
             log.info("draining: each process finishes what it runs, and takes nothing new")
-        if self._refusals:
-            raise WorkerRefused(self._refusals[0])
-        log.info("supervisor stopped", clean=self._clean)
+        if not self.refused:
+            log.info("supervisor stopped", clean=self._clean)
         return self._clean
 
     async def _keep_running(self, number: int) -> None:
@@ -163,16 +131,19 @@ class _Supervisor:
     async def _live(self, number: int) -> dict[str, Any]:
         """From the start of a process to its end, of which this tells for a log line."""
         try:
-            started = await SupervisedProcess.start(self._command, number)
+            process = await asyncio.create_subprocess_exec(
+                *(*self._command, FLAG, str(number), str(self._file)),
+                pass_fds=(self._file,),
+                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor, which then tells all
+                preexec_fn=dies_with_parent(),  # if the supervisor is killed, and cannot end it
+            )
         except OSError as failure:
             return {"reason": f"it cannot be started: {failure.strerror}"}
-        process = started.process
         log.info("worker process started", process=number, pid=process.pid)
         killed = await self._until_its_end(process)
         exit_code = await process.wait()
-        refusal = started.refusal()
-        if refusal is not None:
-            self._refusals.append(refusal)
+        if exit_code == REFUSED:
+            self.refused = self.refused or number
             self._stop.set()
         # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
         elif self._stop.is_set() and exit_code not in (0, -signal.SIGTERM):
