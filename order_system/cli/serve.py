@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from order_system.cli.ending import until_interrupted
+from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Embedded
 from order_system.cli.screen import Screen
 from order_system.cli.session import Session, configured, open_session
@@ -21,27 +22,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
 
-HELP = """\
-Examples
-  python starter.py serve --embedded      server, worker, pages and API in one
-  python starter.py serve                 for the server and the workers that
-                                          run; workers read uploads in
-                                          ORDER_DATA_DIR, under the same path
-  ORDER_WEB_KEYS=viewer:...,operator@ada:... python starter.py serve --host ::
-  curl -H "Authorization: Bearer ..." http://127.0.0.1:8080/api/orders
-  curl -H "Content-Type: text/csv" --data-binary @examples/orders.csv \\
-      "http://127.0.0.1:8080/api/batches?name=orders&dry_run=true"
 
-Access
-  A viewer's key reads, an operator's acts as well. Without ORDER_WEB_KEYS
-  only a loopback address is served, and everybody on this machine may act.
-  The API is described at /api/docs; /healthz and /readyz need no key.
-
-Exit codes
-  0 ended by Ctrl-C; 2 an address or setting is not usable; 3 no Temporal
-  server; else as in starter.py --help"""
-
-serve = App(name="serve", help_epilogue=HELP)
+serve = App(name="serve", help_epilogue=text_of("serve"))
 
 
 @serve.default

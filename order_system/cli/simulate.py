@@ -7,6 +7,7 @@ from cyclopts.validators import Number
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
+from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN
 from order_system.cli.screen import Screen
 from order_system.cli.serve import check_extra, listening, url_of
@@ -17,17 +18,8 @@ from order_system.infra.settings import PREFIX, SIMULATED, load_settings
 
 _SECRET = f"{PREFIX}SIMULATE_SECRET"
 
-HELP = """\
-Example
-  python starter.py simulate
-  ORDER_PAYMENTS=http ORDER_PAYMENTS_URL=http://127.0.0.1:8090 \\
-      python worker.py
 
-Faults, latency and stock are set as for a worker. The world is kept in the
-folder `world` of ORDER_DATA_DIR. It can be asked for what is written in
-order_system/gateways/http/openapi.yaml."""
-
-simulate = App(name="simulate", help_epilogue=HELP)
+simulate = App(name="simulate", help_epilogue=text_of("simulate"))
 
 
 @simulate.default

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
-from order_system.cli.help import ENVIRONMENT
+from order_system.cli.help import ENVIRONMENT, text_of
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
 
@@ -19,31 +19,6 @@ _INTRODUCTION = (
     "orders go on elsewhere, or when it is back."
 )
 
-_GUIDANCE = """\
-Examples
-  python worker.py
-  python worker.py --processes 4
-  ORDER_FAULTS=none python worker.py --processes auto
-
-Several processes
-  One Python process keeps one core busy at most. With --processes N, a
-  supervisor starts N of them, and starts one again when it dies. If it keeps
-  dying at once, the pauses grow. SIGTERM or SIGINT makes all of them drain;
-  one that does not end is killed, and the log says so. If the
-  supervisor itself is killed, none of them is left behind. Each line of the
-  log has the number of its process.
-
-  SQLite takes one writer at a time, so there all processes wait for each
-  other at every effect. Use PostgreSQL (ORDER_DATABASE_URL) if you run several
-  for throughput, and always for more than one machine.
-
-Exit codes
-  0    drained
-  1    with --processes: a process did not drain (it was killed, or died)
-  2    invalid settings or usage, or a database or server that cannot be used
-       as it is: one line says which, and the cure
-"""
-
 
 def run_command(arguments: Sequence[str], serve: Callable[[int], int]) -> int:
     """Have it serve in so many processes as the command line asks for; or show help.
@@ -53,7 +28,7 @@ def run_command(arguments: Sequence[str], serve: Callable[[int], int]) -> int:
     app = App(
         name="worker.py",
         help=_INTRODUCTION,
-        help_epilogue=_GUIDANCE + ENVIRONMENT,
+        help_epilogue=text_of("worker") + ENVIRONMENT,
         help_format="plaintext",
         version_flags=[],
     )

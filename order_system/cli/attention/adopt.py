@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 from order_system.attention.finder import so_many
 from order_system.cli.attention.answers import DEFAULTS, Options
 from order_system.cli.ending import dying_at_once
+from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
@@ -15,19 +16,8 @@ from order_system.domain.errors import InvalidUsage
 
 _WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
 
-HELP = f"""\
-Examples
-  python starter.py attention           lists such servers, with their UUIDs
-  python starter.py adopt 1a2b3c4d-... --note "temporal.db was deleted"
 
-{_WARNING}
-Without --yes this is asked on the terminal. Who adopted the orders, when
-and why (--note) is kept in the order book.
-
-Exit codes
-  0 adopted; 2 nothing was; else as in starter.py --help"""
-
-adopt = App(name="adopt", help_epilogue=HELP)
+adopt = App(name="adopt", help_epilogue=text_of("adopt").format(warning=_WARNING))
 
 
 @adopt.default

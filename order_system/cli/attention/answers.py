@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.cli import policy
+from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
@@ -33,93 +34,17 @@ from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Step
 from order_system.infra.changes import user_here
 
-_WHO_AND_WHY = """\
-Who answers (--who; user@host by default), when and why is kept in the
-workflow's history and in the order book. Give no card number in a note.
-
-Exit codes
-  0 the answer was taken, and the order waits for nobody now; 1 it was taken,
-  and the order still needs attention; 2 it was refused, and nothing has
-  changed, or no worker has confirmed it (it may still take effect); else as
-  in starter.py --help"""
-
-_RESOLVE_HELP = f"""\
-Examples
-  python starter.py resolve ORDER-001 payment --retry
-  python starter.py resolve ORDER-001 payment --handled \\
-      --note "refunded by hand, ticket 123"
-  python starter.py resolve ORDER-001 shipping --handled --voided \\
-      --note "the carrier has cancelled the label, ticket 124"
-
-What each says
-  --retry       try the undo again now, instead of after its pause
-  --handled     I have done it by hand. It is not tried again, and a late
-                attempt cannot do it a second time. The audit lists it
-                separately.
-  For notification, --handled says that a person has told the customer.
-  For shipping, add one of these:
-  --voided      no parcel has gone, and none can go any more. Stock and money
-                are given back.
-  --dispatched  the parcel is with the carrier. The order is fulfilled.
-
-{_WHO_AND_WHY}"""
-
 _WHICH_STEP = "Whose undo is stuck: payment, inventory or shipping; or notification, if it was not sent."
 
-_REFUND_HELP = """\
-Examples
-  python starter.py refund ORDER-001 --amount 10.00 --note "arrived late"
-  python starter.py refund ORDER-001 --line MOUSE-321 --note "arrived broken"
-  python starter.py refund ORDER-001 --id ticket_123 --note "came back"
-
-Without --amount and --line, all that is left is given back. A line's goods are
-its quantity by its price, without any fee, tax or discount. If the provider
-cannot be reached, it is tried again, and starter.py attention lists it.
-
-Exit codes
-  0 given back, or noted; 1 under way, and not sure yet; 2 refused, and nothing
-  was given back; else as in starter.py --help"""
-
-_RETRY_HELP = f"""\
-Examples
-  python starter.py retry ORDER-001
-  python starter.py retry ORDER-001 --note "the gateway is back"
-
-An order that is held can be answered so: a step of it has failed for good,
-and it says hold_on_failure. Just that step runs again. If it fails again, the
-order is held again, for as long. Of several orders, undos that are stuck are
-tried again as well, and what was undone is submitted again.
-
-{_WHO_AND_WHY}"""
-
-_GIVE_UP_HELP = f"""\
-Examples
-  python starter.py give-up ORDER-001 --note "the customer has left"
-
-Only an order that is held can be answered so. It is undone now: money and
-stock are given back.
-
-{_WHO_AND_WHY}"""
-
-_TAKE_HELP = """\
-Examples
-  python starter.py take ORDER-001
-  python starter.py take ORDER-001 ORDER-002:payment --who ada
-
-Everybody sees it in `attention`, on the page and in the API, until the matter
-is settled or somebody else takes it over. It needs no worker.
-
-Exit codes
-  0 noted; 2 one of them waits for nobody; else as in starter.py --help"""
 
 Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
 More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
 
-resolve = App(name="resolve", help_epilogue=_RESOLVE_HELP)
-retry = App(name="retry", help_epilogue=_RETRY_HELP)
-give_up = App(name="give-up", help_epilogue=_GIVE_UP_HELP)
-refund = App(name="refund", help_epilogue=_REFUND_HELP)
-take = App(name="take", help_epilogue=_TAKE_HELP)
+resolve = App(name="resolve", help_epilogue=text_of("resolve", "answering"))
+retry = App(name="retry", help_epilogue=text_of("retry", "answering"))
+give_up = App(name="give-up", help_epilogue=text_of("give-up", "answering"))
+refund = App(name="refund", help_epilogue=text_of("refund"))
+take = App(name="take", help_epilogue=text_of("take"))
 
 
 @Parameter(name="*")

@@ -14,6 +14,7 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.sums import sums_of
 from order_system.cli import policy
 from order_system.cli.ending import until_interrupted
+from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
@@ -25,59 +26,8 @@ from order_system.infra.temporal.connection import outlasting
 MAX_SHOWN = 100
 """Concerns in the table for people; `--json` has them all."""
 
-HELP = """\
-Examples
-  python starter.py attention
-  python starter.py attention --json | jq -r '.[].commands[0]'
-  python starter.py attention > /dev/null || echo "somebody has to look"
 
-What is listed
-  undo is stuck   money, stock or a label could not be given back for 30
-                  seconds; it goes on being retried. Answer with `resolve`.
-  refund is stuck
-                  a fulfilled order could not give money back for 30 seconds.
-                  Answer with `resolve ... --refund`.
-  held            a step has failed for good, and the order says
-                  hold_on_failure. Answer with `retry` or `give-up`; without
-                  an answer it is undone when the hold has run out.
-  stuck on a bug  our code fails, or times out, in the same place again and
-                  again (TemporalReportedProblems). Nothing happens twice.
-  no progress     an order has not moved for ten minutes.
-  retried again and again
-                  a batch cannot read its file or its database.
-  batch failed    a batch has ended without finishing. Run its file again.
-  orders need attention
-                  a batch has orders that wait for a person.
-  abandoned       an order is open in the book, and it has no workflow.
-                  `reconcile` settles it.
-  customer not told
-                  an order has ended, and its notice was not sent. `resolve
-                  ORDER notification` says that a person has told them.
-  needs attention
-                  the order says so, but no worker can say why.
-  on another server
-                  orders are open on a Temporal server that is not this one.
-                  `adopt` takes them over if that one is gone for good.
-  reconciler does not run
-                  it was paused, nobody takes its work, or it fails.
-  event not delivered
-                  the receiver of webhooks has not taken it for three days, or
-                  wants no more of them. Answer with `webhooks
-                  again`.
-  order book      it cannot be written to, for a full disk, say: all waits.
-  another order book
-                  workers of two order books take work from one task queue.
-  no worker       workflows are open, and nobody takes work. It is told within
-                  15 seconds after the last worker has died.
-  no worker of a version
-                  workers have versions, and none of this one is at work.
-  What has changed within the last second may not show yet. The oldest comes
-  first. `take ORDER` tells everybody that you are on it.
-
-Exit codes
-  0 if nothing waits, 1 if something does; else as in starter.py --help"""
-
-attention = App(name="attention", help_epilogue=HELP)
+attention = App(name="attention", help_epilogue=text_of("attention"))
 
 _BROKEN = (ConcernKind.BUG, ConcernKind.ABANDONED, ConcernKind.BATCH_FAILED)
 _RED = (*_BROKEN, ConcernKind.NO_WORKER, ConcernKind.BOOK, ConcernKind.RECONCILER_ASLEEP)

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 from rich.console import RenderableType, group
 from rich.text import Text
 
+from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
@@ -18,27 +19,8 @@ from order_system.orders.relatives import Child, StartedBy
 MAX_SHOWN = 200
 """Children in the table for people; `--json` has them all."""
 
-HELP = """\
-Examples
-  python starter.py children order-ORDER-001
-  python starter.py children batch-orders --status failed
-  python starter.py children batch-orders --json | jq -r '.[].workflow_id'
 
-What is listed
-  Of an order: the workflows of its steps, as far as it has come.
-  Of a batch: the orders of its file as they stand now, including those that
-  it skipped because they were running or fulfilled already.
-  Only children since the parent was last started.
-  When Temporal has forgotten them, the order book answers.
-  What has changed within the last second may not show yet.
-
-States
-  running, completed (of an order: fulfilled), failed, cancelled, terminated,
-  timed_out
-
-Exit codes: starter.py --help"""
-
-children = App(name="children", help_epilogue=HELP)
+children = App(name="children", help_epilogue=text_of("children"))
 _STYLES = {
     WorkflowState.RUNNING: "cyan",
     WorkflowState.COMPLETED: "green",

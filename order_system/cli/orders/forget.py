@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from order_system.cli.attention.answers import Named, who_answers
+from order_system.cli.help import text_of
 from order_system.cli.moments import moment
 from order_system.cli.options import CLEAN, INVALID, Embedded, Json
 from order_system.cli.screen import Screen
@@ -12,18 +13,7 @@ from order_system.cli.session import configured, open_session, order_meant
 from order_system.domain.answers import Summary
 from order_system.domain.errors import InvalidUsage
 
-_HELP = """\
-Examples
-  python starter.py forget ORDER-001 --reason "asked for, ticket 123"
-  python starter.py forget --older-than 400d --reason "nobody may send it back"
-
-Amounts, stock and times stay. An order that is open, in doubt, or that owes
-something is refused. Said again, it finishes what was cut off.
-
-Exit codes
-  0 all are forgotten; 2 one was refused; else as in starter.py --help"""
-
-forget = App(name="forget", help_epilogue=_HELP)
+forget = App(name="forget", help_epilogue=text_of("forget"))
 
 
 @forget.default

@@ -12,6 +12,7 @@ from rich.console import RenderableType, group
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
+from order_system.cli.help import text_of
 from order_system.cli.moments import Before, Since, moment
 from order_system.cli.options import CLEAN, Json
 from order_system.cli.screen import Screen, now
@@ -24,25 +25,7 @@ from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat, every_row, exported
 from order_system.orders.lists import OrderLists
 
-HELP = """\
-Examples
-  python starter.py orders --status failed --since 24h
-  python starter.py orders 1059.97
-  python starter.py orders ada@example.com --json
-  python starter.py orders --batch monday --step payment -o failed.csv
-
-What finds an order
-  any part of its ID; and the whole of a workflow's ID (payment-ORDER-001), a
-  tracking number, what the gateway calls the charge, an amount (1059.97 or
-  "1059.97 USD"), or the customer's e-mail.
-
-Times
-  2026-11-25, 2026-11-25T08:00, both in UTC unless they say their zone; or how
-  long ago: 90m, 24h, 7d.
-
-Exit codes: starter.py --help"""
-
-orders = App(name="orders", help_epilogue=HELP)
+orders = App(name="orders", help_epilogue=text_of("orders"))
 
 
 @orders.default

@@ -4,12 +4,12 @@ import pytest
 
 from order_system.attention.concerns import ConcernKind
 from order_system.cli.attention.answers import resolve
-from order_system.cli.attention.listing import HELP
+from order_system.cli.help import text_of
 from order_system.domain.steps import Step
 
 
 def test_attention_explains_each_kind_that_it_may_list() -> None:
-    assert [kind for kind in ConcernKind if f"\n  {kind}" not in HELP] == []
+    assert [kind for kind in ConcernKind if f"\n  {kind}" not in text_of("attention")] == []
 
 
 def test_resolve_explains_each_step_that_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
