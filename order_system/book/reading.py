@@ -147,10 +147,9 @@ def batched_ids(order_ids: Iterable[str]) -> Iterable[list[str]]:
     return (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
 
 
-def newest_run(tx: Connection, batch: str, run: str | None = None) -> Row[Any] | None:
-    """That run of the batch, or the newest one."""
-    query = select(batches).where(batches.c.batch == batch).order_by(batches.c.started_at.desc()).limit(1)
-    return tx.execute(query if run is None else query.where(batches.c.run == run)).first()
+def newest_run(tx: Connection, batch: str) -> Row[Any] | None:
+    query = select(batches).where(batches.c.batch == batch).order_by(batches.c.started_at.desc())
+    return tx.execute(query.limit(1)).first()
 
 
 def of_run(batch: str, run: str) -> ColumnElement[bool]:
@@ -225,9 +224,9 @@ class BookQueries(OverDatabase):
         return list(tx.execute(query.distinct()).scalars())
 
     @reads
-    def batch_run(self, tx: Connection, batch: str, run: str | None = None) -> BatchRecord | None:
-        """That run of the batch with this workflow ID, or the newest one."""
-        if (row := newest_run(tx, batch, run)) is None:
+    def batch_run(self, tx: Connection, batch: str) -> BatchRecord | None:
+        """The newest run of the batch with this workflow ID."""
+        if (row := newest_run(tx, batch)) is None:
             return None
         request = BatchRequest.model_validate(row.request)
         return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)

@@ -81,7 +81,7 @@ _WITH_EXAMPLES = {
     "attention.answers:give_up": "Undo a held order now, before its hold runs out.",
     "attention.answers:refund": "Give money of a fulfilled order back to its customer: a part of it, or all.",
     "orders.forget:forget": "Delete what tells of the customers of closed orders.",
-    "attention.adopt:adopt": "Take over the orders that a server which is gone for good has left open.",
+    "attention.answers:adopt": "Take over the orders that a server which is gone for good has left open.",
     "gateways:gateways": "Show which payment gateway, warehouse, carrier and mailer are in place, and what "
     "each needs.",
     "webhooks:webhooks": "Events for a receiver of yours: try it out, and send again what it has not taken.",

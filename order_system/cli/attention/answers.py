@@ -1,4 +1,4 @@
-"""`starter.py resolve`, `retry`, `give-up` and `take`: what a person says to what needs attention."""
+"""`starter.py resolve`, `retry`, `give-up`, `take` and `adopt`: the answers to what needs attention."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,9 @@ from cyclopts import App, Parameter
 
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
+from order_system.attention.finder import so_many
 from order_system.cli import policy
+from order_system.cli.ending import dying_at_once
 from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
@@ -192,3 +194,41 @@ async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
 
 def who_answers(named: str | None) -> str:
     return user_here()[:MOST_CHARACTERS_OF_WHO] if named is None else named
+
+
+# --- orders of a server that is gone --------------------------------------------------------------
+
+_WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
+
+adopt = App(name="adopt", help_epilogue=text_of("adopt").format(warning=_WARNING))
+
+
+@adopt.default
+async def adopt_orders(
+    server: Annotated[str, Parameter(help="Its UUID, as `attention` shows it.")],
+    /,
+    *,
+    yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
+    options: Options = DEFAULTS,
+) -> int:
+    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
+        raise InvalidUsage(flaw)
+    screen = Screen(as_json=options.as_json)
+    if not yes and not (screen.has_a_person and _confirmed(screen)):
+        raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
+    async with open_session(configured(), screen, embedded=options.embedded) as session:
+        abandoned = session.system.abandoned(session.temporal)
+        adopted = await abandoned.adopt(server, who=options.who, note=options.note)
+    screen.answer(
+        {"server": server, "adopted": adopted},
+        f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "
+        "The reconciler settles what is open with its next run; "
+        "`python starter.py reconcile` does it now",
+    )
+    return CLEAN
+
+
+def _confirmed(screen: Screen) -> bool:
+    screen.say(f"{_WARNING} [y/N]")
+    with dying_at_once():
+        return input().strip().lower() in ("y", "yes")
