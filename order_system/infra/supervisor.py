@@ -4,17 +4,21 @@ A process that ends is started again; one that dies at once again and again, aft
 stop, the supervisor has all of them drain. A process that refuses its settings ends the whole: the others
 have the same ones.
 
-The supervisor tells a process its number on the command line, where `ps` shows it, too. A process that cannot
-start with what it was given says why on stderr, and exits with REFUSED.
+The supervisor tells a process its number and a file, on the command line, where `ps` shows the number too. A
+process that cannot start with its settings writes why into the file, which all share, and exits with REFUSED:
+so the supervisor tells once what all of them would tell.
 """
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, Self
 
 import structlog
 
@@ -29,14 +33,25 @@ FLAG = "--supervised"
 REFUSED = 2
 """The exit code of a process that waiting or starting again does not help."""
 
+_END = "\0"
+"""Of a refusal."""
+
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
     """Run `command` in so many processes until `stop` is set; then end them all.
 
-    Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused, once all have ended,
-    if a process refused what it was given.
+    Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
+    refused, once all have ended.
     """
-    return await _Supervisor(command, stop).run(processes)
+    with TemporaryFile() as refusals:
+        supervisor = _Supervisor(command, stop, refusals.fileno())
+        clean = await supervisor.run(processes)
+        if supervisor.refused:
+            refusals.seek(0)
+            told = refusals.read().decode().partition(_END)[0]
+            silent = f"process {supervisor.refused} ended with exit code {REFUSED}, without a word"
+            raise WorkerRefused(told or silent)
+        return clean
 
 
 class Pauses:
@@ -54,20 +69,33 @@ class Pauses:
         return pause
 
 
-def supervised_number(arguments: Sequence[str]) -> int | None:
-    """By hand: a child has a command line of one shape, and need not load what parses others."""
-    match arguments:
-        case [flag, number] if flag == FLAG and number.isdecimal():
-            return int(number)
-        case _:
-            return None
+@dataclass(frozen=True)
+class Supervised:
+    """What a process is told."""
+
+    number: int
+    file: int
+
+    @classmethod
+    def read(cls, arguments: Sequence[str]) -> Self | None:
+        """By hand: a child has a command line of one shape, and need not load what parses others."""
+        match arguments:
+            case [flag, number, file] if flag == FLAG and number.isdecimal() and file.isdecimal():
+                return cls(int(number), int(file))
+            case _:
+                return None
+
+    def refuse(self, reason: str) -> None:
+        os.write(self.file, f"{reason}{_END}".encode())
 
 
 class _Supervisor:
-    def __init__(self, command: Sequence[str], stop: asyncio.Event) -> None:
+    def __init__(self, command: Sequence[str], stop: asyncio.Event, file: int) -> None:
         self._command = command
         self._stop = stop
-        self._refused: int | None = None
+        self._file = file
+        self.refused = 0
+        """The number of a process that has, the first one."""
         self._clean = True
 
     async def run(self, processes: int) -> bool:
@@ -77,11 +105,8 @@ class _Supervisor:
                 group.create_task(self._keep_running(number))
             await self._stop.wait()
             log.info("draining: each process finishes what it runs, and takes nothing new")
-        if self._refused:
-            raise WorkerRefused(
-                f"process {self._refused} has refused to start, as it says above; all have the same settings"
-            )
-        log.info("supervisor stopped", clean=self._clean)
+        if not self.refused:
+            log.info("supervisor stopped", clean=self._clean)
         return self._clean
 
     async def _keep_running(self, number: int) -> None:
@@ -107,7 +132,8 @@ class _Supervisor:
         """From the start of a process to its end, of which this tells for a log line."""
         try:
             process = await asyncio.create_subprocess_exec(
-                *(*self._command, FLAG, str(number)),
+                *(*self._command, FLAG, str(number), str(self._file)),
+                pass_fds=(self._file,),
                 start_new_session=True,  # Ctrl-C in a terminal is for the supervisor, which then tells all
                 preexec_fn=dies_with_parent(),  # if the supervisor is killed, and cannot end it
             )
@@ -117,7 +143,7 @@ class _Supervisor:
         killed = await self._until_its_end(process)
         exit_code = await process.wait()
         if exit_code == REFUSED:
-            self._refused = self._refused or number
+            self.refused = self.refused or number
             self._stop.set()
         # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
         elif self._stop.is_set() and exit_code not in (0, -signal.SIGTERM):
