@@ -17,6 +17,7 @@ from order_system.domain.order import Flow, Order
 from order_system.domain.policy import HOLD_LIMIT
 from order_system.domain.progress import OrderProgress, StepState
 from order_system.domain.steps import Step
+from order_system.infra import policy as infra_policy
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.watched import WAIT_SECONDS
 from tests.fixtures.steering.resets import reset
@@ -160,6 +161,7 @@ async def test_of_two_refusals_one_is_the_cause(shop: Shop) -> None:
 @pytest.mark.parametrize("ended", CALLS)
 async def test_a_child_that_is_terminated_undoes_the_order(shop: Shop, ended: Step) -> None:
     order = a_parallel_order()
+    shop.patience = infra_policy.PATIENCE_LIMIT  # the other one is not given up meanwhile, on a busy machine
     for call in CALLS.values():
         shop.stage.unreachable(call)
     async with shop.open():
