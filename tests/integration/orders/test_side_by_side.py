@@ -161,7 +161,8 @@ async def test_of_two_refusals_one_is_the_cause(shop: Shop) -> None:
 @pytest.mark.parametrize("ended", CALLS)
 async def test_a_child_that_is_terminated_undoes_the_order(shop: Shop, ended: Step) -> None:
     order = a_parallel_order()
-    shop.patience = infra_policy.PATIENCE_LIMIT  # the other one is not given up meanwhile, on a busy machine
+    # The other one is not given up meanwhile, on a busy machine.
+    shop.patience = dict.fromkeys(Step, infra_policy.PATIENCE_LIMIT)
     for call in CALLS.values():
         shop.stage.unreachable(call)
     async with shop.open():
