@@ -87,7 +87,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("woocommerce", {"Order Status": "checkout-draft"}, "not paid: the customer has not ordered yet"),
         ("woocommerce", {"Shipping Method Title": "Odbiór osobisty"}, "to be picked up at the shop"),
         ("woocommerce", {"Quantity (- Refund)": "0"}, "nothing is left in the order"),
-        ("shopify", {"Shipping Method": "Retirar en local"}, "to be picked up at the shop"),
+        ("shopify", {"Shipping Method": "Curbside"}, "to be picked up at the shop"),
         ("square", {"Order Refunded Amount": "$2.00"}, "refunded in the shop, wholly or in part"),
         ("square", {"Fulfillment Type": "Pickup"}, "to be picked up at the shop"),
         ("square", {"Fulfillment Status": "Completed"}, "completed in the shop"),
@@ -136,6 +136,7 @@ def test_what_each_shop_has_done_with_is_left_out(
             {"Order Status": "partially-refunded"},
             "partially-refunded is a state that the profile",
         ),
+        ("shopify", {"Shipping Method": "PostNord Pick-up point"}, "may be one to run or to leave out"),
         ("amazon", {"order-status": "Frozen"}, "Frozen is a state that the profile does not know"),
     ],
 )
@@ -237,10 +238,9 @@ def test_a_discount_that_is_of_one_line_or_differs_is_told_as_ever(tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["Caf&eacute; R&amp;D", "Café R&#38;D", "Caf&#xe9; R&amp;amp;D"])
 def test_no_label_has_html_on_it(tmp_path: Path, name: str) -> None:
-    assert (
-        example(tmp_path, "woocommerce", {"First Name (Shipping)": name}).order("A-1").customer.name
-        == "Café R&D"
-    )
+    shown = {"First Name (Shipping)": name, "Address 1&2 (Shipping)": "1 Main St<br/>Flat 2"}
+    order = example(tmp_path, "woocommerce", shown).order("A-1")
+    assert (order.customer.name, order.shipping_address.street) == ("Café R&D", "1 Main St, Flat 2")
     kept = "Smith&Sons; A&B &region"
     assert read(tmp_path, csv_text(row(customer_name=kept))).order("A-1").customer.name == kept
 
