@@ -118,6 +118,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("etsy", {"Date Shipped": "03/01/2024"}, "shipped already"),
         ("etsy", {"Order Type": "in_person"}, "sold in person"),
         ("ebay", {"Shipped On Date": "Mar-01-24"}, "shipped already"),
+        ("ebay", {"Tracking Number": "9434"}, "a parcel is under way already"),
         ("ebay", {"Click And Collect": "Yes"}, "to be picked up at the shop"),
     ],
 )

@@ -145,7 +145,11 @@ def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() ->
     columns = (
         "Order Number,Ship To Name,Buyer Email,Ship To Address 1,Ship To City,Ship To State,Ship To Country"
     )
-    text = f"{columns},Custom Label,Item Title,Quantity,Sold For,Paid On Date\n" + ",".join("x" * 12) + "\n"
+    text = (
+        f"{columns},Custom Label,Item Title,Quantity,Sold For,Paid On Date,Shipped On Date\n"
+        + ",".join("x" * 13)
+        + "\n"
+    )
     assert guess(text)["base"] == "ebay"
 
 
