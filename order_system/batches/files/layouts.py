@@ -11,7 +11,7 @@ from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, F
 from order_system.batches.files.csv_rows import Row, Shape, csv_rows
 from order_system.batches.files.lines import LongLine
 from order_system.batches.files.made_names import sku_of_name, tidied_id
-from order_system.batches.files.profiles import AMOUNTS, earlier_profile
+from order_system.batches.files.profiles import AMOUNTS
 from order_system.domain.order_file import FileRef, FileRefused, Position
 from order_system.domain.order_profile import FURTHER_FIELDS, Profile
 from order_system.intake.formulas import DEFUSED, undefused
@@ -90,7 +90,7 @@ class Layout:
 
 
 def layout_of(ref: FileRef) -> Layout:
-    return fitted_layout(ref.columns, ref.profile or earlier_profile(ref.format, ref.mapping))
+    return fitted_layout(ref.columns, ref.profile or Profile())
 
 
 @cache

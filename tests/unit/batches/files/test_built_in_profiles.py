@@ -103,6 +103,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("tiendanube", {"Estado del pago": "Reembolsado"}, "refunded in the shop"),
         ("tiendanube", {"Estado de la orden": "Cancelada"}, "cancelled in the shop"),
         ("tiendanube", {"Estado del envío": "Enviado"}, "shipped in the shop"),
+        ("tiendanube", {"Fecha de envío": "02/03/2026"}, "sent already"),
         ("tiendanube", {"Fecha y hora de cancelación": "02/03/2026 09:14"}, "cancelled in the shop"),
         (
             "amazon",
