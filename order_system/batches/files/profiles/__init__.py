@@ -43,7 +43,10 @@ def parse_profile(text: str) -> Profile:
         raise InvalidMapping(f"profile: is no TOML: {error}") from None
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
-        told = {"too_short": 'names no column; if there is none of it, say tax = "0" under [constants]'}
+        told = {
+            "too_short": 'names no column; if there is none of it, say tax = "0" under [constants]',
+            "extra_forbidden": "is no key that a profile has; is it misspelt?",
+        }
         found = [(".".join(map(str, each["loc"])), told.get(each["type"], each["msg"])) for each in mistakes]
         raise InvalidMapping(f"profile: {'; '.join(map(': '.join, found))}") from None
     _check(profile)

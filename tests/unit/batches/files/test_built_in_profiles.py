@@ -90,6 +90,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("shopify", {"Refunded Amount": "2.00"}, PARTLY),
         ("woocommerce", {"Order Refund Amount": "-2.00"}, PARTLY),
         ("woocommerce", {"Order Status": "wc-completed"}, "completed in the shop"),
+        ("woocommerce", {"Order Status": ""}, "the file does not say how it stands"),
         ("woocommerce", {"Order Status": "On hold"}, "not paid: on hold in the shop"),
         ("woocommerce", {"Order Status": "wc-pending"}, "not paid: the payment is pending"),
         ("woocommerce", {"Order Status": "checkout-draft"}, "not paid: the customer has not ordered yet"),

@@ -191,7 +191,7 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("shopifi", "did you mean shopify?"),
-        ("separater = ';'", "separater: Extra inputs"),
+        ("separater = ';'", "separater: is no key that a profile has"),
         ("[columns]\nskue = 'x'", "skue is no field of an order (did you mean sku?)"),
         ("[meaning]\ntax = 'share of line'", "only a discount can be a share"),
         ("[meaning]\nunit_price = 'per line'", "unit_price cannot be"),
