@@ -67,9 +67,8 @@ class FileRef(Wire):
     """Changes whenever the file is written or replaced. Another stamp alone proves nothing (the worker may
     read its own copy), but as long as it is the same nobody needs to hash the file again."""
     format: FileFormat
-    mapping: ColumnMapping = ColumnMapping()
     profile: Profile | None = None
-    """None: JSON Lines, our own columns, or of an earlier version, which had `format` and `mapping` alone."""
+    """None: JSON Lines, or our own columns."""
     encoding: str
     """Decided once for the whole file, all of which is known to be text in it."""
     columns: tuple[str, ...] = ()
@@ -78,7 +77,7 @@ class FileRef(Wire):
     """Where the first row is: behind the byte order mark and the header."""
     apart: dict[str, str] | None = None
     """The orders whose rows stand apart, none of which is run, and where ("lines 2 and 17"). None if nobody
-    has looked, so that an ID may come twice: in JSON Lines, or in an earlier version."""
+    has looked, so that an ID may come twice: in JSON Lines."""
     orders: int | None = None
     """How many it has, good and bad ones. None likewise."""
 

@@ -58,7 +58,8 @@ class State(Strict):
     """`line`: lines are left out one by one. `all lines`: the same of lines that need no shipping, which an
     order that is not paid may not have beside others."""
     run: States = ()
-    """`0` is nothing in any spelling, as `EUR 0.00`; `*` in a state stands for any letters."""
+    """`0` is nothing in any spelling, as `EUR 0.00`; `*` in a state stands for any letters. What is like a
+    pattern here and one in `leave_out` is refused, but for `*` alone."""
     partly: States = ()
     """Run with the lines that are left, if the file says which."""
     leave_out: States = ()

@@ -82,11 +82,12 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
-    parts, is_share, unclear = layout.further_parts, layout.has_shares, layout.unclear
+    meaning, parts = layout.profile.meaning, layout.further_parts
+    is_share = meaning.get("discount", "").startswith("share")
     discounts = ["discount", *parts.get("discount", ())]
     told = [text for _, fields in rows for key in layout.parts if (text := fields[key])]
     has_minus = [True for _, fields in rows if "-" in fields["discount"]]
-    if not (told or has_minus or is_share or unclear):
+    if not (told or has_minus or is_share or "unclear" in meaning.values()):
         return rows
     changed: list[NumberedRow] = []
     for line, fields in rows:
@@ -101,7 +102,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
                 values = [_amount((line, new), key, layout) for key in (field, *keys) if new[key]]
                 new = new | {field: written(sum(values, Decimal(0)), new["currency"], layout)}
         changed.append((line, new))
-    for field in unclear:
+    for field in [field for field, what in meaning.items() if what == "unclear"]:
         found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
         if len(found) > 1 and len(set(found.values())) == 1:  # others are of each line, which is told anyway
             first, second, *_ = found
@@ -181,6 +182,26 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
         if pieces:
             text = written(price, fields["currency"], layout)
             yield line, fields | {"quantity": str(pieces), "unit_price": text}
+
+
+def fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -> Fields:
+    """What is left of a line, with its part of the amounts that are of all of it. Raises Unfit."""
+    line, fields = row
+    profile, column = layout.profile, layout.names["quantity_left"]
+    if not (ordered.isdecimal() and pieces.isdecimal() and 0 < int(pieces) < int(ordered)):
+        raise Unfit(line, column, "must be a whole number, and no more than was ordered")
+    whole_line = [field for field in AMOUNTS if profile.is_per_line(field)]
+    if profile.meaning.get("unit_price") == "line total":
+        whole_line.append("unit_price")
+    changed = {"quantity": pieces, "line_total": ""}
+    for field in whole_line:
+        if value := number(fields, field, layout):
+            part = value * int(pieces) / int(ordered)
+            if part != rounded(part, fields["currency"]):
+                message = f"cannot be divided by {ordered}: what the rest costs is not told"
+                raise Unfit(line, layout.names[field], message)
+            changed[field] = written(part, fields["currency"], layout)
+    return fields | changed
 
 
 def with_points(rows: Rows) -> Rows:

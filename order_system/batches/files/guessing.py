@@ -57,7 +57,8 @@ def _amounts(columns: Mapping[str, Sequence[str]], cells: Cells) -> str:
 
 def _decimal(amounts: str) -> str:
     commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", amounts)) for sign in ",.")
-    return f"decimal = {_toml(',' if commas > points else '.')}"
+    thousands = not points and re.search(r"\d(?<!\b0)\.\d{3}\b", amounts)
+    return f"decimal = {_toml(',' if commas > points or thousands else '.')}"
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:

@@ -102,7 +102,6 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
             sha256=digest,
             stamp=stamp.mark,
             format=file_format,
-            mapping=mapping or ColumnMapping(),
             profile=profile,
             encoding=encoding,
             columns=columns,

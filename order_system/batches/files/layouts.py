@@ -11,7 +11,7 @@ from order_system.batches.files.columns import COLUMNS, FIELDS, REJECT_REASON, F
 from order_system.batches.files.csv_rows import Row, Shape, csv_rows
 from order_system.batches.files.lines import LongLine
 from order_system.batches.files.made_names import sku_of_name, tidied_id
-from order_system.batches.files.profiles import AMOUNTS, earlier_profile
+from order_system.batches.files.profiles import AMOUNTS
 from order_system.domain.order_file import FileRef, FileRefused, Position
 from order_system.domain.order_profile import FURTHER_FIELDS, Profile
 from order_system.intake.formulas import DEFUSED, undefused
@@ -73,16 +73,6 @@ class Layout:
         return [key for keys in self.further_parts.values() for key in keys]
 
     @cached_property
-    def has_shares(self) -> bool:
-        """Discounts are no amounts."""
-        return self.profile.meaning.get("discount", "").startswith("share")
-
-    @cached_property
-    def unclear(self) -> list[str]:
-        """Amounts of which nobody knows whether they are of each line or of the order."""
-        return [field for field, meaning in self.profile.meaning.items() if meaning == "unclear"]
-
-    @cached_property
     def says(self) -> Callable[[Fields], object]:
         """What a row has in the columns that tell whether it is to be shipped, and whether it is paid."""
         columns = [state.column for state in self.profile.states]
@@ -100,7 +90,7 @@ class Layout:
 
 
 def layout_of(ref: FileRef) -> Layout:
-    return fitted_layout(ref.columns, ref.profile or earlier_profile(ref.format, ref.mapping))
+    return fitted_layout(ref.columns, ref.profile or Profile())
 
 
 @cache
@@ -188,15 +178,17 @@ def _picker(
     picked = itemgetter(*map(places.__getitem__, keys))
 
     def pick(cells: list[str], text: str) -> Fields:
-        if "&" in text:
-            cells = [*map(_without_entities, cells)]
+        if "&" in text or "<br" in text:
+            cells = [*map(_as_shown, cells)]
         fields, found = blank.copy(), picked(cells)
         of_order = found[count:] != blanks
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
         if ("'" in text or '="' in text) and DEFUSED.search(text):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
-        if "'" in text:
+        if "'" in text:  # before digits that a spreadsheet is to leave alone
             fields["postal_code"] = fields["postal_code"].removeprefix("'")
+            if fields["sku"][1:].isdigit():
+                fields["sku"] = fields["sku"].removeprefix("'")
         if is_plain:
             return fields
         if of_order:
@@ -223,13 +215,15 @@ def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts) -> None:
         fields[field] = (", " if field == "street" else " ").join(texts)
 
 
-def _without_entities(cell: str) -> str:
-    """`Caf&eacute;` and `R&amp;amp;D` as people read them; web shops export what they show."""
+def _as_shown(cell: str) -> str:
+    """`Caf&eacute;`, `R&amp;amp;D` and `1 Main St<br/>Flat 2` as people read them on the pages of a shop."""
+    cell = _BREAK.sub("\n", cell)
     while (read := _ENTITY.sub(lambda found: unescape(found[0]), cell)) != cell:
         cell = read
     return cell
 
 
+_BREAK = re.compile(r"<br */?>")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 

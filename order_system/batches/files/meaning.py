@@ -9,17 +9,16 @@ from fnmatch import fnmatchcase
 from order_system.batches.files.amounts import (
     Rows,
     added_up,
+    fewer_pieces,
     filled_in,
     number,
     of_each_piece,
-    rounded,
     sum_of_lines,
     with_amounts,
     with_points,
     without_sums,
-    written,
 )
-from order_system.batches.files.columns import ORDER_FIELDS, Fields, NumberedRow, shown
+from order_system.batches.files.columns import ORDER_FIELDS, NumberedRow, shown
 from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import with_skus_apart
@@ -161,7 +160,11 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
     if "0" in state.run and _ZERO.fullmatch(text):
         return False
     left_out = any(fnmatchcase(key, pattern) for pattern in state.leave_out)
-    if not left_out and not any(fnmatchcase(key, pattern) for pattern in state.run):
+    run = [pattern for pattern in state.run if fnmatchcase(key, pattern)]
+    if left_out and any(pattern != "*" for pattern in run):
+        told = f"{shown(text)} may be one to run or to leave out, by the profile's patterns; name it in one"
+        raise Unfit(line, name, told)
+    if not left_out and not run:
         known = ", ".join((*state.run, *state.partly, *state.leave_out)) or "none"
         no_cure = "the file cannot tell how many of the line are left"
         cure = no_cure if (state.of, key) == ("line", "partial") else "add it there"
@@ -200,7 +203,7 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
         if line not in without and pieces == ordered:
             left.append(row)
         elif line not in without and pieces.strip("0"):
-            left.append((line, _fewer_pieces(row, ordered, pieces, layout)))
+            left.append((line, fewer_pieces(row, ordered, pieces, layout)))
     if not left:
         raise LeftOut(layout.names["quantity_left"], "all of it is shipped already")
     if left == list(rows):
@@ -227,25 +230,6 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     if only_unshippable:
         shared["shipping_fee"] = first["shipping_fee"]
     return [(line, fields | shared) for line, fields in left]
-
-
-def _fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -> Fields:
-    line, fields = row
-    profile, column = layout.profile, layout.names["quantity_left"]
-    if not (ordered.isdecimal() and pieces.isdecimal() and 0 < int(pieces) < int(ordered)):
-        raise Unfit(line, column, "must be a whole number, and no more than was ordered")
-    whole_line = [field for field in AMOUNTS if profile.is_per_line(field)]
-    if profile.meaning.get("unit_price") == "line total":
-        whole_line.append("unit_price")
-    changed = {"quantity": pieces, "line_total": ""}
-    for field in whole_line:
-        if value := number(fields, field, layout):
-            part = value * int(pieces) / int(ordered)
-            if part != rounded(part, fields["currency"]):
-                message = f"cannot be divided by {ordered}: what the rest costs is not told"
-                raise Unfit(line, layout.names[field], message)
-            changed[field] = written(part, fields["currency"], layout)
-    return fields | changed
 
 
 # --- payment -------------------------------------------------------------------------------------

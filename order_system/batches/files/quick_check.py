@@ -27,7 +27,8 @@ _PATTERNS = {
     "currency": "[A-Z]{3}",
     "customer_name": f"{_NAME}{{1,200}}",
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
-    "payment_method": f"(?!{CUT_SHORT}\n)(?:paid:[!-~]{{1,250}}|(?!(?i:paid|authori))[!-~]{{1,255}})",
+    "payment_method": rf"(?!(?:paid:)?{CUT_SHORT}\n)"
+    "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",
     "street": f"{_NAME}{{1,200}}",
     "city": f"{_NAME}{{1,200}}",
     "region": f"{_NAME}{{0,100}}",

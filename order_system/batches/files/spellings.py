@@ -70,7 +70,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
-    if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, text):
+    number = text.removeprefix("paid:") if field == "payment_method" else text
+    if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, number):
         raise ValueError("is a number that a spreadsheet cut short; export it again, this column as text")
     if field in ("quantity", "unit_price") and (text[0] in "-\u2212(" or text[-1] == "-"):
         raise ValueError("is negative; take returns out, and put discounts into the order's discount")

@@ -9,8 +9,8 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from order_system.batches.files.columns import COLUMNS, FIELDS, LINE_FIELDS, check_constant, hint_at, shown
-from order_system.domain.order_file import ColumnMapping, FileFormat, InvalidMapping
-from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, Columns, Profile
+from order_system.domain.order_file import ColumnMapping, InvalidMapping
+from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, Profile
 
 MAX_BYTES = 100_000
 AMOUNTS = ("shipping_fee", "tax", "discount", "total")
@@ -43,7 +43,10 @@ def parse_profile(text: str) -> Profile:
         raise InvalidMapping(f"profile: is no TOML: {error}") from None
     except ValidationError as error:
         mistakes = error.errors(include_url=False, include_input=False)
-        told = {"too_short": 'names no column; if there is none of it, say tax = "0" under [constants]'}
+        told = {
+            "too_short": 'names no column; if there is none of it, say tax = "0" under [constants]',
+            "extra_forbidden": "is no key that a profile has; is it misspelt?",
+        }
         found = [(".".join(map(str, each["loc"])), told.get(each["type"], each["msg"])) for each in mistakes]
         raise InvalidMapping(f"profile: {'; '.join(map(': '.join, found))}") from None
     _check(profile)
@@ -63,25 +66,6 @@ def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> P
     return profile.model_copy(
         update={"columns": columns, "constants": constants | mapping.constants, "paid": paid}
     )
-
-
-def earlier_profile(file_format: FileFormat, mapping: ColumnMapping) -> Profile:
-    """What format and mapping meant before there were profiles: a column that is named like a field was read
-    though nothing named it, and of a Shopify order's states only that it was cancelled counted."""
-    profile = profile_of_mapping(mapping)
-    if file_format is FileFormat.SHOPIFY:
-        shopify = load_profile("shopify")
-        cancelled = tuple(state for state in shopify.states if state.column == state.date)
-        mapping = mapping.model_copy(
-            update={"constants": {"payment_method": "pm_shopify", **mapping.constants}}
-            if "payment_method" not in mapping.columns
-            else {}
-        )
-        profile = profile_of_mapping(mapping, shopify.model_copy(update={"states": cancelled, "paid": None}))
-    if not profile.names_columns:
-        return profile
-    own: dict[str, Columns] = {field: (f"{field}?",) for field in FIELDS}
-    return profile.model_copy(update={"columns": own | profile.columns})
 
 
 def _with_base(text: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.fixtures.documents.order_files import (
     row,
     write,
 )
+from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER
 
 
 def example(
@@ -60,9 +61,16 @@ def test_a_sku_is_made_where_the_file_has_no_column_of_it(tmp_path: Path) -> Non
     header = (
         "Name,Email,Currency,Financial Status,Shipping Name,Shipping Street,Shipping City,Shipping Country,"
     )
-    text = header + "Lineitem quantity,Lineitem name,Lineitem price,Fulfillment Status,Total\n"
-    text += "#7,a@example.com,USD,paid,Ada,1 Oak,Reno,US,1,Big Mug,5.00,,5.00\n"
+    text = header + "Lineitem quantity,Lineitem name,Lineitem price,Fulfillment Status,Cancelled at\n"
+    text += "#7,a@example.com,USD,paid,Ada,1 Oak,Reno,US,1,Big Mug,5.00,,\n"
     assert read(tmp_path, text, profile=load_profile("shopify")).order("7").lines[0].sku == "BIG-MUG"
+
+
+@pytest.mark.parametrize("column", ["Fulfillment Status", "Cancelled at"])
+def test_a_file_that_cannot_tell_what_is_shipped_or_cancelled_is_refused(tmp_path: Path, column: str) -> None:
+    header = csv_line(name for name in SHOPIFY_HEADER if name != column)
+    told = refusal(write(tmp_path, f"{header}x\n"), profile=load_profile("shopify"))
+    assert f"there is no column {column}" in told
 
 
 def test_a_file_in_another_encoding_than_its_shop_writes_is_told_as_such(tmp_path: Path) -> None:
@@ -82,12 +90,13 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("shopify", {"Refunded Amount": "2.00"}, PARTLY),
         ("woocommerce", {"Order Refund Amount": "-2.00"}, PARTLY),
         ("woocommerce", {"Order Status": "wc-completed"}, "completed in the shop"),
+        ("woocommerce", {"Order Status": ""}, "the file does not say how it stands"),
         ("woocommerce", {"Order Status": "On hold"}, "not paid: on hold in the shop"),
         ("woocommerce", {"Order Status": "wc-pending"}, "not paid: the payment is pending"),
         ("woocommerce", {"Order Status": "checkout-draft"}, "not paid: the customer has not ordered yet"),
         ("woocommerce", {"Shipping Method Title": "Odbiór osobisty"}, "to be picked up at the shop"),
         ("woocommerce", {"Quantity (- Refund)": "0"}, "nothing is left in the order"),
-        ("shopify", {"Shipping Method": "Retirar en local"}, "to be picked up at the shop"),
+        ("shopify", {"Shipping Method": "Curbside"}, "to be picked up at the shop"),
         ("square", {"Order Refunded Amount": "$2.00"}, "refunded in the shop, wholly or in part"),
         ("square", {"Fulfillment Type": "Pickup"}, "to be picked up at the shop"),
         ("square", {"Fulfillment Status": "Completed"}, "completed in the shop"),
@@ -95,6 +104,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("tiendanube", {"Estado del pago": "Reembolsado"}, "refunded in the shop"),
         ("tiendanube", {"Estado de la orden": "Cancelada"}, "cancelled in the shop"),
         ("tiendanube", {"Estado del envío": "Enviado"}, "shipped in the shop"),
+        ("tiendanube", {"Fecha de envío": "02/03/2026"}, "sent already"),
         ("tiendanube", {"Fecha y hora de cancelación": "02/03/2026 09:14"}, "cancelled in the shop"),
         (
             "amazon",
@@ -110,6 +120,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("etsy", {"Date Shipped": "03/01/2024"}, "shipped already"),
         ("etsy", {"Order Type": "in_person"}, "sold in person"),
         ("ebay", {"Shipped On Date": "Mar-01-24"}, "shipped already"),
+        ("ebay", {"Tracking Number": "9434"}, "a parcel is under way already"),
         ("ebay", {"Click And Collect": "Yes"}, "to be picked up at the shop"),
     ],
 )
@@ -136,6 +147,7 @@ def test_what_each_shop_has_done_with_is_left_out(
             {"Order Status": "partially-refunded"},
             "partially-refunded is a state that the profile",
         ),
+        ("shopify", {"Shipping Method": "PostNord Pick-up point"}, "may be one to run or to leave out"),
         ("amazon", {"order-status": "Frozen"}, "Frozen is a state that the profile does not know"),
     ],
 )
@@ -237,10 +249,9 @@ def test_a_discount_that_is_of_one_line_or_differs_is_told_as_ever(tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["Caf&eacute; R&amp;D", "Café R&#38;D", "Caf&#xe9; R&amp;amp;D"])
 def test_no_label_has_html_on_it(tmp_path: Path, name: str) -> None:
-    assert (
-        example(tmp_path, "woocommerce", {"First Name (Shipping)": name}).order("A-1").customer.name
-        == "Café R&D"
-    )
+    shown = {"First Name (Shipping)": name, "Address 1&2 (Shipping)": "1 Main St<br/>Flat 2"}
+    order = example(tmp_path, "woocommerce", shown).order("A-1")
+    assert (order.customer.name, order.shipping_address.street) == ("Café R&D", "1 Main St, Flat 2")
     kept = "Smith&Sons; A&B &region"
     assert read(tmp_path, csv_text(row(customer_name=kept))).order("A-1").customer.name == kept
 

@@ -142,10 +142,9 @@ def test_an_export_that_a_built_in_profile_reads_is_left_to_it() -> None:
 
 
 def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() -> None:
-    columns = (
-        "Order Number,Ship To Name,Buyer Email,Ship To Address 1,Ship To City,Ship To State,Ship To Country"
-    )
-    text = f"{columns},Custom Label,Item Title,Quantity,Sold For,Paid On Date\n" + ",".join("x" * 12) + "\n"
+    where = ",".join(f"Ship To {part}" for part in ("Name", "Address 1", "City", "State", "Country"))
+    what = "Custom Label,Item Title,Quantity,Sold For,Paid On Date,Shipped On Date"
+    text = f"Order Number,Buyer Email,{where},{what}\n{','.join('x' * 13)}\n"
     assert guess(text)["base"] == "ebay"
 
 
@@ -196,7 +195,7 @@ def test_names_and_streets_in_two_columns_and_a_currency_at_the_amounts() -> Non
     assert found["columns"]["customer_name"] == ["Vorname", "Nachname"]
     assert found["columns"]["street"] == ["Straße", "Hausnr."]
     assert (found["constants"], found["decimal"]) == ({"currency": "EUR"}, ",")
-    assert guess("Price\n$5.00\n")["constants"] == {}
+    assert (guess("Price\n$5.00\n")["constants"], guess("Price\n20.000\n")["decimal"]) == ({}, ",")
 
 
 def test_amounts_that_differ_on_the_rows_of_one_order_are_per_line() -> None:

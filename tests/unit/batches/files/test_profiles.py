@@ -5,20 +5,17 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files import ProblemKind, load_profile, parse_mapping, parse_profile
-from order_system.domain.order_file import FileFormat, FileRef, InvalidMapping
+from order_system.domain.order_file import InvalidMapping
 from tests.fixtures.documents.order_files import (
     PLAIN,
     Reading,
     csv_line,
     csv_text,
-    inspect,
     read,
-    read_whole,
     refusal,
     row,
     write,
 )
-from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 
 
 def lines_of(found: Reading, order_id: str) -> list[tuple[str, int, int]]:
@@ -35,24 +32,6 @@ def test_a_column_that_is_not_mapped_is_not_read(tmp_path: Path) -> None:
     )
     mapping = parse_mapping(f"order_id=id,sku=item,customer_name=name,{constants}")
     assert read(tmp_path, content, mapping=mapping).order("10250").total == 10_000
-
-
-def earlier(ref: FileRef) -> FileRef:
-    """As a version without profiles has stored it."""
-    stored = ref.model_dump(mode="json")
-    del stored["profile"]
-    return FileRef.model_validate(stored)
-
-
-def test_a_reference_of_an_earlier_version_means_what_it_meant(tmp_path: Path) -> None:
-    file = write(tmp_path, csv_text(row(discount="1.00")))
-    mapped = earlier(inspect(file, mapping=parse_mapping("currency==EUR")))
-    assert read_whole(mapped).order("A-1").discount == 100
-    export = csv_line(SHOPIFY_HEADER) + csv_line(
-        shopify_row(**{"Fulfillment Status": "fulfilled", "Financial Status": "paid"})
-    )
-    order = read_whole(earlier(inspect(write(tmp_path, export), FileFormat.SHOPIFY))).order("1001")
-    assert order.payment_method == "pm_shopify"
 
 
 # --- separators, first lines, footers -------------------------------------------------------------
@@ -212,7 +191,7 @@ def test_shares_and_defaults(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("shopifi", "did you mean shopify?"),
-        ("separater = ';'", "separater: Extra inputs"),
+        ("separater = ';'", "separater: is no key that a profile has"),
         ("[columns]\nskue = 'x'", "skue is no field of an order (did you mean sku?)"),
         ("[meaning]\ntax = 'share of line'", "only a discount can be a share"),
         ("[meaning]\nunit_price = 'per line'", "unit_price cannot be"),

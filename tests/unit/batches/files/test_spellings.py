@@ -164,6 +164,7 @@ CUT_SHORT = "a spreadsheet cut short"
         ([row(quantity="1.000")], ["line 2, quantity: may be thousands or decimals"]),
         ([row(unit_price="1,234")], ["line 2, unit_price: may be thousands or decimals"]),
         ([row(payment_method="1.23457E+15")], [f"line 2, payment_method: is a number that {CUT_SHORT}"]),
+        ([row(payment_method="paid:1.2E+15")], [f"line 2, payment_method: is a number that {CUT_SHORT}"]),
         ([row(postal_code="9.77E+04")], [f"line 2, postal_code: is a number that {CUT_SHORT}"]),
         ([row(sku="#NAME?")], ["line 2, sku: is a spreadsheet's word for an error"]),
         ([row(street="########")], ["line 2, street: is a spreadsheet's word for an error"]),
