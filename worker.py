@@ -26,7 +26,7 @@ from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.process import collect_less_garbage, event_loop_factory, stop_signal
 from order_system.infra.settings import SIMULATED, Settings, load_settings
-from order_system.infra.supervisor import REFUSED, supervise, supervised_number
+from order_system.infra.supervisor import REFUSED, Supervised, supervise
 from order_system.infra.telemetry import process as telemetry
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.deployment import deployment_config
@@ -125,10 +125,10 @@ def serve(processes: int = 1, *, number: int | None = None) -> int:
 
 def main(arguments: Sequence[str] = ()) -> int:
     gc.enable()
-    number = supervised_number(arguments)
+    supervised = Supervised.read(arguments)
     try:
-        if number:
-            return serve(number=number)
+        if supervised:
+            return serve(number=supervised.number)
         if not arguments:
             return serve()
         # Imported only here, so that what is started often, and has to be there soon, does without it.
@@ -136,8 +136,10 @@ def main(arguments: Sequence[str] = ()) -> int:
 
         return run_command(arguments, serve)
     except OrderSystemError as error:
-        which = f"worker process {number}" if number else "worker"
-        print(f"{which}: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log
+        if supervised:
+            supervised.refuse(str(error))
+        else:
+            print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - before or beside the log
         return REFUSED
 
 

@@ -1,5 +1,6 @@
 """Fixtures live beside what they start; tests find them by name."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+import uvloop
 
 from order_system.domain import policy
 from order_system.infra import policy as infra_policy
@@ -90,3 +92,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if reason:
         terminalreporter.section("PostgreSQL was NOT tested", sep="!", yellow=True, bold=True)
         terminalreporter.line(reason, yellow=True)
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """A worker's loop, which takes a tenth less of the processor than asyncio's own."""
+    return uvloop.EventLoopPolicy()
