@@ -210,7 +210,7 @@ def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
     is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
     closed_at = None if is_open else ended.close_time or row.closed_at
     told = {"status": type(row.status)(status), "opened_at": began.start_time, "closed_at": closed_at}
-    return row.model_copy(update=told)
+    return row.model_copy(update=told | ({"submission": began.run_id} if is_new else {}))
 
 
 def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:

@@ -107,6 +107,8 @@ class Relatives:
             found = self._orders_of_batch(name)
         elif order_id and parent_id == order_workflow_id(order_id):
             found = self._steps(order_id)
+        elif order_id:
+            raise UnknownWorkflow(f"{parent_id!r} is no order's workflow and no batch's: it starts none")
         else:
             raise _unknown(parent_id)
         async for child in found:

@@ -177,17 +177,26 @@ async def test_one_that_is_still_being_loaded_ends_by_the_signal_and_cleanly(
     assert told(lines, "supervisor stopped")[0]["clean"] is True
 
 
-async def test_a_refusal_ends_all(supervision: Supervision, lines: Lines, tmp_path: Path) -> None:
+async def test_a_refusal_ends_all_and_is_told_once(
+    supervision: Supervision, lines: Lines, tmp_path: Path
+) -> None:
     supervision.of(
-        "import pathlib, signal, sys\n"
+        "import os, pathlib, signal, sys\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "if sys.argv[2] == '1':\n"
         "    while not (folder / '2').exists(): pass\n"
+        "    os.write(int(sys.argv[3]), 'ORDER_FAULTS: no — never'.encode())\n"
         "    sys.exit(2)\n"
         "(folder / '2').touch()\n"
         "signal.pause()\n",
         processes=2,
     )
-    with pytest.raises(WorkerRefused, match=r"^process 1 has refused to start, as it says above"):
+    with pytest.raises(WorkerRefused, match=r"^ORDER_FAULTS: no — never$"):
         await supervision.ended()
     assert not told(lines, "ended unasked")
+
+
+async def test_a_refusal_without_a_word_ends_all_as_well(supervision: Supervision) -> None:
+    supervision.of("import sys; sys.exit(2)", processes=3)
+    with pytest.raises(WorkerRefused, match=r"process [123] ended with exit code 2, without a word"):
+        await supervision.ended()

@@ -173,6 +173,7 @@ async def test_an_order_of_a_batch_has_begun_once_its_workflow_has_in_sums_and_r
         progress = await shop.batches.progress("begun")
         assert (progress.counts.running, progress.counts.not_started) == (WINDOW, len(ids) - WINDOW)
         assert all((each.opened_at is None) is (each.status is LineStatus.NOT_STARTED) for each in rows)
+        assert all((each.submission is None) is (each.opened_at is None) for each in rows)
         hold.let_go()
         next_one.let_go()
         assert (await shop.followed("begun")).counts.fulfilled == len(ids)

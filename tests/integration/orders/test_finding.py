@@ -44,6 +44,8 @@ async def test_the_children_of_an_order_are_those_of_its_newest_start(
         assert "PaymentWorkflow" in {c.type for c in now}
         assert all(c.run_id and c.started_at and c.closed_at for c in now)
         assert await children(shop, parent_id, "failed") == []
+        with pytest.raises(UnknownWorkflow, match=f"'payment-{order.order_id}' is no order's workflow"):
+            await children(shop, f"payment-{order.order_id}")
 
         described = await shop.handle(order).describe()
         by = Parent(parent_id, described.run_id)

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import os
-import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -195,25 +194,16 @@ def half_a_file_of_faults(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_wrong_settings_end_it_at_once_and_are_told_once(environment: dict[str, str]) -> None:
-    environment["ORDER_LATENCY_MIN"] = "9"
-    finished = Running("worker.py", *SEVERAL, env=environment).finished()
-    assert (finished.code, finished.out) == (2, "")
-    [line] = finished.err.splitlines()
-    assert line.startswith("worker: ")
-    assert "ORDER_LATENCY_MIN" in line
-
-
-def test_what_a_process_refuses_it_tells_itself_and_ends_them_all(
-    environment: dict[str, str], half_a_file_of_faults: str
+@pytest.mark.parametrize("wrong", ["ORDER_LATENCY_MIN=9", "ORDER_FAULTS"])
+def test_wrong_settings_end_it_at_once_and_are_told_once(
+    environment: dict[str, str], half_a_file_of_faults: str, wrong: str
 ) -> None:
-    environment["ORDER_FAULTS"] = half_a_file_of_faults
+    name, _, value = wrong.partition("=")
+    environment[name] = value or half_a_file_of_faults
     finished = Running("worker.py", *SEVERAL, env=environment).finished()
     assert (finished.code, finished.out) == (2, "")
-    lines = finished.err.splitlines()
-    assert any(re.match(r"worker process \d: .*ORDER_FAULTS", line) for line in lines)
-    [line] = [line for line in lines if line.startswith("worker: ")]
-    assert re.match(r"worker: process \d has refused to start, as it says above", line)
+    [line] = [line for line in finished.err.splitlines() if line.startswith("worker: ")]
+    assert name in line
     assert "ended unasked" not in finished.err
 
 

@@ -7,7 +7,7 @@ import pytest
 from order_system.cli.worker import run_command
 from order_system.domain.errors import InvalidUsage
 from order_system.infra import policy
-from order_system.infra.supervisor import supervised_number
+from order_system.infra.supervisor import Supervised
 
 DRAINED = 0
 
@@ -55,11 +55,11 @@ def test_another_number_is_refused_in_one_line_with_the_cure(nonsense: str) -> N
         (["--nope"], "Unknown option: --nope. See worker.py --help."),
         (["--processes"], "requires an argument. See worker.py --help."),
         (["3"], "Unused Tokens"),
-        (["--supervised", "x"], "--supervised"),
+        (["--supervised", "1", "x"], "--supervised"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(arguments: list[str], told: str) -> None:
-    assert supervised_number(arguments) is None
+    assert Supervised.read(arguments) is None
     with pytest.raises(InvalidUsage) as refused:
         asked_for(*arguments)
     assert told in str(refused.value)
