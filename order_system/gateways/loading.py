@@ -280,6 +280,6 @@ def _check(port: Port, name: str, gateway: object) -> None:
         except TypeError as failure:
             called_as = ", ".join([*plain, *(f"{one}=..." for one in named)])
             raise InvalidSettings(
-                f"{port.variable}={name}: {each} of a {type(gateway).__name__} does not fit ({failure}): it is called as "
-                f"{each}({called_as})"
+                f"{port.variable}={name}: {each} of a {type(gateway).__name__} does not fit ({failure}): "
+                f"it is called as {each}({called_as})"
             ) from None
