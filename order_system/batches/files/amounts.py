@@ -80,6 +80,30 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
     return joined + [(line, fields | of_states) for line, fields in others]
 
 
+def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
+    """The rows as they stand there; then without the tax that the prices hold already, and with the discount
+    of the goods alone. An order without a total means nothing but what stands there."""
+    yield rows
+    first, included = rows[0][1], layout.profile.included
+    if not included or not first["total"]:
+        return
+    less = [{"tax": ""}] if "tax" in included and first["tax"] else []
+    if "discount" in included and first["discount"]:
+        discount = {"discount": _discount_of_goods(rows, layout)}
+        less += [discount, *(tax | discount for tax in less)]
+    for change in less:
+        yield [(line, fields | {key: change[key] for key in change if fields[key]}) for line, fields in rows]
+
+
+def _discount_of_goods(rows: Rows, layout: Layout) -> str:
+    """What the subtotal is less than the lines; nothing if there is none, or if that exceeds the discount."""
+    first, lines = rows[0][1], sum_of_lines(rows, layout)
+    subtotal, discount = number(first, "subtotal", layout), number(first, "discount", layout)
+    if subtotal is None or discount is None or lines is None or not 0 < lines - subtotal <= discount:
+        return ""
+    return f"{lines - subtotal:f}"
+
+
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
     """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
     meaning, parts = layout.profile.meaning, layout.further_parts

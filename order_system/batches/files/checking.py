@@ -6,12 +6,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from order_system.batches.files.amounts import Rows, cure_of_comma, number
+from order_system.batches.files.amounts import Rows, cure_of_comma, number, readings
 from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
 from order_system.batches.files.layouts import Layout
-from order_system.batches.files.meaning import as_meant, readings
+from order_system.batches.files.meaning import as_meant
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out

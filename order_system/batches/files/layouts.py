@@ -135,14 +135,12 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for field in (*FIELDS, *FURTHER_FIELDS):
         required = field in COLUMNS and (COLUMNS[field][1] or not profile.names_columns)
-        columns = profile.columns.get(
-            field, (field if COLUMNS[field][1] else f"{field}?",) if required else ()
-        )
+        own = (field if COLUMNS[field][1] else f"{field}?",) if required else ()
+        columns = profile.columns.get(field, own)
         if field not in profile.constants and columns:
             wanted |= {field: columns[0], **{in_column(name): name for name in columns[1:]}}
     further = [name for columns in profile.otherwise.values() for name in columns]
-    for state in profile.states:
-        further += [state.column, state.date]
+    further += [name for state in profile.states for name in (state.column, state.date)]
     if paid := profile.paid:
         further += [*paid.column, *paid.or_else, paid.owed, paid.amount, *paid.reference]
     return wanted | {in_column(name): name for name in further if name}
@@ -165,8 +163,7 @@ def _picker(
     further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
     joined = {field: [field, *more] for field, more in further.items() if more and field not in AMOUNTS}
     otherwise = {field: _keys(columns, places) for field, columns in profile.otherwise.items()}
-    if not is_plain:
-        places = places | {in_column("order_id"): places["order_id"]}
+    places = places if is_plain else places | {in_column("order_id"): places["order_id"]}
 
     # In many files an order's further rows say nothing of it but its ID and e-mail address.
     of_line = {"order_id", in_column("order_id"), "customer_email", "sku", "quantity", "unit_price"}

@@ -222,10 +222,7 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         (f"{HERE}:says_no_type", "does not say of which type each parameter is"),
         (f"{HERE}:takes_what_nobody_has", "may take a pydantic model, Database and Settings"),
         (f"{HERE}:charges_alone", "has no buy_label, dispatch, void"),
-        (
-            f"{HERE}:knows_no_lines",
-            r"does not fit \(.*argument 'lines'\): it is called as buy_label\(key, address=..., lines",
-        ),
+        (f"{HERE}:knows_no_lines", r"argument 'lines'\): it is called as buy_label\(key, address=..., lines"),
         (f"{HERE}:closed", "has no factory for the carrier"),
     ],
 )
