@@ -99,7 +99,8 @@ class Profile(Strict):
     format: Literal["csv"] = "csv"
     separator: Annotated[str, Field(pattern=r'^[^\s"\w]$|^\t$')] = ","
     encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = None
+    """Before the decimals of amounts and quantities. None: a point, but what may be thousands is refused."""
     columns: dict[str, Columns] = Field(default_factory=dict)
     """Field -> columns. What is not named is not read, but for the required ones of our own columns."""
     otherwise: dict[str, Columns] = Field(default_factory=dict)

@@ -36,7 +36,7 @@ def filled_in(rows: Rows, layout: Layout) -> Rows:
 def number(fields: Fields, key: str, layout: Layout) -> Decimal | None:
     """None if it is blank, or no amount."""
     try:
-        text = amount(fields.get(key, ""), fields["currency"].upper(), layout.decimal)
+        text = amount(fields.get(key, ""), fields["currency"].upper(), layout.profile.decimal)
     except InvalidAmount:
         return None
     return Decimal(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text) else None
@@ -56,7 +56,7 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
     is_of_line = layout.profile.meaning.get("unit_price") == "line total"
     for _, fields in rows:
         price = number(fields, "unit_price", layout)
-        quantity = whole_number(fields["quantity"], layout.decimal)
+        quantity = whole_number(fields["quantity"], layout.profile.decimal)
         if price is None or not quantity.isdecimal():
             return None
         total += price if is_of_line else price * int(quantity)
@@ -187,7 +187,10 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
     """A line whose price is of all its pieces, or of each and rounded. What cannot be divided becomes two
     lines: 10.00 for three are one at 3.34 and two at 3.33."""
     line, fields = row
-    price, quantity = number(fields, "unit_price", layout), whole_number(fields["quantity"], layout.decimal)
+    price, quantity = (
+        number(fields, "unit_price", layout),
+        whole_number(fields["quantity"], layout.profile.decimal),
+    )
     is_of_each = layout.profile.meaning.get("unit_price") != "line total"
     total = number(fields, "line_total", layout) if is_of_each else price
     if price is None or total is None or not re.fullmatch(r"[1-9][0-9]{0,4}", quantity):

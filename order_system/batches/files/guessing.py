@@ -57,8 +57,10 @@ def _amounts(columns: Mapping[str, Sequence[str]], cells: Cells) -> str:
 
 def _decimal(amounts: str) -> str:
     commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", amounts)) for sign in ",.")
-    thousands = not points and re.search(r"\d(?<!\b0)\.\d{3}\b", amounts)
-    return f"decimal = {_toml(',' if commas > points or thousands else '.')}"
+    in_doubt = not (commas or points) and re.search(r"\d(?<!\b0)[.,]\d{3}\b", amounts)
+    return f"{'# ' if in_doubt else ''}decimal = {_toml(',' if commas > points else '.')}" + (
+        _comment("thousands") if in_doubt else ""
+    )
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:

@@ -38,8 +38,7 @@ class Layout:
 
     @property
     def decimal(self) -> str:
-        """The sign before the decimals of amounts and quantities."""
-        return self.profile.decimal
+        return self.profile.decimal or "."
 
     def rows(
         self, batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str

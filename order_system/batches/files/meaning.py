@@ -173,8 +173,8 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
     left: list[NumberedRow] = []
     for row in rows:
         line, fields = row
-        ordered = whole_number(fields["quantity"], layout.decimal)
-        pieces = whole_number(fields.get("quantity_left", ""), layout.decimal) or ordered
+        ordered = whole_number(fields["quantity"], layout.profile.decimal)
+        pieces = whole_number(fields.get("quantity_left", ""), layout.profile.decimal) or ordered
         if line not in without and pieces == ordered:
             left.append(row)
         elif line not in without and pieces.strip("0"):

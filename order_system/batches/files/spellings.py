@@ -56,7 +56,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
         ours = dict(fields)
         for field, text in fields.items():
             try:
-                ours[field] = text and _spelled(field, text, currency, layout.decimal)
+                ours[field] = text and _spelled(field, text, currency, layout.profile.decimal)
             except ValueError as error:
                 mistake = Mistake(line, layout.names.get(field, field), str(error))
                 mistakes.setdefault((field, text), mistake)
@@ -64,7 +64,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
     return spelled, list(mistakes.values())
 
 
-def _spelled(field: str, text: str, currency: str, decimal: str) -> str:
+def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
     """Raises ValueError: why it is not harmless."""
     if is_garbled(text) or (field in _NAMES and _LOST_IN_NAME.search(text)):
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
@@ -107,19 +107,19 @@ def is_garbled(text: str) -> bool:
     return False
 
 
-def whole_number(text: str, decimal: str) -> str:
-    """`1.00` as `1`. Three zeros behind a point stay, to be refused: they may be thousands. Commas are before
-    decimals only where a profile says so."""
-    whole, _, zeros = text.partition(decimal)
-    return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal == ",") else text
+def whole_number(text: str, decimal: str | None) -> str:
+    """`1.00` as `1`. Three zeros stay, to be refused, unless a profile has said what is before decimals: they
+    may be thousands."""
+    whole, _, zeros = text.partition(decimal or ".")
+    return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal) else text
 
 
 @lru_cache(maxsize=10_000)
-def amount(text: str, currency: str, decimal: str) -> str:
+def amount(text: str, currency: str, decimal: str | None) -> str:
     """`$1,234.5000` as `1234.50`, with the decimals of the currency if they suffice; what is no amount stays.
 
     Raises InvalidAmount: in another currency, or in doubt whether a sign divides thousands or decimals."""
-    found = _pattern(decimal).fullmatch(text)
+    found = _pattern(decimal or ".").fullmatch(text)
     known = money.circulating_currencies()
     if found is None or currency not in known:
         return text
@@ -130,11 +130,12 @@ def amount(text: str, currency: str, decimal: str) -> str:
         return text
     places, fraction = money.decimals(currency), found["fraction"]
     decimals = (fraction or "").rstrip("0").ljust(places, "0")
-    doubtful = found["other"] if places and fraction is None else None
-    if decimal == "." and len(decimals) == places < 3 and _THOUSANDS.fullmatch(text):
-        doubtful = "."  # 20.000 is twenty thousand in Chile
-    if doubtful and text.count(doubtful) == 1:
-        raise money.InvalidAmount(f"may be thousands or decimals; write both, or no {doubtful!r}")
+    if decimal is None:
+        doubtful = found["other"] if places and fraction is None else None
+        if len(decimals) == places < 3 and _THOUSANDS.fullmatch(text):
+            doubtful = "."  # 20.000 is twenty thousand in Chile
+        if doubtful and text.count(doubtful) == 1:
+            raise money.InvalidAmount("may be thousands or decimals; a profile that says decimal tells")
     return (re.sub(r"\D", "", found["whole"]) or "0") + (f".{decimals}" if decimals else "")
 
 

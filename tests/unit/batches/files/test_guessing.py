@@ -195,7 +195,8 @@ def test_names_and_streets_in_two_columns_and_a_currency_at_the_amounts() -> Non
     assert found["columns"]["customer_name"] == ["Vorname", "Nachname"]
     assert found["columns"]["street"] == ["Straße", "Hausnr."]
     assert (found["constants"], found["decimal"]) == ({"currency": "EUR"}, ",")
-    assert (guess("Price\n$5.00\n")["constants"], guess("Price\n20.000\n")["decimal"]) == ({}, ",")
+    assert guess("Price\n$5.00\n")["constants"] == {}
+    assert "decimal" not in guess("Price\n20.000\n"), "which may be twenty thousand, as in Chile"
 
 
 def test_amounts_that_differ_on_the_rows_of_one_order_are_per_line() -> None:
