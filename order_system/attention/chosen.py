@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +36,7 @@ _IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIR
 _STUCK = (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND)
 BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
 """What a person may have done by hand."""
+_AFTER_THE_END = (ConcernKind.NOTICE_OWED, ConcernKind.UNDELIVERED)
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,10 @@ class Chosen:
                 told.append("the event is sent again")
         # Whoever has chosen an undo, a notice or an event, wants nobody charged anew: also not if that was
         # settled meanwhile.
-        undone = not of_it and all(each.kind is ConcernKind.NOTICE_OWED for each in concerns)
-        if not told and undone and action is Action.RETRY:
-            return await self._run_again(order_id)
+        undone = not of_it and all(each.kind in _AFTER_THE_END for each in concerns)
+        if undone and action is Action.RETRY:
+            with suppress(AnswerRefused) if told else nullcontext():
+                told.append(await self._run_again(order_id))
         if not told:
             raise AnswerRefused(f"{chosen} waits for nothing of that kind")
         return "; ".join(told)

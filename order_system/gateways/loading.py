@@ -277,6 +277,8 @@ def _check(port: Port, name: str, gateway: object) -> None:
         try:
             # Its own: what a decorator wraps may be given more by it.
             inspect.signature(getattr(gateway, each), follow_wrapped=False).bind(*plain, **named)
+        except ValueError:
+            continue  # nothing tells how it is called
         except TypeError as failure:
             called_as = ", ".join([*plain, *(f"{one}=..." for one in named)])
             raise InvalidSettings(

@@ -248,13 +248,17 @@ async def test_what_is_not_delivered_waits_for_a_person_who_sends_it_again_or_dr
             told = await chosen.all_told([concern.choice], Action.RETRY)
             assert told.rows[0].detail == "the event is sent again", "nobody is charged anew for its sake"
 
+            async def sent_again() -> bool:
+                return receiver.refused == 5
+
+            await eventually(sent_again, SECONDS, "the event to be sent again")
+
             async def dropped_now() -> bool:
                 answer = await browser.post(f"/api/webhooks/{dropped}/again", params={"drop": "true"})
                 return answer.json()["detail"] == "it is dropped"
 
             dropped = concern.event_id or ""
-            await eventually(dropped_now, SECONDS, "the event to be refused again, and dropped")
-            assert receiver.refused == 5
+            await eventually(dropped_now, SECONDS, "the event to wait for a person again, and to be dropped")
 
             handle = client.get_workflow_handle(webhook_workflow_id(dropped))
             assert (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED

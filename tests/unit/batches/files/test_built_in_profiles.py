@@ -148,6 +148,7 @@ def test_what_each_shop_has_done_with_is_left_out(
             "partially-refunded is a state that the profile",
         ),
         ("shopify", {"Shipping Method": "PostNord Pick-up point"}, "may be one to run or to leave out"),
+        ("shopify", {"Shipping Method": "Afhentningssted GLS"}, "may be one to run or to leave out"),
         ("amazon", {"order-status": "Frozen"}, "Frozen is a state that the profile does not know"),
     ],
 )
@@ -174,6 +175,11 @@ def test_woocommerce_tells_what_is_paid_by_what_it_has(
     assert example(tmp_path, "woocommerce", changes, mapping).order("A-1").payment_method == method
 
 
+@pytest.mark.parametrize("way", ["Postin noutopiste", "Odbiór w punkcie InPost", "Paczkomaty"])
+def test_a_carriers_pick_up_point_is_a_way_to_ship(tmp_path: Path, way: str) -> None:
+    assert example(tmp_path, "shopify", {"Shipping Method": way}).ids == ["A-1"]
+
+
 @pytest.mark.parametrize("zero", ["", "0", "0.0", "0.00", "0,00", "EUR 0.00", "$0.00", "-0.00"])
 def test_nothing_was_refunded_in_whatever_spelling(tmp_path: Path, zero: str) -> None:
     assert example(tmp_path, "shopify", {"Refunded Amount": zero}).ids == ["A-1"]
@@ -185,7 +191,10 @@ def test_what_has_no_address_for_shipping_is_not_sent_to_the_billing_address(tmp
     assert "Shipping Address1: is missing" in problem.reason
 
 
-@pytest.mark.parametrize("way", ["Local pickup", "Selbstabholung im Laden", "Click & Collect"])
+@pytest.mark.parametrize(
+    "way",
+    ["Local pickup", "Selbstabholung im Laden", "Click & Collect", "Nouto myymälästä", "Odbiór osobisty"],
+)
 @pytest.mark.parametrize(
     ("name", "column"), [("woocommerce", "Shipping Method Title"), ("shopify", "Shipping Method")]
 )

@@ -82,7 +82,13 @@ def test_woocommerce(tmp_path: Path) -> None:
         f"504,On hold,{BILLED},{shipped},0,10.00,0,0,10.00,0,MUG,1,Mug,1,10.00,EUR,PayPal\n"
         f"505,Processing,{BILLED},{shipped},0,20.00,0,-10.00,20.00,0,MUG,1,Mug,1,10.00,EUR,PayPal\n"
     )
-    for way in ("Nachnahme", "Za pobraniem", "Net 30", "Kreditkarte bei Abholung", "Boleto"):
+    for way in (
+        "Nachnahme",
+        "Za pobraniem",
+        "Net 30",
+        "Kreditkarte bei Abholung",
+        "Credit Card (on delivery)",
+    ):
         unpaid = f"506,Processing,{BILLED},{shipped},0,10.00,0,0,10.00,0,MUG,1,Mug,1,10.00,EUR,{way}\n"
         (*_, reason) = read(tmp_path, content + unpaid, profile=load_profile("woocommerce")).reasons
         assert f"does not say that it is paid ({way})" in reason
