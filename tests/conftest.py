@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 import uvloop
+from hypothesis import settings
 
 from order_system.domain import policy
 from order_system.infra import policy as infra_policy
@@ -16,6 +17,9 @@ from order_system.infra.changes import CHANGES
 from tests.fixtures.databases.postgresql import SKIPPED
 
 POLICIES = (policy, infra_policy)
+
+settings.register_profile("busy machine", deadline=None)  # where an example may take as long as it likes
+settings.load_profile("busy machine")
 
 pytest_plugins = [
     "tests.fixtures.databases.databases",

@@ -52,7 +52,7 @@ def header_of(profile: Profile) -> list[str]:
 )
 @example(PROFILES[4], {0: "7", 10: "x", 11: "done"})  # a part of a SKU that is a state of the line, too
 @example(PROFILES[4], {0: "7", 3: "Mug"})
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_where_all_else_is_blank_a_row_is_read_as_if_it_were_not(
     profile: Profile, filled: dict[int, str]
 ) -> None:

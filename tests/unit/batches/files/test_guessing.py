@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from order_system.batches.files import COLUMNS, inspect_file, parse_profile
@@ -148,7 +148,6 @@ def test_an_export_that_lacks_its_currency_alone_is_left_to_its_profile_too() ->
     assert guess(text)["base"] == "ebay"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_whatever_the_file_is_the_guess_is_a_profile(content: str | bytes) -> None:
     with suppress(FileRefused):  # by its first bytes: no text

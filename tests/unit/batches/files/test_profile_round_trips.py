@@ -103,7 +103,7 @@ def rows_of(order: Order, profile: Profile, *, repeats: bool) -> list[Cells]:
 
 
 @given(made=orders(), profile=profiles(), repeats=st.booleans(), max_bytes=st.sampled_from([1, 1_000_000]))
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_orders_come_back(
     tmp_path: Path, made: list[Order], profile: Profile, *, repeats: bool, max_bytes: int
 ) -> None:

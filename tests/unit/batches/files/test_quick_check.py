@@ -67,7 +67,7 @@ def orders(draw: st.DrawFn) -> list[list[str]]:
 
 
 @given(rows=orders())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(rows=[row(unit_price="0.55", total=".55")])
 @example(rows=[row(customer_email="a@b.cd\n")])
 @example(rows=[row(customer_email="a@b.cd\nc@d.ef")])
