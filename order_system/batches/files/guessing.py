@@ -58,9 +58,8 @@ def _amounts(columns: Mapping[str, Sequence[str]], cells: Cells) -> str:
 def _decimal(amounts: str) -> str:
     commas, points = (len(re.findall(rf"\d[{sign}](?!\d{{3}}\b)\d+(?![\d.,])", amounts)) for sign in ",.")
     in_doubt = not (commas or points) and re.search(r"\d(?<!\b0)[.,]\d{3}\b", amounts)
-    return f"{'# ' if in_doubt else ''}decimal = {_toml(',' if commas > points else '.')}" + (
-        _comment("thousands") if in_doubt else ""
-    )
+    told = f"decimal = {_toml(',' if commas > points else '.')}"
+    return f"# {told}{_comment('thousands')}" if in_doubt else told
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:
@@ -234,8 +233,7 @@ def _currency(prices: str) -> str:
 
 
 def _comment(of: str) -> str:
-    text = _KNOWN["comments"].get(of)
-    return f"  # {text}" if text else ""
+    return f"  # {text}" if (text := _KNOWN["comments"].get(of)) else ""
 
 
 def _toml(value: str | list[str]) -> str:
