@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from tempfile import TemporaryFile
 from typing import Any, Self
 
 import structlog
@@ -43,7 +42,7 @@ async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event)
     Returns whether each of them ended cleanly when it was told to. Raises WorkerRefused with what a process
     refused, once all have ended.
     """
-    with TemporaryFile() as refusals:
+    with os.fdopen(os.memfd_create("refusals"), "rb") as refusals:  # in memory: no disk is full, or read-only
         supervisor = _Supervisor(command, stop, refusals.fileno())
         clean = await supervisor.run(processes)
         if supervisor.refused:
