@@ -1,6 +1,7 @@
 """Orders written as CSV, in any spelling that people's programs have, come back as the same orders."""
 
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from tests.fixtures.documents.order_files import read
 
 Sheet = Sequence[dict[str, str]]
 
+# Not `="Ada"`: that is how spreadsheets write the text Ada, with their apostrophe before it, too.
 _LABELS = st.one_of(
     st.sampled_from(
         ["Ada", 'Ada "Bo" Lovelace', "Smith, Jr.", "O'Hara", "Zoë Ångström", "-", "=SUM(A1)", "@home"]
     ),
-    st.text(alphabet='abcÄé ,"-=;', min_size=1, max_size=12).map(str.strip).filter(bool),
+    st.text(alphabet='abcÄé ,"-=;', min_size=1, max_size=12).map(str.strip).filter(
+        lambda text: text and not re.fullmatch('="[^"]*"', text)
+    ),
 )  # fmt: skip
 
 
