@@ -8,17 +8,10 @@ import sys
 def main() -> int:
     """Ctrl-C while the program is still loading ends it as later: in one line, with the same exit code."""
     signal.signal(signal.SIGINT, _stopped)
-    try:
-        from order_system.infra.process import collect_less_garbage  # noqa: PLC0415
+    from order_system.infra.process import collect_less_garbage, load  # noqa: PLC0415
 
-        collect_less_garbage()  # nor is there any among the modules, whose loading takes most of the time
-        from order_system.cli.app import main as run  # noqa: PLC0415
-    except ModuleNotFoundError as missing:
-        cure = "run it as .venv/bin/python starter.py; `make demo` makes .venv"
-        sys.stderr.write(f"starter.py: this Python has no module {missing.name}: {cure}\n")
-        return 2
-
-    return run()
+    collect_less_garbage()  # nor is there any among the modules, whose loading takes most of the time
+    return load("order_system.cli.app", "starter.py").main()
 
 
 def _stopped(number: int, _frame: object) -> None:

@@ -7,6 +7,12 @@ import gc
 
 gc.disable()  # while modules are loaded, of which none is garbage; `main` enables it
 
+from order_system.infra.process import collect_less_garbage, event_loop_factory, load, stop_signal
+
+load(
+    "order_system.bootstrap", "worker.py"
+)  # needs all that a worker does, and says in one line what is missing
+
 import asyncio
 import contextlib
 import logging
@@ -24,7 +30,6 @@ from order_system.domain.errors import DatabaseUnreachable, OrderSystemError, Se
 from order_system.gateways.loading import chosen, not_simulated
 from order_system.infra import policy
 from order_system.infra.logs import configure_logging
-from order_system.infra.process import collect_less_garbage, event_loop_factory, stop_signal
 from order_system.infra.settings import SIMULATED, Settings, load_settings
 from order_system.infra.supervisor import REFUSED, Supervised, supervise
 from order_system.infra.telemetry import process as telemetry

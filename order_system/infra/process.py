@@ -1,4 +1,5 @@
-"""One process: which event loop it runs, how it is told to stop, and that it ends with its parent."""
+"""One process: how it loads our code, which event loop it runs, how it is told to stop, and that it ends with
+its parent."""
 
 import asyncio
 import ctypes
@@ -8,12 +9,25 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
 
 _TOLD_BY = (signal.SIGTERM, signal.SIGINT)
+
+
+def load(module: str, program: str) -> ModuleType:
+    """A module of ours. If it needs one that is missing, the program ends in one line, with exit code 2: our
+    own words say `python starter.py`, and that may be the system's Python."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        cure = f"run it as .venv/bin/python {program}; `make demo` makes .venv"
+        sys.stderr.write(f"{program}: this Python has no module {missing.name}: {cure}\n")
+        raise SystemExit(2) from None
 
 
 def collect_less_garbage() -> None:

@@ -74,13 +74,16 @@ def test_compare_says_in_one_line_that_it_needs_a_clone() -> None:
     assert run.stderr == "starter.py: compare needs the folder `examples`: run starter.py in a clone\n"
 
 
-def test_another_python_than_ours_is_told_in_one_line() -> None:
+@pytest.mark.parametrize(("program", "missing"), [("starter.py", "cyclopts"), ("worker.py", "structlog")])
+def test_another_python_than_ours_is_told_in_one_line(program: str, missing: str) -> None:
     """Our own words say `python starter.py`, which may be the system's."""
-    bare = "import sys; sys.modules['cyclopts'] = None; import starter; sys.exit(starter.main())"
+    bare = (
+        f"import runpy, sys; sys.modules[{missing!r}] = None; runpy.run_path({program!r}, None, '__main__')"
+    )
     run = subprocess.run([sys.executable, "-c", bare], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stderr == (
-        "starter.py: this Python has no module cyclopts: run it as .venv/bin/python starter.py; "
+        f"{program}: this Python has no module {missing}: run it as .venv/bin/python {program}; "
         "`make demo` makes .venv\n"
     )
 
