@@ -7,7 +7,7 @@ import gc
 
 gc.disable()  # while modules are loaded, of which none is garbage; `main` enables it
 
-from order_system.infra.process import collect_less_garbage, event_loop_factory, load, stop_signal
+from order_system.infra.process import collect_less_garbage, event_loop_factory, load, stop_signal, wait_for
 
 load(
     "order_system.bootstrap", "worker.py"
@@ -84,8 +84,7 @@ async def _serve(system: OrderSystem, deployment: WorkerDeploymentConfig | None,
 async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
     """Raises BookGone: then nothing more is to be taken, and orders wait for a worker that has their book."""
     while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), policy.BOOK_LOOK.total_seconds())
+        await wait_for(stop, policy.BOOK_LOOK)
         if not stop.is_set():
             await system.database.check_book()
 
@@ -100,8 +99,7 @@ async def _when_up(what: str, attempt: Callable[[], Awaitable[T]], stop: asyncio
             return await attempt()
         except (ServerUnreachable, DatabaseUnreachable) as unreachable:
             log.warning(f"waiting for the {what}: {unreachable}")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), policy.CONNECT_AGAIN.total_seconds())
+            await wait_for(stop, policy.CONNECT_AGAIN)
     return None
 
 

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -63,6 +64,13 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     import uvloop  # noqa: PLC0415 - an extra
 
     return uvloop.new_event_loop
+
+
+async def wait_for(event: asyncio.Event, at_most: timedelta) -> None:
+    """Returns once it is set, or the time is up: look which."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most.total_seconds()):
+            await event.wait()
 
 
 @contextmanager

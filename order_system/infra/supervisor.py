@@ -23,7 +23,7 @@ import structlog
 
 from order_system.domain.errors import WorkerRefused
 from order_system.infra import policy
-from order_system.infra.process import dies_with_parent
+from order_system.infra.process import dies_with_parent, wait_for
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -124,8 +124,7 @@ class _Supervisor:
                 lived_seconds=round(lived.total_seconds(), 1),
                 again_in_seconds=pause.total_seconds(),
             )
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), pause.total_seconds())
+            await wait_for(self._stop, pause)
 
     async def _live(self, number: int) -> dict[str, Any]:
         """From the start of a process to its end, of which this tells for a log line."""

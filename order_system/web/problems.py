@@ -2,7 +2,6 @@
 mistake; to a person a page that says the same. Nothing that was sent is repeated, since it may hold a card
 number; no stack trace gets out."""
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from pydantic.alias_generators import to_snake
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -139,7 +139,7 @@ _STATUS: dict[type[Exception], int] = {
 }
 """The nearest of its classes counts."""
 TYPES = {
-    kind: re.sub(r"\B(?=[A-Z])", "-", kind.__name__).lower()
+    kind: to_snake(kind.__name__).replace("_", "-")
     for kind in (*_STATUS, Invalid)
     if kind is not errors.OrderSystemError
 }

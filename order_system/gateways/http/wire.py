@@ -2,13 +2,13 @@
 those of the Protocols' methods, so that client, server and document cannot differ."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
+from pydantic.alias_generators import to_snake
 
 from order_system.domain.errors import BusinessError, NotReached
 from order_system.domain.gateways import CapturesLater, PaymentsElsewhere, RefundsParts, TakesOver
@@ -29,7 +29,7 @@ class Problem(Wire):
 
 def type_of(error: type[Exception]) -> str:
     """`urn:order-system:payment-declined` of PaymentDeclined."""
-    return f"urn:order-system:{re.sub(r'(?<!^)(?=[A-Z])', '-', error.__name__).lower()}"
+    return f"urn:order-system:{to_snake(error.__name__).replace('_', '-')}"
 
 
 NOTHING_THERE = "urn:order-system:nothing-under-that-key"

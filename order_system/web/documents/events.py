@@ -4,13 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 
 from temporalio.service import RPCError
 
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
 from order_system.domain.progress import OrderProgress
+from order_system.infra.process import wait_for
 from order_system.web import policy
 from order_system.web.documents.orders import shown_to
 from order_system.web.guards.access import Caller
@@ -51,8 +51,8 @@ async def _events(services: Services, order: OrderProgress, caller: Caller) -> A
             if order.closed:
                 yield _event("closed", json.dumps({"order_id": order.order_id, "status": order.status}))
                 return
-            await _wait(services.closing, policy.EVENTS_POLL)
-            await _wait(grown, policy.EVENTS_HEARTBEAT)
+            await wait_for(services.closing, policy.EVENTS_POLL)
+            await wait_for(grown, policy.EVENTS_HEARTBEAT)
             grown.clear()
             with suppress(ServerUnreachable):  # what cannot be read now may be later
                 order = await services.orders.status(order.order_id)
@@ -82,12 +82,6 @@ async def _noticing(services: Services, order_id: str) -> AsyncGenerator[asyncio
     finally:
         for task in tasks:
             task.cancel()
-
-
-async def _wait(event: asyncio.Event, at_most: timedelta) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(at_most.total_seconds()):
-            await event.wait()
 
 
 def _event(name: str, content: str) -> str:
