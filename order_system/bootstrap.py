@@ -1,6 +1,6 @@
 """The composition root: settings -> book and gateways -> activities -> Worker.
 
-Shared by `worker.py` and the command line; apart from tests and examples nothing else imports the book.
+Shared by `worker.py`, the command line, pages and API. Only here the order book and the gateways are opened.
 """
 
 import asyncio
@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
 import structlog
@@ -34,7 +33,9 @@ from order_system.gateways.loading import Gateways, open_gateways
 from order_system.infra import policy
 from order_system.infra.changes import note
 from order_system.infra.database import Database
+from order_system.infra.database.engines import reason_of
 from order_system.infra.logs import ActivityLogContext
+from order_system.infra.process import load_extra
 from order_system.infra.settings import Settings
 from order_system.infra.telemetry.process import NOW
 from order_system.infra.temporal.around import OwnBookOnly
@@ -200,11 +201,7 @@ def receiver_of(settings: Settings) -> Receiver | None:
     """Of webhooks; None if there is none. Raises InvalidSettings without the extra."""
     if settings.webhooks_url is None:
         return None
-    try:
-        sending = import_module("order_system.gateways.webhooks")
-    except ModuleNotFoundError as missing:
-        cure = "install the extra: pip install -e '.[webhooks]'"
-        raise InvalidSettings(f"ORDER_WEBHOOKS_URL: there is no module {missing.name}: {cure}") from missing
+    sending = load_extra("order_system.gateways.webhooks", "webhooks", "ORDER_WEBHOOKS_URL is set")
     return sending.Receiver(settings.webhooks_url, settings.webhooks_secret)
 
 
@@ -237,13 +234,13 @@ async def migrate_database(settings: Settings) -> str:
     Raises DatabaseUnready.
     """
     database = Database(settings.database)
-    shown = database.url.render_as_string(hide_password=True)
     try:
         await database.migrate()
     except SQLAlchemyError as failure:
-        cause = getattr(failure, "orig", None) or failure
-        raise DatabaseUnready(f"the database {shown} cannot be brought up to date: {cause}") from failure
+        reason = reason_of(failure)
+        told = f"the database {database.shown} cannot be brought up to date: {reason}"
+        raise DatabaseUnready(told) from failure
     finally:
         await database.dispose()
-    note("migrate", shown, "done")
-    return shown
+    note("migrate", database.shown, "done")
+    return database.shown

@@ -1,1 +1,1 @@
-"""The command line: one module a command, over `OrderClient` and `BatchClient`."""
+"""The command line: a module for each command, or for those that belong together."""

@@ -16,6 +16,7 @@ from order_system.cli.options import CLEAN, Embedded
 from order_system.cli.screen import Screen
 from order_system.cli.session import Session, configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
+from order_system.infra.process import installing
 from order_system.infra.settings import Settings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -57,9 +58,7 @@ def check_extra(command: str) -> None:
     """Raises InvalidUsage."""
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
-        raise InvalidUsage(
-            f"{command} needs {', '.join(missing)}, of the extra `web`: pip install -e '.[web]'"
-        )
+        raise InvalidUsage(f"{command} needs {', '.join(missing)}, of the extra `web`: {installing('web')}")
 
 
 @contextlib.contextmanager

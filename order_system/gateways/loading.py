@@ -35,6 +35,7 @@ from order_system.domain.gateways import (
 )
 from order_system.gateways.measured import Measured
 from order_system.infra.database import Database
+from order_system.infra.process import installing
 from order_system.infra.redaction import without_secrets
 from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
 from order_system.infra.telemetry.process import NOW
@@ -179,12 +180,8 @@ def names_of(port: Port) -> dict[str, str]:
             names[each.name] = ""
     for name, (_, needs, ports) in BUILT_IN.items():
         if port in ports:
-            names[name] = "" if all(map(find_spec, needs)) else _installing(name)
+            names[name] = "" if all(map(find_spec, needs)) else installing(name)
     return dict(sorted(names.items()))
-
-
-def _installing(extra: str) -> str:
-    return f"pip install -e '.[{extra}]'"
 
 
 def find_factory(port: Port, name: str) -> Factory:
@@ -216,7 +213,7 @@ def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[N
         raise
     except ModuleNotFoundError as failure:
         own = "install the package, or what else it needs"
-        cure = f"install its extra: {_installing(name)}" if name in BUILT_IN else own
+        cure = f"install its extra: {installing(name)}" if name in BUILT_IN else own
         missing = f"{port.variable}={name}: there is no module {failure.name}: {cure}"
         raise InvalidSettings(missing) from failure
     except BaseException as failure:  # SystemExit, too: no gateway ends the program

@@ -14,10 +14,25 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+from order_system.domain.errors import InvalidSettings
+
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
 
 _TOLD_BY = (signal.SIGTERM, signal.SIGINT)
+
+
+def load_extra(module: str, extra: str, because: str) -> ModuleType:
+    """A module of ours that needs the `extra`. Raises InvalidSettings if that is not installed."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        needed = f"{because}, and {missing.name} is missing: {installing(extra)}"
+        raise InvalidSettings(needed) from missing
+
+
+def installing(extra: str) -> str:
+    return f"pip install -e '.[{extra}]'"
 
 
 def load(module: str, program: str) -> ModuleType:

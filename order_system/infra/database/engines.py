@@ -63,6 +63,11 @@ def of_file(file: Path) -> str:
     return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
+def reason_of(failure: Exception) -> str:
+    """The driver's own words, in one line, without SQLAlchemy's about the statement."""
+    return " ".join(str(getattr(failure, "orig", None) or failure).split())
+
+
 def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeDecorator
 from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database import identity
-from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections_to
+from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections_to, reason_of
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -85,6 +85,11 @@ class Database:
         writers, readers = (1, READERS) if self.is_sqlite else (connections_to(self.url),) * 2
         self._writers = ThreadPoolExecutor(writers, "database-write")
         self._readers = ThreadPoolExecutor(readers, "database-read")
+
+    @property
+    def shown(self) -> str:
+        """Its URL, without the password."""
+        return self.url.render_as_string(hide_password=True)
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], Answer], /, *arguments: P.args, **named: P.kwargs
@@ -139,12 +144,11 @@ class Database:
             if up_to_date or self.is_sqlite:
                 self.book = (await self.read(identity.identity_in)).book
         except SQLAlchemyError as failure:
-            cause = getattr(failure, "orig", None) or failure
-            shown = self.url.render_as_string(hide_password=True)
-            reason = " ".join(str(cause).split())
+            reason = reason_of(failure)
             if any(sign in reason for sign in MAY_PASS):
-                raise DatabaseUnreachable(f"the database {shown} cannot be reached: {reason}") from failure
-            raise DatabaseUnready(f"the database {shown} cannot be used: {reason}") from failure
+                told = f"the database {self.shown} cannot be reached: {reason}"
+                raise DatabaseUnreachable(told) from failure
+            raise DatabaseUnready(f"the database {self.shown} cannot be used: {reason}") from failure
         if not self.book:
             raise DatabaseUnready("the database's tables are not up to date: run `python starter.py migrate`")
         self._file = identity.file_of(self.url) if self.is_sqlite else None
@@ -178,8 +182,7 @@ class Database:
             raise
 
     def _gone(self) -> BookGone:
-        shown = self.url.render_as_string(hide_password=True)
-        return BookGone(f"book {self.book} is no longer in {shown}: put it back, and start again")
+        return BookGone(f"book {self.book} is no longer in {self.shown}: put it back, and start again")
 
     async def compact(self) -> None:
         """Rewrite SQLite's file: in free parts of it the bytes would stay of what was blanked or deleted. Of
@@ -252,8 +255,7 @@ def _trouble_told() -> Generator[None]:
         PoolTimeout,
         sqlite3.OperationalError,
     ) as trouble:
-        reason = " ".join(str(getattr(trouble, "orig", None) or trouble).split())
-        raise DatabaseUnreachable(f"the order book does not answer: {reason}") from trouble
+        raise DatabaseUnreachable(f"the order book does not answer: {reason_of(trouble)}") from trouble
 
 
 def _upgrade(connection: Connection) -> None:

@@ -19,9 +19,9 @@ from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.metrics import METRICS, SECONDS
 from order_system.infra.database import Database
+from order_system.infra.process import load_extra
 from order_system.infra.settings import PREFIX, load_own_settings
 
-NEEDED = "pip install -e '.[telemetry]'"
 SHORT = 0
 """The number of a process that ends soon: nobody would find its metrics."""
 
@@ -82,12 +82,7 @@ def turn_on(service: str, *, number: int = SHORT) -> None:
         )
         NOW.tags = {"service.name": name}
     if traces is not None:
-        try:
-            from order_system.infra.telemetry import tracing  # noqa: PLC0415 - of the extra
-        except ModuleNotFoundError as missing:
-            raise InvalidSettings(
-                f"OTEL_... asks for traces, and {missing.name} is missing: {NEEDED}"
-            ) from None
+        tracing = load_extra("order_system.infra.telemetry.tracing", "telemetry", "OTEL_... asks for traces")
         tracing.begin(NOW, name)
 
 

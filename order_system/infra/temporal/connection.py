@@ -29,6 +29,7 @@ from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from order_system.domain.errors import InvalidSettings, KeyTrouble, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
+from order_system.infra.process import load_extra
 from order_system.infra.sealing.ring import SEALED, KeySettings, open_ring
 from order_system.infra.settings import PREFIX, load_own_settings
 from order_system.infra.telemetry.process import NOW
@@ -241,12 +242,9 @@ def _converter() -> DataConverter:
     ring = open_ring(load_own_settings(KeySettings, PREFIX))
     if ring is None:
         return data_converter
-    try:
-        from order_system.infra.sealing.codec import SealingCodec  # noqa: PLC0415 - of the extra
-    except ModuleNotFoundError as missing:
-        cure = "pip install -e '.[crypto]'"
-        raise InvalidSettings(f"ORDER_KEYS is set, and {missing.name} is missing: {cure}") from None
-    return replace(data_converter, payload_codec=SealingCodec(ring), failure_converter_class=SealedFailures)
+    sealing = load_extra("order_system.infra.sealing.codec", "crypto", "ORDER_KEYS is set")
+    codec = sealing.SealingCodec(ring)
+    return replace(data_converter, payload_codec=codec, failure_converter_class=SealedFailures)
 
 
 @asynccontextmanager

