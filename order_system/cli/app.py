@@ -45,7 +45,7 @@ async def samples(
     as_json: Json = False,
 ) -> int:
     """Submit sample orders under the next free numbers and watch them."""
-    from order_system.cli.orders.demo import run_samples  # noqa: PLC0415 - as of all commands
+    from order_system.cli.orders.samples import run_samples  # noqa: PLC0415 - as of all commands
 
     return await run_samples(embedded=embedded, keep=keep, scenario=scenario, strict=strict, as_json=as_json)
 
@@ -54,8 +54,8 @@ _COMMANDS = {
     "orders.submit:submit": "Submit your own orders and watch them. Safe to repeat: nobody is charged twice.",
     "orders.status:status": "Show parent and children: state, attempts, how long each took, what was undone.",
     "orders.status:cancel": "Ask for a cancel and wait for what comes of it: undone, or too late, say.",
-    "orders.demo:schema": "Print the JSON Schema of what `submit` takes.",
-    "orders.demo:scenarios": "List the stories that `--scenario` plays.",
+    "orders.submit:schema": "Print the JSON Schema of what `submit` takes.",
+    "orders.samples:scenarios": "List the stories that `--scenario` plays.",
     "reconcile:reconcile": "Settle now what no workflow is at work on any more: orders whose workflow was "
     "terminated or deleted.",
     "keys:web_key": "Make a key for pages and API: a secret, shown once, and its hash for ORDER_WEB_KEYS.",
@@ -88,7 +88,7 @@ _WITH_EXAMPLES = {
     "keys:keys": "List the keys that seal what the Temporal server holds; make and destroy them.",
     "rollouts:rollout": "Check whether a new build of the workers may go on; move to it what waits.",
     "serve:serve": "Serve pages and API until Ctrl-C.",
-    "simulate:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
+    "serve:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
 }
 """Or commands of their own: an App each, whose epilogue tells of them."""
 for place, words in _WITH_EXAMPLES.items():

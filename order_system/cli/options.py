@@ -1,8 +1,14 @@
-"""What the commands share, and what takes no time to load: their options and their exit codes."""
+"""What the commands share, and what takes no time to load: their exit codes and their options, of which some
+are times as people type them: a day, a moment, or how long ago."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import Parameter
+
+from order_system.domain.durations import DURATION_PATTERN, parse_duration
+from order_system.domain.errors import InvalidUsage
 
 CLEAN, ATTENTION, INVALID, UNREACHABLE, NOT_FULFILLED = 0, 1, 2, 3, 4
 """Exit codes; `starter.py --help` explains them."""
@@ -13,3 +19,18 @@ Embedded = Annotated[
 ]
 Strict = Annotated[bool, Parameter(help="Exit with 4 if an order was not fulfilled.")]
 OrderId = Annotated[str, Parameter(help="For example ORDER-001. The ID of one of its workflows does, too.")]
+Since = Annotated[str | None, Parameter(help="From then on: 24h (ago), 2026-11-25 or 2026-11-25T08:00.")]
+Before = Annotated[str | None, Parameter(help="Only earlier than that: likewise.")]
+
+
+def moment(text: str | None) -> datetime | None:
+    """In UTC unless it says its zone. Raises InvalidUsage."""
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(DURATION_PATTERN, text):
+            return datetime.now(UTC) - parse_duration(text)
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidUsage(f"{text!r} is no time: write 24h, 2026-11-25 or 2026-11-25T08:00Z") from None

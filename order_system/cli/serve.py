@@ -1,4 +1,5 @@
-"""`starter.py serve`: pages and API; server and worker run elsewhere, or with `--embedded` here."""
+"""`starter.py serve`: pages and API; server and worker run elsewhere, or with `--embedded` here.
+`starter.py simulate`: the simulated outside world over HTTP, for whoever has set `ORDER_PAYMENTS=http`."""
 
 import contextlib
 import importlib.util
@@ -10,19 +11,21 @@ import structlog
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
 from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Embedded
 from order_system.cli.screen import Screen
 from order_system.cli.session import Session, configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
+from order_system.gateways.loading import Port
 from order_system.infra.process import installing
-from order_system.infra.settings import Settings
+from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_settings
 
 log = structlog.stdlib.get_logger(__name__)
 
 EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
-
+_SECRET = f"{PREFIX}SIMULATE_SECRET"
 
 serve = App(name="serve", help_epilogue=text_of("serve"))
 
@@ -108,3 +111,35 @@ def url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}"
+
+
+# --- the simulated gateways -----------------------------------------------------------------------
+
+simulate = App(name="simulate", help_epilogue=text_of("simulate"))
+
+
+@simulate.default
+async def serve_world(
+    *,
+    host: Annotated[str, Parameter(help="The address to bind to; loopback, unless given.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given.")] = 8090,
+    secret: Annotated[
+        str | None,
+        Parameter(env_var=_SECRET, help="What requests must be signed with. An option shows in `ps`."),
+    ] = None,
+) -> int:
+    check_extra("simulate")
+    from order_system.gateways.http.server import create_app  # noqa: PLC0415 - of the extra
+    from order_system.web.guards.access import is_loopback  # noqa: PLC0415
+    from order_system.web.serving import serving  # noqa: PLC0415
+
+    if not secret and not is_loopback(host):
+        raise InvalidUsage(f"without {_SECRET} only loopback is served, and {host} is elsewhere")
+    world = configured().data_dir / "world"
+    settings = load_settings(data_dir=world, database_url=None, **dict.fromkeys(Port, SIMULATED))
+    with listening(host, port) as listener:
+        async with open_order_system(settings) as system, serving(create_app(system.world, secret), listener):
+            whom = "signed requests" if secret else "this machine alone"
+            Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {whom}")
+            await until_interrupted()
+    return CLEAN

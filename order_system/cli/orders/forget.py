@@ -6,8 +6,7 @@ from cyclopts import App, Parameter
 
 from order_system.cli.attention.answers import Named, who_answers
 from order_system.cli.help import text_of
-from order_system.cli.moments import moment
-from order_system.cli.options import CLEAN, INVALID, Embedded, Json
+from order_system.cli.options import CLEAN, INVALID, Embedded, Json, moment
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session, order_meant
 from order_system.domain.answers import Summary

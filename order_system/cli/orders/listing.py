@@ -13,8 +13,7 @@ from rich.text import Text
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.help import text_of
-from order_system.cli.moments import Before, Since, moment
-from order_system.cli.options import CLEAN, Json
+from order_system.cli.options import CLEAN, Before, Json, Since, moment
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, server_if_any
 from order_system.cli.views import STATUS_STYLE

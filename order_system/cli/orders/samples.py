@@ -1,21 +1,91 @@
-"""The five orders that `python starter.py` submits: believable, valid, and different in what they show.
+"""`starter.py` without a command: sample orders under the next free numbers, or one that plays a story. And
+`scenarios`: which stories there are.
 
-`samples.jsonl` has them: an order of the README; one without a region, with a fee and a discount; currencies
-without decimals and with three; one with many lines and everything that a bill can have.
+`samples.jsonl` has five orders, believable and different in what they show: one as in the documents; one
+without a region, with a fee and a discount; currencies without decimals and with three; one with many lines
+and everything that a bill can have.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from rich.text import Text
+
+from order_system.attention.concerns import STARTER
+from order_system.cli.ending import until_interrupted
+from order_system.cli.gateways import refuse_unless_simulated
+from order_system.cli.options import CLEAN, Json
+from order_system.cli.orders.submit import follow
+from order_system.cli.screen import Screen
+from order_system.cli.session import configured, exit_code, open_session
+from order_system.cli.tables import FittingTable
+from order_system.cli.views import STATUS_STYLE
+from order_system.domain.errors import InvalidUsage, OrderConflict
 from order_system.domain.order import Order
+from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
+from order_system.infra.settings import load_settings
 from order_system.intake.reader import read_orders
+from order_system.orders.client import OrderClient, Submitted
 
 SAMPLE_PREFIX = "ORDER-"
 
 _FILE = Path(__file__).with_name("samples.jsonl")
 _SAMPLE_ID = re.compile(SAMPLE_PREFIX + r"([0-9]{1,12})", re.ASCII)
+
+
+async def run_samples(
+    *, embedded: bool, keep: bool | None, scenario: str | None, strict: bool, as_json: bool
+) -> int:
+    """`keep`: an embedded server until Ctrl-C. None: where somebody is there to press it."""
+    if scenario == "list":
+        return scenarios(as_json=as_json)
+    if keep is not None and not embedded:
+        raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
+    templates = sample_orders(1) if scenario is None else [scenario_order(scenario, sample_id(1))]
+    settings = configured()
+    if scenario is not None:
+        refuse_unless_simulated(settings, "--scenario plays its story with simulated gateways")
+    if embedded and scenario is not None and "faults" not in settings.model_fields_set:
+        # The worker is ours, so the story is played without random faults that would spoil it.
+        settings = load_settings(faults="none")
+    screen = Screen(as_json=as_json)
+    async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
+        if keep is None:  # with a person there, the links that are shown at the end shall work
+            keep = session.owns_server and screen.has_a_person
+        keep = keep and session.embedded
+        orders = await submit_under_free_numbers(session.client, templates)
+        code = exit_code(await follow(session, screen, orders, keep=keep), strict=strict)
+        if keep:
+            pages = f"http://{settings.web_host}:{settings.web_port}"
+            screen.say(f"To open the pages, in another terminal: {STARTER} serve --embedded, then {pages}")
+            with screen.waiting("Ctrl-C ends the server and its Web UI"):
+                await until_interrupted()
+        return code
+
+
+def scenarios(*, as_json: Json = False) -> int:
+    documents = [
+        {"name": name, "story": each.story, "status": each.status, "failed_step": each.failed_step}
+        for name, each in SCENARIOS.items()
+    ]
+    Screen(as_json=as_json).answer(documents, scenarios_table(SCENARIOS))
+    return CLEAN
+
+
+def scenarios_table(scenarios: Mapping[str, Scenario]) -> FittingTable:
+    table = FittingTable(header_style="bold")
+    table.add_column("Scenario", no_wrap=True)
+    table.add_column("What happens")
+    table.add_column("The order ends", no_wrap=True)
+    for name, scenario in scenarios.items():
+        status = Text(scenario.status.replace("_", " "), style=STATUS_STYLE[scenario.status])
+        table.add_row(name, Text(scenario.story), status)
+    return table
+
+
+# --- the orders, and their numbers ----------------------------------------------------------------
 
 
 def sample_orders(first_number: int) -> list[Order]:
@@ -39,3 +109,23 @@ def next_sample_number(existing_ids: Iterable[str]) -> int:
 @cache
 def _samples() -> list[Order]:
     return read_orders(_FILE.read_bytes(), _FILE.name)
+
+
+async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Order]) -> list[Order]:
+    """Under the numbers that follow the highest one in use. Another starter may look at the same moment:
+    whoever finds a number taken goes on to the next one."""
+    number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
+    submitted: list[Order] = []
+    for template in templates:
+        while not await _is_new(client, order := template.model_copy(update={"order_id": sample_id(number)})):
+            number += 1
+        number += 1
+        submitted.append(order)
+    return submitted
+
+
+async def _is_new(client: OrderClient, order: Order) -> bool:
+    try:
+        return (await client.submit(order)).how is Submitted.STARTED
+    except OrderConflict:
+        return False

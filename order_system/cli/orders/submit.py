@@ -1,4 +1,4 @@
-"""`starter.py submit`: submitting orders and following them to their end."""
+"""`starter.py submit`: submitting orders and following them to their end. And `schema`: what it takes."""
 
 import asyncio
 import sys
@@ -11,9 +11,8 @@ from cyclopts import Parameter
 
 from order_system.attention.concerns import STARTER
 from order_system.cli.ending import dying_at_once
-from order_system.cli.options import Embedded, Json, Strict
-from order_system.cli.orders.samples import SAMPLE_PREFIX, next_sample_number, sample_id
-from order_system.cli.reports import OrderResult, results_table
+from order_system.cli.options import CLEAN, Embedded, Json, Strict
+from order_system.cli.orders.results import OrderResult, results_table
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import counts
@@ -24,7 +23,7 @@ from order_system.domain.order import Order
 from order_system.domain.progress import OrderProgress
 from order_system.infra.temporal.executions import side_by_side
 from order_system.intake.documents import MAX_BYTES
-from order_system.intake.reader import read_orders
+from order_system.intake.reader import order_schema, read_orders
 from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 _NOTHING = "nothing was submitted."
@@ -56,6 +55,12 @@ async def submit(
             if submission.how is not Submitted.STARTED:
                 screen.say(f"{submission.order_id} is {submission.how}; it is not started again")
         return exit_code(await follow(session, screen, orders), strict=strict)
+
+
+def schema(*, as_json: Json = False) -> int:
+    del as_json  # it is JSON anyway
+    Screen(as_json=True).answer(order_schema())
+    return CLEAN
 
 
 def read_file(name: str) -> list[Order]:
@@ -107,26 +112,6 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
         some = f"{len(submissions)} of {len(orders)} orders {verb} submitted."
         raise OrderConflict("\n".join([some if submissions else _NOTHING, *conflicts]))
     return submissions
-
-
-async def submit_under_free_numbers(client: OrderClient, templates: Sequence[Order]) -> list[Order]:
-    """Under the numbers that follow the highest one in use. Another starter may look at the same moment:
-    whoever finds a number taken goes on to the next one."""
-    number = next_sample_number(await client.known_order_ids(SAMPLE_PREFIX))
-    submitted: list[Order] = []
-    for template in templates:
-        while not await _is_new(client, order := template.model_copy(update={"order_id": sample_id(number)})):
-            number += 1
-        number += 1
-        submitted.append(order)
-    return submitted
-
-
-async def _is_new(client: OrderClient, order: Order) -> bool:
-    try:
-        return (await client.submit(order)).how is Submitted.STARTED
-    except OrderConflict:
-        return False
 
 
 async def follow(

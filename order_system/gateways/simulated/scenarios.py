@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from order_system.domain.durations import parse_duration
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Address, Capture, Customer, Order, OrderLine
 from order_system.domain.steps import Step
@@ -50,11 +51,10 @@ SCENARIOS = {
 
 
 def scenario_order(name: str, order_id: str) -> Order:
-    """A sample order (two lines, 1059.97 USD) with the scenario's tokens. Raises ValueError if there is no
+    """A sample order (two lines, 1059.97 USD) with the scenario's tokens. Raises InvalidUsage if there is no
     such scenario; the message lists them."""
-    scenario = SCENARIOS.get(name)
-    if scenario is None:
-        raise ValueError(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
+    if (scenario := SCENARIOS.get(name)) is None:
+        raise InvalidUsage(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
     tokens = {place: token.replace("ORDER", order_id) for place, token in scenario.tokens.items()}
     return Order(
         order_id=order_id,

@@ -3,6 +3,7 @@
 import pytest
 
 from order_system.domain import policy
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order
 from order_system.domain.steps import Step
@@ -56,7 +57,7 @@ def test_a_scenario_that_fails_or_waits_says_where() -> None:
 
 
 def test_an_unknown_scenario_is_told_which_there_are() -> None:
-    with pytest.raises(ValueError, match="there is no scenario 'nonsense'; there are: ok, card-declined,"):
+    with pytest.raises(InvalidUsage, match="there is no scenario 'nonsense'; there are: ok, card-declined,"):
         scenario_order("nonsense", "ORDER-001")
 
 
