@@ -1,4 +1,4 @@
-"""Where output goes: stdout for what was asked, stderr for everything that is said meanwhile."""
+"""Where output goes: stdout for what was asked, stderr for everything that is said meanwhile; and files."""
 
 import asyncio
 import json
@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel
 from rich.console import Console, Group, RenderableType
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from order_system.cli import policy
 from order_system.cli.views import changes, live_orders, order_tree, progress_line
+from order_system.domain.errors import InvalidUsage
 from order_system.domain.progress import OrderProgress
 
 PLAIN_WIDTH = 160
@@ -150,6 +152,22 @@ class Screen:
                 before.update(orders)
 
             yield tell
+
+
+@contextmanager
+def written_whole(name: str | Path) -> Generator[IO[str]]:
+    """A file that is there only when all of it is written. Raises InvalidUsage."""
+    path = Path(name)
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        unfinished.replace(path)
+    except OSError as failure:
+        raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
+    finally:
+        if unfinished.is_file():
+            unfinished.unlink()
 
 
 def now() -> datetime:

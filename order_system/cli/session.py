@@ -9,6 +9,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from order_system.attention.client import AttentionClient
+from order_system.batches.client import BatchClient
 from order_system.book.order_book import SqlOrderBook
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.cli.options import ATTENTION, CLEAN, NOT_FULFILLED
@@ -63,8 +64,15 @@ class Session:
         return self.system.client(self.temporal)
 
     @property
+    def batches(self) -> BatchClient:
+        return self.system.batch_client(self.temporal)
+
+    @property
     def attention(self) -> AttentionClient:
         return self.system.attention_client(self.temporal)
+
+    async def order_meant(self, said: str) -> str:
+        return await order_meant(said, self.system.book, self.temporal)
 
     def page(self, workflow_id: str, run_id: str | None) -> str | None:
         """In the Web UI, where parent and children are drawn as a tree."""

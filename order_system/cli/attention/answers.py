@@ -1,4 +1,4 @@
-"""`starter.py resolve`, `retry`, `give-up`, `take` and `adopt`: the answers to what needs attention."""
+"""`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: what a person answers."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
-from order_system.cli.session import Session, configured, exit_code, open_session, order_meant
+from order_system.cli.session import Session, configured, exit_code, open_session
 from order_system.cli.views import order_tree
 from order_system.domain.answers import (
     MOST_CHARACTERS_OF_WHO,
@@ -52,7 +52,7 @@ take = App(name="take", help_epilogue=text_of("take"))
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Options:
-    """What the three commands share."""
+    """What all answers share."""
 
     note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
     named: Named = None
@@ -128,7 +128,7 @@ async def give_back(
     screen = Screen(as_json=options.as_json)
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
     async with open_session(configured(), screen, embedded=options.embedded) as session:
-        order_id = await order_meant(order_id, session.system.book, session.temporal)
+        order_id = await session.order_meant(order_id)
         with screen.waiting(f"money of {order_id} is given back"):
             refunded = await session.client.refunds.give_back(
                 order_id, who=options.who, note=options.note, **wanted
@@ -146,8 +146,7 @@ async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> 
     async with open_session(configured(), screen, embedded=options.embedded) as session:
         answers = Chosen(session.client, session.attention, options.who, options.note)
         parts = [each.partition(":") for each in chosen]
-        book, temporal = session.system.book, session.temporal
-        chosen = [f"{await order_meant(said, book, temporal)}{colon}{step}" for said, colon, step in parts]
+        chosen = [f"{await session.order_meant(said)}{colon}{step}" for said, colon, step in parts]
         with screen.waiting(f"{len(chosen)} are told"):
             told = await answers.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
@@ -161,7 +160,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
         raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)
     async with open_session(configured(), screen, embedded=options.embedded) as session:
-        order_id = await order_meant(order_id, session.system.book, session.temporal)
+        order_id = await session.order_meant(order_id)
         with screen.waiting(f"{order_id} is told"):
             try:
                 receipt = await session.attention.answer(order_id, answer)

@@ -14,7 +14,7 @@ from order_system.batches.files import OrderFiles, first_profile, parse_profile
 from order_system.batches.names import name_of
 from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
-from order_system.cli.batches.outcome import write_outcome
+from order_system.cli.batches.outcome import outcome_view, write_outcome
 from order_system.cli.batches.plan import plan_document, plan_view, problems_in_words, read_plan
 from order_system.cli.batches.run import (
     AS_ITS_NAME_SAYS,
@@ -24,7 +24,7 @@ from order_system.cli.batches.run import (
     inspected,
     started,
 )
-from order_system.cli.batches.views import outcome_view, progress_table
+from order_system.cli.batches.views import progress_table
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, INVALID, Embedded, Json
 from order_system.cli.screen import Screen
@@ -116,7 +116,7 @@ async def run(
     name = name_of(file) if name is None else name
     request = BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
     async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
-        new = await session.system.batch_client(session.temporal).start(request)
+        new = await session.batches.start(request)
         return await started(session, screen, request.name, new=new, wait=wait or embedded)
 
 
@@ -127,7 +127,7 @@ async def retry(
     """Run again those orders of the same file that failed, were cancelled or terminated."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
-        new = await session.system.batch_client(session.temporal).retry(name)
+        new = await session.batches.retry(name)
         return await started(session, screen, name, new=new, wait=wait or embedded)
 
 
@@ -142,7 +142,7 @@ async def status(
     """Show how far the batch is."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
-        progress = await session.system.batch_client(session.temporal).progress(name)
+        progress = await session.batches.progress(name)
         if watch and progress.status not in ENDED:
             progress = await followed(session, screen, name)
     screen.answer(progress.model_dump(mode="json"), progress_table(progress))
@@ -231,5 +231,5 @@ async def _asking(name: str, said: str, *, as_json: bool) -> AsyncGenerator[Batc
     """For what a batch is only told: `said` is what it does then."""
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen) as session:
-        yield session.system.batch_client(session.temporal)
+        yield session.batches
     screen.answer({"name": name, "said": said}, f"{name} {said}")

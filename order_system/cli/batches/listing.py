@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
-from order_system.cli.batches.views import named
+from order_system.cli.batches.views import status_text
 from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, Before, Json, Since, moment
 from order_system.cli.screen import Screen
@@ -59,7 +59,7 @@ def _table(shown: Sequence[BatchSummary], progress: Sequence[BatchProgress | Non
         counts = known and known.counts
         table.add_row(
             batch.name,
-            named(known.status if known else "not known"),
+            status_text(known.status if known else "not known"),
             f"{counts.ended:,} of {known.orders_expected:,}" if counts and known else "",
             f"{counts.failed:,}" if counts and counts.failed else "",
             f"{batch.started_at:%Y-%m-%d %H:%M}",

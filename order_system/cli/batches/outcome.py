@@ -1,15 +1,19 @@
 """`batch outcome`: what became of each line of a batch's file, counted and written down."""
 
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from rich.console import RenderableType, group
+from rich.text import Text
 
 from order_system.batches.outcome_files import OutcomeFile, outcome_document, rejects_from
 from order_system.bootstrap import OrderSystem
-from order_system.cli.screen import Screen
+from order_system.cli.batches.views import numbers_table, status_text
+from order_system.cli.screen import Screen, written_whole
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.order_file import FileRef
 
 REJECTED = "rejected"
 
@@ -22,19 +26,18 @@ async def write_outcome(
     Raises UnknownBatch, FileRefused, InvalidUsage."""
     batches = system.batch_reports()
     ref = (await batches.record(name)).request.file
-    if output and output == rejects:
-        raise InvalidUsage("-o and --rejects are two files: name two")
-    by_status: dict[str, int] = {}
+    _check_names(ref.url, output, rejects)
+    by_status = Counter[str]()
     lines: list[dict[str, Any]] = []
     with ExitStack() as stack:
-        table = OutcomeFile(stack.enter_context(_replacing(output, ref))) if output else None
+        table = OutcomeFile(stack.enter_context(written_whole(output))) if output else None
         mending = None
         if rejects:
-            file = stack.enter_context(_replacing(rejects, ref))
+            file = stack.enter_context(written_whole(rejects))
             mending = stack.enter_context(rejects_from(ref, system.settings.readable_roots, file))
         stack.enter_context(screen.waiting(f"reading {ref.url}"))
         async for line in batches.outcome(name):
-            by_status[line.status] = by_status.get(line.status, 0) + 1
+            by_status[line.status] += 1
             if table:
                 table.add(line)
             elif screen.as_json:
@@ -51,19 +54,24 @@ async def write_outcome(
     }
 
 
-@contextmanager
-def _replacing(name: str, source: FileRef) -> Generator[IO[str]]:
-    """A file that is there only when all of it is written. Raises InvalidUsage."""
-    path = Path(name)
-    if str(path.resolve()) == source.url:
-        raise InvalidUsage(f"{name} is the batch's own file: name another one")
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        unfinished.replace(path)
-    except OSError as failure:
-        raise InvalidUsage(f"{name} cannot be written: {failure.strerror}") from None
-    finally:
-        if unfinished.is_file():
-            unfinished.unlink()
+def _check_names(source: str, output: str | None, rejects: str | None) -> None:
+    """Raises InvalidUsage."""
+    if output and output == rejects:
+        raise InvalidUsage("-o and --rejects are two files: name two")
+    for name in filter(None, (output, rejects)):
+        if str(Path(name).resolve()) == source:
+            raise InvalidUsage(f"{name} is the batch's own file: name another one")
+
+
+@group()
+def outcome_view(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    table = numbers_table(f"batch {document['name']}")
+    for status, number in sorted(document["by_status"].items()):
+        table.add_row(status_text(status), f"{number:,}")
+    yield table
+    if document["output"]:
+        yield Text(f"every line: {document['output']}")
+    if "open" in document["by_status"]:
+        yield Text("what an open order waits for: python starter.py status ORDER")
+    if document["rejects"]:
+        yield Text(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")

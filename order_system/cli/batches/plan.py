@@ -10,7 +10,7 @@ from rich.text import Text
 from order_system.batches.files import RowProblem
 from order_system.batches.reports import A_RUN_WILL, Plan
 from order_system.bootstrap import OrderSystem
-from order_system.cli.batches.views import named, number_of
+from order_system.cli.batches.views import number_of, status_text
 from order_system.cli.screen import Screen
 from order_system.domain.batch import Fate
 from order_system.domain.order_file import FileRef
@@ -46,7 +46,7 @@ def plan_view(plan: Plan, sample: Sequence[str]) -> Iterator[RenderableType]:
     yield Text(f"{plan.rows:,} rows of {plan.file.url}", style="bold")
     table = Table("Orders", Column("Number", justify="right"), "A run will", header_style="bold")
     for status, number in plan.numbers().items():
-        table.add_row(named(status), f"{number:,}", A_RUN_WILL[status])
+        table.add_row(status_text(status), f"{number:,}", A_RUN_WILL[status])
     if not table.row_count:
         table.add_row("none", "0", "do nothing")
     yield table
@@ -66,7 +66,7 @@ def plan_view(plan: Plan, sample: Sequence[str]) -> Iterator[RenderableType]:
 
 def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
     for problem in examples[:MAX_SHOWN]:
-        yield Text(_line(problem), style=named(problem.kind).style)
+        yield Text(_line(problem), style=status_text(problem.kind).style)
     if number > MAX_SHOWN:
         yield Text(f"... and {number - MAX_SHOWN:,} more")
 

@@ -96,7 +96,7 @@ async def followed(session: Session, screen: Screen, name: str) -> BatchProgress
     progress = None
     try:
         with screen.updating() as show:
-            async for progress in session.system.batch_client(session.temporal).watch(name):
+            async for progress in session.batches.watch(name):
                 show(progress_picture(progress), progress_words(progress))
     except asyncio.CancelledError:
         when = "when --embedded is used again" if session.embedded else "without us"

@@ -1,7 +1,6 @@
-"""Batches as people see them: the plan, the running counts, the end."""
+"""Batches as people see them while they run; and the words and colours that plan and outcome have, too."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType, group
 from rich.progress_bar import ProgressBar
@@ -46,11 +45,8 @@ def number_of(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}" if number else ""
 
 
-def named(status: str) -> Text:
+def status_text(status: str) -> Text:
     return Text(status.replace("_", " "), style=_STYLES.get(status.replace(" ", "_"), ""))
-
-
-# --- while it runs --------------------------------------------------------------------------------
 
 
 def progress_picture(progress: BatchProgress) -> RenderableType:
@@ -80,7 +76,7 @@ def _counts_line(counts: BatchCounts) -> Text:
     return Text(" · ").join(parts) if parts else Text("nothing read yet")
 
 
-def _numbers_table(title: str) -> Table:
+def numbers_table(title: str) -> Table:
     columns = ("Orders", Column("Number", justify="right"))
     return Table(*columns, title=title, title_style="bold", header_style="bold")
 
@@ -88,15 +84,17 @@ def _numbers_table(title: str) -> Table:
 @group()
 def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
     counts = progress.counts
-    table = _numbers_table(f"batch {progress.name}: {progress.status}")
+    table = numbers_table(f"batch {progress.name}: {progress.status}")
     for name in _ORDERS:
         if number := getattr(counts, name):
-            table.add_row(named(name), f"{number:,}")
+            table.add_row(status_text(name), f"{number:,}")
     table.add_row("all of them", f"{counts.valid:,}", style="bold")
     table.add_section()
     for name in _OTHERS:
         if rows := getattr(counts, f"rows_{name}"):
-            table.add_row(named(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}")
+            table.add_row(
+                status_text(name).append(f", {number_of(rows, 'row')}"), f"{getattr(counts, name):,}"
+            )
     if counts.rows:
         table.add_row("rows read", f"{counts.rows:,}")
     table.caption = _pace(progress)
@@ -105,20 +103,3 @@ def progress_table(progress: BatchProgress) -> Iterator[RenderableType]:
         yield Text(f"these take long: {waiting}", style="bold magenta")
     if counts.rows and not counts.valid and progress.status in ENDED:
         yield Text("there was no order to run: ").append(_counts_line(counts))
-
-
-# --- the end --------------------------------------------------------------------------------------
-
-
-@group()
-def outcome_view(document: Mapping[str, Any]) -> Iterator[RenderableType]:
-    table = _numbers_table(f"batch {document['name']}")
-    for status, number in sorted(document["by_status"].items()):
-        table.add_row(named(status), f"{number:,}")
-    yield table
-    if document["output"]:
-        yield Text(f"every line: {document['output']}")
-    if "open" in document["by_status"]:
-        yield Text("what an open order waits for: python starter.py status ORDER")
-    if document["rejects"]:
-        yield Text(f"what was rejected: {document['rejects']}. Mend it, and run it as a batch of its own")

@@ -8,7 +8,7 @@ from order_system.cli.attention.answers import Named, who_answers
 from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, INVALID, Embedded, Json, moment
 from order_system.cli.screen import Screen
-from order_system.cli.session import configured, open_session, order_meant
+from order_system.cli.session import configured, open_session
 from order_system.domain.answers import Summary
 from order_system.domain.errors import InvalidUsage
 
@@ -31,10 +31,10 @@ async def forget_orders(
         raise InvalidUsage("say either which orders, or --batch NAME, or --older-than 400d")
     before, screen = moment(older_than), Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        system, temporal = session.system, session.temporal
-        chosen = [await order_meant(said, system.book, temporal) for said in order_ids]
-        chosen = chosen or await system.book.to_forget(batch=batch, before=before)
-        told = system.forgetting(temporal).all_of(chosen, who=who_answers(named), why=reason)
+        chosen = [await session.order_meant(said) for said in order_ids]
+        chosen = chosen or await session.system.book.to_forget(batch=batch, before=before)
+        forgetting = session.system.forgetting(session.temporal)
+        told = forgetting.all_of(chosen, who=who_answers(named), why=reason)
         with screen.waiting("orders are forgotten"):
             rows = [each async for each in told]
     refused = sum(not row.accepted for row in rows)

@@ -14,7 +14,7 @@ from rich.text import Text
 from order_system.bootstrap import open_order_system
 from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Before, Json, Since, moment
-from order_system.cli.screen import Screen, now
+from order_system.cli.screen import Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage
@@ -80,12 +80,9 @@ async def _write(path: Path, lists: OrderLists, wanted: OrderFilter, status: Ord
     """Raises InvalidUsage."""
     if path.suffix[1:] not in list(ExportFormat):
         raise InvalidUsage(f"{path}: its name must end in .csv or .jsonl, which says how it is written")
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            async for piece in exported(lists, wanted, status, ExportFormat(path.suffix[1:])):
-                file.write(piece)
-    except OSError as failure:
-        raise InvalidUsage(f"{path} cannot be written: {failure.strerror}") from None
+    with written_whole(path) as file:
+        async for piece in exported(lists, wanted, status, ExportFormat(path.suffix[1:])):
+            file.write(piece)
 
 
 @group()

@@ -39,7 +39,7 @@ async def status(
 async def cancel(order_id: OrderId, /, *, embedded: Embedded = False, as_json: Json = False) -> int:
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
-        order_id = await order_meant(order_id, session.system.book, session.temporal)
+        order_id = await session.order_meant(order_id)
         answer, order = await screen.heard(
             session.client.cancel(order_id),
             f"waiting for the answer about {order_id}",
@@ -57,7 +57,7 @@ async def _read(
     and as closed."""
     try:
         async with open_session(settings, screen, embedded=embedded) as session:
-            order_id = await order_meant(order_id, session.system.book, session.temporal)
+            order_id = await session.order_meant(order_id)
             order = await session.client.status(order_id)
             if watch and not order.closed:
                 order = await _closed(session, screen, order)
