@@ -4,21 +4,18 @@ From the outside in: the headers of every answer; a last net for errors; who may
 may send; then the routes.
 """
 
-import asyncio
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from order_system.intake.form import OrderForm
 from order_system.web import api, pages
 from order_system.web.api.codec import AnswersWebUi
 from order_system.web.guards.access import SAFE_METHODS, Access, AccessGuard
-from order_system.web.guards.headers import SecurityHeaders
+from order_system.web.guards.answers import HeadAsGet, LastNet, SecurityHeaders
 from order_system.web.guards.limits import BodyLimits
-from order_system.web.problems import Problem, answer_to, answer_with_problems
+from order_system.web.problems import Problem, answer_with_problems
 from order_system.web.services import Services
 
 DESCRIPTION = """\
@@ -78,54 +75,3 @@ def _complete_document(app: FastAPI) -> None:
         return described
 
     app.openapi = document
-
-
-class HeadAsGet:
-    """What can be read can be asked about: the answer is the head of the one to GET, and nobody listens to
-    the rest."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
-            return
-        answered = asyncio.Event()
-
-        async def nobody_listens() -> Message:
-            await answered.wait()
-            return {"type": "http.disconnect"}
-
-        async def head_alone(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                await send(message)
-                await send({"type": "http.response.body"})
-                answered.set()
-
-        await self._app({**scope, "method": "GET"}, nobody_listens, head_alone)
-
-
-class LastNet:
-    """Whatever else goes wrong is told without saying what, and logged."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = False
-
-        async def watched(message: Message) -> None:
-            nonlocal began
-            began = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except ClientDisconnect:
-            return
-        except Exception as error:
-            answer = answer_to(error)
-            if began:
-                raise  # half of an answer is out: breaking the connection is all that is left to say
-            await answer(scope, receive, send)

@@ -20,7 +20,7 @@ from order_system.domain.card_numbers import REFUSAL, holds_card_number, identif
 from order_system.domain.order_file import FileChanged, FileUnreachable
 from order_system.intake.documents import Place, spell
 from order_system.web import policy
-from order_system.web.openapi.examples import EXAMPLES
+from order_system.web.examples import EXAMPLES
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from order_system.attention.sums import sums_of
 from order_system.domain.answers import Came, ParcelFate
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.listing import PAGE_ROWS_LIMIT
+from order_system.web import examples
 from order_system.web.documents.orders import AnswerBody
 from order_system.web.guards.access import Caller, Operator, Viewer
-from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 

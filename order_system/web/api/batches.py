@@ -20,6 +20,7 @@ from order_system.domain.listing import (
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileChanged, FileFormat, FileRefused
 from order_system.domain.search import LONGEST
+from order_system.web import examples
 from order_system.web.api.parameters import PATTERN, BatchName, Cursor, Limit, Linked, Moment, media_type
 from order_system.web.documents.batches import (
     BatchDocument,
@@ -30,7 +31,6 @@ from order_system.web.documents.batches import (
     read_batch,
 )
 from order_system.web.guards.access import Operator, operator
-from order_system.web.openapi import examples
 from order_system.web.problems import UnsupportedMediaType, documented
 from order_system.web.services import Given, Services
 from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun, outcome_csv

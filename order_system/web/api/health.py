@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from temporalio.service import RPCError
 
 from order_system.domain.errors import DatabaseUnready
-from order_system.web import policy
-from order_system.web.openapi import examples
+from order_system.web import examples, policy
 from order_system.web.services import Given
 
 router = APIRouter(tags=["Health"])

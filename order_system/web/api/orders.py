@@ -17,6 +17,7 @@ from order_system.infra import policy
 from order_system.orders.client import CancelAnswer
 from order_system.orders.client import Submitted as How
 from order_system.orders.exports import ExportFormat, exported
+from order_system.web import examples
 from order_system.web.api.parameters import Linked, OrderId, PostedOrder, Wanted, WantedPage
 from order_system.web.documents.events import MEDIA_TYPE, order_events
 from order_system.web.documents.orders import (
@@ -30,7 +31,6 @@ from order_system.web.documents.orders import (
     read_order,
 )
 from order_system.web.guards.access import Access, Caller, Operator, Viewer, operator
-from order_system.web.openapi import examples
 from order_system.web.problems import documented
 from order_system.web.services import Given, Services
 from order_system.web.transfers.downloads import CSV, JSON_LINES, attached, begun

@@ -18,7 +18,7 @@ from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
 from order_system.intake.documents import UnreadableText, read_documents, spell
 from order_system.intake.reader import examine
-from order_system.web.openapi import examples
+from order_system.web import examples
 from order_system.web.problems import Invalid, Mistake, UnsupportedMediaType
 
 JSON = "application/json"

@@ -1,2 +1,2 @@
-"""What every request passes: who may do what, how much it may send and how slowly, and the headers of the
+"""What every request passes: who may do what, how much it may send and how slowly, and what is done to the
 answer."""

@@ -23,8 +23,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from order_system.domain.ids import order_workflow_id
-from order_system.web.openapi import examples
-from order_system.web.openapi.examples import EXAMPLES
+from order_system.web import examples
+from order_system.web.examples import EXAMPLES
 from tests.fixtures.shops.batch_shop import row
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.web.web import AS_OPERATOR, WebShop, document

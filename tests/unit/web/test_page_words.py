@@ -15,7 +15,7 @@ from order_system.domain.ids import step_workflow_id
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, UndoProgress, UndoState
 from order_system.domain.steps import Step
-from order_system.web.pages.batches.batch import headline, parts_of
+from order_system.web.pages.batches import headline, parts_of
 from order_system.web.pages.visit import TEMPLATES, address
 from order_system.web.pages.words import plain, sentence, share
 

@@ -6,7 +6,7 @@ import pytest
 
 from order_system.domain.steps import Effect
 from order_system.orders.timeline import Mark
-from order_system.web.pages.orders.timeline import MOST_TICKS, Span, drawn, tick_step
+from order_system.web.pages.timeline import MOST_TICKS, Span, drawn, tick_step
 from order_system.web.pages.visit import TEMPLATES
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -1,5 +1,7 @@
-"""`/batches/{name}`: one batch, its orders, and what may be done about it."""
+"""`/batches`: the batches, newest first, with how far each has come. `/batches/{name}`: one batch, its
+orders, and what may be done about it."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -8,7 +10,8 @@ from starlette.responses import Response
 from order_system.batches.progress import pace_words
 from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.listing import LineStatus, Page
+from order_system.domain.listing import BatchFilter, LineStatus, Page
+from order_system.domain.search import LONGEST
 from order_system.web.api.batches import Steering, steer
 from order_system.web.documents.batches import read_batch
 from order_system.web.guards.access import operator
@@ -16,10 +19,40 @@ from order_system.web.pages.visit import Visit, redirect
 from order_system.web.pages.words import counted, in_words
 from order_system.web.services import Given, Services
 
-router = APIRouter(prefix="/batches/{name}")
+router = APIRouter()
+HERE = "/batches"
+ONE = "/batches/{name}"
+ROWS = 20
+"""Few, since each is asked how far it is."""
 
 
-@router.get("")
+@router.get(HERE)
+async def list_batches(
+    visit: Visit,
+    q: Annotated[str, Query(max_length=LONGEST)] = "",
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    wanted = BatchFilter(name=q.strip() or None)
+    page = await visit.services.book.batches(wanted, cursor=cursor, limit=ROWS)
+    batches = visit.services.batches
+    progress = await asyncio.gather(*(batches.progress_soon(batch.name) for batch in page.rows))
+    return await visit.page(
+        "batches.html",
+        place=HERE,
+        calm=all(known is None or known.status in ENDED for known in progress),
+        page=page,
+        wanted=wanted.name,
+        batches=[
+            (batch, known, expected(known) if known else 0, parts_of(known) if known else [])
+            for batch, known in zip(page.rows, progress, strict=True)
+        ],
+    )
+
+
+# --- one batch ------------------------------------------------------------------------------------
+
+
+@router.get(ONE)
 async def show(
     visit: Visit,
     name: str,
@@ -31,7 +64,7 @@ async def show(
     progress = await read_batch(services, name)
     return await visit.page(
         "batch.html",
-        place="/batches",
+        place=HERE,
         calm=progress.status in ENDED,
         batch=progress,
         parts=parts_of(progress),
@@ -101,14 +134,14 @@ def headline(progress: BatchProgress) -> str:
 # --- what may be done -----------------------------------------------------------------------------
 
 
-@router.post("/retry", dependencies=[Depends(operator)])
+@router.post(f"{ONE}/retry", dependencies=[Depends(operator)])
 async def retry(name: str, services: Given) -> Response:
     """What failed, was cancelled or was terminated. Raises UnknownBatch, OrderConflict."""
     started = await services.batches.retry(name)
     return redirect(f"/batches/{name}", "batch-started" if started else "batch-running")
 
 
-@router.post("/{how}", dependencies=[Depends(operator)])
+@router.post(ONE + "/{how}", dependencies=[Depends(operator)])
 async def act(
     name: str, how: Steering, services: Given, orders_too: Annotated[bool, Form()] = False
 ) -> Response:

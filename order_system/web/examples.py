@@ -2,11 +2,10 @@
 and of each problem what it means, and an example of its detail."""
 
 import json
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-_FILE = files("order_system.web.openapi") / "examples.json"
-EXAMPLES: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
+EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 EXAMPLES["json_lines_file"] = json.dumps(EXAMPLES["new_order"]) + "\n"
 ORDER_ID, BATCH = EXAMPLES["order"]["order_id"], EXAMPLES["batch"]["name"]
 EVENT = EXAMPLES["sent_again"]["chosen"]

@@ -1,0 +1,165 @@
+"""`/`: the orders, newest first, with counts by status, a search and filters. `/orders/{order_id}`: one order
+with its children, its timeline, and what may be done about it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Form, Query
+from pydantic import AfterValidator, Field, model_validator
+from starlette.responses import Response
+
+from order_system.domain.answers import GiveUp, Resolution, StepRetry
+from order_system.domain.listing import EVERY_ORDER, OrderFilter, OrderSummary, Sort
+from order_system.domain.progress import UndoState
+from order_system.domain.search import LONGEST
+from order_system.domain.steps import Step
+from order_system.orders.exports import ExportFormat
+from order_system.web.api.orders import cancel_order
+from order_system.web.api.parameters import Wanted, in_utc
+from order_system.web.documents.orders import (
+    AnswerBody,
+    OrderDocument,
+    RefundBody,
+    ResolutionBody,
+    read_order,
+)
+from order_system.web.guards.access import Operator, operator
+from order_system.web.pages.timeline import drawn, spans_of
+from order_system.web.pages.visit import Visit, address, redirect
+from order_system.web.services import Given, Services
+
+router = APIRouter()
+HERE = "/"
+ONE = "/orders/{order_id}"
+SPANS = {
+    "": ("any time", None),
+    "hour": ("in the last hour", timedelta(hours=1)),
+    "day": ("in the last day", timedelta(days=1)),
+    "week": ("in the last week", timedelta(weeks=1)),
+}
+SORTS = {
+    Sort.NEWEST: ("newest first", "Newest", "Older"),
+    Sort.OLDEST: ("oldest first", "Oldest", "Newer"),
+    Sort.AMOUNT: ("largest first", "Largest", "Smaller"),
+}
+"""In words, and the links to the first page and to the next."""
+_Moment = Annotated[datetime, AfterValidator(in_utc)] | None
+
+
+class FilterForm(Wanted):
+    """As the API takes it; but a form sends empty fields, and what people type there need not exist."""
+
+    batch: str | None = Field(None, max_length=LONGEST)
+    currency: Annotated[str, Field(max_length=LONGEST), AfterValidator(str.upper)] | None = None
+    opened_since: _Moment = None
+    opened_before: _Moment = None
+    since: str = Field("", max_length=20)
+    cursor: str | None = Field(None, max_length=500)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_forms_send_it(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if value != ""}
+
+    @property
+    def more(self) -> bool:
+        """Whether one is set of the filters that are folded away."""
+        return any((self.step, self.reason, self.batch, self.currency, self.opened_since, self.opened_before))
+
+    def wanted(self, now: datetime) -> OrderFilter:
+        _, span = SPANS.get(self.since, SPANS[""])
+        return replace(self.filter, opened_since=now - span) if span else self.filter
+
+
+@router.get(HERE)
+async def list_orders(visit: Visit, chosen: Annotated[FilterForm, Query()]) -> Response:
+    """Raises InvalidCursor."""
+    wanted, services = chosen.wanted(visit.now), visit.services
+    return await visit.page(
+        "orders.html",
+        place=HERE,
+        counts=await services.lists.counts(),
+        page=await services.lists.orders(wanted, chosen.status, cursor=chosen.cursor),
+        chosen=chosen,
+        filtered=bool(chosen.status) or replace(wanted, sort=Sort.NEWEST) != EVERY_ORDER,
+        spans=[(value, words) for value, (words, _) in SPANS.items()],
+        sorts=[(value, words) for value, (words, *_) in SORTS.items()],
+        paged=SORTS[chosen.sort][1:],
+        steps=list(Step),
+        exports=[(form.upper(), _exported(chosen, wanted, form)) for form in ExportFormat],
+    )
+
+
+def _exported(chosen: FilterForm, wanted: OrderFilter, form: ExportFormat) -> str:
+    """The address of the same list as a file."""
+    given = chosen.model_copy(update={"opened_since": wanted.opened_since})
+    query = given.model_dump(mode="json", by_alias=True, include=set(Wanted.model_fields))
+    return address(f"/api/orders.{form}", query)
+
+
+# --- one order ------------------------------------------------------------------------------------
+
+
+@router.get(ONE)
+async def show(visit: Visit, order_id: str) -> Response:
+    """Raises UnknownOrder, ServerUnreachable."""
+    order = await read_order(visit.services, order_id, visit.caller)
+    return await visit.page(
+        "order.html",
+        place="/",
+        calm=order.closed,
+        order=order,
+        summary=await _in_book(visit.services, order),
+        undos={undo.step: undo for undo in order.undos},
+        stuck=[undo.step for undo in order.undos if undo.status is UndoState.STUCK],
+        drawing=drawn(list(spans_of(order)), visit.now),
+    )
+
+
+async def _in_book(services: Services, order: OrderDocument) -> OrderSummary | None:
+    """None before its payment has begun, and if another submission counts there."""
+    page = await services.book.orders(OrderFilter(order_ids=[order.order_id]), limit=1)
+    return next((row for row in page.rows if row.submission == order.submission), None)
+
+
+# --- what may be done, each by a form that asks first ---------------------------------------------
+
+
+@router.post(f"{ONE}/cancel", dependencies=[Depends(operator)])
+async def cancel(order_id: str, services: Given) -> Response:
+    """Waits for a moment what comes of it; the page shows the rest. Raises UnknownOrder."""
+    answer = await cancel_order(services, order_id)
+    return redirect(f"/orders/{order_id}", f"cancel-{answer.name.lower()}")
+
+
+@router.post(f"{ONE}/resolve")
+async def resolve(
+    order_id: str, services: Given, caller: Operator, answer: Annotated[ResolutionBody, Form()]
+) -> Response:
+    """For an order with an undo that is stuck. Raises what `AttentionClient` raises."""
+    await services.attention.answer(order_id, Resolution(**answer.given(caller)))
+    return redirect(f"/orders/{order_id}", "answered")
+
+
+@router.post(f"{ONE}/refunds")
+async def refund(
+    order_id: str, services: Given, caller: Operator, wish: Annotated[RefundBody, Form()]
+) -> Response:
+    """Raises what `Refunds.give_back` raises. A field that is left empty is not given."""
+    refunded = await services.orders.refunds.give_back(order_id, **wish.given(caller))
+    return redirect(f"/orders/{order_id}", f"refund-{refunded.state.name.lower()}")
+
+
+@router.post(ONE + "/{how}")
+async def answer_hold(
+    order_id: str,
+    how: Literal["retry", "give-up"],
+    services: Given,
+    caller: Operator,
+    answer: Annotated[AnswerBody, Form()],
+) -> Response:
+    """For an order that is held: run just the step that failed again, or undo it now. Raises as `resolve`."""
+    kind = StepRetry if how == "retry" else GiveUp
+    await services.attention.answer(order_id, kind(**answer.given(caller)))
+    return redirect(f"/orders/{order_id}", "answered")
