@@ -17,7 +17,7 @@ from order_system.domain.gateways import ChargeEntry, NotCaptured
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt
 from order_system.gateways.stripe.payments import StripePayments, StripeSettings, payments
-from order_system.infra.settings import load_own_settings
+from order_system.infra.environment import load_own_settings
 
 broken: list[str] = []
 

@@ -14,7 +14,7 @@ from benchmarks.tools.stage import open_stage
 from benchmarks.tools.workers import Scale, as_they_ran, in_turns, more_with
 from order_system.infra.sealing.codec import SealingCodec
 from order_system.infra.sealing.ring import KeyFile
-from order_system.infra.temporal.connection import SealedFailures
+from order_system.infra.temporal.conversion import SealedFailures
 
 OFF, ON = "off", "sealing"
 

@@ -15,7 +15,8 @@ from order_system.cli.session import configured
 from order_system.cli.tables import FittingTable
 from order_system.domain.errors import InvalidUsage
 from order_system.gateways.loading import Port, chosen, find_factory, names_of, not_simulated, own_settings
-from order_system.infra.settings import Settings, told_settings
+from order_system.infra.environment import told_settings
+from order_system.infra.settings import Settings
 from order_system.testing.checking import CheckedPort, Finding, Verdict, check
 from order_system.testing.playing import Options
 

@@ -17,7 +17,7 @@ from order_system.infra.changes import note
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, open_ring
 from order_system.infra.settings import load_settings
 from order_system.infra.temporal.connection import reaching_server
-from order_system.infra.temporal.sealed_by import needing_key
+from order_system.infra.temporal.executions import needing_key
 from order_system.infra.web_keys import Role, new_key
 
 _NAMED = 20

@@ -35,9 +35,10 @@ from order_system.domain.gateways import (
 )
 from order_system.gateways.measured import Measured
 from order_system.infra.database import Database
+from order_system.infra.environment import load_own_settings
 from order_system.infra.process import installing
 from order_system.infra.redaction import without_secrets
-from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_own_settings
+from order_system.infra.settings import PREFIX, SIMULATED, Settings
 from order_system.infra.telemetry.process import NOW
 from order_system.infra.temporal.connection import sdk_runtime
 

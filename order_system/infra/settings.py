@@ -1,14 +1,12 @@
-"""What can be set from outside, all of it `ORDER_...`. The environment is read here and nowhere else, but
-for the connection to Temporal, which the SDK reads as Temporal's own tools do (`temporal/connection.py`)."""
+"""What can be set from outside, all of it `ORDER_...`. The SDK itself reads how to connect to Temporal, as
+Temporal's own tools do (`temporal/connection.py`)."""
 
-import os
-from difflib import get_close_matches
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Field,
     SecretStr,
@@ -16,19 +14,16 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from order_system.domain.durations import DURATION_PATTERN
-from order_system.domain.errors import InvalidSettings
 from order_system.domain.order import Capture, FirstAttempts, Flow
 from order_system.domain.steps import Step
 from order_system.infra import policy
+from order_system.infra.environment import check_spelling, explained
 from order_system.infra.provider_links import ProviderLinks
-from order_system.infra.redaction import without_secrets
 from order_system.infra.sealing.ring import KeySettings
 from order_system.infra.web_keys import WebKey, parse_keys
-from order_system.infra.webhook_settings import WebhookSettings
 
 PREFIX = "ORDER_"
 SIMULATED = "simulated"
@@ -40,9 +35,8 @@ _A_GATEWAY = (
     "`simulated`, or another name that `starter.py gateways` lists, or your own factory as module:factory"
 )
 
-_MISSPELT = 0.93
-"""So much alike (1: the same) a variable of yours is one of ours, and misspelt: `ORDER_PAYMENT` would leave
-payments simulated. All of ours, those of gateways included, are less alike."""
+_SIGNING_KEY = re.compile(r"(whsec_)?[A-Za-z0-9+/]{32,86}={0,2}", re.ASCII)
+_SIGNS = "`whsec_` and 24 to 64 random bytes in base64"
 
 _ANSWERED_BY: dict[Step, tuple[str, ...]] = {
     Step.PAYMENT: ("payments",),
@@ -52,12 +46,11 @@ _ANSWERED_BY: dict[Step, tuple[str, ...]] = {
 }
 """The settings that name a step's gateways."""
 
-Model = TypeVar("Model", bound=BaseModel)
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Attempts = Annotated[int, Field(ge=1, le=policy.PATIENCE_LIMIT)]
 
 
-class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[reportIncompatibleVariableOverride]
+class Settings(BaseSettings, ProviderLinks, KeySettings):  # pyright: ignore[reportIncompatibleVariableOverride]
     """One field a variable: `data_dir` is ORDER_DATA_DIR. Descriptions are the cure in error messages."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
@@ -151,6 +144,15 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
         "viewer:SECRET, operator:SECRET or operator@NAME:SECRET; without any, `serve` answers on loopback "
         "alone, and to everybody there",
     )
+    webhooks_url: str | None = Field(
+        None,
+        repr=False,
+        pattern="^https?://.",
+        description="where workers post signed events, e.g. https://example.com/hooks",
+    )
+    webhooks_secret: SecretStr | None = Field(
+        None, repr=False, description=f"what signs those events: {_SIGNS}"
+    )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], InCapitals] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
@@ -186,12 +188,19 @@ class Settings(WebhookSettings, ProviderLinks, KeySettings):  # pyright: ignore[
         return {step.strip(): attempts for step, _, attempts in parts}
 
     @model_validator(mode="after")
-    def _latencies_in_order(self) -> "Settings":
+    def _latencies_in_order(self) -> Self:
         if self.latency_min > self.latency_max:
             raise ValueError(
                 f"{PREFIX}LATENCY_MIN={self.latency_min} is above {PREFIX}LATENCY_MAX={self.latency_max}: "
                 "set both, or neither for the defaults"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _webhooks_are_signed(self) -> Self:
+        secret = self.webhooks_secret.get_secret_value() if self.webhooks_secret else ""
+        if self.webhooks_url and _SIGNING_KEY.fullmatch(secret) is None:
+            raise ValueError(f"ORDER_WEBHOOKS_URL needs ORDER_WEBHOOKS_SECRET, {_SIGNS}")
         return self
 
     @property
@@ -233,68 +242,8 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises InvalidSettings: one line that names the variable, what is wrong with it, and the cure.
     """
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    for variable in sorted({*os.environ} - {*known}):  # noqa: TID251 - which is here
-        if variable.startswith(PREFIX) and (meant := get_close_matches(variable, known, 1, _MISSPELT)):
-            raise InvalidSettings(f"{variable}: there is no such setting. Did you mean {meant[0]}?")
+    check_spelling(Settings, PREFIX)
     try:
         return Settings(**overrides)
     except ValidationError as invalid:
-        raise _explained(invalid, Settings, PREFIX) from None
-
-
-def load_own_settings(model: type[Model], prefix: str) -> Model:
-    """A gateway's own settings, from the variables that begin with `prefix`. Raises InvalidSettings."""
-    config = SettingsConfigDict(env_prefix=prefix, env_ignore_empty=True)
-    from_environment = type(model.__name__, (BaseSettings, model), {"model_config": config})
-    try:
-        return cast("Model", from_environment())
-    except ValidationError as invalid:
-        secret = (f"{prefix}{name.upper()}" for name, field in model.model_fields.items() if is_secret(field))
-        hidden = [SecretStr(os.environ.get(variable, "")) for variable in secret]  # noqa: TID251
-        raise InvalidSettings(without_secrets(str(_explained(invalid, model, prefix)), hidden)) from None
-
-
-def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
-    """For people: each variable of a gateway's own settings, its value (`***` if it is secret, None if it is
-    not set), whether it must be set, and what it takes."""
-    told: list[dict[str, Any]] = []
-    for name, field in model.model_fields.items():
-        variable = f"{prefix}{name.upper()}"
-        value = os.environ.get(variable) or None  # noqa: TID251 - which is here
-        shown = "***" if value and is_secret(field) else value
-        needed, takes = field.is_required(), field.description or ""
-        told.append({"setting": variable, "value": shown, "required": needed, "takes": takes})
-    return told
-
-
-def _explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
-    """The first problem of each setting."""
-    firsts = {problem["loc"][:1]: problem for problem in reversed(invalid.errors())}
-    told = (_explain(problem, model, prefix) for problem in reversed(firsts.values()))
-    return InvalidSettings(" ".join(told))
-
-
-def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
-    reason = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
-    reason = reason.partition(", unable to parse")[0]
-    if not problem["loc"]:
-        return reason
-    name = str(problem["loc"][0])
-    if (field := model.model_fields.get(name)) is None:
-        return f"there is no setting named {name}"
-    variable, takes = f"{prefix}{name.upper()}", field.description
-    if problem["type"] == "missing":
-        return f"{variable} is not set" + (f": {takes}." if takes else ".")
-    given = "" if is_secret(field) else f"={problem['input']}"
-    if len(problem["loc"]) > 1:  # a part of the value
-        given, reason = "", f"{'a part' if given == '' else repr(problem['input'])} is not understood"
-    elif problem["type"] in ("literal_error", "enum"):
-        takes = ""  # its words name all that it may be
-    cure = "" if field.is_required() else "Unset it for the default."
-    return " ".join(filter(None, (f"{variable}{given}: {reason}.", takes and f"Expected: {takes}.", cure)))
-
-
-def is_secret(field: FieldInfo) -> bool:
-    """A database URL may hold a password, and a key is one: such values are not repeated."""
-    return field.repr is False or "Secret" in str(field.annotation)
+        raise explained(invalid, Settings, PREFIX) from None

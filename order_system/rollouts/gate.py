@@ -16,7 +16,8 @@ from order_system.domain.order import Wire
 from order_system.infra import policy
 from order_system.infra.sealing.ring import NO_SUCH_KEY
 from order_system.infra.temporal import visibility
-from order_system.infra.temporal.connection import OutermostFailures, if_there, sdk_runtime
+from order_system.infra.temporal.connection import if_there, sdk_runtime
+from order_system.infra.temporal.conversion import OutermostFailures
 from order_system.infra.temporal.deployment import describe_deployment, in_full, is_not_on, is_on
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import WORKFLOWS

@@ -15,7 +15,6 @@ from order_system.domain.gateways import CapturesLater, TakesOver
 from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
-from order_system.gateways.http.signature import sign
 from order_system.gateways.loading import Port, methods_of
 from order_system.infra.telemetry.process import NOW
 from order_system.infra.web_keys import SHORTEST_SECRET
@@ -79,7 +78,7 @@ async def _call(
         key = Key(key, getattr(key, "round", 0))
         headers |= {wire.KEY: key, wire.ROUND: str(key.round)}
     if secret:
-        headers[wire.SIGNATURE] = sign(secret.get_secret_value(), operation.path, key, body)
+        headers[wire.SIGNATURE] = wire.sign(secret.get_secret_value(), operation.path, key, body)
     limit = policy.STATEMENT if operation.port is Port.STATEMENT else policy.ANSWER
     within, path = limit.total_seconds(), operation.path
     try:

@@ -10,7 +10,6 @@ from starlette.requests import ClientDisconnect
 from order_system.domain.errors import NotReached
 from order_system.domain.ids import Key
 from order_system.gateways.http import wire
-from order_system.gateways.http.signature import what_is_wrong
 from order_system.gateways.loading import Gateways, Port
 
 
@@ -37,7 +36,7 @@ async def _answer(
     except (KeyError, ValueError) as refused:
         return _problem(422, wire.NOT_UNDERSTOOD, f"headers and body are not as documented: {refused}")
     if secret and (
-        wrong := what_is_wrong(headers.get(wire.SIGNATURE, ""), secret, operation.path, key, content)
+        wrong := wire.what_is_wrong(headers.get(wire.SIGNATURE, ""), secret, operation.path, key, content)
     ):
         return _problem(401, wire.NOT_SIGNED, wrong)
     try:

@@ -1,7 +1,12 @@
 """What goes over the wire. The ports themselves tell it: paths, bodies, answers, refusals and promises are
-those of the Protocols' methods, so that client, server and document cannot differ."""
+those of the Protocols' methods, so that client, server and document cannot differ. And by its signature a
+request shows that its sender has the secret, and that nobody has changed it on its way."""
 
+import hashlib
+import hmac
 import inspect
+import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType
@@ -14,10 +19,12 @@ from order_system.domain.errors import BusinessError, NotReached
 from order_system.domain.gateways import CapturesLater, PaymentsElsewhere, RefundsParts, TakesOver
 from order_system.domain.ids import Key
 from order_system.domain.order import PaymentReceipt, Wire
+from order_system.gateways import policy
 from order_system.gateways.loading import PROTOCOLS, Port, methods_of
 
 KEY, ROUND, SIGNATURE = "Idempotency-Key", "Idempotency-Round", "Order-System-Signature"
 PROBLEM_JSON = "application/problem+json"
+_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=[0-9a-f]{64}", re.ASCII)
 
 
 class Problem(Wire):
@@ -124,3 +131,26 @@ for _port, _protocol in (
     (Port.PAYMENTS, RefundsParts),
 ):
     OPERATIONS[_port] += [_operation(_port, name, getattr(_protocol, name)) for name in methods_of(_protocol)]
+
+
+# --- signatures -----------------------------------------------------------------------------------
+
+
+def sign(secret: str, path: str, key: Key | None, body: bytes, at: int | None = None) -> str:
+    """The header. `at`: seconds since 1970; None: now."""
+    at = int(time.time()) if at is None else at
+    of_key = ["", ""] if key is None else [key, str(key.round)]
+    signed = "\n".join([str(at), "POST", path, *of_key, ""]).encode() + body
+    return f"t={at},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
+
+
+def what_is_wrong(header: str, secret: str, path: str, key: Key | None, body: bytes) -> str | None:
+    """With the signature of a request; None if it is good."""
+    if (found := _SIGNATURE.fullmatch(header)) is None:
+        return "the request is not signed: t=SECONDS,v1=HEX is expected"
+    at = int(found[1])
+    if abs(time.time() - at) > policy.SIGNATURE_HOLDS.total_seconds():
+        return "it was signed more than five minutes from our time: look at both clocks"
+    if not hmac.compare_digest(header, sign(secret, path, key, body, at)):
+        return "the signature is not that of this request: is the secret the same on both sides?"
+    return None

@@ -19,8 +19,9 @@ from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.metrics import METRICS, SECONDS
 from order_system.infra.database import Database
+from order_system.infra.environment import load_own_settings
 from order_system.infra.process import load_extra
-from order_system.infra.settings import PREFIX, load_own_settings
+from order_system.infra.settings import PREFIX
 
 SHORT = 0
 """The number of a process that ends soon: nobody would find its metrics."""

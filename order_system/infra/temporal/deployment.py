@@ -11,7 +11,7 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from order_system.domain.errors import InvalidSettings
 from order_system.infra import policy
-from order_system.infra.settings import load_own_settings
+from order_system.infra.environment import load_own_settings
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.connection import if_there
 

@@ -22,7 +22,7 @@ from order_system.domain.ids import Key
 from order_system.domain.messages import Charged
 from order_system.domain.order import Order, PaymentReceipt
 from order_system.domain.steps import Effect
-from order_system.infra.temporal.connection import data_converter
+from order_system.infra.temporal.conversion import data_converter
 from tests.fixtures.shops.activity_calls import a_submission, payment_request, run_activity
 from tests.fixtures.shops.parts import Parts
 from tests.fixtures.shops.shop import an_order

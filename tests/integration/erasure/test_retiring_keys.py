@@ -10,7 +10,7 @@ import pytest
 from order_system.domain.messages import OrderStatus
 from order_system.infra.database import Database
 from order_system.infra.temporal.embedded import EmbeddedServer
-from order_system.infra.temporal.sealed_by import needing_key
+from order_system.infra.temporal.executions import needing_key
 from order_system.reconciliation.client import Reconciler
 from tests.fixtures.processes.command_line import starter
 from tests.fixtures.shops.sealed import with_a_file

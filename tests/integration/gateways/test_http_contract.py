@@ -16,7 +16,7 @@ from order_system.domain.messages import NoticeKind
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.gateways.http import client
 from order_system.gateways.http.client import HttpPaymentSettings
-from order_system.gateways.http.signature import sign
+from order_system.gateways.http.wire import sign
 from order_system.gateways.loading import Gateways, Port, find_factory, names_of, open_gateways
 from order_system.infra.database import Database
 from order_system.infra.settings import load_settings

@@ -11,7 +11,7 @@ from temporalio.service import RetryConfig
 
 from order_system.infra import policy as infra_policy
 from order_system.infra.database import Database
-from order_system.infra.temporal.connection import data_converter
+from order_system.infra.temporal.conversion import data_converter
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.web import policy
 from tests.fixtures.web.web import AS_VIEWER, WebShop

@@ -9,7 +9,7 @@ from order_system.domain.order import SubmissionRef, Wire
 from order_system.domain.progress import OrderProgress
 from order_system.domain.reconciliation import KeyInDoubt
 from order_system.domain.steps import Effect
-from order_system.infra.temporal.connection import data_converter
+from order_system.infra.temporal.conversion import data_converter
 
 REF = SubmissionRef(order_id="ORDER-1", submission="s", fingerprint="f")
 PROGRESS = OrderProgress(

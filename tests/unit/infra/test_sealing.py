@@ -10,9 +10,10 @@ import pytest
 from temporalio.api.common.v1 import Payload
 
 from order_system.domain.errors import InvalidSettings, KeyTrouble
+from order_system.infra.environment import load_own_settings
 from order_system.infra.sealing.codec import SealingCodec
 from order_system.infra.sealing.ring import Key, KeyFile, Keys, KeySettings, open_ring, parse
-from order_system.infra.settings import PREFIX, load_own_settings, load_settings
+from order_system.infra.settings import PREFIX, load_settings
 from order_system.infra.temporal.connection import connect
 from tests.fixtures.processes.forked import forking_context
 

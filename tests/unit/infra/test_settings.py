@@ -8,7 +8,8 @@ from pydantic import BaseModel, SecretStr
 from order_system.domain import policy
 from order_system.domain.errors import InvalidSettings
 from order_system.domain.steps import Step
-from order_system.infra.settings import load_own_settings, load_settings
+from order_system.infra.environment import load_own_settings
+from order_system.infra.settings import load_settings
 from order_system.infra.web_keys import holder_of
 
 

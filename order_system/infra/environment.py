@@ -1,0 +1,84 @@
+"""The environment is read here, into models of settings, and nowhere else. What is wrong with it is told in
+one line: which variable it is, why, and the cure."""
+
+import os
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from order_system.domain.errors import InvalidSettings
+from order_system.infra.redaction import without_secrets
+
+_MISSPELT = 0.93
+"""So much alike (1: the same) a variable of yours is one of ours, and misspelt: `ORDER_PAYMENT` would leave
+payments simulated. All of ours, those of gateways included, are less alike."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def check_spelling(model: type[BaseModel], prefix: str) -> None:
+    """Raises InvalidSettings for a variable that is almost one of the model's."""
+    known = [f"{prefix}{name.upper()}" for name in model.model_fields]
+    for variable in sorted({*os.environ} - {*known}):  # noqa: TID251 - which is here
+        if variable.startswith(prefix) and (meant := get_close_matches(variable, known, 1, _MISSPELT)):
+            raise InvalidSettings(f"{variable}: there is no such setting. Did you mean {meant[0]}?")
+
+
+def load_own_settings(model: type[Model], prefix: str) -> Model:
+    """A gateway's own settings, from the variables that begin with `prefix`. Raises InvalidSettings."""
+    config = SettingsConfigDict(env_prefix=prefix, env_ignore_empty=True)
+    from_environment = type(model.__name__, (BaseSettings, model), {"model_config": config})
+    try:
+        return cast("Model", from_environment())
+    except ValidationError as invalid:
+        secret = (f"{prefix}{name.upper()}" for name, field in model.model_fields.items() if is_secret(field))
+        hidden = [SecretStr(os.environ.get(variable, "")) for variable in secret]  # noqa: TID251
+        raise InvalidSettings(without_secrets(str(explained(invalid, model, prefix)), hidden)) from None
+
+
+def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
+    """For people: each variable of a gateway's own settings, its value (`***` if it is secret, None if it is
+    not set), whether it must be set, and what it takes."""
+    told: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        value = os.environ.get(variable) or None  # noqa: TID251 - which is here
+        shown = "***" if value and is_secret(field) else value
+        needed, takes = field.is_required(), field.description or ""
+        told.append({"setting": variable, "value": shown, "required": needed, "takes": takes})
+    return told
+
+
+def explained(invalid: ValidationError, model: type[BaseModel], prefix: str) -> InvalidSettings:
+    """The first problem of each setting."""
+    firsts = {problem["loc"][:1]: problem for problem in reversed(invalid.errors())}
+    told = (_explain(problem, model, prefix) for problem in reversed(firsts.values()))
+    return InvalidSettings(" ".join(told))
+
+
+def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
+    reason = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
+    reason = reason.partition(", unable to parse")[0]
+    if not problem["loc"]:
+        return reason
+    name = str(problem["loc"][0])
+    if (field := model.model_fields.get(name)) is None:
+        return f"there is no setting named {name}"
+    variable, takes = f"{prefix}{name.upper()}", field.description
+    if problem["type"] == "missing":
+        return f"{variable} is not set" + (f": {takes}." if takes else ".")
+    given = "" if is_secret(field) else f"={problem['input']}"
+    if len(problem["loc"]) > 1:  # a part of the value
+        given, reason = "", f"{'a part' if given == '' else repr(problem['input'])} is not understood"
+    elif problem["type"] in ("literal_error", "enum"):
+        takes = ""  # its words name all that it may be
+    cure = "" if field.is_required() else "Unset it for the default."
+    return " ".join(filter(None, (f"{variable}{given}: {reason}.", takes and f"Expected: {takes}.", cure)))
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """A database URL may hold a password, and a key is one: such values are not repeated."""
+    return field.repr is False or "Secret" in str(field.annotation)

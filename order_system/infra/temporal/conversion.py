@@ -1,0 +1,95 @@
+"""How models and failures travel to the Temporal server, and are sealed on their way."""
+
+from dataclasses import replace
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverter,
+    EncodingPayloadConverter,
+    PayloadConverter,
+)
+from temporalio.exceptions import FailureError
+
+from order_system.domain.errors import KeyTrouble
+from order_system.infra import policy
+from order_system.infra.environment import load_own_settings
+from order_system.infra.process import load_extra
+from order_system.infra.sealing.ring import SEALED, KeySettings, open_ring
+from order_system.infra.settings import PREFIX
+
+
+class _NotOpened(EncodingPayloadConverter):
+    """What is still sealed when it is to be read."""
+
+    @property
+    def encoding(self) -> str:
+        return SEALED
+
+    def to_payload(self, value: Any) -> Payload | None:
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        key_id = payload.metadata["encryption-key-id"].decode(errors="replace")
+        cure = "set it as it is set for the workers (docs/sealed-payloads.md)"
+        raise KeyTrouble(f"this is sealed by key {key_id}, and ORDER_KEYS is not set here: {cure}")
+
+
+_SHARED = {**PydanticPayloadConverter().converters, SEALED.encode(): _NotOpened()}
+
+
+class ModelPayloadConverter(CompositePayloadConverter):
+    """Models travel as JSON, by pydantic: what the SDK's `pydantic_data_converter` does, for less. The SDK
+    makes a converter anew for each workflow; this one shares what those have in common."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.converters = _SHARED
+
+
+class OutermostFailures(DefaultFailureConverter):
+    """An exception is told by itself, with the innermost calls, and not with those that it came from: what a
+    gateway's client raised inside says less to people and, with all stacks, is more than the server keeps: it
+    would forget the whole, message and all ("Failure exceeds size limit"). The worker's log has them."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        if isinstance(exception.__cause__, KeyTrouble):  # of which the SDK says "Failed decoding arguments"
+            exception = exception.__cause__
+        super().to_failure(exception, payload_converter, failure)
+        failure.stack_trace = failure.stack_trace[-policy.FAILURE_STACK :]
+        if not isinstance(exception, FailureError):
+            failure.ClearField("cause")
+
+
+class SealedFailures(OutermostFailures):
+    """Message and stack are where the codec seals them."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        sealed = {"message": failure.message, "stack_trace": failure.stack_trace}
+        [told] = payload_converter.to_payloads([sealed])
+        failure.encoded_attributes.CopyFrom(told)
+        failure.message, failure.stack_trace = "Encoded failure", ""
+
+
+data_converter = DataConverter(
+    payload_converter_class=ModelPayloadConverter, failure_converter_class=OutermostFailures
+)
+
+
+def converter() -> DataConverter:
+    """With the codec, where ORDER_KEYS is set. Raises InvalidSettings."""
+    ring = open_ring(load_own_settings(KeySettings, PREFIX))
+    if ring is None:
+        return data_converter
+    sealing = load_extra("order_system.infra.sealing.codec", "crypto", "ORDER_KEYS is set")
+    codec = sealing.SealingCodec(ring)
+    return replace(data_converter, payload_codec=codec, failure_converter_class=SealedFailures)
