@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -46,23 +46,14 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
     gets no more than our own warnings. With `process`, for one worker process of several that share stderr:
     each line has this number. Who changed what is in `changes.log`, too, whatever the level.
     """
-    # Temporal would repeat its details in each message; the record's extras have them already.
-    workflow.logger.workflow_info_on_message = False
-    activity.logger.activity_info_on_message = False
-    # Says twice each time a database is opened that it looked at it.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # tells of each request
-    # A local activity that ends as its time is up. The SDK writes this past all logs.
-    warnings.filterwarnings("ignore", "Cannot find activity to cancel")
-
+    _quieten_libraries()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        lambda _logger, _method, event: {**NOW.log_fields(), **event},
     ]
-    if NOW.plugins:
-        shared.append(lambda _logger, _method, event: {**NOW.log_fields(), **event})
     if process is not None:
         # No context variable, as those are not passed on to the threads of libraries.
         shared.append(lambda _logger, _method, event: {"process": process, **event})
@@ -76,25 +67,41 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handlers: list[logging.Handler] = [_StderrHandler()]
-    handlers[0].setFormatter(_formatter(shared, _renderer(settings)))
+    as_json = _formatter(shared, structlog.processors.JSONRenderer(default=str))
+    to_stderr = _StderrHandler()
+    handlers: dict[logging.Handler, logging.Formatter] = {to_stderr: _formatter(shared, _renderer(settings))}
     if file is not None:
-        handlers[0].addFilter(_is_our_warning)
-        handlers.append(RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8"))
-        handlers[1].setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
-        handlers[1].set_name(_HANDLER)
-    to_file = _ChangesFile(settings.data_dir / "changes.log", encoding="utf-8", delay=True)
-    to_file.setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
-    to_file.set_name(_HANDLER)
-    root, changes = logging.getLogger(), logging.getLogger(CHANGES)
-    for logger, new in ((root, handlers), (changes, [to_file])):
-        for earlier in [handler for handler in logger.handlers if handler.name == _HANDLER]:
-            logger.removeHandler(earlier)
-            earlier.close()
-        for handler in new:
-            logger.addHandler(handler)
-    root.setLevel(settings.log_level)
-    changes.setLevel(logging.INFO)
+        to_stderr.addFilter(_is_our_warning)
+        to_file = RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8")
+        handlers[to_file] = as_json
+    changes = _ChangesFile(settings.data_dir / "changes.log", encoding="utf-8", delay=True)
+    _log_to(logging.getLogger(), settings.log_level, handlers)
+    _log_to(logging.getLogger(CHANGES), logging.INFO, {changes: as_json})
+
+
+def _quieten_libraries() -> None:
+    # Temporal would repeat its details in each message; the record's extras have them already.
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.activity_info_on_message = False
+    # Says twice each time a database is opened that it looked at it.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # tells of each request
+    # A local activity that ends as its time is up. The SDK writes this past all logs.
+    warnings.filterwarnings("ignore", "Cannot find activity to cancel")
+
+
+def _log_to(
+    logger: logging.Logger, level: int | str, handlers: Mapping[logging.Handler, logging.Formatter]
+) -> None:
+    """Instead of what an earlier call has set."""
+    for earlier in [handler for handler in logger.handlers if handler.name == _HANDLER]:
+        logger.removeHandler(earlier)
+        earlier.close()
+    for handler, formatter in handlers.items():
+        handler.set_name(_HANDLER)
+        handler.setFormatter(formatter)
+        logger.addHandler(handler)
+    logger.setLevel(level)
 
 
 def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Formatter:
@@ -192,7 +199,6 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
-        self.set_name(_HANDLER)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
