@@ -32,7 +32,7 @@ from order_system.infra import policy
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import SIMULATED, Settings, load_settings
 from order_system.infra.supervisor import REFUSED, Supervised, supervise
-from order_system.infra.telemetry import process as telemetry
+from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.connection import connect
 from order_system.infra.temporal.deployment import deployment_config
 from order_system.infra.temporal.registration import register_search_attributes
@@ -116,13 +116,13 @@ def serve(processes: int = 1, *, number: int | None = None) -> int:
     """Serve until told to stop; `number` is ours among several. Returns the exit code."""
     settings = load_settings()
     if processes == 1:
-        telemetry.turn_on("order-worker", number=number or 1)
+        TELEMETRY.turn_on("order-worker", number=number or 1)
     configure_logging(settings, process=number)
     if processes > 1:
         return 0 if asyncio.run(run_workers(processes)) else 1
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
         runner.run(run_worker(settings))
-    telemetry.NOW.close()
+    TELEMETRY.close()
     return 0
 
 

@@ -37,7 +37,7 @@ from order_system.infra.database.engines import reason_of
 from order_system.infra.logs import ActivityLogContext
 from order_system.infra.process import load_extra
 from order_system.infra.settings import Settings
-from order_system.infra.telemetry.process import NOW
+from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.around import OwnBookOnly
 from order_system.infra.temporal.connection import sdk_runtime
 from order_system.infra.temporal.registration import settle_in_again
@@ -148,7 +148,7 @@ class OrderSystem:
 
     def watching(self, temporal: Client) -> AbstractAsyncContextManager[None]:
         """Metrics of order book and server for the length of a block, where metrics are on."""
-        if NOW.metrics is None:
+        if TELEMETRY.metrics is None:
             return nullcontext()
         lists = OrderLists(self.book, temporal, self.task_queue)
         return Watch(lists, sdk_runtime().metric_meter).watching()
@@ -212,7 +212,7 @@ async def open_order_system(settings: Settings) -> AsyncGenerator[OrderSystem]:
     Raises InvalidSettings for gateways that cannot be had, DatabaseUnready for tables that are missing or
     outdated, DatabaseUnreachable where waiting may help.
     """
-    database = NOW.database(settings.database, email_key=settings.email_key)
+    database = TELEMETRY.database(settings.database, email_key=settings.email_key)
     try:
         await database.prepare()
         async with open_gateways(settings, database) as world:

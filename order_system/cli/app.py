@@ -108,7 +108,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     print(app.generate_completion(prog_name=Path(sys.argv[0]).stem, shell=shell))  # noqa: T201 - a script
 
 
-def _told(misuse: CycloptsError) -> str:
+def _in_plain_words(misuse: CycloptsError) -> str:
     """Cyclopts has plain words for most; not for what `samples` is given, where a command was meant."""
     tokens, chain = misuse.unused_tokens or [], misuse.command_chain or ()
     if isinstance(misuse, UnknownCommandError) and tokens[0].startswith("-"):
@@ -119,10 +119,10 @@ def _told(misuse: CycloptsError) -> str:
         return f"{' '.join(chain)} does not take {' '.join(tokens)!r}."
     if tokens[0] in app:
         return f"Options come after the command: starter.py {tokens[0]} ... and then the options."
-    return f'Unknown command "{tokens[0]}". {_meant(tokens[0])}'
+    return f'Unknown command "{tokens[0]}". {_suggestion(tokens[0])}'
 
 
-def _meant(unknown: str) -> str:
+def _suggestion(unknown: str) -> str:
     """By the names alone, since cyclopts would load every command to say so."""
     names = sorted(name for name in app if not name.startswith("-"))
     near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
@@ -144,7 +144,7 @@ async def run_command(arguments: Sequence[str] | None) -> int:
         )
     except CycloptsError as misuse:
         # Like every other mistake in one line, not in a box.
-        raise InvalidUsage(f"{_told(misuse)} See starter.py --help.") from None
+        raise InvalidUsage(f"{_in_plain_words(misuse)} See starter.py --help.") from None
     except ImportError as failure:
         if getattr(failure.__cause__, "name", None) not in ("examples", "examples.compare"):
             raise

@@ -51,7 +51,7 @@ async def check_promises(
 
     def found(finding: Finding) -> None:
         if not as_json:
-            screen.answer(None, Group(_told(finding)))
+            screen.answer(None, Group(_view(finding)))
 
     with screen.updating() as show:
         # Without words, a pipe carries the findings alone.
@@ -64,7 +64,7 @@ async def check_promises(
     return ATTENTION if counts[Verdict.BROKEN] else CLEAN
 
 
-def _told(finding: Finding) -> Text:
+def _view(finding: Finding) -> Text:
     """Lines that do not wrap."""
     styles = {Verdict.KEPT: "green", Verdict.BROKEN: "bold red", Verdict.NOT_SHOWN: "yellow"}
     told = Text(str(finding), no_wrap=True, overflow="ignore")

@@ -35,7 +35,7 @@ async def listed(*, as_json: Json = False) -> int:
     for key in ring.all():
         begins = f", from {key.seals_from:%Y-%m-%d %H:%M} UTC" if key.seals_from else ""
         lines.append(f"{key.id}{begins}{', seals now' if key == sealing else ''}")
-    rows = [{**_told(key), "seals": key == sealing} for key in ring.all()]
+    rows = [{**_document(key), "seals": key == sealing} for key in ring.all()]
     Screen(as_json=as_json).answer({"keys": rows}, "\n".join(lines))
     return CLEAN
 
@@ -52,7 +52,7 @@ async def new(
         key = key_file().add(key_id)
     except (OSError, ValueError) as refused:
         raise InvalidUsage(f"no key is made: {refused}") from None
-    Screen(as_json=as_json).answer(_told(key), f"key {key.id} is there")
+    Screen(as_json=as_json).answer(_document(key), f"key {key.id} is there")
     return CLEAN
 
 
@@ -116,5 +116,5 @@ def key_file() -> KeyFile:
     return KeyFile(file)
 
 
-def _told(key: Key) -> dict[str, str | None]:
+def _document(key: Key) -> dict[str, str | None]:
     return {"id": key.id, "seals_from": key.seals_from.isoformat() if key.seals_from else None}

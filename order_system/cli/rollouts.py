@@ -39,7 +39,7 @@ async def check(*, as_json: Json = False) -> int:
         runs = await gate.to_replay()
         with screen.reading("replaying", len(runs), MofNCompleteColumn()) as tell:
             verdict = await gate.verdict(audit, runs, await replay_all(session.temporal, runs, tell))
-    screen.answer(verdict.model_dump(mode="json"), _told(verdict))
+    screen.answer(verdict.model_dump(mode="json"), _view(verdict))
     return CLEAN if verdict.passed else ATTENTION
 
 
@@ -66,7 +66,7 @@ async def move(*, of_build: From = None, as_json: Json = False) -> int:
     return CLEAN if len(moved) == len(came) else ATTENTION
 
 
-def _told(verdict: Verdict) -> Group:
+def _view(verdict: Verdict) -> Group:
     ours, others = (f"{each.failed} of {each.of}" for each in (verdict.ours, verdict.others))
     closed = verdict.not_opened
     left_out = f"; {closed} more are sealed by a key that ORDER_KEYS has not, or no more" if closed else ""

@@ -21,7 +21,7 @@ from order_system.domain.progress import OrderProgress
 from order_system.infra.changes import CHANGES
 from order_system.infra.logs import configure_logging
 from order_system.infra.settings import Settings, load_settings
-from order_system.infra.telemetry import process as telemetry
+from order_system.infra.telemetry.process import SHORT, TELEMETRY
 from order_system.infra.temporal.connection import connect, reaching_server
 from order_system.infra.temporal.embedded import EmbeddedServer
 from order_system.infra.temporal.executions import describe
@@ -33,8 +33,8 @@ from order_system.orders.client import OrderClient
 def configured(*, lives_long: bool = False) -> Settings:
     """The environment's settings, with telemetry and log as they want it. Raises InvalidSettings."""
     settings = load_settings()
-    service, number = ("order-serve", 1) if lives_long else ("order-starter", telemetry.SHORT)
-    telemetry.turn_on(service, number=number)
+    service, number = ("order-serve", 1) if lives_long else ("order-starter", SHORT)
+    TELEMETRY.turn_on(service, number=number)
     configure_logging(settings)
     logging.getLogger(CHANGES).propagate = lives_long  # a command says itself what came of it
     # Each try of a call to a server that is away; the command itself says what came of it.

@@ -39,7 +39,7 @@ from order_system.infra.environment import load_own_settings
 from order_system.infra.process import installing
 from order_system.infra.redaction import without_secrets
 from order_system.infra.settings import PREFIX, SIMULATED, Settings
-from order_system.infra.telemetry.process import NOW
+from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.connection import sdk_runtime
 
 ENTRY_POINTS = "order_system.gateways"
@@ -150,7 +150,7 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
                 gateways[port] = await opening.__aenter__()
             opened.push_async_exit(partial(_close, port, name, given, opening))
             _check(port, name, gateways[port])
-        if NOW.is_on:
+        if TELEMETRY.is_on:
             meter = sdk_runtime().metric_meter
             gateways |= {port: Measured(port, each, meter) for port, each in gateways.items() if each}
         payments, warehouse, carrier, mailer, accounts = gateways.values()

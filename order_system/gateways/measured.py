@@ -10,7 +10,7 @@ from temporalio.common import MetricMeter
 
 from order_system.domain import metrics
 from order_system.domain.errors import AnswerLost, BusinessError, NotReached, OutcomeUnknown
-from order_system.infra.telemetry.process import NOW
+from order_system.infra.telemetry.process import TELEMETRY
 
 _ANSWERS: Mapping[type[BaseException], str] = {
     BusinessError: "refused",
@@ -36,7 +36,7 @@ class Measured:
         async def measured(*given: Any, **named: Any) -> Any:
             began, answer = time.perf_counter(), "error"
             try:
-                with NOW.span(f"{self._port} {name}"):
+                with TELEMETRY.span(f"{self._port} {name}"):
                     found = await call(*given, **named)
                 answer = "nothing" if found is None else "yes"
                 return found

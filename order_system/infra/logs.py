@@ -27,7 +27,7 @@ from order_system.domain.steps import PIVOT, STEP_UNDONE_BY, Step
 from order_system.infra.changes import CHANGES
 from order_system.infra.redaction import keep_private, redact
 from order_system.infra.settings import Settings
-from order_system.infra.telemetry.process import NOW
+from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 MAX_FILE_BYTES = 10_000_000
@@ -52,7 +52,7 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        lambda _logger, _method, event: {**NOW.log_fields(), **event},
+        lambda _logger, _method, event: {**TELEMETRY.log_fields(), **event},
     ]
     if process is not None:
         # No context variable, as those are not passed on to the threads of libraries.
@@ -136,7 +136,7 @@ class ActivityLogContext(AroundActivities):
             workflow_id=info.workflow_id,
             run_id=info.workflow_run_id,
             attempt=info.attempt,
-            **NOW.log_fields(),
+            **TELEMETRY.log_fields(),
             **_place(info.workflow_id or "", info.activity_type),
         )
         if isinstance(ref, SubmissionRef):

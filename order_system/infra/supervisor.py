@@ -146,9 +146,9 @@ class _Supervisor:
         # If SIGTERM itself ended it, it was still being loaded, and had taken nothing.
         elif self._stop.is_set() and exit_code not in (0, -signal.SIGTERM):
             what = "did not end when told to, and was killed" if killed else "died while it drained"
-            log.error(f"worker process {what}", process=number, pid=process.pid, **_told(exit_code))
+            log.error(f"worker process {what}", process=number, pid=process.pid, **_ending_of(exit_code))
             self._clean = False
-        return {"pid": process.pid, **_told(exit_code)}
+        return {"pid": process.pid, **_ending_of(exit_code)}
 
     async def _until_its_end(self, process: asyncio.subprocess.Process) -> bool:
         """Or until we are told to stop: then it is told, too. Whether it had to be killed."""
@@ -168,7 +168,7 @@ class _Supervisor:
                 waiting.cancel()
 
 
-def _told(exit_code: int) -> dict[str, int | str]:
+def _ending_of(exit_code: int) -> dict[str, int | str]:
     """How a process ended, for a log line: a negative exit code is the signal that ended it."""
     if exit_code >= 0:
         return {"exit_code": exit_code}

@@ -16,7 +16,7 @@ from order_system.domain.ids import Key
 from order_system.gateways import policy
 from order_system.gateways.http import wire
 from order_system.gateways.loading import Port, methods_of
-from order_system.infra.telemetry.process import NOW
+from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.web_keys import SHORTEST_SECRET
 
 _SHOWN = 300
@@ -73,7 +73,7 @@ async def _call(
     key = arguments.pop("key", None)
     asked = operation.body.model_validate(arguments)
     body = asked.model_dump_json().encode()
-    headers = {"Content-Type": "application/json", **NOW.headers()}
+    headers = {"Content-Type": "application/json", **TELEMETRY.headers()}
     if key is not None:
         key = Key(key, getattr(key, "round", 0))
         headers |= {wire.KEY: key, wire.ROUND: str(key.round)}

@@ -43,13 +43,13 @@ async def _answer(
         method = getattr(gateway, operation.name)
         answer = await (method(**named) if key is None else method(key, **named))
     except Exception as failure:
-        return _told(operation, failure)
+        return _problem_of(operation, failure)
     if answer is None:
         return _problem(404, wire.NOTHING_THERE, "there is nothing")
     return Response(to_json(answer, exclude_none=True), media_type="application/json")
 
 
-def _told(operation: wire.Operation, failure: Exception) -> Response:
+def _problem_of(operation: wire.Operation, failure: Exception) -> Response:
     kind = wire.type_of(type(failure))
     if kind in operation.refusals:
         return _problem(409, kind, str(failure))

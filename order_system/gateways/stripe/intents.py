@@ -59,7 +59,7 @@ class Intents:
         idempotency key of the round: if a void of nothing has that, it is left as it was.
 
         Raises PaymentNotConfirmed."""
-        claimed, update = told(held, KEY) is not None, self._intents.update_async
+        claimed, update = metadata_of(held, KEY) is not None, self._intents.update_async
         with finding_out():
             try:
                 if not claimed:
@@ -157,7 +157,7 @@ def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, curren
     """Raises PaymentNotConfirmed of what does not hold just that, or not for this key."""
     theirs = intent.currency.upper()
     paid = from_stripe(intent.amount, theirs)
-    match intent.status, told(intent, KEY):
+    match intent.status, metadata_of(intent, KEY):
         case _, str(owner) if owner != key:
             why = "is another order's"
         case "canceled", _:
@@ -194,10 +194,10 @@ def receipt_of(intent: stripe.PaymentIntent, amount: int, currency: str) -> Paym
     return PaymentReceipt(charge_id=intent.id, amount=amount, currency=currency)
 
 
-def told(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str | None:
+def metadata_of(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str | None:
     return found.metadata[name] if found.metadata and name in found.metadata else None
 
 
 def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
     """Those of earlier rounds have ended in a no. What is only claimed has no round yet."""
-    return next((each for each in found if told(each, ROUND) in (None, str(key.round))), None)
+    return next((each for each in found if metadata_of(each, ROUND) in (None, str(key.round))), None)

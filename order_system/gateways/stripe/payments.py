@@ -29,12 +29,12 @@ from order_system.gateways.stripe.intents import (
     ROUND,
     Intents,
     as_elsewhere,
+    metadata_of,
     of_round,
     once,
     receipt_among,
     receipt_of,
     receipt_of_claim,
-    told,
 )
 
 _ENDED = {"succeeded": "captured", "canceled": "voided"}
@@ -106,7 +106,7 @@ class StripePayments:
         with looking_up(reference):
             intent = await self._api.retrieve_async(reference)
         receipt = receipt_of_claim(intent, key, amount, currency)
-        if told(intent, ROUND) is None:
+        if metadata_of(intent, ROUND) is None:
             await self._intents.claim(intent, key)
         return receipt
 
@@ -149,7 +149,7 @@ class StripePayments:
             known = (await self._refunds.list_async(listed)).data
             made = [each for each in known if each.status not in ("failed", "canceled")]
             failed = len(known) - len(made)
-            made = [each for each in made if not part or told(each, KEY) == charge_key]
+            made = [each for each in made if not part or metadata_of(each, KEY) == charge_key]
             left = to_stripe(receipt.amount, receipt.currency) - sum(each.amount for each in made)
             if left > 0:
                 params: Any = {**of, "amount": left, "metadata": {KEY: charge_key}}
@@ -172,7 +172,7 @@ class StripePayments:
         with finding_out():
             listed: Any = {**of, "limit": PAGE}
             known = (await self._refunds.list_async(listed)).data
-            made = next((each for each in known if told(each, KEY) == key), None)
+            made = next((each for each in known if metadata_of(each, KEY) == key), None)
             try:
                 params: Any = {**of, "amount": wanted, "metadata": {KEY: key}}
                 made = made or await self._refunds.create_async(params, {"idempotency_key": key})

@@ -33,11 +33,11 @@ class SealingCodec(PayloadCodec):
             key_id, secret = await self._ring.newest()
             cipher = _cipher(secret)
         except Exception as trouble:
-            raise KeyTrouble(f"nothing can be sealed by ORDER_KEYS: {_told(trouble)}") from trouble
+            raise KeyTrouble(f"nothing can be sealed by ORDER_KEYS: {_reason(trouble)}") from trouble
         named, sealed = {"encoding": SEALED.encode(), "encryption-key-id": key_id.encode()}, list[Payload]()
         for payload in payloads:
             nonce = os.urandom(_NONCE)
-            data = cipher.encrypt(nonce, payload.SerializeToString(), _told_beside(key_id))
+            data = cipher.encrypt(nonce, payload.SerializeToString(), _in_clear(key_id))
             sealed.append(Payload(metadata=named, data=nonce + data))
         return sealed
 
@@ -51,21 +51,21 @@ class SealingCodec(PayloadCodec):
         try:
             if (secret := await self._ring.key(key_id)) is None:
                 raise KeyTrouble(NO_SUCH_KEY)
-            return Payload.FromString(_cipher(secret).decrypt(nonce, data, _told_beside(key_id)))
+            return Payload.FromString(_cipher(secret).decrypt(nonce, data, _in_clear(key_id)))
         except Exception as trouble:
-            told = "it was changed, or ORDER_KEYS has another key of that ID"
-            told = told if isinstance(trouble, InvalidTag) else _told(trouble)
-            raise KeyTrouble(f"what key {key_id} has sealed cannot be opened: {told}") from trouble
+            changed = "it was changed, or ORDER_KEYS has another key of that ID"
+            why = changed if isinstance(trouble, InvalidTag) else _reason(trouble)
+            raise KeyTrouble(f"what key {key_id} has sealed cannot be opened: {why}") from trouble
 
 
 def is_sealed(payload: Payload) -> bool:
     return payload.metadata.get("encoding") == SEALED.encode()
 
 
-def _told_beside(key_id: str) -> bytes:
+def _in_clear(key_id: str) -> bytes:
     """What stands in clear, and cannot be changed."""
     return f"{SEALED} {key_id}".encode()
 
 
-def _told(trouble: Exception) -> str:
+def _reason(trouble: Exception) -> str:
     return str(trouble) if isinstance(trouble, KeyTrouble) else f"{type(trouble).__name__}: {trouble}"

@@ -54,37 +54,39 @@ class Telemetry:
     def is_on(self) -> bool:
         return self.metrics is not None or bool(self.plugins)
 
+    def turn_on(self, service: str, *, number: int = SHORT) -> None:
+        """As the environment says. `number`: of this process among `--processes`. Raises InvalidSettings."""
+        shown = load_own_settings(MetricsSettings, f"{PREFIX}METRICS_")
+        traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
+        buckets = {name: SECONDS for name, each in METRICS.items() if each.kind == "histogram"}
+        if number != SHORT and shown.port is not None:
+            host = f"[{shown.host}]" if ":" in shown.host else shown.host
+            self.metrics = PrometheusConfig(
+                bind_address=f"{host}:{shown.port + number - 1}",
+                counters_total_suffix=True,
+                unit_suffix=True,
+                durations_as_seconds=True,
+                histogram_bucket_overrides=buckets,
+            )
+        elif number != SHORT and metrics is not None:
+            self.metrics = OpenTelemetryConfig(
+                url=metrics,
+                headers=_headers(),
+                metric_periodicity=_interval(),
+                durations_as_seconds=True,
+                http=True,
+                histogram_bucket_overrides=buckets,
+            )
+            self.tags = {"service.name": name}
+        if traces is not None:
+            tracing = load_extra(
+                "order_system.infra.telemetry.tracing", "telemetry", "OTEL_... asks for traces"
+            )
+            tracing.begin(self, name)
 
-NOW = Telemetry()
 
-
-def turn_on(service: str, *, number: int = SHORT) -> None:
-    """As the environment says. `number`: of this process among `--processes`. Raises InvalidSettings."""
-    shown = load_own_settings(MetricsSettings, f"{PREFIX}METRICS_")
-    traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
-    buckets = {name: SECONDS for name, each in METRICS.items() if each.kind == "histogram"}
-    if number != SHORT and shown.port is not None:
-        host = f"[{shown.host}]" if ":" in shown.host else shown.host
-        NOW.metrics = PrometheusConfig(
-            bind_address=f"{host}:{shown.port + number - 1}",
-            counters_total_suffix=True,
-            unit_suffix=True,
-            durations_as_seconds=True,
-            histogram_bucket_overrides=buckets,
-        )
-    elif number != SHORT and metrics is not None:
-        NOW.metrics = OpenTelemetryConfig(
-            url=metrics,
-            headers=_headers(),
-            metric_periodicity=_interval(),
-            durations_as_seconds=True,
-            http=True,
-            histogram_bucket_overrides=buckets,
-        )
-        NOW.tags = {"service.name": name}
-    if traces is not None:
-        tracing = load_extra("order_system.infra.telemetry.tracing", "telemetry", "OTEL_... asks for traces")
-        tracing.begin(NOW, name)
+TELEMETRY = Telemetry()
+"""Of this process."""
 
 
 def _otel(name: str) -> str:

@@ -17,7 +17,7 @@ from temporalio.service import GrpcCompression, RPCError, RPCStatusCode
 
 from order_system.domain.errors import InvalidSettings, OrderSystemError, ServerUnreachable
 from order_system.infra import policy
-from order_system.infra.telemetry.process import NOW
+from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.temporal.conversion import converter
 
 Found = TypeVar("Found")
@@ -50,7 +50,7 @@ async def connect(address: str | None = None, namespace: str = "default", *, laz
                 **profile,
                 data_converter=converter(),
                 runtime=runtime,
-                plugins=NOW.plugins,
+                plugins=TELEMETRY.plugins,
                 lazy=lazy,
                 grpc_compression=compression_to(target),
             )
@@ -85,12 +85,12 @@ def sdk_runtime() -> Runtime:
         forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
     )
     telemetry = TelemetryConfig(
-        logging=said, metrics=NOW.metrics, global_tags=NOW.tags, attach_service_name=False
+        logging=said, metrics=TELEMETRY.metrics, global_tags=TELEMETRY.tags, attach_service_name=False
     )
     try:
         return Runtime(telemetry=telemetry, worker_heartbeat_interval=policy.HEARTBEAT)
     except ValueError as refused:
-        where = getattr(NOW.metrics, "bind_address", None)
+        where = getattr(TELEMETRY.metrics, "bind_address", None)
         if where is None:
             raise InvalidSettings(f"OTEL_EXPORTER_OTLP_..., metrics cannot be sent: {refused}") from refused
         raise InvalidSettings(

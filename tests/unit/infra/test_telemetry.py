@@ -6,7 +6,7 @@ import pytest
 from temporalio.runtime import OpenTelemetryConfig, PrometheusConfig
 
 from order_system.domain.errors import InvalidSettings
-from order_system.infra.telemetry import process, tracing
+from order_system.infra.telemetry import tracing
 from order_system.infra.telemetry.process import SHORT, Telemetry
 
 COLLECTOR = "http://collector:4318"
@@ -19,11 +19,10 @@ def turned_on(monkeypatch: pytest.MonkeyPatch) -> Any:
     def turned_on(number: int = 1, **environment: str) -> Telemetry:
         now = Telemetry()
         with monkeypatch.context() as patched:
-            patched.setattr(process, "NOW", now)
             patched.setattr(tracing, "begin", lambda told, name: setattr(told, "plugins", (name,)))
             for name, value in environment.items():
                 patched.setenv(name, value)
-            process.turn_on("order-worker", number=number)
+            now.turn_on("order-worker", number=number)
         return now
 
     return turned_on
