@@ -39,6 +39,8 @@ from order_system.gateways.stripe.intents import (
 
 _ENDED = {"succeeded": "captured", "canceled": "voided"}
 """The state of an authorisation that is held no more."""
+_NO_REFUND = ("failed", "canceled")
+"""The states of a refund that gives nothing back."""
 
 
 class StripeSettings(BaseModel):
@@ -143,24 +145,20 @@ class StripePayments:
         if receipt is None:
             return None
         part = receipt.captured_elsewhere is not None
-        of = _of(receipt)
         with finding_out():
-            listed: Any = {**of, "limit": PAGE}
-            known = (await self._refunds.list_async(listed)).data
-            made = [each for each in known if each.status not in ("failed", "canceled")]
+            known = await self._refunds_of(receipt)
+            made = [each for each in known if each.status not in _NO_REFUND]
             failed = len(known) - len(made)
             made = [each for each in made if not part or metadata_of(each, KEY) == charge_key]
             left = to_stripe(receipt.amount, receipt.currency) - sum(each.amount for each in made)
             if left > 0:
-                params: Any = {**of, "amount": left, "metadata": {KEY: charge_key}}
-                again = f"{charge_key}:refund:{left}:{failed}"
                 try:
-                    made = [await self._refunds.create_async(params, {"idempotency_key": again})]
-                except stripe.InvalidRequestError:  # it has no such payment, or not as much left of it
+                    made = [await self._give_back(receipt, left, charge_key, f":refund:{left}:{failed}")]
+                except stripe.InvalidRequestError:
                     if part:
                         return None
                     raise
-        if left > 0 and (made[0].amount != left or made[0].status in ("failed", "canceled")):
+        if left > 0 and (made[0].amount != left or made[0].status in _NO_REFUND):
             raise AnswerLost(f"Stripe: the refund {made[0].id} of {made[0].amount} is {made[0].status}")
         return RefundReceipt(refund_id=made[0].id, amount=receipt.amount, currency=receipt.currency)
 
@@ -168,21 +166,31 @@ class StripePayments:
         self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
     ) -> RefundReceipt:
         """Stripe forgets an `Idempotency-Key` after a day: so it begins with the list."""
-        of, wanted = _of(receipt), to_stripe(amount, receipt.currency)
+        wanted = to_stripe(amount, receipt.currency)
         with finding_out():
-            listed: Any = {**of, "limit": PAGE}
-            known = (await self._refunds.list_async(listed)).data
+            known = await self._refunds_of(receipt)
             made = next((each for each in known if metadata_of(each, KEY) == key), None)
             try:
-                params: Any = {**of, "amount": wanted, "metadata": {KEY: key}}
-                made = made or await self._refunds.create_async(params, {"idempotency_key": key})
-            except stripe.InvalidRequestError as no:  # it has no such payment, or not as much left of it
+                made = made or await self._give_back(receipt, wanted, key)
+            except stripe.InvalidRequestError as no:
                 raise RefundRefused(f"Stripe: {no.user_message}") from no
-        if made.status in ("failed", "canceled"):
+        if made.status in _NO_REFUND:
             raise RefundRefused(f"Stripe: the refund {made.id} is {made.status}")
         if made.amount != wanted:
             raise AnswerLost(f"Stripe: the refund {made.id} is of {made.amount} instead of {wanted}")
         return RefundReceipt(refund_id=made.id, amount=amount, currency=receipt.currency)
+
+    async def _refunds_of(self, receipt: PaymentReceipt) -> list[stripe.Refund]:
+        listed: Any = {**_of(receipt), "limit": PAGE}
+        return (await self._refunds.list_async(listed)).data
+
+    async def _give_back(
+        self, receipt: PaymentReceipt, amount: int, key: str, what: str = ""
+    ) -> stripe.Refund:
+        """So many of Stripe's units; the same one if asked again for the same `what` of this key. Raises
+        InvalidRequestError if Stripe has no such payment, or not as much left of it."""
+        params: Any = {**_of(receipt), "amount": amount, "metadata": {KEY: key}}
+        return await self._refunds.create_async(params, {"idempotency_key": f"{key}{what}"})
 
     async def find_payment(
         self, key: str, *, reference: str, amount: int, currency: str
