@@ -47,7 +47,6 @@ async def compare(
     seed: Annotated[int, Parameter(help="Seed of the faults; the same seed replays the same run.")] = 7,
     as_json: Annotated[bool, Parameter(name="--json", help="Print JSON on stdout.")] = False,
 ) -> int:
-    """Run a monolith and this design on the same orders with the same faults, and compare."""
     batch = _orders(orders)
     with tempfile.TemporaryDirectory(prefix="order-compare-") as folder:
         before = await _run_monolith(_world(Path(folder, "monolith"), seed), batch)

@@ -90,7 +90,7 @@ _WITH_EXAMPLES = {
     "serve:serve": "Serve pages and API until Ctrl-C.",
     "serve:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
 }
-"""Or commands of their own: an App each, whose epilogue tells of them."""
+"""Each is an App of its own: with examples, or with commands below it."""
 for place, words in _WITH_EXAMPLES.items():
     app.command(f"order_system.cli.{place}", help=words)
 app.command(  # an installed package has no examples

@@ -23,7 +23,7 @@ from order_system.infra.web_keys import Role, new_key
 _NAMED = 20
 """Of those that need a key: the first ones."""
 
-keys = App(name="keys", help="The keys that seal payloads.", help_epilogue=MORE_HELP)
+keys = App(name="keys", help_epilogue=MORE_HELP)
 
 
 @keys.default

@@ -15,7 +15,7 @@ from order_system.domain.errors import AnswerLost, InvalidUsage, ReceiverGone
 from order_system.domain.webhooks import Event, EventType
 from order_system.infra.settings import load_settings
 
-webhooks = App(name="webhooks", help="Events for a receiver of yours.", help_epilogue=MORE_HELP)
+webhooks = App(name="webhooks", help_epilogue=MORE_HELP)
 
 
 @webhooks.command(name="test")

@@ -34,7 +34,6 @@ async def list_batches(
     ] = PAGE_ROWS,
     as_json: Json = False,
 ) -> int:
-    """List batches, the newest first, each once with its newest run."""
     screen = Screen(as_json=as_json)
     wanted = BatchFilter(query, moment(since), moment(before))
     settings = configured()

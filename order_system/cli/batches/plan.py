@@ -73,5 +73,6 @@ def _told_of(examples: Sequence[RowProblem], number: int) -> Iterator[Text]:
 
 def _line(problem: RowProblem) -> str:
     """The reason of an order that is left out names no line."""
-    line = f"line {problem.first_line}" if problem.is_left_out else ""
-    return ": ".join(filter(None, (", ".join(filter(None, (line, problem.order_id))), problem.reason)))
+    where = [f"line {problem.first_line}"] if problem.is_left_out else []
+    where += [problem.order_id] if problem.order_id else []
+    return f"{', '.join(where)}: {problem.reason}" if where else problem.reason

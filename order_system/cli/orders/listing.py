@@ -49,7 +49,6 @@ async def list_orders(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """List orders, and find them. Needs no Temporal server; one that runs tells what waits for a person."""
     screen = Screen(as_json=as_json)
     wanted = OrderFilter(
         text=query,

@@ -33,19 +33,17 @@ async def _order(request: Request) -> Order:
     """Raises Invalid, with every mistake at its place; what was found there is not repeated."""
     if media_type(request) != JSON:
         raise UnsupportedMediaType(f"send the order as {JSON}")
-    unreadable: str
     try:
         documents = read_documents(await request.body())
     except UnreadableText as error:
-        unreadable = f"the body {error}"
-    else:
-        if len(documents) == 1:
-            order, problems = examine(documents[0])
-            if order is not None:
-                return order
-            raise Invalid([Mistake(field=spell(each.place), message=each.message) for each in problems])
-        unreadable = "the body must be one order; a file of many is a batch: POST /api/batches"
-    raise Invalid([Mistake(field="", message=unreadable)])
+        raise Invalid([Mistake(field="", message=f"the body {error}")]) from None
+    if len(documents) != 1:
+        many = "the body must be one order; a file of many is a batch: POST /api/batches"
+        raise Invalid([Mistake(field="", message=many)])
+    order, problems = examine(documents[0])
+    if order is None:
+        raise Invalid([Mistake(field=spell(each.place), message=each.message) for each in problems])
+    return order
 
 
 PostedOrder = Annotated[Order, Depends(_order)]
