@@ -28,9 +28,9 @@ def shown(promise: str, kept: bool) -> None:
     print(f"{'kept  ' if kept else 'BROKEN'}  {promise}")
 
 
-async def declined(stripe: StripePayments, key: Key, method: str) -> bool:
+async def refused(call: Awaitable[PaymentReceipt]) -> bool:
     try:
-        await stripe.charge(key, amount=1234, currency="USD", payment_method=method)
+        await call
     except PaymentDeclined as no:
         print(f"        {no}")
         return True
@@ -40,8 +40,11 @@ async def declined(stripe: StripePayments, key: Key, method: str) -> bool:
 async def play(stripe: StripePayments) -> None:
     run = uuid.uuid4()
     paid, again, asks = (Key(f"TEST-{n}:{run}:charge") for n in (1, 2, 3))
-    first = await stripe.charge(paid, amount=1234, currency="USD", payment_method="pm_card_visa")
-    second = await stripe.charge(paid, amount=1234, currency="USD", payment_method="pm_card_visa")
+
+    async def charge(key: Key, method: str) -> PaymentReceipt:
+        return await stripe.charge(key, amount=1234, currency="USD", payment_method=method)
+
+    first, second = await charge(paid, "pm_card_visa"), await charge(paid, "pm_card_visa")
     shown("the same key twice is one payment", first == second)
     found = await stripe.find_payment(paid, reference=first.charge_id, amount=1234, currency="USD")
     shown("a payment is found by its ID", found is not None and (found.amount, found.refunded) == (1234, 0))
@@ -50,7 +53,7 @@ async def play(stripe: StripePayments) -> None:
     shown("the second refund is the first one", back == await stripe.refund(paid, receipt=first))
 
     card = "pm_card_visa_chargeDeclined"
-    no = [await declined(stripe, again, card), await declined(stripe, again, card)]
+    no = [await refused(charge(again, card)), await refused(charge(again, card))]
     shown("a declined card is declined, also when asked again", all(no))
     anew = await stripe.charge(Key(again, 1), amount=500, currency="JPY", payment_method="pm_card_visa")
     shown("in the next round it is decided anew, in yen", anew.amount == 500)
@@ -59,7 +62,7 @@ async def play(stripe: StripePayments) -> None:
 
     await hold(stripe, *(Key(f"TEST-{n}:{run}:charge") for n in (4, 5, 6)))
 
-    no = [await declined(stripe, asks, "pm_card_authenticationRequired") for _ in range(2)]
+    no = [await refused(charge(asks, "pm_card_authenticationRequired")) for _ in range(2)]
     shown("what the customer would have to confirm is declined", all(no))
     shown(
         "and cancelled, so that there is nothing to give back",
@@ -70,14 +73,6 @@ async def play(stripe: StripePayments) -> None:
 async def hold(stripe: StripePayments, taken: Key, voided: Key, never: Key) -> None:
     async def authorise(key: Key) -> PaymentReceipt:
         return await stripe.authorise(key, amount=1234, currency="USD", payment_method="pm_card_visa")
-
-    async def refused(call: Awaitable[PaymentReceipt]) -> bool:
-        try:
-            await call
-        except PaymentDeclined as no:
-            print(f"        {no}")
-            return True
-        return False
 
     receipt = await authorise(taken)
     captures = [Key(f"{taken}-capture")] * 2
