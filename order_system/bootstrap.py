@@ -156,8 +156,7 @@ class OrderSystem:
     @property
     def defaults(self) -> Handling:
         """Of orders and batches that do not say how they are carried out."""
-        given = {name: getattr(self.settings, name) for name in Handling.model_fields}
-        return Handling(**given)
+        return Handling.model_validate(self.settings, from_attributes=True)
 
     def client(self, temporal: Client) -> OrderClient:
         return OrderClient(

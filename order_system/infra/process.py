@@ -27,8 +27,7 @@ def load_extra(module: str, extra: str, because: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        needed = f"{because}, and {missing.name} is missing: {installing(extra)}"
-        raise InvalidSettings(needed) from missing
+        raise InvalidSettings(f"{because}, and {missing.name} is missing: {installing(extra)}") from missing
 
 
 def installing(extra: str) -> str:

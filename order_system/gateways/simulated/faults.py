@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from order_system.domain.errors import InvalidSettings
 from order_system.domain.steps import Step
 
 
@@ -126,7 +127,7 @@ def load_faults(source: str) -> FaultRates:
         refused = 0.10
         trouble = 0.05
 
-    for payment, inventory, shipping, notification. Raises ValueError in one line that names file and field.
+    for payment, inventory, shipping, notification. Raises InvalidSettings, which names file and field.
     """
     if source == "none":
         return NO_FAULTS
@@ -141,4 +142,4 @@ def load_faults(source: str) -> FaultRates:
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     except ValueError as error:  # not TOML, or not UTF-8
         problem = f"is not TOML: {error}"
-    raise ValueError(f"faults file {source}: {problem}")
+    raise InvalidSettings(f"ORDER_FAULTS: faults file {source}: {problem}")

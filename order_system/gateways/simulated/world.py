@@ -10,7 +10,6 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain import gateways
-from order_system.domain.errors import InvalidSettings
 from order_system.gateways.simulated import tables
 from order_system.gateways.simulated.carrier import SimulatedCarrier
 from order_system.gateways.simulated.faults import NO_FAULTS, FaultRates, load_faults
@@ -90,13 +89,9 @@ class SimulatedWorld(OverDatabase):
 @asynccontextmanager
 async def statement(settings: Settings, database: Database) -> AsyncGenerator[SimulatedWorld]:
     """Raises InvalidSettings for a bad fault file."""
-    try:
-        faults = load_faults(settings.faults)
-    except ValueError as invalid:
-        raise InvalidSettings(f"ORDER_FAULTS: {invalid}") from None
     yield SimulatedWorld(
         database,
-        faults=faults,
+        faults=load_faults(settings.faults),
         seed=settings.fault_seed,
         latency=(settings.latency_min, settings.latency_max),
         strict_stock=settings.strict_stock,

@@ -34,6 +34,7 @@ from order_system.web.problems import EXPLAINED, problem_response
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/logout"})
 PUBLIC_BELOW = "/static/"
 LOGIN = "/login"
+COOKIE = "order_session"
 DECODE = "/api/codec/decode"
 """Reads, though by POST; and for the Web UI, which is another site to us."""
 NO_KEY = "a key is needed: Authorization: Bearer ..."
@@ -68,10 +69,15 @@ class Caller:
 
 
 class Access:
+    """Who holds which key, and who has signed in with one: the cookie of a session is a secret of its own,
+    and never the key. What one opens is kept in this process alone: so a restart ends all sessions, and so
+    does changing the keys."""
+
     def __init__(self, keys: Sequence[WebKey] | None, now: Callable[[], datetime]) -> None:
         self._keys = tuple(keys or ())
         self._now = now
-        self.sessions = Sessions(self._keys, now)
+        self._sessions: dict[str, tuple[WebKey, datetime]] = {}
+        """By cookie: whose it is, and until when. Those that are over go when the next one is opened."""
         self.wrong_keys = WrongKeys()
 
     @property
@@ -86,13 +92,33 @@ class Access:
             key = holder_of(_secret_in(request), self._keys)
             usable = key and not key.expired(self._now())
             return Caller(key.role, key.name, Proof.KEY) if key and usable else None
-        key = self.sessions.holder(request.cookies.get(COOKIE, ""))
+        key = self.signed_in(request.cookies.get(COOKIE, ""))
         return key and Caller(key.role, key.name, Proof.COOKIE)
 
     def expired(self, secret: str) -> str | None:
         """In words, if it is that of a key whose time is over."""
         key = holder_of(secret, self._keys)
         return key and key.expired(self._now())
+
+    def sign_in(self, secret: str) -> str | None:
+        """The cookie's value for whoever holds this key; None if nobody does, or does not any more."""
+        holder, now = holder_of(secret, self._keys), self._now()
+        if holder is None or holder.expired(now):
+            return None
+        cookie = secrets.token_urlsafe(32)
+        self._sessions = {each: session for each, session in self._sessions.items() if session[1] > now}
+        self._sessions[cookie] = holder, now + policy.WEB_SESSION
+        return cookie
+
+    def signed_in(self, cookie: str) -> WebKey | None:
+        """None if the cookie is not ours, or too old, or its key is."""
+        now = self._now()
+        holder, expires = self._sessions.get(cookie, (None, now))
+        return holder if holder and expires > now and not holder.expired(now) else None
+
+    def sign_out(self, cookie: str) -> None:
+        """Whoever has kept a copy of it is signed out, too."""
+        self._sessions.pop(cookie, None)
 
 
 def _secret_in(request: HTTPConnection) -> str:
@@ -228,40 +254,6 @@ def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
 Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(operator)]
 """A route's parameter: `caller: Operator`."""
-
-
-COOKIE = "order_session"
-
-
-class Sessions:
-    """The cookies of those who have given a key once: each a secret of its own, and never the key. What one
-    opens is kept in this process alone: so a restart ends all sessions, and so does changing the keys."""
-
-    def __init__(self, keys: Sequence[WebKey], now: Callable[[], datetime]) -> None:
-        self._keys = tuple(keys)
-        self._now = now
-        self._open: dict[str, tuple[WebKey, datetime]] = {}
-        """By cookie: whose it is, and until when. Those that are over go when the next one is opened."""
-
-    def opened_with(self, secret: str) -> str | None:
-        """The cookie's value for whoever holds this key; None if nobody does, or does not any more."""
-        holder, now = holder_of(secret, self._keys), self._now()
-        if holder is None or holder.expired(now):
-            return None
-        cookie = secrets.token_urlsafe(32)
-        self._open = {each: session for each, session in self._open.items() if session[1] > now}
-        self._open[cookie] = holder, now + policy.WEB_SESSION
-        return cookie
-
-    def holder(self, cookie: str) -> WebKey | None:
-        """None if the cookie is not ours, or too old, or its key is."""
-        now = self._now()
-        holder, expires = self._open.get(cookie, (None, now))
-        return holder if holder and expires > now and not holder.expired(now) else None
-
-    def close(self, cookie: str) -> None:
-        """Whoever has kept a copy of it is signed out, too."""
-        self._open.pop(cookie, None)
 
 
 def set_cookie(response: Response, value: str, *, secure: bool) -> None:

@@ -31,7 +31,7 @@ async def take(
         return redirect(HOME)
     if access.wrong_keys.too_many(request):
         return bare_page(request, "login.html", status=429, next=ours(next), refused=TOO_MANY_WRONG_KEYS)
-    session = access.sessions.opened_with(key.strip())
+    session = access.sign_in(key.strip())
     if session is None:
         if (refused := access.expired(key.strip())) is None:
             access.wrong_keys.note(request)
@@ -44,7 +44,7 @@ async def take(
 
 @router.post("/logout")
 async def leave(request: Request) -> Response:
-    _access(request).sessions.close(request.cookies.get(COOKIE, ""))
+    _access(request).sign_out(request.cookies.get(COOKIE, ""))
     response = redirect("/login")
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response

@@ -19,7 +19,7 @@ THEIRS = "https://evil.example"
 
 def session_of(shop: WebShop, key: str) -> str:
     access: Access = shop.app.state.access
-    cookie = access.sessions.opened_with(key)
+    cookie = access.sign_in(key)
     assert cookie is not None
     return cookie
 
@@ -74,15 +74,15 @@ def test_a_session_ends() -> None:
     now = datetime.now(UTC)
     clock = [now]
     access = Access(parse_keys(KEYS), lambda: clock[0])
-    cookie = access.sessions.opened_with(OPERATOR_KEY)
+    cookie = access.sign_in(OPERATOR_KEY)
     assert cookie is not None
-    assert access.sessions.opened_with("nonsense") is None
-    holder = access.sessions.holder(cookie)
+    assert access.sign_in("nonsense") is None
+    holder = access.signed_in(cookie)
     assert holder is not None
     assert (holder.name, holder.role) == ("ada", "operator")
 
     clock[0] = now + policy.WEB_SESSION + timedelta(seconds=1)
-    assert access.sessions.holder(cookie) is None
+    assert access.signed_in(cookie) is None
 
 
 def test_the_cookie_is_strict_and_out_of_reach_of_scripts() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from order_system.domain.errors import InvalidSettings
 from order_system.gateways.simulated.faults import (
     DEFAULT_FAULTS,
     NO_FAULTS,
@@ -126,13 +127,13 @@ def test_faults_are_loaded_by_name_or_from_a_file(tmp_path: Path) -> None:
 def test_a_bad_file_is_one_clear_line(tmp_path: Path, content: str, complaint: str) -> None:
     file = tmp_path / "faults.toml"
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ValueError, match="faults file") as caught:
+    with pytest.raises(InvalidSettings, match="faults file") as caught:
         load_faults(str(file))
     message = str(caught.value)
-    assert message.startswith(f"faults file {file}: {complaint}")
+    assert message.startswith(f"ORDER_FAULTS: faults file {file}: {complaint}")
     assert "\n" not in message
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no\.toml: cannot be read \(No such file or directory\)"):
+    with pytest.raises(InvalidSettings, match=r"no\.toml: cannot be read \(No such file or directory\)"):
         load_faults(str(tmp_path / "no.toml"))

@@ -20,12 +20,12 @@ def test_a_key_that_is_made_opens_until_its_last_day_is_over_and_its_sessions_en
 
     clock = [datetime(2027, 1, 31, 23, 59, tzinfo=UTC)]
     access = Access(keys, lambda: clock[0])
-    cookie = access.sessions.opened_with(secret)
+    cookie = access.sign_in(secret)
     assert cookie
-    assert access.sessions.holder(cookie) == keys[0]
+    assert access.signed_in(cookie) == keys[0]
     clock[0] += timedelta(minutes=1)
-    assert access.sessions.holder(cookie) is None
-    assert access.sessions.opened_with(secret) is None
+    assert access.signed_in(cookie) is None
+    assert access.sign_in(secret) is None
     assert access.expired(secret) == "this key was good until 2027-01-31: ask for a new one"
     assert access.expired("a-guess") is None
     assert not access.is_open, "without a usable key it is closed, and not for everybody on this machine"
