@@ -13,10 +13,8 @@ from order_system.cli.options import ATTENTION, CLEAN, Json
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured
 from order_system.cli.tables import FittingTable
-from order_system.domain.errors import InvalidUsage
-from order_system.gateways.loading import Port, chosen, find_factory, names_of, not_simulated, own_settings
+from order_system.gateways.loading import Port, chosen, find_factory, names_of, own_settings
 from order_system.infra.environment import told_settings
-from order_system.infra.settings import Settings
 from order_system.testing.checking import CheckedPort, Finding, Verdict, check
 from order_system.testing.playing import Options
 
@@ -70,12 +68,6 @@ def _view(finding: Finding) -> Text:
     told = Text(str(finding), no_wrap=True, overflow="ignore")
     told.stylize(styles[finding.verdict], 0, len(str(finding).partition("\n")[0]))
     return told
-
-
-def refuse_unless_simulated(settings: Settings, what: str) -> None:
-    """Raises InvalidUsage: a story's tokens mean nothing to a real gateway, or are charged."""
-    if others := not_simulated(chosen(settings)):
-        raise InvalidUsage(f"{what}, and {', '.join(others)} is another gateway: unset it")
 
 
 def _port(port: Port, name: str | None) -> dict[str, Any]:

@@ -15,29 +15,25 @@ from order_system.cli.tables import FittingTable
 from order_system.domain.errors import ReconciliationFailed
 from order_system.domain.reconciliation import ReconciliationReport, Tally
 from order_system.infra.changes import note
-from order_system.reconciliation.client import Reconciler
 
 
 async def reconcile(*, embedded: Embedded = False, as_json: Json = False) -> int:
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded) as session:
+        reconciler = session.system.reconciler(session.temporal)
         try:
-            report = await _run(session.system.reconciler(session.temporal), screen)
+            started = await reconciler.start()
+            note("reconcile", "all that is left over", "started")
+            report = await screen.heard(
+                reconciler.report(started),
+                f"{started.id} is at work",
+                f"{started.id} is not done yet; it needs a worker, and goes on without us",
+            )
         except ReconciliationFailed as failed:
             screen.say(f"{failed}; what was settled until then stays so")
             return ATTENTION
     screen.answer(report.model_dump(mode="json"), report_view(report))
     return ATTENTION if report.unsettled else CLEAN
-
-
-async def _run(reconciler: Reconciler, screen: Screen) -> ReconciliationReport:
-    started = await reconciler.start()
-    note("reconcile", "all that is left over", "started")
-    return await screen.heard(
-        reconciler.report(started),
-        f"{started.id} is at work",
-        f"{started.id} is not done yet; it needs a worker, and goes on without us",
-    )
 
 
 @group()

@@ -41,7 +41,8 @@ class ProviderLinks(BaseModel):
     def link_of(self, step: Step, **known: str | None) -> str | None:
         """The page at this step's provider. None without a template, or if it names what is not `known`."""
         templates = (self.payments_link, self.warehouse_link, self.carrier_link, None)
+        template = dict(zip(Step, templates, strict=True))[step]
         with suppress(KeyError):
             values = {name: quote(value, safe="") for name, value in known.items() if value}
-            return (dict(zip(Step, templates, strict=True))[step] or "").format(**values) or None
+            return template and template.format(**values)
         return None

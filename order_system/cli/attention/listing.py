@@ -55,7 +55,7 @@ async def list_attention(
         async def look_again_and_again(show: Callable[[RenderableType, str], None]) -> None:
             while True:
                 await outlasting(look)
-                show(_view(found, quiet), _how_many(len(found)))
+                show(concerns_view(found, quiet), _how_many(len(found)))
                 await asyncio.sleep(policy.ATTENTION_RENEWED.total_seconds())
 
         if watch:
@@ -64,24 +64,18 @@ async def list_attention(
         else:
             with screen.waiting("looking for what waits for a person"):
                 await look()
-    screen.answer([each.model_dump(mode="json") for each in found], _view(found, quiet))
+    screen.answer([each.model_dump(mode="json") for each in found], concerns_view(found, quiet))
     return ATTENTION if found else CLEAN
 
 
-def _view(found: Sequence[Concern], quiet: str) -> RenderableType:
-    return concerns_view(found[:MAX_SHOWN], len(found), quiet, sums_of(found))
-
-
 @group()
-def concerns_view(
-    shown: Sequence[Concern], total: int, quiet: str, sums: Sequence[str] = ()
-) -> Iterator[RenderableType]:
+def concerns_view(found: Sequence[Concern], quiet: str) -> Iterator[RenderableType]:
     """A block each, since a command that a table's cell breaks into lines cannot be copied. `quiet` is what
     to say if there is none."""
-    if not total:
+    if not found:
         yield Text(quiet, style="green")
         return
-    for concern in shown:
+    for concern in found[:MAX_SHOWN]:
         yield _headline(concern)
         facts = Table.grid(Column(style="dim", no_wrap=True), Column(overflow="fold"), padding=(0, 2))
         for name, text in _facts(concern):
@@ -90,10 +84,10 @@ def concerns_view(
         for command in concern.commands:
             yield Text(f"  {command}", style="bold", no_wrap=True, overflow="ignore")
         yield Text()
-    if total > len(shown):
-        yield Text(f"... and {total - len(shown):,} more; --json lists them all")
-    yield from map(Text, sums)
-    yield Text(_how_many(total))
+    if len(found) > MAX_SHOWN:
+        yield Text(f"... and {len(found) - MAX_SHOWN:,} more; --json lists them all")
+    yield from map(Text, sums_of(found))
+    yield Text(_how_many(len(found)))
 
 
 def _how_many(total: int) -> str:

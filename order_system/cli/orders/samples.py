@@ -15,7 +15,6 @@ from rich.text import Text
 
 from order_system.attention.concerns import STARTER
 from order_system.cli.ending import until_interrupted
-from order_system.cli.gateways import refuse_unless_simulated
 from order_system.cli.options import CLEAN, Json
 from order_system.cli.orders.submit import follow
 from order_system.cli.screen import Screen
@@ -24,6 +23,7 @@ from order_system.cli.tables import FittingTable
 from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage, OrderConflict
 from order_system.domain.order import Order
+from order_system.gateways.loading import chosen, not_simulated
 from order_system.gateways.simulated.scenarios import SCENARIOS, Scenario, scenario_order
 from order_system.infra.settings import load_settings
 from order_system.intake.reader import read_orders
@@ -45,8 +45,10 @@ async def run_samples(
         raise InvalidUsage("--keep is for --embedded: it leaves the embedded server's Web UI up")
     templates = sample_orders(1) if scenario is None else [scenario_order(scenario, sample_id(1))]
     settings = configured()
-    if scenario is not None:
-        refuse_unless_simulated(settings, "--scenario plays its story with simulated gateways")
+    if scenario is not None and (others := not_simulated(chosen(settings))):
+        # A story's tokens mean nothing to a real gateway, or are charged.
+        told = f"and {', '.join(others)} is another gateway: unset it"
+        raise InvalidUsage(f"--scenario plays its story with simulated gateways, {told}")
     if embedded and scenario is not None and "faults" not in settings.model_fields_set:
         # The worker is ours, so the story is played without random faults that would spoil it.
         settings = load_settings(faults="none")

@@ -61,17 +61,18 @@ class Uploads:
         the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept, and
         whatever the chunks raise; then nothing is left behind."""
         workflow_id_of_new(name)
-        unfinished = await asyncio.to_thread(self._unfinished)
         try:
-            sha256 = await _written(unfinished, chunks)
-            of_our_own = FOR_NOW + unfinished.name.removeprefix(UNFINISHED)
-            folder = self._folder / (of_our_own if for_now else sha256)
-            path = folder / _file_name(name, file_format)
-            is_new = await asyncio.to_thread(_put, unfinished, path)
+            unfinished = await asyncio.to_thread(self._unfinished)
+            try:
+                sha256 = await _written(unfinished, chunks)
+                of_our_own = FOR_NOW + unfinished.name.removeprefix(UNFINISHED)
+                folder = self._folder / (of_our_own if for_now else sha256)
+                path = folder / _file_name(name, file_format)
+                is_new = await asyncio.to_thread(_put, unfinished, path)
+            finally:
+                unfinished.unlink(missing_ok=True)
         except OSError as failure:
             raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
-        finally:
-            unfinished.unlink(missing_ok=True)
         return Upload(path, sha256, is_new)
 
     def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
@@ -93,11 +94,8 @@ class Uploads:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _unfinished(self) -> Path:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            handle, path = tempfile.mkstemp(prefix=UNFINISHED, dir=self._folder)
-        except OSError as failure:
-            raise UploadFailed(f"the file cannot be kept: {failure.strerror}") from failure
+        self._folder.mkdir(parents=True, exist_ok=True)
+        handle, path = tempfile.mkstemp(prefix=UNFINISHED, dir=self._folder)
         os.close(handle)
         return Path(path)
 

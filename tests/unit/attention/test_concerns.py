@@ -52,11 +52,10 @@ def an_order(
     )
 
 
-def shown(concerns: Sequence[Concern], width: int, total: int | None = None) -> list[str]:
+def shown(concerns: Sequence[Concern], width: int) -> list[str]:
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        found = len(concerns) if total is None else total
-        console.print(concerns_view(concerns, found, "Nothing waits."), crop=False)
+        console.print(concerns_view(concerns, "Nothing waits."), crop=False)
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -104,7 +103,7 @@ def test_a_command_is_one_line_to_copy_however_narrow_the_screen(width: int) -> 
 def test_when_nothing_waits_it_says_so_and_of_very_many_it_shows_some() -> None:
     assert shown([], 80) == ["Nothing waits."]
 
-    lines = shown(list(concerns_of(an_order(Step.PAYMENT))), 80, total=1234)
+    lines = shown([*concerns_of(an_order(Step.PAYMENT))] * 1234, 80)
 
-    assert "... and 1,233 more; --json lists them all" in lines
+    assert "... and 1,134 more; --json lists them all" in lines
     assert lines[-1] == "1,234 things wait for a person"
