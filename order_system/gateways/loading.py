@@ -153,18 +153,18 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
         if TELEMETRY.is_on:
             meter = sdk_runtime().metric_meter
             gateways |= {port: Measured(port, each, meter) for port, each in gateways.items() if each}
-        payments, warehouse, carrier, mailer, accounts = gateways.values()
-        yield Gateways(payments, warehouse, carrier, mailer, accounts)
+        yield Gateways(*gateways.values())  # in the order of Port
 
 
 async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *why: Any) -> None:
     """`why`: how the block ends, which its gateways have no say in."""
+    _kind, error, _trace = why
     try:
         await opening.__aexit__(*why)
     except (CancelledError, GeneratorExit):
         raise
     except BaseException as failure:
-        if failure is not why[1]:
+        if failure is not error:
             log.warning(_cannot_be("closed", port, name, failure, given))
 
 

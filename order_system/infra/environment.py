@@ -1,5 +1,5 @@
-"""The environment is read here, into models of settings, and nowhere else. What is wrong with it is told in
-one line: which variable it is, why, and the cure."""
+"""The environment is read here, into models of settings; only OpenTelemetry's own variables are read in
+`telemetry/process.py`. What is wrong is told in one line: which variable it is, why, and the cure."""
 
 import os
 from difflib import get_close_matches
@@ -19,10 +19,14 @@ payments simulated. All of ours, those of gateways included, are less alike."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def variable_of(name: str, prefix: str) -> str:
+    return f"{prefix}{name.upper()}"
+
+
 def check_spelling(model: type[BaseModel], prefix: str) -> None:
     """Raises InvalidSettings for a variable that is almost one of the model's."""
-    known = [f"{prefix}{name.upper()}" for name in model.model_fields]
-    for variable in sorted({*os.environ} - {*known}):  # noqa: TID251 - which is here
+    known = [variable_of(name, prefix) for name in model.model_fields]
+    for variable in sorted({*os.environ} - {*known}):
         if variable.startswith(prefix) and (meant := get_close_matches(variable, known, 1, _MISSPELT)):
             raise InvalidSettings(f"{variable}: there is no such setting. Did you mean {meant[0]}?")
 
@@ -34,8 +38,8 @@ def load_own_settings(model: type[Model], prefix: str) -> Model:
     try:
         return cast("Model", from_environment())
     except ValidationError as invalid:
-        secret = (f"{prefix}{name.upper()}" for name, field in model.model_fields.items() if is_secret(field))
-        hidden = [SecretStr(os.environ.get(variable, "")) for variable in secret]  # noqa: TID251
+        secret = (variable_of(name, prefix) for name, field in model.model_fields.items() if is_secret(field))
+        hidden = [SecretStr(os.environ.get(variable, "")) for variable in secret]
         raise InvalidSettings(without_secrets(str(explained(invalid, model, prefix)), hidden)) from None
 
 
@@ -44,8 +48,8 @@ def told_settings(model: type[BaseModel], prefix: str) -> list[dict[str, Any]]:
     not set), whether it must be set, and what it takes."""
     told: list[dict[str, Any]] = []
     for name, field in model.model_fields.items():
-        variable = f"{prefix}{name.upper()}"
-        value = os.environ.get(variable) or None  # noqa: TID251 - which is here
+        variable = variable_of(name, prefix)
+        value = os.environ.get(variable) or None
         shown = "***" if value and is_secret(field) else value
         needed, takes = field.is_required(), field.description or ""
         told.append({"setting": variable, "value": shown, "required": needed, "takes": takes})
@@ -67,7 +71,7 @@ def _explain(problem: Any, model: type[BaseModel], prefix: str) -> str:
     name = str(problem["loc"][0])
     if (field := model.model_fields.get(name)) is None:
         return f"there is no setting named {name}"
-    variable, takes = f"{prefix}{name.upper()}", field.description
+    variable, takes = variable_of(name, prefix), field.description
     if problem["type"] == "missing":
         return f"{variable} is not set" + (f": {takes}." if takes else ".")
     given = "" if is_secret(field) else f"={problem['input']}"

@@ -52,7 +52,8 @@ def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager
     return opened
 
 
-_payments, warehouse, carrier, mailer, statement = map(_factory, Port)
+_payments, warehouse, carrier = _factory(Port.PAYMENTS), _factory(Port.WAREHOUSE), _factory(Port.CARRIER)
+mailer, statement = _factory(Port.MAILER), _factory(Port.STATEMENT)
 
 
 @asynccontextmanager
