@@ -44,12 +44,9 @@ def read_orders(data: str | bytes, source_name: str) -> list[Order]:
 
     Raises InvalidOrder, whose message lists the mistakes of the whole text, if there is any.
     """
-    try:
-        documents = read_documents(data)
-    except UnreadableText as error:
-        raise InvalidOrder(f"{source_name}: {error}") from None
-    if not documents:
-        raise InvalidOrder(f"{source_name}: holds no orders")
+    documents, unreadable = _documents(data)
+    if unreadable:
+        raise InvalidOrder(f"{source_name}: {unreadable}")
 
     orders: list[Order] = []
     problems: list[str] = []
@@ -69,6 +66,14 @@ def read_orders(data: str | bytes, source_name: str) -> list[Order]:
         more = len(problems) - MAX_SHOWN
         raise InvalidOrder("\n".join(problems[:MAX_SHOWN] + ([f"... and {more} more"] if more > 0 else [])))
     return orders
+
+
+def _documents(data: str | bytes) -> tuple[list[Document], str | None]:
+    try:
+        documents = read_documents(data)
+    except UnreadableText as error:
+        return [], str(error)
+    return documents, None if documents else "holds no orders"
 
 
 def presentable_id(document: object) -> str | None:
