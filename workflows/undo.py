@@ -17,7 +17,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 from workflows.board import OrderBoard
 from workflows.failures import answer_refused, in_words, root_cause
-from workflows.step import queue_of
+from workflows.step_workflow import queue_of
 
 with workflow.unsafe.imports_passed_through():
     from activities.answers import AnswerActivities
