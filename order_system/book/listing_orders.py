@@ -35,11 +35,11 @@ def orders_queries(
     wanted: OrderFilter, meanings: Sequence[Meaning] | None = None, *, after: Sequence[Any] | None, limit: int
 ) -> list[sa.Select[Any]]:
     """`meanings` of the text that is looked for, of an e-mail with its hash. One row more than `limit`."""
-    return [
-        _query(columns, [once, *fits], wanted, after=after, limit=limit)
-        for columns, once in (_opened(), _only_accepted())
-        for fits in ([[]] if meanings is None else ([_fits(columns, each)] for each in meanings))
-    ]
+    queries: list[sa.Select[Any]] = []
+    for columns, once in (_opened(), _only_accepted()):
+        fits = [sa.true()] if meanings is None else [_fits(columns, each) for each in meanings]
+        queries += [_query(columns, [once, each], wanted, after=after, limit=limit) for each in fits]
+    return queries
 
 
 def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.CompoundSelect[Any]:

@@ -216,8 +216,9 @@ class OrderClient(Relatives):
             if not await _request_cancel(order):
                 return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
         # One that is still held has not heard of the cancel.
-        undone = self.watch([order_id], lambda order: _rests(order) and order.held_until is None)
-        after = [documents[order_id] async for documents in undone][-1]
+        after = before
+        async for documents in self.watch([order_id], lambda order: _rests(order) and not order.held_until):
+            after = documents[order_id]
         return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
 
     async def known_order_ids(self, prefix: str) -> set[str]:
