@@ -83,6 +83,19 @@ class SqlBatchBook(reading.BookQueries):
         rows = tx.execute(query.group_by(batch_orders.c.fate))
         return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}
 
+    @reads
+    def stands_counted(self, tx: sa.Connection, batch: str, run: str) -> dict[SubmissionStatus, int]:
+        """How many orders of the run's own stand how, whoever has run them; of those that have begun."""
+        same = submissions.c.order_id == batch_orders.c.order_id
+        is_live = submissions.c.status.in_(reading.LIVE)
+        found: dict[SubmissionStatus, int] = {}
+        for counts in (is_live, ~is_live & reading.counts_if_ended()):
+            query = sa.select(submissions.c.status, sa.func.count()).join(batch_orders, same)
+            query = query.where(reading.of_run(batch, run), reading.ITS_OWN, counts)
+            for status, number in tx.execute(query.group_by(submissions.c.status)).all():
+                found[reading.known(SubmissionStatus, status)] = number
+        return found
+
     # --- lists ------------------------------------------------------------------------------------
 
     @reads
