@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Update, bindparam, delete, insert, update
 from sqlalchemy.engine import Connection
 
-from order_system.book.reading import answers_of, journal_of
+from order_system.book.reading import answers_of, journal_of, key_of
 from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import (
@@ -55,7 +55,7 @@ class Entries:
     def __init__(self, tx: Connection, ref: SubmissionRef) -> None:
         self._tx = tx
         self._ref = ref
-        self._key = {"order_id": ref.order_id, "submission": ref.submission}
+        self._key = key_of(ref)
         self._of = {"of_order": ref.order_id, "of_submission": ref.submission}
 
     # --- claim, record ---------------------------------------------------------------------------

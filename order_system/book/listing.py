@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.exc import IntegrityError
 
 from order_system.book.pages import BY_AMOUNT, BY_TIME, behind, can_be_kept, page_of, place_of
-from order_system.book.reading import LIVE, counts_if_ended, email_hash, known
+from order_system.book.reading import LIVE, counts_if_ended, email_hash, key_of, known
 from order_system.book.tables import accepted, attempts, submissions, to_announce
 from order_system.domain.book import Notice, SubmissionStatus
 from order_system.domain.ids import batch_name, batch_workflow_id
@@ -88,9 +88,8 @@ class SqlOrderListing(OverDatabase):
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
         """Something is about to be done that may close it, and that is to be announced. Idempotent."""
-        this = {"order_id": ref.order_id, "submission": ref.submission}
         with suppress(IntegrityError), tx.begin_nested():  # it is noted already
-            tx.execute(sa.insert(to_announce).values(**this))
+            tx.execute(sa.insert(to_announce).values(**key_of(ref)))
 
     @reads
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:
