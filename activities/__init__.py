@@ -7,8 +7,8 @@ from activities.answers import AnswerActivities
 from activities.attempts import Reverse
 from activities.batch import BatchActivities
 from activities.inventory import InventoryActivities
+from activities.money import Money
 from activities.notification import NotificationActivities
-from activities.paid_orders import PaidOrders
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
@@ -56,7 +56,7 @@ def order_activities(
         answers=answers,
         # With patience of its own: one attempt in each of many runs is never the last one.
         notification=NotificationActivities(book, world.mailer, late=True),
-        reversals=reversals(PaidOrders(book, world.payments, runs), world.warehouse),
+        reversals=reversals(Money(book, world.payments, runs), world.warehouse),
     )
     return [
         payment.charge,
@@ -85,6 +85,6 @@ def batch_activities(book: BatchBook, rows: RowSource, runs: OrderRuns) -> Seque
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
 
 
-def reversals(payments: PaidOrders, warehouse: Warehouse) -> dict[Effect, Reverse]:
+def reversals(money: Money, warehouse: Warehouse) -> dict[Effect, Reverse]:
     """How the reconciler gives back what may turn up late: one for each undo that waits for the pivot."""
-    return {Effect.CHARGE: payments.give_back, Effect.RESERVE: warehouse.release}
+    return {Effect.CHARGE: money.give_back, Effect.RESERVE: warehouse.release}

@@ -3,7 +3,8 @@
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from temporalio import activity
 
@@ -13,18 +14,17 @@ from order_system.domain.batch import (
     BatchCounts,
     BatchOpening,
     Fate,
+    FilePageRequest,
     LookedUp,
     LookUpRequest,
     PagePlan,
-    PageRequest,
     RefusedFate,
     RefusedStart,
     fate_of,
     fate_of_refused,
 )
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.order import Order
-from order_system.domain.order_page import Page, RowSource
+from order_system.domain.order_page import Page, ParsedOrder, RowSource
 from order_system.domain.reconciliation import OrderRuns
 
 
@@ -43,13 +43,24 @@ class BatchActivities:
         await self._rows.verify(opening.request.file, heartbeats_from_a_thread())
 
     @activity.defn
-    async def read_page(self, request: PageRequest) -> PagePlan:
+    async def read_page(self, request: FilePageRequest) -> PagePlan:
         """One page of orders, and what to do with each. Idempotent: read again, it decides the same but for
         orders that have moved on meanwhile.
 
         A look-up that fails fails the page, and is retried: it never reads as "nothing exists".
         """
         page = await self._page_that_fits(request)
+        decided = await self._decided(request, page)
+        start = [each.order for each, fate in zip(page.orders, decided, strict=True) if fate is Fate.START]
+        return PagePlan(
+            start=() if request.start_none else tuple(start),
+            counts=_counted(request, page, decided),
+            position=page.next,
+            at_end=page.at_end,
+        )
+
+    async def _decided(self, request: FilePageRequest, page: Page) -> list[Fate]:
+        """The fate of each order of the page, which is noted in the book."""
         noted = await self._book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])
@@ -57,45 +68,22 @@ class BatchActivities:
         never_begun = await self._book.decided_to_start(request.batch, unknown) if request.only_failed else ()
         activity.heartbeat()
 
-        start: list[Order] = []
-        fates: dict[str, Fate] = {}
-        rows = dict.fromkeys(Fate, 0)
-        orders = dict.fromkeys(Fate, 0)
-        for each in page.orders:
-            order_id = each.order_id
-            if noted[order_id] != each.first_line:
-                fate = Fate.DUPLICATE
-            else:
-                asked_for = not request.only_failed or order_id in never_begun
-                fate = fate_of(each.fingerprint, known.get(order_id), new_ones=asked_for)
-                fates[order_id] = fate
-            if fate is Fate.START and not request.start_none:
-                start.append(each.order)
-            rows[fate] += each.rows
-            orders[fate] += 1
+        def fate(each: ParsedOrder) -> Fate:
+            if noted[each.order_id] != each.first_line:
+                return Fate.DUPLICATE
+            asked_for = not request.only_failed or each.order_id in never_begun
+            return fate_of(each.fingerprint, known.get(each.order_id), new_ones=asked_for)
+
+        decided = [fate(each) for each in page.orders]
+        fates = {
+            each.order_id: one
+            for each, one in zip(page.orders, decided, strict=True)
+            if one is not Fate.DUPLICATE
+        }
         await self._book.note_fates(request.batch, request.run, fates)
+        return decided
 
-        duplicates = orders.pop(Fate.DUPLICATE)
-        rows_duplicate = rows.pop(Fate.DUPLICATE)
-        left_out = [problem.rows for problem in page.problems if problem.is_left_out]
-        counts = BatchCounts(
-            bytes_read=page.bytes_read + (request.file.start.offset if request.position is None else 0),
-            rows=page.rows,
-            rows_rejected=sum(problem.rows for problem in page.problems) - sum(left_out),
-            rows_duplicate=rows_duplicate,
-            rows_left_out=sum(left_out),
-            rows_valid=sum(rows.values()),
-            rejected=len(page.problems) - len(left_out),
-            duplicate=duplicates,
-            left_out=len(left_out),
-            valid=sum(orders.values()),
-            skipped=orders[Fate.SKIP_FULFILLED],
-            conflicting=orders[Fate.CONFLICT],
-            not_started=orders[Fate.START] + orders[Fate.NOT_ASKED_FOR],
-        )
-        return PagePlan(start=tuple(start), counts=counts, position=page.next, at_end=page.at_end)
-
-    async def _page_that_fits(self, request: PageRequest) -> Page:
+    async def _page_that_fits(self, request: FilePageRequest) -> Page:
         """Rows may be short: so many bytes could hold more orders than one message and one history bear."""
         wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
         page = await self._rows.read_page(request.file, request.position, wanted, got_on)
@@ -132,6 +120,28 @@ class BatchActivities:
             elif record.status is not SubmissionStatus.OPEN and asked == record.ref.submission:
                 statuses[order_id] = record.status
         return LookedUp(statuses=statuses)
+
+
+def _counted(request: FilePageRequest, page: Page, decided: Sequence[Fate]) -> BatchCounts:
+    orders, rows = Counter(decided), Counter[Fate]()
+    for each, fate in zip(page.orders, decided, strict=True):
+        rows[fate] += each.rows
+    left_out = [problem.rows for problem in page.problems if problem.is_left_out]
+    return BatchCounts(
+        bytes_read=page.bytes_read + (request.file.start.offset if request.position is None else 0),
+        rows=page.rows,
+        rows_rejected=sum(problem.rows for problem in page.problems) - sum(left_out),
+        rows_duplicate=rows[Fate.DUPLICATE],
+        rows_left_out=sum(left_out),
+        rows_valid=rows.total() - rows[Fate.DUPLICATE],
+        rejected=len(page.problems) - len(left_out),
+        duplicate=orders[Fate.DUPLICATE],
+        left_out=len(left_out),
+        valid=orders.total() - orders[Fate.DUPLICATE],
+        skipped=orders[Fate.SKIP_FULFILLED],
+        conflicting=orders[Fate.CONFLICT],
+        not_started=orders[Fate.START] + orders[Fate.NOT_ASKED_FOR],
+    )
 
 
 def heartbeats_from_a_thread() -> Callable[[], None]:

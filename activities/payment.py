@@ -4,9 +4,8 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Call, Effects, retried_always, this_attempt, undo
-from activities.held_money import authorise, capture
-from activities.paid_orders import PaidOrders
+from activities.attempts import Effects, retried_always, this_attempt, undo
+from activities.money import Money
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.errors import BusinessError, PaymentNotConfirmed, RefundRefused
@@ -38,7 +37,7 @@ class PaymentActivities:
     ) -> None:
         self._book = book
         self._gateway = gateway
-        self._paid = PaidOrders(book, gateway, runs)
+        self._money = Money(book, gateway, runs)
         self._effects = Effects(book, patience)
 
     @activity.defn
@@ -61,28 +60,20 @@ class PaymentActivities:
             email=request.email,
         )
         with self._effects.patiently(request) as attempt:
-            check = partial(self._paid.refuse_if_given_back, ref, reference)
+            check = partial(self._money.refuse_if_given_back, ref, reference)
             claimed = await self._effects.open_and_claim(
                 ref, Effect.CHARGE, attempt, opening, check_earlier=check
             )
             if not isinstance(claimed, JournalEntry):
                 return claimed
-            call = self._call(request, reference)
+            call = partial(self._money.take, request, reference)
             receipt = await self._effects.call_and_record(ref, claimed, PaymentReceipt, call, attempt)
         return Charged(receipt=receipt)
-
-    def _call(self, request: PaymentRequest, reference: str | None) -> Call[PaymentReceipt]:
-        price, by = {"amount": request.amount, "currency": request.currency}, request.payment_method
-        if request.captured_on_dispatch:
-            return partial(authorise, self._gateway, reference=reference, payment_method=by, **price)
-        if reference is None:
-            return partial(self._gateway.charge, payment_method=by, **price)
-        return partial(self._paid.confirm, reference=reference, **price)
 
     @activity.defn
     async def capture(self, request: StepRequest) -> PaymentReceipt:
         """Take what `charge` has only held. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
-        call = partial(capture, self._gateway, self._book, request.submission)
+        call = partial(self._money.capture, request.submission)
         return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 
     @activity.defn
@@ -90,7 +81,7 @@ class PaymentActivities:
         """Undo of `charge` and of `capture`: fence their keys and give back whatever was captured, or by the
         payment that it stands for; void what is only held. Idempotent. Raises RefundByHand until a person has
         answered."""
-        return await undo(self._book, request, Effect.CHARGE, self._paid.give_back)
+        return await undo(self._book, request, Effect.CHARGE, self._money.give_back)
 
     @activity.defn
     async def refund_part(self, request: RefundRequest) -> Refund:
@@ -118,10 +109,10 @@ class PaymentActivities:
         if in_parts and paid.captured_elsewhere is not CapturedElsewhere.AT_ITS_WORD:
             return await in_parts(request.key, charge_key=charge_key, receipt=paid, amount=amount)
         if amount == paid.amount:
-            whole = await self._paid.give_back(charge_key)
+            whole = await self._money.give_back(charge_key)
             if isinstance(whole, RefundReceipt):
                 return whole
-        raise await self._paid.by_hand(ref.order_id, ref.submission, paid, amount)
+        raise await self._money.by_hand(ref.order_id, ref.submission, paid, amount)
 
 
 def _made_elsewhere(payment_method: str) -> str | None:

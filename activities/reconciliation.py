@@ -32,9 +32,9 @@ from order_system.domain.reconciliation import (
     OlderOnes,
     OrderRuns,
     OwedNotice,
-    PageRequest,
     ReconciliationBook,
     SubmissionPage,
+    SubmissionPageRequest,
     TallyName,
     is_abandoned,
 )
@@ -54,7 +54,7 @@ class ReconciliationActivities:
     reversals: Mapping[Effect, Reverse]
 
     @activity.defn
-    async def look_over(self, request: PageRequest) -> SubmissionPage:
+    async def look_over(self, request: SubmissionPageRequest) -> SubmissionPage:
         """One page of open submissions, and which of them no workflow is at work on. Before the first one,
         orders begin whose first task the server has forgotten. Changes nothing else.
 
@@ -73,7 +73,7 @@ class ReconciliationActivities:
             next=found[-1].order_id if len(found) == policy.RECONCILE_PAGE else None,
         )
 
-    async def _asked(self, request: PageRequest) -> OlderOnes:
+    async def _asked(self, request: SubmissionPageRequest) -> OlderOnes:
         """On the clock of the server whose submissions these are."""
         return OlderOnes(await self.runs.server(), _before(request), request.after_order)
 
@@ -98,7 +98,7 @@ class ReconciliationActivities:
         return await self.answers.end_undo_by_hand(request)
 
     @activity.defn
-    async def send_owed(self, request: PageRequest) -> NoticePage:
+    async def send_owed(self, request: SubmissionPageRequest) -> NoticePage:
         """One page of notices that are owed since no workflow is there any more to send them: each is sent
         under the key that the order itself would have used, to whom the server knows. Idempotent."""
         attempt = this_attempt()
@@ -178,5 +178,5 @@ def _answer(key: KeyInDoubt, tally: TallyName, detail: str) -> KeyAnswer:
     return KeyAnswer(key=key, tally=tally, detail=f"{key.effect}: {detail}")
 
 
-def _before(request: PageRequest) -> datetime:
+def _before(request: SubmissionPageRequest) -> datetime:
     return this_attempt().started_at - timedelta(seconds=request.min_age_seconds)

@@ -42,10 +42,10 @@ from order_system.infra.temporal.around import OwnBookOnly
 from order_system.infra.temporal.connection import sdk_runtime
 from order_system.infra.temporal.registration import settle_in_again
 from order_system.infra.temporal.servers import KnownServer, serving_from
-from order_system.orders.attempts import NotesAttempts
 from order_system.orders.client import OrderClient
 from order_system.orders.forgetting import Forgetting
 from order_system.orders.lists import OrderLists
+from order_system.orders.noted_attempts import NotesAttempts
 from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.watch import Watch
 from order_system.reconciliation.abandoned import AbandonedOrders

@@ -52,7 +52,8 @@ class BatchFulfillmentWorkflow:
                 raise
             failure = None if self._stopped() else stopped
         if self._stopped():
-            await uninterrupted(self._count_the_rest())
+            with suppress(ActivityError):  # the counts are the whole file's, or of what can be read of it
+                await uninterrupted(self._file.count_the_rest())
         await uninterrupted(self._window.see_out())
         if failure is not None:
             self._status = BatchStatus.FAILED
@@ -138,11 +139,6 @@ class BatchFulfillmentWorkflow:
         return not self._paused and self._window.has_room()
 
     # --- stopping and ending ---------------------------------------------------------------------
-
-    async def _count_the_rest(self) -> None:
-        """So that the counts are the whole file's; if it can no longer be read, those of what was."""
-        with suppress(ActivityError):
-            await self._file.count_the_rest()
 
     async def _end(self) -> BatchProgress:
         if self._cancelling_orders:

@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.batch import BatchActivities
     from order_system.domain import metrics, policy
-    from order_system.domain.batch import BatchOpening, BatchRequest, PageRequest
+    from order_system.domain.batch import BatchOpening, BatchRequest, FilePageRequest
     from order_system.domain.ids import BOOK
     from workflows.tally import Tally
 
@@ -53,7 +53,7 @@ class BatchFile:
         """Raises ActivityError, also if it is cancelled meanwhile; then nothing of the page is counted."""
         page = await workflow.execute_activity_method(
             BatchActivities.read_page,
-            PageRequest(
+            FilePageRequest(
                 book=workflow.memo_value(BOOK, default=None),
                 batch=workflow.info().workflow_id,
                 run=workflow.info().first_execution_run_id,

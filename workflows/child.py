@@ -19,9 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain.messages import StepRequest
     from order_system.domain.steps import Step
 
-TURNS_UNTIL_AN_END_IS_HEARD = 10
-"""From the server's word that a child has ended until its handle is done it takes three or four."""
-
 Request = TypeVar("Request", bound=StepRequest)
 Answer = TypeVar("Answer")
 One = TypeVar("One")
@@ -56,52 +53,6 @@ async def run_child(
     return answer
 
 
-async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event | None) -> Answer:
-    """As `await child`, but for a cancel of ours that comes in the same task as the child's end: that is not
-    passed on. The SDK fails a task for ever in which a child is cancelled that has been terminated (seen with
-    1.35; other ends do no harm)."""
-    stop, asked = asyncio.create_task(until.wait()) if until else None, False
-    while not child.done():
-        undisturbed = await _undisturbed(child, None if asked else stop)
-        if not (undisturbed or asked or child.done()):
-            asked = child.cancel()  # once: a child takes one cancel, whoever wants it
-    if stop:
-        stop.cancel()
-    return await child
-
-
-async def _begin(
-    starting: Coroutine[Any, Any, ChildWorkflowHandle[Any, Answer]],
-) -> ChildWorkflowHandle[Any, Answer]:
-    """As `await starting`; but a cancel in the task of the child's start and end is not passed on."""
-    start = asyncio.create_task(starting)
-    if await _undisturbed(start):
-        return start.result()
-    if not start.done():
-        start.cancel()
-        return await start
-    with suppress(WorkflowAlreadyStartedError):
-        if not (child := start.result()).done():
-            child.cancel()
-    raise asyncio.CancelledError
-
-
-async def _undisturbed(work: asyncio.Task[Any], stop: asyncio.Task[Any] | None = None) -> bool:
-    """Wait for it. False if a cancel of ours, or `stop`, came first; neither is passed on. By then `work` is
-    done if its end is told in the same task."""
-    try:
-        await workflow.wait([work, stop] if stop else [work], return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError as cancelled:
-        if is_eviction(cancelled):
-            raise
-    else:
-        if work.done():
-            return True
-    for _ in range(TURNS_UNTIL_AN_END_IS_HEARD):
-        await asyncio.sleep(0)
-    return False
-
-
 async def _start(
     step: Step,
     run: Callable[[Any, Request], Awaitable[Answer]],
@@ -114,7 +65,7 @@ async def _start(
     waited = timedelta(0)
     while True:
         try:
-            return await _begin(
+            return await _started(
                 workflow.start_child_workflow(
                     run,
                     request,
@@ -161,3 +112,58 @@ async def together(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Oth
     if failures:
         raise failures[0]
     return first.result(), second.result()
+
+
+# --- a cancel in the same task as a child's start or end ----------------------------------------------
+#
+# The SDK (1.35) fails a task for ever in which a child is cancelled that has just been terminated. So when a
+# cancel of ours comes, the event loop turns a few times first, and a child that has ended by then gets none
+# (ADR 0011).
+
+TURNS_UNTIL_AN_END_IS_HEARD = 10
+"""From the server's word that a child has ended until its handle is done it takes three or four."""
+
+
+async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event | None) -> Answer:
+    """As `await child`."""
+    stop = asyncio.create_task(until.wait()) if until else None
+    asked = False
+    while not child.done():
+        undisturbed = await _undisturbed(child, None if asked else stop)
+        if not (undisturbed or asked or child.done()):
+            asked = child.cancel()  # once: a child takes one cancel, whoever wants it
+    if stop:
+        stop.cancel()
+    return await child
+
+
+async def _started(
+    starting: Coroutine[Any, Any, ChildWorkflowHandle[Any, Answer]],
+) -> ChildWorkflowHandle[Any, Answer]:
+    """As `await starting`."""
+    start = asyncio.create_task(starting)
+    if await _undisturbed(start):
+        return start.result()
+    if not start.done():
+        start.cancel()
+        return await start
+    with suppress(WorkflowAlreadyStartedError):
+        if not (child := start.result()).done():
+            child.cancel()
+    raise asyncio.CancelledError
+
+
+async def _undisturbed(work: asyncio.Task[Any], stop: asyncio.Task[Any] | None = None) -> bool:
+    """Wait for it. False if a cancel of ours, or `stop`, came first; neither is passed on. By then `work` is
+    done if its end is told in the same task."""
+    try:
+        await workflow.wait([work, stop] if stop else [work], return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError as cancelled:
+        if is_eviction(cancelled):
+            raise
+    else:
+        if work.done():
+            return True
+    for _ in range(TURNS_UNTIL_AN_END_IS_HEARD):
+        await asyncio.sleep(0)
+    return False

@@ -2,7 +2,7 @@
 
 from temporalio import workflow
 
-from workflows.step import StepWorkflow, run_effect
+from workflows.step_workflow import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.notification import NotificationActivities

@@ -29,10 +29,10 @@ with workflow.unsafe.imports_passed_through():
         ABANDONED,
         AlreadyFulfilled,
         Charged,
-        GivesWay,
         NoticeKind,
         OlderSubmissionOpen,
         OrderOutcome,
+        PaymentAnswer,
         UndoCause,
         UndoResult,
     )
@@ -58,9 +58,8 @@ class OrderFulfillmentWorkflow(TakesAnswers):
     @workflow.run
     async def run(self, order: Order) -> OrderOutcome:
         ending: OrderOutcome | UndoCause
-        flow = self._side_by_side if order.flow is Flow.PARALLEL else self._one_after_another
         try:
-            ending = await flow()
+            ending = await self._fulfil()
         except (FailureError, asyncio.CancelledError) as failure:
             if is_eviction(failure):
                 raise  # the worker makes room in its cache: the order goes on elsewhere
@@ -76,34 +75,37 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         """Each step and each undo, with times; answers while the order runs and after it has closed."""
         return self._board.progress()
 
-    # --- the two flows ---------------------------------------------------------------------------
+    # --- the way to the letterbox ----------------------------------------------------------------
 
-    async def _one_after_another(self) -> OrderOutcome:
-        while isinstance(paid := await self._steps.pay(), OlderSubmissionOpen):
+    async def _fulfil(self) -> OrderOutcome:
+        """Pay, reserve, ship, notify. Raises what a step has failed of, and CancelledError."""
+        pay_and_reserve = self._side_by_side if self._order.flow is Flow.PARALLEL else self._one_after_another
+        paid = await pay_and_reserve()
+        while isinstance(paid, OlderSubmissionOpen):  # which comes first
             await self._settle(paid.older)
+            paid = await pay_and_reserve()
         if isinstance(paid, AlreadyFulfilled):
             return self._fulfilled_before(paid)
-        await self._steps.reserve()
-        return await self._deliver(paid)
 
-    async def _side_by_side(self) -> OrderOutcome:
-        """Payment and inventory at once. Once one has failed for good, the other is asked to stop; both are
-        awaited before anything is undone."""
-        while True:
-            paid, reserved = await together(self._steps.pay(), self._steps.reserve())
-            if isinstance(paid, Charged) and not isinstance(reserved, GivesWay):
-                return await self._deliver(paid)
-            for answer in (paid, reserved):
-                if isinstance(answer, AlreadyFulfilled):
-                    return self._fulfilled_before(answer)
-            older = paid if isinstance(paid, OlderSubmissionOpen) else reserved
-            if isinstance(older, OlderSubmissionOpen):
-                await self._settle(older.older)
-
-    async def _deliver(self, paid: Charged) -> OrderOutcome:
         parcel = await self._steps.ship()
         # Past the pivot. From here on a cancel interrupts nothing; it is noted that it came too late.
         return await uninterrupted(self._confirm(parcel.payment or paid.receipt, parcel))
+
+    async def _one_after_another(self) -> PaymentAnswer:
+        paid = await self._steps.pay()
+        if isinstance(paid, Charged):
+            await self._steps.reserve()
+        return paid
+
+    async def _side_by_side(self) -> PaymentAnswer:
+        """Once one has failed for good, the other is asked to stop; both are awaited before anything is
+        undone. Either of them may find that another submission is in the place of this one."""
+        paid, reserved = await together(self._steps.pay(), self._steps.reserve())
+        for in_its_place in (AlreadyFulfilled, OlderSubmissionOpen):
+            for answer in (paid, reserved):
+                if isinstance(answer, in_its_place):
+                    return answer
+        return paid
 
     # --- the ends --------------------------------------------------------------------------------
 

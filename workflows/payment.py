@@ -2,7 +2,7 @@
 
 from temporalio import workflow
 
-from workflows.step import StepWorkflow, run_effect
+from workflows.step_workflow import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities
@@ -10,6 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain.money import format_amount
     from order_system.domain.payment_methods import Elsewhere, made_elsewhere
     from order_system.domain.steps import Step
+
+_WHAT_IT_DOES = {Elsewhere.PAID: "confirm", Elsewhere.AUTHORISED: "take over", None: "charge"}
 
 
 @workflow.defn
@@ -20,9 +22,7 @@ class PaymentWorkflow(StepWorkflow):
 
     @workflow.run
     async def run(self, request: PaymentRequest) -> PaymentAnswer:
-        what = {Elsewhere.PAID: "confirm", Elsewhere.AUTHORISED: "take over", None: "charge"}[
-            made_elsewhere(request.payment_method)
-        ]
+        what = _WHAT_IT_DOES[made_elsewhere(request.payment_method)]
         with self._under_way():
             answer = await run_effect(
                 self.step,

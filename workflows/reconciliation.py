@@ -34,15 +34,15 @@ with workflow.unsafe.imports_passed_through():
         KeyPage,
         KeyPageRequest,
         NoticePage,
-        PageRequest,
         ReconciliationReport,
         ReconciliationRequest,
+        SubmissionPageRequest,
         Tally,
         TallyName,
     )
     from order_system.domain.steps import GIVEN_BACK, UNDOS
 
-Request = TypeVar("Request", PageRequest, KeyPageRequest)
+Request = TypeVar("Request", SubmissionPageRequest, KeyPageRequest)
 Page = TypeVar("Page", NoticePage, KeyPage)
 _ANSWER: Any = UndoAnswer | None
 _HANDLED: Any = HandledUndoAnswer | None
@@ -206,9 +206,11 @@ class ReconciliationWorkflow:
         self._advance(report=self._so_far.report.with_answers(page.answers), after_notice=page.next)
         return page.next is not None
 
-    def _older_ones(self, after: str | None) -> PageRequest:
+    def _older_ones(self, after: str | None) -> SubmissionPageRequest:
         so_far = self._so_far
-        return PageRequest(book=so_far.book, min_age_seconds=so_far.min_age_seconds, after_order=after)
+        return SubmissionPageRequest(
+            book=so_far.book, min_age_seconds=so_far.min_age_seconds, after_order=after
+        )
 
     async def _answers(
         self,

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 from workflows.failures import raise_if_cancelled
-from workflows.step import StepWorkflow, run_effect
+from workflows.step_workflow import StepWorkflow, run_effect
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment import PaymentActivities

@@ -74,7 +74,7 @@ class Steps:
             captured_on_dispatch=self._order.captured_on_dispatch,
             email=self._order.customer.email,
         )
-        return await self._held(Step.PAYMENT, PaymentWorkflow.run, request)
+        return await self._run(Step.PAYMENT, PaymentWorkflow.run, request)
 
     async def reserve(self) -> InventoryAnswer:
         """Beside payment, it opens the submission if it comes first."""
@@ -91,7 +91,7 @@ class Steps:
             lines=order.lines,
             opening=opening if order.flow is Flow.PARALLEL else None,
         )
-        return await self._held(Step.INVENTORY, InventoryWorkflow.run, request)
+        return await self._run(Step.INVENTORY, InventoryWorkflow.run, request)
 
     async def ship(self) -> Shipped:
         """The label, and the hand-over to the carrier: the pivot."""
@@ -102,7 +102,7 @@ class Steps:
             lines=self._order.lines,
             captures=self._order.captured_on_dispatch,
         )
-        return await self._held(Step.SHIPPING, ShippingWorkflow.run, request)
+        return await self._run(Step.SHIPPING, ShippingWorkflow.run, request)
 
     async def notify(self, kind: NoticeKind) -> str | None:
         """Best effort: a notice that fails harms no order. Returns what went wrong, in words."""
@@ -118,7 +118,7 @@ class Steps:
             return f"the {kind} could not be sent ({root_cause(failure)})"
         return None
 
-    async def _held(
+    async def _run(
         self, step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request
     ) -> Answer:
         """A step beside this one that is given up has this one stop, too."""

@@ -17,12 +17,12 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 from workflows.board import OrderBoard
 from workflows.failures import answer_refused, in_words, root_cause
-from workflows.step import queue_of
+from workflows.step_workflow import queue_of
 
 with workflow.unsafe.imports_passed_through():
     from activities.answers import AnswerActivities
     from order_system.domain import policy
-    from order_system.domain.answers import AnswerRecord
+    from order_system.domain.answers import AnsweredAs, AnswerRecord
     from order_system.domain.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
     from order_system.domain.progress import UndoState
     from order_system.domain.steps import UNDOS, Step
@@ -33,7 +33,6 @@ class _Intervention:
     """A person has stepped in; kept until what they want is done."""
 
     answer: AnswerRecord
-    handled: bool
     outcome: HandledUndoAnswer | None = None
     refusal: str | None = None
 
@@ -73,11 +72,11 @@ class Undo:
 
     def retry(self, answer: AnswerRecord) -> None:
         """At once, instead of after its pause."""
-        self._step_in(_Intervention(answer, handled=False))
+        self._step_in(_Intervention(answer))
 
     async def handle(self, answer: AnswerRecord) -> HandledUndoAnswer:
         """Record what a person has done, and do not try again. Raises the ApplicationError that refuses."""
-        intervention = _Intervention(answer, handled=True)
+        intervention = _Intervention(answer)
         self._step_in(intervention)
         await workflow.wait_condition(lambda: bool(intervention.outcome or intervention.refusal))
         if intervention.outcome is None:
@@ -135,11 +134,11 @@ class Undo:
     async def _as_the_person_wants(self, intervention: _Intervention) -> None:
         if self._answer is not None:
             intervention.outcome = HandledUndoAnswer(undo=self._answer, recorded=False)
-        elif intervention.handled:
-            await self._end_by_hand(intervention)
-        else:
+        elif intervention.answer.answer is AnsweredAs.RETRY_UNDO:
             self._stuck = False
             self._board.undo_is(UndoState.PENDING, self._step)
+        else:
+            await self._end_by_hand(intervention)
 
     async def _end_by_hand(self, intervention: _Intervention) -> None:
         try:

@@ -113,8 +113,8 @@ class Announcements(AroundActivities):
     async def _announce_ended_batches(self) -> None:
         lately = datetime.now(UTC) - policy.BATCH_END_TOLD
         query = visibility.all_of(
-            f"TaskQueue = {visibility.quoted(self.task_queue)}",
-            f"WorkflowType = '{BatchFulfillmentWorkflow.__name__}'",
+            visibility.on_queue(self.task_queue),
+            visibility.of_type(BatchFulfillmentWorkflow),
             visibility.NEWEST_RUNS,
             f"CloseTime > {visibility.quoted(lately.isoformat())}",
         )

@@ -45,18 +45,18 @@ from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.deployment import describe_deployment, in_full, is_on
 from order_system.infra.temporal.executions import describe
+from order_system.infra.temporal.visibility import RUNNING
 from order_system.infra.temporal.workers import Workers
 from order_system.orders.status import OrderStatusReader
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
 
-_RUNNING = "ExecutionStatus = 'Running'"
-_ORDERS = f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"
-_BATCHES = f"WorkflowType = '{BatchFulfillmentWorkflow.__name__}'"
+_ORDERS = visibility.of_type(OrderFulfillmentWorkflow)
+_BATCHES = visibility.of_type(BatchFulfillmentWorkflow)
 _NEEDS_ATTENTION = f"OrderStatus = '{OrderStatus.NEEDS_ATTENTION}'"
 _SAYS_NOTHING = f"(OrderStatus IS NULL OR OrderStatus != '{OrderStatus.NEEDS_ATTENTION}')"
-_UNDELIVERED = f"WorkflowType = '{WebhookWorkflow.__name__}' AND OrderStatus = '{UNDELIVERED}'"
+_UNDELIVERED = f"{visibility.of_type(WebhookWorkflow)} AND OrderStatus = '{UNDELIVERED}'"
 _BUGS = "TemporalReportedProblems IS NOT NULL"
 _FAILED = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
 
@@ -86,7 +86,7 @@ class AttentionFinder:
     _orders_of_batches: Counter[str] = field(default_factory=Counter[str])
 
     async def concerns(self) -> AsyncGenerator[Concern]:
-        open_ones = await self.temporal.count_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
+        open_ones = await self.temporal.count_workflows(self._where(RUNNING), rpc_timeout=policy.RPC)
         if self.book and self.task_queue != task_queue_of(self.book):
             there = await self.workers.identities()
             self._others = sorted(each for each in there if book_of(each) not in (None, self.book))
@@ -111,13 +111,13 @@ class AttentionFinder:
         slow = visibility.started_before(self._now - self.slow_after)
         not_new = visibility.started_before(self._now - policy.BOOKS_DIFFER_AFTER)
         for query, look in (
-            (self._where(_ORDERS, _RUNNING, _NEEDS_ATTENTION), self._order),
-            (self._where(_RUNNING, _BUGS), self._bug),
-            (self._where(_ORDERS, _RUNNING, _SAYS_NOTHING, slow), self._slow_order),
-            (self._where(_BATCHES, _RUNNING), self._running_batch),
+            (self._where(_ORDERS, RUNNING, _NEEDS_ATTENTION), self._order),
+            (self._where(RUNNING, _BUGS), self._bug),
+            (self._where(_ORDERS, RUNNING, _SAYS_NOTHING, slow), self._slow_order),
+            (self._where(_BATCHES, RUNNING), self._running_batch),
             (self._where(_BATCHES, _FAILED), self._failed_batch),
-            (self._where(_RUNNING, _UNDELIVERED), undelivered),
-            (self._where(_ORDERS, _RUNNING, not_new), self._between_books),
+            (self._where(RUNNING, _UNDELIVERED), undelivered),
+            (self._where(_ORDERS, RUNNING, not_new), self._between_books),
         ):
             async for concern in self._looked_at(query, look):
                 yield concern
@@ -132,7 +132,7 @@ class AttentionFinder:
             there = await describe_deployment(self.temporal, name)
             current = in_full(there.routing_config.current_deployment_version)
             for version in ("", *(in_full(each.deployment_version) for each in there.version_summaries)):
-                query = self._where(_RUNNING, is_on(version))
+                query = self._where(RUNNING, is_on(version))
                 number = (await self.temporal.count_workflows(query, rpc_timeout=policy.RPC)).count
                 if number and not await self.workers.surely_at_work(version or current):
                     what = so_many(number, "workflow is", "workflows are")
@@ -145,7 +145,7 @@ class AttentionFinder:
     async def _on_deserted_queues(self) -> AsyncGenerator[Concern]:
         """Orders of this book that were submitted to another task queue than ours, and nobody serves it."""
         elsewhere = f"TaskQueue != {visibility.quoted(self.task_queue)}"
-        query = visibility.all_of(_ORDERS, _RUNNING, elsewhere, self.among)
+        query = visibility.all_of(_ORDERS, RUNNING, elsewhere, self.among)
         served: dict[str, bool] = {}
         async for execution in self.temporal.list_workflows(query, rpc_timeout=policy.RPC):
             if not self.book or await execution.memo_value(BOOK, default="") != self.book:
@@ -161,8 +161,7 @@ class AttentionFinder:
                 yield concern.model_copy(update={"cure": cure})
 
     def _where(self, *conditions: str) -> str:
-        ours = f"TaskQueue = {visibility.quoted(self.task_queue)}"
-        return visibility.all_of(ours, *conditions, self.among)
+        return visibility.all_of(visibility.on_queue(self.task_queue), *conditions, self.among)
 
     async def _looked_at(self, query: str, look: Look) -> AsyncGenerator[Concern]:
         """In the order in which they were found, so many at once."""

@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey
 
 from order_system.attention.concerns import STARTER, Concern, ConcernKind, WaitingOrder, about_batch
 from order_system.domain.errors import WrongBook
-from order_system.domain.ids import batch_name, order_workflow_id, refund_workflow_id, webhook_workflow_id
+from order_system.domain.ids import batch_name, order_id_in, refund_workflow_id, webhook_workflow_id
 from order_system.domain.money import decimal_text
 from order_system.domain.refunds import Refund
 from order_system.domain.search_attributes import BATCH_NAME, FAILED_STEP, ORDER_ID
@@ -39,7 +39,7 @@ _MOST_CHARACTERS = 300
 
 def order_id_of(execution: WorkflowExecution) -> str:
     """Of an order or of one of its steps; else its workflow ID."""
-    return execution.typed_search_attributes.get(ORDER_ID) or execution.id.removeprefix(order_workflow_id(""))
+    return execution.typed_search_attributes.get(ORDER_ID) or order_id_in(execution.id)
 
 
 def waiting_order(execution: WorkflowExecution, since: datetime | None = None) -> WaitingOrder:

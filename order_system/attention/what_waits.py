@@ -1,8 +1,10 @@
-"""Everything that waits for a person, as a program asks for it."""
+"""Everything that waits for a person, as a program asks for it, and what it comes to."""
 
-from collections.abc import AsyncGenerator, Collection
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from temporalio.client import Client
 
@@ -58,7 +60,7 @@ class WhatWaits:
 
     def __post_init__(self) -> None:
         self._status = OrderStatusReader(self._temporal, self._book)
-        self._ours = f"TaskQueue = {visibility.quoted(self.task_queue)}"
+        self._ours = visibility.on_queue(self.task_queue)
         self.workers = Workers(self._temporal, self.task_queue)
 
     async def attention(
@@ -103,14 +105,9 @@ class WhatWaits:
             yield about_all(ConcernKind.BOOK, str(trouble))
         async for concern in finder.concerns():
             yield concern
-        under_way = await self._book.refunds_under_way()
-        async for order_id, refund in self._refunds_not_noted():
-            if refund.refund_id not in [each.refund_id for each in under_way.get(order_id, ())]:
-                under_way.setdefault(order_id, []).append(refund)
-        for order_id, refunds in under_way.items():
-            for refund in refunds:
-                if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
-                    yield await stuck_refund(self._temporal, order_id, refund)
+        for order_id, refund in await self._refunds_under_way():
+            if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
+                yield await stuck_refund(self._temporal, order_id, refund)
         async for ref in self._abandoned.found(older_than=timedelta(0)):
             known = (await self._book.find([ref.order_id])).get(ref.order_id)
             if known is None or (known.ref.submission, known.status) != (ref.submission, _OPEN):
@@ -128,22 +125,25 @@ class WhatWaits:
         if asleep := await self._reconciler.asleep():
             yield about_schedule(asleep, self._temporal.namespace)
 
-    async def _refunds_not_noted(self) -> AsyncGenerator[tuple[str, Refund]]:
-        """Of every refund that runs, noted or not: its first transaction may not have come through."""
+    async def _refunds_under_way(self) -> list[tuple[str, Refund]]:
+        """With the order's ID: those that the book has noted, and those that run without that, since their
+        first transaction did not come through."""
+        noted = await self._book.refunds_under_way()
+        found = {(order_id, each.refund_id): each for order_id, refunds in noted.items() for each in refunds}
         before = visibility.started_before(datetime.now(UTC) - policy.ATTENTION_AFTER)
-        kind = f"WorkflowType = '{RefundWorkflow.__name__}'"
-        query = visibility.all_of(self._ours, kind, "ExecutionStatus = 'Running'", before)
-        async for found in self._temporal.list_workflows(query, rpc_timeout=infra_policy.RPC):
-            request = await input_of(self._temporal, found.id, found.run_id, RefundRequest)
-            if request is not None:
-                yield request.submission.order_id, request.refund
+        kind = visibility.of_type(RefundWorkflow)
+        query = visibility.all_of(self._ours, kind, visibility.RUNNING, before)
+        async for run in self._temporal.list_workflows(query, rpc_timeout=infra_policy.RPC):
+            if request := await input_of(self._temporal, run.id, run.run_id, RefundRequest):
+                found.setdefault((request.submission.order_id, request.refund.refund_id), request.refund)
+        return [(order_id, refund) for (order_id, _), refund in found.items()]
 
     async def all_quiet(self) -> str:
         """What may be said if nothing waits, and what was looked at."""
         async with reaching_server():
             workers = await self.workers.at_work()
-            kind = f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'"
-            query = visibility.all_of(self._ours, "ExecutionStatus = 'Running'", kind)
+            kind = visibility.of_type(OrderFulfillmentWorkflow)
+            query = visibility.all_of(self._ours, visibility.RUNNING, kind)
             orders = (await self._temporal.count_workflows(query, rpc_timeout=infra_policy.RPC)).count
         said = "All is well: nothing" if workers else "Nothing"
         at_work = so_many(workers, "worker is", "workers are") if workers else "No worker is"
@@ -155,3 +155,33 @@ def _place(concern: Concern) -> tuple[bool, datetime]:
     """First what keeps them all; then the oldest; at last, of which nobody knows since when."""
     about_one = bool(concern.order_id or concern.batch or concern.server or concern.event_id)
     return about_one, concern.since or datetime.max.replace(tzinfo=UTC)
+
+
+# --- what it comes to ---------------------------------------------------------------------------------
+
+_SEVERAL = {
+    ConcernKind.STUCK_UNDO: "undos are stuck",
+    ConcernKind.STUCK_REFUND: "refunds are stuck",
+    ConcernKind.UNDELIVERED: "events not delivered",
+}
+"""The kinds of which people speak in other words than of one."""
+
+
+def sums_of(concerns: Iterable[Concern]) -> list[str]:
+    """`3 undos are stuck: 1,059.97 USD, 20.00 EUR`, for each kind that has money in it; each order once.
+    And how many events."""
+    found: defaultdict[ConcernKind, list[Concern]] = defaultdict(list)
+    for concern in concerns:
+        if concern.amount or concern.event_id:
+            found[concern.kind].append(concern)
+    return [_sum(kind, each) for kind, each in found.items()]
+
+
+def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
+    amounts: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+    for each in {(each.order_id, each.refund): each for each in concerns}.values():
+        if each.amount:
+            amounts[each.currency] += Decimal(each.amount)
+    money = ", ".join(f"{amount:,} {currency}" for currency, amount in amounts.items())
+    many = f"{len(concerns):,} {kind if len(concerns) == 1 else _SEVERAL.get(kind, kind)}"
+    return f"{many}: {money}" if money else many

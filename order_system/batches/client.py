@@ -12,7 +12,6 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from order_system.batches.files import OrderFiles
-from order_system.batches.names import workflow_id_of, workflow_id_of_new
 from order_system.batches.progress import FORGOTTEN, NO_WORKER, progress_in_book
 from order_system.batches.reports import BatchReports
 from order_system.book.batches import SqlBatchBook
@@ -24,7 +23,7 @@ from order_system.domain.errors import (
     OrderSystemError,
     UnknownBatch,
 )
-from order_system.domain.ids import BOOK
+from order_system.domain.ids import BOOK, batch_workflow_id, check_batch_name, check_new_batch_name
 from order_system.domain.order import NOT_SAID, Handling
 from order_system.domain.order_profile import UNCHECKED
 from order_system.infra import policy
@@ -75,7 +74,7 @@ class BatchClient(BatchReports):
     async def start(self, request: BatchRequest) -> bool:
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
         running with another file, InvalidUsage for a bad name."""
-        workflow_id = workflow_id_of_new(request.name)
+        check_new_batch_name(request.name)
         if (profile := request.file.profile) and profile.guessed:
             raise InvalidUsage(f"nothing was started: {UNCHECKED}")
         request = request.with_defaults(self.defaults)
@@ -84,7 +83,7 @@ class BatchClient(BatchReports):
             handle = await self._temporal.start_workflow(
                 BatchFulfillmentWorkflow.run,
                 request,
-                id=workflow_id,
+                id=batch_workflow_id(request.name),
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -111,7 +110,7 @@ class BatchClient(BatchReports):
         try:
             return await self._asked(name)
         except UnknownBatch:
-            record = await self._book.batch_run(workflow_id_of(name))
+            record = await self._book.batch_run(batch_workflow_id(name))
             if record is None:
                 raise
             return await progress_in_book(self._book, record, BatchStatus.FORGOTTEN, FORGOTTEN)
@@ -212,7 +211,8 @@ class BatchClient(BatchReports):
     async def _asking(
         self, name: str
     ) -> AsyncGenerator[WorkflowHandle[BatchFulfillmentWorkflow, BatchProgress]]:
-        handle = self._temporal.get_workflow_handle_for(BatchFulfillmentWorkflow.run, workflow_id_of(name))
+        check_batch_name(name)
+        handle = self._temporal.get_workflow_handle_for(BatchFulfillmentWorkflow.run, batch_workflow_id(name))
         async with reaching_server():
             try:
                 yield handle

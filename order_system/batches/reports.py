@@ -8,12 +8,11 @@ from typing import Any
 
 from order_system.batches.files import OrderFiles, duplicate
 from order_system.batches.files.seen import SeenOrders
-from order_system.batches.names import workflow_id_of
 from order_system.book.batches import SqlBatchBook
 from order_system.domain.batch import BatchRecord, Fate, fate_of
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
-from order_system.domain.ids import order_workflow_id
+from order_system.domain.ids import batch_workflow_id, check_batch_name, order_workflow_id
 from order_system.domain.money import decimal_text
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
@@ -229,7 +228,8 @@ class BatchReports:
 
     async def record(self, name: str) -> BatchRecord:
         """Of the newest run. Raises UnknownBatch, and InvalidUsage for a bad name."""
-        record = await self._book.batch_run(workflow_id_of(name))
+        check_batch_name(name)
+        record = await self._book.batch_run(batch_workflow_id(name))
         if record is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
         return record

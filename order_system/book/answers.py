@@ -120,7 +120,7 @@ class AnswerBook(reading.BookQueries):
 
     @writes
     def note_attempt(self, tx: Connection, ref: SubmissionRef, made: AttemptMade) -> None:
-        key = {"order_id": ref.order_id, "submission": ref.submission, "activity": made.activity}
+        key = {**reading.key_of(ref), "activity": made.activity}
         row = made.model_dump(exclude={"activity"})
         if made.said is not None and made.number > policy.ATTEMPTS_TOLD_APART + 1:
             latest = select(func.max(attempts.c.began_at)).filter_by(**key).scalar_subquery()
@@ -133,8 +133,8 @@ class AnswerBook(reading.BookQueries):
     @reads
     def history(self, tx: Connection, ref: SubmissionRef) -> tuple[list[AttemptMade], list[AnswerRecord]]:
         """What was tried, and what people have answered, both oldest first."""
-        made = select(attempts).filter_by(order_id=ref.order_id, submission=ref.submission)
-        rows = tx.execute(made.order_by(attempts.c.began_at)).mappings()
+        made = select(attempts).filter_by(**reading.key_of(ref)).order_by(attempts.c.began_at)
+        rows = tx.execute(made).mappings()
         return [AttemptMade.model_validate(dict(row)) for row in rows], reading.answers_of(tx, ref)
 
 

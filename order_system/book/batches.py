@@ -1,15 +1,21 @@
-"""The batches' pages of the order book."""
+"""The batches' pages of the order book, and the lists of batches and of their orders."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
-from sqlalchemy.engine import Connection
+import sqlalchemy as sa
 
 from order_system.book import reading
-from order_system.book.tables import batch_orders, batches
+from order_system.book.listing import note, order_status
+from order_system.book.pages import BY_KEY, BY_TIME, behind, can_be_kept, page_of, place_of
+from order_system.book.tables import batch_orders, batches, submissions
+from order_system.domain import listing
 from order_system.domain.batch import BatchRequest, Fate
+from order_system.domain.book import SubmissionStatus
+from order_system.domain.errors import UnknownBatch
+from order_system.domain.ids import batch_workflow_id
 from order_system.domain.order_page import ParsedOrder
 from order_system.infra.database import reads, writes
 
@@ -18,16 +24,16 @@ class SqlBatchBook(reading.BookQueries):
     """Keeps the promises of `domain.batch.BatchBook`."""
 
     @writes
-    def open_batch(self, tx: Connection, batch: str, run: str, request: BatchRequest) -> None:
+    def open_batch(self, tx: sa.Connection, batch: str, run: str, request: BatchRequest) -> None:
         ours = (batches.c.batch == batch) & (batches.c.run == run)
-        if tx.execute(select(batches.c.run).where(ours)).first() is None:
+        if tx.execute(sa.select(batches.c.run).where(ours)).first() is None:
             content = request.model_dump(mode="json")
             row = {"batch": batch, "run": run, "request": content, "started_at": datetime.now(UTC)}
-            tx.execute(insert(batches).values(**row))
+            tx.execute(sa.insert(batches).values(**row))
 
     @writes
     def note_orders(
-        self, tx: Connection, batch: str, run: str, orders: Sequence[ParsedOrder]
+        self, tx: sa.Connection, batch: str, run: str, orders: Sequence[ParsedOrder]
     ) -> dict[str, int]:
         ids = [order.order_id for order in orders]
         noted = {row.order_id: row.first_line for row in _noted(tx, batch, run, ids)}
@@ -38,24 +44,24 @@ class SqlBatchBook(reading.BookQueries):
                 lines = {"first_line": order.first_line, "last_line": order.last_line}
                 new.append({"batch": batch, "run": run, "order_id": order.order_id, **lines})
         if new:
-            tx.execute(insert(batch_orders), new)
+            tx.execute(sa.insert(batch_orders), new)
         return noted
 
     @writes
-    def note_fates(self, tx: Connection, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
+    def note_fates(self, tx: sa.Connection, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
         if not fates:
             return
         statement = (
-            update(batch_orders)
-            .where(reading.of_run(batch, run), batch_orders.c.order_id == bindparam("of_order"))
-            .values(fate=bindparam("new_fate"))
+            sa.update(batch_orders)
+            .where(reading.of_run(batch, run), batch_orders.c.order_id == sa.bindparam("of_order"))
+            .values(fate=sa.bindparam("new_fate"))
         )
         rows = [{"of_order": order_id, "new_fate": fate} for order_id, fate in fates.items()]
         tx.execute(statement, rows)
 
     @reads
     def fates(
-        self, tx: Connection, batch: str, run: str, order_ids: Sequence[str]
+        self, tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]
     ) -> dict[str, tuple[int, Fate | None]]:
         """First line and fate of those that this run has noted."""
         return {
@@ -64,22 +70,161 @@ class SqlBatchBook(reading.BookQueries):
         }
 
     @reads
-    def decided_to_start(self, tx: Connection, batch: str, order_ids: Sequence[str]) -> set[str]:
+    def decided_to_start(self, tx: sa.Connection, batch: str, order_ids: Sequence[str]) -> set[str]:
         name = batch_orders.c.order_id
-        query = select(name).where(batch_orders.c.batch == batch, batch_orders.c.fate == Fate.START)
+        query = sa.select(name).where(batch_orders.c.batch == batch, batch_orders.c.fate == Fate.START)
         pages = reading.batched_ids(order_ids)
         return {found for page in pages for found in tx.execute(query.where(name.in_(page))).scalars()}
 
     @reads
-    def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
+    def fates_counted(self, tx: sa.Connection, batch: str, run: str) -> dict[Fate | None, int]:
         """How many orders have each fate; None for those that nothing was decided about."""
-        query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
+        query = sa.select(batch_orders.c.fate, sa.func.count()).where(reading.of_run(batch, run))
         rows = tx.execute(query.group_by(batch_orders.c.fate))
         return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}
 
+    @reads
+    def stands_counted(self, tx: sa.Connection, batch: str, run: str) -> dict[SubmissionStatus, int]:
+        """How many orders of the run's own stand how, whoever has run them; of those that have begun."""
+        same = submissions.c.order_id == batch_orders.c.order_id
+        is_live = submissions.c.status.in_(reading.LIVE)
+        found: dict[SubmissionStatus, int] = {}
+        for counts in (is_live, ~is_live & reading.counts_if_ended()):
+            query = sa.select(submissions.c.status, sa.func.count()).join(batch_orders, same)
+            query = query.where(reading.of_run(batch, run), reading.ITS_OWN, counts)
+            for status, number in tx.execute(query.group_by(submissions.c.status)).all():
+                found[reading.known(SubmissionStatus, status)] = number
+        return found
 
-def _noted(tx: Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[Row[Any]]:
+    # --- lists ------------------------------------------------------------------------------------
+
+    @reads
+    def batches(
+        self,
+        tx: sa.Connection,
+        wanted: listing.BatchFilter = listing.EVERY_BATCH,
+        *,
+        cursor: str | None = None,
+        limit: int = listing.PAGE_ROWS,
+    ) -> listing.Page[listing.BatchSummary]:
+        """Newest first; each batch once, by its newest run."""
+        if not can_be_kept(wanted.name):
+            return listing.Page((), None)
+        query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
+        return page_of(tx.execute(query).mappings().all(), limit, batch_summary, ("started_at", "batch"))
+
+    @reads
+    def batch_orders(
+        self,
+        tx: sa.Connection,
+        name: str,
+        status: listing.LineStatus | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = listing.PAGE_ROWS,
+    ) -> listing.Page[listing.BatchOrder]:
+        """Of its newest run, by order ID. Raises UnknownBatch."""
+        [after] = place_of(cursor, BY_KEY) if cursor else [""]
+        newest = reading.newest_run(tx, batch_workflow_id(name))
+        if newest is None:
+            raise UnknownBatch(f"the book knows of no batch {name}")
+        query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
+        return page_of(tx.execute(query).mappings().all(), limit, batch_order, ("order_id",))
+
+
+def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[sa.Row[Any]]:
     """Those of these orders that the run has noted."""
-    query = select(batch_orders).where(reading.of_run(batch, run))
+    query = sa.select(batch_orders).where(reading.of_run(batch, run))
     for some_ids in reading.batched_ids(order_ids):
         yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
+
+
+# --- queries of lists, and rows -------------------------------------------------------------------
+
+
+def batches_query(
+    wanted: listing.BatchFilter, *, after: tuple[datetime, str] | None, limit: int
+) -> sa.Select[Any]:
+    later = batches.alias("later")
+    superseded = sa.exists().where(
+        later.c.batch == batches.c.batch,
+        sa.tuple_(later.c.started_at, later.c.run) > sa.tuple_(batches.c.started_at, batches.c.run),
+    )
+    place = (batches.c.started_at, batches.c.batch)
+    query = sa.select(batches).where(~superseded)
+    if wanted.name is not None:
+        name = sa.func.substr(batches.c.batch, 1 + len(batch_workflow_id("")))
+        query = query.where(name.icontains(wanted.name, autoescape=True))
+    if wanted.started_since is not None:
+        query = query.where(batches.c.started_at >= wanted.started_since)
+    if wanted.started_before is not None:
+        query = query.where(batches.c.started_at < wanted.started_before)
+    if after is not None:
+        query = query.where(behind(place, after))
+    return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
+
+
+_ENDED = {listing.LineStatus.FAILED, listing.LineStatus.CANCELLED, listing.LineStatus.TERMINATED}
+
+
+def batch_orders_query(
+    batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
+) -> sa.Select[Any]:
+    """By the primary key of the file's orders, each with the submission that counts."""
+    its_own = (submissions.c.order_id == batch_orders.c.order_id) & (submissions.c.order_id > after)
+    if status in (None, listing.LineStatus.CONFLICT):
+        its_own &= reading.counts()
+    elif status in _ENDED:  # of the others, status alone tells
+        its_own &= reading.counts_if_ended()
+    joined = batch_orders.outerjoin(submissions, its_own)
+    query = sa.select(
+        batch_orders,
+        *(
+            submissions.c[name]
+            for name in ("submission", "status", "failed_step", "reason", "opened_at", "closed_at")
+        ),
+        submissions.c.notice.label("note"),
+    ).select_from(joined)
+    query = query.where(reading.of_run(batch, run), batch_orders.c.order_id > after)
+    if status is not None:
+        query = query.where(_stands_as(status))
+    return query.order_by(batch_orders.c.order_id).limit(limit + 1)
+
+
+def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:
+    conflict = batch_orders.c.fate == Fate.CONFLICT
+    no_conflict = sa.or_(batch_orders.c.fate.is_(None), ~conflict)
+    match status:
+        case listing.LineStatus.CONFLICT:
+            return conflict
+        case listing.LineStatus.NOT_STARTED:
+            return no_conflict & submissions.c.order_id.is_(None)
+        case listing.LineStatus.RUNNING | listing.LineStatus.NEEDS_ATTENTION:
+            return no_conflict & (submissions.c.status == SubmissionStatus.OPEN)
+        case _:
+            return no_conflict & (submissions.c.status == SubmissionStatus(status.value))
+
+
+def batch_summary(row: sa.RowMapping) -> listing.BatchSummary:
+    request = BatchRequest.model_validate(row["request"])
+    return listing.BatchSummary(
+        name=request.name,
+        workflow_id=row["batch"],
+        started_at=row["started_at"],
+        file=PurePosixPath(request.file.url).name,
+        bytes_total=request.file.size,
+        window=request.window,
+        only_failed=request.only_failed,
+    )
+
+
+def batch_order(row: sa.RowMapping) -> listing.BatchOrder:
+    """In conflict, the order under its ID is another one, of which nothing is told."""
+    of_file = {name: row[name] for name in ("order_id", "first_line", "last_line", "fate")}
+    if row["fate"] == Fate.CONFLICT:
+        of_file |= {"status": "conflict", "reason": "the ID is in use for an order with other content"}
+    elif row["status"] is None:
+        of_file["status"] = "not_started"
+    else:
+        of_file = {**row, "status": order_status(row["status"]).value, "note": note(row["note"])}
+    return listing.BatchOrder.model_validate(of_file)

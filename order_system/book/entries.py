@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Update, bindparam, delete, insert, update
 from sqlalchemy.engine import Connection
 
-from order_system.book.reading import answers_of, journal_of
+from order_system.book.reading import answers_of, journal_of, key_of
 from order_system.book.tables import accepted, answers, effects, submissions
 from order_system.domain.answers import AnswerRecord
 from order_system.domain.book import (
@@ -55,7 +55,7 @@ class Entries:
     def __init__(self, tx: Connection, ref: SubmissionRef) -> None:
         self._tx = tx
         self._ref = ref
-        self._key = {"order_id": ref.order_id, "submission": ref.submission}
+        self._key = key_of(ref)
         self._of = {"of_order": ref.order_id, "of_submission": ref.submission}
 
     # --- claim, record ---------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class Entries:
         content = receipt.model_dump(mode="json")
         if self.change(effect, _CLAIMED, state=EffectState.DONE, receipt=content, done_at=at):
             if effect is Effect.NOTIFY:
-                self.note_notice(Notice.SENT, **({} if late else {"closed_at": at}))
+                self.note_notice(Notice.SENT, closed_at=None if late else at)
             return False
         entry = journal_of(self._tx, self._ref)[effect]
         if entry.state is EffectState.DONE and entry.fenced_at is None:
@@ -188,9 +188,10 @@ class Entries:
             given_back = charge is not None and charge.state in (EffectState.UNDONE, EffectState.HANDLED)
             self.close_submission(SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
-    def note_notice(self, how: Notice, **values: datetime) -> None:
-        """How it stands with telling the customer, from now on."""
-        self._tx.execute(_SUBMISSION, self._of | {"notice": how, **values})
+    def note_notice(self, how: Notice, *, closed_at: datetime | None = None) -> None:
+        """How it stands with telling the customer, from now on. `closed_at`, if the order ends with that."""
+        closed = {"closed_at": closed_at} if closed_at else {}
+        self._tx.execute(_SUBMISSION, self._of | closed | {"notice": how})
 
     # --- how an entry is written -----------------------------------------------------------------
 

@@ -1,29 +1,45 @@
-"""Lists over the order book. Every value is a parameter, and every list walks an index to its page."""
+"""Lists of orders: those that are wanted, each once and in the wanted order, a page at a time.
 
-from collections.abc import Callable, Sequence
+There are several queries, whose rows `together` merges: each walks an index of its own to its page, and one
+for all would read every row. They are two, of the orders that have a submission in the book and of those that
+were only accepted; and that for each thing that a text in the search box may mean. Every value of theirs is a
+parameter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.exc import IntegrityError
 
-from order_system.book.cursors import BY_KEY, BY_TIME, cursor_of, place_of
-from order_system.book.listing_orders import PLACES, behind, counts_query, orders_queries, together
-from order_system.book.listing_rows import NAMED, batch_order, batch_summary, order_summary
-from order_system.book.reading import counts, counts_if_ended, email_hash, known, newest_run, of_run
-from order_system.book.tables import accepted, attempts, batch_orders, batches, submissions, to_announce
-from order_system.domain import listing
-from order_system.domain.batch import Fate
-from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import UnknownBatch
-from order_system.domain.ids import batch_workflow_id
+from order_system.book.pages import BY_AMOUNT, BY_TIME, behind, can_be_kept, page_of, place_of
+from order_system.book.reading import LIVE, counts_if_ended, email_hash, key_of, known
+from order_system.book.tables import accepted, attempts, submissions, to_announce
+from order_system.domain.book import Notice, SubmissionStatus
+from order_system.domain.ids import batch_name, batch_workflow_id
+from order_system.domain.listing import EVERY_ORDER, PAGE_ROWS, OrderFilter, OrderSummary, Page, Sort
+from order_system.domain.messages import OrderStatus
+from order_system.domain.money import decimal_text
 from order_system.domain.order import SubmissionRef
 from order_system.domain.search import Kind, Meaning, meanings_of
 from order_system.infra.database import OverDatabase, reads, writes
 
-Shown = TypeVar("Shown")
+Columns = Mapping[str, sa.ColumnElement[Any]]
+Condition = sa.ColumnElement[bool]
+
+NAMED = {"note": "notice"}
+"""Columns that are called otherwise than what they are shown as."""
+
+_BY_TIME = ("opened_at", "order_id")
+PLACES: Mapping[Sort, tuple[tuple[str, ...], TypeAdapter[Any]]] = {
+    Sort.NEWEST: (_BY_TIME, BY_TIME),
+    Sort.OLDEST: (_BY_TIME, BY_TIME),
+    Sort.AMOUNT: (("total", *_BY_TIME), BY_AMOUNT),
+}
+"""The columns that each list is sorted by, which are its cursor."""
 
 
 class SqlOrderListing(OverDatabase):
@@ -33,22 +49,22 @@ class SqlOrderListing(OverDatabase):
     def orders(
         self,
         tx: sa.Connection,
-        wanted: listing.OrderFilter = listing.EVERY_ORDER,
+        wanted: OrderFilter = EVERY_ORDER,
         *,
         cursor: str | None = None,
-        limit: int = listing.PAGE_ROWS,
-    ) -> listing.Page[listing.OrderSummary]:
+        limit: int = PAGE_ROWS,
+    ) -> Page[OrderSummary]:
         """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
         and moves up when it gets one."""
-        if not _can_be_kept(wanted.reason, wanted.batch, wanted.currency):
-            return listing.Page((), None)
+        if not can_be_kept(wanted.reason, wanted.batch, wanted.currency):
+            return Page((), None)
         place, kind = PLACES[wanted.sort]
         after = place_of(cursor, kind) if cursor else None
         meanings = None if wanted.text is None else self._meanings(tx, wanted.text)
         queries = orders_queries(wanted, meanings, after=after, limit=limit)
         found = tx.execute(together(queries, wanted)).mappings() if queries else ()
         rows = list({row["order_id"]: row for row in found}.values())  # each order once
-        return _page(rows, limit, order_summary, place)
+        return page_of(rows, limit, order_summary, place)
 
     def _meanings(self, tx: sa.Connection, text: str) -> list[Meaning]:
         return [
@@ -72,53 +88,19 @@ class SqlOrderListing(OverDatabase):
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
         """Something is about to be done that may close it, and that is to be announced. Idempotent."""
-        this = {"order_id": ref.order_id, "submission": ref.submission}
         with suppress(IntegrityError), tx.begin_nested():  # it is noted already
-            tx.execute(sa.insert(to_announce).values(**this))
+            tx.execute(sa.insert(to_announce).values(**key_of(ref)))
 
     @reads
-    def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[listing.OrderSummary]:
+    def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:
         """Of this order or of any: submissions that have closed since, and were not announced."""
         rows = tx.execute(to_announce_query(order_id)).mappings()
         return [order_summary(row) for row in rows]
 
     @writes
-    def announced(self, tx: sa.Connection, order: listing.OrderSummary) -> None:
+    def announced(self, tx: sa.Connection, order: OrderSummary) -> None:
         this = {"order_id": order.order_id, "submission": order.submission}
         tx.execute(sa.delete(to_announce).filter_by(**this))
-
-    @reads
-    def batches(
-        self,
-        tx: sa.Connection,
-        wanted: listing.BatchFilter = listing.EVERY_BATCH,
-        *,
-        cursor: str | None = None,
-        limit: int = listing.PAGE_ROWS,
-    ) -> listing.Page[listing.BatchSummary]:
-        """Newest first; each batch once, by its newest run."""
-        if not _can_be_kept(wanted.name):
-            return listing.Page((), None)
-        query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
-        return _page(tx.execute(query).mappings().all(), limit, batch_summary, ("started_at", "batch"))
-
-    @reads
-    def batch_orders(
-        self,
-        tx: sa.Connection,
-        name: str,
-        status: listing.LineStatus | None = None,
-        *,
-        cursor: str | None = None,
-        limit: int = listing.PAGE_ROWS,
-    ) -> listing.Page[listing.BatchOrder]:
-        """Of its newest run, by order ID. Raises UnknownBatch."""
-        [after] = place_of(cursor, BY_KEY) if cursor else [""]
-        newest = newest_run(tx, batch_workflow_id(name))
-        if newest is None:
-            raise UnknownBatch(f"the book knows of no batch {name}")
-        query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
-        return _page(tx.execute(query).mappings().all(), limit, batch_order, ("order_id",))
 
     @reads
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
@@ -131,89 +113,151 @@ class SqlOrderListing(OverDatabase):
         }
 
 
-def _can_be_kept(*texts: str | None) -> bool:
-    """PostgreSQL refuses to compare with what it could not keep."""
-    return all(text is None or text.isprintable() for text in texts)
+# --- a row ------------------------------------------------------------------------------------------
 
 
-def _page(
-    rows: Sequence[sa.RowMapping], limit: int, shown: Callable[[sa.RowMapping], Shown], place: Sequence[str]
-) -> listing.Page[Shown]:
-    """If there is one row more than `limit`, then there is another page. `place` tells where one ends."""
-    page = rows[:limit]
-    cursor = cursor_of(*(page[-1][name] for name in place)) if len(rows) > limit else None
-    return listing.Page(tuple(map(shown, page)), cursor)
+def order_summary(row: sa.RowMapping) -> OrderSummary:
+    total, batch = row["total"], row["batch"]
+    shown = {
+        "status": order_status(row["status"]),
+        "batch": batch_name(batch) if batch else None,
+        "total": None if total is None else decimal_text(total, row["currency"]),
+        "note": note(row["note"]),
+    }
+    return OrderSummary.model_validate({**row, **shown})
 
 
-# --- queries --------------------------------------------------------------------------------------
+def note(notice: str | None) -> str | None:
+    return "the notice was not sent" if notice == Notice.NOT_SENT else None
 
 
-def batches_query(
-    wanted: listing.BatchFilter, *, after: tuple[datetime, str] | None, limit: int
-) -> sa.Select[Any]:
-    later = batches.alias("later")
-    superseded = sa.exists().where(
-        later.c.batch == batches.c.batch,
-        sa.tuple_(later.c.started_at, later.c.run) > sa.tuple_(batches.c.started_at, batches.c.run),
+def order_status(status: str) -> OrderStatus:
+    stands = known(SubmissionStatus, status)
+    return OrderStatus.RUNNING if stands is SubmissionStatus.OPEN else OrderStatus(stands)
+
+
+# --- all queries of a list ---------------------------------------------------------------------------
+
+
+def orders_queries(
+    wanted: OrderFilter, meanings: Sequence[Meaning] | None = None, *, after: Sequence[Any] | None, limit: int
+) -> list[sa.Select[Any]]:
+    """`meanings` of the text that is looked for, of an e-mail with its hash. One row more than `limit`."""
+    queries: list[sa.Select[Any]] = []
+    for columns, once in (_opened(), _only_accepted()):
+        fits = [sa.true()] if meanings is None else [_fits(columns, each) for each in meanings]
+        queries += [_query(columns, [once, each], wanted, after=after, limit=limit) for each in fits]
+    return queries
+
+
+def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.CompoundSelect[Any]:
+    """The rows of all pages, in the wanted order: that of the database, whose collation also decides what is
+    behind a cursor."""
+    rows = sa.union_all(*(sa.select(query.subquery()) for query in queries))
+    place: list[sa.ColumnElement[Any]] = [sa.column(name) for name in PLACES[wanted.sort][0]]
+    return rows.order_by(*(each if wanted.sort is Sort.OLDEST else each.desc() for each in place))
+
+
+def counts_query() -> sa.CompoundSelect[Any, int]:
+    """By status, of which one may have several rows. Of what is open or fulfilled, an index alone tells."""
+    status = submissions.c.status
+    live = status.in_(LIVE)
+    waiting, only_accepted = _only_accepted()
+    return sa.union_all(
+        sa.select(status, sa.func.count()).where(live).group_by(status),
+        sa.select(status, sa.func.count()).where(~live, _once_if_ended()).group_by(status),
+        sa.select(waiting["status"], sa.func.count()).select_from(accepted).where(only_accepted),
     )
-    place = (batches.c.started_at, batches.c.batch)
-    query = sa.select(batches).where(~superseded)
-    if wanted.name is not None:
-        name = sa.func.substr(batches.c.batch, 1 + len(batch_workflow_id("")))
-        query = query.where(name.icontains(wanted.name, autoescape=True))
-    if wanted.started_since is not None:
-        query = query.where(batches.c.started_at >= wanted.started_since)
-    if wanted.started_before is not None:
-        query = query.where(batches.c.started_at < wanted.started_before)
-    if after is not None:
-        query = query.where(behind(place, after))
-    return query.order_by(*(column.desc() for column in place)).limit(limit + 1)
 
 
-_ENDED = {listing.LineStatus.FAILED, listing.LineStatus.CANCELLED, listing.LineStatus.TERMINATED}
+# --- one query ------------------------------------------------------------------------------------
 
 
-def batch_orders_query(
-    batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
+def _query(
+    columns: Columns,
+    conditions: list[Condition],
+    wanted: OrderFilter,
+    *,
+    after: Sequence[Any] | None,
+    limit: int,
 ) -> sa.Select[Any]:
-    """By the primary key of the file's orders, each with the submission that counts."""
-    its_own = (submissions.c.order_id == batch_orders.c.order_id) & (submissions.c.order_id > after)
-    if status in (None, listing.LineStatus.CONFLICT):
-        its_own &= counts()
-    elif status in _ENDED:  # of the others, status alone tells
-        its_own &= counts_if_ended()
-    joined = batch_orders.outerjoin(submissions, its_own)
-    query = sa.select(
-        batch_orders,
-        *(
-            submissions.c[name]
-            for name in ("submission", "status", "failed_step", "reason", "opened_at", "closed_at")
-        ),
-        submissions.c.notice.label("note"),
-    ).select_from(joined)
-    query = query.where(of_run(batch, run), batch_orders.c.order_id > after)
-    if status is not None:
-        query = query.where(_stands_as(status))
-    return query.order_by(batch_orders.c.order_id).limit(limit + 1)
+    place, ascending = [columns[name] for name in PLACES[wanted.sort][0]], wanted.sort is Sort.OLDEST
+    conditions += _conditions(columns, wanted)
+    if after is not None:
+        conditions.append(behind(place, after, ascending=ascending))
+    shown = (columns[NAMED.get(name, name)].label(name) for name in OrderSummary.model_fields)
+    order = (column if ascending else column.desc() for column in place)
+    return sa.select(*shown).where(*conditions).order_by(*order).limit(limit + 1)
+
+
+def _conditions(columns: Columns, wanted: OrderFilter) -> Iterator[Condition]:
+    exactly = {
+        "status": wanted.status,
+        "failed_step": wanted.step,
+        "batch": None if wanted.batch is None else batch_workflow_id(wanted.batch),
+        "currency": wanted.currency,
+    }
+    for name, value in exactly.items():
+        if value is not None:
+            yield columns[name] == value
+    if wanted.reason is not None:
+        # Spares a look at the rows of those that have none, where an index tells the status.
+        yield columns["status"].not_in(LIVE)
+        yield columns["reason"].icontains(wanted.reason, autoescape=True)
+    if wanted.opened_since is not None:
+        yield columns["opened_at"] >= wanted.opened_since
+    if wanted.opened_before is not None:
+        yield columns["opened_at"] < wanted.opened_before
+    if wanted.order_ids is not None:
+        yield columns["order_id"].in_(wanted.order_ids)
+    if wanted.sort is Sort.AMOUNT:
+        yield columns["total"].is_not(None)
+
+
+def _fits(columns: Columns, meaning: Meaning) -> Condition:
+    match meaning.kind:
+        case Kind.PART_OF_ID:
+            return columns["order_id"].icontains(meaning.text, autoescape=True)
+        case Kind.AMOUNT:
+            return (columns["total"] == meaning.amount) & columns["currency"].in_(sorted(meaning.currencies))
+        case _:
+            return columns[meaning.kind] == meaning.text
+
+
+# --- each order once ------------------------------------------------------------------------------
+
+
+def _opened() -> tuple[Columns, Condition]:
+    """By the submission that counts; unless that has ended, and one was accepted that has opened nothing."""
+    return dict(submissions.c), submissions.c.status.in_(LIVE) | _once_if_ended()
+
+
+def _once_if_ended() -> Condition:
+    _, only_accepted = _only_accepted()
+    runs_again = sa.exists().where(accepted.c.order_id == submissions.c.order_id, only_accepted)
+    return counts_if_ended() & ~runs_again
+
+
+def _only_accepted() -> tuple[Columns, Condition]:
+    """By one that was accepted and has opened nothing yet; unless another is open or fulfilled."""
+    opened = submissions.alias("opened")
+    of_it = opened.c.order_id == accepted.c.order_id
+    is_known = (opened.c.submission == accepted.c.submission) | opened.c.status.in_(LIVE)
+    columns: dict[str, sa.ColumnElement[Any]] = {
+        each.name: sa.cast(sa.null(), each.type) for each in submissions.c
+    }
+    columns |= {
+        "order_id": accepted.c.order_id,
+        "submission": accepted.c.submission,
+        "status": sa.cast(sa.literal(SubmissionStatus.OPEN.value), submissions.c.status.type),
+        "opened_at": accepted.c.accepted_at,
+    }
+    return columns, ~sa.exists().where(of_it, is_known)
 
 
 def to_announce_query(order_id: str | None) -> sa.Select[Any]:
     same = [to_announce.c[name] == submissions.c[name] for name in ("order_id", "submission")]
-    shown = (submissions.c[NAMED.get(name, name)].label(name) for name in listing.OrderSummary.model_fields)
+    shown = (submissions.c[NAMED.get(name, name)].label(name) for name in OrderSummary.model_fields)
     query = sa.select(*shown).join(to_announce, sa.and_(*same))
     query = query.where(submissions.c.status != SubmissionStatus.OPEN)
     return query if order_id is None else query.where(to_announce.c.order_id == order_id)
-
-
-def _stands_as(status: listing.LineStatus) -> sa.ColumnElement[bool]:
-    conflict = batch_orders.c.fate == Fate.CONFLICT
-    no_conflict = sa.or_(batch_orders.c.fate.is_(None), ~conflict)
-    match status:
-        case listing.LineStatus.CONFLICT:
-            return conflict
-        case listing.LineStatus.NOT_STARTED:
-            return no_conflict & submissions.c.order_id.is_(None)
-        case listing.LineStatus.RUNNING | listing.LineStatus.NEEDS_ATTENTION:
-            return no_conflict & (submissions.c.status == SubmissionStatus.OPEN)
-        case _:
-            return no_conflict & (submissions.c.status == SubmissionStatus(status.value))

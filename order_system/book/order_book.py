@@ -263,7 +263,7 @@ class SqlOrderBook(
 def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:
     """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
     if other.status is SubmissionStatus.OPEN:
-        if (other.namespace_id or other.namespace) not in here.names:
+        if not here.has(other):
             raise OpenElsewhere(
                 f"{ref.order_id} is open on another Temporal server (namespace {other.namespace}, UUID "
                 f"{other.namespace_id}): settle it there, or adopt it if that server is gone for good"

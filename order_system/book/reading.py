@@ -97,14 +97,14 @@ _PREFERRED = select(submissions).where(
 
 
 def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | None:
-    row = tx.execute(_LOCKED_SUBMISSION, _key(ref)).one_or_none()
+    row = tx.execute(_LOCKED_SUBMISSION, key_of(ref)).one_or_none()
     return submission_record(row) if row else None
 
 
 def lock(tx: Connection, ref: SubmissionRef) -> None:
     """For a transaction that need not know the submission. On SQLite it is alone anyhow."""
     if tx.dialect.name != "sqlite":
-        tx.execute(_LOCKED_SUBMISSION, _key(ref))
+        tx.execute(_LOCKED_SUBMISSION, key_of(ref))
 
 
 def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]:
@@ -116,17 +116,16 @@ def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]
 def journal_of(tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
     # All of it before any is looked at: what only a newer version knows would leave the cursor open, and with
     # SQLite the connection could not write as long as somebody keeps that error.
-    return {entry.effect: entry for entry in map(journal_entry, tx.execute(_JOURNAL, _key(ref)).all())}
+    return {entry.effect: entry for entry in map(journal_entry, tx.execute(_JOURNAL, key_of(ref)).all())}
 
 
-def _key(ref: SubmissionRef) -> dict[str, str]:
+def key_of(ref: SubmissionRef) -> dict[str, str]:
     return {"order_id": ref.order_id, "submission": ref.submission}
 
 
 def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
     """What people have answered about this submission, oldest first."""
-    query = select(answers).where(answers.c.order_id == ref.order_id, answers.c.submission == ref.submission)
-    rows = tx.execute(query.order_by(answers.c.at)).mappings()
+    rows = tx.execute(select(answers).filter_by(**key_of(ref)).order_by(answers.c.at)).mappings()
     return [AnswerRecord.model_validate(dict(row)) for row in rows]
 
 
@@ -235,19 +234,6 @@ class BookQueries(OverDatabase):
             return None
         request = BatchRequest.model_validate(row.request)
         return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)
-
-    @reads
-    def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
-        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
-        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
-        # By the primary key: each page is found by its index, however many orders there are.
-        query = (
-            select(batch_orders.c.order_id)
-            .where(of_run(batch, run), batch_orders.c.order_id > after, ITS_OWN)
-            .order_by(batch_orders.c.order_id)
-            .limit(limit)
-        )
-        return list(tx.execute(query).scalars())
 
     @reads
     def ledger(self, tx: Connection) -> Ledger:

@@ -178,9 +178,14 @@ class BatchProgress(Wire):
     """IDs of orders that take long; at the end of the batch those that need attention."""
 
 
-class BatchOpening(OfBook):
+class OfRun(OfBook):
     batch: str
+    """The batch's workflow ID."""
     run: str
+    """`first_execution_run_id` of the batch: the same through continue-as-new."""
+
+
+class BatchOpening(OfRun):
     request: BatchRequest
 
 
@@ -190,11 +195,7 @@ class BatchRecord(BatchOpening):
     started_at: datetime
 
 
-class PageRequest(OfBook):
-    batch: str
-    """The batch's workflow ID."""
-    run: str
-    """`first_execution_run_id` of the batch: the same through continue-as-new."""
+class FilePageRequest(OfRun):
     file: FileRef
     position: Position | None
     page_bytes: int
@@ -210,9 +211,7 @@ class PagePlan(Wire):
     at_end: bool
 
 
-class RefusedStart(OfBook):
-    batch: str
-    run: str
+class RefusedStart(OfRun):
     order_id: str
     fingerprint: str
 

@@ -125,6 +125,9 @@ class Server:
         """What its submissions may be noted under: those from before the UUID was noted, by the name."""
         return (self.namespace_id, self.namespace) if self.namespace_id else (self.namespace,)
 
+    def has(self, record: SubmissionRecord) -> bool:
+        return (record.namespace_id or record.namespace) in self.names
+
 
 @dataclass(frozen=True)
 class Stranded:

@@ -5,8 +5,10 @@ each workflow, and a retry finds what an earlier attempt did.
 """
 
 import re
+from pathlib import PurePosixPath
 
-from order_system.domain.errors import UnknownOrder
+from order_system.domain.card_numbers import REFUSAL, identifier_holds_card_number
+from order_system.domain.errors import InvalidUsage, UnknownOrder
 from order_system.domain.steps import Effect, Step
 
 BOOK = "book"
@@ -26,6 +28,8 @@ FINGERPRINT = "fingerprint"
 
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 """1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
+
+BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 REFUND_ID = re.compile(r"[A-Za-z0-9._]{1,20}", re.ASCII)
 """Without a hyphen, so that the workflow's ID tells where the order's ends."""
@@ -50,6 +54,11 @@ def is_order_id(text: str) -> bool:
 
 def order_workflow_id(order_id: str) -> str:
     return f"order-{order_id}"
+
+
+def order_id_in(workflow_id: str) -> str:
+    """Reverses `order_workflow_id`."""
+    return workflow_id.removeprefix(order_workflow_id(""))
 
 
 def reconciliation_id(book_id: str) -> str:
@@ -129,3 +138,25 @@ def check_order_id(order_id: str) -> None:
         raise UnknownOrder(
             f"{order_id[:80]!r} is no order ID: 1 to 64 letters, digits, '.', '_' or '-', e.g. ORDER-001"
         )
+
+
+def check_batch_name(name: str) -> None:
+    """Raises InvalidUsage for what can be none."""
+    if BATCH_NAME.fullmatch(name) is None:
+        raise InvalidUsage(
+            f"{name[:100]!r} is no name for a batch: 1 to 100 letters, digits, '.', '_' or '-', e.g. monday-1"
+        )
+
+
+def check_new_batch_name(name: str) -> None:
+    """The same of a name that is given now. It will stand in IDs, in the book and in addresses; so it is
+    refused, too, if it holds a card number."""
+    if identifier_holds_card_number(name):
+        raise InvalidUsage(f"the name of a batch {REFUSAL}")
+    check_batch_name(name)
+
+
+def batch_name_for(file: str) -> str:
+    """The file's own name, made valid."""
+    stem = PurePosixPath(file).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"

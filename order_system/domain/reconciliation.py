@@ -140,7 +140,7 @@ class ReconciliationRequest(OfBook):
     """All but the first three fields are how far a run has come that continues as new."""
 
 
-class PageRequest(OfBook):
+class SubmissionPageRequest(OfBook):
     """For the next page of open submissions, or of owed notices, sorted by order ID."""
 
     min_age_seconds: float

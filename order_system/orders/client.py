@@ -20,7 +20,7 @@ from order_system.domain import policy as domain_policy
 from order_system.domain import search_attributes
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import OrderConflict, ServerUnreachable
-from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_workflow_id
+from order_system.domain.ids import BOOK, FINGERPRINT, check_order_id, order_id_in, order_workflow_id
 from order_system.domain.messages import OrderOutcome, OrderStatus
 from order_system.domain.order import NOT_SAID, Handling, Order
 from order_system.domain.progress import OrderProgress
@@ -216,8 +216,9 @@ class OrderClient(Relatives):
             if not await _request_cancel(order):
                 return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
         # One that is still held has not heard of the cancel.
-        undone = self.watch([order_id], lambda order: _rests(order) and order.held_until is None)
-        after = [documents[order_id] async for documents in undone][-1]
+        after = before
+        async for documents in self.watch([order_id], lambda order: _rests(order) and not order.held_until):
+            after = documents[order_id]
         return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
 
     async def known_order_ids(self, prefix: str) -> set[str]:
@@ -228,7 +229,7 @@ class OrderClient(Relatives):
             async for execution in self._temporal.list_workflows(
                 f"WorkflowId STARTS_WITH {start}", rpc_timeout=policy.RPC
             ):
-                known.add(execution.id.removeprefix(order_workflow_id("")))
+                known.add(order_id_in(execution.id))
         return known
 
     async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:

@@ -35,8 +35,6 @@ from order_system.infra.temporal.connection import if_there, reaching_server
 from order_system.infra.temporal.executions import describe, first_run, side_by_side
 from order_system.infra.temporal.servers import server_of
 
-_RUNNING = "ExecutionStatus = 'Running'"
-
 
 @dataclass
 class Forgetting:
@@ -111,7 +109,9 @@ class Forgetting:
             f"{ORDER_ID.name} = {visibility.quoted(order_id)}",
             visibility.with_ids([*own, *batches]),
         ]
-        others = [f"ParentWorkflowId = {visibility.quoted(each)} AND {_RUNNING}" for each in batches]
+        others = [
+            f"ParentWorkflowId = {visibility.quoted(each)} AND {visibility.RUNNING}" for each in batches
+        ]
         # What has just begun is in no list yet.
         newest_ones = await side_by_side(partial(describe, self._temporal), [*own[1:], *batches])
         runs = list(filter(None, [newest, *newest_ones, *await self._listed(that_tell)]))

@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowExecution
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
-from order_system.domain.ids import order_workflow_id
+from order_system.domain.ids import order_id_in, order_workflow_id
 from order_system.domain.listing import (
     EVERY_ORDER,
     PAGE_ROWS,
@@ -37,13 +37,8 @@ from order_system.infra.temporal.executions import WorkflowState, side_by_side, 
 from order_system.orders.on_server import TemporalOrderRuns
 from workflows.order import OrderFulfillmentWorkflow
 
-_WAITING = visibility.all_of(
-    "ExecutionStatus = 'Running'", f"{ORDER_STATUS.name} = '{OrderStatus.NEEDS_ATTENTION}'"
-)
-
-_RUNNING_ORDERS = visibility.all_of(
-    f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'", "ExecutionStatus = 'Running'"
-)
+_WAITING = visibility.all_of(visibility.RUNNING, f"{ORDER_STATUS.name} = '{OrderStatus.NEEDS_ATTENTION}'")
+_RUNNING_ORDERS = visibility.all_of(visibility.of_type(OrderFulfillmentWorkflow), visibility.RUNNING)
 _CUT_SHORT = "ExecutionStatus IN ('Terminated', 'TimedOut')"
 _OPEN_ONES = OrderFilter(status=SubmissionStatus.OPEN)
 
@@ -115,7 +110,7 @@ class OrderLists:
     async def _unnoted(self) -> list[OrderSummary]:
         """What the server runs and the book does not know."""
         running = await self._listed(_RUNNING_ORDERS, None, limit=PAGE_ROWS_LIMIT)
-        orders = {execution.id.removeprefix(order_workflow_id("")): execution for execution in running}
+        orders = {order_id_in(execution.id): execution for execution in running}
         in_book = await self.book.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
         known = {row.order_id: row for row in in_book.rows}
         return [
@@ -159,7 +154,7 @@ class OrderLists:
         """With the server's word about each, and then only those that stand so."""
         runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
         for run in await self._listed(None, [row.order_id for row in page.rows]):
-            runs[run.id.removeprefix(order_workflow_id(""))].append(run)
+            runs[order_id_in(run.id)].append(run)
         rows = [_as_on_server(row, runs[row.order_id]) for row in page.rows]
         waiting = [row.order_id for row in rows if row.status == OrderStatus.NEEDS_ATTENTION]
         said = await self.book.last_words(waiting) if waiting else {}
@@ -171,7 +166,7 @@ class OrderLists:
     ) -> set[str]:
         """Of these orders, or of all, those for which it holds; none if no server answers."""
         listed = await self._listed(condition, order_ids, limit=limit)
-        return {run.id.removeprefix(order_workflow_id("")) for run in listed}
+        return {order_id_in(run.id) for run in listed}
 
     async def _listed(
         self, condition: str | None, order_ids: Sequence[str] | None, *, limit: int | None = None
@@ -187,7 +182,7 @@ class OrderLists:
 
     @property
     def _ours(self) -> str:
-        return f"TaskQueue = {visibility.quoted(self.task_queue)}"
+        return visibility.on_queue(self.task_queue)
 
 
 def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:

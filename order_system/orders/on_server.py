@@ -23,9 +23,7 @@ from order_system.infra.temporal.executions import describe
 from order_system.infra.temporal.servers import server_of
 from workflows.order import OrderFulfillmentWorkflow
 
-_ORDERS = OrderFulfillmentWorkflow.__name__
 _WAKE = "wake"
-
 
 Input = TypeVar("Input", bound=Wire)
 
@@ -74,8 +72,8 @@ class TemporalOrderRuns:
 
     async def begin_forgotten(self, started_before: datetime) -> None:
         query = visibility.all_of(
-            f"WorkflowType = '{_ORDERS}'",
-            "ExecutionStatus = 'Running'",
+            visibility.of_type(OrderFulfillmentWorkflow),
+            visibility.RUNNING,
             f"{BATCH_NAME.name} IS NOT NULL",  # who is no child is given that task with the start itself
             visibility.started_before(started_before),
         )

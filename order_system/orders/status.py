@@ -23,6 +23,7 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownOrder
 from order_system.domain.ids import AFTER_FIRST, FINGERPRINT, order_workflow_id, step_workflow_id
+from order_system.domain.journal import Journal
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepProgress, StepState, UndoProgress, UndoState
 from order_system.domain.search_attributes import ORDER_STATUS
@@ -31,7 +32,7 @@ from order_system.infra import policy
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.infra.temporal.servers import server_of
-from order_system.orders.in_book import Journal, order_in_book, told_by_book, undos_in_book, with_refunds
+from order_system.orders.in_book import order_in_book, told_by_book, undos_in_book, with_refunds
 
 _OTHERWISE_CALLED = {
     WorkflowState.COMPLETED: OrderStatus.FULFILLED,
@@ -54,30 +55,34 @@ class OrderStatusReader:
         record = (await self._book.find([order_id])).get(order_id)
         journal = await self._book.journal(record.ref) if record else {}
         described = await describe(self._temporal, order_workflow_id(order_id))
-        if described is not None:
-            progress = await self.by_workflow(described) or await self._by_server(order_id, described)
-            if progress.closed and described.close_time is None:  # by now it has
-                described = await describe(self._temporal, described.id, described.run_id) or described
-            times = {"started_at": described.start_time, "closed_at": described.close_time}
-            progress = progress.model_copy(update=times)
-            state = state_of(described)
-            if state is not WorkflowState.RUNNING or progress.status is OrderStatus.NEEDS_ATTENTION:
-                progress = await self._with_times_of_children(progress)
-            if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
-                progress = _terminated(progress, described.close_time)
-            closed = state is not WorkflowState.RUNNING
-            if closed and record and await _was_refused(described, record):
-                told = f"other content that was submitted later, as {first_run(described)}, was refused"
-                return order_in_book(record, journal).model_copy(update={"note": told})
-            if record and _was_settled_since(record, described):
-                return order_in_book(record, journal)
-            return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
-        if record is not None:
-            in_book, here = order_in_book(record, journal), await server_of(self._temporal)
-            is_ours = (record.namespace_id or record.namespace) in here.names
-            is_open = record.status is SubmissionStatus.OPEN
-            return _running_elsewhere(in_book) if is_open and not is_ours else in_book
-        raise UnknownOrder(f"there is no order {order_id}, neither on the server nor in the book")
+        if described is None:
+            if record is None:
+                raise UnknownOrder(f"there is no order {order_id}, neither on the server nor in the book")
+            return await self._by_book(record, journal)
+        progress = await self.by_workflow(described) or await self._by_server(order_id, described)
+        if progress.closed and described.close_time is None:  # by now it has
+            described = await describe(self._temporal, described.id, described.run_id) or described
+        times = {"started_at": described.start_time, "closed_at": described.close_time}
+        progress = progress.model_copy(update=times)
+        state = state_of(described)
+        if state is not WorkflowState.RUNNING or progress.status is OrderStatus.NEEDS_ATTENTION:
+            progress = await self._with_times_of_children(progress)
+        if state in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
+            progress = _terminated(progress, described.close_time)
+        closed = state is not WorkflowState.RUNNING
+        if closed and record and await _was_refused(described, record):
+            told = f"other content that was submitted later, as {first_run(described)}, was refused"
+            return order_in_book(record, journal).model_copy(update={"note": told})
+        if record and _was_settled_since(record, described):
+            return order_in_book(record, journal)
+        return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
+
+    async def _by_book(self, record: SubmissionRecord, journal: Journal) -> OrderProgress:
+        """Of an order that our server has forgotten, or that another one runs."""
+        in_book = order_in_book(record, journal)
+        if record.status is not SubmissionStatus.OPEN or (await server_of(self._temporal)).has(record):
+            return in_book
+        return _running_elsewhere(in_book)
 
     async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
         """What the order itself says, and why its undos fail, without the book. None if no worker answers,

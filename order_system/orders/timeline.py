@@ -104,8 +104,10 @@ def _apart(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]
         tried += sum(milliseconds_between(each.began_at, each.ended_at) for each in made)
         for before, after in pairwise(made):
             between = milliseconds_between(before.ended_at, after.due_at)
-            all_told = after.number == before.last_number + 1  # else one was tried whose worker died
-            paused, tried = (paused + between, tried) if all_told else (paused, tried + between)
+            if after.number == before.last_number + 1:
+                paused += between
+            else:  # one was tried in between, whose worker died
+                tried += between
         entry = journal.get(effect)
         if not made and entry and entry.claimed_at and entry.done_at:  # the first attempt succeeded
             # A step that runs again has claimed it before.

@@ -16,7 +16,7 @@ from temporalio.client import Client
 from order_system.book.reconciliation import SqlReconciliationBook
 from order_system.domain.book import Stranded
 from order_system.domain.errors import InvalidUsage
-from order_system.domain.ids import order_workflow_id
+from order_system.domain.ids import order_id_in, order_workflow_id
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import OlderOnes, OrderRuns, OwedNotice, is_abandoned
 from order_system.infra import policy
@@ -93,11 +93,11 @@ class AbandonedOrders:
         if not page:
             return set()
         ids = visibility.with_ids(order_workflow_id(ref.order_id) for ref in page)
-        query = visibility.all_of("ExecutionStatus = 'Running'", ids)
+        query = visibility.all_of(visibility.RUNNING, ids)
         listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)
         submissions = {(ref.order_id, ref.submission) for ref in page}
         return {
             execution.id
             async for execution in listed
-            if (execution.id.removeprefix(order_workflow_id("")), execution.run_id) in submissions
+            if (order_id_in(execution.id), execution.run_id) in submissions
         }

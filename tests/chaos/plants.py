@@ -226,9 +226,9 @@ VOID_OVERTAKES_A_CAPTURE = Plant(
     "void that overtakes a capture",
     (
         Change(
-            "activities/held_money.py",
-            "        return await gateway.refund(charge_key, receipt=answer)\n",
-            "        return NotCaptured(authorised=True)\n",
+            "activities/money.py",
+            "            return await self._gateway.refund(charge_key, receipt=answer)\n",
+            "            return NotCaptured(authorised=True)\n",
         ),
     ),
     (

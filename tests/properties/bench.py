@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from activities import attempts as activities_attempts
 from activities import reversals
 from activities.inventory import InventoryActivities
+from activities.money import Money
 from activities.notification import NotificationActivities
-from activities.paid_orders import PaidOrders
 from activities.payment import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.shipping import ShippingActivities
@@ -89,7 +89,7 @@ class Bench:
             shipping=shipping,
             answers=nobody,
             notification=notification,
-            reversals=reversals(PaidOrders(book, world, None), world),
+            reversals=reversals(Money(book, world, None), world),
         )
         activity: Any = {
             "charge": payment.charge,

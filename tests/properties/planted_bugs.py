@@ -6,8 +6,8 @@ from typing import Any
 from unittest.mock import patch
 
 from activities import attempts as activities_attempts
-from activities import held_money, paid_orders
 from activities import payment as payment_activities
+from activities.money import Money
 from order_system.book import entries as book_entries
 from order_system.book.entries import Entries
 from order_system.book.order_book import SqlOrderBook
@@ -104,15 +104,15 @@ def captures_are_not_fenced(_: Bench) -> Iterator[None]:
 @contextmanager
 def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
     """What the book has not heard of counts as not captured."""
-    sound = held_money.give_back_or_void
+    sound = Money._void_or_refund
 
-    async def by_the_book(gateway: Any, key: str, journal: Any) -> Any:
+    async def by_the_book(money: Any, key: str, journal: Any) -> Any:
         if journal[Effect.CAPTURE].state is EffectState.DONE:
-            return await sound(gateway, key, journal)
-        await gateway.void(key, receipt=None)
+            return await sound(money, key, journal)
+        await money._gateway.void(key, receipt=None)
         return NotCaptured(authorised=True)
 
-    with patch.object(paid_orders, "give_back_or_void", by_the_book):
+    with patch.object(Money, "_void_or_refund", by_the_book):
         yield
 
 
@@ -120,11 +120,11 @@ def the_gateway_is_not_asked_who_was_first(_: Bench) -> Iterator[None]:
 def captures_are_not_refunded(_: Bench) -> Iterator[None]:
     """An undo that finds the money captured says that it has given it back, and does not."""
 
-    async def says_so(gateway: Any, key: str, _: Any) -> Any:
-        answer = await gateway.void(key, receipt=None)
+    async def says_so(money: Any, key: str, _: Any) -> Any:
+        answer = await money._gateway.void(key, receipt=None)
         if isinstance(answer, PaymentReceipt):
             return RefundReceipt(refund_id="re_none", amount=answer.amount, currency=answer.currency)
         return answer if answer.authorised else None
 
-    with patch.object(paid_orders, "give_back_or_void", says_so):
+    with patch.object(Money, "_void_or_refund", says_so):
         yield

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from order_system.attention.concerns import Concern, ConcernKind
-from order_system.attention.sums import sums_of
+from order_system.attention.what_waits import sums_of
 from order_system.cli import policy
 from order_system.cli.ending import until_interrupted
 from order_system.cli.help import text_of

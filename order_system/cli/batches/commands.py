@@ -11,7 +11,6 @@ from cyclopts.validators import Number
 
 from order_system.batches.client import BatchClient
 from order_system.batches.files import OrderFiles, first_profile, parse_profile
-from order_system.batches.names import name_of
 from order_system.batches.sample import sample_of
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.outcome import outcome_view, write_outcome
@@ -32,6 +31,7 @@ from order_system.cli.session import configured, open_session
 from order_system.domain import policy
 from order_system.domain.batch import ENDED, BatchRequest
 from order_system.domain.errors import InvalidUsage
+from order_system.domain.ids import batch_name_for
 from order_system.domain.order import Capture, Flow
 from order_system.domain.order_file import FileRefused
 
@@ -113,7 +113,7 @@ async def run(
             found = await read_plan(system, screen, ref)
         if problems := problems_in_words(found):
             raise InvalidUsage(f"nothing was started: {problems}; see starter.py batch plan {file}")
-    name = name_of(file) if name is None else name
+    name = batch_name_for(file) if name is None else name
     request = BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
     async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
         new = await session.batches.start(request)

@@ -6,6 +6,7 @@ Visibility is eventually consistent: a workflow that has just started or closed 
 from collections.abc import Iterable
 from datetime import datetime
 
+RUNNING = "ExecutionStatus = 'Running'"
 NEWEST_RUNS = "ExecutionStatus != 'ContinuedAsNew'"
 """Runs that ended by continuing as new are not the end of anything."""
 
@@ -14,6 +15,14 @@ def quoted(text: str) -> str:
     """As a string that a query cannot be made to run out of; a backslash escapes there, too."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
+
+
+def of_type(workflow: type) -> str:
+    return f"WorkflowType = {quoted(workflow.__name__)}"
+
+
+def on_queue(task_queue: str) -> str:
+    return f"TaskQueue = {quoted(task_queue)}"
 
 
 def with_ids(workflow_ids: Iterable[str]) -> str:

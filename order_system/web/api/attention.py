@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from order_system.attention.chosen import Action, Chosen, Summary
 from order_system.attention.concerns import Concern
-from order_system.attention.sums import sums_of
+from order_system.attention.what_waits import sums_of
 from order_system.domain.answers import Came, ParcelFate
 from order_system.domain.ids import ORDER_ID
 from order_system.domain.listing import PAGE_ROWS_LIMIT

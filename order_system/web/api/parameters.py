@@ -9,8 +9,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from python_multipart.multipart import parse_options_header
 
-from order_system.batches.names import BATCH_NAME
-from order_system.domain.ids import ORDER_ID
+from order_system.domain.ids import BATCH_NAME, ORDER_ID
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, Page, Sort
 from order_system.domain.messages import OrderStatus
 from order_system.domain.order import Order

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from order_system.attention.chosen import BY_HAND, Action
 from order_system.attention.concerns import Concern, ConcernKind
-from order_system.attention.sums import sums_of
+from order_system.attention.what_waits import sums_of
 from order_system.web.api.attention import ActionBody, EventId, send_again, waiting_for
 from order_system.web.documents.orders import OrderAction
 from order_system.web.guards.access import Operator

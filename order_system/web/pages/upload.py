@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from order_system.batches.files import COLUMNS, HowToRead, built_in_profiles
-from order_system.batches.names import name_of
 from order_system.batches.reports import A_RUN_WILL, STARTED
 from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.card_numbers import holds_card_number
 from order_system.domain.errors import InvalidOrder, InvalidUsage, OrderConflict, OrderSystemError
+from order_system.domain.ids import batch_name_for
 from order_system.domain.order import Capture, Flow, Handling
 from order_system.domain.order_file import FileFormat
 from order_system.web import policy
@@ -73,7 +73,7 @@ async def ask(visit: Visit, _caller: Operator) -> Response:
 @router.post("/batches")
 async def upload(visit: Visit, _caller: Operator, sent: Annotated[Sent, Form()]) -> Response:
     """Keeps the file, and leads to its plan. What cannot be read as orders is refused, and not kept."""
-    name = sent.name.strip() or name_of((sent.file.filename or "").replace("\\", "/"))
+    name = sent.name.strip() or batch_name_for((sent.file.filename or "").replace("\\", "/"))
     asked = Asked.model_validate({**sent.model_dump(exclude={"file"}), "name": name})
     try:
         sha256 = await _stored(visit.services, asked, sent.file)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from order_system.batches.files import HowToRead, parse_mapping, parse_profile
-from order_system.batches.names import workflow_id_of, workflow_id_of_new
 from order_system.batches.reports import Plan
 from order_system.domain.errors import InvalidUsage, UploadFailed
+from order_system.domain.ids import check_batch_name, check_new_batch_name
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused, FileUnreachable
 from order_system.web import policy
 from order_system.web.services import Services
@@ -60,7 +60,7 @@ class Uploads:
         """Of the batch of this name. `for_now`: in a place of its own, so that it can be discarded although
         the same file is being run. Raises InvalidUsage for a bad name, UploadFailed if it cannot be kept, and
         whatever the chunks raise; then nothing is left behind."""
-        workflow_id_of_new(name)
+        check_new_batch_name(name)
         try:
             unfinished = await asyncio.to_thread(self._unfinished)
             try:
@@ -78,7 +78,7 @@ class Uploads:
     def path_of(self, name: str, sha256: str, file_format: FileFormat = FileFormat.CSV) -> Path:
         """Where a file that was stored is: for whoever has shown its plan, and runs it now. Raises
         InvalidUsage for a bad name, and if there is no such file."""
-        workflow_id_of(name)
+        check_batch_name(name)
         path = self._folder / sha256 / _file_name(name, file_format)
         if len(sha256) != 64 or not sha256.isalnum() or not path.is_file():
             raise InvalidUsage("that file is not here any more: upload it again")

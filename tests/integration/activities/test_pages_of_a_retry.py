@@ -10,7 +10,7 @@ from activities.batch import BatchActivities
 from order_system.batches.files import OrderFiles
 from order_system.book.batches import SqlBatchBook
 from order_system.domain import policy
-from order_system.domain.batch import Fate, PageRequest
+from order_system.domain.batch import Fate, FilePageRequest
 from order_system.infra.database import Database
 from tests.fixtures.shops.batch_shop import row, write_orders
 
@@ -36,7 +36,7 @@ async def test_it_starts_what_never_began_but_not_what_no_run_has_read(
         await book.note_orders(batch, run, [noted])
         await book.note_fates(batch, run, {order_id: fate})
     file = write_orders(tmp_path / "orders.csv", [row("LOST"), row("UNREAD")])
-    request = PageRequest(
+    request = FilePageRequest(
         batch=BATCH,
         run="run-3",
         file=await files.inspect(str(file)),

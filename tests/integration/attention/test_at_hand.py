@@ -9,7 +9,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
 from order_system.attention.chosen import Action, Came, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
-from order_system.attention.sums import sums_of
+from order_system.attention.what_waits import sums_of
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import EffectState

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, Select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from order_system.book.listing import batch_orders_query
-from order_system.book.listing_orders import orders_queries
+from order_system.book.batches import batch_orders_query
+from order_system.book.listing import orders_queries
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.listing import (
     EVERY_ORDER,

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from order_system.book.cursors import InvalidCursor, cursor_of
-from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
+from order_system.book.pages import InvalidCursor, cursor_of
 from order_system.domain.batch import Fate
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import UnknownBatch
@@ -32,8 +31,8 @@ INJECTIONS = ["x' OR WorkflowId!='", "' OR 1=1 --", '"; DROP TABLE book_submissi
 
 
 @pytest.fixture
-def listing(database: Database) -> SqlOrderListing:
-    return SqlOrderListing(database)
+def listing(database: Database) -> SqlOrderBook:
+    return SqlOrderBook(database)
 
 
 async def all_pages(read: Callable[[str | None], Awaitable[Page[Any]]]) -> list[Any]:
@@ -55,7 +54,7 @@ def ids(rows: list[OrderSummary] | tuple[OrderSummary, ...]) -> list[str]:
 
 
 async def test_the_newest_come_first_and_pages_neither_repeat_nor_lose_a_row(
-    database: Database, listing: SqlOrderListing
+    database: Database, listing: SqlOrderBook
 ) -> None:
     # In threes opened at the same moment, so that the ID has to tell them apart.
     await fill(database, [submission(f"O-{n:02}", after=n // 3) for n in range(20)])
@@ -93,7 +92,7 @@ async def test_pages_lose_no_row_where_a_language_orders_texts(postgres_server: 
 
 
 async def test_what_comes_meanwhile_does_not_shift_the_pages(
-    database: Database, listing: SqlOrderListing
+    database: Database, listing: SqlOrderBook
 ) -> None:
     await fill(database, [submission(f"O-{n}", after=n) for n in range(4)])
     first = await listing.orders(limit=2)
@@ -104,7 +103,7 @@ async def test_what_comes_meanwhile_does_not_shift_the_pages(
     assert ids(first.rows + second.rows) == ["O-3", "O-2", "O-1", "O-0"]
 
 
-async def test_of_each_order_the_submission_that_counts(database: Database, listing: SqlOrderListing) -> None:
+async def test_of_each_order_the_submission_that_counts(database: Database, listing: SqlOrderBook) -> None:
     await fill(
         database,
         [
@@ -131,7 +130,7 @@ async def test_of_each_order_the_submission_that_counts(database: Database, list
     assert ids((await listing.orders(OrderFilter(status=FAILED))).rows) == []
 
 
-async def test_filters(database: Database, listing: SqlOrderListing) -> None:
+async def test_filters(database: Database, listing: SqlOrderBook) -> None:
     await fill(
         database,
         [
@@ -167,7 +166,7 @@ async def test_filters(database: Database, listing: SqlOrderListing) -> None:
 
 @pytest.mark.parametrize("sort", Sort)
 async def test_every_sorting_is_read_a_page_at_a_time(
-    database: Database, listing: SqlOrderListing, sort: Sort
+    database: Database, listing: SqlOrderBook, sort: Sort
 ) -> None:
     rows = [submission(f"O-{n:02}", after=n // 3, total=n * 7 % 5, charge_id="same") for n in range(20)]
     await fill(database, rows)
@@ -189,7 +188,7 @@ async def test_every_sorting_is_read_a_page_at_a_time(
 
 
 @pytest.mark.parametrize("given", INJECTIONS)
-async def test_what_people_write_is_data(database: Database, listing: SqlOrderListing, given: str) -> None:
+async def test_what_people_write_is_data(database: Database, listing: SqlOrderBook, given: str) -> None:
     await fill(database, [submission("A", batch="monday")])
 
     assert (await listing.orders(OrderFilter(batch=given))).rows == ()
@@ -204,7 +203,7 @@ async def test_what_people_write_is_data(database: Database, listing: SqlOrderLi
     "cursor",
     ["x", "!", "e30", "bnVsbA", "W10", "WyIxIl0", cursor_of("A"), cursor_of("A\0"), "W1tbW1tb" * 60],
 )
-async def test_what_is_no_cursor_is_told(listing: SqlOrderListing, cursor: str) -> None:
+async def test_what_is_no_cursor_is_told(listing: SqlOrderBook, cursor: str) -> None:
     with pytest.raises(InvalidCursor, match="leave it out to begin at the start"):
         await listing.orders(cursor=cursor)
 
@@ -212,7 +211,7 @@ async def test_what_is_no_cursor_is_told(listing: SqlOrderListing, cursor: str) 
 # --- batches --------------------------------------------------------------------------------------
 
 
-async def test_a_batch_is_listed_once_by_its_newest_run(database: Database, listing: SqlOrderListing) -> None:
+async def test_a_batch_is_listed_once_by_its_newest_run(database: Database, listing: SqlOrderBook) -> None:
     await fill_batch(database, "monday", [], run="run-1", after=0)
     await fill_batch(database, "monday", [], run="run-2", after=20)
     await fill_batch(database, "tuesday", [], after=10)
@@ -233,7 +232,7 @@ async def test_a_batch_is_listed_once_by_its_newest_run(database: Database, list
     assert (await listing.batches(BatchFilter(name="batch-"))).rows == ()
 
 
-async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listing: SqlOrderListing) -> None:
+async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listing: SqlOrderBook) -> None:
     await fill(
         database,
         [

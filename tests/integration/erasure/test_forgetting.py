@@ -206,7 +206,7 @@ async def test_a_batch_goes_with_its_file_and_its_other_orders_stay(
         held.let_go()
         await shop.followed(name)
         # As a list does that is late.
-        monkeypatch.setattr(forgetting, "_RUNNING", "ExecutionStatus IN ('Running', 'Completed')")
+        monkeypatch.setattr(forgetting.visibility, "RUNNING", "ExecutionStatus IN ('Running', 'Completed')")
         assert await told(shop, first, folder=tmp_path / "uploads") == ["forgotten"]
         by_batch = await shop.book.to_forget(batch=name)
 
@@ -232,7 +232,7 @@ async def test_a_batch_that_has_just_begun_again_keeps_its_file(
         await held.reached()
         # As lists are that do not show it yet.
         monkeypatch.setattr(visibility, "with_ids", lambda _ids: "WorkflowId = 'none'")
-        monkeypatch.setattr(forgetting, "_RUNNING", "WorkflowId = 'none'")
+        monkeypatch.setattr(forgetting.visibility, "RUNNING", "WorkflowId = 'none'")
         [refused] = await told(shop, done, folder=tmp_path)
         held.let_go()
         monkeypatch.undo()

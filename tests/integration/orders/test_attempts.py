@@ -15,7 +15,7 @@ from order_system.domain import policy
 from order_system.domain.errors import AnswerLost, NoticeRefused, NotReached, ShippingRefused
 from order_system.domain.order import Address, Customer, FirstAttempts, Order, SubmissionRef
 from order_system.domain.progress import AttemptMade
-from order_system.orders.attempts import NotesAttempts
+from order_system.orders.noted_attempts import NotesAttempts
 from tests.fixtures.shops.shop import Shop, an_order
 from tests.fixtures.shops.stage import Staged
 from tests.fixtures.steering.retries import retry_effects

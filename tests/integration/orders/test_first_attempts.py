@@ -37,7 +37,7 @@ from tests.fixtures.shops.watched import WAIT_SECONDS
 from tests.fixtures.steering.cancels import a_child_is_asked_to_stop
 from tests.fixtures.steering.waiting import eventually
 from workflows.registry import WORKFLOWS
-from workflows.step import StepWorkflow, pause_after
+from workflows.step_workflow import StepWorkflow, pause_after
 
 AN_HOUR = timedelta(hours=1)
 MOST_EVENTS = 72

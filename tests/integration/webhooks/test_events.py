@@ -18,7 +18,7 @@ from temporalio.common import RetryPolicy
 from order_system.attention.announcing import Announcements
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import Concern, ConcernKind
-from order_system.attention.sums import sums_of
+from order_system.attention.what_waits import sums_of
 from order_system.bootstrap import OrderSystem, open_order_system
 from order_system.domain import policy
 from order_system.domain.answers import GiveUp

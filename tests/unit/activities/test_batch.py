@@ -17,8 +17,8 @@ from order_system.domain.batch import (
     BatchOpening,
     BatchRequest,
     Fate,
+    FilePageRequest,
     LookUpRequest,
-    PageRequest,
 )
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.order import SubmissionRef
@@ -89,7 +89,7 @@ async def test_a_page_of_very_short_rows_is_cut_to_what_a_message_bears(tmp_path
     activities = BatchActivities(FewLines(), files, NothingKnown())
     position, counts, starts = None, BatchCounts(), []
     while True:
-        request = PageRequest(
+        request = FilePageRequest(
             batch="b",
             run="r",
             file=ref,
@@ -131,7 +131,7 @@ async def test_reading_a_page_beats(tmp_path: Path) -> None:
     file.write_text("order_id,sku,quantity,unit_price\nA1,B,1,1.00\n")
     files, beats = OrderFiles([str(tmp_path)]), list[object]()
     reference = await files.inspect(str(file), mapping=parse_mapping(CONSTANTS))
-    request = PageRequest(
+    request = FilePageRequest(
         batch="b", run="r", file=reference, position=None, page_bytes=100, only_failed=False
     )
     environment = ActivityEnvironment()
