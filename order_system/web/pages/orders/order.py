@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.domain.listing import OrderFilter, OrderSummary
-from order_system.domain.progress import UndoState
 from order_system.web.api.orders import cancel_order
 from order_system.web.documents.orders import (
     AnswerBody,
@@ -35,7 +34,8 @@ async def show(visit: Visit, order_id: str) -> Response:
         order=order,
         summary=await _in_book(visit.services, order),
         undos={undo.step: undo for undo in order.undos},
-        stuck=[undo.step for undo in order.undos if undo.status is UndoState.STUCK],
+        stuck=[undo.step for undo in order.undos if undo.may_be_handled],
+        tried_again=[undo.step for undo in order.undos if undo.tried_again],
         drawing=drawn(list(spans_of(order)), visit.now),
     )
 
