@@ -1,13 +1,13 @@
 """How far a batch has come, as far as the order book knows: for when its workflow cannot be asked. And how
 fast it gets on, in words."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from order_system.book.batches import SqlBatchBook
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
 from order_system.domain.durations import in_time
 from order_system.domain.policy import ATTENTION_AFTER
-from order_system.infra import policy
 from workflows.batch_orders import COUNTED_AS
 
 FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"
@@ -19,12 +19,17 @@ async def progress_in_book(
 ) -> BatchProgress:
     """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
     what was rejected, there twice or left out."""
-    fates = await book.fates_counted(record.batch, record.run)
     # An order that the book has open runs as far as anybody knows; once Temporal has forgotten its batch, it
     # waits for somebody to submit it again.
     still_open = "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
-    stand = await _orders_by_stand(book, record, still_open=still_open)
-    stand["not_started"] = stand.get("not_started", 0) + fates.get(Fate.NOT_ASKED_FOR, 0)
+    stand: Counter[str] = Counter()
+    for (fate, stands, _), number in (await book.batch_counts(record.batch, record.run)).items():
+        if fate is Fate.CONFLICT:
+            stand["conflicting"] += number
+        elif fate is Fate.NOT_ASKED_FOR or stands is None:
+            stand["not_started"] += number
+        else:
+            stand[COUNTED_AS.get(stands, still_open)] += number
     request = record.request
     return BatchProgress(
         name=request.name,
@@ -32,26 +37,11 @@ async def progress_in_book(
         status=status,
         window=request.window,
         bytes_total=request.file.size,
-        counts=BatchCounts(valid=sum(fates.values()), conflicting=fates.get(Fate.CONFLICT, 0), **stand),
+        counts=BatchCounts(valid=stand.total(), **stand),
         started_at=record.started_at,
-        orders_expected=sum(fates.values()),
+        orders_expected=stand.total(),
         reason=reason,
     )
-
-
-async def _orders_by_stand(book: SqlBatchBook, record: BatchRecord, *, still_open: str) -> dict[str, int]:
-    stand: dict[str, int] = {}
-    after = ""
-    while order_ids := await book.orders_of(
-        record.batch, record.run, after=after, limit=policy.ORDERS_PER_COUNT
-    ):
-        known = await book.find(order_ids)
-        for order_id in order_ids:
-            order = known.get(order_id)
-            name = "not_started" if order is None else COUNTED_AS.get(order.status, still_open)
-            stand[name] = stand.get(name, 0) + 1
-        after = order_ids[-1]
-    return stand
 
 
 def pace_words(progress: BatchProgress, *, elsewhere: str, now: datetime | None = None) -> str:

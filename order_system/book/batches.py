@@ -1,6 +1,6 @@
 """The batches' pages of the order book."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,8 +8,9 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.book import reading
-from order_system.book.tables import batch_orders, batches
+from order_system.book.tables import batch_orders, batches, submissions
 from order_system.domain.batch import BatchRequest, Fate
+from order_system.domain.book import SubmissionStatus
 from order_system.domain.order_page import ParsedOrder
 from order_system.infra.database import reads, writes
 
@@ -71,11 +72,24 @@ class SqlBatchBook(reading.BookQueries):
         return {found for page in pages for found in tx.execute(query.where(name.in_(page))).scalars()}
 
     @reads
-    def fates_counted(self, tx: Connection, batch: str, run: str) -> dict[Fate | None, int]:
-        """How many orders have each fate; None for those that nothing was decided about."""
-        query = select(batch_orders.c.fate, func.count()).where(reading.of_run(batch, run))
-        rows = tx.execute(query.group_by(batch_orders.c.fate))
-        return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}
+    def batch_counts(
+        self, tx: Connection, batch: str, run: str, *, waiting: Collection[str] = ()
+    ) -> dict[tuple[Fate | None, SubmissionStatus | None, bool], int]:
+        """How many orders of a run's file there are, by what was decided about them, by how they stand now,
+        whoever has run them (None: nobody), and by whether they are among those that wait."""
+        waits = batch_orders.c.order_id.in_(waiting).label("waits")
+        its_own = (submissions.c.order_id == batch_orders.c.order_id) & reading.counts()
+        query = select(batch_orders.c.fate, submissions.c.status, waits, func.count())
+        query = query.select_from(batch_orders.outerjoin(submissions, its_own))
+        rows = tx.execute(query.where(reading.of_run(batch, run)).group_by("fate", "status", "waits"))
+        return {
+            (
+                reading.known(Fate, fate) if fate else None,
+                reading.known(SubmissionStatus, status) if status else None,
+                bool(waits),
+            ): number
+            for fate, status, waits, number in rows
+        }
 
 
 def _noted(tx: Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[Row[Any]]:

@@ -1,6 +1,6 @@
 """Lists over the order book. Every value is a parameter, and every list walks an index to its page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -109,15 +109,18 @@ class SqlOrderListing(OverDatabase):
         name: str,
         status: listing.LineStatus | None = None,
         *,
+        among: Collection[str] | None = None,
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
-        """Of its newest run, by order ID. Raises UnknownBatch."""
+        """Of its newest run, by order ID; none but those `among` these. Raises UnknownBatch."""
         [after] = place_of(cursor, BY_KEY) if cursor else [""]
         newest = newest_run(tx, batch_workflow_id(name))
         if newest is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
         query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
+        if among is not None:
+            query = query.where(batch_orders.c.order_id.in_(among))
         return _page(tx.execute(query).mappings().all(), limit, batch_order, ("order_id",))
 
     @reads

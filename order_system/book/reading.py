@@ -237,19 +237,6 @@ class BookQueries(OverDatabase):
         return BatchRecord(batch=batch, run=row.run, request=request, started_at=row.started_at)
 
     @reads
-    def orders_of(self, tx: Connection, batch: str, run: str, *, after: str, limit: int) -> list[str]:
-        """IDs of the next orders of a run of a batch after this one (at first: empty), in an order of their
-        own. Those in conflict, and those that the run was not asked for, are not its own, and left out."""
-        # By the primary key: each page is found by its index, however many orders there are.
-        query = (
-            select(batch_orders.c.order_id)
-            .where(of_run(batch, run), batch_orders.c.order_id > after, ITS_OWN)
-            .order_by(batch_orders.c.order_id)
-            .limit(limit)
-        )
-        return list(tx.execute(query).scalars())
-
-    @reads
     def ledger(self, tx: Connection) -> Ledger:
         journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = defaultdict(dict)
         for row in tx.execute(select(effects)):

@@ -143,9 +143,6 @@ DATABASE_AGAIN = timedelta(milliseconds=10)
 ORDERS_PER_LOOK = 200
 """Orders of a batch that are looked up on the server and in the book by one query each."""
 
-ORDERS_PER_COUNT = 5_000
-"""Orders of a batch that are counted by one query to the book."""
-
 WATCH_AT_ONCE = 20
 """Orders that are asked about, or submitted, at once: they keep a server busy, and do not drown it."""
 

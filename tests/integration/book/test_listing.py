@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from order_system.book.batches import SqlBatchBook
 from order_system.book.cursors import InvalidCursor, cursor_of
 from order_system.book.listing import SqlOrderListing
 from order_system.book.order_book import SqlOrderBook
@@ -233,6 +234,14 @@ async def test_a_batch_is_listed_once_by_its_newest_run(database: Database, list
     assert (await listing.batches(BatchFilter(name="batch-"))).rows == ()
 
 
+STANDS = {
+    "C": (Fate.START, OPEN, True),
+    "D": (None, None, False),
+    "E": (Fate.CONFLICT, FULFILLED, False),
+    "F": (Fate.START, FAILED, False),
+}
+
+
 async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listing: SqlOrderListing) -> None:
     await fill(
         database,
@@ -272,3 +281,9 @@ async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listi
     told = {status: len((await listing.batch_orders("monday", status)).rows) for status in LineStatus}
     assert told[LineStatus.FULFILLED] == 2
     assert told[LineStatus.CONFLICT] == told[LineStatus.NOT_STARTED] == told[LineStatus.FAILED] == 1
+    few = (await listing.batch_orders("monday", LineStatus.RUNNING, among=["A", "B"])).rows
+    assert few == ()
+
+    counted = await SqlBatchBook(database).batch_counts("batch-monday", "run-1", waiting=["C", "A"])
+    assert sum(counted.values()) == 6
+    assert {name: counted[stands] for name, stands in STANDS.items()} == dict.fromkeys(STANDS, 1)
