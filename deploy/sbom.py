@@ -1,5 +1,5 @@
-"""Prints what the image has installed, as CycloneDX 1.6 in JSON: each package of `requirements.lock`, with its
-version and the hashes of the files that may be installed. The same lock makes the same document."""
+"""Prints what the image has installed, as CycloneDX 1.6 in JSON: each package of `requirements.lock`, with
+its version and the hashes of the files that may be installed. The same lock makes the same document."""
 
 import json
 import re
