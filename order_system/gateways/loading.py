@@ -263,7 +263,7 @@ def _given(port: Port, wanted: type, settings: Settings, database: Database) -> 
     if inspect.isclass(wanted) and issubclass(wanted, BaseModel):
         return load_own_settings(wanted, f"{port.variable}_")
     raise InvalidSettings(
-        f"{port.variable}: its factory takes {getattr(wanted, '__name__', wanted)}: make that a field of a "
+        f"{port.variable}: its factory takes {inspect.formatannotation(wanted)}: make that a field of a "
         "model; it may take a pydantic model, Database and Settings"
     )
 
