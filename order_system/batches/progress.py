@@ -5,13 +5,19 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from order_system.book.batches import SqlBatchBook
-from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
+from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus
 from order_system.domain.durations import in_time
+from order_system.domain.listing import LineStatus
 from order_system.domain.policy import ATTENTION_AFTER
 from workflows.batch_orders import COUNTED_AS
 
 FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"
 NO_WORKER = "no worker answers: one has to be started; this is what the book knows"
+
+_COUNTED_AS = {LineStatus(status.value): name for status, name in COUNTED_AS.items()} | {
+    LineStatus.CONFLICT: "conflicting",
+    LineStatus.NOT_STARTED: "not_started",
+}
 
 
 async def progress_in_book(
@@ -23,13 +29,8 @@ async def progress_in_book(
     # waits for somebody to submit it again.
     still_open = "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
     stand: Counter[str] = Counter()
-    for (fate, stands, _), number in (await book.batch_counts(record.batch, record.run)).items():
-        if fate is Fate.CONFLICT:
-            stand["conflicting"] += number
-        elif fate is Fate.NOT_ASKED_FOR or stands is None:
-            stand["not_started"] += number
-        else:
-            stand[COUNTED_AS.get(stands, still_open)] += number
+    for stands, number in (await book.batch_counts(record.batch, record.run)).items():
+        stand[_COUNTED_AS.get(stands, still_open)] += number
     request = record.request
     return BatchProgress(
         name=request.name,

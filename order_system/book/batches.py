@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, case, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.book import reading
 from order_system.book.tables import batch_orders, batches, submissions
 from order_system.domain.batch import BatchRequest, Fate
 from order_system.domain.book import SubmissionStatus
+from order_system.domain.listing import LineStatus
 from order_system.domain.order_page import ParsedOrder
 from order_system.infra.database import reads, writes
 
@@ -74,22 +75,22 @@ class SqlBatchBook(reading.BookQueries):
     @reads
     def batch_counts(
         self, tx: Connection, batch: str, run: str, *, waiting: Collection[str] = ()
-    ) -> dict[tuple[Fate | None, SubmissionStatus | None, bool], int]:
-        """How many orders of a run's file there are, by what was decided about them, by how they stand now,
-        whoever has run them (None: nobody), and by whether they are among those that wait."""
-        waits = batch_orders.c.order_id.in_(waiting).label("waits")
-        its_own = (submissions.c.order_id == batch_orders.c.order_id) & reading.counts()
-        query = select(batch_orders.c.fate, submissions.c.status, waits, func.count())
-        query = query.select_from(batch_orders.outerjoin(submissions, its_own))
-        rows = tx.execute(query.where(reading.of_run(batch, run)).group_by("fate", "status", "waits"))
-        return {
-            (
-                reading.known(Fate, fate) if fate else None,
-                reading.known(SubmissionStatus, status) if status else None,
-                bool(waits),
-            ): number
-            for fate, status, waits, number in rows
-        }
+    ) -> dict[LineStatus, int]:
+        """Orders of a run's file by how they stand now, whoever has run them, those that are 0 too.
+        `waiting`: open ones that need attention."""
+        status, its_own = submissions.c.status, submissions.c.order_id == batch_orders.c.order_id
+        stands = case(
+            (batch_orders.c.fate == Fate.CONFLICT, LineStatus.CONFLICT),
+            (status.is_(None), LineStatus.NOT_STARTED),
+            (status != SubmissionStatus.OPEN, status),
+            (batch_orders.c.order_id.in_(waiting), LineStatus.NEEDS_ATTENTION),
+            else_=LineStatus.RUNNING,
+        )
+        joined = batch_orders.outerjoin(submissions, its_own & reading.counts())
+        query = select(stands.label("stands"), func.count()).select_from(joined)
+        rows = tx.execute(query.where(reading.of_run(batch, run)).group_by("stands"))
+        found = {reading.known(LineStatus, stands): number for stands, number in rows}
+        return dict.fromkeys(LineStatus, 0) | found
 
 
 def _noted(tx: Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[Row[Any]]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from temporalio.client import Client, WorkflowExecution
 
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.batch import BatchRecord, Fate
+from order_system.domain.batch import BatchRecord
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
@@ -158,17 +158,7 @@ class OrderLists:
 
     async def batch_counts(self, batch: BatchRecord) -> dict[LineStatus, int]:
         """Its orders by how its list shows them, those that are 0 too."""
-        waiting = await self.waiting_ids()
-        counted = await self.book.batch_counts(batch.batch, batch.run, waiting=waiting)
-        found = dict.fromkeys(LineStatus, 0)
-        for (fate, stands, waits), number in counted.items():
-            if fate is Fate.CONFLICT:
-                found[LineStatus.CONFLICT] += number
-            elif stands is SubmissionStatus.OPEN:
-                found[LineStatus.NEEDS_ATTENTION if waits else LineStatus.RUNNING] += number
-            else:
-                found[LineStatus(stands.value) if stands else LineStatus.NOT_STARTED] += number
-        return found
+        return await self.book.batch_counts(batch.batch, batch.run, waiting=await self.waiting_ids())
 
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """With the server's word about each, and then only those that stand so."""
