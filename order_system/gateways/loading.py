@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import partial, reduce
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -199,7 +199,8 @@ def find_factory(port: Port, name: str) -> Factory:
         )
     module, _, attribute = place.partition(":")
     with _told_as(port, name):
-        factory = getattr(import_module(module), attribute or port, None)
+        found: Any = import_module(module)
+    factory = reduce(lambda there, part: getattr(there, part, None), (attribute or port).split("."), found)
     if not callable(factory):
         raise InvalidSettings(
             f"{port.variable}={name}: {place} has no factory for the {port}: name a function there that has "
@@ -252,18 +253,17 @@ def own_settings(port: Port, factory: Factory) -> list[type[BaseModel]]:
 
 
 def _given(port: Port, wanted: type, settings: Settings, database: Database) -> Any:
+    name = inspect.formatannotation(wanted)
     if wanted is inspect.Parameter.empty:
-        cure = "write `settings: OurSettings`, a pydantic model"
-        raise InvalidSettings(
-            f"{port.variable}: its factory does not say of which type each parameter is: {cure}"
-        )
+        untold = "its factory does not say of which type each parameter is: write `settings: OurSettings`"
+        raise InvalidSettings(f"{port.variable}: {untold}")
     ours = {Database: database, Settings: settings}
     if wanted in ours:
         return ours[wanted]
     if inspect.isclass(wanted) and issubclass(wanted, BaseModel):
         return load_own_settings(wanted, f"{port.variable}_")
     raise InvalidSettings(
-        f"{port.variable}: its factory takes {inspect.formatannotation(wanted)}: make that a field of a "
+        f"{port.variable}: its factory takes {name}: make that a field of a "
         "model; it may take a pydantic model, Database and Settings"
     )
 
@@ -278,13 +278,10 @@ def _check(port: Port, name: str, gateway: object) -> None:
         )
     for each in methods_of(PROTOCOLS[port]):
         method = getattr(gateway, each)
-        # What is decorated may be made awaitable by that.
-        plain_one = inspect.ismethod(method) and not hasattr(method, "__wrapped__")
-        if plain_one and not inspect.iscoroutinefunction(method):
-            raise InvalidSettings(
-                f"{port.variable}={name}: {each} of a {type(gateway).__name__} is not awaited: make it "
-                f"`async def {each}`"
-            )
+        is_bare = inspect.ismethod(method) and not hasattr(method, "__wrapped__")  # a decorator may await
+        if is_bare and not inspect.iscoroutinefunction(method):
+            cure = f"{each} of a {type(gateway).__name__} is not awaited: make it `async def {each}`"
+            raise InvalidSettings(f"{port.variable}={name}: {cure}")
         _, *given = inspect.signature(getattr(PROTOCOLS[port], each)).parameters.values()
         named = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}
         plain = [one.name for one in given if one.name not in named]

@@ -15,7 +15,6 @@ from typing import TypeVar
 from temporalio.client import Client, WorkflowExecution
 
 from order_system.book.order_book import SqlOrderBook
-from order_system.domain.batch import BatchRecord
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import order_workflow_id
@@ -155,10 +154,6 @@ class OrderLists:
         among = await self.waiting_ids() if status is LineStatus.NEEDS_ATTENTION else None
         page = await self.book.batch_orders(name, status, among=among, cursor=cursor, limit=limit)
         return await self._told(page, status)
-
-    async def batch_counts(self, batch: BatchRecord) -> dict[LineStatus, int]:
-        """Its orders by how its list shows them, those that are 0 too."""
-        return await self.book.batch_counts(batch.batch, batch.run, waiting=await self.waiting_ids())
 
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """With the server's word about each, and then only those that stand so."""

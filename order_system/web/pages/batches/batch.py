@@ -52,7 +52,8 @@ async def _in_book(
         page = await services.lists.batch_orders(progress.name, status, cursor=cursor)
     except UnknownBatch:
         return {"request": None, "page": Page((), None), "numbers": {}}
-    numbers = await services.lists.batch_counts(record)
+    waiting = await services.lists.waiting_ids()
+    numbers = await services.book.batch_counts(record.batch, record.run, waiting=waiting)
     if progress.status not in ENDED:  # some have begun, and have opened nothing in the book yet
         begun = max(0, numbers[LineStatus.NOT_STARTED] - progress.counts.not_started)
         numbers[LineStatus.NOT_STARTED] -= begun
