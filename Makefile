@@ -6,8 +6,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Makes the locks, and is needed for nothing else.
 UV := uv==0.13.9
-# Makes the list of what is installed, likewise.
-CYCLONEDX := cyclonedx-bom>=7,<8
 POSTGRES_PROGRAMS := /usr/lib/postgresql/*/bin/initdb
 
 # The workflow sandbox imports our modules again and again: uncompiled, that doubles the time of the tests.
@@ -38,10 +36,7 @@ cluster: $(VENV)/.dev postgres prometheus ## A production cluster of Temporal on
 	$(BIN)/python -m tests.cluster $(OPTIONS)
 
 sbom: requirements.lock ## Write sbom.cdx.json: what the image has installed, as CycloneDX, from the lock
-	$(PYTHON) -m venv build/sbom
-	build/sbom/bin/python -m pip --disable-pip-version-check --quiet install '$(CYCLONEDX)'
-	build/sbom/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
-		--output-file sbom.cdx.json
+	$(PYTHON) deploy/sbom.py > sbom.cdx.json
 
 lint: rules ## Format check, lint, types and import rules
 	$(BIN)/basedpyright

@@ -71,7 +71,9 @@ class AnswerActivities:
         recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
         if recorded:
             try:
-                commit = await retried_always(self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
+                commit = await retried_always(
+                    lambda: self._warehouse.commit(ref.key(Effect.RESERVE)), attempt
+                )
             except Exception:
                 if activity.info().attempt < policy.RETRIED_AGAIN_AND_AGAIN:
                     raise

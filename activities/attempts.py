@@ -208,13 +208,13 @@ def _retry_when_asked_to(failure: Exception) -> None:
         raise ApplicationError(words, type=kind, next_retry_delay=pause) from failure
 
 
-async def retried_always(call: Awaitable[Answer], attempt: Attempt) -> Answer:
+async def retried_always(call: Callable[[], Awaitable[Answer]], attempt: Attempt) -> Answer:
     """A call to a gateway for an undo. Money and stock are owed until they are given back, so here no gateway
     can say that it is not to be asked again."""
     limit = asyncio.timeout(time_left(attempt))
     try:
         async with limit:
-            return await call
+            return await call()
     except BusinessError as no:
         raise (AnswerLost(f"cut off, it then said: {no}") if limit.expired() else no) from no.__cause__
     except ApplicationError as final:
@@ -238,7 +238,7 @@ async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: R
         return undo_answer(effect, entry.state)
     state, receipt = entry.state, None
     if state in (EffectState.DONE, EffectState.IN_DOUBT):
-        receipt = await retried_always(reverse(ref.key(effect)), attempt)
+        receipt = await retried_always(lambda: reverse(ref.key(effect)), attempt)
         state = EffectState.UNDONE if receipt is not None else nothing_found(entry, attempt)
     taken = isinstance(receipt, RefundReceipt)
     captures = dict.fromkeys(entries, EffectState.UNDONE if taken else EffectState.NEVER_HAPPENED)

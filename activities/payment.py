@@ -94,7 +94,7 @@ class PaymentActivities:
         state, detail = asked.state, asked.detail
         if state is RefundState.UNDER_WAY:
             try:
-                receipt = await retried_always(self._give_back(request, refund.amount), attempt)
+                receipt = await retried_always(lambda: self._give_back(request, refund.amount), attempt)
                 state, detail = RefundState.REFUNDED, receipt.refund_id
             except BusinessError as no:
                 state, detail = RefundState.REFUSED, str(no)

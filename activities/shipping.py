@@ -72,7 +72,7 @@ class ShippingActivities:
 
         states = dict.fromkeys(UNDOS[PIVOT].effects, EffectState.NEVER_HAPPENED)
         if label.state in (EffectState.DONE, EffectState.IN_DOUBT):
-            answer = await retried_always(self._carrier.void(ref.key(Effect.LABEL)), attempt)
+            answer = await retried_always(lambda: self._carrier.void(ref.key(Effect.LABEL)), attempt)
             if not isinstance(answer, Voided):
                 return await self._finish_dispatch(ref, answer, attempt)
             # The carrier's void binds whatever comes later, so nothing here stays in doubt.
@@ -96,7 +96,7 @@ class ShippingActivities:
         return already_dispatched(await self._book.journal(ref))
 
     async def _commit_stock(self, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
-        return await retried_always(self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
+        return await retried_always(lambda: self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
 
 
 def already_dispatched(journal: Journal) -> UndoAnswer:

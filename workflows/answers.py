@@ -55,7 +55,7 @@ class TakesAnswers:
     @workflow.update
     async def resolve(self, resolution: Resolution) -> AnswerReceipt:
         """About the undo of one step that is stuck. Refused if there is none, in one line."""
-        undo = self._stuck_undo(resolution.step)
+        undo = self._undo_to_resolve(resolution)
         record = _record(resolution, resolution.step, answered_as(resolution))
         if resolution.remedy is Remedy.RETRY:
             undo.retry(record)
@@ -77,14 +77,14 @@ class TakesAnswers:
         _check(resolution)
         if resolution.remedy is Remedy.RETRY:
             _refuse_if_history_is_long()
-        self._stuck_undo(resolution.step)
+        self._undo_to_resolve(resolution)
         self._refuse_if_it_has_just_moved()
 
-    def _stuck_undo(self, step: Step) -> Undo:
-        undo = self._saga.undo_of(step)
+    def _undo_to_resolve(self, resolution: Resolution) -> Undo:
+        undo = self._saga.undo_of(resolution.step)
         if undo is None:
-            raise answer_refused(f"no undo of {step} is under way for {self._submission.order_id}")
-        if why_not := undo.why_not_to_be_resolved():
+            raise answer_refused(f"no undo of {resolution.step} is under way for {self._submission.order_id}")
+        if why_not := undo.why_not_to_be_resolved(resolution.remedy):
             raise answer_refused(why_not)
         return undo
 

@@ -85,8 +85,10 @@ class OrderBoard:
 
     # --- undos and the end -----------------------------------------------------------------------
 
-    def undo_is(self, status: UndoState, step: Step, reason: str | None = None) -> None:
-        self._undos[step] = UndoProgress(step=step, status=status, reason=reason)
+    def undo_is(
+        self, status: UndoState, step: Step, reason: str | None = None, *, tried_again: bool = False
+    ) -> None:
+        self._undos[step] = UndoProgress(step=step, status=status, reason=reason, tried_again=tried_again)
         metrics.note("order_undos", workflow.metric_meter(), step, status)
         self._publish()
 

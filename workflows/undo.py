@@ -3,9 +3,10 @@
 It is retried without limit. After `policy.ATTENTION_AFTER` it counts as stuck, so that a person is called: by
 a timer, since an activity that is retried for ever gives the workflow no event.
 
-Only a stuck undo may be resolved. Whatever a person answers first ends the activity, by a cancel: one that
-waits for its next attempt ends at once; one that is at the gateway is waited for, and if it succeeds it has
-won. Then the undo is tried again, or what the person has done is recorded in the book.
+Only a stuck undo may be resolved; one that was stuck and is tried again may still be handled. Whatever a
+person answers first ends the activity, by a cancel: one that waits for its next attempt ends at once; one
+that is at the gateway is waited for, and if it succeeds it has won. Then the undo is tried again, or what the
+person has done is recorded in the book.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from workflows.step_workflow import queue_of
 with workflow.unsafe.imports_passed_through():
     from activities.answers import AnswerActivities
     from order_system.domain import policy
-    from order_system.domain.answers import AnsweredAs, AnswerRecord
+    from order_system.domain.answers import AnsweredAs, AnswerRecord, Remedy
     from order_system.domain.messages import HandledUndo, HandledUndoAnswer, UndoAnswer, UndoRequest
     from order_system.domain.progress import UndoState
     from order_system.domain.steps import UNDOS, Step
@@ -45,6 +46,7 @@ class Undo:
         self._board = board
         self._attempts: ActivityHandle[UndoAnswer] | None = None
         self._stuck = False
+        self._has_been_stuck = False
         self._intervention: _Intervention | None = None
         self._answer: UndoAnswer | None = None
 
@@ -60,15 +62,17 @@ class Undo:
 
     # --- what a person may do --------------------------------------------------------------------
 
-    def why_not_to_be_resolved(self) -> str | None:
-        """None if a person may step in now."""
+    def why_not_to_be_resolved(self, remedy: Remedy) -> str | None:
+        """None if a person may step in so now."""
         if self._answer is not None:
             return f"the undo of {self._step} has ended: {self._answer.detail}"
         if self._intervention is not None:
             return f"{self._intervention.answer.who} has just answered about the undo of {self._step}"
-        if not self._stuck:
-            return f"the undo of {self._step} is under way, and not stuck"
-        return None
+        if self._stuck or (self._has_been_stuck and remedy is Remedy.HANDLED):
+            return None
+        if self._has_been_stuck:
+            return f"the undo of {self._step} is being tried again; if it was done by hand, say `handled`"
+        return f"the undo of {self._step} is under way, and not stuck"
 
     def retry(self, answer: AnswerRecord) -> None:
         """At once, instead of after its pause."""
@@ -121,7 +125,7 @@ class Undo:
         return answer
 
     def _call_a_person(self, reason: str) -> None:
-        self._stuck = True
+        self._stuck = self._has_been_stuck = True
         self._board.undo_is(UndoState.STUCK, self._step, reason)
         workflow.logger.error("undo of %s is stuck", self._step)
 
@@ -136,7 +140,7 @@ class Undo:
             intervention.outcome = HandledUndoAnswer(undo=self._answer, recorded=False)
         elif intervention.answer.answer is AnsweredAs.RETRY_UNDO:
             self._stuck = False
-            self._board.undo_is(UndoState.PENDING, self._step)
+            self._board.undo_is(UndoState.PENDING, self._step, tried_again=True)
         else:
             await self._end_by_hand(intervention)
 

@@ -24,6 +24,7 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.batches.client import BatchClient
 from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy, search_attributes
+from order_system.domain.errors import ServerUnreachable
 from order_system.domain.ids import batch_name, webhook_workflow_id
 from order_system.domain.listing import OrderFilter
 from order_system.domain.messages import OrderStatus
@@ -33,6 +34,7 @@ from order_system.infra import policy as infra_policy
 from order_system.infra.redaction import redact
 from order_system.infra.temporal import visibility
 from order_system.infra.temporal.around import AroundActivities, CarryOut
+from order_system.infra.temporal.connection import reaching_server
 from workflows.batch import BatchFulfillmentWorkflow
 from workflows.webhook import WebhookWorkflow
 
@@ -70,14 +72,15 @@ class Announcements(AroundActivities):
             await self.book.may_end(request.submission)
         answer = await carry_out(work)
         if kind in _MAY_CLOSE:
-            await self._announce_ends(request.submission.order_id)
+            with _tried_again():  # whatever goes wrong: it is done, and no undo has failed
+                await self._announce_ends(request.submission.order_id)
         elif kind == _SETTLED and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._announce_what_lasts())
         return answer
 
     async def _announce_ends(self, order_id: str | None = None) -> None:
-        """Of this order, or of any. Whatever goes wrong: it is done, and no undo has failed."""
-        with _tried_again():
+        """Of this order, or of any."""
+        with _tried_again("what has ended"):
             for order in await self.book.to_announce(order_id):
                 with _tried_again(order.order_id):
                     failed = order.status is OrderStatus.TERMINATED
@@ -89,12 +92,12 @@ class Announcements(AroundActivities):
 
     async def _announce_what_lasts(self) -> None:
         """Beside the reconciler, which does not wait for it. What fails now is found out by the next run."""
-        await self._announce_ends()
         with _tried_again():
-            async for concern in self.attention.attention():
-                with _tried_again(concern.workflow_id):
-                    await self._announce_who_waits(concern)
-        with _tried_again():
+            await self._announce_ends()
+            with _tried_again("what waits"):
+                async for concern in self.attention.attention():
+                    with _tried_again(concern.workflow_id):
+                        await self._announce_who_waits(concern)
             await self._announce_ended_batches()
 
     async def _announce_who_waits(self, concern: Concern) -> None:
@@ -135,27 +138,31 @@ class Announcements(AroundActivities):
             return
         none, told = TypedSearchAttributes.empty, f"{what} {order_id or data['batch']}"
         with suppress(WorkflowAlreadyStartedError):
-            await self.temporal.start_workflow(
-                WebhookWorkflow.run,
-                event,
-                id=webhook_workflow_id(event.id),
-                task_queue=self.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                static_summary=told,
-                memo={WHICH: told},
-                search_attributes=search_attributes.of_child(order_id) if order_id else none,
-                rpc_timeout=infra_policy.RPC,
-            )
+            async with reaching_server():
+                await self.temporal.start_workflow(
+                    WebhookWorkflow.run,
+                    event,
+                    id=webhook_workflow_id(event.id),
+                    task_queue=self.task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    static_summary=told,
+                    memo={WHICH: told},
+                    search_attributes=search_attributes.of_child(order_id) if order_id else none,
+                    rpc_timeout=infra_policy.RPC,
+                )
         if what in (EventType.NEEDS_ATTENTION, EventType.BATCH_FINISHED):
             self._known.add(event.id)
 
 
 @contextmanager
-def _tried_again(what: str = "something") -> Generator[None]:
-    """What cannot be told of holds up nothing else: the next run of the reconciler finds it again."""
+def _tried_again(what: str | None = None) -> Generator[None]:
+    """What cannot be told of holds up nothing else: the next run of the reconciler finds it again. But while
+    no server answers nothing can be told, and each would wait for it: that ends all that has no name."""
     try:
         yield
     except Exception as trouble:
+        if what and isinstance(trouble, ServerUnreachable):
+            raise
         if activity.in_activity() and activity.is_worker_shutdown():  # which closes the book under us
             return
-        log.warning(f"{what} could not be announced: it is tried again", reason=str(trouble))
+        log.warning(f"{what or 'something'} could not be announced: it is tried again", reason=str(trouble))

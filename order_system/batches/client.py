@@ -31,6 +31,7 @@ from order_system.infra.changes import noted
 from order_system.infra.temporal.connection import outlasting, reaching_server, says_there_is_none
 from order_system.infra.temporal.executions import first_run
 from workflows.batch import BatchFulfillmentWorkflow
+from workflows.batch_orders import COUNTED_AS
 from workflows.failures import root_cause
 
 _CHECKSUM = "sha256"
@@ -133,7 +134,9 @@ class BatchClient(BatchReports):
         async with self._asking(name) as batch:
             closed = (await batch.describe(rpc_timeout=policy.RPC)).status
             if closed is WorkflowExecutionStatus.COMPLETED:
-                return await batch.result(rpc_timeout=policy.RPC)  # which needs no worker
+                return await self._answered_since(
+                    await batch.result(rpc_timeout=policy.RPC)
+                )  # needs no worker
             try:
                 progress = await batch.query(BatchFulfillmentWorkflow.progress, rpc_timeout=policy.QUERY)
             except RPCError as error:
@@ -151,7 +154,20 @@ class BatchClient(BatchReports):
                     return found.model_copy(update={"counts": counts})
                 reason = await _why(batch)
                 return progress.model_copy(update={"status": BatchStatus.FAILED, "reason": reason})
-        return progress
+        return await self._answered_since(progress)
+
+    async def _answered_since(self, progress: BatchProgress) -> BatchProgress:
+        """Of a batch that has ended: the orders that needed attention, as they stand now."""
+        if progress.status not in ENDED or not progress.handed_on:
+            return progress
+        known = await self._book.find(progress.handed_on)
+        ended = {name: COUNTED_AS[known[name].status] for name in known if known[name].status in COUNTED_AS}
+        counts = progress.counts.model_dump()
+        for counted_as in ended.values():
+            counts["needing_attention"] -= 1
+            counts[counted_as] += 1
+        left = tuple(each for each in progress.handed_on if each not in ended)
+        return progress.model_copy(update={"counts": BatchCounts(**counts), "handed_on": left})
 
     async def _without_worker(self, name: str) -> BatchProgress | None:
         """What the server knows of its end, and the book of its orders. None if that run is not in the book

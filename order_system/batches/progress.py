@@ -5,13 +5,19 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from order_system.book.batches import SqlBatchBook
-from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus, Fate
+from order_system.domain.batch import BatchCounts, BatchProgress, BatchRecord, BatchStatus
 from order_system.domain.durations import in_time
+from order_system.domain.listing import LineStatus
 from order_system.domain.policy import ATTENTION_AFTER
 from workflows.batch_orders import COUNTED_AS
 
 FORGOTTEN = "Temporal has forgotten this run; this is what the book knows of its orders"
 NO_WORKER = "no worker answers: one has to be started; this is what the book knows"
+
+_COUNTED_AS = {LineStatus(status.value): name for status, name in COUNTED_AS.items()} | {
+    LineStatus.CONFLICT: "conflicting",
+    LineStatus.NOT_STARTED: "not_started",
+}
 
 
 async def progress_in_book(
@@ -22,12 +28,9 @@ async def progress_in_book(
     # An order that the book has open runs as far as anybody knows; once Temporal has forgotten its batch, it
     # waits for somebody to submit it again.
     still_open = "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
-    stand = Counter[str]()
-    for stands, number in (await book.stands_counted(record.batch, record.run)).items():
-        stand[COUNTED_AS.get(stands, still_open)] += number
-    fates = await book.fates_counted(record.batch, record.run)
-    valid, conflicting = sum(fates.values()), fates.get(Fate.CONFLICT, 0)
-    not_started = valid - conflicting - stand.total()
+    stand: Counter[str] = Counter()
+    for stands, number in (await book.batch_counts(record.batch, record.run)).items():
+        stand[_COUNTED_AS.get(stands, still_open)] += number
     request = record.request
     return BatchProgress(
         name=request.name,
@@ -35,9 +38,9 @@ async def progress_in_book(
         status=status,
         window=request.window,
         bytes_total=request.file.size,
-        counts=BatchCounts(valid=valid, conflicting=conflicting, not_started=not_started, **stand),
+        counts=BatchCounts(valid=stand.total(), **stand),
         started_at=record.started_at,
-        orders_expected=valid,
+        orders_expected=stand.total(),
         reason=reason,
     )
 

@@ -1,6 +1,6 @@
 """The batches' pages of the order book, and the lists of batches and of their orders."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -77,24 +77,24 @@ class SqlBatchBook(reading.BookQueries):
         return {found for page in pages for found in tx.execute(query.where(name.in_(page))).scalars()}
 
     @reads
-    def fates_counted(self, tx: sa.Connection, batch: str, run: str) -> dict[Fate | None, int]:
-        """How many orders have each fate; None for those that nothing was decided about."""
-        query = sa.select(batch_orders.c.fate, sa.func.count()).where(reading.of_run(batch, run))
-        rows = tx.execute(query.group_by(batch_orders.c.fate))
-        return {reading.known(Fate, fate) if fate else None: number for fate, number in rows}
-
-    @reads
-    def stands_counted(self, tx: sa.Connection, batch: str, run: str) -> dict[SubmissionStatus, int]:
-        """How many orders of the run's own stand how, whoever has run them; of those that have begun."""
-        same = submissions.c.order_id == batch_orders.c.order_id
-        is_live = submissions.c.status.in_(reading.LIVE)
-        found: dict[SubmissionStatus, int] = {}
-        for counts in (is_live, ~is_live & reading.counts_if_ended()):
-            query = sa.select(submissions.c.status, sa.func.count()).join(batch_orders, same)
-            query = query.where(reading.of_run(batch, run), reading.ITS_OWN, counts)
-            for status, number in tx.execute(query.group_by(submissions.c.status)).all():
-                found[reading.known(SubmissionStatus, status)] = number
-        return found
+    def batch_counts(
+        self, tx: sa.Connection, batch: str, run: str, *, waiting: Collection[str] = ()
+    ) -> dict[listing.LineStatus, int]:
+        """Orders of a run's file by how they stand now, whoever has run them, those that are 0 too.
+        `waiting`: open ones that need attention."""
+        status, its_own = submissions.c.status, submissions.c.order_id == batch_orders.c.order_id
+        stands = sa.case(
+            (batch_orders.c.fate == Fate.CONFLICT, listing.LineStatus.CONFLICT),
+            (status.is_(None), listing.LineStatus.NOT_STARTED),
+            (status != SubmissionStatus.OPEN, status),
+            (batch_orders.c.order_id.in_(waiting), listing.LineStatus.NEEDS_ATTENTION),
+            else_=listing.LineStatus.RUNNING,
+        )
+        joined = batch_orders.outerjoin(submissions, its_own & reading.counts())
+        query = sa.select(stands.label("stands"), sa.func.count()).select_from(joined)
+        rows = tx.execute(query.where(reading.of_run(batch, run)).group_by("stands"))
+        found = {reading.known(listing.LineStatus, stands): number for stands, number in rows}
+        return dict.fromkeys(listing.LineStatus, 0) | found
 
     # --- lists ------------------------------------------------------------------------------------
 
@@ -120,15 +120,18 @@ class SqlBatchBook(reading.BookQueries):
         name: str,
         status: listing.LineStatus | None = None,
         *,
+        among: Collection[str] | None = None,
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
-        """Of its newest run, by order ID. Raises UnknownBatch."""
+        """Of its newest run, by order ID; none but those `among` these. Raises UnknownBatch."""
         [after] = place_of(cursor, BY_KEY) if cursor else [""]
         newest = reading.newest_run(tx, batch_workflow_id(name))
         if newest is None:
             raise UnknownBatch(f"the book knows of no batch {name}")
         query = batch_orders_query(newest.batch, newest.run, status, after=after, limit=limit)
+        if among is not None:
+            query = query.where(batch_orders.c.order_id.in_(among))
         return page_of(tx.execute(query).mappings().all(), limit, batch_order, ("order_id",))
 
 

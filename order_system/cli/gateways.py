@@ -58,6 +58,8 @@ async def check_promises(
         )
     counts = Counter(finding.verdict for finding in findings)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
+    if counts[Verdict.BROKEN] > 1:
+        told += "; begin with the first that is broken, others may follow from it"
     screen.answer([asdict(finding) for finding in findings], told)
     return ATTENTION if counts[Verdict.BROKEN] else CLEAN
 

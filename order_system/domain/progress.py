@@ -95,6 +95,12 @@ class UndoProgress(Wire):
     reason: str | None = None
     """What the undo did, or what keeps it."""
     next_attempt_at: Timestamp | None = None
+    tried_again: bool = False
+    """It was stuck, and is tried again since a person said so. It may still be said to be handled."""
+
+    @property
+    def may_be_handled(self) -> bool:
+        return self.status is UndoState.STUCK or (self.status is UndoState.PENDING and self.tried_again)
 
     @property
     def words(self) -> str:

@@ -14,11 +14,10 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import partial, reduce
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 import structlog
@@ -196,11 +195,15 @@ def find_factory(port: Port, name: str) -> Factory:
             f"{port.variable}={name}: there is no gateway of that name, but {there_are}. "
             "Install the package that brings it, or name its factory as module:factory."
         )
+    module, _, attribute = place.partition(":")
     with _told_as(port, name):
-        found = resolve_name(place) if ":" in place else import_module(place)
-    factory = getattr(found, port, None) if inspect.ismodule(found) else found
+        found: Any = import_module(module)
+    factory = reduce(lambda there, part: getattr(there, part, None), (attribute or port).split("."), found)
     if not callable(factory):
-        raise InvalidSettings(f"{port.variable}={name}: {place} has no factory for the {port}")
+        raise InvalidSettings(
+            f"{port.variable}={name}: {place} has no factory for the {port}: name a function there that has "
+            "@asynccontextmanager, and yields one (docs/gateways.md)"
+        )
     return factory
 
 
@@ -248,15 +251,18 @@ def own_settings(port: Port, factory: Factory) -> list[type[BaseModel]]:
 
 
 def _given(port: Port, wanted: type, settings: Settings, database: Database) -> Any:
+    name = inspect.formatannotation(wanted)
     if wanted is inspect.Parameter.empty:
-        raise InvalidSettings(f"{port.variable}: its factory does not say of which type each parameter is")
+        untold = "its factory does not say of which type each parameter is: write `settings: OurSettings`"
+        raise InvalidSettings(f"{port.variable}: {untold}")
     ours = {Database: database, Settings: settings}
     if wanted in ours:
         return ours[wanted]
     if inspect.isclass(wanted) and issubclass(wanted, BaseModel):
         return load_own_settings(wanted, f"{port.variable}_")
     raise InvalidSettings(
-        f"{port.variable}: its factory takes {wanted}: it may take a pydantic model, Database and Settings"
+        f"{port.variable}: its factory takes {name}: make that a field of a "
+        "model; it may take a pydantic model, Database and Settings"
     )
 
 
@@ -269,12 +275,17 @@ def _check(port: Port, name: str, gateway: object) -> None:
             f"{PROTOCOLS[port].__name__} in order_system/domain/gateways.py asks for"
         )
     for each in methods_of(PROTOCOLS[port]):
+        method = getattr(gateway, each)
+        is_bare = inspect.ismethod(method) and not hasattr(method, "__wrapped__")  # a decorator may await
+        if is_bare and not inspect.iscoroutinefunction(method):
+            cure = f"{each} of a {type(gateway).__name__} is not awaited: make it `async def {each}`"
+            raise InvalidSettings(f"{port.variable}={name}: {cure}")
         _, *given = inspect.signature(getattr(PROTOCOLS[port], each)).parameters.values()
         named = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}
         plain = [one.name for one in given if one.name not in named]
         try:
             # Its own: what a decorator wraps may be given more by it.
-            inspect.signature(getattr(gateway, each), follow_wrapped=False).bind(*plain, **named)
+            inspect.signature(method, follow_wrapped=False).bind(*plain, **named)
         except ValueError:
             continue  # nothing tells how it is called
         except TypeError as failure:

@@ -146,9 +146,9 @@ class OrderLists:
         limit: int = PAGE_ROWS,
     ) -> Page[BatchOrder]:
         """By order ID; else as `orders`. Raises UnknownBatch, InvalidCursor."""
-        return await self._told(
-            await self.book.batch_orders(name, status, cursor=cursor, limit=limit), status
-        )
+        among = await self.waiting_ids() if status is LineStatus.NEEDS_ATTENTION else None
+        page = await self.book.batch_orders(name, status, among=among, cursor=cursor, limit=limit)
+        return await self._told(page, status)
 
     async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """With the server's word about each, and then only those that stand so."""

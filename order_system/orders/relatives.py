@@ -29,9 +29,9 @@ from order_system.domain.order import Wire
 from order_system.domain.progress import StepState, Timestamp
 from order_system.domain.steps import Step
 from order_system.infra.temporal.connection import reaching_server
-from order_system.infra.temporal.executions import WorkflowState, describe
+from order_system.infra.temporal.executions import WorkflowState, describe, state_of
 from order_system.orders.exports import every_row
-from order_system.orders.lists import OrderLists
+from order_system.orders.lists import OrderLists, if_it_answers_soon
 from order_system.orders.status import OrderStatusReader
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import CHILDREN
@@ -140,17 +140,27 @@ class Relatives:
             ):
                 if row.status in (LineStatus.CONFLICT, LineStatus.NOT_STARTED):
                     continue
+                state = _STATES.get(row.status) or WorkflowState(row.status)
+                if state is WorkflowState.TERMINATED and await self._timed_out(row.order_id):
+                    state = WorkflowState.TIMED_OUT
                 yield Child(
                     workflow_id=order_workflow_id(row.order_id),
                     run_id=row.submission,
                     type=OrderFulfillmentWorkflow.__name__,
-                    state=_STATES.get(row.status) or WorkflowState(row.status),
+                    state=state,
                     started_at=row.opened_at,
                     closed_at=row.closed_at,
                     started_by=StartedBy.THIS_START if row.fate is Fate.START else StartedBy.ELSEWHERE,
                 )
         except UnknownBatch:
             raise _unknown(batch_workflow_id(name)) from None
+
+    async def _timed_out(self, order_id: str) -> bool:
+        """To the book, and so in lists, that is one more way of being terminated."""
+        async with if_it_answers_soon():
+            described = await describe(self._temporal, order_workflow_id(order_id))
+            return described is not None and state_of(described) is WorkflowState.TIMED_OUT
+        return False
 
     async def parent(self, name: str) -> Parent | None:
         """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None

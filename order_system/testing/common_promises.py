@@ -71,16 +71,16 @@ async def a_no(play: Play, act: Act) -> None:
 
 
 async def fails(play: Play, act: Act) -> None:
-    """Of some calls, one may meet trouble that we cannot make; others are cut off."""
+    """Of some calls, one may meet trouble that we cannot make; others are cut off, or their connections."""
     await play.ask(await begun(play, act))
     took, failed = play.took, False
     for number in range(-policy.FIRST_CALLS, policy.MOMENTS):
         await play.scenario()
-        call = act.call(play)
-        answer = await (play.first_answer(call) if number < 0 else play.cut(call, number))
+        call, severed = act.call(play), number % 2 == 1
+        answer = await (play.first_answer(call) if number < 0 else play.cut(call, number, severed=severed))
+        failed |= answer.means_not_done or (number > 0 and severed and answer.error is not None)
         if answer.means_not_done:
             await asyncio.sleep(took)  # what was cut off may be on its way
-            failed = True
             await play.lists([])
             await _undo_finds(play, act, nothing=True)
     if not failed:

@@ -1,6 +1,7 @@
 """What a promise is played on: calls to the gateway, their trace, and what shows how often it was done."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing.connection import Connection
@@ -100,10 +101,33 @@ class Answer:
         return self.is_no or self.error is NotReached
 
 
-async def carry_out(gateway: object, call: Call) -> Answer:
+@dataclass(frozen=True)
+class Severed:
+    """Awaits a call whose cancel is a broken connection to it, wherever it waits: so its client meets with
+    trouble, and not with somebody who has given up."""
+
+    call: Coroutine[Any, Any, Any]
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waiting = self.call.__await__()
+        try:
+            waits_for = next(waiting)
+            while True:
+                try:
+                    yield waits_for
+                except asyncio.CancelledError:
+                    waits_for = waiting.throw(ConnectionResetError("cut off by this check"))
+                else:
+                    waits_for = next(waiting)
+        except StopIteration as answered:
+            return answered.value
+
+
+async def carry_out(gateway: object, call: Call, how: Callable[..., Awaitable[Any]] | None = None) -> Answer:
     try:
         async with asyncio.timeout(GATEWAY_CALL.total_seconds()):
-            return Answer(await getattr(gateway, call.method)(call.key, **call.arguments))
+            under_way = getattr(gateway, call.method)(call.key, **call.arguments)
+            return Answer(await (how(under_way) if how else under_way))
     except Exception as failure:
         ours = type(as_ours(failure)) if isinstance(failure, OrderSystemError) else Exception
         return Answer(error=ours, words=" ".join(f"raised {type(failure).__name__}: {failure}".split()))
@@ -199,10 +223,11 @@ class Play:
         answer = await self.cut(call, number)
         return [*([answer] if answer.error is None else []), *await self.in_a_row(call)]
 
-    async def cut(self, call: Call, number: int) -> Answer:
-        """The call is cancelled on its way there, or on its way back: the later, the higher the number."""
+    async def cut(self, call: Call, number: int, *, severed: bool = False) -> Answer:
+        """The call is cancelled, or its connection breaks, on its way there or on its way back: the later,
+        the higher the number."""
         seconds = self.took * (number + self.rng.random()) / (policy.MOMENTS - 1)
-        under_way = asyncio.create_task(carry_out(self.gateway, call))
+        under_way = asyncio.create_task(carry_out(self.gateway, call, Severed if severed else None))
         await asyncio.wait({under_way}, timeout=seconds)
         under_way.cancel()
         await asyncio.wait({under_way})

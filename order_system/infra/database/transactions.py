@@ -182,7 +182,9 @@ class Database:
             raise
 
     def _gone(self) -> BookGone:
-        return BookGone(f"book {self.book} is no longer in {self.shown}: put it back, and start again")
+        """SQLite's file may have been copied back meanwhile: whether it is as it was, a person has to say."""
+        book = f"book {self.book} is no longer in {self.shown}"
+        return BookGone(f"{book}, or its file was replaced: put it back, if it is gone, and start again")
 
     async def compact(self) -> None:
         """Rewrite SQLite's file: in free parts of it the bytes would stay of what was blanked or deleted. Of

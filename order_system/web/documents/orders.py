@@ -15,7 +15,7 @@ from order_system.domain.answers import (
     Remedy,
 )
 from order_system.domain.messages import OrderStatus
-from order_system.domain.progress import OrderProgress, UndoState
+from order_system.domain.progress import OrderProgress
 from order_system.domain.steps import Step
 from order_system.infra.redaction import keep_private, redacted
 from order_system.orders.client import CancelAnswer
@@ -144,7 +144,7 @@ def actions_of(order: OrderProgress) -> tuple[OrderAction, ...]:
     if order.closed:
         return (OrderAction.REFUND if order.status is OrderStatus.FULFILLED else OrderAction.RUN_AGAIN,)
     held = order.held_until is not None
-    stuck = any(undo.status is UndoState.STUCK for undo in order.undos)
+    stuck = any(undo.may_be_handled for undo in order.undos)
     return (
         *([] if order.undos else [OrderAction.CANCEL]),
         *([OrderAction.RETRY, OrderAction.GIVE_UP] if held else []),

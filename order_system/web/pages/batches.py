@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
 
 from order_system.batches.progress import pace_words
-from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
+from order_system.domain.batch import ENDED, BatchProgress
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.listing import BatchFilter, LineStatus, Page
 from order_system.domain.search import LONGEST
@@ -62,43 +62,36 @@ async def show(
     """Raises UnknownBatch, InvalidUsage for what can be no name, ServerUnreachable, InvalidCursor."""
     services = visit.services
     progress = await read_batch(services, name)
+    in_book = await _in_book(services, progress, status, cursor)
     return await visit.page(
         "batch.html",
         place=HERE,
         calm=progress.status in ENDED,
         batch=progress,
-        parts=parts_of(progress),
+        parts=parts_of(progress, waiting=in_book["numbers"].get(LineStatus.NEEDS_ATTENTION, 0)),
         headline=headline(progress),
         pace_words=pace_words(progress, elsewhere="Needs attention"),
-        numbers=_numbers(progress.counts),
         chosen_status=status,
-        **await _in_book(services, progress.name, status, cursor),
+        **in_book,
     )
 
 
-def _numbers(counts: BatchCounts) -> dict[LineStatus, int]:
-    """By the statuses of its list, which shows each order as it stands now, whoever has run it."""
-    return {
-        LineStatus.RUNNING: counts.running,
-        LineStatus.NEEDS_ATTENTION: counts.needing_attention,
-        LineStatus.FULFILLED: counts.fulfilled + counts.skipped,
-        LineStatus.FAILED: counts.failed,
-        LineStatus.CANCELLED: counts.cancelled,
-        LineStatus.CONFLICT: counts.conflicting,
-        LineStatus.NOT_STARTED: counts.not_started,
-    }
-
-
 async def _in_book(
-    services: Services, name: str, status: LineStatus | None, cursor: str | None
+    services: Services, progress: BatchProgress, status: LineStatus | None, cursor: str | None
 ) -> dict[str, Any]:
     """Nothing as long as a batch that has just been started is not in the book. Raises InvalidCursor."""
     try:
-        record = await services.batches.record(name)
-        page = await services.lists.batch_orders(name, status, cursor=cursor)
+        record = await services.batches.record(progress.name)
+        page = await services.lists.batch_orders(progress.name, status, cursor=cursor)
     except UnknownBatch:
-        return {"request": None, "page": Page((), None)}
-    return {"request": record.request, "page": page}
+        return {"request": None, "page": Page((), None), "numbers": {}}
+    waiting = await services.lists.waiting_ids()
+    numbers = await services.book.batch_counts(record.batch, record.run, waiting=waiting)
+    if progress.status not in ENDED:  # some have begun, and have opened nothing in the book yet
+        begun = max(0, numbers[LineStatus.NOT_STARTED] - progress.counts.not_started)
+        numbers[LineStatus.NOT_STARTED] -= begun
+        numbers[LineStatus.RUNNING] += begun
+    return {"request": record.request, "page": page, "numbers": numbers}
 
 
 # --- how far it has come, as a bar and in words ---------------------------------------------------
@@ -113,10 +106,13 @@ def expected(progress: BatchProgress) -> int:
     return max(progress.orders_expected, progress.counts.valid)
 
 
-def parts_of(progress: BatchProgress) -> list[tuple[str, float, str]]:
-    """How each part of the bar looks, its width in percent of the whole, and its title."""
-    whole = max(1, expected(progress))
-    numbers = [(name, getattr(progress.counts, name)) for name in _PARTS]
+def parts_of(progress: BatchProgress, *, waiting: int = 0) -> list[tuple[str, float, str]]:
+    """How each part of the bar looks, its width in percent of the whole, and its title. `waiting`: orders
+    that need attention while the batch still counts them as running."""
+    whole, counts = max(1, expected(progress)), progress.counts
+    waiting = min(waiting, counts.running)
+    told = {"running": counts.running - waiting, "needing_attention": counts.needing_attention + waiting}
+    numbers = [(name, told.get(name, getattr(counts, name))) for name in _PARTS]
     return [
         (name, 100 * number / whole, f"{number:,} {_NAMES.get(name, in_words(name))}")
         for name, number in numbers

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from order_system.domain.answers import GiveUp, Resolution, StepRetry
 from order_system.domain.listing import EVERY_ORDER, OrderFilter, OrderSummary, Sort
-from order_system.domain.progress import UndoState
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat
@@ -112,7 +111,8 @@ async def show(visit: Visit, order_id: str) -> Response:
         order=order,
         summary=await _in_book(visit.services, order),
         undos={undo.step: undo for undo in order.undos},
-        stuck=[undo.step for undo in order.undos if undo.status is UndoState.STUCK],
+        stuck=[undo.step for undo in order.undos if undo.may_be_handled],
+        tried_again=[undo.step for undo in order.undos if undo.tried_again],
         drawing=drawn(list(spans_of(order)), visit.now),
     )
 

@@ -1,13 +1,15 @@
 """Effects and undos, attempt by attempt: the races that a server cannot be made to play."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.attempts import retried_always
 from order_system.domain import policy
-from order_system.domain.book import EffectState, SubmissionStatus
+from order_system.domain.book import Attempt, EffectState, SubmissionStatus
 from order_system.domain.errors import (
     AnswerLost,
     BookTooLate,
@@ -211,3 +213,11 @@ async def test_a_call_is_not_begun_after_its_attempt_has_run_out(parts: Parts) -
     assert not parts.stage.calls["before charge"]
     charge = (await parts.book.journal(a_submission(order)))[Effect.CHARGE]
     assert (charge.unanswered, charge.claims_in_run) == (0, 0), "held against the gateway"
+
+
+async def test_nor_is_an_undos_which_is_not_even_made() -> None:
+    """One that is made, and never awaited, Python tells of on the terminal."""
+    call, now = AsyncMock(), datetime.now(UTC)
+    with pytest.raises(BookTooLate):
+        await retried_always(call, Attempt(started_at=now, deadline=now, namespace="default"))
+    call.assert_not_called()

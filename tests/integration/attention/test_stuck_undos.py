@@ -1,6 +1,7 @@
 """A stuck undo is tried again at once, or handled by a person."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -67,6 +68,35 @@ async def test_a_retry_that_fails_is_stuck_again(shop: Shop) -> None:
         await ended(shop, handle)
     assert shop.stage.calls["before refund"] == 3
     (await shop.accounts(order)).assert_undone()
+
+
+async def test_while_it_is_tried_again_a_person_may_say_that_it_was_handled_and_not_retry_it_once_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop.open():
+        order, handle = await an_order_stuck_at(shop, Step.PAYMENT)
+        monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(hours=1))
+        await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
+        await eventually(lambda: tried(shop, "refund", 2), WAIT_SECONDS, "the retry")
+        [undo] = [each for each in (await shop.progress(order)).undos if each.step is Step.PAYMENT]
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await resolve(handle, resolution(Step.PAYMENT, Remedy.RETRY))
+        receipt = await resolve(handle, resolution(Step.PAYMENT))
+        await ended(shop, handle)
+
+    assert (undo.status, undo.may_be_handled) == (UndoState.PENDING, True)
+    assert "is being tried again" in str(refused.value.cause)
+    assert receipt.result == AnswerResult.HANDLED
+    assert shop.stage.calls["before refund"] == 2
+    assert [answer for answer, _, _ in await answers(shop, order)] == [
+        AnsweredAs.RETRY_UNDO,
+        AnsweredAs.HANDLED,
+    ]
+    await shop.assert_clean()
+
+
+async def tried(shop: Shop, call: str, times: int) -> bool:
+    return shop.stage.calls[f"before {call}"] == times
 
 
 @pytest.mark.parametrize(

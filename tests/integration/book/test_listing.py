@@ -271,3 +271,8 @@ async def test_a_batchs_orders_stand_as_they_stand_now(database: Database, listi
     told = {status: len((await listing.batch_orders("monday", status)).rows) for status in LineStatus}
     assert told[LineStatus.FULFILLED] == 2
     assert told[LineStatus.CONFLICT] == told[LineStatus.NOT_STARTED] == told[LineStatus.FAILED] == 1
+    few = (await listing.batch_orders("monday", LineStatus.RUNNING, among=["A", "B"])).rows
+    assert few == ()
+
+    counted = await listing.batch_counts("batch-monday", "run-1", waiting=["C", "A"])
+    assert counted == told | {LineStatus.RUNNING: 0, LineStatus.NEEDS_ATTENTION: 1}

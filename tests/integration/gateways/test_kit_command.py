@@ -51,7 +51,7 @@ def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path) -> No
     }
     showing = Running("starter.py", "gateways", "check", "mailer", env=env)
     showing.says(
-        "broken     send twice in a row is done once: of one send, the statement of accounts lists nothing"
+        "broken     send twice in a row is done once: the statement of accounts lists nothing, and not Notice"
     )
     assert showing.process.poll() is None, "it tells what it finds as it finds it"
     assert showing.process.stdout is not None
@@ -59,7 +59,7 @@ def test_the_command_tells_what_is_broken_and_what_follows(tmp_path: Path) -> No
     assert showing.process.wait(60) == 1
     assert "    1. send('GATEWAY-CHECK-" in rest
     assert "    so a retry writes to the customer twice" in rest
-    assert "7 broken" in rest
+    assert "7 broken, 0 not shown; begin with the first that is broken" in rest
     on_a_terminal = _on_a_terminal("gateways", "check", "mailer", env=env)
     assert re.search(r"\d of 9: send ", on_a_terminal)
     assert "7 broken" in on_a_terminal

@@ -104,6 +104,19 @@ async def knows_no_lines() -> AsyncGenerator[object]:
     yield SimpleNamespace(buy_label=buy_label, dispatch=AsyncMock(), void=AsyncMock())
 
 
+class WaitsForNobody:
+    async def buy_label(self, key: Key, *, address: object, lines: object) -> None: ...
+
+    async def dispatch(self, key: Key, *, label_key: str) -> None: ...
+
+    def void(self, label_key: str) -> None: ...
+
+
+@asynccontextmanager
+async def is_not_awaited() -> AsyncGenerator[object]:
+    yield WaitsForNobody()
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example, as a package of somebody else's, away from its source."""
@@ -213,17 +226,21 @@ async def test_who_captures_on_dispatch_needs_a_gateway_that_holds_money(tmp_pat
         ("smtp", r"ORDER_CARRIER=smtp: there is no gateway of that name"),
         ("builtins:object", "put @asynccontextmanager on its factory"),
         ("acme.gateways:carrier", "there is no module acme: install the package"),
-        (f"{HERE}:nothing", "AttributeError"),
+        (f"{HERE}:nothing", r":nothing has no factory for the carrier: name a function .*docs/gateways\.md"),
         (f"{HERE}:carrier", r"ORDER_CARRIER_TOKEN is not set: the API token"),
         (f"{HERE}:fails", "cannot be opened: ConnectionRefusedError: nobody is there"),
         (f"{HERE}:exits", "cannot be opened: SystemExit: no licence"),
         (f"{HERE}:takes_parts", "cannot be opened: SettingsError: .*hosts"),
         (f"{HERE}:is_bare", "put @asynccontextmanager on its factory"),
         (f"{HERE}:says_no_type", "does not say of which type each parameter is"),
-        (f"{HERE}:takes_what_nobody_has", "may take a pydantic model, Database and Settings"),
+        (
+            f"{HERE}:takes_what_nobody_has",
+            "takes int: make that a field of a model; it may take a pydantic model, Database and Settings",
+        ),
         (f"{HERE}:charges_alone", "has no buy_label, dispatch, void"),
         (f"{HERE}:knows_no_lines", r"argument 'lines'\): it is called as buy_label\(key, address=..., lines"),
-        (f"{HERE}:closed", "has no factory for the carrier"),
+        (f"{HERE}:closed", "has no factory for the carrier: name a function"),
+        (f"{HERE}:is_not_awaited", "void of a WaitsForNobody is not awaited: make it `async def void`$"),
     ],
 )
 async def test_what_cannot_be_had_is_told_in_one_line(

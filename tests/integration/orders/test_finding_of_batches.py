@@ -1,6 +1,7 @@
 """The orders of a batch are found, with a worker and without one."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,18 +9,21 @@ from sqlalchemy.exc import OperationalError
 from temporalio.client import Client
 
 from order_system.batches.client import BatchClient
-from order_system.domain.batch import BatchStatus
+from order_system.domain.batch import BatchStatus, Fate
 from order_system.domain.book import SubmissionStatus
-from order_system.domain.errors import ShippingRefused, UnknownBatch
+from order_system.domain.errors import OutOfStock, ShippingRefused, UnknownBatch
 from order_system.domain.ids import order_workflow_id
 from order_system.infra import policy
 from order_system.infra.database import Database
 from order_system.orders.client import OrderClient
 from order_system.orders.relatives import Parent, StartedBy
+from tests.fixtures.databases.filled_book import fill_batch
 from tests.fixtures.shops.batch_shop import BatchShop, assert_adds_up, row, write_orders
 from tests.fixtures.shops.children import DECLINED, SECONDS, children, eventually_has, order_ids
 from tests.fixtures.shops.shop import an_order
 from tests.fixtures.shops.stage import Staged
+from tests.fixtures.steering.waiting import eventually
+from workflows.order import OrderFulfillmentWorkflow
 
 
 @pytest.fixture
@@ -88,6 +92,40 @@ async def test_the_children_of_a_batch_are_the_orders_of_its_file(
     assert "forgotten" in str(progress.reason)
     with pytest.raises(UnknownBatch):
         await batches.progress("nobody")
+
+
+async def test_an_order_that_timed_out_is_told_apart_from_one_that_was_terminated(
+    shop: BatchShop, tmp_path: Path, sqlite_database: Database
+) -> None:
+    """As one may that somebody has started by hand."""
+    name = f"late-{shop.task_queue}"
+    held = timedelta(hours=1)
+    late, lost = (an_order(f"{name}-{number}", hold_on_failure=held) for number in (1, 2))
+    shop.stage.fail("before reserve", lambda: OutOfStock("no"))
+    await fill_batch(sqlite_database, name, [(late.order_id, Fate.START), (lost.order_id, Fate.START)])
+    async with shop.open(), asyncio.timeout(SECONDS):
+        for order, limit in ((late, timedelta(seconds=4)), (lost, None)):
+            await shop.temporal.start_workflow(
+                OrderFulfillmentWorkflow.run,
+                order,
+                id=order_workflow_id(order.order_id),
+                task_queue=shop.task_queue,
+                execution_timeout=limit,
+            )
+
+        async def are_open() -> bool:
+            return len(await shop.book.find([late.order_id, lost.order_id])) == 2
+
+        await eventually(are_open, SECONDS, "both to be in the book")
+        await shop.handle(lost).terminate()
+        await shop.ended(shop.handle(late))
+        for _ in ("open in the book", "and settled"):
+            await eventually_has(shop, f"batch-{name}", 1, "timed out")
+            await eventually_has(shop, f"batch-{name}", 1, "terminated")
+            [timed_out] = await children(shop, f"batch-{name}", "timed_out")
+            [terminated] = await children(shop, f"batch-{name}", "terminated")
+            assert order_ids([timed_out, terminated]) == [late.order_id, lost.order_id]
+            await shop.reconcile()
 
 
 async def test_a_batch_without_a_worker_is_answered_for_by_the_book(

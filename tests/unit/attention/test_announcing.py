@@ -9,6 +9,7 @@ from unittest.mock import AsyncMock, MagicMock
 
 from temporalio import activity
 from temporalio.client import WorkflowExecution
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.answers import AnswerActivities
 from activities.reconciliation import ReconciliationActivities
@@ -40,10 +41,30 @@ async def _each(*items: Any) -> AsyncIterator[Any]:
         yield item
 
 
-async def test_one_that_cannot_be_told_of_holds_up_no_other() -> None:
-    def ended(order_id: str, status: OrderStatus) -> OrderSummary:
-        return OrderSummary(order_id=order_id, submission=order_id, status=status, opened_at=NOW)
+def ended(order_id: str, status: OrderStatus) -> OrderSummary:
+    return OrderSummary(order_id=order_id, submission=order_id, status=status, opened_at=NOW)
 
+
+async def test_while_no_server_answers_a_run_asks_it_once() -> None:
+    """Each call waits ten seconds for it."""
+    book = MagicMock(spec=SqlOrderBook, book_id="b")
+    book.to_announce.return_value = [ended(name, OrderStatus.FAILED) for name in "ABC"]
+    gone = RPCError("tcp connect error", RPCStatusCode.UNAVAILABLE, b"")
+    temporal = SimpleNamespace(start_workflow=AsyncMock(side_effect=gone))
+    announcements = Announcements(
+        temporal=temporal,  # pyright: ignore[reportArgumentType]
+        task_queue="orders",
+        book=book,
+        attention=SimpleNamespace(),  # pyright: ignore[reportArgumentType]
+        batches=MagicMock(spec=BatchClient),
+    )
+    await announcements._announce_what_lasts()  # pyright: ignore[reportPrivateUsage]
+
+    assert temporal.start_workflow.await_count == 1
+    book.announced.assert_not_called()
+
+
+async def test_one_that_cannot_be_told_of_holds_up_no_other() -> None:
     def waits(order_id: str) -> Concern:
         return Concern(kind=ConcernKind.HELD, workflow_id=f"order-{order_id}", order_id=order_id, reason="")
 

@@ -3,15 +3,22 @@
 import csv
 import io
 from collections.abc import Iterable
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
 from httpx import AsyncClient, Response
+from temporalio.common import RetryPolicy
 
+from order_system.domain import policy
+from order_system.domain.answers import Remedy, Resolution
+from order_system.domain.errors import ShippingRefused
+from order_system.domain.steps import Step
 from tests.fixtures.documents.shop_export import export_of, order
 from tests.fixtures.shops.batch_shop import HEADER, Row, row
 from tests.fixtures.shops.flows import flow_in_history
 from tests.fixtures.steering.waiting import eventually
-from tests.fixtures.web.seen_pages import SeenPage, seen
+from tests.fixtures.web.seen_pages import SeenPage, seen, shows
 from tests.fixtures.web.web import AS_VIEWER, WebShop
 
 WAIT_SECONDS = 30
@@ -132,6 +139,35 @@ async def test_a_file_is_uploaded_planned_run_and_its_failed_orders_are_retried(
     assert batches.links["/batches/pages-run"] == "pages-run"
     assert again.headers["location"] == "/batches/pages-run?said=batch-started"
     assert "only what had failed before" in retried.text
+
+
+async def test_the_numbers_by_status_are_those_of_the_list_below_them(
+    shop: WebShop, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an order that waits while its batch runs, and that was answered after its batch had ended."""
+    monkeypatch.setattr(policy, "UNDO_RETRY", RetryPolicy(initial_interval=timedelta(hours=1)))
+    monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))
+    shop.stage.fail("before dispatch", lambda: ShippingRefused("no"), times=1)
+    shop.stage.unreachable("refund")
+    monkeypatch.setattr(policy, "BATCH_PATIENCE", timedelta(seconds=4))
+    monkeypatch.setattr(policy, "BATCH_LAST_LOOK", timedelta(seconds=0.5))
+    async with shop.open():
+        _, form = await planned(operator, text_of([row("PN-1"), row("PN-2")]), name="pages-numbers")
+        await operator.post("/batches/run", data={**form, "window": "1"})
+        running = await shows(operator, "/batches/pages-numbers", "needs attention 1")
+        waiting = seen(await operator.get("/batches/pages-numbers?status=needs_attention"))
+        await ended(operator, "pages-numbers")
+        answer = Resolution(who="ada", note="by hand", step=Step.PAYMENT, remedy=Remedy.HANDLED)
+        await shop.attention.answer("PN-1", answer)
+        answered = await shows(operator, "/batches/pages-numbers", "needs attention 0")
+        document = (await operator.get("/api/batches/pages-numbers")).json()
+
+    assert "all 2 running 0 fulfilled" in running.text
+    assert "1 need attention" in running.text, "so says the bar, too"
+    assert "PN-1 needs attention" in waiting.text
+    assert "fulfilled 1 failed 1 cancelled 0 needs attention 0" in answered.text
+    assert (document["counts"]["failed"], document["counts"]["needing_attention"]) == (1, 0)
+    assert document["handed_on"] == []
 
 
 async def test_a_batch_is_paused_resumed_and_cancelled(shop: WebShop, operator: AsyncClient) -> None:
