@@ -215,7 +215,7 @@ def _markdown(progress: OrderProgress) -> str:
         lines.append(f"{progress.failed_step or 'order'}: {progress.reason}")
     lines += [
         f"- {_MARKS.get(step.status, '❌')} {step.step}: {step.status.replace('_', ' ')}"
-        + (f" in {step.duration_ms} ms" if step.duration_ms is not None else "")
+        + (f" in {took} ms" if (took := step.duration_ms) is not None else "")
         + (f" ({step.reason})" if step.reason else "")
         for step in progress.children
     ]

@@ -31,7 +31,7 @@ ITS_OWN = batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in([Fate.CONFL
 """Whether an order of a run's file is the run's own."""
 
 
-_ENTRY = [field.name for field in fields(JournalEntry)]
+_ENTRY = [effects.c[field.name] for field in fields(JournalEntry)]
 _RECORD = [field.name for field in fields(SubmissionRecord) if field.name != "ref"]
 
 Known = TypeVar("Known", bound=StrEnum)
@@ -56,10 +56,10 @@ def submission_record(row: Row[Any]) -> SubmissionRecord:
     return SubmissionRecord(**values)
 
 
-def journal_entry(row: Row[Any]) -> JournalEntry:
-    values: dict[str, Any] = {name: getattr(row, name) for name in _ENTRY}
-    values |= {"effect": known(Effect, row.effect), "state": known(EffectState, row.state)}
-    return JournalEntry(**values)
+def journal_entry(values: Iterable[Any]) -> JournalEntry:
+    """Of the columns _ENTRY. By name they take longer than the query."""
+    effect, state, *others = values
+    return JournalEntry(known(Effect, effect), known(EffectState, state), *others)
 
 
 def counts() -> ColumnElement[bool]:
@@ -90,7 +90,7 @@ _LOCKED_SUBMISSIONS = (
     .order_by(submissions.c.submission)  # each takes them in this order, so that none waits in a circle
     .with_for_update()
 )
-_JOURNAL = select(effects).filter_by(**_OF_SUBMISSION)
+_JOURNAL = select(*_ENTRY).filter_by(**_OF_SUBMISSION)
 _PREFERRED = select(submissions).where(
     submissions.c.order_id.in_(bindparam("order_ids", expanding=True)), counts()
 )
@@ -238,8 +238,8 @@ class BookQueries(OverDatabase):
     @reads
     def ledger(self, tx: Connection) -> Ledger:
         journals: dict[tuple[str, str], dict[Effect, JournalEntry]] = defaultdict(dict)
-        for row in tx.execute(select(effects)):
-            entry = journal_entry(row)
+        for row in tx.execute(select(*_ENTRY, effects.c.order_id, effects.c.submission)):
+            entry = journal_entry(row[:-2])
             journals[row.order_id, row.submission][entry.effect] = entry
         records = map(submission_record, tx.execute(select(submissions)))
         return Ledger(

@@ -3,7 +3,7 @@ what it needs (the warehouse never sees a card token)."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -76,17 +76,22 @@ class Opening(Wire):
     """The customer's, of which the book keeps a keyed hash. None: an older worker has sent it."""
 
 
+def always_sent(word: str) -> Any:
+    """As the default of a field by which readers tell models apart: a plain one would be left out."""
+    return Field(default_factory=lambda _: word)
+
+
 class OlderSubmissionOpen(Wire):
     """Nothing was opened or charged: an earlier submission was never closed and must be settled first."""
 
-    kind: Literal["older_submission_open"] = "older_submission_open"
+    kind: Literal["older_submission_open"] = always_sent("older_submission_open")
     older: SubmissionRef
 
 
 class AlreadyFulfilled(Wire):
     """Nothing was opened or charged: the order has been fulfilled before."""
 
-    kind: Literal["already_fulfilled"] = "already_fulfilled"
+    kind: Literal["already_fulfilled"] = always_sent("already_fulfilled")
     outcome: OrderOutcome
 
 
@@ -109,7 +114,7 @@ class PaymentRequest(StepRequest):
 
 
 class Charged(Wire):
-    kind: Literal["charged"] = "charged"
+    kind: Literal["charged"] = always_sent("charged")
     receipt: PaymentReceipt
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 
 from order_system.infra.database import Database
+from order_system.infra.database.engines import begin
 
 
 class InlineDatabase(Database):
@@ -18,4 +19,5 @@ class InlineDatabase(Database):
 
     async def _on_a_thread(self, threads: Any, engine: Engine, work: Callable[[Connection], Any]) -> Any:
         with engine.begin() as tx:
+            begin(tx)
             return work(tx)

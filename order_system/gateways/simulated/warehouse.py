@@ -2,6 +2,7 @@
 same goods wait for each other instead of deadlocking."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import BigInteger, Update, bindparam, update
 from sqlalchemy.engine import Connection
@@ -52,9 +53,15 @@ class SimulatedWarehouse(AtSwitchboard):
         call.meet_trouble(skus, refusal=refusal)
         if stored is not None:
             return stored
-        with call.connection.begin_nested():  # every line or none
+        taken: list[dict[str, Any]] = []
+        try:
             for sku, quantity in sorted(by_sku(lines).items()):
                 self._take(call, sku, quantity)
+                taken.append({"of_sku": sku, "quantity": quantity})
+        except OutOfStock:  # every line or none
+            for each in taken:
+                call.connection.execute(_PUT_BACK, each)
+            raise
         reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
         call.insert(reservations, {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")})
         return reservation

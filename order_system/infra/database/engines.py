@@ -128,17 +128,20 @@ def sqlite(url: URL) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
-        read_only = connection.get_execution_options().get(READ_ONLY, False)
-        begin = "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
-        driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
-        try:
-            driver.execute(begin)  # past SQLAlchemy, which takes as long for it as for any statement
-        except sqlite3.Error as trouble:
-            raise OperationalError(begin, None, trouble) from trouble
-
     return engine
+
+
+def begin(connection: Connection) -> None:
+    """What SQLAlchemy leaves to the driver, and we do not. Past it: it takes as long for this as for any
+    statement; and a listener of its own would have it look for listeners at each statement."""
+    if connection.dialect.name != "sqlite":
+        return
+    statement = "BEGIN DEFERRED" if connection.get_execution_options().get(READ_ONLY) else "BEGIN IMMEDIATE"
+    driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    try:
+        driver.execute(statement)
+    except sqlite3.Error as trouble:
+        raise OperationalError(statement, None, trouble) from trouble
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:

@@ -1,17 +1,20 @@
 """How models and failures travel to the Temporal server, and are sealed on their way."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
+from pydantic_core import SchemaSerializer
+from pydantic_core.core_schema import any_schema
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
-from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, PydanticPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
     EncodingPayloadConverter,
     PayloadConverter,
+    SerializationContext,
 )
 from temporalio.exceptions import FailureError
 
@@ -39,15 +42,27 @@ class _NotOpened(EncodingPayloadConverter):
         raise KeyTrouble(f"this is sealed by key {key_id}, and ORDER_KEYS is not set here: {cure}")
 
 
-_SHARED = {**PydanticPayloadConverter().converters, SEALED.encode(): _NotOpened()}
+class _WithoutDefaults(PydanticJSONPlainPayloadConverter):
+    """What equals its default is left out, a third of what travels: whoever reads it has the same default."""
+
+    _json = SchemaSerializer(any_schema()).to_json
+
+    def to_payload(self, value: Any) -> Payload | None:
+        data = self._json(value, exclude_defaults=True)
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+
+
+_SHARED = {
+    each.encoding.encode(): each
+    for each in (*PydanticPayloadConverter().converters.values(), _WithoutDefaults(), _NotOpened())
+}
 
 
 class ModelPayloadConverter(CompositePayloadConverter):
     """Models travel as JSON, by pydantic: what the SDK's `pydantic_data_converter` does, for less. The SDK
-    makes a converter anew for each workflow; this one shares what those have in common."""
+    makes a converter anew for each workflow task; this one shares what those have in common."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.converters = _SHARED
 
 
@@ -80,7 +95,14 @@ class SealedFailures(OutermostFailures):
         failure.message, failure.stack_trace = "Encoded failure", ""
 
 
-data_converter = DataConverter(
+class _Converter(DataConverter):
+    """The SDK says of each payload, several times, whose it is. Nothing of ours asks for that."""
+
+    def with_context(self, context: SerializationContext) -> Self:
+        return self
+
+
+data_converter = _Converter(
     payload_converter_class=ModelPayloadConverter, failure_converter_class=OutermostFailures
 )
 

@@ -6,14 +6,19 @@ import pytest
 
 from order_system.domain.messages import ABANDONED, OrderStatus, UndoRequest
 from order_system.domain.order import SubmissionRef, Wire
-from order_system.domain.progress import OrderProgress
+from order_system.domain.progress import OrderProgress, UndoProgress
 from order_system.domain.reconciliation import KeyInDoubt
-from order_system.domain.steps import Effect
+from order_system.domain.steps import Effect, Step
 from order_system.infra.temporal.conversion import data_converter
 
 REF = SubmissionRef(order_id="ORDER-1", submission="s", fingerprint="f")
 PROGRESS = OrderProgress(
-    order_id="ORDER-1", workflow_id="order-ORDER-1", run_id=None, status=OrderStatus.RUNNING, children=()
+    order_id="ORDER-1",
+    workflow_id="order-ORDER-1",
+    run_id=None,
+    status=OrderStatus.RUNNING,
+    children=(),
+    undos=(UndoProgress(step=Step.PAYMENT),),
 )
 DOUBT = KeyInDoubt(submission=REF, effect=Effect.CHARGE, undo_ended_at=datetime.now(UTC), has_receipt=False)
 
