@@ -39,24 +39,27 @@ def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[st
 def _readings(field: str, free: _Names) -> Iterator[_Names]:
     """The columns by their names, likeliest first: those of where the parcel goes, without the words that say
     so, before those of who has bought; all as they are; and those of the line without what says that."""
-    known = KNOWN["delivery"]
-    word, address = known["word"], known["address"]
+    fields, word, address = (KNOWN["delivery"][key] for key in ("fields", "word", "address"))
     goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}"
-    of_field = [goes] if field in known["fields"] else []
-    for what in (*of_field, "", KNOWN["beside"].get(field, "$.")):
+    for what in (*([goes] if field in fields else []), "", KNOWN["beside"].get(field, "$.")):
         yield {re.sub(what, "", key, count=1): name for key, name in free.items() if re.search(what, key)}
 
 
 def _named(known: dict[str, Any], names: _Names, cells: Cells) -> list[str]:
     """The likeliest column that is called so, and those that belong to it."""
     for key in map(key_of, known["names"]):
-        if key in names and ("every" not in known or all_are(known["every"], cells[names[key]])):
+        if key in names and _suits(known, cells[names[key]]):
             then = [re.sub(*each, key, count=1) for each in known.get("then", ()) if re.search(each[0], key)]
             found = [names[key]]
             for further in (then, known.get("also", ())):
                 found += [names[each] for each in map(key_of, further) if each in names][:1]
             return list(dict.fromkeys(found))
     return []
+
+
+def _suits(known: dict[str, Any], cells: list[str]) -> bool:
+    is_rate = all_are(known.get("rate", "(?!)"), (cell for cell in cells if cell.strip("0.,")))
+    return not is_rate and ("every" not in known or all_are(known["every"], cells))
 
 
 def _alike(known: dict[str, str], free: _Names, cells: Cells) -> Iterator[str]:
@@ -77,4 +80,4 @@ def all_are(pattern: str, cells: Iterable[str]) -> bool:
 
 
 def key_of(name: str) -> str:
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name.casefold()))
+    return re.sub(r"[^\w%]|_", "", unicodedata.normalize("NFKD", name.casefold()))

@@ -151,9 +151,11 @@ def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
     found = _different(cells)
-    done = [
-        cell for cell in found if _is_done(cell) or (_is_done(name) and _is("paid", "if_named", _plain(cell)))
-    ]
+    yes = [cell for cell in found if _is("paid", "if_named", _plain(cell))]
+    if _is("states", "parcel", key_of(name)):
+        yield from _section(name, [cell for cell in found if cell not in yes], yes, [], 'of = "all lines"\n')
+        return
+    done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
         counts = _is("states", "counts", key_of(name))

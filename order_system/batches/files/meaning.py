@@ -4,7 +4,6 @@ amounts are of; and whether it is paid. Rows in, and rows of our own columns out
 import re
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from operator import itemgetter
 
 from order_system.batches.files.amounts import (
     Rows,
@@ -121,17 +120,14 @@ def _without_doubles(rows: Rows, layout: Layout) -> Rows:
     if what == "own item":
         return rows
     prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
-    paid = {_item(fields): line for line, fields in rows if prices[line]}
-    doubles = {line: paid.get(_item(fields)) for line, fields in rows if prices[line] == 0}
+    paid = {(each["sku"], each["quantity"]): line for line, each in rows if prices[line]}
+    doubles = {line: paid.get((each["sku"], each["quantity"])) for line, each in rows if prices[line] == 0}
     for line, other in doubles.items():
         if other and (what != "same item" or line == rows[0][0]):
             message = f"is nothing, for what is on line {other}, too: one item on two rows, or a gift? "
             cure = 'Say free_line = "same item" or "own item" under [meaning]'
             raise Unfit(line, layout.names["unit_price"], message + cure)
     return [row for row in rows if not doubles.get(row[0])]
-
-
-_item = itemgetter("sku", "quantity")
 
 
 def _text(row: NumberedRow, column: str) -> str:
@@ -151,9 +147,7 @@ def _of_order(rows: Rows, column: str, layout: Layout) -> tuple[int, str]:
 
 
 def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
-    key = text.casefold()
-    if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text):
-        key = "0"
+    key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else text.casefold()
     if key in state.leave_out or not key or key in state.run or key in state.partly:
         return key in state.leave_out
     left_out = any(fnmatchcase(key, pattern) for pattern in state.leave_out)

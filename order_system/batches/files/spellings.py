@@ -180,8 +180,7 @@ def _codes() -> dict[str, str]:
     names = tomllib.loads((files("order_system.batches.files") / "country_names.toml").read_text("utf-8"))
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
     known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
-    known |= {name: code for code, further in names["further"].items() for name in further}
-    known |= {code: code for code in countries()}
+    known |= {name: code for code in countries() for name in (code, *names["further"].get(code, ()))}
     for language in names["languages"]:
         territories: dict[str, str] = Locale(language).territories  # pyright: ignore[reportAssignmentType]
         known |= {name: code for code, name in territories.items()}

@@ -75,6 +75,27 @@ def test_both_parts_of_a_name_or_a_street_are_of_the_delivery() -> None:
     assert found["street"] == ["Adresse livraison", "Complément livraison"]
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "read"),
+    [
+        ("Price;Tax %;Tax", "10.00;19;1.90", {"unit_price": "Price", "tax": "Tax"}),
+        ("Price;VAT", "10.00;20", {"unit_price": "Price"}),
+        ("Price;MwSt.", "10,00;19 %", {"unit_price": "Price"}),
+        ("Price;Discount %", "10.00;5", {"unit_price": "Price"}),
+        ("Price;VAT", "10.00;0", {"unit_price": "Price", "tax": "VAT"}),
+        ("Price;VAT", "10.00;2.00", {"unit_price": "Price", "tax": "VAT"}),
+    ],
+)
+def test_a_rate_is_no_amount(header: str, cells: str, read: dict[str, str]) -> None:
+    """19 per cent of tax are not 19.00. A person is told of what is not used."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(f"{header}\n{cells}\n", encoding="utf-8")
+        text = first_profile(str(file), [folder])
+    assert tomllib.loads(text)["columns"] == read
+    assert text.count("is it a part of what the order costs?") == header.count(";") + 1 - len(read)
+
+
 def test_how_and_until_when_it_is_shipped_is_no_address() -> None:
     assert columns("Ship Via;Ship By;Shipping Method;Address;City") == {"street": "Address", "city": "City"}
 
