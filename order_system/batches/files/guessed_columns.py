@@ -49,7 +49,7 @@ def _named(known: dict[str, Any], names: _Names, cells: Cells) -> list[str]:
     """The likeliest column that is called so, and those that belong to it."""
     for key in map(key_of, known["names"]):
         if key in names and _suits(known, cells[names[key]]):
-            then = [re.sub(*each, key, count=1) for each in known.get("then", ()) if re.search(each[0], key)]
+            then = [re.sub(old, to, key, count=1) for old, to in known.get("then", ()) if re.search(old, key)]
             found = [names[key]]
             for further in (then, known.get("also", ())):
                 found += [names[each] for each in map(key_of, further) if each in names][:1]
