@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from order_system.domain.order import Wire
 
 Amounts = Literal["per order", "per line", "share of line", "share of order", "unclear"]
-Meaning = Literal["each", "line total", Amounts]
+Meaning = Literal["each", "line total", "same item", "own item", Amounts]
 
 FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_id")
 """Fields that a profile may name beside an order's own: the name that a SKU is made from where there is none,
@@ -112,7 +112,8 @@ class Profile(Strict):
     meaning: dict[str, Meaning] = Field(default_factory=dict)
     """Amount -> whether it is of each piece or of all of a line (`unit_price`); and whether it stands there
     once for the order or on each line, as an amount or as a share of the goods, 0.15 or 15% (the others).
-    `unclear`: nobody knows, so an order that has it on several rows is refused."""
+    `unclear`: nobody knows, so an order that has it on several rows is refused. And whether a row that costs
+    nothing, and names the item of another row, is that one once more or a gift (`free_line`)."""
     included: tuple[Literal["tax", "discount"], ...] = ()
     """Amounts that may be in the prices, or off `shipping_fee`, already. The total tells."""
     id_prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,30})?$")] = ""

@@ -15,7 +15,7 @@ this package."""
 from order_system.batches.files.columns import COLUMNS, REJECT_REASON, parse_mapping
 from order_system.batches.files.findings import duplicate
 from order_system.batches.files.guessing import first_profile
-from order_system.batches.files.inspection import HowToRead, inspect_file
+from order_system.batches.files.inspection import ENCODINGS, HowToRead, inspect_file
 from order_system.batches.files.profiles import built_in_profiles, load_profile, parse_profile
 from order_system.batches.files.reader import OrderFiles
 from order_system.batches.files.seen import SeenOrders
@@ -24,6 +24,7 @@ from order_system.intake.formulas import defuse
 
 __all__ = [
     "COLUMNS",
+    "ENCODINGS",
     "REJECT_REASON",
     "HowToRead",
     "OrderFiles",

@@ -81,17 +81,23 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
-    """The rows as they stand there; then without the tax that the prices hold already, and with the discount
-    of the goods alone. An order without a total means nothing but what stands there."""
+    """The rows as they stand there; rounded, where a shop reckons in tenths of cents; without the tax that
+    prices hold already, and with the discount of the goods alone. An order without a total means nothing but
+    what stands there."""
     yield rows
     first, included = rows[0][1], layout.profile.included
-    if not included or not first["total"]:
+    if not first["total"]:
         return
-    less = [{"tax": ""}] if "tax" in included and first["tax"] else []
+    less: list[Fields] = [{}]
+    for key in ("shipping_fee", "tax", "discount"):
+        value = number(first, key, layout)
+        if value and value != rounded(value, first["currency"]):
+            less[0][key] = written(value, first["currency"], layout)
+    if "tax" in included and first["tax"]:
+        less.append(less[0] | {"tax": ""})
     if "discount" in included and first["discount"]:
-        discount = {"discount": _discount_of_goods(rows, layout)}
-        less += [discount, *(tax | discount for tax in less)]
-    for change in less:
+        less += [change | {"discount": _discount_of_goods(rows, layout)} for change in less]
+    for change in less if less[0] else less[1:]:
         yield [(line, fields | {key: change[key] for key in change if fields[key]}) for line, fields in rows]
 
 
@@ -109,7 +115,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     meaning, parts = layout.profile.meaning, layout.further_parts
     is_share = meaning.get("discount", "").startswith("share")
     discounts = ["discount", *parts.get("discount", ())]
-    told = [text for _, fields in rows for key in layout.parts if (text := fields[key])]
+    told = [key for _, fields in rows for keys in parts.values() for key in keys if fields[key]]
     has_minus = [True for _, fields in rows if "-" in fields["discount"]]
     if not (told or has_minus or is_share or "unclear" in meaning.values()):
         return rows
@@ -130,9 +136,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
         if len(found) > 1 and len(set(found.values())) == 1:  # others are of each line, which is told anyway
             first, second, *_ = found
-            told = (
-                f"is the same on line {first}, and nobody knows whether it is of each line or of the order; "
-            )
+            told = f"is the same on line {first}, and nobody knows whether it is of each line or of all; "
             cure = f'say {field} = "per line" or "per order" under [meaning] in a profile of your own'
             raise Unfit(second, layout.names[field], told + cure)
     return changed
@@ -187,16 +191,14 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
     """A line whose price is of all its pieces, or of each and rounded. What cannot be divided becomes two
     lines: 10.00 for three are one at 3.34 and two at 3.33."""
     line, fields = row
-    price, quantity = (
-        number(fields, "unit_price", layout),
-        whole_number(fields["quantity"], layout.profile.decimal),
-    )
+    price = number(fields, "unit_price", layout)
+    quantity = whole_number(fields["quantity"], layout.profile.decimal)
     is_of_each = layout.profile.meaning.get("unit_price") != "line total"
     total = number(fields, "line_total", layout) if is_of_each else price
     if price is None or total is None or not re.fullmatch(r"[1-9][0-9]{0,4}", quantity):
         yield row
         return
-    step = Decimal(1).scaleb(-decimals(fields["currency"].upper()))
+    step, total = Decimal(1).scaleb(-decimals(fields["currency"].upper())), rounded(total, fields["currency"])
     off = abs(total - price * int(quantity))
     if is_of_each and (
         off > step * int(quantity) / 2 or off == price % step == 0

@@ -67,7 +67,8 @@ def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -
     place, at = layout.id_place, layout.profile.separator.encode(encoding)
     batches = line_batches(source.chunks(start.offset))
     for batch in batches:
-        if isinstance(batch, LongLine) or b'"' in b"".join(batch):  # from here on it takes the csv module
+        # From here on it takes the csv module; and a bar may be half of a letter in Shift-JIS.
+        if isinstance(batch, LongLine) or at >= b"@" or b'"' in b"".join(batch):
             rest = layout.rows(chain([batch], batches), start, encoding)
             yield from (layout.pick_order_id(row.cells) for row in rest)
             return

@@ -224,11 +224,9 @@ def _in_the_file(
     line = first_line if field in LINE_FIELDS else came_from.get(field, first_line)
     message, text = problem.message, of_row[field]
     if field == "quantity" and message.startswith("must be a whole number"):
-        is_doubtful = re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text)
         message = f"must be a whole number between 1 and {MAX_QUANTITY:,}"
-        message = (
-            "may be thousands or decimals; a profile that says decimal tells" if is_doubtful else message
-        )
+        if re.fullmatch(r"[0-9]{1,3}[.,][0-9]{3}", text):
+            message = "may be thousands or decimals; a profile that says decimal tells"
     if field == "customer_email" and message == "is missing":
         message += '; a profile that says customer_email = "none@example.com" under [defaults] fills it in'
     if field == "unit_price" and message.startswith("must not be more precise"):

@@ -2,11 +2,15 @@
 
 import csv
 import re
+import unicodedata
 from contextlib import suppress
 
-ENCODINGS = ("cp1252", "cp1250", "cp850", "mac_roman")
+ENCODINGS = ("cp1252", "cp1254", "cp1250", "cp850", "mac_roman", "cp1251", "cp1253")
 """What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
+EVERYDAY = {"cp949": (0xB0, 0xC8), "gb18030": (0xB0, 0xD7), "cp950": (0xA4, 0xC6), "cp932": (0x81, 0x98)}
+"""The same of two bytes a letter -> the first byte, lowest and highest, of letters in daily use."""
 SEPARATORS = ",;\t|"
+_LETTER = r"[^\W\d_\x00-\x7f]"
 MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
 
@@ -16,6 +20,8 @@ def likeliest_encoding(text: bytes) -> tuple[str, str]:
     with suppress(UnicodeDecodeError):
         text.decode()
         return "utf-8", ""
+    if name := next((name for name in EVERYDAY if _is_everyday(text, name)), None):
+        return name, ""
     words = dict.fromkeys(re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", text))
     readings = {name: [word.decode(name, "replace") for word in words] for name in ENCODINGS}
     first, *others = sorted(ENCODINGS, key=lambda name: -sum(map(_is_spelt_well, readings[name])))
@@ -26,8 +32,22 @@ def likeliest_encoding(text: bytes) -> tuple[str, str]:
     return first, ""
 
 
+def _is_everyday(text: bytes, encoding: str) -> bool:
+    """Whether nine in ten letters are such, and no single ones amid Latin letters."""
+    low, high = EVERYDAY[encoding]
+    with suppress(UnicodeDecodeError):
+        decoded = text.decode(encoding)
+        words = re.findall(rf"{_LETTER}{{2,}}|(?<![A-Za-z]){_LETTER}(?![A-Za-z])", decoded)
+        known = [char for char in "".join(words) if low <= char.encode(encoding)[0] <= high]
+        return len(known) > 0.9 * len(re.findall(_LETTER, decoded))
+    return False
+
+
 def _is_spelt_well(word: str) -> bool:
-    return word.isalpha() and (word.islower() or word.istitle() or word.isupper())
+    """Of one alphabet, and in Latin letters not without any that English has."""
+    alphabets = {unicodedata.name(char, "").partition(" ")[0] for char in word}
+    is_word = word.isalpha() and (word.islower() or word.istitle() or word.isupper())
+    return is_word and len(alphabets) == 1 and not re.fullmatch(r"[\u00c0-\u024f]{3,}", word)
 
 
 def as_table(text: str) -> tuple[str, list[list[str]]]:

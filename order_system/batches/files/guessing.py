@@ -2,12 +2,11 @@
 
 import json
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 
 from order_system.batches.files.columns import COLUMNS, shown
+from order_system.batches.files.guessed_columns import KNOWN, Cells, all_are, columns_of, key_of
 from order_system.batches.files.guessed_text import as_table, likeliest_encoding
 from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
@@ -21,11 +20,7 @@ GUESSED_FROM = 100_000
 MAX_STATES = 12
 """A column of more different cells is none of states; and no more of them are written down."""
 _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
-
-Cells = dict[str, list[str]]
-"""Column -> its cells, row by row."""
-_KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
-_AN_AMOUNT, _A_DATE = _KNOWN["unit_price"]["look"], _KNOWN["states"]["date"]
+_AN_AMOUNT, _A_DATE = KNOWN["unit_price"]["look"], KNOWN["states"]["date"]
 
 
 def first_profile(url: str, roots: Sequence[str]) -> str:
@@ -73,16 +68,16 @@ def _fits(header: Sequence[str], profile: str) -> bool:
 
 
 def _described(cells: Cells) -> Iterator[str]:
-    free = {_key(name): name for name in reversed(cells) if _key(name)}
+    free = {key_of(name): name for name in reversed(cells) if key_of(name)}
     references = [name for key, name in free.items() if _is("reference", "name", key) and any(cells[name])]
     reference = next(iter(references), "")
     paid = _paid_column(cells) or reference
     due = [name for key, name in free.items() if _is("owed", "name", key)]
-    owed = next((name for name in due if _all_are(_AN_AMOUNT, cells[name])), "")
+    owed = next((name for name in due if all_are(_AN_AMOUNT, cells[name])), "")
     states = [name for name in cells if name not in ("", paid, owed, reference) and _tells_state(name, cells)]
     for name in filter(None, {paid, owed, reference, *states}):
-        free.pop(_key(name), None)
-    columns, by_look, meaning = _columns(free, cells)
+        free.pop(key_of(name), None)
+    columns, by_look, meaning = columns_of(free, cells)
     prices = _amounts(columns, cells)
     yield f"{_decimal(prices)}\n\n[columns]"
     ids = cells[columns["order_id"][0]] if "order_id" in columns else []
@@ -92,7 +87,7 @@ def _described(cells: Cells) -> Iterator[str]:
             doubt = "on_each_row"
             if any(before != cell for before, cell in further):
                 doubt, meaning[field] = "", "per line"
-        if field == "discount" and _all_are(_SHARE, (cell for cell in first if cell.strip("0.,"))):
+        if field == "discount" and all_are(_SHARE, (cell for cell in first if cell.strip("0.,"))):
             doubt = "share"
         yield f"{field} = {_toml(names if names[1:] else names[0])}{_comment(doubt)}"
     currency = "" if "currency" in columns else _currency(prices)
@@ -107,13 +102,13 @@ def _described(cells: Cells) -> Iterator[str]:
     yield "\n[constants]" + (f"\ncurrency = {_toml(currency)}{_comment('currency')}" if currency else "")
     rest = f"reference = {_toml(reference)}" if reference else f'# reference = "..."{_comment("reference")}'
     rest = f"owed = {_toml(owed)}\n{rest}" if owed else rest
-    if paid and not _all_are(_AN_AMOUNT, cells[paid]):
+    if paid and not all_are(_AN_AMOUNT, cells[paid]):
         yield from _paid_section(paid, reference, rest, cells[paid])
     elif paid or owed:
         amount = f"amount = {_toml(paid)}\n" if paid else ""
         yield f"\n[paid]{_comment('paid_owed' if owed else 'paid_amount')}\n{amount}{rest}"
     for name in states:
-        if "quantity_left" not in columns or not _is("states", "counts", _key(name)):
+        if "quantity_left" not in columns or not _is("states", "counts", key_of(name)):
             of_line = any(before != cell for before, cell in _further(ids, cells[name]))
             yield from _state_section(name, cells[name], of_line=of_line)
 
@@ -122,7 +117,7 @@ def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Ite
     """And what refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
     filled = [cell for cell in cells if _is_more_than_zero(cell)]
-    is_date = name == reference or _all_are(_A_DATE, filled)
+    is_date = name == reference or all_are(_A_DATE, filled)
     paid = ["*"] if is_date else [cell for cell in found if _means_paid(cell, name)]
     done = [cell for cell in found if cell not in paid and _is_done(cell)]
     awaited = [cell for cell in found if cell not in (*paid, *done, *(filled if is_date else ()))]
@@ -135,13 +130,13 @@ def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Ite
 def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
     """A person has to look at what may be a part of the address or the price, or tell how an order stands."""
     kinds = {
-        "street": any(cells) and _is("street", "alike", _key(name)),
-        "amount": _is("unit_price", "alike", _key(name))
-        or (any(map(_is_more_than_zero, cells)) and _all_are(_AN_AMOUNT, cells)),
-        "state": _is("states", "way", _key(name))
-        or (not _is("states", "never", _key(name)) and _may_tell_state(cells, ids)),
+        "street": any(cells) and _is("street", "alike", key_of(name)),
+        "amount": _is("unit_price", "alike", key_of(name))
+        or (any(map(_is_more_than_zero, cells)) and all_are(_AN_AMOUNT, cells)),
+        "state": _is("states", "way", key_of(name))
+        or (not _is("states", "never", key_of(name)) and _may_tell_state(cells, ids)),
     }
-    looks = [_KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
+    looks = [KNOWN["comments"][f"unused_{kind}"] for kind, found in kinds.items() if found]
     told = f"not used: {_toml(name)}"
     return f"# LOOK, {told}  # {' Or '.join(looks)}" if looks else f"# {told}"
 
@@ -150,18 +145,20 @@ def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
     """Filled for a part of the orders; or with at most three different cells, but not when each was made."""
     orders = ids or list(map(str, range(len(cells))))
     filled = {order for order, cell in zip(orders, cells, strict=True) if cell}
-    few = len({*cells} - {""}) <= min(3, len(set(orders)) - 1) and not _all_are(_A_DATE, cells)
+    few = len({*cells} - {""}) <= min(3, len(set(orders)) - 1) and not all_are(_A_DATE, cells)
     return bool(filled) and (few or len(filled) < len(set(orders)))
 
 
 def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[str]:
     found = _different(cells)
-    done = [
-        cell for cell in found if _is_done(cell) or (_is_done(name) and _is("paid", "if_named", _plain(cell)))
-    ]
+    yes = [cell for cell in found if _is("paid", "if_named", _plain(cell))]
+    if _is("states", "parcel", key_of(name)):
+        yield from _section(name, [cell for cell in found if cell not in yes], yes, [], 'of = "all lines"\n')
+        return
+    done = [cell for cell in found if _is_done(cell) or (cell in yes and _is_done(name))]
     others, run = [cell for cell in found if cell not in done], list[str]()
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
-        counts = _is("states", "counts", _key(name))
+        counts = _is("states", "counts", key_of(name))
         sure = not _is("states", "undone", _plain(name))  # none unfulfilled may be all fulfilled
         run = [cell for cell in found if sure and not _is_more_than_zero(cell)]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
@@ -182,24 +179,24 @@ def _different(cells: Iterable[str]) -> list[str]:
 def _paid_column(cells: Cells) -> str:
     """The likeliest of those that tell whether an order is paid; blank if there is none."""
     by_cells = [name for name in cells if name and any(_means_paid(cell, name) for cell in cells[name])]
-    named = [name for name in cells if _is("paid", "name", _key(name))]
+    named = [name for name in cells if _is("paid", "name", key_of(name))]
     return next(iter([*(name for name in by_cells if name in named), *by_cells, *named]), "")
 
 
 def _means_paid(cell: str, name: str) -> bool:
-    named = _is("paid", "name", _key(name)) and not _is("paid", "unpaid_name", _key(name))
+    named = _is("paid", "name", key_of(name)) and not _is("paid", "unpaid_name", key_of(name))
     said = _is("paid", "yes", _plain(cell)) and not _is("states", "undone", _plain(cell))
     return said or (named and _is("paid", "if_named", _plain(cell)))
 
 
 def _tells_state(name: str, cells: Cells) -> bool:
     """By its name or, whatever that is, by its cells."""
-    known = {_key(each) for field in COLUMNS for each in _KNOWN[field]["names"]}
-    if _is("states", "name", _key(name)) and _key(name) not in known:
+    known = {key_of(each) for field in COLUMNS for each in KNOWN[field]["names"]}
+    if _is("states", "name", key_of(name)) and key_of(name) not in known:
         return True
     found = set(map(_plain, cells[name]))
-    one_done = rf"(?:wc )?(?:{_KNOWN['states']['done']})\w*(?: \w+)?"
-    is_product = _key(name) in map(_key, _KNOWN["sku"]["names"])
+    one_done = rf"(?:wc )?(?:{KNOWN['states']['done']})\w*(?: \w+)?"
+    is_product = key_of(name) in map(key_of, KNOWN["sku"]["names"])
     return len(found) <= MAX_STATES and not is_product and any(re.fullmatch(one_done, cell) for cell in found)
 
 
@@ -211,7 +208,7 @@ def _is_done(text: str) -> bool:
 
 
 def _is(section: str, kind: str, text: str) -> bool:
-    return re.search(_KNOWN[section][kind], text) is not None
+    return re.search(KNOWN[section][kind], text) is not None
 
 
 def _is_more_than_zero(cell: str) -> bool:
@@ -228,70 +225,16 @@ def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
 def _currency(prices: str) -> str:
     """What stands at the amounts; blank if that is no currency, or several."""
     signs = set(re.findall(r"[^\d\s.,'\u2019()+-]+", prices))
-    codes = {_KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
+    codes = {KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
     return codes.pop() if len(codes) == 1 and codes <= set(circulating_currencies()) else ""
 
 
 def _comment(of: str) -> str:
-    return f"  # {text}" if (text := _KNOWN["comments"].get(of)) else ""
+    return f"  # {text}" if (text := KNOWN["comments"].get(of)) else ""
 
 
 def _toml(value: str | list[str]) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _columns(free: dict[str, str], cells: Cells) -> tuple[dict[str, list[str]], set[str], dict[str, str]]:
-    """Field -> the file's columns; those fields that only the cells tell; and what amounts mean."""
-    columns: dict[str, list[str]] = {}
-    for field in (*COLUMNS, "quantity_left", "line_total"):
-        known = _KNOWN[field]
-        for name in _named(free, known["names"]):
-            if "every" not in known or _all_are(known["every"], cells[name]):
-                key = _key(name)
-                then = [
-                    re.sub(old, new, key, count=1)
-                    for old, new in known.get("then", ())
-                    if re.search(old, key)
-                ]
-                further = (then, known.get("also", ()))
-                columns[field] = [name, *(each for names in further for each in _named(free, names)[:1])]
-                for used in columns[field]:
-                    del free[_key(used)]
-                break
-    meaning = dict[str, str]()
-    if (line_total := columns.pop("line_total", None)) and "unit_price" not in columns:
-        columns["unit_price"], meaning = line_total, {"unit_price": "line total"}
-    by_look = {field for field in COLUMNS if field not in columns and "look" in _KNOWN[field]}
-    for field in sorted(by_look):
-        if key := next(_alike(_KNOWN[field], free, cells), None):
-            columns[field] = [free.pop(key)]
-    return columns, by_look, meaning
-
-
-def _alike(known: dict[str, str], free: dict[str, str], cells: Cells) -> Iterator[str]:
-    """Keys of the columns whose cells are like the field's; first those whose names have the word for it, as
-    price: of these it does not matter that they name the tax, too."""
-    named = [key for key in free if re.search(known.get("word", "^$"), key)]
-    for key in dict.fromkeys([*named, *free]):
-        look = known["look_if_named" if key in named else "look"]
-        told = re.sub(known["beside"], "", key) if key in named else key
-        if _all_are(look, cells[free[key]]) and not re.search(known.get("never", "^$"), told):
-            yield key
-
-
-def _named(free: dict[str, str], names: Iterable[str]) -> list[str]:
-    """The columns that are called so, likeliest first."""
-    return [free[key] for key in dict.fromkeys(map(_key, names)) if key in free]
-
-
-def _all_are(pattern: str, cells: Iterable[str]) -> bool:
-    """All that are filled; and there are some."""
-    filled = [cell for cell in cells if cell]
-    return bool(filled) and all(re.fullmatch(pattern, cell) for cell in filled)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name.casefold()))
 
 
 def _plain(cell: str) -> str:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from itertools import accumulate, islice
 from typing import TypedDict, Unpack
 
+from order_system.batches.files import guessed_text
 from order_system.batches.files.apart import orders_apart
 from order_system.batches.files.csv_rows import Row, Shape, csv_rows, salvaged_cells
 from order_system.batches.files.jsonl import rows_of_lines
@@ -46,10 +47,9 @@ _ROWS_LOOKED_AT = 20
 _FEWEST_COLUMNS = 4
 """An order has an ID, and its lines a SKU, a quantity and a price."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_ENCODINGS = {name: name for name in ("utf-8", "cp1252", "cp1250", "cp850")} | {
-    "iso8859-1": "latin-1",
-    "mac-roman": "mac_roman",
-}
+ENCODINGS = ["utf-8", "latin-1", *guessed_text.ENCODINGS, *guessed_text.EVERYDAY]
+_ALIASES = {"shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030", "euc_kr": "cp949", "big5": "cp950"}
+_KNOWN = _ALIASES | {codecs.lookup(name).name: name for name in ENCODINGS}
 
 
 class HowToRead(TypedDict, total=False):
@@ -115,9 +115,9 @@ def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
     """The encoding, and where the text begins. Raises FileRefused, which names the cure."""
     encoding = None
     with suppress(LookupError, ValueError):  # the latter for a name with a NUL
-        encoding = _ENCODINGS.get(codecs.lookup(asked_for).name)
+        encoding = _KNOWN.get(codecs.lookup(asked_for).name)
     if encoding is None:
-        raise FileRefused(f"can be read as one of {', '.join(_ENCODINGS.values())}, and in no other encoding")
+        raise FileRefused(f"can be read as one of {', '.join(ENCODINGS)}, and in no other encoding")
     head = source.read(0, 1_000)
     for sign, reason in _NO_TEXT.items():
         if head.startswith(sign):

@@ -67,11 +67,6 @@ class Layout:
         return {amount: several[amount] for amount in AMOUNTS if several.get(amount)}
 
     @cached_property
-    def parts(self) -> list[str]:
-        """All these keys."""
-        return [key for keys in self.further_parts.values() for key in keys]
-
-    @cached_property
     def says(self) -> Callable[[Fields], object]:
         """What a row has in the columns that tell whether it is to be shipped, and whether it is paid."""
         columns = [state.column for state in self.profile.states]

@@ -44,6 +44,7 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     said = tuple([layout.says(fields) for _, fields in rows])
     without, unshippable, needs_none = _not_to_be_shipped(rows, said, layout)
     rows = filled_in(rows, layout)
+    rows = _without_doubles(rows, layout) if len(rows) > 1 else rows
     payment = _payment(rows, said, layout)
     if unshippable and not payment:
         raise unshippable
@@ -94,15 +95,15 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
                 raise _left_out(state, text, rows, name)
             partly = (line, name) if text.casefold() in state.partly else partly
             continue
-        left = [row for row in kept if not _is_left_out(state, _text(row, state.column), row[0], name)]
+        of_all = state.of == "all lines"
+        texts = [(row[0], _text(row, state.column)) for row in (rows if of_all else kept)]
+        gone = {line for line, text in texts if _is_left_out(state, text, line, name)}
+        left = [row for row in kept if row[0] not in gone]
         if not left:
             raise _left_out(state, _text(kept[0], state.column), rows, name)
-        if state.of == "all lines":
-            needs_none = {
-                row[0] for row in rows if _is_left_out(state, _text(row, state.column), row[0], name)
-            }
-        if state.of == "all lines" and len(left) < len(kept):
-            line = next(line for line, _ in kept if line not in dict(left))
+        needs_none = gone if of_all else needs_none
+        if of_all and len(left) < len(kept):
+            line = next(line for line, _ in kept if line in gone)
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
         kept = left
     if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
@@ -110,6 +111,23 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
     if not partly and len(kept) == len(rows):
         layout.run_whole.add(said)
     return {line for line, _ in rows if line not in dict(kept)}, unshippable, needs_none
+
+
+def _without_doubles(rows: Rows, layout: Layout) -> Rows:
+    """Without rows that cost nothing and name the item of another row: Magento has one more for what was
+    chosen of a product. Raises Unfit as long as nobody has said that they are no gifts."""
+    what = layout.profile.meaning.get("free_line")
+    if what == "own item":
+        return rows
+    prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
+    paid = {(each["sku"], each["quantity"]): line for line, each in rows if prices[line]}
+    doubles = {line: paid.get((each["sku"], each["quantity"])) for line, each in rows if prices[line] == 0}
+    for line, other in doubles.items():
+        if other and (what != "same item" or line == rows[0][0]):
+            message = f"is nothing, for what is on line {other}, too: one item on two rows, or a gift? "
+            cure = 'Say free_line = "same item" or "own item" under [meaning]'
+            raise Unfit(line, layout.names["unit_price"], message + cure)
+    return [row for row in rows if not doubles.get(row[0])]
 
 
 def _text(row: NumberedRow, column: str) -> str:
@@ -129,11 +147,9 @@ def _of_order(rows: Rows, column: str, layout: Layout) -> tuple[int, str]:
 
 
 def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
-    key = text.casefold()
+    key = "0" if "0" in (*state.run, *state.leave_out) and _ZERO.fullmatch(text) else text.casefold()
     if key in state.leave_out or not key or key in state.run or key in state.partly:
         return key in state.leave_out
-    if "0" in state.run and _ZERO.fullmatch(text):
-        return False
     left_out = any(fnmatchcase(key, pattern) for pattern in state.leave_out)
     run = [pattern for pattern in state.run if fnmatchcase(key, pattern)]
     if left_out and any(pattern != "*" for pattern in run):

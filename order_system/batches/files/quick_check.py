@@ -25,25 +25,18 @@ _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT}\n){ORDER_ID.pattern}",
     "currency": "[A-Z]{3}",
-    "customer_name": f"{_NAME}{{1,200}}",
+    **dict.fromkeys(("customer_name", "street", "city"), f"{_NAME}{{1,200}}"),
     "customer_email": r"[\w.+-]{1,64}@(?:[\w-]{1,40}\.){1,3}[\w-]{1,40}",
     "payment_method": rf"(?!(?:paid:)?{CUT_SHORT}\n)"
     "(?:paid:[!-~]{1,250}|(?!(?i:paid|authori))[!-~]{1,255})",
-    "street": f"{_NAME}{{1,200}}",
-    "city": f"{_NAME}{{1,200}}",
     "region": f"{_NAME}{{0,100}}",
     "postal_code": f"(?!{CUT_SHORT}\n){_LABEL}{{0,100}}",
     "country": "[A-Z]{2}",
     "sku": f"(?!{CUT_SHORT}\n){_LABEL}{{1,64}}",
     "quantity": "[1-9][0-9]{0,3}",
     "unit_price": _AMOUNT,
-    "shipping_fee": f"(?:{_AMOUNT})?",
-    "tax": f"(?:{_AMOUNT})?",
-    "discount": f"(?:{_AMOUNT})?",
-    "total": f"(?:{_AMOUNT})?",
-    "hold_on_failure": "",
-    "flow": "",
-    "capture": "",
+    **dict.fromkeys(("shipping_fee", "tax", "discount", "total"), f"(?:{_AMOUNT})?"),
+    **dict.fromkeys(("hold_on_failure", "flow", "capture"), ""),
 }
 _LABELS = ("order_id", "customer_name", "customer_email", "payment_method", "street", "city", "region",
            "postal_code")  # fmt: skip

@@ -5,10 +5,12 @@ A spelling that may mean two things, or has lost what it meant, is not harmless:
 """
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
+from importlib.resources import files
 
 from babel.core import Locale, UnknownLocaleError, get_global
 from babel.numbers import get_currency_symbol
@@ -33,7 +35,7 @@ _MISREAD_AS = ("cp1252", "cp1250", "cp1251")
 # What stands for letters where UTF-8 was read as cp850 or mac_roman; and where one of the others was, but for
 # what is a letter, too, or a sign that people put between letters.
 _LOST = re.compile(
-    "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u221a\u2248][^\\x00-\\x7f]"
+    "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u0192\u221a\u2248][^\\x00-\\x7f\u0180-\u036f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
 _NAMES = ("customer_name", "street", "city", "region")
@@ -172,31 +174,14 @@ def country_code(text: str) -> str:
     return whole or turned or (first if first and first == second else text)
 
 
-_FURTHER_NAMES = {  # that shops' software has, and CLDR has not
-    "czechrepublic": "CZ", "england": "GB", "greatbritain": "GB", "northernireland": "GB", "scotland": "GB",
-    "wales": "GB", "hongkong": "HK", "macao": "MO", "macau": "MO", "macedonia": "MK", "myanmar": "MM",
-    "russianfederation": "RU", "ivorycoast": "CI", "turkey": "TR", "unitedstatesofamerica": "US",
-    "holland": "NL", "republicofkorea": "KR", "republicofireland": "IE", "republicofmoldova": "MD",
-    "provinceofchinataiwan": "TW", "unitedrepublicoftanzania": "TZ", "islamicrepublicofiran": "IR",
-    "plurinationalstateofbolivia": "BO", "bolivarianrepublicofvenezuela": "VE", "syrianarabrepublic": "SY",
-    "democraticrepublicofthecongo": "CD", "laopeoplesdemocraticrepublic": "LA",
-    "federatedstatesofmicronesia": "FM", "palestine": "PS", "grossbritannien": "GB", "inglaterra": "GB",
-}  # fmt: skip
-
-
-_LANGUAGES = (
-    "el", "fi", "hu", "ja", "ko", "ro", "ru", "sk", "tr", "uk", "zh",
-    "cs", "da", "pl", "sv", "de", "es", "fr", "it", "nl", "pt", "en",
-)  # fmt: skip
-
-
 @cache
 def _codes() -> dict[str, str]:
     """By CLDR's names in languages of shops' exports, and by its aliases, which have ISO 3166-1 alpha-3."""
+    names = tomllib.loads((files("order_system.batches.files") / "country_names.toml").read_text("utf-8"))
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
     known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}
-    known |= _FURTHER_NAMES | {code: code for code in countries()}
-    for language in _LANGUAGES:
+    known |= {name: code for code in countries() for name in (code, *names["further"].get(code, ()))}
+    for language in names["languages"]:
         territories: dict[str, str] = Locale(language).territories  # pyright: ignore[reportAssignmentType]
         known |= {name: code for code, name in territories.items()}
     return {_key(name): code for name, code in known.items() if code in countries()}

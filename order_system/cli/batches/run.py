@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from order_system.batches.files import OrderFiles, load_profile, parse_mapping
+from order_system.batches.files import ENCODINGS, OrderFiles, load_profile, parse_mapping
 from order_system.cli.batches.views import progress_picture, progress_table, progress_words
 from order_system.cli.options import ATTENTION, CLEAN, INVALID
 from order_system.cli.screen import Screen
@@ -42,7 +42,7 @@ class FileReading:
     ] = None
     encoding: Annotated[
         str | None,
-        Parameter(name="--encoding", help="utf-8 (the default), cp1252, cp1250, cp850, mac_roman, latin-1."),
+        Parameter(name="--encoding", help=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
     ] = None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from order_system.batches.files import ENCODINGS
 from order_system.domain import policy
 from order_system.domain.batch import BatchRequest
 from order_system.domain.errors import AnswerRefused, OrderConflict, UnknownBatch
@@ -94,7 +95,7 @@ async def upload(  # noqa: PLR0917 - FastAPI's parameters are named
     ] = None,
     encoding: Annotated[
         str | None,
-        Query(max_length=40, description="utf-8 (the default), cp1252, cp1250, cp850, mac_roman, latin-1."),
+        Query(max_length=40, description=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
     ] = None,
 ) -> Response:
     """Rows that are invalid never stop the rest. The same file may be run again: orders that are fulfilled

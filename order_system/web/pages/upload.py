@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from order_system.batches.files import COLUMNS, HowToRead, built_in_profiles
+from order_system.batches.files import COLUMNS, ENCODINGS, HowToRead, built_in_profiles
 from order_system.batches.reports import A_RUN_WILL, STARTED
 from order_system.batches.sample import sample_of
 from order_system.domain import policy as domain_policy
@@ -148,6 +148,7 @@ async def _form(visit: Visit, asked: Asked, *, refused: str | None = None) -> Re
         asked=shown,
         refused=refused,
         profiles=built_in_profiles(),
+        encodings=("", *ENCODINGS),
         columns=[(name, required) for name, (_, required, _) in COLUMNS.items()],
         size_limit=f"{policy.UPLOAD_BYTES // 1_000_000} MB",
     )

@@ -121,8 +121,8 @@ def _check(profile: Profile) -> None:
         if field not in COLUMNS and field not in FURTHER_FIELDS:
             raise InvalidMapping(f"profile: {shown(field)} is no field of an order{hint_at(field, FIELDS)}")
     for field, meaning in profile.meaning.items():
-        allowed = AMOUNT_MEANINGS if field in AMOUNTS else ("each", "line total")
-        if field not in (*AMOUNTS, "unit_price") or meaning not in allowed:
+        allowed = {"unit_price": ("each", "line total"), "free_line": ("same item", "own item")}
+        if meaning not in allowed.get(field, AMOUNT_MEANINGS if field in AMOUNTS else ()):
             raise InvalidMapping(f"profile: {shown(field)} cannot be {meaning!r}")
         if meaning.startswith("share") and field != "discount":
             raise InvalidMapping("profile: only a discount can be a share")

@@ -96,6 +96,7 @@ COD = {"Paid Date": "", "Transaction ID": ""}
         ("woocommerce", {"Order Status": "checkout-draft"}, "not paid: the customer has not ordered yet"),
         ("woocommerce", {"Shipping Method Title": "Odbiór osobisty"}, "to be picked up at the shop"),
         ("woocommerce", {"Quantity (- Refund)": "0"}, "nothing is left in the order"),
+        ("woocommerce", {"Quantity (- Refund)": "0.00"}, "nothing is left in the order"),
         ("shopify", {"Shipping Method": "Curbside"}, "to be picked up at the shop"),
         ("square", {"Order Refunded Amount": "$2.00"}, "refunded in the shop, wholly or in part"),
         ("square", {"Fulfillment Type": "Pickup"}, "to be picked up at the shop"),

@@ -37,6 +37,8 @@ def run_by_its_guess(header: str, *orders: str, further: str = "", decided: bool
         ("Payment Status", "Paid", "Pending"),
         ("payment_state", "captured", "authorized"),
         ("Bezahlt am", "12.03.2024", ""),
+        ("Zahlungsdatum", "02. Jan. 26", ""),
+        ("Paid on", "Jan-02-26", ""),
         ("Total,Zahlungseingang", "20.00,12.03.2024", "20.00,"),
         ("Captured", "true", "false"),
         ("Settled", "2026-11-20", ""),
@@ -168,6 +170,9 @@ def test_a_state_of_payment_that_comes_later_in_the_file_is_not_run() -> None:
         ("Closed", "1", "0"),
         ("Archived", "true", "false"),
         ("Skickad", "ja", "nej"),
+        ("Lineitem requires shipping", "false", "true"),
+        ("Physical", "No", "Yes"),
+        ("Parent Item ID", "77", ""),
     ],
 )
 def test_what_is_shipped_or_cancelled_is_left_out(header: str, shipped: str, waiting: str) -> None:

@@ -58,6 +58,11 @@ PAID: Cells = {"Name": "#9", "Financial Status": "paid"}
 LINE = "Lineitem fulfillment status"
 HAT: Cells = {"Lineitem sku": "HAT", "Lineitem name": "Hat", "Lineitem price": "15.00"}
 LEFT_OUT = "not to be shipped: "
+TWICE = "order_id,sku,quantity,unit_price,kind\nA-1,CAP,2,20.00,configurable\nA-1,CAP,2,0.00,simple\n"
+NAMED = (
+    "currency==USD,customer_name==Ada,customer_email==a@example.com,payment_method==pm_x,street==1 Oak,"
+    "city==Reno,country==US"
+)
 PARTLY = f"{LEFT_OUT}partly refunded in the shop, and the file does not say which line"
 dice = Random(13)
 AMAZON = [
@@ -159,6 +164,17 @@ CASES = {
     ),
     "one SKU at two prices": shopify(
         PAID, {"Lineitem price": "0.00"}, run={"9": "MUG x 1 @ 1000, MUG x 1 @ 0 = 1000, paid:9"}
+    ),
+    "one item on two rows, or a gift": Case(
+        TWICE, mapping=NAMED, told={"A-1": "line 3, unit_price: is nothing, for what is on line 2, too"}
+    ),
+    "one item on two rows, as a profile says": Case(
+        TWICE, run={"A-1": "CAP x 2 @ 2000 = 4000, pm_x"},
+        mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "same item"'),
+    ),
+    "a gift, as a profile says": Case(
+        TWICE, run={"A-1": "CAP x 2 @ 2000, CAP x 2 @ 0 = 4000, pm_x"},
+        mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "own item"'),
     ),
     "a SKU with blanks": shopify(
         PAID | {"Lineitem sku": "TEE RED XL"}, run={"9": "TEE RED XL x 1 @ 1000 = 1000, paid:9"}

@@ -159,6 +159,28 @@ def test_woocommerce_has_the_sum_of_each_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("tax", "total", "told"),
+    [
+        ("5.07", "29.20", None),
+        ("5.0678", "29.20", None),
+        ("5.07", "29.21", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
+        ("5.07", "", "Order Shipping Amount: must not be more precise than USD, which has 2 decimals"),
+    ],
+)
+def test_a_fee_that_is_reckoned_in_tenths_of_cents_is_rounded_if_the_total_tells(
+    tmp_path: Path, tax: str, total: str, told: str | None
+) -> None:
+    changes = {"Item Cost": "20.0000", "Order Line Subtotal": "20", "Order Shipping Amount": "4.1322"}
+    changes |= {"Order Total Tax Amount": tax, "Order Total Amount": total}
+    found = example(tmp_path, "woocommerce", changes)
+    if told:
+        assert told in found.reasons[0]
+    else:
+        order = found.order("A-1")
+        assert (order.shipping_fee, order.tax, order.total) == (413, 507, 2920)
+
+
 # --- e-mail, digital goods, fees, rows apart ------------------------------------------------------
 
 

@@ -265,7 +265,15 @@ def test_letters_that_were_garbled_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["K\u00f6ln", "\u0141\u00f3d\u017a", "S\u00e3o Jos\u00e9", "\u0160koda", "\u0158\u00edp"]
+    "text",
+    [
+        "K\u00f6ln",
+        "\u0141\u00f3d\u017a",
+        "S\u00e3o Jos\u00e9",
+        "\u0160koda",
+        "\u0158\u00edp",
+        "\u010ce\u0161i",
+    ],
 )
 @pytest.mark.parametrize("misread_as", ["cp1250", "cp1251", "cp850", "cp437", "mac_roman"])
 def test_whatever_they_were_misread_as(text: str, misread_as: str) -> None:

@@ -1,0 +1,83 @@
+"""Which columns of a file that nobody has described are the fields of an order: by their names, and where
+these do not tell, by their cells. `column_names.toml` has what shops and their software call them."""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from typing import Any
+
+from order_system.batches.files.columns import COLUMNS
+
+Cells = dict[str, list[str]]
+"""Column -> its cells, row by row."""
+_Names = dict[str, str]
+"""A key, as `key_of` makes it, -> the column."""
+KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
+
+
+def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[str], dict[str, str]]:
+    """Field -> the file's columns; those fields that only the cells tell; and what amounts mean."""
+    columns: dict[str, list[str]] = {}
+    for field in (*COLUMNS, "quantity_left", "line_total"):
+        found = [*filter(None, (_named(KNOWN[field], names, cells) for names in _readings(field, free)))]
+        if found:  # a column that is blank throughout is the last to be meant
+            columns[field] = next((names for names in found if any(cells[names[0]])), found[0])
+            for used in columns[field]:
+                del free[key_of(used)]
+    meaning = dict[str, str]()
+    if (line_total := columns.pop("line_total", None)) and "unit_price" not in columns:
+        columns["unit_price"], meaning = line_total, {"unit_price": "line total"}
+    by_look = {field for field in COLUMNS if field not in columns and "look" in KNOWN[field]}
+    for field in sorted(by_look):
+        if key := next(_alike(KNOWN[field], free, cells), None):
+            columns[field] = [free.pop(key)]
+    return columns, by_look, meaning
+
+
+def _readings(field: str, free: _Names) -> Iterator[_Names]:
+    """The columns by their names, likeliest first: those of where the parcel goes, without the words that say
+    so, before those of who has bought; all as they are; and those of the line without what says that."""
+    fields, word, address = (KNOWN["delivery"][key] for key in ("fields", "word", "address"))
+    goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}"
+    for what in (*([goes] if field in fields else []), "", KNOWN["beside"].get(field, "$.")):
+        yield {re.sub(what, "", key, count=1): name for key, name in free.items() if re.search(what, key)}
+
+
+def _named(known: dict[str, Any], names: _Names, cells: Cells) -> list[str]:
+    """The likeliest column that is called so, and those that belong to it."""
+    for key in map(key_of, known["names"]):
+        if key in names and _suits(known, cells[names[key]]):
+            then = [re.sub(old, to, key, count=1) for old, to in known.get("then", ()) if re.search(old, key)]
+            found = [names[key]]
+            for further in (then, known.get("also", ())):
+                found += [names[each] for each in map(key_of, further) if each in names][:1]
+            return list(dict.fromkeys(found))
+    return []
+
+
+def _suits(known: dict[str, Any], cells: list[str]) -> bool:
+    is_rate = all_are(known.get("rate", "(?!)"), (cell for cell in cells if cell.strip("0.,")))
+    return not is_rate and ("every" not in known or all_are(known["every"], cells))
+
+
+def _alike(known: dict[str, str], free: _Names, cells: Cells) -> Iterator[str]:
+    """Keys of the columns whose cells are like the field's; first those whose names have the word for it, as
+    price: of these it does not matter that they name the tax, too."""
+    named = [key for key in free if re.search(known.get("word", "^$"), key)]
+    for key in dict.fromkeys([*named, *free]):
+        look = known["look_if_named" if key in named else "look"]
+        told = re.sub(known["beside"], "", key) if key in named else key
+        if all_are(look, cells[free[key]]) and not re.search(known.get("never", "^$"), told):
+            yield key
+
+
+def all_are(pattern: str, cells: Iterable[str]) -> bool:
+    """All that are filled; and there are some."""
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and all(re.fullmatch(pattern, cell) for cell in filled)
+
+
+def key_of(name: str) -> str:
+    return re.sub(r"[^\w%]|_", "", unicodedata.normalize("NFKD", name.casefold()))

@@ -1,0 +1,133 @@
+"""Which of several columns that may be meant is one's field: where the parcel goes, and what is in it."""
+
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from order_system.batches.files import first_profile
+
+
+def columns(header: str) -> dict[str, Any]:
+    """Guessed of a file whose cells tell nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(f"{header}\n{';'.join('x1' for _ in header.split(';'))}\n", encoding="utf-8")
+        return tomllib.loads(first_profile(str(file), [folder]))["columns"]
+
+
+@pytest.mark.parametrize(
+    ("bought", "goes"),
+    [
+        ("Name;Address;City;Zip;Country",
+         "Delivery Name;Delivery Street;Delivery Town;Delivery Zip;Delivery Country"),
+        ("Name;Address;City;Zip;Country",
+         "Recipient Name;Recipient Address;Recipient City;Recipient Zip;Recipient Country"),
+        ("Name;Address 1;City;Zip;Country",
+         "Ship To Name;Ship To Address Line 1;Ship To City;Ship To Zip;Ship To Country"),
+        ("Name;Straße;Ort;PLZ;Land", "Liefername;Lieferstraße;Lieferort;Liefer-PLZ;Lieferland"),
+        ("Name;Straße;Ort;PLZ;Land",
+         ("Lieferadresse Name;Lieferadresse Straße;Lieferadresse Ort;Lieferadresse PLZ;"
+         "Lieferadresse Land")),
+        ("Name;Adresse;Ort;PLZ;Land",
+         ("Name des Empfängers;Adresse 1 des Empfängers;Ort des Empfängers;PLZ des Empfängers;"
+         "Land des Empfängers")),
+        ("Verk. an Name;Verk. an Adresse;Ort;PLZ;Land",
+         "Lief. an Name;Lief. an Adresse;Lief. an Ort;Lief. an PLZ-Code;Lief. an Länder-/Regionscode"),
+        ("Nom;Adresse;Ville;Code postal;Pays",
+         "Nom livraison;Adresse livraison;Ville livraison;Code postal livraison;Pays livraison"),
+        ("Nombre;Dirección;Ciudad;Código postal;País",
+         "Nombre de envío;Dirección de envío;Ciudad de envío;Código postal de envío;País de envío"),
+        ("Nome;Endereço;Cidade;CEP;País",
+         "Nome para entrega;Endereço de entrega;Cidade de entrega;CEP de entrega;País de entrega"),
+        ("Nome;Indirizzo;Città;CAP;Paese",
+         "Nome spedizione;Indirizzo spedizione;Città spedizione;CAP spedizione;Paese spedizione"),
+        ("Naam;Adres;Plaats;Postcode;Land",
+         "Verzendnaam;Verzendadres;Verzendplaats;Verzendpostcode;Verzendland"),
+        ("Klient;Ulica;Miasto;Kod pocztowy;Kraj",
+         "Nazwa dostawy;Ulica dostawy;Miasto dostawy;Kod pocztowy dostawy;Kraj dostawy"),
+        ("Customer;City",
+         ("Delivery Address/Name;Delivery Address/Street;Delivery Address/City;Delivery Address/Zip;"
+         "Delivery Address/Country")),
+    ],
+)  # fmt: skip
+def test_the_parcel_goes_where_the_columns_of_the_delivery_say(bought: str, goes: str) -> None:
+    """Not to who has paid; nor to a mixture of both."""
+    name, street, city, postal_code, country = goes.split(";")
+    found = columns(f"Order ID;{bought};{goes}")
+    assert found == {
+        "order_id": "Order ID",
+        "customer_name": name,
+        "street": street,
+        "city": city,
+        "postal_code": postal_code,
+        "country": country,
+    }
+
+
+def test_both_parts_of_a_name_or_a_street_are_of_the_delivery() -> None:
+    found = columns(
+        "Prénom;Nom;Adresse;Prénom livraison;Nom livraison;Adresse livraison;Complément livraison"
+    )
+    assert found["customer_name"] == ["Prénom livraison", "Nom livraison"]
+    assert found["street"] == ["Adresse livraison", "Complément livraison"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "read"),
+    [
+        ("Price;Tax %;Tax", "10.00;19;1.90", {"unit_price": "Price", "tax": "Tax"}),
+        ("Price;VAT", "10.00;20", {"unit_price": "Price"}),
+        ("Price;MwSt.", "10,00;19 %", {"unit_price": "Price"}),
+        ("Price;Discount %", "10.00;5", {"unit_price": "Price"}),
+        ("Price;VAT", "10.00;0", {"unit_price": "Price", "tax": "VAT"}),
+        ("Price;VAT", "10.00;2.00", {"unit_price": "Price", "tax": "VAT"}),
+    ],
+)
+def test_a_rate_is_no_amount(header: str, cells: str, read: dict[str, str]) -> None:
+    """19 per cent of tax are not 19.00. A person is told of what is not used."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text(f"{header}\n{cells}\n", encoding="utf-8")
+        text = first_profile(str(file), [folder])
+    assert tomllib.loads(text)["columns"] == read
+    assert text.count("is it a part of what the order costs?") == header.count(";") + 1 - len(read)
+
+
+def test_how_and_until_when_it_is_shipped_is_no_address() -> None:
+    assert columns("Ship Via;Ship By;Shipping Method;Address;City") == {"street": "Address", "city": "City"}
+
+
+def test_a_column_of_the_delivery_that_is_blank_throughout_is_none() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "orders.csv"
+        file.write_text("Address;Shipping Address\n1 Oak;\n", encoding="utf-8")
+        assert tomllib.loads(first_profile(str(file), [folder]))["columns"] == {"street": "Address"}
+
+
+@pytest.mark.parametrize(
+    ("header", "field", "name"),
+    [
+        # What is called by its code is shipped, not the row's number in the shop's database, nor a title.
+        ("Product ID;Product SKU", "sku", "Product SKU"),
+        ("Item ID;Item SKU;Item", "sku", "Item SKU"),
+        ("Product;Product Code", "sku", "Product Code"),
+        ("Item;Item No.", "sku", "Item No."),
+        ("Product ID;Model", "sku", "Model"),
+        ("product_id;product_reference;product_name", "sku", "product_reference"),
+        ("Artikel;Artikelnummer;EAN", "sku", "Artikelnummer"),
+        ("EAN;Référence vendeur", "sku", "Référence vendeur"),
+        ("Product Name;SKU Reference No.", "sku", "SKU Reference No."),
+        ("Order Lines/Product/Internal Reference", "sku", "Order Lines/Product/Internal Reference"),
+        ("Order Lines/Quantity", "quantity", "Order Lines/Quantity"),
+        ("Items ordered;Item - Qty", "quantity", "Item - Qty"),
+        ("Items ordered;Item count", "quantity", None),
+        # Two orders of PrestaShop, as of two carriers, have one reference.
+        ("id_order;reference", "order_id", "id_order"),
+        ("Order Total Tax;Amount - Order Total", "total", "Amount - Order Total"),
+    ],
+)
+def test_of_several_columns_the_one_that_is_meant_is_read(header: str, field: str, name: str | None) -> None:
+    assert columns(f"{header};Note").get(field) == name
