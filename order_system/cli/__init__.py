@@ -1,1 +1,1 @@
-"""The command line: one module a command, over `OrderClient` and `BatchClient`."""
+"""The command line, a folder for each topic; `app.py` has the list of commands."""

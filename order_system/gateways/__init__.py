@@ -1,1 +1,1 @@
-"""What implements the Protocols of `domain/gateways.py`: the simulated world, and HTTP to one of yours."""
+"""What implements `domain/gateways.py`: the simulated world, HTTP, Stripe, SMTP. Begin at `loading.py`."""
