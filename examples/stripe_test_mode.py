@@ -1,8 +1,8 @@
 """What no fake shows: the Stripe gateway against Stripe's own test mode, with a test key of yours.
 
-pip install 'order-system[stripe]'
+.venv/bin/pip install -e '.[stripe]'
 export ORDER_PAYMENTS_API_KEY=sk_test_...
-python examples/stripe_test_mode.py
+.venv/bin/python examples/stripe_test_mode.py
 """
 
 import asyncio

@@ -1,3 +1,3 @@
-"""Order fulfilment on Temporal: the parts that workflows, activities and tools share."""
+"""Order fulfilment on Temporal: all but workflows and activities. `docs/architecture.md` has the tree."""
 
 __version__ = "0.1.0"

@@ -26,7 +26,7 @@ def check_plots(benchmarks: Sequence[str]) -> None:
     missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
     if missing and any(benchmark in PLOTS for benchmark in benchmarks):
         raise InvalidUsage(
-            f"plots need {' and '.join(missing)}: pip install 'order-system[bench]', or leave out --markdown"
+            f"plots need {' and '.join(missing)}: pip install -e '.[bench]', or leave out --markdown"
         )
 
 

@@ -14,6 +14,9 @@ from benchmarks.output.plots import check_plots, draw
 from benchmarks.tools.figures import Result, Row, number
 from order_system.domain.errors import InvalidUsage
 
+ROWS_IN_A_DOCUMENT = 15
+"""A longer table is for programs and terminals: who reads a document wants the figures, and the plots."""
+
 
 def view(result: Result) -> RenderableType:
     figures = Table(header_style="bold")
@@ -109,7 +112,8 @@ def _markdown(machine: Row, result: Result, plots: Mapping[str, str]) -> str:
     for title, file in plots.items():
         lines += [f"![{title}]({file})", ""]
     for title, rows in result.samples.items():
-        lines += [f"{title}:", "", *_markdown_table(rows), ""]
+        if len(rows) <= ROWS_IN_A_DOCUMENT:
+            lines += [f"{title}:", "", *_markdown_table(rows), ""]
     return "\n".join([*lines, ""])
 
 

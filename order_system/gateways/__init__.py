@@ -1,2 +1,2 @@
-"""What implements the Protocols of `domain/gateways.py`: the simulated world, Stripe, SMTP, and HTTP to a
-service of yours. And the receiver of webhooks."""
+"""What implements `domain/gateways.py`: the simulated world, HTTP, Stripe, SMTP; and the receiver of webhooks.
+Begin at `loading.py`."""

@@ -30,7 +30,7 @@ from tests.chaos.orders import order_of
 from tests.chaos.plan import PlannedOrder
 from tests.chaos.run import Run, Said
 
-TRUE = "what submit, status, API, lists and desk say is so"
+TRUE = "what submit, status, API, lists and attention say is so"
 AT_ONCE = 20
 ROWS = 100
 OWED = "owed"

@@ -139,7 +139,10 @@ def test_a_result_takes_its_place_in_a_document_and_leaves_the_rest(tmp_path: Pa
     document = tmp_path / "performance.md"
     document.write_text("before\n<!-- plan -->\nold\n<!-- /plan -->\nafter\n")
     result = Result(
-        "plan", "a plan", [Figure("memory", 70.0, "MB", at_most=150)], {"Plans": [{"book": "empty"}]}
+        "plan",
+        "a plan",
+        [Figure("memory", 70.0, "MB", at_most=150)],
+        {"Plans": [{"book": "empty"}], "Rows": [{"row": f"the {n}th"} for n in range(16)]},
     )
     write_markdown(document, MACHINE, result)
     written = document.read_text()
@@ -147,6 +150,8 @@ def test_a_result_takes_its_place_in_a_document_and_leaves_the_rest(tmp_path: Pa
     assert written.endswith("<!-- /plan -->\nafter\n")
     assert "| memory | 70 MB | at most 150: holds |" in written
     assert "\nold\n" not in written
+    assert "| empty |" in written
+    assert "the 7th" not in written, "a long table is for JSON and the terminal"
     with pytest.raises(InvalidUsage, match="no place for batches"):
         check_markdown(document, ["plan", "batches"])
 

@@ -227,5 +227,5 @@ def test_without_the_extra_plots_are_refused_before_anything_is_measured(
     document.write_text("<!-- orders -->\n<!-- /orders -->\n<!-- plan -->\n<!-- /plan -->\n")
     monkeypatch.setattr(plots, "NEEDED", {"no_such_module": "altair"})
     check_markdown(document, ["plan"])  # has none
-    with pytest.raises(InvalidUsage, match=r"plots need altair: pip install 'order-system\[bench\]'"):
+    with pytest.raises(InvalidUsage, match=r"plots need altair: pip install -e '.\[bench\]'"):
         check_markdown(document, ["orders", "plan"])
