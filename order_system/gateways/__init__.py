@@ -1,2 +1,1 @@
-"""What implements `domain/gateways.py`: the simulated world, HTTP, Stripe, SMTP; and the receiver of webhooks.
-Begin at `loading.py`."""
+"""What implements `domain/gateways.py`: the simulated world, HTTP, Stripe, SMTP. Begin at `loading.py`."""
