@@ -14,12 +14,12 @@ refused half-way.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
-from threading import local
+from threading import Event, local
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -33,7 +33,6 @@ from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUn
 from order_system.infra.database import engines as database_engines
 from order_system.infra.database import identity
 from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections_to, reason_of
-from order_system.infra.database.threads import Threads
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -84,8 +83,8 @@ class Database:
         snapshot = {READ_ONLY: True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading_engine = self._engine.execution_options(**snapshot)
         writers, readers = (1, READERS) if self.is_sqlite else (connections_to(self.url),) * 2
-        self._writers = Threads(writers, "database-write")
-        self._readers = Threads(readers, "database-read")
+        self._writers = ThreadPoolExecutor(writers, "database-write")
+        self._readers = ThreadPoolExecutor(readers, "database-read")
         self._of_thread = local()
         self._kept: list[Connection] = []
 
@@ -108,19 +107,25 @@ class Database:
         )
 
     async def _on_a_thread(
-        self, threads: Threads, engine: Engine, work: Callable[[Connection], Answer]
+        self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], Answer]
     ) -> Answer:
-        def transact(given_up: Callable[[], bool]) -> Answer:
+        gone = Event()
+
+        def transact() -> Answer:
             if self._file not in (None, identity.file_of(self.url)):  # a microsecond
                 raise self._gone()
             with self._connection(engine) as tx, tx.begin():
                 database_engines.begin(tx)
                 # Before SQLite lets us in, nothing was asked for.
-                if given_up():
+                if gone.is_set():
                     raise CancelledError
                 return work(tx)
 
-        return await threads.carry_out(transact)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, transact)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
 
     @contextmanager
     def _connection(self, engine: Engine) -> Generator[Connection]:
@@ -203,7 +208,7 @@ class Database:
         """Rewrite SQLite's file: in free parts of it the bytes would stay of what was blanked or deleted. Of
         PostgreSQL its autovacuum sees to that. Raises DatabaseUnreachable."""
 
-        def rewrite(_given_up: Callable[[], bool]) -> None:
+        def rewrite() -> None:
             with closing(self._engine.raw_connection()) as connection:
                 cursor = connection.cursor()
                 cursor.execute("VACUUM")
@@ -213,12 +218,12 @@ class Database:
 
         if self.is_sqlite:
             with _trouble_told():
-                await self._writers.carry_out(rewrite)
+                await asyncio.get_running_loop().run_in_executor(self._writers, rewrite)
 
     async def dispose(self) -> None:
         """Wait for what has begun, and close the connections."""
         for threads in (self._writers, self._readers):
-            await asyncio.to_thread(threads.end)
+            await asyncio.to_thread(threads.shutdown)
         for connection in self._kept:
             connection.close()
         self._engine.dispose()
