@@ -1,5 +1,6 @@
 """Transactions over SQLite or PostgreSQL, and the migrations of our tables."""
 
-from order_system.infra.database.transactions import Database, OverDatabase, UtcDateTime, reads, writes
+from order_system.infra.database.columns import UtcDateTime
+from order_system.infra.database.transactions import Database, OverDatabase, reads, writes
 
 __all__ = ["Database", "OverDatabase", "UtcDateTime", "reads", "writes"]

@@ -16,18 +16,15 @@ import sqlite3
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
 from threading import Event, local
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import DateTime, Dialect
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.types import TypeDecorator
 
 from order_system.domain.errors import BookGone, DatabaseUnreachable, DatabaseUnready
 from order_system.infra.database import engines as database_engines
@@ -42,25 +39,6 @@ READERS = 4
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in UTC on every back end; SQLite itself would drop the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone: {value!r}")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Database:

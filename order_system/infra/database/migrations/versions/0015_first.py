@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from order_system.infra.database.transactions import UtcDateTime
+from order_system.infra.database.columns import UtcDateTime
 
 revision = "0015"
 down_revision = None
