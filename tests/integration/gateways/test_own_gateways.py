@@ -134,9 +134,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     source = tmp_path_factory.mktemp("source") / "own_gateways"
     # Without what is left there by whoever has installed the example as it says.
-    shutil.copytree(
-        ROOT / "examples/own_gateways", source, ignore=shutil.ignore_patterns("build", "*.egg-info")
-    )
+    built = shutil.ignore_patterns("build", "*.egg-info")
+    shutil.copytree(ROOT / "examples/own_gateways", source, ignore=built)
     subprocess.run(
         [*pip, "--no-build-isolation", "--target", str(site), str(source)], check=True, timeout=120
     )
