@@ -10,7 +10,7 @@ from pydantic import Field
 
 from order_system.domain import policy
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
-from order_system.domain.order import Handling, OfBook, Order, Wire
+from order_system.domain.order import Handling, OfBook, Order, Wire, always_sent
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder
 
@@ -126,12 +126,12 @@ class BatchRequest(Handling):
 
     name: str
     file: FileRef
-    window: int = Field(policy.BATCH_WINDOW, ge=1, le=policy.BATCH_WINDOW_LIMIT)
+    window: int = always_sent(policy.BATCH_WINDOW, ge=1, le=policy.BATCH_WINDOW_LIMIT)
     """Orders under way at once."""
     only_failed: bool = False
-    page_bytes: int = policy.BATCH_PAGE_BYTES
-    continue_after_events: int = Field(
-        default=policy.BATCH_HISTORY_EVENTS, ge=policy.BATCH_HISTORY_EVENTS_LEAST
+    page_bytes: int = always_sent(policy.BATCH_PAGE_BYTES)
+    continue_after_events: int = always_sent(
+        policy.BATCH_HISTORY_EVENTS, ge=policy.BATCH_HISTORY_EVENTS_LEAST
     )
     """Of history, in one run of the workflow; then it continues as new."""
     state: BatchState = BatchState()

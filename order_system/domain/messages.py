@@ -3,7 +3,7 @@ what it needs (the warehouse never sees a card token)."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -18,6 +18,7 @@ from order_system.domain.order import (
     Reservation,
     SubmissionRef,
     Wire,
+    always_sent,
 )
 from order_system.domain.steps import Step
 
@@ -74,11 +75,6 @@ class Opening(Wire):
     captured_on_dispatch: bool = False
     email: str | None = None
     """The customer's, of which the book keeps a keyed hash. None: an older worker has sent it."""
-
-
-def always_sent(word: str) -> Any:
-    """As the default of a field by which readers tell models apart: a plain one would be left out."""
-    return Field(default_factory=lambda _: word)
 
 
 class OlderSubmissionOpen(Wire):

@@ -34,6 +34,8 @@ from order_system.infra.database.engines import MAY_PASS, READ_ONLY, connections
 MIGRATIONS = Path(__file__).parent / "migrations"
 REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
+_TROUBLE = (OperationalError, InterfaceError, InternalError, PoolTimeout, sqlite3.OperationalError)
+
 READERS = 4
 """Threads for reading from SQLite: as many long reads as may go on beside each other."""
 
@@ -248,13 +250,7 @@ def _trouble_told() -> Generator[None]:
     """A full disk, a lost connection, a lock that is not let go: whoever asks may ask again."""
     try:
         yield
-    except (
-        OperationalError,
-        InterfaceError,
-        InternalError,
-        PoolTimeout,
-        sqlite3.OperationalError,
-    ) as trouble:
+    except _TROUBLE as trouble:
         raise DatabaseUnreachable(f"the order book does not answer: {reason_of(trouble)}") from trouble
 
 

@@ -43,7 +43,8 @@ class _NotOpened(EncodingPayloadConverter):
 
 
 class _WithoutDefaults(PydanticJSONPlainPayloadConverter):
-    """What equals its default is left out, a third of what travels: whoever reads it has the same default."""
+    """What equals its default is left out, a third of what travels: whoever reads it has the same default. So
+    no default may ever change, but of a field that is `always_sent`."""
 
     _json = SchemaSerializer(any_schema()).to_json
 

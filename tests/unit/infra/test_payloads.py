@@ -1,10 +1,12 @@
 """How models travel to the Temporal server and back."""
 
+import re
 from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload
 
+from order_system.domain.batch import BatchRequest
 from order_system.domain.messages import (
     AlreadyFulfilled,
     Charged,
@@ -14,8 +16,9 @@ from order_system.domain.messages import (
     PaymentRequest,
 )
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
+from order_system.domain.order_file import FileFormat, FileRef, Position
 from order_system.domain.progress import StepState, StepStatus
-from order_system.domain.reconciliation import PageRequest
+from order_system.domain.reconciliation import SubmissionPageRequest
 from order_system.domain.steps import Step
 from order_system.infra.temporal.conversion import data_converter
 
@@ -65,7 +68,26 @@ def test_answers_always_say_of_which_kind_they_are(answer: Any) -> None:
 
 
 def test_what_has_no_default_travels_though_it_is_none() -> None:
-    assert b'"after_order":null' in written(PageRequest(book="b", min_age_seconds=1, after_order=None)).data
+    request = SubmissionPageRequest(book="b", min_age_seconds=1, after_order=None)
+
+    assert b'"after_order":null' in written(request).data
+
+
+def test_what_a_later_version_may_set_otherwise_always_travels() -> None:
+    """A batch that runs for days is to go on as it was begun."""
+    file = FileRef(
+        url="a.csv",
+        size=1,
+        sha256="0",
+        stamp="0",
+        format=FileFormat.CSV,
+        encoding="utf-8",
+        start=Position(offset=0, line=2),
+    )
+
+    assert {b'"window"', b'"page_bytes"', b'"continue_after_events"'} <= {
+        *re.findall(rb'"\w+"', written(BatchRequest(name="monday", file=file)).data)
+    }
 
 
 def test_what_people_are_shown_of_a_receipt_has_all_its_fields() -> None:
