@@ -172,6 +172,10 @@ CASES = {
         TWICE, run={"A-1": "CAP x 2 @ 2000 = 4000, pm_x"},
         mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "same item"'),
     ),
+    "one item on two rows, a quantity with decimals": Case(
+        TWICE.replace(",2,", ",2.0000,", 1), mapping=NAMED,
+        told={"A-1": "line 3, unit_price: is nothing, for what is on line 2, too"},
+    ),
     "a gift, as a profile says": Case(
         TWICE, run={"A-1": "CAP x 2 @ 2000, CAP x 2 @ 0 = 4000, pm_x"},
         mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "own item"'),
