@@ -15,7 +15,7 @@ from order_system.domain.messages import (
 )
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef
 from order_system.domain.progress import StepState, StepStatus
-from order_system.domain.reconciliation import PageRequest
+from order_system.domain.reconciliation import SubmissionPageRequest
 from order_system.domain.steps import Step
 from order_system.infra.temporal.conversion import data_converter
 
@@ -65,7 +65,10 @@ def test_answers_always_say_of_which_kind_they_are(answer: Any) -> None:
 
 
 def test_what_has_no_default_travels_though_it_is_none() -> None:
-    assert b'"after_order":null' in written(PageRequest(book="b", min_age_seconds=1, after_order=None)).data
+    assert (
+        b'"after_order":null'
+        in written(SubmissionPageRequest(book="b", min_age_seconds=1, after_order=None)).data
+    )
 
 
 def test_what_people_are_shown_of_a_receipt_has_all_its_fields() -> None:
