@@ -112,13 +112,15 @@ LATER = [
 
 
 def promises_of(port: Port, gateway: object) -> list[Promise]:
-    """By what the gateway offers besides. Those that count goods come first: others take some for good."""
+    """By what the gateway offers besides. The simple ones first: what breaks one may break others, too. But
+    what asks for all that is on the shelf comes before what takes of it."""
     made = [*OWN[port], *(promise for act in ACTS[port] for promise in _promises_of(act))]
     if hasattr(gateway, "authorise"):
         made += [*LATER, *(each for act in acts.MONEY[0] for each in _promises_of(act)), *_taken_over()]
     if hasattr(gateway, "send_details"):  # orders call that, and never `send`
-        return [replace(each, act=acts.SEND_DETAILS) for each in made]
-    return made
+        made = [replace(each, act=acts.SEND_DETAILS) for each in made]
+    first = OWN[Port.WAREHOUSE]
+    return sorted(made, key=lambda promise: promise not in first and "twice in a row" not in promise.name)
 
 
 def _taken_over() -> Iterator[Promise]:

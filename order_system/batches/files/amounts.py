@@ -98,7 +98,13 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
     if "discount" in included and first["discount"]:
         less += [change | {"discount": _discount_of_goods(rows, layout)} for change in less]
     for change in less if less[0] else less[1:]:
-        yield [(line, fields | {key: change[key] for key in change if fields[key]}) for line, fields in rows]
+        changed: list[NumberedRow] = []
+        for line, fields in rows:  # what differs is not rounded away
+            meant = [
+                key for key in change if fields[key] and (key not in less[0] or fields[key] == first[key])
+            ]
+            changed.append((line, fields | {key: change[key] for key in meant}))
+        yield changed
 
 
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:

@@ -20,8 +20,12 @@ KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml"
 def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[str], dict[str, str]]:
     """Field -> the file's columns; those fields that only the cells tell; and what amounts mean."""
     columns: dict[str, list[str]] = {}
+    readings = _readings("street", free, goes_apart=True)
+    there, anywhere, _ = (_named(KNOWN["street"], names, cells) for names in readings)
+    goes_apart = any(any(cells[name]) for name in there) or not anywhere
     for field in (*COLUMNS, "quantity_left", "line_total"):
-        found = [*filter(None, (_named(KNOWN[field], names, cells) for names in _readings(field, free)))]
+        readings = _readings(field, free, goes_apart=goes_apart or field == "customer_name")
+        found = [*filter(None, (_named(KNOWN[field], names, cells) for names in readings))]
         if found:  # a column that is blank throughout is the last to be meant
             columns[field] = next((names for names in found if any(cells[names[0]])), found[0])
             for used in columns[field]:
@@ -36,12 +40,14 @@ def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[st
     return columns, by_look, meaning
 
 
-def _readings(field: str, free: _Names) -> Iterator[_Names]:
-    """The columns by their names, likeliest first: those of where the parcel goes, without the words that say
-    so, before those of who has bought; all as they are; and those of the line without what says that."""
+def _readings(field: str, free: _Names, *, goes_apart: bool) -> Iterator[_Names]:
+    """The columns by their names, likeliest first: all as they are, and those of the line without what says
+    that. Those of where the parcel goes, without the words that say so, come before unless a street stands
+    apart from them, else last: they may tell where it is sent from."""
     fields, word, address = (KNOWN["delivery"][key] for key in ("fields", "word", "address"))
-    goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}"
-    for what in (*([goes] if field in fields else []), "", KNOWN["beside"].get(field, "$.")):
+    goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}" if field in fields else "$."
+    named = ["", KNOWN["beside"].get(field, "$.")]
+    for what in [goes, *named] if goes_apart else [*named, goes]:
         yield {re.sub(what, "", key, count=1): name for key, name in free.items() if re.search(what, key)}
 
 

@@ -13,6 +13,8 @@ SEPARATORS = ",;\t|"
 _LETTER = r"[^\W\d_\x00-\x7f]"
 MAX_WORDS = 5
 """Shown of those that two encodings read differently."""
+MANY_WORDS = 20
+"""Not all of so many are of daily use in two languages by chance."""
 
 
 def likeliest_encoding(text: bytes) -> tuple[str, str]:
@@ -20,16 +22,26 @@ def likeliest_encoding(text: bytes) -> tuple[str, str]:
     with suppress(UnicodeDecodeError):
         text.decode()
         return "utf-8", ""
-    if name := next((name for name in EVERYDAY if _is_everyday(text, name)), None):
-        return name, ""
     words = dict.fromkeys(re.findall(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*", text))
-    readings = {name: [word.decode(name, "replace") for word in words] for name in ENCODINGS}
-    first, *others = sorted(ENCODINGS, key=lambda name: -sum(map(_is_spelt_well, readings[name])))
+    names = [*ENCODINGS, *EVERYDAY]
+    readings = {name: [word.decode(name, "replace") for word in words] for name in names}
+    spelt_well = {name: sum(map(_is_spelt_well, readings[name])) for name in ENCODINGS}
+    everyday = [name for name in EVERYDAY if _is_everyday(text, name)]
+    if everyday and max(spelt_well.values()) < len(words) and not _is_nearly_utf8(text):
+        first, *others = everyday[: 1 if len(words) > MANY_WORDS else None]
+    else:
+        first, *others = sorted(ENCODINGS, key=lambda name: -spelt_well[name])
     for other in others:
         pairs = zip(readings[first], readings[other], strict=True)
         if differ := [f"{one} or {two}" for one, two in pairs if one != two][:MAX_WORDS]:
             return first, f"  # or {other}? That reads {', '.join(differ)}"
     return first, ""
+
+
+def _is_nearly_utf8(text: bytes) -> bool:
+    """But for a few bytes: two bytes of Cyrillic or Greek would make a Chinese letter each."""
+    decoded = text.decode("utf-8", "replace")
+    return decoded.count("\ufffd") < len(re.findall(_LETTER, decoded)) / 2
 
 
 def _is_everyday(text: bytes, encoding: str) -> bool:

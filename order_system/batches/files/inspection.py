@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from typing import TypedDict, Unpack
 
 from order_system.batches.files import guessed_text
@@ -18,7 +18,7 @@ from order_system.batches.files.layouts import MAX_COLUMNS, fitted_layout
 from order_system.batches.files.lines import LongLine, line_batches
 from order_system.batches.files.profiles import load_profile, profile_of_mapping
 from order_system.batches.files.sources import GotOn, Source, Stamp, open_source
-from order_system.batches.files.spellings import is_garbled
+from order_system.batches.files.spellings import MISREAD_AS, is_garbled
 from order_system.domain.order_file import (
     ColumnMapping,
     FileChanged,
@@ -83,6 +83,8 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
             stamp = source.stamp()
             encoding, start = encoding_of(source, how.get("encoding") or (profile or Profile()).encoding)
             digest = _checksum_of_text(source, stamp.size, encoding)
+            if encoding not in ("utf-8", *MISREAD_AS) and _is_utf8(source):  # of those each cell tells
+                raise FileRefused(f"is UTF-8, and not {encoding}: give utf-8 as the encoding")
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
                 columns, apart, orders = (), None, None
@@ -144,6 +146,17 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
             raise FileRefused(f"line {line} is not {encoding.replace('utf', 'UTF')} text; {cure}") from None
         offset += len(chunk)
     return digest.hexdigest()
+
+
+def _is_utf8(source: Source) -> bool:
+    """All of it, and not ASCII alone. Other encodings would make words of it that look as good as any."""
+    decoder, is_ascii = codecs.getincrementaldecoder("utf-8")(), True
+    try:
+        for chunk in chain(source.chunks(), [b""]):
+            is_ascii &= decoder.decode(chunk, final=not chunk).isascii()
+    except UnicodeDecodeError:
+        return False
+    return not is_ascii
 
 
 def _line_at(source: Source, offset: int) -> int:

@@ -120,12 +120,18 @@ def _without_doubles(rows: Rows, layout: Layout) -> Rows:
     if what == "own item":
         return rows
     prices = {line: number(fields, "unit_price", layout) for line, fields in rows}
-    paid = {(each["sku"], each["quantity"]): line for line, each in rows if prices[line]}
-    doubles = {line: paid.get((each["sku"], each["quantity"])) for line, each in rows if prices[line] == 0}
+    what_of = {
+        line: (each["sku"], whole_number(each["quantity"], layout.profile.decimal)) for line, each in rows
+    }
+    paid = {what_of[line]: line for line, _ in rows if prices[line]}
+    doubles = {line: paid.get(what_of[line]) for line, _ in rows if prices[line] == 0}
     for line, other in doubles.items():
         if other and (what != "same item" or line == rows[0][0]):
-            message = f"is nothing, for what is on line {other}, too: one item on two rows, or a gift? "
-            cure = 'Say free_line = "same item" or "own item" under [meaning]'
+            message = f"is nothing, for what is on line {other}, too"
+            cure = (
+                ': one item on two rows, or a gift? Say free_line = "same item" or "own item" under [meaning]'
+            )
+            cure = f", and begins the order; put it below line {other}" if what else cure
             raise Unfit(line, layout.names["unit_price"], message + cure)
     return [row for row in rows if not doubles.get(row[0])]
 

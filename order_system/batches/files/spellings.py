@@ -31,7 +31,7 @@ _SIGN = r"(?:[A-Za-z]{1,2} (?=\$))?[^\d\s.,'()+-]{1,4}"
 _IN_WORDS = re.compile(
     "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]|\u0102\u015e(?![a-z])"
 )
-_MISREAD_AS = ("cp1252", "cp1250", "cp1251")
+MISREAD_AS = ("cp1252", "cp1250", "cp1251")
 # What stands for letters where UTF-8 was read as cp850 or mac_roman; and where one of the others was, but for
 # what is a letter, too, or a sign that people put between letters.
 _LOST = re.compile(
@@ -101,7 +101,7 @@ def is_garbled(text: str) -> bool:
         return False
     if _LOST.search(text):
         return True
-    for encoding in _MISREAD_AS:
+    for encoding in MISREAD_AS:
         with suppress(UnicodeError):
             restored = _IN_WORDS.sub("", text).encode(encoding).decode()
             if not restored.isascii() and _NO_ONES_LETTERS.search(restored) is None:

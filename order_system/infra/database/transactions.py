@@ -5,10 +5,9 @@ from BEGIN to COMMIT, and returns its answer. So a transaction takes one trip to
 each statement. Once begun it ends whole; a caller who gives up meanwhile does not hear how. A class over a
 database says the same of a method by `@writes` or `@reads`: its callers await it, and leave out `tx`.
 
-SQLite has one writer: one thread of ours, where writers queue in order, since SQLite's own waiting polls with
-growing pauses; other processes are waited for up to `policy.DATABASE_BUSY`, as a row of PostgreSQL's is. It
-takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that began as a reader and then writes can be
-refused half-way.
+SQLite has one writer: one thread of ours, where writers queue in order, since SQLite itself polls; other
+processes are waited for up to `policy.DATABASE_BUSY`, as a row of PostgreSQL's is. It takes the write lock at
+once (`BEGIN IMMEDIATE`): what began as a reader and then writes can be refused half-way.
 """
 
 import asyncio

@@ -264,12 +264,10 @@ def test_a_factory_that_fails_at_its_end_is_told_in_one_line_and_changes_no_exit
     }
     audit, status = starter("audit", env=env), starter("status", "ORDER-1", env=env)
     assert (audit.code, status.code) == (0, 3)
+    told = f"ORDER_CARRIER={HERE}:breaks_at_its_end: it cannot be closed: SystemExit: no goodbye of ***"
     for ended in (audit, status):
         [line] = [line for line in ended.err.splitlines() if HERE in line]
-        assert (
-            f"ORDER_CARRIER={HERE}:breaks_at_its_end: it cannot be closed: SystemExit: no goodbye of ***"
-            in line
-        )
+        assert told in line
 
 
 async def test_a_factory_that_tells_a_secret_is_not_repeated(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from order_system.batches.files import ENCODINGS, first_profile, parse_mapping, parse_profile
+from order_system.domain.order_file import FileRefused
 from tests.fixtures.documents.order_files import csv_text, read, row, write
 
 
@@ -55,3 +56,38 @@ def test_every_encoding_can_be_asked_for(tmp_path: Path, encoding: str) -> None:
     assert read(
         tmp_path, content, mapping=parse_mapping("customer_name=customer_name"), encoding=encoding
     ).ids
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "gb18030", "cp949", "cp950", "cp1253", "cp1254", "latin-1"])
+def test_utf8_is_not_read_as_another_encoding(tmp_path: Path, encoding: str) -> None:
+    """Two bytes of a letter would make another one, as 毛 of ë, and nobody would see a mistake."""
+    content = csv_text(row(customer_name="Zoë"))
+    with pytest.raises(FileRefused, match=f"is UTF-8, and not {encoding}: give utf-8 as the encoding"):
+        read(tmp_path, content, encoding=encoding)
+
+
+@pytest.mark.parametrize("name", ["Иван Петров", "Γιώργος Παπαδόπουλος"])
+def test_utf8_with_one_bad_byte_is_not_taken_for_chinese(tmp_path: Path, name: str) -> None:
+    content = csv_text(row(customer_name=name), row("A-2")).encode().replace(b"Ada", b"M\xfcller")
+    text = first_profile(str(write(tmp_path, content)), [str(tmp_path)])
+    assert 'encoding = "cp1252"  # or ' in text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("cp1251", "ИВАН"), ("cp1253", "ΙΣΛΑΝΔΊΑ"), ("cp1252", "FÄRÖ")],
+)
+def test_few_words_of_one_byte_a_letter_are_not_taken_for_two(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    text = first_profile(
+        str(write(tmp_path, csv_text(row(customer_name=name)).encode(encoding))), [str(tmp_path)]
+    )
+    assert f'encoding = "{encoding}"' in text
+
+
+def test_of_few_chinese_words_a_person_is_shown_both_readings(tmp_path: Path) -> None:
+    content = csv_text(row(customer_name="欧盟")).encode("gb18030")
+    text = first_profile(str(write(tmp_path, content)), [str(tmp_path)])
+    assert "  # or gb18030? That reads " in text
+    assert " or 欧盟" in text

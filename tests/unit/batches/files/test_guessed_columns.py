@@ -131,3 +131,23 @@ def test_a_column_of_the_delivery_that_is_blank_throughout_is_none() -> None:
 )
 def test_of_several_columns_the_one_that_is_meant_is_read(header: str, field: str, name: str | None) -> None:
     assert columns(f"{header};Note").get(field) == name
+
+
+@pytest.mark.parametrize(
+    "delivery", ["Shipping City;Delivery Country", "Delivery Zone;Ship State", "Versandort;Versandland"]
+)
+def test_without_a_street_of_the_delivery_the_address_is_no_mixture(delivery: str) -> None:
+    """These tell something else, such as where it is sent from."""
+    found = columns(f"Order ID;Address;City;State;Country;{delivery}")
+    assert found == {
+        "order_id": "Order ID",
+        "street": "Address",
+        "city": "City",
+        "region": "State",
+        "country": "Country",
+    }
+
+
+def test_the_recipient_has_the_buyers_street_if_there_is_no_other() -> None:
+    found = columns("Buyer Name;Recipient Name;Address;Delivery City")
+    assert found == {"customer_name": "Recipient Name", "street": "Address", "city": "Delivery City"}

@@ -172,6 +172,20 @@ CASES = {
         TWICE, run={"A-1": "CAP x 2 @ 2000 = 4000, pm_x"},
         mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "same item"'),
     ),
+    "one item on two rows, a quantity with decimals": Case(
+        TWICE.replace(",2,", ",2.0000,", 1), mapping=NAMED,
+        told={"A-1": "line 3, unit_price: is nothing, for what is on line 2, too"},
+    ),
+    "one item on two rows, the free one first": Case(
+        TWICE.replace("20.00", "9").replace("0.00", "20.00").replace(",9,", ",0.00,"), mapping=NAMED,
+        profile=parse_profile('[meaning]\nfree_line = "same item"'),
+        told={"A-1": "line 2, unit_price: is nothing, for what is on line 3, too, and begins the order; put"},
+    ),
+    "a tax in tenths of cents, and another one": Case(
+        "order_id,sku,quantity,unit_price,tax,total\nA-1,CAP,1,10.00,1.005,21.01\nA-1,POT,1,10.00,9.99,\n",
+        mapping=f"{NAMED},tax=tax,total=total",
+        told={"A-1": "line 3, tax: differs from line 2"},
+    ),
     "a gift, as a profile says": Case(
         TWICE, run={"A-1": "CAP x 2 @ 2000, CAP x 2 @ 0 = 4000, pm_x"},
         mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "own item"'),
