@@ -115,8 +115,9 @@ class AnswerBook(reading.BookQueries):
     def end_refund(self, tx: Connection, ref: SubmissionRef, ended: Refund) -> Refund:
         row = {"order_id": ref.order_id, "refund_id": ended.refund_id}
         tx.execute(update(refunds).filter_by(**row, state=RefundState.UNDER_WAY).values(**_row(ended)))
-        kept = reading.refunds_of(tx, refunds.c.order_id == ref.order_id)[ref.order_id]
-        return next(each for each in kept if each.refund_id == ended.refund_id)
+        known = reading.refunds_of(tx, refunds.c.order_id == ref.order_id)[ref.order_id]
+        [kept] = [each for each in known if each.refund_id == ended.refund_id]
+        return kept
 
     @writes
     def note_attempt(self, tx: Connection, ref: SubmissionRef, made: AttemptMade) -> None:

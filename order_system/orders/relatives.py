@@ -24,12 +24,12 @@ from order_system.domain.ids import (
     order_workflow_id,
     step_workflow_id,
 )
-from order_system.domain.listing import PAGE_ROWS_LIMIT, LineStatus
+from order_system.domain.listing import PAGE_ROWS_LIMIT, BatchOrder, LineStatus
 from order_system.domain.order import Wire
 from order_system.domain.progress import StepState, Timestamp
 from order_system.domain.steps import Step
 from order_system.infra.temporal.connection import reaching_server
-from order_system.infra.temporal.executions import WorkflowState, describe, state_of
+from order_system.infra.temporal.executions import WorkflowState, describe, first_run, state_of
 from order_system.orders.exports import every_row
 from order_system.orders.lists import OrderLists, if_it_answers_soon
 from order_system.orders.status import OrderStatusReader
@@ -141,7 +141,7 @@ class Relatives:
                 if row.status in (LineStatus.CONFLICT, LineStatus.NOT_STARTED):
                     continue
                 state = _STATES.get(row.status) or WorkflowState(row.status)
-                if state is WorkflowState.TERMINATED and await self._timed_out(row.order_id):
+                if state is WorkflowState.TERMINATED and await self._timed_out(row):
                     state = WorkflowState.TIMED_OUT
                 yield Child(
                     workflow_id=order_workflow_id(row.order_id),
@@ -155,11 +155,12 @@ class Relatives:
         except UnknownBatch:
             raise _unknown(batch_workflow_id(name)) from None
 
-    async def _timed_out(self, order_id: str) -> bool:
+    async def _timed_out(self, order: BatchOrder) -> bool:
         """To the book, and so in lists, that is one more way of being terminated."""
         async with if_it_answers_soon():
-            described = await describe(self._temporal, order_workflow_id(order_id))
-            return described is not None and state_of(described) is WorkflowState.TIMED_OUT
+            newest = await describe(self._temporal, order_workflow_id(order.order_id))
+            if newest is not None and first_run(newest) == order.submission:
+                return state_of(newest) is WorkflowState.TIMED_OUT
         return False
 
     async def parent(self, name: str) -> Parent | None:
