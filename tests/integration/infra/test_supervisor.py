@@ -102,7 +102,7 @@ async def test_a_crash_loop_is_slowed_down_and_each_death_is_told_in_one_line(
     }
     starts = told(lines, "worker process started")
     assert [start["pid"] for start in starts[:5]] == [death["pid"] for death in deaths[:5]]
-    assert await supervision.stopped()
+    await supervision.stopped()  # clean or not: one may be dying just then
 
 
 async def test_a_death_by_signal_is_told_by_its_name(supervision: Supervision, lines: Lines) -> None:
