@@ -1,17 +1,37 @@
 """The benchmarks run, at sizes that measure nothing; bounds do not count there."""
 
 import tempfile
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from benchmarks.contestants import contest
 from benchmarks.measurements import calls, fairness, lists, memory, sealing
 from benchmarks.measurements.batches import run as batches
 from benchmarks.measurements.batches.figures import Scale
 from benchmarks.measurements.orders import run as orders
 from benchmarks.measurements.orders.figures import Scale as OrderScale
 from benchmarks.measurements.plan import run as plan
+from benchmarks.tools import stage
+from benchmarks.tools.processes import environment
 from benchmarks.tools.workers import Scale as Workers
+from tests.fixtures.processes.forking import ForkedProcess, forked
+
+
+@asynccontextmanager
+async def running(
+    program: Sequence[str | Path], log: Path, *, ours: Mapping[str, str] | None = None
+) -> AsyncGenerator[ForkedProcess]:
+    """Without an interpreter of its own, whose time is not measured here."""
+    with log.open("ab") as output:
+        process = await forked(*map(str, program[1:]), env=environment(ours), output=output)
+    try:
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +39,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where they make their folders; empty again afterwards."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("ORDER_DATA_DIR", str(tmp_path / "not-here"))  # changes nothing
+    for module in (stage, contest):
+        monkeypatch.setattr(module, "running", running)
     monkeypatch.setattr(orders, "REST_SECONDS", 0)  # nothing is measured, so nobody has to be at rest
     return tmp_path
 

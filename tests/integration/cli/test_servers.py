@@ -106,7 +106,7 @@ def test_ctrl_c_stops_the_embedded_server_and_says_that_the_order_goes_on(tmp_pa
 def test_ctrl_c_while_the_program_or_the_server_starts_is_as_quiet(tmp_path: Path, moment: str) -> None:
     """As soon as that library is loaded, or that file is there."""
     env = {**QUIET_WORLD, "ORDER_DATA_DIR": str(tmp_path)}
-    starting = Running("starter.py", "--embedded", "--scenario", "ok", env=env)
+    starting = Running("starter.py", "--embedded", "--scenario", "ok", env=env, interpreter=True)
     loaded = Path(f"/proc/{starting.process.pid}/maps")
     wait_until(lambda: (tmp_path / moment).exists() or moment in loaded.read_text(), 60, moment)
 

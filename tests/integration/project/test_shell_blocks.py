@@ -10,9 +10,9 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Generator, Sequence
@@ -22,6 +22,8 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+
+from tests.fixtures.processes.forking import standing_in
 
 ROOT = Path(__file__).parents[3]
 WRITTEN_BY_PROGRAMS = {"performance.md", "reliability.md"}
@@ -127,6 +129,7 @@ class Stage:
         self._folder = folder
         self._url = ""
         self._environment = {**os.environ, **QUICK_WORLD}
+        self._starting, self._needed = standing_in()
         for program in ("starter.py", "worker.py"):
             (folder / program).symlink_to(ROOT / program)
         copytree(ROOT / "examples", folder / "examples")  # links would lead out of ORDER_FILE_ROOTS
@@ -139,6 +142,7 @@ class Stage:
                 ["bash", "-c", f"exec {self._as_here(SERVE)} --port 0"],
                 cwd=self._folder,
                 env=self._environment,
+                pass_fds=self._needed,
                 stdout=out,
                 stderr=out,
             )
@@ -171,7 +175,7 @@ class Stage:
         assert recipe is not None
         return (
             script.replace("make demo", f".venv/bin/{recipe[1]}")
-            .replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+            .replace(".venv/bin/python", shlex.join(self._starting))
             .replace("http://127.0.0.1:8080", self._url)
         )
 
@@ -191,6 +195,7 @@ class Stage:
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self._folder,
             env=self._environment,
+            pass_fds=self._needed,
             stdin=its,
             stdout=its,
             stderr=its,
