@@ -156,7 +156,8 @@ def test_an_installed_package_takes_the_payments_of_five_orders(
         "ORDER_LATENCY_MIN": "0",
         "ORDER_LATENCY_MAX": "0",
     }
-    run = Running("starter.py", "--embedded", "--no-keep", "--strict", "--json", env=env).finished()
+    arguments = ("--embedded", "--no-keep", "--strict", "--json")
+    run = Running("starter.py", *arguments, env=env, interpreter=True).finished()
     assert run.code == 0, run.err
     assert [order["status"] for order in run.document] == ["fulfilled"] * 5
     with closing(sqlite3.connect(books)) as connection:
