@@ -32,8 +32,7 @@ class AnswerActivities:
         """End an undo that a person has handled: fence its keys, note the answer, and close what can be
         closed. Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
 
-        Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be.
-        """
+        Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be."""
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
         if step not in UNDOS:
             await self._book.notice_not_sent(ref, request.answer)

@@ -91,8 +91,7 @@ class Effects:
 
         What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
         failed there, and the step has failed. Trouble of our own book never counts, however long it lasts;
-        any other exception, a bug say, counts by the activity's attempt.
-        """
+        any other exception, a bug say, counts by the activity's attempt."""
         attempt = this_attempt(request)
         try:
             yield attempt
@@ -163,8 +162,7 @@ class Effects:
 
         The call ends with its attempt, however late the claim was granted: an undo believes "nothing found"
         as soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so
-        there is no call any more after twice the patience.
-        """
+        there is no call any more after twice the patience."""
         limit = asyncio.timeout(None)
         try:
             attempt.reached = claimed.claims_in_run

@@ -26,8 +26,7 @@ class InventoryActivities:
         """Reserve every line or none; beside payment, open the submission in the book, if payment has not.
         Idempotent by the submission's key.
 
-        Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried.
-        """
+        Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried."""
         ref, effect = request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
         with self._effects.patiently(request) as attempt:

@@ -47,8 +47,7 @@ class PaymentActivities:
         key.
 
         Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict or OpenElsewhere, never
-        to be retried.
-        """
+        to be retried."""
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
         only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
         if only_held and not request.captured_on_dispatch:

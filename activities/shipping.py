@@ -39,8 +39,7 @@ class ShippingActivities:
         """Hand the parcel over, commit its stock, and close the submission as fulfilled. Idempotent.
 
         Raises ShippingRefused or Fenced. Killed between hand-over and closing, a retry or shipping's undo
-        finds the parcel gone and finishes the rest.
-        """
+        finds the parcel gone and finishes the rest."""
         ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
         with self._effects.patiently(request) as attempt:
@@ -56,8 +55,7 @@ class ShippingActivities:
     async def void_shipment(self, request: UndoRequest) -> UndoAnswer:
         """Undo of shipping, which comes before all others: is the parcel gone, or can it never go?
 
-        Only after the answer `voided` may stock and money be given back. Idempotent.
-        """
+        Only after the answer `voided` may stock and money be given back. Idempotent."""
         ref, attempt = request.submission, this_attempt()
         entries = await self._book.fence(
             ref, UNDOS[PIVOT].effects, cause=request.cause, attempt=attempt, only_if_voided=False

@@ -5,8 +5,7 @@ child that outlives its batch (ABANDON): ending a batch never ends an order. The
 running the same file again starts only what is new or failed.
 
 Before its history grows long the batch continues as new, and hands on what it knows: where the next page
-begins, the counts, and the orders under way by their IDs. One bad row, or one failed order, stops nothing.
-"""
+begins, the counts, and the orders under way by their IDs. One bad row, or one failed order, stops nothing."""
 
 import asyncio
 from contextlib import suppress

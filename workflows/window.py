@@ -2,8 +2,7 @@
 
 An order leaves in one of three ways. Its workflow ends, and tells this run. Or it was started by an earlier
 run, which has continued as new since: completions of children do not follow there, so the order book is asked
-by and by. Or it takes too long, and is handed on: it stays known by its ID and frees its place.
-"""
+by and by. Or it takes too long, and is handed on: it stays known by its ID and frees its place."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

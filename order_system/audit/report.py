@@ -1,8 +1,7 @@
 """The audit: the book held against the outside world, as one reconciles with a bank statement.
 
 Take the ledger before the statement. A closed submission's account is final by then; an open one's may
-move on meanwhile, and nothing that is legal on the way counts as broken.
-"""
+move on meanwhile, and nothing that is legal on the way counts as broken."""
 
 from collections import Counter
 from collections.abc import Iterator, Set

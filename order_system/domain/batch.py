@@ -44,8 +44,7 @@ def fate_of_refused(fingerprint: str, known: SubmissionRecord | None, on_server:
     what it has under this ID (None: nothing any more).
 
     Unless it is fulfilled, the server's word counts and not the book's: the submission that runs may not
-    have opened in the book yet, and what the book has there is then an older one, with content of its own.
-    """
+    have opened in the book yet, and what the book has there is then an older one, with content of its own."""
     if known is not None and known.status is SubmissionStatus.FULFILLED:
         return Fate.SKIP_FULFILLED if known.ref.fingerprint == fingerprint else Fate.CONFLICT
     return Fate.SKIP_RUNNING if on_server in (None, fingerprint) else Fate.CONFLICT

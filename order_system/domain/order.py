@@ -1,8 +1,7 @@
 """An order, and what comes back from the outside world. Money is integer minor units throughout.
 
 These models travel between workflows and activities, so they are lenient: a field that an older worker
-does not know is ignored. Input from people is checked by `intake/`, which is strict.
-"""
+does not know is ignored. Input from people is checked by `intake/`, which is strict."""
 
 import hashlib
 import json

@@ -1,7 +1,6 @@
 """A page of a file of orders: what its rows turned out to be, orders and problems.
 
-A problem is told by line and column, and never by what was found there: it may be a card number.
-"""
+A problem is told by line and column, and never by what was found there: it may be a card number."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

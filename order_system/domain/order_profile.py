@@ -6,8 +6,7 @@
     [columns]                 # field = "column", or several: texts are joined, amounts added up
     street = ["Address 1|Address", "Address 2?"]   # `|`: or else; `?`: the file need not have this column
 
-It is part of the reference to a file, and so stored with each batch that runs it.
-"""
+It is part of the reference to a file, and so stored with each batch that runs it."""
 
 from typing import Annotated, Literal, get_args
 

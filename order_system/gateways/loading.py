@@ -5,8 +5,7 @@ name a module that has a factory for each port that it serves, called as the por
 
 A factory returns an async context manager, which opens the gateway and closes it. What it needs it takes as
 parameters, told apart by their types: a pydantic model is read from the environment (`ORDER_PAYMENTS_...`),
-`Database` is ours, and `Settings` are all of ours.
-"""
+`Database` is ours, and `Settings` are all of ours."""
 
 import inspect
 from asyncio import CancelledError

@@ -5,8 +5,7 @@ and repeated to whoever asks again, in any process. A definite no and `NotReache
 that stays without an answer is never sent again: a person is told to look at the provider.
 
 A call goes on when its caller has given up, so that its answer is still learnt. Whoever asks for the same
-waits for that, and so does an undo of it, as long as `policy.py` says.
-"""
+waits for that, and so does an undo of it, as long as `policy.py` says."""
 
 import asyncio
 import os
@@ -110,8 +109,7 @@ class Remembered(OverDatabase):
     It does not hold money: of a client that does, it hides `authorise`, `capture`, `void` and `take_over`.
 
     Its methods raise what the client raises; AnswerLost for a call that is still under way, and
-    OutcomeUnknown for one that will never be answered.
-    """
+    OutcomeUnknown for one that will never be answered."""
 
     def __init__(self, client: object, database: Database) -> None:
         super().__init__(database)

@@ -2,8 +2,7 @@
 
 The book knows that an order is open; whether it waits for a person, only its workflow knows, and the server's
 visibility, a second late. An order that was terminated is open in the book until the reconciler settles it.
-Where no server answers, the book's word has to do.
-"""
+Where no server answers, the book's word has to do."""
 
 import asyncio
 from collections import defaultdict

@@ -2,8 +2,7 @@
 
 The workflow's own `progress` says most, but needs a worker. Without one, the server still knows which
 children there are and how they ended. Temporal forgets an order after its retention; the book does not.
-Where they differ after a termination, the book wins: it knows whether the parcel is gone.
-"""
+Where they differ after a termination, the book wins: it knows whether the parcel is gone."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -71,8 +71,7 @@ class Reconciler:
         workers at once. A schedule that somebody has paused stays so, also if that is done meanwhile. One
         that is on another task queue stays there as long as somebody takes work from it.
 
-        Raises OrderSystemError if others keep changing it.
-        """
+        Raises OrderSystemError if others keep changing it."""
         async with reaching_server():
             if every > timedelta(0):
                 ours = self._schedule(every)
@@ -119,8 +118,7 @@ class Reconciler:
 
         It does not trigger the schedule, which may be off, paused, or busy with a run that has passed by
         what this one is started for; and which does not tell what a run that it starts came to. Two runs
-        at once are safe.
-        """
+        at once are safe."""
         async with reaching_server():
             return await self._temporal.start_workflow(
                 ReconciliationWorkflow.run,

@@ -42,8 +42,7 @@ class Mover:
         is left alone, so it is safe to repeat.
 
         An order goes with its open children and refunds, or none of them goes; and its batch, if it can. Each
-        is replayed before. Raises InvalidUsage, ServerUnreachable.
-        """
+        is replayed before. Raises InvalidUsage, ServerUnreachable."""
         async with reaching_server():
             await self._check_workers()
             found = [run async for run in self._chosen(of_build)]

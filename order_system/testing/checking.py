@@ -55,8 +55,7 @@ async def check(
     is thrown away. `seed` draws when calls are cut off. `progress` is told which promise is played, as in
     `3 of 34: charge from two processes ...`, and `found` what came of it.
 
-    Raises InvalidSettings if the gateway cannot be opened.
-    """
+    Raises InvalidSettings if the gateway cannot be opened."""
     settings, findings = load_settings(), list[Finding]()
     with TemporaryDirectory() as folder:
         faults = settings.faults if "faults" in settings.model_fields_set else "none"

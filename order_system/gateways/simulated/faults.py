@@ -1,8 +1,7 @@
 """Random faults, which the same seed replays.
 
 Each call draws one number, a hash of (seed, order ID, operation, submission number, how often this key was
-called before). A retry and a resubmission so draw anew, and neither the clock nor chance has a say.
-"""
+called before). A retry and a resubmission so draw anew, and neither the clock nor chance has a say."""
 
 import tomllib
 from enum import StrEnum
@@ -127,8 +126,7 @@ def load_faults(source: str) -> FaultRates:
         refused = 0.10
         trouble = 0.05
 
-    for payment, inventory, shipping, notification. Raises InvalidSettings, which names file and field.
-    """
+    for payment, inventory, shipping, notification. Raises InvalidSettings, which names file and field."""
     if source == "none":
         return NO_FAULTS
     if source == "default":

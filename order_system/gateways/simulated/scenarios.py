@@ -1,8 +1,7 @@
 """Stories to play on demand: a sample order whose data makes the simulated world behave so and so.
 
 `starter.py --scenario NAME` and the table in `docs/scenarios.md` are made from `SCENARIOS`, which
-`scenarios.toml` tells.
-"""
+`scenarios.toml` tells."""
 
 import tomllib
 from collections.abc import Mapping
