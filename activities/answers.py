@@ -3,8 +3,9 @@
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import retried_always, this_attempt, undo_answer
+from activities.attempts import this_attempt
 from activities.shipping import already_dispatched
+from activities.undos import retried_always, undo_answer
 from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook

@@ -4,7 +4,8 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, undo
+from activities.attempts import Effects
+from activities.undos import undo
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.gateways import Warehouse

@@ -4,8 +4,9 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, retried_always, this_attempt, undo
+from activities.attempts import Effects, this_attempt
 from activities.money import Money
+from activities.undos import retried_always, undo
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.errors import BusinessError, PaymentNotConfirmed, RefundRefused
