@@ -20,7 +20,7 @@ from workflows.window import OrderWindow
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
     from order_system.domain.batch import ENDED, BatchProgress, BatchRequest, BatchState, BatchStatus
-    from workflows.tally import Tally
+    from workflows.tally import BatchTally
 
 
 @workflow.defn
@@ -32,7 +32,7 @@ class BatchFulfillmentWorkflow:
         state = request.state
         self._request = request
         started_at = workflow.info().workflow_start_time
-        self._tally = Tally(state, workflow.now, started_at, request.file.orders)
+        self._tally = BatchTally(state, workflow.now, started_at, request.file.orders)
         self._window = OrderWindow(request.window, self._tally, state)
         self._file = BatchFile(request, self._tally)
         self._paused = state.paused

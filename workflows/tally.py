@@ -8,7 +8,7 @@ from order_system.domain import policy
 from order_system.domain.batch import BatchCounts, BatchState, PaceMark
 
 
-class Tally:
+class BatchTally:
     def __init__(
         self,
         state: BatchState,

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
     from order_system.domain.batch import BatchState, OrderUnderWay
     from order_system.domain.order import Order
-    from workflows.tally import Tally
+    from workflows.tally import BatchTally
 
 
 @dataclass
@@ -35,7 +35,7 @@ class _Open:
 
 
 class OrderWindow:
-    def __init__(self, size: int, tally: Tally, state: BatchState) -> None:
+    def __init__(self, size: int, tally: BatchTally, state: BatchState) -> None:
         self.size = size
         self._tally = tally
         self._in_place = {
