@@ -14,8 +14,9 @@ from order_system.domain.order import PaymentReceipt
 from order_system.gateways.loading import Port
 from order_system.infra.settings import load_settings
 from order_system.testing.acts import CAPTURE, MONEY, RELINQUISH, Act
+from order_system.testing.answers import Answer, Broken, NotShown
 from order_system.testing.elsewhere import other_process
-from order_system.testing.playing import Answer, Broken, NotShown, Options, Play
+from order_system.testing.playing import Options, Play
 from order_system.testing.promises import ACTS, Promise, promises_of
 
 CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
