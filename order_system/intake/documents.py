@@ -68,8 +68,7 @@ def read_documents(data: str | bytes) -> list[Document]:
 
 
 def flaws(document: object) -> Iterator[tuple[Place, str]]:
-    """What `json` would have let pass, each with its place. Iterative: a document can be nested deeper
-    than Python can recurse."""
+    """What `json` would have let pass, with its place. Iterative: nesting can be deeper than Python's."""
     pending: list[tuple[Place, object]] = [((), document)]
     while pending:
         place, value = pending.pop()
