@@ -33,6 +33,12 @@ class Wire(BaseModel):
     )
 
 
+class Strict(Wire):
+    """An unknown key is refused, also by a worker that is older than it: it might change what is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 def always_sent(default: str | int, **limits: Any) -> Any:
     """As the default of a field by which readers tell models apart, or that a later version may have another
     of: a plain one is left out, and is what the reader's version says."""

@@ -10,9 +10,9 @@ It is part of the reference to a file, and so stored with each batch that runs i
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from order_system.domain.order import Wire
+from order_system.domain.order import Strict
 
 Amounts = Literal["per order", "per line", "share of line", "share of order", "unclear"]
 Meaning = Literal["each", "line total", "same item", "own item", Amounts]
@@ -40,12 +40,6 @@ def _small(states: tuple[str, ...]) -> tuple[str, ...]:
 Columns = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 States = Annotated[tuple[str, ...], AfterValidator(_small)]
 """Capitals do not count."""
-
-
-class Strict(Wire):
-    """An unknown key is refused, also by a worker that is older than it: it might change what is charged."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class State(Strict):

@@ -9,9 +9,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from order_system.domain.errors import InvalidSettings
+from order_system.domain.order import Strict
 from order_system.domain.steps import Step
 
 
@@ -52,10 +53,8 @@ class FaultKind(StrEnum):
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class GatewayRates(BaseModel):
+class GatewayRates(Strict):
     """Shares of calls, 0 to 1. Trouble strikes evenly before the effect and after it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     refused: Share = 0.0
     trouble: Share = 0.0
@@ -67,10 +66,8 @@ class GatewayRates(BaseModel):
         return self
 
 
-class FaultRates(BaseModel):
+class FaultRates(Strict):
     """How often each gateway fails a call. What is left out never fails."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     payment: GatewayRates = GatewayRates()
     inventory: GatewayRates = GatewayRates()

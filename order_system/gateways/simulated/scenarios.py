@@ -8,21 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from order_system.domain.durations import parse_duration
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Address, Capture, Customer, Order, OrderLine
+from order_system.domain.order import Address, Capture, Customer, Order, OrderLine, Strict
 from order_system.domain.steps import Step
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
 """Where in an order a token stands; `sku` is the first line's."""
 
 
-class Scenario(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Scenario(Strict):
     story: str
     """One line."""
     failed_step: Step | None = None
