@@ -97,8 +97,8 @@ class OrderClient(Relatives):
     async def submit(self, order: Order) -> SubmitResult:
         """Start the order, or find it. Safe to repeat: never a second charge.
 
-        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated:
-        it runs again, as a new submission. Raises OrderConflict for other content under a live or
+        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated: it
+        runs again, as a new submission. Raises OrderConflict for other content under a live or
         fulfilled ID."""
         if await self._fulfilled_before(order):
             return SubmitResult(order.order_id, Submitted.FULFILLED)
