@@ -4,8 +4,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.attempts import this_attempt
-from activities.shipping import already_dispatched
-from activities.undos import retried_always, undo_answer
+from activities.shipping import already_dispatched, commit_stock
+from activities.undos import undo_answer
 from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
@@ -71,9 +71,7 @@ class AnswerActivities:
         recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
         if recorded:
             try:
-                commit = await retried_always(
-                    lambda: self._warehouse.commit(ref.key(Effect.RESERVE)), attempt
-                )
+                commit = await commit_stock(self._warehouse, ref, attempt)
             except Exception:
                 if activity.info().attempt < policy.RETRIED_AGAIN_AND_AGAIN:
                     raise

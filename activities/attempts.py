@@ -61,9 +61,8 @@ def this_attempt(request: object = None) -> Attempt:
 
 
 def time_left(attempt: Attempt) -> float:
-    """Seconds that a call to the outside world may take: it ends with its attempt, however late the book
-    let it begin. After that nobody waits for it, and somebody may have answered instead. Raises BookTooLate.
-    """
+    """Seconds that a call to the outside world may take: it ends with its attempt, however late the book let
+    it begin. After that nobody waits, and somebody may have answered instead. Raises BookTooLate."""
     left = attempt.deadline - attempt.now()
     if left <= timedelta(0):
         raise BookTooLate("the book answered too late to begin")

@@ -48,7 +48,7 @@ class ShippingActivities:
             if claimed.state is EffectState.DONE:
                 return DispatchReceipt.model_validate(claimed.receipt)
             parcel = await self._effects.call_gateway(ref, claimed, call, attempt)
-            commit = await self._commit_stock(ref, attempt)
+            commit = await commit_stock(self._warehouse, ref, attempt)
             await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
@@ -90,12 +90,14 @@ class ShippingActivities:
             return already_dispatched(journal)
         # The book first: from then on nobody can answer that it was voided.
         await self._book.parcel_found_gone(ref, parcel, attempt.now())
-        commit = await self._commit_stock(ref, attempt)
+        commit = await commit_stock(self._warehouse, ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return already_dispatched(await self._book.journal(ref))
 
-    async def _commit_stock(self, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
-        return await retried_always(lambda: self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
+
+async def commit_stock(warehouse: Warehouse, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
+    """Of a parcel that is gone. Raises as `retried_always`."""
+    return await retried_always(lambda: warehouse.commit(ref.key(Effect.RESERVE)), attempt)
 
 
 def already_dispatched(journal: Journal) -> UndoAnswer:

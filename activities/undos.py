@@ -39,11 +39,10 @@ async def retried_always(call: Callable[[], Awaitable[Answer]], attempt: Attempt
 
 async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
     """Fence the key, reverse at the gateway, end the undo: for an effect that may only be given back once
-    shipping's undo has answered `voided`. With a charge goes its capture.
+    shipping's undo has answered `voided`. With a charge goes its capture. Idempotent.
 
     Nothing to undo means that the effect never happened, or that nothing was found while one attempt was
-    never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried.
-    Idempotent."""
+    never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried."""
     ref, attempt, effects = request.submission, this_attempt(), UNDOS[STEP_OF[effect]].effects
     entries = await book.fence(ref, effects, cause=request.cause, attempt=attempt, only_if_voided=True)
     entry = entries.pop(effect)

@@ -148,8 +148,7 @@ class BatchFulfillmentWorkflow:
         return self.progress()
 
     async def _wait_for_the_cancel(self) -> None:
-        """Whoever has its orders cancelled cancels the batch itself next, so that the server shows it so. It
-        ends even if that never comes."""
+        """Who has its orders cancelled cancels the batch next, for the server to show. It may never come."""
         try:
             await workflow.wait_condition(
                 lambda: workflow.cancellation_reason() is not None, timeout=policy.BATCH_CANCEL_FOLLOWS

@@ -74,8 +74,7 @@ class OrderWindow:
         return {order_id: each.submission for order_id, each in self._handed_on.items()}
 
     async def until(self, condition: Callable[[], bool], *, within: timedelta | None = None) -> None:
-        """Wait. Raises TimeoutError, and whatever bug struck in the background: only so can it fail the
-        workflow's task, and be seen."""
+        """Raises TimeoutError, and a bug of the background: only so can it fail the task, and be seen."""
         await workflow.wait_condition(lambda: self._bug is not None or condition(), timeout=within)
         if self._bug is not None:
             raise self._bug

@@ -105,9 +105,8 @@ class BatchClient(BatchReports):
         return await self.start(record.request.model_copy(update={"only_failed": True, **settled}))
 
     async def progress(self, name: str) -> BatchProgress:
-        """How far it has come: by its workflow's own word or, where no worker answers or Temporal has
-        forgotten it, by the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it
-        either."""
+        """How far it has come, by its workflow or, where no worker answers or Temporal has forgotten it, by
+        the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it either."""
         try:
             return await self._asked(name)
         except UnknownBatch:
@@ -134,9 +133,8 @@ class BatchClient(BatchReports):
         async with self._asking(name) as batch:
             closed = (await batch.describe(rpc_timeout=policy.RPC)).status
             if closed is WorkflowExecutionStatus.COMPLETED:
-                return await self._answered_since(
-                    await batch.result(rpc_timeout=policy.RPC)
-                )  # needs no worker
+                ended = await batch.result(rpc_timeout=policy.RPC)  # needs no worker
+                return await self._answered_since(ended)
             try:
                 progress = await batch.query(BatchFulfillmentWorkflow.progress, rpc_timeout=policy.QUERY)
             except RPCError as error:
@@ -170,8 +168,7 @@ class BatchClient(BatchReports):
         return progress.model_copy(update={"counts": BatchCounts(**counts), "handed_on": left})
 
     async def _without_worker(self, name: str) -> BatchProgress | None:
-        """What the server knows of its end, and the book of its orders. None if that run is not in the book
-        (yet)."""
+        """What the server knows of its end, and the book of its orders. None if the book lacks that run."""
         async with self._asking(name) as batch:
             described = await batch.describe(rpc_timeout=policy.RPC)
             record = await self._book.batch_run(described.id)
@@ -213,8 +210,7 @@ class BatchClient(BatchReports):
 
     @noted("cancel batch")
     async def cancel(self, name: str, *, orders_too: bool = False) -> None:
-        """Start no more orders. Those under way finish, unless they are to be cancelled too. Raises
-        UnknownBatch if it has ended."""
+        """Start no more orders; those under way finish, or are cancelled, too. Raises UnknownBatch: ended."""
         async with self._asking(name) as batch:
             # The server would thank for the cancel of a closed workflow, and forget it.
             if (await batch.describe(rpc_timeout=policy.RPC)).status is not WorkflowExecutionStatus.RUNNING:

@@ -28,9 +28,8 @@ class Fate(StrEnum):
 
 
 def fate_of(fingerprint: str, known: SubmissionRecord | None, *, new_ones: bool = True) -> Fate:
-    """Whether an order runs; one that nobody knows runs only if `new_ones` do. An open one is tried too:
-    perhaps only the book believes that it runs, and the server's refusal of a second start is the guard
-    behind this look."""
+    """Whether an order runs; one that nobody knows runs only if `new_ones` do. An open one is tried, too:
+    perhaps only the book believes that it runs, and if it does, the server refuses a second start."""
     if known is None:
         return Fate.START if new_ones else Fate.NOT_ASKED_FOR
     if known.status is SubmissionStatus.FULFILLED:

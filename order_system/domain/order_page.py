@@ -101,9 +101,8 @@ class Page:
 
 
 class RowSource(Protocol):
-    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that
-    is no longer what the reference says. `got_on` is called after each piece that was read, from any
-    thread."""
+    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that is
+    not what the reference says. `got_on` is called after each piece that was read, from any thread."""
 
     async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
         """One pass over the file: its size and checksum still are the reference's."""
@@ -112,6 +111,5 @@ class RowSource(Protocol):
     async def read_page(
         self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
     ) -> Page:
-        """Whole orders from `position` (None: the first row), at most `max_bytes` of the file, but at
-        least one order."""
+        """Whole orders from `position` (None: the first row): `max_bytes` at most, one order at least."""
         ...

@@ -208,8 +208,7 @@ def find_factory(port: Port, name: str) -> Factory:
 
 @contextmanager
 def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
-    """Whatever goes wrong in another's code, in one line without the secrets that it was given, and with its
-    cause below for a debugger."""
+    """Whatever goes wrong in another's code, in one line without the secrets that it was given."""
     try:
         yield
     except (OrderSystemError, CancelledError, GeneratorExit):
