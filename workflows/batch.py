@@ -148,7 +148,7 @@ class BatchFulfillmentWorkflow:
         return self.progress()
 
     async def _wait_for_the_cancel(self) -> None:
-        """Who has its orders cancelled cancels the batch next, for the server to show. It may never come."""
+        """Whoever cancels its orders cancels the batch next, for the server to show; or that never comes."""
         try:
             await workflow.wait_condition(
                 lambda: workflow.cancellation_reason() is not None, timeout=policy.BATCH_CANCEL_FOLLOWS

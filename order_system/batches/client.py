@@ -69,8 +69,6 @@ class BatchClient(BatchReports):
         self._temporal = temporal
         self._task_queue = task_queue
 
-    # --- running ---------------------------------------------------------------------------------
-
     @noted("run batch")
     async def start(self, request: BatchRequest) -> bool:
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
@@ -210,7 +208,8 @@ class BatchClient(BatchReports):
 
     @noted("cancel batch")
     async def cancel(self, name: str, *, orders_too: bool = False) -> None:
-        """Start no more orders; those under way finish, or are cancelled, too. Raises UnknownBatch: ended."""
+        """Start no more orders. Those under way finish, unless they are to be cancelled too. Raises
+        UnknownBatch if it has ended."""
         async with self._asking(name) as batch:
             # The server would thank for the cancel of a closed workflow, and forget it.
             if (await batch.describe(rpc_timeout=policy.RPC)).status is not WorkflowExecutionStatus.RUNNING:

@@ -143,7 +143,7 @@ class Remembered(OverDatabase):
 
     @writes
     def _begin(self, tx: Connection, call: _Call) -> tuple[list[sa.Row[Any]], bool]:
-        """What is known about it, and whether it is made now, by an intent. Raises ShippingRefused."""
+        """What is known, and whether to make it now: its intent is written then. Raises ShippingRefused."""
         if tx.dialect.name == "postgresql":  # SQLite has one writer
             tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(call.submission))))
         found = tx.execute(sa.select(intents).filter_by(submission=call.submission))

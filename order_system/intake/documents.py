@@ -68,7 +68,7 @@ def read_documents(data: str | bytes) -> list[Document]:
 
 
 def flaws(document: object) -> Iterator[tuple[Place, str]]:
-    """What `json` would have let pass, with its place. Iterative: nesting can be deeper than Python's."""
+    """What `json` would have let pass, with its place. Iterative: it may nest deeper than Python goes."""
     pending: list[tuple[Place, object]] = [((), document)]
     while pending:
         place, value = pending.pop()

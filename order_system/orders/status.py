@@ -180,7 +180,7 @@ def _how_it_failed(activity: PendingActivityInfo, kind: str = "") -> str:
 
 
 def attempt_that_failed(activity: PendingActivityInfo) -> int:
-    """Of its last failure. The server numbers the one under way, or next; and not a local one before it."""
+    """The one that failed last. The server numbers that under way, or next; and no local one before it."""
     return max(1, activity.attempt - 1) + (activity.activity_id == AFTER_FIRST)
 
 
