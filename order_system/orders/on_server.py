@@ -71,8 +71,8 @@ class TemporalOrderRuns:
         )
         async for order in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
             described = (await self._temporal.get_workflow_handle(order.id).describe()).raw_description
-            begun = described.workflow_execution_info.history_length > 1
-            if not begun and not described.HasField("pending_workflow_task"):
+            only_started = described.workflow_execution_info.history_length == 1
+            if only_started and not described.HasField("pending_workflow_task"):
                 handle = self._temporal.get_workflow_handle(order.id, run_id=order.run_id)
                 await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
 
