@@ -3,8 +3,9 @@
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempts import retried_always, this_attempt, undo_answer
-from activities.shipping import already_dispatched
+from activities.attempts import this_attempt
+from activities.shipping import already_dispatched, commit_stock
+from activities.undos import undo_answer
 from order_system.domain import policy
 from order_system.domain.answers import UPDATE_REFUSED, AnsweredAs
 from order_system.domain.book import Attempt, EffectState, JournalEntry, OrderBook
@@ -32,8 +33,7 @@ class AnswerActivities:
         """End an undo that a person has handled: fence its keys, note the answer, and close what can be
         closed. Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
 
-        Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be.
-        """
+        Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be."""
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
         if step not in UNDOS:
             await self._book.notice_not_sent(ref, request.answer)
@@ -71,9 +71,7 @@ class AnswerActivities:
         recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
         if recorded:
             try:
-                commit = await retried_always(
-                    lambda: self._warehouse.commit(ref.key(Effect.RESERVE)), attempt
-                )
+                commit = await commit_stock(self._warehouse, ref, attempt)
             except Exception:
                 if activity.info().attempt < policy.RETRIED_AGAIN_AND_AGAIN:
                     raise

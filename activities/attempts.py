@@ -1,4 +1,5 @@
-"""How effects and undos are carried out. `order_system/book/order_book.py` explains the book's side."""
+"""How effects are carried out, an attempt at a time; `undos.py` takes them back. The book's side is explained
+in `order_system/book/order_book.py`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
@@ -22,21 +23,15 @@ from order_system.domain.errors import (
     NotReached,
     OutcomeUnknown,
     ServerUnreachable,
-    StillInDoubt,
     as_ours,
 )
-from order_system.domain.gateways import NotCaptured
 from order_system.domain.ids import AFTER_FIRST, Key, order_workflow_id
-from order_system.domain.messages import GivesWay, Opening, StepRequest, UndoAnswer, UndoRequest, UndoResult
-from order_system.domain.money import format_amount
-from order_system.domain.order import RefundReceipt, SubmissionRef, Wire
-from order_system.domain.steps import AUTHORISATION_VOIDED, STEP_OF, UNDOS, Effect
+from order_system.domain.messages import GivesWay, Opening, StepRequest
+from order_system.domain.order import SubmissionRef, Wire
+from order_system.domain.steps import Effect
 
 Receipt = TypeVar("Receipt", bound=Wire)
-Answer = TypeVar("Answer")
 Call = Callable[[Key], Awaitable[Receipt]]
-Reverse = Callable[[str], Awaitable[Wire | NotCaptured | None]]
-"""Gives back at the gateway what was done under a key. None if it knows of nothing there (yet)."""
 
 GAVE_UP = "GaveUp"
 """Type of the ApplicationError that ends the attempts at an effect; its cause: what the last failed of."""
@@ -66,9 +61,8 @@ def this_attempt(request: object = None) -> Attempt:
 
 
 def time_left(attempt: Attempt) -> float:
-    """Seconds that a call to the outside world may take: it ends with its attempt, however late the book
-    let it begin. After that nobody waits for it, and somebody may have answered instead. Raises BookTooLate.
-    """
+    """Seconds that a call to the outside world may take: it ends with its attempt, however late the book let
+    it begin. After that nobody waits, and somebody may have answered instead. Raises BookTooLate."""
     left = attempt.deadline - attempt.now()
     if left <= timedelta(0):
         raise BookTooLate("the book answered too late to begin")
@@ -91,8 +85,7 @@ class Effects:
 
         What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
         failed there, and the step has failed. Trouble of our own book never counts, however long it lasts;
-        any other exception, a bug say, counts by the activity's attempt.
-        """
+        any other exception, a bug say, counts by the activity's attempt."""
         attempt = this_attempt(request)
         try:
             yield attempt
@@ -103,7 +96,7 @@ class Effects:
         except Exception as failure:
             used = attempt.reached or attempt_number()
             if used < self._patience and not isinstance(failure, OutcomeUnknown):
-                _retry_when_asked_to(failure)
+                retry_when_asked_to(failure)
                 raise
             words = f"gave up after {used} attempts"
             raise ApplicationError(words, type=GAVE_UP, non_retryable=True) from failure
@@ -163,8 +156,7 @@ class Effects:
 
         The call ends with its attempt, however late the claim was granted: an undo believes "nothing found"
         as soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so
-        there is no call any more after twice the patience.
-        """
+        there is no call any more after twice the patience."""
         limit = asyncio.timeout(None)
         try:
             attempt.reached = claimed.claims_in_run
@@ -200,82 +192,9 @@ async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
         raise Fenced(f"{ref.order_id} has been submitted again since this step began")
 
 
-def _retry_when_asked_to(failure: Exception) -> None:
+def retry_when_asked_to(failure: Exception) -> None:
     """Raises the ApplicationError that says how long the provider wants to be left alone, if it does."""
     if isinstance(failure, NotReached) and failure.retry_after is not None:
         pause = min(timedelta(seconds=max(0.0, failure.retry_after)), policy.RETRY_AFTER_AT_MOST)
         words, kind = str(failure), NotReached.__name__
         raise ApplicationError(words, type=kind, next_retry_delay=pause) from failure
-
-
-async def retried_always(call: Callable[[], Awaitable[Answer]], attempt: Attempt) -> Answer:
-    """A call to a gateway for an undo. Money and stock are owed until they are given back, so here no gateway
-    can say that it is not to be asked again."""
-    limit = asyncio.timeout(time_left(attempt))
-    try:
-        async with limit:
-            return await call()
-    except BusinessError as no:
-        raise (AnswerLost(f"cut off, it then said: {no}") if limit.expired() else no) from no.__cause__
-    except ApplicationError as final:
-        raise AnswerLost(f"{final.type or 'ApplicationError'}: {final.message}") from final
-    except NotReached as failure:
-        _retry_when_asked_to(failure)
-        raise
-
-
-async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
-    """Fence the key, reverse at the gateway, end the undo: for an effect that may only be given back once
-    shipping's undo has answered `voided`. With a charge goes its capture.
-
-    Nothing to undo means that the effect never happened, or that nothing was found while one attempt was
-    never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried.
-    Idempotent."""
-    ref, attempt, effects = request.submission, this_attempt(), UNDOS[STEP_OF[effect]].effects
-    entries = await book.fence(ref, effects, cause=request.cause, attempt=attempt, only_if_voided=True)
-    entry = entries.pop(effect)
-    if entry.undo_ended_at is not None:
-        return undo_answer(effect, entry.state)
-    state, receipt = entry.state, None
-    if state in (EffectState.DONE, EffectState.IN_DOUBT):
-        receipt = await retried_always(lambda: reverse(ref.key(effect)), attempt)
-        state = EffectState.UNDONE if receipt is not None else nothing_found(entry, attempt)
-    taken = isinstance(receipt, RefundReceipt)
-    captures = dict.fromkeys(entries, EffectState.UNDONE if taken else EffectState.NEVER_HAPPENED)
-    await book.end_undo(ref, {effect: state, **captures}, cause=request.cause, at=attempt.now())
-    return undo_answer(effect, state, receipt)
-
-
-def undo_answer(effect: Effect, state: EffectState, receipt: Wire | NotCaptured | None = None) -> UndoAnswer:
-    """What an undo answers that has ended with its effect in this state."""
-    if state is EffectState.UNDONE:
-        return UndoAnswer(result=UndoResult.UNDONE, detail=given_back(effect, receipt))
-    if state is EffectState.HANDLED:
-        return UndoAnswer(result=UndoResult.HANDLED, detail="handled by hand")
-    return UndoAnswer(result=UndoResult.NOTHING_TO_UNDO, detail=UNDOS[STEP_OF[effect]].nothing)
-
-
-def given_back(effect: Effect, receipt: Wire | NotCaptured | None) -> str:
-    """For people: `stock released`, `refunded 1059.97 USD`."""
-    if isinstance(receipt, NotCaptured):
-        return AUTHORISATION_VOIDED
-    done = UNDOS[STEP_OF[effect]].done
-    if isinstance(receipt, RefundReceipt):
-        return f"{done} {format_amount(receipt.amount, receipt.currency)}"
-    return done
-
-
-def nothing_found(entry: JournalEntry, attempt: Attempt) -> EffectState:
-    """Whether "nothing there" may be believed. Raises StillInDoubt if not, or not yet."""
-    if entry.state is EffectState.DONE:
-        raise StillInDoubt(f"the book has a receipt for {entry.effect}, but the gateway knows nothing of it")
-    if entry.unanswered == 0:
-        return EffectState.NEVER_HAPPENED
-    if entry.unanswered_until is not None and attempt.now() < entry.unanswered_until:
-        remaining = entry.unanswered_until - attempt.now()
-        raise ApplicationError(
-            f"{entry.effect} may still land: asking again when its last attempt has run out",
-            type=StillInDoubt.__name__,
-            next_retry_delay=max(remaining, timedelta(0)),
-        )
-    return EffectState.IN_DOUBT

@@ -47,8 +47,7 @@ class BatchActivities:
         """One page of orders, and what to do with each. Idempotent: read again, it decides the same but for
         orders that have moved on meanwhile.
 
-        A look-up that fails fails the page, and is retried: it never reads as "nothing exists".
-        """
+        A look-up that fails fails the page, and is retried: it never reads as "nothing exists"."""
         page = await self._page_that_fits(request)
         decided = await self._decided(request, page)
         start = [each.order for each, fate in zip(page.orders, decided, strict=True) if fate is Fate.START]
@@ -148,8 +147,7 @@ def heartbeats_from_a_thread() -> Callable[[], None]:
     """For a thread that works for this activity: to be called whenever it has got on, however often.
 
     An asynchronous activity beats on its event loop alone. A thread that goes on after its activity was
-    cancelled beats in vain, and harmlessly.
-    """
+    cancelled beats in vain, and harmlessly."""
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
     last = float("-inf")

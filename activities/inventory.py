@@ -4,7 +4,8 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, undo
+from activities.attempts import Effects
+from activities.undos import undo
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.gateways import Warehouse
@@ -26,8 +27,7 @@ class InventoryActivities:
         """Reserve every line or none; beside payment, open the submission in the book, if payment has not.
         Idempotent by the submission's key.
 
-        Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried.
-        """
+        Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried."""
         ref, effect = request.submission, Effect.RESERVE
         call = partial(self._warehouse.reserve, lines=request.lines)
         with self._effects.patiently(request) as attempt:

@@ -4,8 +4,9 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, retried_always, this_attempt, undo
+from activities.attempts import Effects, this_attempt
 from activities.money import Money
+from activities.undos import retried_always, undo
 from order_system.domain import policy
 from order_system.domain.book import JournalEntry, OrderBook
 from order_system.domain.errors import BusinessError, PaymentNotConfirmed, RefundRefused
@@ -42,13 +43,10 @@ class PaymentActivities:
 
     @activity.defn
     async def charge(self, request: PaymentRequest) -> PaymentAnswer:
-        """Open the submission in the book, if no other step has, and capture its total, or only hold it; of
-        an order that is paid already, confirm that instead, and never charge. Idempotent by the submission's
-        key.
+        """Open the submission in the book, if no other step has, and capture its total, or only hold it; an
+        order that is paid already is never charged, but confirmed. Idempotent by the submission's key.
 
-        Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict or OpenElsewhere, never
-        to be retried.
-        """
+        Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
         only_held = made_elsewhere(request.payment_method) is Elsewhere.AUTHORISED
         if only_held and not request.captured_on_dispatch:
@@ -78,9 +76,8 @@ class PaymentActivities:
 
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of `charge` and of `capture`: fence their keys and give back whatever was captured, or by the
-        payment that it stands for; void what is only held. Idempotent. Raises RefundByHand until a person has
-        answered."""
+        """Undo of `charge` and of `capture`: fence their keys and give back whatever was captured, by us or
+        elsewhere; void what is only held. Idempotent. Raises RefundByHand until a person has answered."""
         return await undo(self._book, request, Effect.CHARGE, self._money.give_back)
 
     @activity.defn

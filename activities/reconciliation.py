@@ -9,9 +9,10 @@ from typing import TypeVar
 from temporalio import activity
 
 from activities.answers import AnswerActivities
-from activities.attempts import Reverse, given_back, this_attempt
+from activities.attempts import this_attempt
 from activities.notification import NotificationActivities
 from activities.shipping import ShippingActivities
+from activities.undos import Reverse, given_back
 from order_system.domain import policy
 from order_system.domain.book import EffectState
 from order_system.domain.messages import (
@@ -58,8 +59,7 @@ class ReconciliationActivities:
         """One page of open submissions, and which of them no workflow is at work on. Before the first one,
         orders begin whose first task the server has forgotten. Changes nothing else.
 
-        A look-up that fails fails the page: it never reads as "nothing is open".
-        """
+        A look-up that fails fails the page: it never reads as "nothing is open"."""
         if request.after_order is None:
             await self.runs.begin_forgotten(_before(request))
         found = await self.book.open_submissions(await self._asked(request))
@@ -83,8 +83,7 @@ class ReconciliationActivities:
         work on this submission (a reset has opened it again). Idempotent.
 
         Asked here, right before the fence, and not by an activity of its own: between two of those may lie
-        as long as no worker runs. What is left of the gap is told in docs/adr/0008.
-        """
+        as long as no worker runs. What is left of the gap is told in docs/adr/0008."""
         if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
             return None
         return await self.shipping.void_shipment(request)

@@ -4,7 +4,8 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.attempts import Effects, retried_always, this_attempt, undo_answer
+from activities.attempts import Effects, this_attempt
+from activities.undos import retried_always, undo_answer
 from order_system.domain import policy
 from order_system.domain.book import Attempt, EffectState, OrderBook
 from order_system.domain.gateways import Carrier, Voided, Warehouse
@@ -39,8 +40,7 @@ class ShippingActivities:
         """Hand the parcel over, commit its stock, and close the submission as fulfilled. Idempotent.
 
         Raises ShippingRefused or Fenced. Killed between hand-over and closing, a retry or shipping's undo
-        finds the parcel gone and finishes the rest.
-        """
+        finds the parcel gone and finishes the rest."""
         ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
         with self._effects.patiently(request) as attempt:
@@ -48,7 +48,7 @@ class ShippingActivities:
             if claimed.state is EffectState.DONE:
                 return DispatchReceipt.model_validate(claimed.receipt)
             parcel = await self._effects.call_gateway(ref, claimed, call, attempt)
-            commit = await self._commit_stock(ref, attempt)
+            commit = await commit_stock(self._warehouse, ref, attempt)
             await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now())
         return parcel
 
@@ -56,8 +56,7 @@ class ShippingActivities:
     async def void_shipment(self, request: UndoRequest) -> UndoAnswer:
         """Undo of shipping, which comes before all others: is the parcel gone, or can it never go?
 
-        Only after the answer `voided` may stock and money be given back. Idempotent.
-        """
+        Only after the answer `voided` may stock and money be given back. Idempotent."""
         ref, attempt = request.submission, this_attempt()
         entries = await self._book.fence(
             ref, UNDOS[PIVOT].effects, cause=request.cause, attempt=attempt, only_if_voided=False
@@ -91,12 +90,14 @@ class ShippingActivities:
             return already_dispatched(journal)
         # The book first: from then on nobody can answer that it was voided.
         await self._book.parcel_found_gone(ref, parcel, attempt.now())
-        commit = await self._commit_stock(ref, attempt)
+        commit = await commit_stock(self._warehouse, ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
         return already_dispatched(await self._book.journal(ref))
 
-    async def _commit_stock(self, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
-        return await retried_always(lambda: self._warehouse.commit(ref.key(Effect.RESERVE)), attempt)
+
+async def commit_stock(warehouse: Warehouse, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
+    """Of a parcel that is gone. Raises as `retried_always`."""
+    return await retried_always(lambda: warehouse.commit(ref.key(Effect.RESERVE)), attempt)
 
 
 def already_dispatched(journal: Journal) -> UndoAnswer:

@@ -3,8 +3,7 @@
 A validator refuses an answer before anything is written down, and so leaves nothing in the history. What is
 accepted takes effect at once, so that of two people who answer together only the first is heard; then it is
 noted in the order book. Answers do not wait for what they set off, but for `handled`: whoever says so must
-learn whether that, or the undo itself, has come first.
-"""
+learn whether that, or the undo itself, has come first."""
 
 from collections.abc import Sequence
 

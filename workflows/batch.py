@@ -5,8 +5,7 @@ child that outlives its batch (ABANDON): ending a batch never ends an order. The
 running the same file again starts only what is new or failed.
 
 Before its history grows long the batch continues as new, and hands on what it knows: where the next page
-begins, the counts, and the orders under way by their IDs. One bad row, or one failed order, stops nothing.
-"""
+begins, the counts, and the orders under way by their IDs. One bad row, or one failed order, stops nothing."""
 
 import asyncio
 from contextlib import suppress
@@ -21,7 +20,7 @@ from workflows.window import OrderWindow
 with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
     from order_system.domain.batch import ENDED, BatchProgress, BatchRequest, BatchState, BatchStatus
-    from workflows.tally import Tally
+    from workflows.tally import BatchTally
 
 
 @workflow.defn
@@ -33,7 +32,7 @@ class BatchFulfillmentWorkflow:
         state = request.state
         self._request = request
         started_at = workflow.info().workflow_start_time
-        self._tally = Tally(state, workflow.now, started_at, request.file.orders)
+        self._tally = BatchTally(state, workflow.now, started_at, request.file.orders)
         self._window = OrderWindow(request.window, self._tally, state)
         self._file = BatchFile(request, self._tally)
         self._paused = state.paused
@@ -149,8 +148,7 @@ class BatchFulfillmentWorkflow:
         return self.progress()
 
     async def _wait_for_the_cancel(self) -> None:
-        """Whoever has its orders cancelled cancels the batch itself next, so that the server shows it so. It
-        ends even if that never comes."""
+        """Whoever cancels its orders cancels the batch next, for the server to show; or that never comes."""
         try:
             await workflow.wait_condition(
                 lambda: workflow.cancellation_reason() is not None, timeout=policy.BATCH_CANCEL_FOLLOWS

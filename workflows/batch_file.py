@@ -9,11 +9,11 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain import metrics, policy
     from order_system.domain.batch import BatchOpening, BatchRequest, FilePageRequest
     from order_system.domain.ids import BOOK
-    from workflows.tally import Tally
+    from workflows.tally import BatchTally
 
 
 class BatchFile:
-    def __init__(self, request: BatchRequest, tally: Tally) -> None:
+    def __init__(self, request: BatchRequest, tally: BatchTally) -> None:
         self._request = request
         self._tally = tally
         self.position = request.state.position

@@ -1,7 +1,6 @@
 """What a batch does with one order: start it as a child that outlives its batch, learn its end, cancel it.
 
-Ends are told as the names of `BatchCounts`.
-"""
+Ends are told as the names of `BatchCounts`."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress

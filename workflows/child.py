@@ -39,8 +39,7 @@ async def run_child(
     has begun is raised at once, and then the fence keeps what the child still does from counting.
 
     `until`: once it is set, since the step beside this one has failed, the child is asked to stop as by a
-    cancel, and awaited all the same.
-    """
+    cancel, and awaited all the same."""
     try:
         child = await _start(step, run, request, until)
         board.step_started(step, child.first_execution_run_id)

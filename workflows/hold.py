@@ -1,10 +1,8 @@
 """Holding an order: a step has failed for good, and the order waits for a person before it is undone.
 
 Nothing but a timer of the workflow waits, so a hold lasts through restarts and deployments. When it has run
-out, or somebody cancels, the order is undone. A retry runs the same step again, in a new run of its child and
-under the same keys. A step that runs beside the held one runs on; if that fails too, both are held, and one
-answer is for both.
-"""
+out, or somebody cancels, the order is undone. A retry runs the step in a new run of its child, under the same
+keys. A step beside the held one runs on; if that fails, too, both are held, and one answer is for both."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -8,8 +8,7 @@ Two things make an order wait for a person, who answers by an Update (`answers.p
 and a hold (`hold.py`), for which an order asks with `hold_on_failure`.
 
 Workflow code is replayed from history, so it decides everything from what it is told: no clock but
-`workflow.now()`, no I/O, no settings. What happens outside happens in `activities/`.
-"""
+`workflow.now()`, no I/O, no settings. What happens outside happens in `activities/`."""
 
 import asyncio
 

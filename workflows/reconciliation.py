@@ -2,8 +2,7 @@
 
 The saga of an order never gives up; this does, after a few attempts at each undo, since the next run begins
 where it stopped: an undo that was done is found done, by its key. So one gateway that is down holds up
-neither the other submissions nor the runs to come. It reads in pages and continues as new between them.
-"""
+neither the other submissions nor the runs to come. It reads in pages and continues as new between them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

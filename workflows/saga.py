@@ -12,8 +12,7 @@ dispatched` the order is fulfilled, whatever it was failing of.
 **No undo gives up.** It is retried without limit (`undo.py`), and release and refund do not wait for each
 other. Only a person can end one that is stuck, by saying that they have handled it.
 
-An undo is an activity of the parent, and not a workflow: nobody asks, resets or cancels it by itself.
-"""
+An undo is an activity of the parent, and not a workflow: nobody asks, resets or cancels it by itself."""
 
 import asyncio
 

@@ -8,7 +8,7 @@ from order_system.domain import policy
 from order_system.domain.batch import BatchCounts, BatchState, PaceMark
 
 
-class Tally:
+class BatchTally:
     def __init__(
         self,
         state: BatchState,
@@ -22,7 +22,7 @@ class Tally:
         self.counts = state.counts
         self.started_at = state.started_at or run_started_at
         self.updated_at = now()
-        self._marks = deque(state.pace or self._mark_now())
+        self._marks = deque(state.pace or [self._mark_now()])
 
     @property
     def marks(self) -> tuple[PaceMark, ...]:
@@ -41,7 +41,7 @@ class Tally:
 
     def measure_anew(self) -> None:
         """After a pause: its time must not count as slowness."""
-        self._marks = deque(self._mark_now())
+        self._marks = deque([self._mark_now()])
 
     def recent_pace(self) -> float | None:
         """Orders a second over about the last BATCH_PACE_OVER; None as long as no time has gone by."""
@@ -67,12 +67,12 @@ class Tally:
     def _has_changed(self) -> None:
         self.updated_at = self._now()
         if self.updated_at - self._marks[-1].at >= policy.BATCH_PACE_STEP:
-            self._marks.extend(self._mark_now())
+            self._marks.append(self._mark_now())
         while len(self._marks) > 1 and self.updated_at - self._marks[1].at >= policy.BATCH_PACE_OVER:
             self._marks.popleft()
 
-    def _mark_now(self) -> tuple[PaceMark]:
-        return (PaceMark(at=self._now(), ended=self.counts.ended),)
+    def _mark_now(self) -> PaceMark:
+        return PaceMark(at=self._now(), ended=self.counts.ended)
 
 
 def _a_second(orders: int, since: datetime, until: datetime) -> float | None:

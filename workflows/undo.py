@@ -6,8 +6,7 @@ a timer, since an activity that is retried for ever gives the workflow no event.
 Only a stuck undo may be resolved; one that was stuck and is tried again may still be handled. Whatever a
 person answers first ends the activity, by a cancel: one that waits for its next attempt ends at once; one
 that is at the gateway is waited for, and if it succeeds it has won. Then the undo is tried again, or what the
-person has done is recorded in the book.
-"""
+person has done is recorded in the book."""
 
 import contextlib
 from dataclasses import dataclass

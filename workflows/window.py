@@ -2,8 +2,7 @@
 
 An order leaves in one of three ways. Its workflow ends, and tells this run. Or it was started by an earlier
 run, which has continued as new since: completions of children do not follow there, so the order book is asked
-by and by. Or it takes too long, and is handed on: it stays known by its ID and frees its place.
-"""
+by and by. Or it takes too long, and is handed on: it stays known by its ID and frees its place."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from order_system.domain import policy
     from order_system.domain.batch import BatchState, OrderUnderWay
     from order_system.domain.order import Order
-    from workflows.tally import Tally
+    from workflows.tally import BatchTally
 
 
 @dataclass
@@ -36,7 +35,7 @@ class _Open:
 
 
 class OrderWindow:
-    def __init__(self, size: int, tally: Tally, state: BatchState) -> None:
+    def __init__(self, size: int, tally: BatchTally, state: BatchState) -> None:
         self.size = size
         self._tally = tally
         self._in_place = {
@@ -75,8 +74,7 @@ class OrderWindow:
         return {order_id: each.submission for order_id, each in self._handed_on.items()}
 
     async def until(self, condition: Callable[[], bool], *, within: timedelta | None = None) -> None:
-        """Wait. Raises TimeoutError, and whatever bug struck in the background: only so can it fail the
-        workflow's task, and be seen."""
+        """Raises TimeoutError, and a bug of the background: only so can it fail the task, and be seen."""
         await workflow.wait_condition(lambda: self._bug is not None or condition(), timeout=within)
         if self._bug is not None:
             raise self._bug

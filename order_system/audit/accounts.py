@@ -123,9 +123,7 @@ class Account:
 
     def handled(self, *effects: Effect) -> bool:
         """A person handled one of these, out of sight of the gateways: they cannot bear witness."""
-        return any(
-            effect in self.journal and self.journal[effect].state is EffectState.HANDLED for effect in effects
-        )
+        return EffectState.HANDLED in [self.journal[each].state for each in effects if each in self.journal]
 
     def unseen(self, *effects: Effect) -> bool:
         """The world cannot bear witness to one of these, whatever it says."""
@@ -234,9 +232,8 @@ def _count_refunds(account: Account, ledger: Ledger, later: Ledger) -> None:
 def _count_as_charge(
     account: Account, payments: Mapping[str, PaymentElsewhere], refunds: dict[str, int]
 ) -> None:
-    """What an order that is paid already takes of its payment, and of what is left of that payment's
-    refunds; whether all of these are some order's, the invariants tell. What no gateway can look up is what
-    the book says."""
+    """What an order that is paid already takes of its payment, and of what is left of its refunds;
+    whether all are some order's, the invariants tell. What no gateway can look up is as the book says."""
     if (receipt := account.paid_already) is None:
         return
     payment = account.payment = payments.get(receipt.charge_id)

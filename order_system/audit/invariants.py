@@ -2,8 +2,7 @@
 
 Each invariant yields a readable line for every violation: whose it is, under which key, and what is wrong.
 Open submissions are under way, so only what may never happen counts against them. An effect that a person
-handled is left out: the gateways were not told. So is what the statement does not tell of.
-"""
+handled is left out: the gateways were not told. So is what the statement does not tell of."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator

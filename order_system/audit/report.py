@@ -1,8 +1,7 @@
 """The audit: the book held against the outside world, as one reconciles with a bank statement.
 
 Take the ledger before the statement. A closed submission's account is final by then; an open one's may
-move on meanwhile, and nothing that is legal on the way counts as broken.
-"""
+move on meanwhile, and nothing that is legal on the way counts as broken."""
 
 from collections import Counter
 from collections.abc import Iterator, Set
@@ -20,7 +19,7 @@ from order_system.domain.reconciliation import OrderRuns
 from order_system.domain.refunds import RefundState
 from order_system.domain.steps import Effect
 
-Key = tuple[str, str]
+Submission = tuple[str, str]
 """Order ID, submission."""
 
 
@@ -78,8 +77,7 @@ async def audit_now(
     book: OrderBook, world: StatementOfAccounts, runs: OrderRuns | None = None
 ) -> AuditReport:
     """Audit a system that may be running. What happened in the world after the ledger was taken looks
-    unclaimed, so before saying so the book is asked once more. With `runs` the server is asked about each
-    open submission, too."""
+    unclaimed, so the book is asked once more. With `runs` the server is asked about each open submission."""
     ledger = await book.ledger()
     statement = await world.statement()
     completed = await _completed(ledger, runs) if runs else None
@@ -91,9 +89,9 @@ async def audit_now(
     return audit(ledger, statement, later=later, completed=still)
 
 
-async def _completed(ledger: Ledger, runs: OrderRuns) -> set[Key]:
+async def _completed(ledger: Ledger, runs: OrderRuns) -> set[Submission]:
     """Open in the book, and completed by their own workflow."""
-    found: set[Key] = set()
+    found: set[Submission] = set()
     for order_id, submission in _open(ledger):
         run = await runs.current_run(order_id)
         if run is not None and run.completed and run.submission == submission:
@@ -101,14 +99,18 @@ async def _completed(ledger: Ledger, runs: OrderRuns) -> set[Key]:
     return found
 
 
-def _open(ledger: Ledger) -> Iterator[Key]:
+def _open(ledger: Ledger) -> Iterator[Submission]:
     for record, _ in ledger.entries:
         if record.status is SubmissionStatus.OPEN:
             yield record.ref.order_id, record.ref.submission
 
 
 def audit(
-    ledger: Ledger, statement: Statement, *, later: Ledger | None = None, completed: Set[Key] | None = None
+    ledger: Ledger,
+    statement: Statement,
+    *,
+    later: Ledger | None = None,
+    completed: Set[Submission] | None = None,
 ) -> AuditReport:
     """Pure. `later`, a ledger taken after the statement, is where claims are looked for. `completed`: those
     open submissions whose workflow has completed; None if no server was asked: then nothing is said of it."""

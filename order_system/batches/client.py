@@ -69,8 +69,6 @@ class BatchClient(BatchReports):
         self._temporal = temporal
         self._task_queue = task_queue
 
-    # --- running ---------------------------------------------------------------------------------
-
     @noted("run batch")
     async def start(self, request: BatchRequest) -> bool:
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
@@ -105,9 +103,8 @@ class BatchClient(BatchReports):
         return await self.start(record.request.model_copy(update={"only_failed": True, **settled}))
 
     async def progress(self, name: str) -> BatchProgress:
-        """How far it has come: by its workflow's own word or, where no worker answers or Temporal has
-        forgotten it, by the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it
-        either."""
+        """How far it has come, by its workflow or, where no worker answers or Temporal has forgotten it, by
+        the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it either."""
         try:
             return await self._asked(name)
         except UnknownBatch:
@@ -134,9 +131,8 @@ class BatchClient(BatchReports):
         async with self._asking(name) as batch:
             closed = (await batch.describe(rpc_timeout=policy.RPC)).status
             if closed is WorkflowExecutionStatus.COMPLETED:
-                return await self._answered_since(
-                    await batch.result(rpc_timeout=policy.RPC)
-                )  # needs no worker
+                ended = await batch.result(rpc_timeout=policy.RPC)  # needs no worker
+                return await self._answered_since(ended)
             try:
                 progress = await batch.query(BatchFulfillmentWorkflow.progress, rpc_timeout=policy.QUERY)
             except RPCError as error:
@@ -170,8 +166,7 @@ class BatchClient(BatchReports):
         return progress.model_copy(update={"counts": BatchCounts(**counts), "handed_on": left})
 
     async def _without_worker(self, name: str) -> BatchProgress | None:
-        """What the server knows of its end, and the book of its orders. None if that run is not in the book
-        (yet)."""
+        """What the server knows of its end, and the book of its orders. None if the book lacks that run."""
         async with self._asking(name) as batch:
             described = await batch.describe(rpc_timeout=policy.RPC)
             record = await self._book.batch_run(described.id)

@@ -1,8 +1,6 @@
 """The two files that come out of a batch: what became of each line, as a table; and the refused rows as they
 were, each with its reason, to be mended and run."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Generator, Iterable, Sequence
@@ -10,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import IO, Any, cast
 
-from order_system.batches.files import REJECT_REASON, defuse
+from order_system.batches.files import REJECT_REASON
 from order_system.batches.files.csv_rows import Row
 from order_system.batches.files.pages import rows_of
 from order_system.batches.files.sources import Source, open_source
 from order_system.batches.reports import LineOutcome
 from order_system.domain.card_numbers import HIDDEN, REFUSAL, with_hidden_digits
 from order_system.domain.order_file import FileFormat, FileRef, FileRefused
+from order_system.intake.formulas import cells_of, csv_line, defuse
 
 MAX_RAW_BYTES = 10_000_000
 """Of one row; a longer one is written as far as it was looked at."""
@@ -39,9 +38,7 @@ class RejectsFile:
         self._file = file
         self._ref = ref
         self._source = source
-        self._ours = [
-            place for place, name in enumerate(ref.columns) if name.strip().lower() == REJECT_REASON
-        ]
+        self._ours = [at for at, name in enumerate(ref.columns) if name.strip().lower() == REJECT_REASON]
         """Columns of reasons, if the file is one of rejects itself: replaced."""
         self._rows = rows_of(ref, ref.start, source.chunks(ref.start.offset))
         self._next = next(self._rows, None)
@@ -51,7 +48,7 @@ class RejectsFile:
             self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:
             header = [*self._without_reasons(ref.columns), REJECT_REASON]
-            self._file.write(self._csv(map(defuse, with_hidden_digits(header))))
+            self._file.write(self._csv(with_hidden_digits(header)))
 
     def add(self, line: LineOutcome) -> None:
         """Lines come in the order of the file."""
@@ -71,10 +68,10 @@ class RejectsFile:
         if is_json:
             return _json_line("".join(f'"{part}"' if part[:1] == HIDDEN else part for part in hidden), reason)
         if row.broken is None:
-            return self._csv(map(defuse, [*hidden, reason]))
+            return self._csv([*hidden, reason])
         cell_begins = _MAY_BEGIN_A_FORMULA.replace("{separator}", re.escape(separator))
         raw = re.sub(cell_begins, "'", separator.join(hidden))
-        return f"{raw}{separator}{self._csv([defuse(reason)])}"
+        return f"{raw}{separator}{self._csv([reason])}"
 
     def _raw(self, row: Row) -> str:
         size = row.end - row.offset
@@ -90,9 +87,7 @@ class RejectsFile:
         return [cell for place, cell in enumerate(cells) if place not in self._ours]
 
     def _csv(self, cells: Iterable[str]) -> str:
-        text = io.StringIO(newline="")
-        csv.writer(text, delimiter=self._ref.separator).writerow(cells)
-        return text.getvalue()
+        return csv_line(map(defuse, cells), self._ref.separator)
 
 
 def _json_line(text: str, reason: str) -> str:
@@ -129,9 +124,8 @@ class OutcomeFile:
     """CSV, no cell of which is run by a spreadsheet."""
 
     def __init__(self, file: IO[str]) -> None:
-        self._rows = csv.writer(file)
-        self._rows.writerow(field.name for field in fields(LineOutcome))
+        self._file = file
+        self._file.write(csv_line(field.name for field in fields(LineOutcome)))
 
     def add(self, line: LineOutcome) -> None:
-        values = outcome_document(line).values()
-        self._rows.writerow(["" if value is None else defuse(str(value)) for value in values])
+        self._file.write(csv_line(cells_of(outcome_document(line).values())))

@@ -1,5 +1,4 @@
-"""How far a batch has come, as far as the order book knows: for when its workflow cannot be asked. And how
-fast it gets on, in words."""
+"""How far a batch has come by the order book, for when its workflow cannot be asked; its pace in words."""
 
 from collections import Counter
 from datetime import UTC, datetime

@@ -202,9 +202,8 @@ class BatchReports:
                 *map(_line_of_problem, problems),
             ]
             for line in sorted(lines, key=lambda line: line.first_line):
-                told = (
-                    refunds.get(line.order_id or "", []) if line.status == SubmissionStatus.FULFILLED else []
-                )
+                is_fulfilled = line.status == SubmissionStatus.FULFILLED
+                told = refunds.get(line.order_id or "", []) if is_fulfilled else []
                 yield replace(line, refunds="; ".join(map(str, told)) or None)
 
     async def _pages(self, file: FileRef) -> AsyncGenerator[tuple[int, list[ParsedOrder], list[RowProblem]]]:

@@ -5,8 +5,7 @@ have it tried again at once, or say that it was handled by hand. Or a step has f
 is *held*, since it says `hold_on_failure`: a person may have just that step retried, or give the order up.
 
 Who answers, when and why is kept in the workflow's history and in the order book, so no answer may hold
-what neither should: control characters, a novel, a card number.
-"""
+what neither should: control characters, a novel, a card number."""
 
 import unicodedata
 from datetime import datetime

@@ -28,9 +28,8 @@ class Fate(StrEnum):
 
 
 def fate_of(fingerprint: str, known: SubmissionRecord | None, *, new_ones: bool = True) -> Fate:
-    """Whether an order runs; one that nobody knows runs only if `new_ones` do. An open one is tried too:
-    perhaps only the book believes that it runs, and the server's refusal of a second start is the guard
-    behind this look."""
+    """Whether an order runs; one that nobody knows runs only if `new_ones` do. An open one is tried, too:
+    perhaps only the book believes that it runs, and if it does, the server refuses a second start."""
     if known is None:
         return Fate.START if new_ones else Fate.NOT_ASKED_FOR
     if known.status is SubmissionStatus.FULFILLED:
@@ -44,8 +43,7 @@ def fate_of_refused(fingerprint: str, known: SubmissionRecord | None, on_server:
     what it has under this ID (None: nothing any more).
 
     Unless it is fulfilled, the server's word counts and not the book's: the submission that runs may not
-    have opened in the book yet, and what the book has there is then an older one, with content of its own.
-    """
+    have opened in the book yet, and what the book has there is then an older one, with content of its own."""
     if known is not None and known.status is SubmissionStatus.FULFILLED:
         return Fate.SKIP_FULFILLED if known.ref.fingerprint == fingerprint else Fate.CONFLICT
     return Fate.SKIP_RUNNING if on_server in (None, fingerprint) else Fate.CONFLICT

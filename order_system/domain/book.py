@@ -210,8 +210,7 @@ class OrderBook(Protocol):
         only_if_voided: bool,
     ) -> dict[Effect, JournalEntry]:
         """Begin an undo: from now on nobody can claim these keys (a capture's only where there is to be one).
-        Inserts the submission, closed, if it is missing. Idempotent. Raises NotYetVoided if `only_if_voided`
-        and the shipment is not voided."""
+        Inserts a submission that is missing, closed. Idempotent. Raises NotYetVoided if `only_if_voided`."""
         ...
 
     async def end_undo(

@@ -8,8 +8,7 @@ Of innocent numbers of that length a few in a hundred pass all three tests.
 That is too many for identifiers: shops, marketplaces and barcodes have numbers of just these lengths. In an
 identifier only what is as long as the network's cards are, and written as cards are written, counts. Of
 innocent plain runs of 16 digits one in 24 is still taken for a card number. A plain run of 13 or 14 digits
-never is: it is a barcode or a shop's own number far more often than an old Visa or a Diners Club card.
-"""
+never is: it is a barcode or a shop's own number far more often than an old Visa or a Diners Club card."""
 
 import re
 import unicodedata

@@ -2,8 +2,7 @@
 
 *Business errors* are a definite "no": somebody decided. They are never retried; the order is undone.
 *Transient errors* are trouble on the way: they are retried with the same idempotency key. Only
-`NotReached` promises that nothing happened; after any other transient error the effect may exist.
-"""
+`NotReached` promises that nothing happened; after any other transient error the effect may exist."""
 
 
 class OrderSystemError(Exception):
@@ -69,8 +68,7 @@ class TransientError(OrderSystemError):
 class NotReached(TransientError):
     """The request certainly was not carried out (connection refused, told to come back later).
 
-    `retry_after`: seconds that the provider asks us to wait (`Retry-After`). None: our own pauses.
-    """
+    `retry_after`: seconds that the provider asks us to wait (`Retry-After`). None: our own pauses."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)

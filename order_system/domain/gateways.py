@@ -9,8 +9,7 @@ other arguments only after a definite no, if ever. A call may be cancelled at an
 request certainly was not carried out; anything else means "it may have happened" and is retried with the
 same key. Asked again after a definite no, the gateway decides again. Where a provider stores a no under its
 key, and would repeat it, hand on `f"{key}:{key.round}"` instead of `key`. The round is never counted up after
-a yes. A method that gets the key of another method, to undo it say, finds what was done in any round.
-"""
+a yes. A method that gets the key of another method, to undo it say, finds what was done in any round."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,8 +37,7 @@ class PaymentGateway(Protocol):
         """Authorise and capture `amount` minor units at once. Idempotent by `key`. Once refunded, it takes no
         money any more: what comes late gets the first answer, or PaymentDeclined.
 
-        Raises PaymentDeclined.
-        """
+        Raises PaymentDeclined."""
         ...
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
@@ -76,8 +74,7 @@ class PaymentsElsewhere(Protocol):
         """What is known of that payment; None if it is none that this gateway can look up. `amount` and
         `currency` are what the order comes to: whoever asks compares them. Changes nothing.
 
-        Raises PaymentNotConfirmed if there is certainly no such payment.
-        """
+        Raises PaymentNotConfirmed if there is certainly no such payment."""
         ...
 
 
@@ -97,8 +94,7 @@ class CapturesLater(Protocol):
     async def authorise(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
         """Hold `amount` minor units, and take nothing. Idempotent by `key`, also once it is captured.
 
-        Raises PaymentDeclined, also once `key` has been voided.
-        """
+        Raises PaymentDeclined, also once `key` has been voided."""
         ...
 
     async def capture(self, key: Key, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
@@ -106,8 +102,7 @@ class CapturesLater(Protocol):
         `refund` gets, and its `charge_id` may be another. Idempotent by `key`.
 
         Raises PaymentDeclined: nothing was taken. Also once `charge_key` has been voided, and if the
-        authorisation has expired; its words tell which.
-        """
+        authorisation has expired; its words tell which."""
         ...
 
     async def void(self, charge_key: Key, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
@@ -127,8 +122,7 @@ class TakesOver(Protocol):
         captured or voided. Idempotent by `key`, also once it is captured. Changes nothing if it refuses.
 
         Raises PaymentNotConfirmed if there is no such authorisation, if it is of another amount or currency,
-        another key's, or captured, voided or expired already; and once `key` has been voided.
-        """
+        another key's, or captured, voided or expired already; and once `key` has been voided."""
         ...
 
 

@@ -1,8 +1,7 @@
 """Names of things: workflow IDs, idempotency keys, task queues. Pure functions.
 
 Everything is derived from the order's ID, so that a person who knows the order can type the ID of
-each workflow, and a retry finds what an earlier attempt did.
-"""
+each workflow, and a retry finds what an earlier attempt did."""
 
 import re
 from pathlib import PurePosixPath

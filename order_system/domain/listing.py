@@ -4,8 +4,7 @@ A list is read a page at a time. A page's `next` is a cursor: plain data about i
 hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by the order's
 own time and ID, and not by a number of rows.
 
-An order is listed as soon as it is accepted. Whether one without a payment still runs, its workflow knows.
-"""
+An order is listed as soon as it is accepted. Whether one without a payment still runs, its workflow knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

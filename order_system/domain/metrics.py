@@ -7,8 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
 from temporalio.common import MetricMeter
+
+from order_system.domain.order import Strict
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600)
 """Upper bounds, of every histogram."""
@@ -23,9 +24,7 @@ AGES = {
 """The label `age`: since when, at most."""
 
 
-class Metric(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Metric(Strict):
     name: str
     kind: Literal["counter", "histogram", "gauge"]
     meaning: str

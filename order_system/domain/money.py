@@ -5,8 +5,7 @@ after ISO 4217: babel's figures (CLDR's) are customs of display, they differ for
 (IQD 0 instead of 3) and have changed between its releases, and a stored integer must not change its
 meaning, nor reach a payment gateway a hundred times too small.
 
-Messages here never repeat the text that they refuse: somebody may have typed a card number into it.
-"""
+Messages here never repeat the text that they refuse: somebody may have typed a card number into it."""
 
 import re
 from functools import cache
@@ -56,8 +55,7 @@ def parse_amount(text: str, currency: str) -> int:
     """`1059.97` as minor units (105997). Fewer decimals than the currency has are fine (`5` is `5.00`).
 
     Raises InvalidAmount: not plain decimal text, too precise for the currency, above MAX_AMOUNT, or a
-    currency that is not in circulation.
-    """
+    currency that is not in circulation."""
     check_decimal_text(text)
     if currency not in circulating_currencies():
         raise InvalidAmount("is in a currency that is not in circulation")

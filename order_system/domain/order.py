@@ -1,8 +1,7 @@
 """An order, and what comes back from the outside world. Money is integer minor units throughout.
 
 These models travel between workflows and activities, so they are lenient: a field that an older worker
-does not know is ignored. Input from people is checked by `intake/`, which is strict.
-"""
+does not know is ignored. Input from people is checked by `intake/`, which is strict."""
 
 import hashlib
 import json
@@ -32,6 +31,12 @@ class Wire(BaseModel):
         validate_by_name=True,
         serialize_by_alias=True,
     )
+
+
+class Strict(Wire):
+    """An unknown key is refused, also by a worker that is older than it: it might change what is meant."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def always_sent(default: str | int, **limits: Any) -> Any:

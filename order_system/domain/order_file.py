@@ -1,7 +1,6 @@
 """A file of orders, as workflows and activities see it: which file, how to read it, a place in it.
 
-A batch's workflow holds a reference, never rows. Only activities read pages (`order_page`).
-"""
+A batch's workflow holds a reference, never rows. Only activities read pages (`order_page`)."""
 
 from enum import StrEnum
 

@@ -1,7 +1,6 @@
 """A page of a file of orders: what its rows turned out to be, orders and problems.
 
-A problem is told by line and column, and never by what was found there: it may be a card number.
-"""
+A problem is told by line and column, and never by what was found there: it may be a card number."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -102,9 +101,8 @@ class Page:
 
 
 class RowSource(Protocol):
-    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that
-    is no longer what the reference says. `got_on` is called after each piece that was read, from any
-    thread."""
+    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that is
+    not what the reference says. `got_on` is called after each piece that was read, from any thread."""
 
     async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
         """One pass over the file: its size and checksum still are the reference's."""
@@ -113,6 +111,5 @@ class RowSource(Protocol):
     async def read_page(
         self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
     ) -> Page:
-        """Whole orders from `position` (None: the first row), at most `max_bytes` of the file, but at
-        least one order."""
+        """Whole orders from `position` (None: the first row): `max_bytes` at most, one order at least."""
         ...

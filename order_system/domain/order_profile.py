@@ -6,14 +6,13 @@
     [columns]                 # field = "column", or several: texts are joined, amounts added up
     street = ["Address 1|Address", "Address 2?"]   # `|`: or else; `?`: the file need not have this column
 
-It is part of the reference to a file, and so stored with each batch that runs it.
-"""
+It is part of the reference to a file, and so stored with each batch that runs it."""
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from order_system.domain.order import Wire
+from order_system.domain.order import Strict
 
 Amounts = Literal["per order", "per line", "share of line", "share of order", "unclear"]
 Meaning = Literal["each", "line total", "same item", "own item", Amounts]
@@ -41,12 +40,6 @@ def _small(states: tuple[str, ...]) -> tuple[str, ...]:
 Columns = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 States = Annotated[tuple[str, ...], AfterValidator(_small)]
 """Capitals do not count."""
-
-
-class Strict(Wire):
-    """An unknown key is refused, also by a worker that is older than it: it might change what is charged."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class State(Strict):

@@ -16,8 +16,7 @@ class Elsewhere(StrEnum):
 def reference_of(payment_method: str) -> str | None:
     """Of a payment that was made elsewhere, such as `ch_123`; None of a token to be charged.
 
-    Raises ValueError for what looks like one of ours and is none: it must never be charged as a token.
-    """
+    Raises ValueError for what looks like one of ours and is none: it must never be charged as a token."""
     kind, _, reference = payment_method.partition(":")
     word = kind.lower().replace("authorized", Elsewhere.AUTHORISED)
     if word not in list(Elsewhere):

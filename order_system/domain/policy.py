@@ -1,8 +1,7 @@
 """Every timeout, retry policy and limit, named by what it is for. No other file holds a literal one.
 
 Budgets count attempts, never elapsed time: schedule-to-close and schedule-to-start timeouts also run
-while no worker does, so a long deployment would refund every order under way.
-"""
+while no worker does, so a long deployment would refund every order under way."""
 
 import hashlib
 from datetime import timedelta

@@ -2,8 +2,7 @@
 
 It makes whole what no workflow is at work on any more. A submission that is open in the book while its
 workflow has ended (terminated, timed out, deleted) is settled by its own keys. A key that a closed
-submission has left in doubt is asked for again, since the attempt that was never answered may have landed.
-"""
+submission has left in doubt is asked for again, since the attempt that was never answered may have landed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -2,8 +2,7 @@
 read by many, and no payload codec hides what is in it.
 
 `OrderStatus` and `OrderId` are there from the start, and on an order's children `OrderId`; `BatchName` if a
-batch started the order; `FailedStep` while the order needs attention and once it has failed.
-"""
+batch started the order; `FailedStep` while the order needs attention and once it has failed."""
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.common import (

@@ -1,8 +1,7 @@
 """The steps of an order, what each does to the outside world, and how each is undone.
 
 This is the one table of it. The saga, the reconciler, the order document, the timeline and the log derive
-from it what they need; `docs/add-a-step.md` says what else a step consists of.
-"""
+from it what they need; `docs/add-a-step.md` says what else a step consists of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """What a receiver outside is told of: events. Each is one workflow (`workflows/webhook.py`), whose ID is made
-from what has happened: found out twice, it is one event all the same. No personal data: IDs, status, step,
-reason, amounts, times."""
+from what has happened: found out twice, it is one event all the same. They hold no personal data."""
 
 import hashlib
 from enum import StrEnum

@@ -5,8 +5,7 @@ name a module that has a factory for each port that it serves, called as the por
 
 A factory returns an async context manager, which opens the gateway and closes it. What it needs it takes as
 parameters, told apart by their types: a pydantic model is read from the environment (`ORDER_PAYMENTS_...`),
-`Database` is ours, and `Settings` are all of ours.
-"""
+`Database` is ours, and `Settings` are all of ours."""
 
 import inspect
 from asyncio import CancelledError
@@ -209,8 +208,7 @@ def find_factory(port: Port, name: str) -> Factory:
 
 @contextmanager
 def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
-    """Whatever goes wrong in another's code, in one line without the secrets that it was given, and with its
-    cause below for a debugger."""
+    """Whatever goes wrong in another's code, in one line without the secrets that it was given."""
     try:
         yield
     except (OrderSystemError, CancelledError, GeneratorExit):
@@ -267,20 +265,18 @@ def _given(port: Port, wanted: type, settings: Settings, database: Database) -> 
 
 
 def _check(port: Port, name: str, gateway: object) -> None:
-    if missing := [
-        each for each in methods_of(PROTOCOLS[port]) if not callable(getattr(gateway, each, None))
-    ]:
-        raise InvalidSettings(
-            f"{port.variable}={name}: a {type(gateway).__name__} has no {', '.join(missing)}, which "
-            f"{PROTOCOLS[port].__name__} in order_system/domain/gateways.py asks for"
-        )
-    for each in methods_of(PROTOCOLS[port]):
+    setting, protocol, kind = f"{port.variable}={name}", PROTOCOLS[port], type(gateway).__name__
+    methods = methods_of(protocol)
+    if missing := [each for each in methods if not callable(getattr(gateway, each, None))]:
+        wanted = f"which {protocol.__name__} in order_system/domain/gateways.py asks for"
+        raise InvalidSettings(f"{setting}: a {kind} has no {', '.join(missing)}, {wanted}")
+    for each in methods:
         method = getattr(gateway, each)
         is_bare = inspect.ismethod(method) and not hasattr(method, "__wrapped__")  # a decorator may await
         if is_bare and not inspect.iscoroutinefunction(method):
-            cure = f"{each} of a {type(gateway).__name__} is not awaited: make it `async def {each}`"
-            raise InvalidSettings(f"{port.variable}={name}: {cure}")
-        _, *given = inspect.signature(getattr(PROTOCOLS[port], each)).parameters.values()
+            cure = f"make it `async def {each}`"
+            raise InvalidSettings(f"{setting}: {each} of a {kind} is not awaited: {cure}")
+        _, *given = inspect.signature(getattr(protocol, each)).parameters.values()
         named = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}
         plain = [one.name for one in given if one.name not in named]
         try:
@@ -290,7 +286,5 @@ def _check(port: Port, name: str, gateway: object) -> None:
             continue  # nothing tells how it is called
         except TypeError as failure:
             called_as = ", ".join([*plain, *(f"{one}=..." for one in named)])
-            raise InvalidSettings(
-                f"{port.variable}={name}: {each} of a {type(gateway).__name__} does not fit ({failure}): "
-                f"it is called as {each}({called_as})"
-            ) from None
+            does_not_fit = f"{each} of a {kind} does not fit ({failure})"
+            raise InvalidSettings(f"{setting}: {does_not_fit}: it is called as {each}({called_as})") from None

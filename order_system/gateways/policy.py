@@ -38,8 +38,7 @@ SENT_ONCE = timedelta(seconds=30)
 answer is not waited for any more, by whichever process it was made."""
 
 WAITS = GATEWAY_CALL - timedelta(seconds=2)
-"""For a call that is under way, before whoever asks is told so. If our own database takes so long, a call is
-not begun."""
+"""For a call under way, before whoever asks is told so. If our database takes so long, no call is begun."""
 
 LOOKS_AGAIN = timedelta(milliseconds=100)
 """At a call that is under way, maybe in another process."""

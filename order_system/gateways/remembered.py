@@ -5,8 +5,7 @@ and repeated to whoever asks again, in any process. A definite no and `NotReache
 that stays without an answer is never sent again: a person is told to look at the provider.
 
 A call goes on when its caller has given up, so that its answer is still learnt. Whoever asks for the same
-waits for that, and so does an undo of it, as long as `policy.py` says.
-"""
+waits for that, and so does an undo of it, as long as `policy.py` says."""
 
 import asyncio
 import os
@@ -16,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import signature
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -53,30 +52,26 @@ _ANSWERS: dict[str, TypeAdapter[Any]] = {
 
 _HOLDING = ("authorise", "capture", "void", "take_over")
 
-_ABOUT = {
-    "refund": ("charge",),
-    "release": ("reserve",),
-    "commit": ("reserve",),
-    "dispatch": ("buy_label",),
-    "void": ("dispatch", "buy_label"),
-}
-"""Which calls must have been answered before, as far as they were made."""
 
-_KEY_ENDS = {
-    "refund": "charge",
-    "release": "reserve",
-    "commit": "reserve",
-    "buy_label": "label",
-    "void": "label",
-    "send": "notify",
-}
-"""In the effect whose key the call is made with; else in its own name."""
+class _Method(NamedTuple):
+    effect: str | None
+    """In which its key ends. None: a submission has several such calls, each with a key of its own."""
+    about: tuple[str, ...] = ()
+    """Which calls must have been answered before, as far as they were made."""
+    cure: str = "if it was not done, do that there"
 
-_CURES = {
-    "charge": "if it was made, refund it there",
-    "reserve": "if it was made, release it there",
-    "buy_label": "if it was bought, void it there",
-    "dispatch": "is the parcel gone?",
+
+_METHODS = {
+    "charge": _Method("charge", cure="if it was made, refund it there"),
+    "refund": _Method("charge", about=("charge",)),
+    "refund_part": _Method(None),
+    "reserve": _Method("reserve", cure="if it was made, release it there"),
+    "release": _Method("reserve", about=("reserve",)),
+    "commit": _Method("reserve", about=("reserve",)),
+    "buy_label": _Method("label", cure="if it was bought, void it there"),
+    "dispatch": _Method("dispatch", about=("buy_label",), cure="is the parcel gone?"),
+    "void": _Method("label", about=("dispatch", "buy_label")),
+    **dict.fromkeys(("send", "send_details"), _Method("notify")),
 }
 
 
@@ -90,7 +85,7 @@ class _Call:
 
     def about(self, known: dict[str, sa.Row[Any]]) -> list[sa.Row[Any]]:
         """The call itself, if it was made, and those that it is about."""
-        return [known[each] for each in (self.method, *_ABOUT.get(self.method, ())) if each in known]
+        return [known[each] for each in (self.method, *_METHODS[self.method].about) if each in known]
 
     async def answer(self, about: list[sa.Row[Any]]) -> Any:
         if self.method == "void" and not about:  # from now on it binds; the provider has nothing to void
@@ -110,8 +105,7 @@ class Remembered(OverDatabase):
     It does not hold money: of a client that does, it hides `authorise`, `capture`, `void` and `take_over`.
 
     Its methods raise what the client raises; AnswerLost for a call that is still under way, and
-    OutcomeUnknown for one that will never be answered.
-    """
+    OutcomeUnknown for one that will never be answered."""
 
     def __init__(self, client: object, database: Database) -> None:
         super().__init__(database)
@@ -124,8 +118,8 @@ class Remembered(OverDatabase):
         method = getattr(self._client, name)
 
         async def once(key: str, **given: Any) -> Any:
-            # A submission may have several parts refunded, each with a key of its own.
-            call = _Call(key if name == "refund_part" else key.rpartition(":")[0], name, key, method, given)
+            submission = key if _METHODS[name].effect is None else key.rpartition(":")[0]
+            call = _Call(submission, name, key, method, given)
             task = asyncio.create_task(self._once(call))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
@@ -149,8 +143,7 @@ class Remembered(OverDatabase):
 
     @writes
     def _begin(self, tx: Connection, call: _Call) -> tuple[list[sa.Row[Any]], bool]:
-        """What is known about it, and whether it is to be made now: then its intent is written. Raises
-        ShippingRefused."""
+        """What is known, and whether to make it now: its intent is written then. Raises ShippingRefused."""
         if tx.dialect.name == "postgresql":  # SQLite has one writer
             tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(call.submission))))
         found = tx.execute(sa.select(intents).filter_by(submission=call.submission))
@@ -204,10 +197,11 @@ def _check_under_way(about: list[sa.Row[Any]], waits_until: datetime) -> None:
     call, now = next(each for each in about if each.answer is None), datetime.now(UTC)
     sent = f"{call.method} was sent once, at {call.sent_at:%Y-%m-%d %H:%M:%S} UTC by process {call.sent_by}"
     if now >= call.over_at:
-        cure = _CURES.get(call.method, "if it was not done, do that there")
-        raise errors.OutcomeUnknown(
-            f"{sent}, and no answer came. It is not sent again. Look at the provider: {cure}. "
-            f"Key: {call.submission}:{_KEY_ENDS.get(call.method, call.method)}"
+        made = _METHODS[call.method]
+        key = f"{call.submission}:{made.effect}" if made.effect else call.submission
+        told = (
+            f"{sent}, and no answer came. It is not sent again. Look at the provider: {made.cure}. Key: {key}"
         )
+        raise errors.OutcomeUnknown(told)
     if now >= waits_until:
         raise errors.AnswerLost(f"{sent}, and its answer is still awaited")

@@ -1,8 +1,7 @@
 """Signing and posting events to a receiver of yours, by the Standard Webhooks convention. Needs the extra
 `webhooks`, and is loaded only where ORDER_WEBHOOKS_URL is set.
 
-Redirects are not followed: a receiver that has moved is to be named anew, by a person.
-"""
+Redirects are not followed: a receiver that has moved is to be named anew, by a person."""
 
 import asyncio
 import ssl

@@ -79,10 +79,7 @@ class Bill(Form):
     def _unfit_amounts(self) -> Iterator[tuple[Place, str]]:
         amounts: list[tuple[Place, str | None]] = [
             *((("lines", index, "unit_price"), line.unit_price) for index, line in enumerate(self.lines)),
-            (("shipping_fee",), self.shipping_fee),
-            (("tax",), self.tax),
-            (("discount",), self.discount),
-            (("total",), self.total),
+            *(((name,), getattr(self, name)) for name in ("shipping_fee", "tax", "discount", "total")),
         ]
         for place, amount in amounts:
             try:

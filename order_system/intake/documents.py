@@ -1,6 +1,5 @@
 """Text to JSON documents, with a place for each mistake, and without what Python's `json` lets pass:
-keys given twice (the last would win in silence), NaN, and numbers or nestings without end.
-"""
+keys given twice (the last would win in silence), NaN, and numbers or nestings without end."""
 
 import json
 import re
@@ -53,8 +52,7 @@ def read_documents(data: str | bytes) -> list[Document]:
     """The document in a text, the elements of an array, or the documents on its lines (JSON Lines).
 
     Raises UnreadableText if it is not UTF-8, larger than MAX_BYTES, empty, or not JSON at all; a line that
-    is not JSON is returned as a broken document, so that the others are checked all the same.
-    """
+    is not JSON is returned as a broken document, so that the others are checked all the same."""
     text = _decode(data)
     if not text.strip():
         raise UnreadableText("is empty")
@@ -70,8 +68,7 @@ def read_documents(data: str | bytes) -> list[Document]:
 
 
 def flaws(document: object) -> Iterator[tuple[Place, str]]:
-    """What `json` would have let pass, each with its place. Iterative: a document can be nested deeper
-    than Python can recurse."""
+    """What `json` would have let pass, with its place. Iterative: it may nest deeper than Python goes."""
     pending: list[tuple[Place, object]] = [((), document)]
     while pending:
         place, value = pending.pop()

@@ -4,7 +4,7 @@ together; messages name the rule and never repeat what was given."""
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Annotated
 
 from babel.core import Locale
@@ -75,16 +75,13 @@ def _readable(text: str) -> str:
     return text
 
 
-def _known_country(code: str) -> str:
-    if code not in countries():
-        raise ValueError("is not the code of a country")
-    return code
+def _code_of(what: str, known: Callable[[], frozenset[str]]) -> AfterValidator:
+    def check(code: str) -> str:
+        if code not in known():
+            raise ValueError(f"is not the code of a {what}")
+        return code
 
-
-def _circulating(code: str) -> str:
-    if code not in money.circulating_currencies():
-        raise ValueError("is not the code of a currency in circulation")
-    return code
+    return AfterValidator(check)
 
 
 def _known_kind(payment_method: str) -> str:
@@ -111,10 +108,12 @@ READABLE = AfterValidator(_readable)
 IDENTIFIERS = frozenset(("order_id", "sku", "payment_method"))
 """Fields with names that programs gave: what only looks like a card number is let through there."""
 
+_stripped = partial(StringConstraints, strip_whitespace=True)
+
 OrderId = Annotated[str, StringConstraints(pattern=ORDER_ID_PATTERN), CARD_FREE_IDENTIFIER]
 Sku = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    _stripped(min_length=1, max_length=64),
     AfterValidator(lambda sku: unicodedata.normalize("NFC", sku)),  # stock is kept by this text
     READABLE,
     CARD_FREE_IDENTIFIER,
@@ -125,19 +124,17 @@ PaymentToken = Annotated[
     CARD_FREE_IDENTIFIER,
     AfterValidator(_known_kind),
 ]
-Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, pattern=EMAIL_PATTERN, max_length=254), READABLE, CARD_FREE
-]
-LabelLine = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), READABLE, CARD_FREE
-]
+Email = Annotated[str, _stripped(pattern=EMAIL_PATTERN, max_length=254), READABLE, CARD_FREE]
+LabelLine = Annotated[str, _stripped(min_length=1, max_length=200), READABLE, CARD_FREE]
 """One line of an address label."""
-OptionalLabelLine = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=100), READABLE, CARD_FREE
-]
+OptionalLabelLine = Annotated[str, _stripped(max_length=100), READABLE, CARD_FREE]
 """May be empty, since some countries have no regions and some no postal codes; but it must be said."""
-Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), AfterValidator(_known_country)]
-Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN), AfterValidator(_circulating)]
+Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), _code_of("country", countries)]
+Currency = Annotated[
+    str,
+    StringConstraints(pattern=CURRENCY_PATTERN),
+    _code_of("currency in circulation", money.circulating_currencies),
+]
 Hold = Annotated[str, StringConstraints(pattern=HOLD_PATTERN), AfterValidator(_short_enough)]
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 Amount = Annotated[

@@ -5,8 +5,7 @@ and `29.99` is no longer exact once read. Unknown fields are refused at every le
 `dicount` cannot pass for an order without one.
 
 `reader.py` is the way in. Whoever validates these models directly must not show pydantic's errors to
-anybody: their `input` holds what was refused, and that may be a card number.
-"""
+anybody: their `input` holds what was refused, and that may be a card number."""
 
 from typing import Annotated, Any
 

@@ -3,8 +3,7 @@
 One line for each mistake, `orders.json: order 3 (ORDER-003), lines[0].quantity: must be ...`. Messages give
 the place and the rule, and never what was found there: it may be a card number, pasted into any field. For
 the same reason errors are raised outside of `except` blocks, where Python would chain them to pydantic's and
-json's own, which carry the whole document.
-"""
+json's own, which carry the whole document."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,8 +41,7 @@ class Problem:
 def read_orders(data: str | bytes, source_name: str) -> list[Order]:
     """The orders in a JSON text: one order, an array, or one on each line.
 
-    Raises InvalidOrder, whose message lists the mistakes of the whole text, if there is any.
-    """
+    Raises InvalidOrder, whose message lists the mistakes of the whole text, if there is any."""
     documents, unreadable = _documents(data)
     if unreadable:
         raise InvalidOrder(f"{source_name}: {unreadable}")

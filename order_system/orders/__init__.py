@@ -1,3 +1,2 @@
-"""What a program may ask about orders: `client.OrderClient` to submit, watch and cancel, `lists.OrderLists`
-for many at once, `status` for where one stands when its workflow cannot tell, `in_book` for what only the
-book remembers."""
+"""What a program may ask about orders: `client` to submit, watch and cancel, `lists` for many, `status` for
+where one stands if its workflow cannot tell, `in_book` for what only the book remembers."""

@@ -97,10 +97,9 @@ class OrderClient(Relatives):
     async def submit(self, order: Order) -> SubmitResult:
         """Start the order, or find it. Safe to repeat: never a second charge.
 
-        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated:
-        it runs again, as a new submission. Raises OrderConflict for other content under a live or
-        fulfilled ID.
-        """
+        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated: it
+        runs again, as a new submission. Raises OrderConflict for other content under a live or
+        fulfilled ID."""
         if await self._fulfilled_before(order):
             return SubmitResult(order.order_id, Submitted.FULFILLED)
         ours = uuid.uuid4().hex
@@ -145,8 +144,7 @@ class OrderClient(Relatives):
         """The order document, from the workflow while Temporal has it, else from the book. About the order,
         whichever content it was fulfilled with: `check_content` is about one.
 
-        Raises UnknownOrder.
-        """
+        Raises UnknownOrder."""
         check_order_id(order_id)
         async with reaching_server():
             return await self._status.read(order_id)

@@ -1,13 +1,11 @@
 """A list of orders as a file: all that fit the filters, written while they are read."""
 
-import csv
-import io
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import StrEnum
 
 from order_system.domain.listing import PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Page, Row
 from order_system.domain.messages import OrderStatus
-from order_system.intake.formulas import defuse
+from order_system.intake.formulas import cells_of, csv_line
 from order_system.orders.lists import OrderLists
 
 COLUMNS = tuple(OrderSummary.model_fields)
@@ -39,23 +37,13 @@ async def exported(
     lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None, form: ExportFormat
 ) -> AsyncGenerator[str]:
     """The file in pieces, one for each page."""
-    heading = [COLUMNS] if form is ExportFormat.CSV else []
+    heading = csv_line(COLUMNS)
     async for rows in every_page(
         lambda cursor: lists.orders(wanted, status, cursor=cursor, limit=PAGE_ROWS_LIMIT)
     ):
         if form is ExportFormat.JSONL:
             yield "".join(f"{row.model_dump_json()}\n" for row in rows)
         else:
-            yield _csv([*heading, *map(_cells, rows)])
-            heading = []
-
-
-def _cells(row: OrderSummary) -> list[str]:
-    values = row.model_dump(mode="json").values()
-    return ["" if value is None else defuse(str(value)) for value in values]
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
+            lines = [csv_line(cells_of(row.model_dump(mode="json").values())) for row in rows]
+            yield "".join([heading, *lines])
+            heading = ""

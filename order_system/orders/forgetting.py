@@ -4,8 +4,7 @@ First the book notes who asks for it, when and why. Then go the order's workflow
 it, and their uploaded files. Last the book's own words are blanked and, once no byte of them is left, it says
 so. If that is cut off, the same once more finishes it. All runs are chosen before the first one goes, and
 each is looked at again right before it goes: one that has closed never opens again, and a new submission of
-the order has runs of its own.
-"""
+the order has runs of its own."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence

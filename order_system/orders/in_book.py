@@ -48,18 +48,14 @@ def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
         status=OrderStatus(status),
         failed_step=Step(record.failed_step) if record.failed_step else None,
         reason=reason,
-        children=steps_in_book(order_id, journal),
+        children=tuple(_step(step, order_id, journal) for step in Step),
         undos=undos_in_book(journal),
         note="Temporal has forgotten this order; this is what the book knows",
     )
 
 
-def steps_in_book(order_id: str, journal: Journal) -> tuple[StepProgress, ...]:
-    """All steps of a submission. One that claimed nothing was skipped."""
-    return tuple(_step(step, order_id, journal) for step in Step)
-
-
 def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
+    """One that claimed nothing was skipped."""
     entries = [journal[effect] for effect in STEPS[step].effects if effect in journal]
     started_at = min((entry.claimed_at for entry in entries if entry.claimed_at), default=None)
     done = [entry.done_at for entry in entries if entry.done_at]

@@ -2,8 +2,7 @@
 
 The book knows that an order is open; whether it waits for a person, only its workflow knows, and the server's
 visibility, a second late. An order that was terminated is open in the book until the reconciler settles it.
-Where no server answers, the book's word has to do.
-"""
+Where no server answers, the book's word has to do."""
 
 import asyncio
 from collections import defaultdict
@@ -95,9 +94,8 @@ class OrderLists:
         accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
         ended: list[str] = []
         async with if_it_answers_soon():
-            runs = await side_by_side(
-                TemporalOrderRuns(self.temporal).current_run, [row.order_id for row in accepted]
-            )
+            current_run = TemporalOrderRuns(self.temporal).current_run
+            runs = await side_by_side(current_run, [row.order_id for row in accepted])
             ended = [
                 row.submission
                 for row, run in zip(accepted, runs, strict=True)
@@ -194,18 +192,22 @@ def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
     ours = [run for run in runs if is_new or (row.opened_at and run.start_time <= row.opened_at)]
     if not ours:
         return row
-    status, began, ended = row.status, ours[-1], ours[-1]
-    if is_new or status == OrderStatus.RUNNING or state_of(began) is WorkflowState.TERMINATED:
-        ended = runs[-1]  # it may have been reset, or submitted again
-    if is_new or status == OrderStatus.RUNNING:
-        waits = ended.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
-        status = OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
-        if state_of(ended) in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
-            status = OrderStatus.TERMINATED
+    began, goes_on = ours[-1], is_new or row.status == OrderStatus.RUNNING
+    may_run_again = goes_on or state_of(began) is WorkflowState.TERMINATED  # by a reset, or submitted anew
+    newest = runs[-1] if may_run_again else began
+    status = _status_on_server(newest) if goes_on else row.status
     is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
-    closed_at = None if is_open else ended.close_time or row.closed_at
+    closed_at = None if is_open else newest.close_time or row.closed_at
     told = {"status": type(row.status)(status), "opened_at": began.start_time, "closed_at": closed_at}
     return row.model_copy(update=told | ({"submission": began.run_id} if is_new else {}))
+
+
+def _status_on_server(newest: WorkflowExecution) -> OrderStatus:
+    """Of an order that the book has open. How it ended the book tells, in a moment."""
+    if state_of(newest) in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
+        return OrderStatus.TERMINATED
+    waits = newest.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
+    return OrderStatus.NEEDS_ATTENTION if waits else OrderStatus.RUNNING
 
 
 def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:

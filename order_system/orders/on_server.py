@@ -5,10 +5,7 @@ from typing import TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.workflowservice.v1 import (
-    DescribeWorkflowExecutionRequest,
-    GetWorkflowExecutionHistoryRequest,
-)
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
 from order_system.domain.book import Server
@@ -30,16 +27,11 @@ Input = TypeVar("Input", bound=Wire)
 
 async def input_of(temporal: Client, workflow_id: str, run_id: str, kind: type[Input]) -> Input | None:
     """What that run, or else the newest one, was started with. None if the server has forgotten it."""
-    request = GetWorkflowExecutionHistoryRequest(
-        namespace=temporal.namespace,
-        execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
-        maximum_page_size=1,
-    )
-    reading = temporal.workflow_service.get_workflow_execution_history
-    answer = await if_there(reading(request, retry=True, timeout=policy.RPC))
-    if answer is None:
+    run = temporal.get_workflow_handle(workflow_id, run_id=run_id)
+    first = await if_there(anext(run.fetch_history_events(page_size=1, rpc_timeout=policy.RPC)))
+    if first is None:
         return None
-    started = answer.history.events[0].workflow_execution_started_event_attributes
+    started = first.workflow_execution_started_event_attributes
     [content] = await temporal.data_converter.decode(started.input.payloads, [kind])
     return content
 
@@ -77,12 +69,10 @@ class TemporalOrderRuns:
             f"{BATCH_NAME.name} IS NOT NULL",  # who is no child is given that task with the start itself
             visibility.started_before(started_before),
         )
-        listed = self._temporal.list_workflows(query, rpc_timeout=policy.RPC)
-        async for order in listed:
+        async for order in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
             described = (await self._temporal.get_workflow_handle(order.id).describe()).raw_description
-            if described.workflow_execution_info.history_length == 1 and not described.HasField(
-                "pending_workflow_task"
-            ):
+            only_started = described.workflow_execution_info.history_length == 1
+            if only_started and not described.HasField("pending_workflow_task"):
                 handle = self._temporal.get_workflow_handle(order.id, run_id=order.run_id)
                 await handle.signal(_WAKE, rpc_timeout=policy.RPC)  # any signal brings a task
 

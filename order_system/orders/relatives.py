@@ -4,8 +4,7 @@ An order's children are the steps that its status tells of: those of its newest 
 orders of its file as its list has them: also those that it skipped, since another start runs them or has
 fulfilled them, and those that Temporal has forgotten.
 
-Nothing is held in memory but a page.
-"""
+Nothing is held in memory but a page."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -99,8 +98,7 @@ class Relatives:
         stand now, skipped ones among them. Visibility is eventually consistent: what has changed within the
         last moments may not show yet.
 
-        Raises UnknownWorkflow, and InvalidUsage for a status that is none.
-        """
+        Raises UnknownWorkflow, and InvalidUsage for a status that is none."""
         state = None if status is None else state_called(status)
         name, order_id = batch_name(parent_id), order_of_workflow(parent_id)
         if name != parent_id:

@@ -2,8 +2,7 @@
 
 The workflow's own `progress` says most, but needs a worker. Without one, the server still knows which
 children there are and how they ended. Temporal forgets an order after its retention; the book does not.
-Where they differ after a termination, the book wins: it knows whether the parcel is gone.
-"""
+Where they differ after a termination, the book wins: it knows whether the parcel is gone."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -168,18 +167,20 @@ def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescripti
 def _last_failure(child: WorkflowExecutionDescription) -> str | None:
     """Of what it is trying: `attempt 5: NotReached: connection refused`."""
     for activity in child.raw_description.pending_activities:
-        failure = activity.last_failure
-        if failure.message:
-            kind = failure.application_failure_info.type
-            return (
-                f"attempt {attempt_that_failed(activity)}: " + (f"{kind}: " if kind else "") + failure.message
-            )
+        kind = activity.last_failure.application_failure_info.type
+        if told := _how_it_failed(activity, f"{kind}: " if kind else ""):
+            return told
     return None
 
 
+def _how_it_failed(activity: PendingActivityInfo, kind: str = "") -> str:
+    """`attempt 5: connection refused`; blank if none has failed."""
+    said = activity.last_failure.message
+    return f"attempt {attempt_that_failed(activity)}: {kind}{said}" if said else ""
+
+
 def attempt_that_failed(activity: PendingActivityInfo) -> int:
-    """The one that its last failure is of. The server numbers the one that is under way, or next; and not a
-    local one that came first."""
+    """The one that failed last. The server numbers that under way, or next; and no local one before it."""
     return max(1, activity.attempt - 1) + (activity.activity_id == AFTER_FIRST)
 
 
@@ -196,11 +197,7 @@ def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
     """The undos that are being tried, and how the last attempt failed: empty if none has yet. The workflow
     does not hear of it while an undo is retried; the server does."""
     return {
-        STEP_UNDONE_BY[undo.activity_type.name]: (
-            f"attempt {attempt_that_failed(undo)}: {undo.last_failure.message}"
-            if undo.last_failure.message
-            else ""
-        )
+        STEP_UNDONE_BY[undo.activity_type.name]: _how_it_failed(undo)
         for undo in order.raw_description.pending_activities
         if undo.activity_type.name in STEP_UNDONE_BY
     }

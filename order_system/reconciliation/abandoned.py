@@ -4,8 +4,7 @@ Their money and stock are held for nobody. The reconciler settles them; it may b
 
 Other Temporal servers than ours may have left some open, too: a person may have those adopted.
 
-The cost: one search on the server for each page of open submissions, and one call for each that it misses.
-"""
+The cost: one search on the server for each page of open submissions, and one call for each that it misses."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta

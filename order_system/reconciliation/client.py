@@ -71,8 +71,7 @@ class Reconciler:
         workers at once. A schedule that somebody has paused stays so, also if that is done meanwhile. One
         that is on another task queue stays there as long as somebody takes work from it.
 
-        Raises OrderSystemError if others keep changing it.
-        """
+        Raises OrderSystemError if others keep changing it."""
         async with reaching_server():
             if every > timedelta(0):
                 ours = self._schedule(every)
@@ -117,10 +116,8 @@ class Reconciler:
     async def start(self, only: AnswerToNote | None = None) -> ReconciliationHandle:
         """A run of its own, that leaves out no submission for its age; or one for a person's answer alone.
 
-        It does not trigger the schedule, which may be off, paused, or busy with a run that has passed by
-        what this one is started for; and which does not tell what a run that it starts came to. Two runs
-        at once are safe.
-        """
+        It does not trigger the schedule, which may be off, paused, or busy with a run that is past what this
+        one is for; and which does not tell what became of a run. Two runs at once are safe."""
         async with reaching_server():
             return await self._temporal.start_workflow(
                 ReconciliationWorkflow.run,
@@ -163,9 +160,8 @@ class Reconciler:
                 identity=self._temporal.identity,
                 request_id=str(uuid.uuid4()),
             )
-            await self._temporal.workflow_service.update_schedule(
-                update, retry=True, timeout=infra_policy.RPC
-            )
+            updating = self._temporal.workflow_service.update_schedule
+            await updating(update, retry=True, timeout=infra_policy.RPC)
         raise OrderSystemError("the reconciler's schedule is being changed by others, again and again")
 
     async def _may_change(self, found: RawSchedule) -> bool:

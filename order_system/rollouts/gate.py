@@ -22,7 +22,6 @@ from order_system.infra.temporal.deployment import describe_deployment, in_full,
 from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import WORKFLOWS
 
-_RUNNING = "ExecutionStatus = 'Running'"
 _SAMPLE = 20
 """Closed runs of each kind of workflow that are replayed."""
 _ENOUGH = 50
@@ -121,11 +120,10 @@ class Gate:
 
     async def to_replay(self) -> list[WorkflowExecution]:
         """All that is open, and of each kind of workflow the newest closed runs."""
-        found = [
-            run async for run in self.temporal.list_workflows(self._where(_RUNNING), rpc_timeout=policy.RPC)
-        ]
+        is_open = self._where(visibility.RUNNING)
+        found = [run async for run in self.temporal.list_workflows(is_open, rpc_timeout=policy.RPC)]
         for kind in WORKFLOWS:
-            closed = self._where(f"WorkflowType = '{kind.__name__}' AND ExecutionStatus != 'Running'")
+            closed = self._where(visibility.of_type(kind), "ExecutionStatus != 'Running'")
             listed = self.temporal.list_workflows(closed, limit=_SAMPLE, rpc_timeout=policy.RPC)
             found += [run async for run in listed]
         return found
@@ -139,7 +137,7 @@ class Gate:
         there = await describe_deployment(self.temporal, self.version.partition(":")[0])
         came = [each for each in there.version_summaries if in_full(each.deployment_version) == self.version]
         since = visibility.started_since(came[0].create_time.ToDatetime(UTC)) if came else None
-        bugs = self._where(_RUNNING, is_on(self.version), "TemporalReportedProblems IS NOT NULL")
+        bugs = self._where(visibility.RUNNING, is_on(self.version), "TemporalReportedProblems IS NOT NULL")
         return Verdict(
             version=self.version,
             replayed=len(replayed) - len(retired),
@@ -152,7 +150,7 @@ class Gate:
         )
 
     async def _ended(self, *which: str | None) -> Ended:
-        orders = self._where(f"WorkflowType = '{OrderFulfillmentWorkflow.__name__}'", *which)
+        orders = self._where(visibility.of_type(OrderFulfillmentWorkflow), *which)
         query = f"{orders} GROUP BY ExecutionStatus"
         counts = await self.temporal.count_workflows(query, rpc_timeout=policy.RPC)
         by_status = {str(each.group_values[0]): each.count for each in counts.groups}
@@ -160,4 +158,4 @@ class Gate:
         return Ended(failed=failed, of=failed + by_status.get("Completed", 0))
 
     def _where(self, *conditions: str | None) -> str:
-        return visibility.all_of(f"TaskQueue = {visibility.quoted(self.task_queue)}", *conditions)
+        return visibility.all_of(visibility.on_queue(self.task_queue), *conditions)

@@ -42,8 +42,7 @@ class Mover:
         is left alone, so it is safe to repeat.
 
         An order goes with its open children and refunds, or none of them goes; and its batch, if it can. Each
-        is replayed before. Raises InvalidUsage, ServerUnreachable.
-        """
+        is replayed before. Raises InvalidUsage, ServerUnreachable."""
         async with reaching_server():
             await self._check_workers()
             found = [run async for run in self._chosen(of_build)]
@@ -85,8 +84,8 @@ class Mover:
                 yield run
 
     def _open(self, which: str) -> AsyncIterator[WorkflowExecution]:
-        ours = f"TaskQueue = {visibility.quoted(self.attention.task_queue)} AND ExecutionStatus = 'Running'"
-        query = visibility.all_of(ours, which, is_not_on(in_full(self.to)))
+        ours = visibility.on_queue(self.attention.task_queue)
+        query = visibility.all_of(ours, visibility.RUNNING, which, is_not_on(in_full(self.to)))
         return self.temporal.list_workflows(query, rpc_timeout=policy.RPC)
 
     async def _moved(self, run: WorkflowExecution) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from order_system.domain import errors
 from order_system.domain.gateways import NoticeDetails
+from order_system.domain.ids import GATEWAY_CHECK
 from order_system.domain.messages import NoticeKind
 from order_system.domain.order import Address, Customer, OrderLine, PaymentReceipt
 from order_system.domain.steps import Effect
-from order_system.testing.playing import PREFIX, Call, NotShown, Play
+from order_system.testing.answers import Call, NotShown
+from order_system.testing.playing import Play
 
 AMOUNT = 1_990
 """Minor units. It ends in 0, since some providers take no third decimal but that. A float of 19.90 is a
@@ -95,7 +97,7 @@ def _receipt(play: Play, undo: str | None = "refund") -> dict[str, Any]:
 
 def _held(play: Play) -> dict[str, Any]:
     """If nothing is: as if it was."""
-    made_up = PaymentReceipt(charge_id=PREFIX, amount=AMOUNT, currency=play.options.currency)
+    made_up = PaymentReceipt(charge_id=GATEWAY_CHECK, amount=AMOUNT, currency=play.options.currency)
     charge_key = play.key(Effect.CHARGE)
     return {"charge_key": str(charge_key), "receipt": play.receipts.get(charge_key, made_up)}
 

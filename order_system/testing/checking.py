@@ -14,8 +14,9 @@ from order_system.domain.order import PaymentReceipt
 from order_system.gateways.loading import Port
 from order_system.infra.settings import load_settings
 from order_system.testing.acts import CAPTURE, MONEY, RELINQUISH, Act
+from order_system.testing.answers import Answer, Broken, NotShown
 from order_system.testing.elsewhere import other_process
-from order_system.testing.playing import Answer, Broken, NotShown, Options, Play
+from order_system.testing.playing import Options, Play
 from order_system.testing.promises import ACTS, Promise, promises_of
 
 CheckedPort = Literal["payments", "warehouse", "carrier", "mailer"]
@@ -55,8 +56,7 @@ async def check(
     is thrown away. `seed` draws when calls are cut off. `progress` is told which promise is played, as in
     `3 of 34: charge from two processes ...`, and `found` what came of it.
 
-    Raises InvalidSettings if the gateway cannot be opened.
-    """
+    Raises InvalidSettings if the gateway cannot be opened."""
     settings, findings = load_settings(), list[Finding]()
     with TemporaryDirectory() as folder:
         faults = settings.faults if "faults" in settings.model_fields_set else "none"

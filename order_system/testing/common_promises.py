@@ -4,22 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+from order_system.domain.ids import GATEWAY_CHECK
 from order_system.testing import own_promises as own
 from order_system.testing import policy
 from order_system.testing.acts import Act, begun
-from order_system.testing.playing import (
+from order_system.testing.answers import (
     OTHER_DATA,
-    PREFIX,
     Answer,
     Broken,
     Call,
     NotShown,
-    Play,
     alike,
     exact,
     identity,
     must_raise,
 )
+from order_system.testing.playing import Play
 
 Way = Callable[[Play, Call, int], Awaitable[list[Answer]]]
 
@@ -54,7 +54,7 @@ def _needs_statement(play: Play) -> None:
 async def full_length(play: Play, act: Act) -> None:
     """Keys that differ in the middle alone, and close to their end."""
     await play.scenario()
-    long, before = f"{PREFIX}-{uuid4().hex}".ljust(63, "_"), list[object]()
+    long, before = f"{GATEWAY_CHECK}-{uuid4().hex}".ljust(63, "_"), list[object]()
     for name in (f"{long}1", f"{long}1", f"{long}2"):
         play.order(name)
         made = identity(await play.ask(act.call(play)))
@@ -135,8 +135,7 @@ async def late(play: Play, act: Act) -> None:
 
 
 async def against_undo(play: Play, act: Act) -> None:
-    """At the same moment; either of them comes first half of the times. What was done is given back by the
-    next undo, at the latest."""
+    """At the same moment; each comes first half of the times. The next undo at the latest gives all back."""
     await play.ask(await begun(play, act))
     await play.ask(act.undo_call(play))
     undone = await play.left()

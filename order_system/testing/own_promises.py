@@ -10,7 +10,8 @@ from order_system.domain.messages import NoticeKind
 from order_system.domain.order import CapturedElsewhere, PaymentReceipt
 from order_system.testing import policy
 from order_system.testing.acts import AMOUNT, COMMIT, PART, REFUND, Act, begun, family_of, lines
-from order_system.testing.playing import THERE, Answer, Broken, Call, NotShown, Play, alike, exact, must_raise
+from order_system.testing.answers import Answer, Broken, Call, NotShown, alike, exact, must_raise
+from order_system.testing.playing import THERE, Play
 
 
 async def minor_units(play: Play, act: Act, currency: str | None) -> None:
@@ -246,8 +247,7 @@ async def void_too_late(play: Play, act: Act) -> None:
 
 
 async def void_against(play: Play, act: Act) -> None:
-    """At the same moment; either of them comes first half of the times. The later races are against
-    another process."""
+    """At the same moment; each comes first half of the times. The later races are against another process."""
     for number in range(2 * policy.RACES):
         call, how = await begun(play, act), "at once: " if number < policy.RACES else THERE
         done, void = play.answer(call, "at once: "), play.answer(family_of(act)[2].call(play), how)

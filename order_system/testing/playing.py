@@ -11,17 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 from order_system.audit.invariants import stock_adds_up, stock_agrees_with_reservations
-from order_system.domain.errors import BusinessError, NotReached, OrderSystemError, as_ours
+from order_system.domain.errors import OrderSystemError, as_ours
 from order_system.domain.gateways import NotCaptured, Statement, StatementOfAccounts, Voided
 from order_system.domain.ids import GATEWAY_CHECK, Key
-from order_system.domain.order import NoticeReceipt, PaymentReceipt, Reservation, Wire, by_sku
+from order_system.domain.order import PaymentReceipt, Wire
 from order_system.domain.policy import GATEWAY_CALL
 from order_system.testing import policy
-
-PREFIX = GATEWAY_CHECK
-"""What all order IDs of the kit begin with, so that whoever finds one at a provider knows."""
-
-OTHER_DATA = "it needs other data, by the options (--help)"
+from order_system.testing.answers import NO_RECEIPT, OTHER_DATA, Answer, Broken, Call, NotShown
 
 THERE = "in another process: "
 """How a call is asked that has to come from there."""
@@ -49,56 +45,6 @@ class Options:
     refused_email: str = _option("bounces@example.com", "A recipient who is refused.")
     paid: str | None = _option(None, "A payment made elsewhere: 10 minor units of it are given back.")
     authorised: str | None = _option(None, "Authorisations of 19.90 made elsewhere: 21, with commas.")
-
-
-class Broken(Exception):
-    """The promise is not kept. The message says by what."""
-
-    def __init__(self, words: str, follows: str = "") -> None:
-        """`follows`: for orders, where that is not what the promise says."""
-        super().__init__(words)
-        self.follows = follows
-
-
-NO_ANSWER = "the step is given up in the end, and its order is undone; an undo waits for a person"
-NO_RECEIPT = "what was done is not known; where an undo answers None, money or goods are kept"
-
-
-class NotShown(Exception):
-    """Whether the promise is kept cannot be seen here. The message says why."""
-
-
-@dataclass(frozen=True)
-class Call:
-    method: str
-    key: str
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def __str__(self) -> str:
-        number = getattr(self.key, "round", 0)
-        key = f"Key({str(self.key)!r}, round={number})" if number else repr(self.key)
-        return f"{self.method}({', '.join([key, *(f'{n}={v!r}' for n, v in self.arguments.items())])})"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """May be handed over between processes, as not every exception may."""
-
-    value: Any = None
-    error: type[Exception] | None = None
-    """One of ours, also for a subclass of it; Exception for any other."""
-    words: str = ""
-
-    def __str__(self) -> str:
-        return self.words or ("" if self.error else f"answered {self.value!r}")
-
-    @property
-    def is_no(self) -> bool:
-        return self.error is not None and issubclass(self.error, BusinessError)
-
-    @property
-    def means_not_done(self) -> bool:
-        return self.is_no or self.error is NotReached
 
 
 @dataclass(frozen=True)
@@ -164,7 +110,7 @@ class Play:
             self.wrong_before = set(self._wrong_stock(await self.accounts.statement()))
 
     def order(self, order_id: str | None = None) -> None:
-        self.orders.append(f"{order_id or f'{PREFIX}-{uuid4().hex[:8]}'}:{uuid4()}:")
+        self.orders.append(f"{order_id or f'{GATEWAY_CHECK}-{uuid4().hex[:8]}'}:{uuid4()}:")
 
     def key(self, effect: str) -> Key:
         """Of the newest order."""
@@ -224,8 +170,7 @@ class Play:
         return [*([answer] if answer.error is None else []), *await self.in_a_row(call)]
 
     async def cut(self, call: Call, number: int, *, severed: bool = False) -> Answer:
-        """The call is cancelled, or its connection breaks, on its way there or on its way back: the later,
-        the higher the number."""
+        """The call is cancelled, or its connection breaks: the later, the higher the number."""
         seconds = self.took * (number + self.rng.random()) / (policy.MOMENTS - 1)
         under_way = asyncio.create_task(carry_out(self.gateway, call, Severed if severed else None))
         await asyncio.wait({under_way}, timeout=seconds)
@@ -259,41 +204,3 @@ class Play:
         ours = (self.options.sku, self.options.other_sku, self.options.out_of_stock)
         wrong = {sku: line for sku in ours for line in lines if line.startswith(f"SKU {sku}:")}
         return wrong if hasattr(self.gateway, "reserve") and found.reservations is not None else {}
-
-
-def alike(call: Call, *answers: Answer) -> None:
-    """Raises Broken unless all have the same value, of the amount asked for, and NotShown if all are a no."""
-    if all(answer.is_no for answer in answers):
-        raise NotShown(f"{call.method} {answers[0]}: {OTHER_DATA}")
-    first, *others = answers
-    failed = any(each.error and not each.is_no for each in answers)
-    for answer in others or answers:
-        if first.error or answer.error or identity(answer.value) != identity(first.value):
-            then = f", and then {answer}" if answer != first else ""
-            raise Broken(f"{call.method} {first}{then}", NO_ANSWER if failed else "")
-    exact(call, first)
-
-
-def exact(call: Call, answer: Answer) -> None:
-    """Raises Broken if it tells of other goods, or of another amount or currency, than were asked for."""
-    asked = dict[str, Any](call.arguments.get("receipt") or ()) | call.arguments
-    for what in ("amount", "currency"):
-        due, nothing = asked.get(what), isinstance(answer.value, Voided | NotCaptured)
-        if not nothing and due not in (None, getattr(answer.value, what, None)):
-            told = f"{call.method} {answer}, which is no receipt of the {what} {due}"
-            raise Broken(told, "" if isinstance(answer.value, Wire) else NO_RECEIPT)
-    told = answer.value.lines if isinstance(answer.value, Reservation) else ()
-    if told and by_sku(told) != by_sku(asked.get("lines", told)):
-        raise Broken(f"{call.method} {answer}, and not of all lines")
-
-
-def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) -> None:
-    if answer.error is not error:
-        raise Broken(f"{call.method} must raise {error and error.__name__} here: it {answer}")
-
-
-def identity(value: Any) -> Any:
-    """Of a reservation that is its ID: a warehouse need not know prices. Of a notice, likewise."""
-    if isinstance(value, NoticeReceipt):
-        return value.message_id
-    return value.reservation_id if isinstance(value, Reservation) else value

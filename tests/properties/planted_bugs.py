@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from activities import attempts as activities_attempts
 from activities import payment as payment_activities
+from activities import undos as activities_undos
 from activities.money import Money
 from order_system.book import entries as book_entries
 from order_system.book.entries import Entries
@@ -69,9 +69,7 @@ def no_wait_for_shippings_answer(_: Bench) -> Iterator[None]:
 @contextmanager
 def nothing_found_is_believed_at_once(_: Bench) -> Iterator[None]:
     """An undo that finds no charge does not wait for the attempt that may still make it."""
-    with patch.object(
-        activities_attempts, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED
-    ):
+    with patch.object(activities_undos, "nothing_found", lambda _entry, _attempt: EffectState.NEVER_HAPPENED):
         yield
 
 

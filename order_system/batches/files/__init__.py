@@ -20,7 +20,6 @@ from order_system.batches.files.profiles import built_in_profiles, load_profile,
 from order_system.batches.files.reader import OrderFiles
 from order_system.batches.files.seen import SeenOrders
 from order_system.domain.order_page import Page, ParsedOrder, ProblemKind, RowProblem
-from order_system.intake.formulas import defuse
 
 __all__ = [
     "COLUMNS",
@@ -34,7 +33,6 @@ __all__ = [
     "RowProblem",
     "SeenOrders",
     "built_in_profiles",
-    "defuse",
     "duplicate",
     "first_profile",
     "inspect_file",

@@ -2,8 +2,7 @@
 looked through the file knows of the rows that are still to come.
 
 In nearly every file no order ID comes back after another one. That is told from the ID's column alone, for a
-fraction of what reading takes. Only if one does, the file is read as it is for its pages.
-"""
+fraction of what reading takes. Only if one does, the file is read as it is for its pages."""
 
 from collections.abc import Iterator
 from itertools import chain, groupby, islice

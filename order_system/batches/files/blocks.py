@@ -2,8 +2,7 @@
 
 A row whose order cannot be told may well belong to the order beside it, and an order must not be shipped
 without one of its lines. So it is put to its neighbour unless something speaks against that, and the
-neighbour is refused, telling why.
-"""
+neighbour is refused, telling why."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -34,8 +34,7 @@ COLUMNS: dict[str, tuple[Place, bool, str]] = {
 """Column -> its place in the order document, whether a file must have it, a note for the README.
 
 `sku`, `quantity` and `unit_price` are the row's own. The others belong to the order: they stand on its first
-row, and on its further rows are the same or blank.
-"""
+row, and on its further rows are the same or blank."""
 
 FIELDS = tuple(COLUMNS)
 LINE_FIELDS = ("sku", "quantity", "unit_price")

@@ -2,8 +2,7 @@
 
 A quote that is never closed would swallow the rest of the file, and one that another stray one closes, the
 rows between. So where lines that a quote has joined do not make up a proper row, or look like rows
-themselves, only the first of them is given up, and reading goes on with the second.
-"""
+themselves, only the first of them is given up, and reading goes on with the second."""
 
 import csv
 import re

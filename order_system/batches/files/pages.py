@@ -1,8 +1,7 @@
 """One page of a file: the whole orders that stand in some bytes of it.
 
 A page never splits an order. Where one ends is known only when another begins, so the next page starts at
-the first row of the order that this one could not see the end of.
-"""
+the first row of the order that this one could not see the end of."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -38,8 +37,7 @@ def read_page(
     """The orders that stand whole in the `max_bytes` from `start`; if there is none, the first one after it.
     Memory is bounded by `max_bytes` and by what one order may have, however large the file. Blocks.
 
-    Raises FileRefused, and FileChanged if the file is not, or is no longer, the one of the reference.
-    """
+    Raises FileRefused, and FileChanged if the file is not, or is no longer, the one of the reference."""
     page = Page(start, next_offset=start.offset, next_line=start.line)
     with open_source(ref.url, roots, got_on) as source:
         stamp = check_unchanged(ref, source)

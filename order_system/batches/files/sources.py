@@ -3,8 +3,7 @@
 Whoever can start a batch names a file that a worker then reads. So a file counts only under the folders or
 object store addresses of ORDER_FILE_ROOTS: nobody has a worker read a system file, or fetch an address of
 theirs. Paths are judged after symlinks, and hidden files stay closed, since the folder where a worker runs
-is the default root and holds `.env`, `.git` and our own data.
-"""
+is the default root and holds `.env`, `.git` and our own data."""
 
 import os
 import posixpath

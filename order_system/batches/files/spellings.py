@@ -1,8 +1,7 @@
 """What rows say in another spelling than ours, in ours: `1.00` pieces, `$1,234.50`, `United States`, `usd`.
 Only of rows that the quick check does not know; what is not known here either meets the strict reader.
 
-A spelling that may mean two things, or has lost what it meant, is not harmless: it is refused.
-"""
+A spelling that may mean two things, or has lost what it meant, is not harmless: it is refused."""
 
 import re
 import tomllib

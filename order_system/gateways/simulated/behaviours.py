@@ -1,8 +1,7 @@
 """Scenario tokens, as card gateways have test cards: data that a call carries, and what it then meets.
 
 They act even when no random faults are drawn. An undo is told only a key; it finds the token in what the
-gateway stored with the effect.
-"""
+gateway stored with the effect."""
 
 import sys
 from collections.abc import Iterable

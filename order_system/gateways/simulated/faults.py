@@ -1,8 +1,7 @@
 """Random faults, which the same seed replays.
 
 Each call draws one number, a hash of (seed, order ID, operation, submission number, how often this key was
-called before). A retry and a resubmission so draw anew, and neither the clock nor chance has a say.
-"""
+called before). A retry and a resubmission so draw anew, and neither the clock nor chance has a say."""
 
 import tomllib
 from enum import StrEnum
@@ -10,9 +9,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from order_system.domain.errors import InvalidSettings
+from order_system.domain.order import Strict
 from order_system.domain.steps import Step
 
 
@@ -53,10 +53,8 @@ class FaultKind(StrEnum):
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class GatewayRates(BaseModel):
+class GatewayRates(Strict):
     """Shares of calls, 0 to 1. Trouble strikes evenly before the effect and after it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     refused: Share = 0.0
     trouble: Share = 0.0
@@ -68,10 +66,8 @@ class GatewayRates(BaseModel):
         return self
 
 
-class FaultRates(BaseModel):
+class FaultRates(Strict):
     """How often each gateway fails a call. What is left out never fails."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     payment: GatewayRates = GatewayRates()
     inventory: GatewayRates = GatewayRates()
@@ -127,8 +123,7 @@ def load_faults(source: str) -> FaultRates:
         refused = 0.10
         trouble = 0.05
 
-    for payment, inventory, shipping, notification. Raises InvalidSettings, which names file and field.
-    """
+    for payment, inventory, shipping, notification. Raises InvalidSettings, which names file and field."""
     if source == "none":
         return NO_FAULTS
     if source == "default":

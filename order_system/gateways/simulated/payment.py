@@ -42,12 +42,10 @@ class SimulatedPaymentGateway(AtSwitchboard):
         self._strict_payments = strict_payments
 
     @writes
-    def receive(
-        self, tx: Connection, reference: str, *, amount: int, currency: str, held: bool = False
-    ) -> None:
-        """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come; or
-        only authorises it, `authorised:<reference>`. The reference has at most 64 characters."""
-        _pay_elsewhere(tx, reference, amount, currency, held=held)
+    def receive(self, tx: Connection, reference: str, *, amount: int, currency: str) -> None:
+        """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come. The
+        reference has at most 64 characters."""
+        _pay_elsewhere(tx, reference, amount, currency)
 
     @call_of(Operation.CHARGE)
     def charge(

@@ -1,29 +1,24 @@
 """Stories to play on demand: a sample order whose data makes the simulated world behave so and so.
 
 `starter.py --scenario NAME` and the table in `docs/scenarios.md` are made from `SCENARIOS`, which
-`scenarios.toml` tells.
-"""
+`scenarios.toml` tells."""
 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from order_system.domain.durations import parse_duration
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.messages import OrderStatus
-from order_system.domain.order import Address, Capture, Customer, Order, OrderLine
+from order_system.domain.order import Address, Capture, Customer, Order, OrderLine, Strict
 from order_system.domain.steps import Step
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
 """Where in an order a token stands; `sku` is the first line's."""
 
 
-class Scenario(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Scenario(Strict):
     story: str
     """One line."""
     failed_step: Step | None = None

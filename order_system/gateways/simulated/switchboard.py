@@ -1,8 +1,7 @@
 """Every call to the simulated world passes here: it is delayed, counted, and may be struck by a fault.
 
 A call is one transaction, which counts the call even when it fails; otherwise each retry would draw the
-first fault again. So a fault is caught, the count committed, and only then the fault raised.
-"""
+first fault again. So a fault is caught, the count committed, and only then the fault raised."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -51,8 +50,7 @@ class Call:
         """Let the fault strike that a token prescribes, or else the one that was drawn.
 
         `refusal` is the no that the gateway would say; None where it cannot say no, as to an effect that
-        exists already. Call it before writing: what it raises ends the call, and the rest is committed.
-        """
+        exists already. Call it before writing: what it raises ends the call, and the rest is committed."""
         fault = scripted_fault(self.operation, tokens, self.number) or self.drawn
         if fault is FaultKind.NOT_REACHED:
             raise NotReached(f"{self.operation}: the gateway could not be reached (simulated)")
@@ -123,8 +121,7 @@ def call_of(operation: Operation):
     charge that it is about. Raises what the method raises, or AnswerLost once that is committed.
 
     Half of the time passes on the way there and half on the way back, so that a caller who dies meanwhile
-    leaves either case behind.
-    """
+    leaves either case behind."""
 
     def made(
         method: Callable[Concatenate[Gateway, Call, P], Answer],

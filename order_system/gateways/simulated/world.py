@@ -28,8 +28,7 @@ class SimulatedWorld(OverDatabase):
 
     `latency` is the least and the most time that a call takes, in seconds. With `strict_stock` only goods
     that `warehouse.receive` has taken in exist; otherwise unknown SKUs are in plentiful stock. With
-    `strict_payments` the same of `payments.receive`, for orders that are paid already.
-    """
+    `strict_payments` the same of `payments.receive`, for orders that are paid already."""
 
     def __init__(
         self,

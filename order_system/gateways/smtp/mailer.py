@@ -52,8 +52,7 @@ class SmtpSettings(BaseModel):
 
 @asynccontextmanager
 async def mailer(settings: SmtpSettings) -> AsyncGenerator["SmtpMailer"]:
-    """Nothing to close: each mail has a connection of its own. Raises InvalidSettings for a template that
-    fails."""
+    """Each mail has a connection of its own. Raises InvalidSettings for a template that fails."""
     mailer = SmtpMailer(settings)
     try:
         mailer.try_templates()
@@ -65,9 +64,8 @@ async def mailer(settings: SmtpSettings) -> AsyncGenerator["SmtpMailer"]:
 class SmtpMailer:
     """Implements `domain.gateways.Mailer` and `DetailedMailer`.
 
-    SMTP has no idempotency and cannot be asked what it did: when the answer to a mail is lost, the retry
-    sends it again. Both have the same `Message-ID`, made from the key, and many mailboxes show them as one.
-    """
+    SMTP has no idempotency and cannot be asked what it did: if the answer to a mail is lost, the retry sends
+    it again. Both have one `Message-ID`, made from the key, and many mailboxes show them as one."""
 
     def __init__(self, settings: SmtpSettings) -> None:
         own = [jinja2.FileSystemLoader(settings.templates)] if settings.templates else []

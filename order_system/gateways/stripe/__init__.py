@@ -1,2 +1,1 @@
-"""Payments by Stripe: `ORDER_PAYMENTS=stripe`, with the extra `stripe`. `docs/gateways.md` tells what it asks
-of your account."""
+"""Payments by Stripe, with the extra `stripe`. `docs/gateways.md` tells what it asks of your account."""

@@ -21,7 +21,6 @@ def to_stripe(amount: int, currency: str) -> int:
 
 
 def from_stripe(amount: int, currency: str) -> int:
-    """Reverses `to_stripe`. `currency` in capitals, as ours are. What is less than one of our minor units is
-    left out."""
+    """Reverses `to_stripe`. `currency` in capitals. What is less than one of our minor units is left out."""
     ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
     return amount * 10**ours // 10**theirs

@@ -130,8 +130,7 @@ class StripePayments:
 
     async def void(self, charge_key: Key, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
         """A cancel. Where there is nothing yet, a payment that nobody can make takes the idempotency key,
-        which Stripe then refuses to an authorisation. It is cancelled as well, for a search that comes later.
-        """
+        which Stripe then refuses to an authorisation; it is cancelled, too, for a search that comes late."""
         if receipt:
             ended = [await self._intents.ended(receipt.charge_id)]
         elif not of_round(ended := await self._intents.all_ended(charge_key), charge_key):

@@ -14,8 +14,9 @@ import pytest
 from order_system.domain.gateways import PaymentGateway, ReservationEntry, Statement, StockEntry, Warehouse
 from order_system.domain.order import PaymentReceipt
 from order_system.testing import Options, Verdict
+from order_system.testing.answers import NO_ANSWER, NO_RECEIPT, Answer, Broken, Call, alike
 from order_system.testing.checking import Finding
-from order_system.testing.playing import NO_ANSWER, NO_RECEIPT, Answer, Broken, Call, Play, alike
+from order_system.testing.playing import Play
 from tests.fixtures.processes.command_line import ROOT, Running, starter
 
 FIXTURES = "tests.fixtures.gateways.strangers"

@@ -105,6 +105,22 @@ async def test_what_has_failed_without_a_word_is_not_waited_for_and_never_sent_a
     assert (client.charges, client.refunded) == (1, [])
 
 
+async def test_a_person_is_told_the_very_key_of_a_call_that_was_never_answered(
+    sqlite_database: Database,
+) -> None:
+    """Of notices, and of a part of a refund, too: by it they look at the provider."""
+
+    async def fails(_key: str, **_given: object) -> None:
+        raise ConnectionResetError("gone")
+
+    for method, key in {"send_details": "ORDER-1:run:notify", "refund_part": "ORDER-1:run:refund-a"}.items():
+        call = getattr(Remembered(SimpleNamespace(**{method: fails}), sqlite_database), method)
+        with pytest.raises(ConnectionResetError):
+            await call(Key(key))
+        with pytest.raises(OutcomeUnknown, match=rf" Key: {key}$"):
+            await call(Key(key))
+
+
 async def test_what_could_not_begin_in_time_was_not_sent_and_may_be_asked_again(
     sqlite_database: Database, client: Payments, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from order_system.cli.batches.views import progress_picture, progress_table, progress_words
 from order_system.domain import policy
 from order_system.domain.batch import BatchCounts, BatchProgress, BatchState, BatchStatus
-from workflows.tally import Tally
+from workflows.tally import BatchTally
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PAGE = BatchCounts(bytes_read=1_000, rows=100, rows_valid=100, valid=100, not_started=100)
@@ -26,7 +26,7 @@ class Clock:
         self.time += timedelta(seconds=seconds)
 
 
-def end_orders(tally: Tally, clock: Clock, number: int, *, seconds_each: float) -> None:
+def end_orders(tally: BatchTally, clock: Clock, number: int, *, seconds_each: float) -> None:
     for _ in range(number):
         clock.after(seconds_each)
         tally.move("not_started", "running")
@@ -35,7 +35,7 @@ def end_orders(tally: Tally, clock: Clock, number: int, *, seconds_each: float) 
 
 def test_the_time_left_goes_by_the_bytes_that_are_read() -> None:
     clock = Clock()
-    tally = Tally(BatchState(), clock, NOON)
+    tally = BatchTally(BatchState(), clock, NOON)
     tally.add(PAGE)
     assert (tally.recent_pace(), tally.seconds_left(4_000)) == (None, None)
 
@@ -49,7 +49,7 @@ def test_the_time_left_goes_by_the_bytes_that_are_read() -> None:
 
 def test_the_pace_is_that_of_the_last_minute() -> None:
     clock = Clock()
-    tally = Tally(BatchState(), clock, NOON)
+    tally = BatchTally(BatchState(), clock, NOON)
     tally.add(PAGE)
     end_orders(tally, clock, 10, seconds_each=60)
     end_orders(tally, clock, 70, seconds_each=1)
@@ -60,13 +60,13 @@ def test_the_pace_is_that_of_the_last_minute() -> None:
 
 def test_the_next_run_of_the_workflow_goes_on_measuring() -> None:
     clock = Clock()
-    before = Tally(BatchState(), clock, NOON)
+    before = BatchTally(BatchState(), clock, NOON)
     before.add(PAGE)
     end_orders(before, clock, 20, seconds_each=1)
     state = BatchState(counts=before.counts, started_at=before.started_at, pace=before.marks)
     clock.after(2)
 
-    after = Tally(BatchState.model_validate_json(state.model_dump_json()), clock, clock.time)
+    after = BatchTally(BatchState.model_validate_json(state.model_dump_json()), clock, clock.time)
 
     end_orders(after, clock, 8, seconds_each=1)
     assert (after.started_at, after.recent_pace()) == (NOON, round(28 / 30, 2))
@@ -74,7 +74,7 @@ def test_the_next_run_of_the_workflow_goes_on_measuring() -> None:
 
 def test_a_pause_does_not_count_as_slowness() -> None:
     clock = Clock()
-    tally = Tally(BatchState(), clock, NOON)
+    tally = BatchTally(BatchState(), clock, NOON)
     tally.add(PAGE)
     end_orders(tally, clock, 10, seconds_each=1)
     clock.after(3_600)
@@ -157,7 +157,7 @@ def test_the_table_names_those_that_take_long() -> None:
 
 
 def test_a_new_batch_knows_its_total_before_it_has_read_a_page() -> None:
-    tally = Tally(BatchState(), Clock(), NOON, orders=400)
+    tally = BatchTally(BatchState(), Clock(), NOON, orders=400)
     assert tally.expected(1_000) == 400
     tally.add(BatchCounts(bytes_read=10, valid=7, rejected=2, left_out=1))
     assert tally.expected(1_000) == 397

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from order_system.batches.files import defuse
-from order_system.intake.formulas import undefused
+from order_system.intake.formulas import defuse, undefused
 from tests.fixtures.documents.order_files import csv_text, further_row, read, row
 
 
