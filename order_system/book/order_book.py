@@ -19,7 +19,6 @@ never interleave. Unique indexes (`tables.py`) are the guard behind the checks m
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 
 from sqlalchemy import case, delete, insert, text
 from sqlalchemy.engine import Connection
@@ -48,9 +47,9 @@ from order_system.domain.journal import parcel_is_gone, shipment_is_voided
 from order_system.domain.messages import AlreadyFulfilled, GivesWay, OlderSubmissionOpen, Opening, UndoCause
 from order_system.domain.order import CommitReceipt, DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.steps import Effect
-from order_system.infra.database import Database, Prepared, writes
+from order_system.infra.database import Database, writes
 
-_UNDER_WAY = Prepared(ENTRY.where(effects.c.undo_ended_at.is_(None)))
+_UNDER_WAY = ENTRY.where(effects.c.undo_ended_at.is_(None))
 
 
 class SqlOrderBook(
@@ -158,7 +157,14 @@ class SqlOrderBook(
         refused: bool = False,
     ) -> None:
         reading.lock(tx, ref)
-        Entries(tx, ref).change(effect, _answered(reached=reached, refused=refused))
+        next_round = case((effects.c.unanswered == 1, 1), else_=0) if refused else 0
+        answered = ENTRY.where(effects.c.unanswered > 0).values(
+            unanswered=effects.c.unanswered - 1,
+            round=effects.c.round + next_round,
+            claims_in_run=effects.c.claims_in_run - (0 if reached else 1),
+            unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
+        )
+        Entries(tx, ref).change(effect, answered)
 
     @writes
     def fulfil(
@@ -252,19 +258,6 @@ class SqlOrderBook(
         for effect, state in states.items():
             entries.change(effect, _UNDER_WAY, state=state, undo_ended_at=at)
         entries.close_when_nothing_is_held(cause, at)
-
-
-@cache
-def _answered(*, reached: bool, refused: bool) -> Prepared:
-    next_round = case((effects.c.unanswered == 1, 1), else_=0) if refused else 0
-    return Prepared(
-        ENTRY.where(effects.c.unanswered > 0).values(
-            unanswered=effects.c.unanswered - 1,
-            round=effects.c.round + next_round,
-            claims_in_run=effects.c.claims_in_run - (0 if reached else 1),
-            unanswered_until=case((effects.c.unanswered > 1, effects.c.unanswered_until), else_=None),
-        )
-    )
 
 
 def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:

@@ -17,7 +17,7 @@ from order_system.domain.book import EffectState, Notice, Server, Stranded, Subm
 from order_system.domain.order import SubmissionRef
 from order_system.domain.reconciliation import KeyInDoubt, OlderOnes, OwedNotice, owed_notice
 from order_system.domain.steps import GIVEN_BACK, Effect, Step
-from order_system.infra.database import Prepared, reads, writes
+from order_system.infra.database import reads, writes
 
 NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
 """Said this way round, SQLite begins with the few keys in doubt, not with all submissions that failed."""
@@ -102,10 +102,9 @@ class SqlReconciliationBook(BookQueries):
     @writes
     def end_doubt(self, tx: Connection, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
         entries = Entries(tx, key.submission)
-        in_doubt = effects.c.state == EffectState.IN_DOUBT
-        if state is EffectState.UNDONE:
-            in_doubt |= effects.c.state == EffectState.NEVER_HAPPENED
-        entries.change(key.effect, Prepared(ENTRY.where(in_doubt)), state=state, undo_ended_at=at)
+        ended_before = [EffectState.NEVER_HAPPENED] if state is EffectState.UNDONE else []
+        in_doubt = ENTRY.where(effects.c.state.in_([EffectState.IN_DOUBT, *ended_before]))
+        entries.change(key.effect, in_doubt, state=state, undo_ended_at=at)
         if key.effect is Effect.CHARGE and state is EffectState.UNDONE:
             entries.note_notice(Notice.OWED)
 

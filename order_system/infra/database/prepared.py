@@ -15,24 +15,19 @@ from sqlalchemy import Connection, Delete, Dialect, Insert, Row, Select, Update
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.exc import DBAPIError
 
-Statement = Select[Any] | Insert | Update | Delete
-
 
 class Prepared:
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
         self._statement = statement
         self._texts: dict[tuple[str, ...], _Text] = {}
 
     def rows(self, tx: Connection, values: Mapping[str, Any]) -> list[Row[Any]]:
-        """All that it finds or returns."""
         text = self._text(tx.dialect, values)
-        found = ask(tx, text.sql, text.parameters(values), rows=True)
-        return list(map(text.row, found))
+        return list(map(text.row, ask(tx, text.sql, text.parameters(values), rows=True)))
 
     def row(self, tx: Connection, values: Mapping[str, Any]) -> Row[Any] | None:
-        """The first of them; None without any."""
-        rows = self.rows(tx, values)
-        return rows[0] if rows else None
+        """The first, if there is one."""
+        return next(iter(self.rows(tx, values)), None)
 
     def changes(self, tx: Connection, values: Mapping[str, Any]) -> int:
         """How many rows it changes."""
@@ -49,11 +44,10 @@ class Prepared:
 class _Text:
     """A statement as a dialect has it, where values of these names are given."""
 
-    def __init__(self, statement: Statement, dialect: Dialect, names: list[str]) -> None:
-        compiled: Any = statement.compile(dialect=dialect, column_keys=names)
+    def __init__(self, statement: Any, dialect: Dialect, names: list[str]) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=names)
         self.sql: str = compiled.string
-        self._order: list[str] | None = compiled.positiontup
-        """Of the parameters; None where the driver takes them by name."""
+        self._order: list[str] | None = compiled.positiontup  # None: the driver takes them by name
         self._own: dict[str, Any] = compiled.construct_params(dict.fromkeys(names))
         self._own |= {column.key: column.default.arg for column in compiled.insert_prefetch}
         kinds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
@@ -62,7 +56,7 @@ class _Text:
         columns = statement.exported_columns
         readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._read = [(place, read) for place, read in enumerate(readers) if read]
-        self._row = result_tuple([str(column.key) for column in columns])
+        self._row = result_tuple(columns.keys())
 
     def parameters(self, values: Mapping[str, Any]) -> dict[str, Any] | list[Any]:
         given = {**self._own, **values}
