@@ -26,26 +26,30 @@ from order_system.domain.messages import Opening, UndoCause
 from order_system.domain.order import DispatchReceipt, PaymentReceipt, SubmissionRef, Wire
 from order_system.domain.search import LONGEST
 from order_system.domain.steps import Effect
+from order_system.infra.database import Prepared
 from order_system.infra.redaction import clean_text
 
-# Made once: to put a statement together costs more than to carry it out.
-_NEW_ENTRY = insert(effects)
+_NEW_ENTRY = Prepared(insert(effects))
 ENTRY = update(effects).where(
     effects.c.order_id == bindparam("of_order"),
     effects.c.submission == bindparam("of_submission"),
     effects.c.effect == bindparam("of_effect"),
 )
-_CLAIMED = ENTRY.where(effects.c.state == EffectState.CLAIMED, effects.c.fenced_at.is_(None))
-_WITHOUT_RECEIPT = ENTRY.where(effects.c.receipt.is_(None))
-_NEW_SUBMISSION = insert(submissions)
-_SUBMISSION = update(submissions).where(
+_THIS_ENTRY = Prepared(ENTRY)
+_CLAIMED = Prepared(ENTRY.where(effects.c.state == EffectState.CLAIMED, effects.c.fenced_at.is_(None)))
+_WITHOUT_RECEIPT = Prepared(ENTRY.where(effects.c.receipt.is_(None)))
+_NEW_SUBMISSION = Prepared(insert(submissions))
+_ITS_ROW = update(submissions).where(
     submissions.c.order_id == bindparam("of_order"), submissions.c.submission == bindparam("of_submission")
 )
-_OPEN_SUBMISSION = _SUBMISSION.where(submissions.c.status == SubmissionStatus.OPEN)
+_SUBMISSION = Prepared(_ITS_ROW)
+_OPEN_SUBMISSION = Prepared(_ITS_ROW.where(submissions.c.status == SubmissionStatus.OPEN))
 _FOUND_BY = ("charge_id", "tracking_number")
 """What receipts say, and the columns that it is searched in."""
-_NO_MORE_ACCEPTED = delete(accepted).where(
-    accepted.c.order_id == bindparam("order_id"), accepted.c.submission == bindparam("submission")
+_NO_MORE_ACCEPTED = Prepared(
+    delete(accepted).where(
+        accepted.c.order_id == bindparam("order_id"), accepted.c.submission == bindparam("submission")
+    )
 )
 
 
@@ -165,10 +169,10 @@ class Entries:
             "opened_at": self._ref.accepted_at or attempt.started_at,
             "closed_at": None if status is SubmissionStatus.OPEN else attempt.started_at,
         }
-        self._tx.execute(_NEW_SUBMISSION, row)
+        _NEW_SUBMISSION.changes(self._tx, row)
         if opening and opening.captured_on_dispatch:
             self.await_capture()
-        self._tx.execute(_NO_MORE_ACCEPTED, self._key)
+        _NO_MORE_ACCEPTED.changes(self._tx, self._key)
 
     def await_capture(self) -> None:
         if not journal_of(self._tx, self._ref).keys() & {Effect.CHARGE, Effect.CAPTURE}:
@@ -179,7 +183,7 @@ class Entries:
     ) -> None:
         notice = Notice.OWED if notice_is_owed else None
         closed = {"status": status, "closed_at": at, "notice": notice, **_why(cause)}
-        self._tx.execute(_OPEN_SUBMISSION, self._of | closed)
+        _OPEN_SUBMISSION.changes(self._tx, self._of | closed)
 
     def close_when_nothing_is_held(self, cause: UndoCause, at: datetime) -> None:
         journal = journal_of(self._tx, self._ref)
@@ -191,30 +195,32 @@ class Entries:
     def note_notice(self, how: Notice, *, closed_at: datetime | None = None) -> None:
         """How it stands with telling the customer, from now on. `closed_at`, if the order ends with that."""
         closed = {"closed_at": closed_at} if closed_at else {}
-        self._tx.execute(_SUBMISSION, self._of | closed | {"notice": how})
+        _SUBMISSION.changes(self._tx, self._of | closed | {"notice": how})
 
     # --- how an entry is written -----------------------------------------------------------------
 
     def write(self, effect: Effect, entry: JournalEntry | None, **values: Any) -> None:
         """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
         if entry is None:
-            self._tx.execute(_NEW_ENTRY, {**self._key, "effect": effect, **values})
+            _NEW_ENTRY.changes(self._tx, {**self._key, "effect": effect, **values})
             self._find_by(values.get("receipt"))
         else:
             self.change(effect, **values)
 
-    def change(self, effect: Effect, entry: Update = ENTRY, **values: Any) -> bool:
+    def change(self, effect: Effect, entry: Prepared | Update = _THIS_ENTRY, **values: Any) -> bool:
         """Whether there is such an entry. `entry` is ENTRY, or that with more conditions and values."""
         change = {**self._of, "of_effect": effect, **values}
-        if changed := self._tx.execute(entry, change).rowcount > 0:
+        is_rare = isinstance(entry, Update)
+        changed = self._tx.execute(entry, change).rowcount if is_rare else entry.changes(self._tx, change)
+        if changed:
             self._find_by(values.get("receipt"))
-        return changed
+        return changed > 0
 
     def _find_by(self, receipt: Mapping[str, Any] | None) -> None:
         """Whoever knows what the gateway calls its charge, or its parcel, finds the order by it."""
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
-            self._tx.execute(_SUBMISSION, self._of | found)
+            _SUBMISSION.changes(self._tx, self._of | found)
 
 
 def _why(cause: UndoCause | None) -> dict[str, str | None]:

@@ -21,7 +21,7 @@ from order_system.domain.order import DispatchReceipt, PaymentReceipt, Submissio
 from order_system.domain.refunds import Refund, RefundState
 from order_system.domain.search import normal_email
 from order_system.domain.steps import Effect
-from order_system.infra.database import Database, OverDatabase, reads
+from order_system.infra.database import Database, OverDatabase, Prepared, reads
 
 IDS_PER_QUERY = 10_000
 """Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
@@ -81,42 +81,39 @@ def counts_if_ended() -> ColumnElement[bool]:
     return ~better
 
 
-# Made once: to put a statement together costs more than to carry it out.
 _OF_SUBMISSION: dict[str, BindParameter[str]] = {name: bindparam(name) for name in ("order_id", "submission")}
-_LOCKED_SUBMISSION = select(submissions).filter_by(**_OF_SUBMISSION).with_for_update()
-_LOCKED_SUBMISSIONS = (
+_LOCKED_SUBMISSION = Prepared(select(submissions).filter_by(**_OF_SUBMISSION).with_for_update())
+_LOCKED_SUBMISSIONS = Prepared(
     select(submissions)
     .filter_by(order_id=bindparam("order_id"))
     .order_by(submissions.c.submission)  # each takes them in this order, so that none waits in a circle
     .with_for_update()
 )
-_JOURNAL = select(*_ENTRY).filter_by(**_OF_SUBMISSION)
+_JOURNAL = Prepared(select(*_ENTRY).filter_by(**_OF_SUBMISSION))
 _PREFERRED = select(submissions).where(
     submissions.c.order_id.in_(bindparam("order_ids", expanding=True)), counts()
 )
 
 
 def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | None:
-    row = tx.execute(_LOCKED_SUBMISSION, key_of(ref)).one_or_none()
+    row = _LOCKED_SUBMISSION.row(tx, key_of(ref))
     return submission_record(row) if row else None
 
 
 def lock(tx: Connection, ref: SubmissionRef) -> None:
     """For a transaction that need not know the submission. On SQLite it is alone anyhow."""
     if tx.dialect.name != "sqlite":
-        tx.execute(_LOCKED_SUBMISSION, key_of(ref))
+        _LOCKED_SUBMISSION.rows(tx, key_of(ref))
 
 
 def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]:
     """Every submission that there is of an order, locked."""
-    rows = tx.execute(_LOCKED_SUBMISSIONS, {"order_id": order_id}).all()
+    rows = _LOCKED_SUBMISSIONS.rows(tx, {"order_id": order_id})
     return {row.submission: submission_record(row) for row in rows}
 
 
 def journal_of(tx: Connection, ref: SubmissionRef) -> dict[Effect, JournalEntry]:
-    # All of it before any is looked at: what only a newer version knows would leave the cursor open, and with
-    # SQLite the connection could not write as long as somebody keeps that error.
-    return {entry.effect: entry for entry in map(journal_entry, tx.execute(_JOURNAL, key_of(ref)).all())}
+    return {entry.effect: entry for entry in map(journal_entry, _JOURNAL.rows(tx, key_of(ref)))}
 
 
 def key_of(ref: SubmissionRef) -> dict[str, str]:

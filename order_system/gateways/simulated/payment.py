@@ -174,7 +174,7 @@ def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *
     """Captured by a shop's checkout, or authorised, once."""
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
     row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
-    tx.execute(insert_unless_there(tx.dialect.name, authorisations if held else charges), row)
+    insert_unless_there(tx.dialect.name, authorisations if held else charges).changes(tx, row)
 
 
 def _find_charge(call: Call, key: str) -> PaymentReceipt | None:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from types import CoroutineType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Executable, Row, Select, Table, Update, bindparam, func, select, update
+from sqlalchemy import Row, Table, bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import AnswerLost, BusinessError, NotReached
@@ -19,7 +19,7 @@ from order_system.domain.ids import split_key
 from order_system.gateways.simulated.behaviours import scripted_fault
 from order_system.gateways.simulated.faults import NEVER, FaultKind, FaultRates, Operation, chance, draw_fault
 from order_system.gateways.simulated.tables import calls, insert_into, insert_unless_there, submissions
-from order_system.infra.database import Database, OverDatabase
+from order_system.infra.database import Database, OverDatabase, Prepared
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -60,22 +60,23 @@ class Call:
 
     def find(self, table: Table, key: str) -> Row[Any] | None:
         """By its primary key."""
-        return self.connection.execute(_by_key(table), {"key": key}).first()
+        return _by_key(table).row(self.connection, {"key": key})
 
     def get(self, table: Table, key: str) -> Row[Any]:
         """A row that is there."""
-        return self.connection.execute(_by_key(table), {"key": key}).one()
+        [row] = _by_key(table).rows(self.connection, {"key": key})
+        return row
 
     def move(self, table: Table, key: str, before: str, now: str, **more: str) -> bool:
         """Whether this call changes the row's state: of two at the same moment, one does."""
         changed = {"of_key": key, "state": now, **more}
-        return bool(self.connection.execute(_leave(table, before), changed).rowcount)
+        return bool(_leave(table, before).changes(self.connection, changed))
 
     def insert(self, table: Table, row: Mapping[str, Any]) -> None:
-        self.connection.execute(insert_into(self.connection.dialect.name, table), row)
+        _insert(table).changes(self.connection, row)
 
     def insert_unless_there(self, table: Table, row: Mapping[str, Any]) -> None:
-        self.connection.execute(insert_unless_there(self.connection.dialect.name, table), row)
+        insert_unless_there(self.connection.dialect.name, table).changes(self.connection, row)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Switchboard:
 
     def count(self, tx: Connection, operation: Operation, key: str) -> Call:
         """Also draws its fault. On PostgreSQL the counter's row makes calls with the same key queue, too."""
-        count = tx.execute(_counting(tx.dialect.name), {"key": key, "operation": operation}).scalar_one()
+        [(count,)] = _counting(tx.dialect.name).rows(tx, {"key": key, "operation": operation})
         if self.faults.of(operation) == NEVER:
             return Call(tx, operation, count, None)
         order_id, submission, _ = split_key(key)
@@ -153,26 +154,30 @@ def call_of(operation: Operation):
     return made
 
 
-# Made once each: to put a statement together costs more than to carry it out.
 @cache
-def _by_key(table: Table) -> Select[Any]:
+def _by_key(table: Table) -> Prepared:
     [key] = table.primary_key
-    return select(table).where(key == bindparam("key"))
+    return Prepared(select(table).where(key == bindparam("key")))
 
 
 @cache
-def _leave(table: Table, state: str) -> Update:
+def _leave(table: Table, state: str) -> Prepared:
     [key] = table.primary_key
-    return update(table).where(key == bindparam("of_key"), table.c.state == state)
+    return Prepared(update(table).where(key == bindparam("of_key"), table.c.state == state))
 
 
 @cache
-def _counting(dialect: str) -> Executable:
+def _insert(table: Table) -> Prepared:
+    return Prepared(insert(table))
+
+
+@cache
+def _counting(dialect: str) -> Prepared:
     first = insert_into(dialect, calls).values(count=1)
     counted = first.on_conflict_do_update(
         index_elements=[calls.c.key, calls.c.operation], set_={"count": calls.c.count + 1}
     )
-    return counted.returning(calls.c.count)
+    return Prepared(counted.returning(calls.c.count))
 
 
 def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
@@ -182,7 +187,7 @@ def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
     number = tx.scalar(_NUMBER, key)
     if number is None:
         arrival = key | {"number": tx.scalar(_NEXT_NUMBER, {"order_id": order_id})}
-        tx.execute(insert_unless_there(tx.dialect.name, submissions), arrival)
+        insert_unless_there(tx.dialect.name, submissions).changes(tx, arrival)
         return tx.execute(_NUMBER, key).scalar_one()
     return number
 

@@ -5,6 +5,8 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from order_system.infra.database import Prepared
+
 Insert = postgresql.Insert | sqlite.Insert
 
 metadata = sa.MetaData()
@@ -134,5 +136,5 @@ def insert_into(dialect: str, table: sa.Table) -> Insert:
 
 
 @cache
-def insert_unless_there(dialect: str, table: sa.Table) -> Insert:
-    return insert_into(dialect, table).on_conflict_do_nothing()
+def insert_unless_there(dialect: str, table: sa.Table) -> Prepared:
+    return Prepared(insert_into(dialect, table).on_conflict_do_nothing())

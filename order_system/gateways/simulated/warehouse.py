@@ -4,7 +4,7 @@ same goods wait for each other instead of deadlocking."""
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Update, bindparam, update
+from sqlalchemy import BigInteger, bindparam, update
 from sqlalchemy.engine import Connection
 
 from order_system.domain.errors import OutOfStock
@@ -13,21 +13,24 @@ from order_system.gateways.simulated.behaviours import OUT_OF_STOCK
 from order_system.gateways.simulated.faults import Operation
 from order_system.gateways.simulated.switchboard import AtSwitchboard, Call, Switchboard, call_of, id_from
 from order_system.gateways.simulated.tables import insert_into, reservations, stock
-from order_system.infra.database import writes
+from order_system.infra.database import Prepared, writes
 
 GENEROUS_STOCK = 10_000_000
 """What a SKU that nobody has mentioned before turns out to have on hand."""
 
 RESERVED, RELEASED, COMMITTED = "reserved", "released", "committed"
 
-# Made once: to put a statement together costs more than to carry it out.
 _QUANTITY = bindparam("quantity", type_=BigInteger)
 _SHELF = update(stock).where(stock.c.sku == bindparam("of_sku"))
-_TAKE = _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
-    on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+_TAKE = Prepared(
+    _SHELF.where(stock.c.on_hand >= _QUANTITY).values(
+        on_hand=stock.c.on_hand - _QUANTITY, reserved=stock.c.reserved + _QUANTITY
+    )
 )
-_PUT_BACK = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
-_SHIP = _SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY)
+_PUT_BACK = Prepared(
+    _SHELF.values(reserved=stock.c.reserved - _QUANTITY, on_hand=stock.c.on_hand + _QUANTITY)
+)
+_SHIP = Prepared(_SHELF.values(reserved=stock.c.reserved - _QUANTITY, shipped=stock.c.shipped + _QUANTITY))
 
 
 class SimulatedWarehouse(AtSwitchboard):
@@ -60,7 +63,7 @@ class SimulatedWarehouse(AtSwitchboard):
                 taken.append({"of_sku": sku, "quantity": quantity})
         except OutOfStock:  # every line or none
             for each in taken:
-                call.connection.execute(_PUT_BACK, each)
+                _PUT_BACK.changes(call.connection, each)
             raise
         reservation = Reservation(reservation_id=id_from("rs", key), lines=tuple(lines))
         call.insert(reservations, {"key": key, "state": RESERVED, **reservation.model_dump(mode="json")})
@@ -81,12 +84,12 @@ class SimulatedWarehouse(AtSwitchboard):
     def _take(self, call: Call, sku: str, quantity: int) -> None:
         """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
         taken = {"of_sku": sku, "quantity": quantity}
-        if call.connection.execute(_TAKE, taken).rowcount:
+        if _TAKE.changes(call.connection, taken):
             return
         if not self._strict_stock:
             found = 0 if sku == OUT_OF_STOCK else GENEROUS_STOCK
             call.insert_unless_there(stock, _shelf(sku, found))
-            if call.connection.execute(_TAKE, taken).rowcount:
+            if _TAKE.changes(call.connection, taken):
                 return
         raise OutOfStock(f"{sku} is out of stock: {quantity} wanted")
 
@@ -100,7 +103,7 @@ def _find(call: Call, key: str) -> Reservation | None:
     return None if row is None else Reservation.model_validate(row, from_attributes=True)
 
 
-def _end(call: Call, key: str, state: str, on_the_shelf: Update) -> Reservation | None:
+def _end(call: Call, key: str, state: str, on_the_shelf: Prepared) -> Reservation | None:
     """None if nothing is reserved. Raises ValueError if it is in the other final state."""
     reservation = _find(call, key)
     call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
@@ -108,7 +111,7 @@ def _end(call: Call, key: str, state: str, on_the_shelf: Update) -> Reservation 
         return None
     if call.move(reservations, key, RESERVED, state):
         for sku, quantity in sorted(by_sku(reservation.lines).items()):
-            call.connection.execute(on_the_shelf, {"of_sku": sku, "quantity": quantity})
+            on_the_shelf.changes(call.connection, {"of_sku": sku, "quantity": quantity})
     elif (current := call.get(reservations, key).state) != state:
         raise ValueError(f"the reservation under {key} is {current}: it cannot be {state}")
     return reservation

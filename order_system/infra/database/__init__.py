@@ -1,6 +1,7 @@
 """Transactions over SQLite or PostgreSQL, and the migrations of our tables."""
 
 from order_system.infra.database.columns import UtcDateTime
+from order_system.infra.database.prepared import Prepared
 from order_system.infra.database.transactions import Database, OverDatabase, reads, writes
 
-__all__ = ["Database", "OverDatabase", "UtcDateTime", "reads", "writes"]
+__all__ = ["Database", "OverDatabase", "Prepared", "UtcDateTime", "reads", "writes"]

@@ -4,14 +4,14 @@ import re
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import create_engine, event, exc, make_url
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import OperationalError
 
 from order_system.domain.errors import DatabaseUnready
 from order_system.infra import policy
+from order_system.infra.database.prepared import ask
 
 DRIVERS = ("sqlite", "postgresql+psycopg")
 PREPARE = "prepare_threshold"
@@ -136,12 +136,8 @@ def begin(connection: Connection) -> None:
     statement; and a listener of its own would have it look for listeners at each statement."""
     if connection.dialect.name != "sqlite":
         return
-    statement = "BEGIN DEFERRED" if connection.get_execution_options().get(READ_ONLY) else "BEGIN IMMEDIATE"
-    driver = cast(sqlite3.Connection, connection.connection.dbapi_connection)
-    try:
-        driver.execute(statement)
-    except sqlite3.Error as trouble:
-        raise OperationalError(statement, None, trouble) from trouble
+    read_only = connection.get_execution_options().get(READ_ONLY)
+    ask(connection, "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:

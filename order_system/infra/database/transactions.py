@@ -12,9 +12,9 @@ once (`BEGIN IMMEDIATE`): what began as a reader and then writes can be refused 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import partial, wraps
 from pathlib import Path
 from threading import Event, local
@@ -93,12 +93,16 @@ class Database:
         def transact() -> Answer:
             if self._file not in (None, identity.file_of(self.url)):  # a microsecond
                 raise self._gone()
-            with self._connection(engine) as tx, tx.begin():
-                database_engines.begin(tx)
-                # Before SQLite lets us in, nothing was asked for.
-                if gone.is_set():
-                    raise CancelledError
-                return work(tx)
+            tx = self._connection(engine)
+            try:
+                with tx.begin():
+                    database_engines.begin(tx)
+                    # Before SQLite lets us in, nothing was asked for.
+                    if gone.is_set():
+                        raise CancelledError
+                    return work(tx)
+            finally:
+                self._leave(tx)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, transact)
@@ -106,20 +110,20 @@ class Database:
             gone.set()
             raise
 
-    @contextmanager
-    def _connection(self, engine: Engine) -> Generator[Connection]:
+    def _connection(self, engine: Engine) -> Connection:
         """Each of SQLite's few threads keeps its own: to take one from the pool costs as much as a write."""
         if not self.is_sqlite:
-            with engine.connect() as connection:
-                yield connection
-            return
+            return engine.connect()
         if not hasattr(self._of_thread, "connection"):
             self._of_thread.connection = engine.connect()
             self._kept.append(self._of_thread.connection)
-        try:
-            yield self._of_thread.connection
-        finally:
-            self._of_thread.connection.connection.rollback()  # a commit that fails leaves it in a transaction
+        return self._of_thread.connection
+
+    def _leave(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            connection.connection.rollback()  # a commit that fails leaves it in a transaction
+        else:
+            connection.close()
 
     async def migrate(self) -> None:
         """Bring the tables up to date. Idempotent; safe with several processes at once.
@@ -196,7 +200,7 @@ class Database:
                     raise sqlite3.OperationalError("somebody reads what it had before")
 
         if self.is_sqlite:
-            with _trouble_told():
+            with _TroubleTold():
                 await asyncio.get_running_loop().run_in_executor(self._writers, rewrite)
 
     async def dispose(self) -> None:
@@ -225,7 +229,7 @@ def writes(
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        with _trouble_told():
+        with _TroubleTold():
             return await self.database.write(partial(method, self), *arguments, **named)
 
     return transaction
@@ -238,19 +242,20 @@ def reads(
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
-        with _trouble_told():
+        with _TroubleTold():
             return await self.database.read(partial(method, self), *arguments, **named)
 
     return transaction
 
 
-@contextmanager
-def _trouble_told() -> Generator[None]:
+class _TroubleTold:
     """A full disk, a lost connection, a lock that is not let go: whoever asks may ask again."""
-    try:
-        yield
-    except _TROUBLE as trouble:
-        raise DatabaseUnreachable(f"the order book does not answer: {reason_of(trouble)}") from trouble
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, trouble: BaseException | None, _trace: object) -> None:
+        if isinstance(trouble, _TROUBLE):
+            raise DatabaseUnreachable(f"the order book does not answer: {reason_of(trouble)}") from trouble
 
 
 def _upgrade(connection: Connection) -> None:

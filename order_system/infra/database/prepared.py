@@ -1,0 +1,86 @@
+"""Statements that every order carries out, past most of SQLAlchemy.
+
+For each of them SQLAlchemy makes some seventy Python calls, which take several times as long as SQLite does.
+A `Prepared` one it writes once, for each dialect and each set of values, and says how values and columns are
+converted. From then on the driver is asked directly, in the transaction that is under way. Rows, errors and
+what a lost connection leads to are those of `Connection.execute`.
+
+Rare statements are better left to that. Lists (`in_`) have to be: their text depends on their length.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Dialect, Insert, Row, Select, Update
+from sqlalchemy.engine import result_tuple
+from sqlalchemy.exc import DBAPIError
+
+
+class Prepared:
+    def __init__(self, statement: Select[Any] | Insert | Update | Delete) -> None:
+        self._statement = statement
+        self._texts: dict[tuple[str, ...], _Text] = {}
+
+    def rows(self, tx: Connection, values: Mapping[str, Any]) -> list[Row[Any]]:
+        text = self._text(tx.dialect, values)
+        return list(map(text.row, ask(tx, text.sql, text.parameters(values), rows=True)))
+
+    def row(self, tx: Connection, values: Mapping[str, Any]) -> Row[Any] | None:
+        """The first, if there is one."""
+        return next(iter(self.rows(tx, values)), None)
+
+    def changes(self, tx: Connection, values: Mapping[str, Any]) -> int:
+        """How many rows it changes."""
+        text = self._text(tx.dialect, values)
+        return ask(tx, text.sql, text.parameters(values))
+
+    def _text(self, dialect: Dialect, values: Mapping[str, Any]) -> "_Text":
+        key = (dialect.name, *values)
+        if (text := self._texts.get(key)) is None:
+            text = self._texts[key] = _Text(self._statement, dialect, list(values))
+        return text
+
+
+class _Text:
+    """A statement as a dialect has it, where values of these names are given."""
+
+    def __init__(self, statement: Any, dialect: Dialect, names: list[str]) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=names)
+        self.sql: str = compiled.string
+        self._order: list[str] | None = compiled.positiontup  # None: the driver takes them by name
+        self._own: dict[str, Any] = compiled.construct_params(dict.fromkeys(names))
+        self._own |= {column.key: column.default.arg for column in compiled.insert_prefetch}
+        kinds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
+        writers = {name: kind.bind_processor(dialect) for name, kind in kinds.items()}
+        self._written = [(name, write) for name, write in writers.items() if write]
+        columns = statement.exported_columns
+        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._read = [(place, read) for place, read in enumerate(readers) if read]
+        self._row = result_tuple(columns.keys())
+
+    def parameters(self, values: Mapping[str, Any]) -> dict[str, Any] | list[Any]:
+        given = {**self._own, **values}
+        for name, write in self._written:
+            given[name] = write(given[name])
+        return given if self._order is None else [given[name] for name in self._order]
+
+    def row(self, found: tuple[Any, ...]) -> Row[Any]:
+        values = list(found)
+        for place, read in self._read:
+            if values[place] is not None:
+                values[place] = read(values[place])
+        return self._row(values)
+
+
+def ask(tx: Connection, sql: str, parameters: Any = (), *, rows: bool = False) -> Any:
+    """The driver itself: how many rows it has changed, or which it has found. Raises as SQLAlchemy does."""
+    driver: Any = tx.connection.dbapi_connection
+    try:
+        cursor = driver.execute(sql, parameters)
+        return cursor.fetchall() if rows else cursor.rowcount
+    except tx.dialect.loaded_dbapi.Error as trouble:
+        if is_lost := tx.dialect.is_disconnect(trouble, driver, None):
+            tx.invalidate(trouble)
+        kinds = tx.dialect.loaded_dbapi.Error
+        # Without the parameters, which are nobody's business but the customer's.
+        raise DBAPIError.instance(sql, None, trouble, kinds, connection_invalidated=is_lost) from trouble
