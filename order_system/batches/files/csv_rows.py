@@ -120,7 +120,7 @@ class _Lines:
                 if after - first > 1 and not self._is_one_row(first, after, len(cells)):
                     break
                 text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
-                if any(cells) and not text.isspace():
+                if any(map(str.strip, cells)):
                     lines = line + first, line + after - 1
                     broken = NUL if "\0" in text else None
                     rows.append(Row(*lines, offsets[first], offsets[after], text, cells, broken))

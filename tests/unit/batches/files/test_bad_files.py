@@ -34,7 +34,7 @@ GOOD = csv_text(row())
         (b"", "is empty"),
         (b"\n\r\n\n", "is empty"),
         (HEADER.encode(), "has a header, and no orders below it"),
-        (f"{HEADER}\n\n  \n".encode(), "has a header, and no orders below it"),
+        (f"{HEADER}\n\n  \n {',' * 19}\n".encode(), "has a header, and no orders below it"),
         (csv_text(row(), header="a,b,c,d"), "the column order_id is missing"),
         (GOOD.replace("discount", "dicount"), "the column dicount is unknown (did you mean discount?)"),
         (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; keep one"),
