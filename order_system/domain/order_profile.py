@@ -18,10 +18,11 @@ from order_system.domain.order import Wire
 Amounts = Literal["per order", "per line", "share of line", "share of order", "unclear"]
 Meaning = Literal["each", "line total", "same item", "own item", Amounts]
 
-FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_id")
+FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_id", "line_discount")
 """Fields that a profile may name beside an order's own: the name that a SKU is made from where there is none,
 the sum of the lines less what is taken off them, how much of a line is still to be shipped, what all of a
-line costs, for where the price of each piece is rounded, and what tells one line from all others."""
+line costs, for where the price of each piece is rounded, what tells one line from all others, and what is
+taken off all of a line."""
 
 
 UNCHECKED = (

@@ -82,8 +82,8 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
     """The rows as they stand there; rounded, where a shop reckons in tenths of cents; without the tax that
-    prices hold already, and with the discount of the goods alone. An order without a total means nothing but
-    what stands there."""
+    prices hold already, with the discount of the goods alone, or with those of the lines on top. An order
+    without a total means nothing but what stands there."""
     yield rows
     first, included = rows[0][1], layout.profile.included
     if not first["total"]:
@@ -97,11 +97,16 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
         less.append(less[0] | {"tax": ""})
     if "discount" in included and first["discount"]:
         less += [change | {"discount": _discount_of_goods(rows, layout)} for change in less]
+    if of_lines := number(first, "line_discount", layout):
+        off = written(of_lines + (number(first, "discount", layout) or 0), first["currency"], layout)
+        less += [change | {"discount": off} for change in less]
     for change in less if less[0] else less[1:]:
         changed: list[NumberedRow] = []
         for line, fields in rows:  # what differs is not rounded away
             meant = [
-                key for key in change if fields[key] and (key not in less[0] or fields[key] == first[key])
+                key
+                for key in change
+                if fields is first or (fields[key] and (key not in less[0] or fields[key] == first[key]))
             ]
             changed.append((line, fields | {key: change[key] for key in meant}))
         yield changed
@@ -184,7 +189,8 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
     """With the amounts that stand on each line added up on the first. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
-    for field in layout.per_line:
+    of_lines = any(fields.get("line_discount", "").strip("0.,") for _, fields in rows)
+    for field in [*layout.per_line, *(["line_discount"] if of_lines else [])]:
         values = [_amount(row, field, layout) for row in rows if row[1][field]]
         sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
     if not sums:

@@ -96,11 +96,11 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             partly = (line, name) if text.casefold() in state.partly else partly
             continue
         of_all = state.of == "all lines"
-        texts = [(row[0], _text(row, state.column)) for row in (rows if of_all else kept)]
+        texts = [(row[0], text_in(row, state.column)) for row in (rows if of_all else kept)]
         gone = {line for line, text in texts if _is_left_out(state, text, line, name)}
         left = [row for row in kept if row[0] not in gone]
         if not left:
-            raise _left_out(state, _text(kept[0], state.column), rows, name)
+            raise _left_out(state, text_in(kept[0], state.column), rows, name)
         needs_none = gone if of_all else needs_none
         if of_all and len(left) < len(kept):
             line = next(line for line, _ in kept if line in gone)
@@ -136,7 +136,7 @@ def _without_doubles(rows: Rows, layout: Layout) -> Rows:
     return [row for row in rows if not doubles.get(row[0])]
 
 
-def _text(row: NumberedRow, column: str) -> str:
+def text_in(row: NumberedRow, column: str) -> str:
     return row[1].get(in_column(column), "")
 
 
@@ -183,7 +183,7 @@ def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
     if not words:
         is_told = key in state.leave_out and len(key) >= _A_WORD
         words = f"{key.replace('_', ' ')} in the shop" if is_told else f"{name} is {shown(text)}"
-    days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)
+    days = (re.match(r"\d{4}-\d\d-\d\d", text_in(row, state.date)) for row in rows)
     day = next(filter(None, days), None)
     return LeftOut(name, f"{words} on {day[0]}" if day else words)
 

@@ -217,8 +217,8 @@ def test_only_what_is_wrong_is_told(tmp_path: Path, changes: dict[str, str], rea
 
 
 def test_what_a_total_has_more_than_its_parts_is_told(tmp_path: Path) -> None:
-    (reason,) = shopify(tmp_path, shopify_row(Total="12.50")).reasons
-    assert reason.endswith("2.50 USD more is not explained")
+    (reason,) = shopify(tmp_path, shopify_row(Total="12.50", Duties="1.00")).reasons
+    assert reason.endswith("1.50 USD more is not explained; shipping_fee is with Duties")
 
 
 def test_an_order_that_is_in_the_file_twice_is_no_order_of_twice_as_much(tmp_path: Path) -> None:
