@@ -75,7 +75,8 @@ class Paid(Strict):
     """Orders that are paid already, and never charged: their payment method is `paid:REFERENCE`."""
 
     reference: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
-    """The first of these columns that is filled; if none is, the order's ID stands for it."""
+    """The first of these columns that is filled, and that no spreadsheet has cut short; if none is, the
+    order's ID stands for it."""
     column: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """The first of these that is filled tells whether an order is paid; none named: all are."""
     or_else: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()

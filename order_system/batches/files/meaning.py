@@ -22,7 +22,7 @@ from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import whole_number
+from order_system.batches.files.spellings import CUT_SHORT, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -49,10 +49,10 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     if unshippable and not payment:
         raise unshippable
     rows = with_amounts(rows, layout)
-    if without or "quantity_left" in profile.columns:
+    if without or "quantity_left" in layout.names:
         rows = _what_is_left(rows, without, layout, only_unshippable=bool(without) and without <= needs_none)
     rows = added_up(rows, layout)
-    if profile.meaning.get("unit_price") == "line total" or "line_total" in profile.columns:
+    if profile.meaning.get("unit_price") == "line total" or "line_total" in layout.names:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     for _, fields in rows if payment else ():
         fields["payment_method"] = payment
@@ -106,7 +106,7 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             line = next(line for line, _ in kept if line in gone)
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
         kept = left
-    if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
+    if partly and len(kept) == len(rows) and not all(fields.get("quantity_left") for _, fields in rows):
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
     if not partly and len(kept) == len(rows):
         layout.run_whole.add(said)
@@ -242,7 +242,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         layout.paid.add(said)
     reference = rows[0][1]["order_id"]
     for column in paid.reference:
-        if told := _of_order(rows, column, layout)[1]:
+        if (told := _of_order(rows, column, layout)[1]) and not re.fullmatch(CUT_SHORT, told):
             reference = told
             break
     return f"paid:{''.join(reference.split())}"

@@ -255,7 +255,7 @@ def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_
     [
         ({"Name": "#"}, "line 2, Name: is missing"),
         ({"Name": "#1.0E+12"}, "line 2, Name: was taken for a number; export it again, this column as text"),
-        ({"Payment Reference": "1.2E+15"}, "line 2, Payment Reference: was taken for a number; export it ag"),
+        ({"Payment Reference": "4242 4242 4242 4242"}, "line 2, Payment Reference: holds a card number"),
     ],
 )
 def test_what_is_wrong_is_told_once_by_the_name_that_the_file_has(

@@ -160,6 +160,7 @@ def test_nobody_is_charged_for_half_of_an_order(tmp_path: Path, status: str) -> 
     [
         ({}, "paid:1001"),
         ({"Financial Status": "paid", "Id": "58123"}, "paid:58123"),
+        ({"Financial Status": "paid", "Id": "5.8123E+12"}, "paid:1001"),
         ({"Financial Status": "Paid", "Id": "5", "Payment Reference": "c1.1", "Outstanding Balance": "0.00"},
          "paid:c1.1"),
     ],
