@@ -101,15 +101,10 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
         off = written(of_lines + (number(first, "discount", layout) or 0), first["currency"], layout)
         less += [change | {"discount": off} for change in less]
     for change in less if less[0] else less[1:]:
-        changed: list[NumberedRow] = []
-        for line, fields in rows:  # what differs is not rounded away
-            meant = [
-                key
-                for key in change
-                if fields is first or (fields[key] and (key not in less[0] or fields[key] == first[key]))
-            ]
-            changed.append((line, fields | {key: change[key] for key in meant}))
-        yield changed
+        yield [  # what differs is not rounded away
+            (line, fields | {key: text for key, text in change.items() if fields[key] == first[key]})
+            for line, fields in rows
+        ]
 
 
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:
@@ -189,8 +184,8 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
     """With the amounts that stand on each line added up on the first. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
-    of_lines = any(fields.get("line_discount", "").strip("0.,") for _, fields in rows)
-    for field in [*layout.per_line, *(["line_discount"] if of_lines else [])]:
+    has_discounts = [True for _, fields in rows if fields.get("line_discount", "").strip("0.,")]
+    for field in [*layout.per_line, "line_discount"] if has_discounts else layout.per_line:
         values = [_amount(row, field, layout) for row in rows if row[1][field]]
         sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
     if not sums:
@@ -212,9 +207,8 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
         return
     step, total = Decimal(1).scaleb(-decimals(fields["currency"].upper())), rounded(total, fields["currency"])
     off = abs(total - price * int(quantity))
-    if is_of_each and (
-        off > step * int(quantity) / 2 or off == price % step == 0
-    ):  # no rounding, or none left
+    # No rounding, or none left.
+    if is_of_each and (off > step * int(quantity) / 2 or off == price % step == 0):
         yield row
         return
     each = total / int(quantity) // step * step

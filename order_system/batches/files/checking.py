@@ -211,12 +211,7 @@ def _document(rows: Sequence[NumberedRow]) -> dict[str, Any]:
     return document
 
 
-def _place_of(field: str) -> tuple[str, str, str]:
-    *outer, name = map(str, COLUMNS[field][0])
-    return field, "".join(outer), name
-
-
-_PLACES = [_place_of(field) for field in ORDER_FIELDS]
+_PLACES = [(field, *spell(COLUMNS[field][0]).rpartition(".")[::2]) for field in ORDER_FIELDS]
 """Of each order field: the object in the document that it stands in (blank: the document), and its name."""
 
 

@@ -70,8 +70,8 @@ def _fits(header: Sequence[str], profile: str) -> bool:
 
 def _described(cells: Cells) -> Iterator[str]:
     free = {key_of(name): name for name in reversed(cells) if key_of(name)}
-    references = [name for key, name in free.items() if _is("reference", "name", key) and any(cells[name])]
-    reference = next(iter(references), "")
+    references = (name for key, name in free.items() if _is("reference", "name", key) and any(cells[name]))
+    reference = next(references, "")
     paid = _paid_column(cells) or reference
     due = [name for key, name in free.items() if _is("owed", "name", key)]
     owed = next((name for name in due if all_are(_AN_AMOUNT, cells[name])), "")
