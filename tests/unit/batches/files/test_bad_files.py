@@ -86,6 +86,20 @@ def test_a_gzip_bomb_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    ("order_id", "end"),
+    [
+        ("#8801", '; a profile that says id_strip = "#" drops that'),
+        ("8801/A", '; a profile that says id_replace = "-" puts that for each other sign'),
+        ("8" * 65, "the first a letter or digit"),
+        (".8801", "the first a letter or digit"),
+    ],
+)
+def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_id: str, end: str) -> None:
+    (reason,) = read(tmp_path, csv_text(row(order_id))).reasons
+    assert reason.endswith(end)
+
+
 @pytest.mark.parametrize("max_bytes", [1, 1_000_000])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 
 from order_system.batches.files import ProblemKind, load_profile, parse_mapping, parse_profile
 from tests.fixtures.documents.order_files import Reading, csv_line, csv_text, further_row, read, row
-from tests.fixtures.documents.shopify_files import SHOPIFY_HEADER, shopify_row
 from tests.unit.batches.files.test_built_in_profiles import example
 
 EBAY = (
@@ -234,38 +233,6 @@ def test_an_order_that_is_named_on_its_first_row_alone_is_whole_if_its_total_tel
     assert [reason[: len(start)] for reason, start in zip(found.reasons, told, strict=True)] == told
     assert found.ids == (["B-1"] if told else ["A-1", "B-1"])
     assert told or [line.sku for line in found.order("A-1").lines] == ["LAPTOP-789", "MOUSE-321"]
-
-
-@pytest.mark.parametrize(
-    ("order_id", "end"),
-    [
-        ("#8801", '; a profile that says id_strip = "#" drops that'),
-        ("8801/A", '; a profile that says id_replace = "-" puts that for each other sign'),
-        ("8" * 65, "the first a letter or digit"),
-        (".8801", "the first a letter or digit"),
-    ],
-)
-def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_id: str, end: str) -> None:
-    (reason,) = read(tmp_path, csv_text(row(order_id))).reasons
-    assert reason.endswith(end)
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"Name": "#"}, "line 2, Name: is missing"),
-        ({"Name": "#1.0E+12"}, "line 2, Name: was taken for a number; export it again, this column as text"),
-        ({"Payment Reference": "4242 4242 4242 4242"}, "line 2, Payment Reference: holds a card number"),
-    ],
-)
-def test_what_is_wrong_is_told_once_by_the_name_that_the_file_has(
-    tmp_path: Path, changes: dict[str, str], reason: str
-) -> None:
-    """The ID stands for a payment that has no reference. No column of the file is called payment_method."""
-    content = csv_text(shopify_row(**{"Financial Status": "paid"} | changes), header=",".join(SHOPIFY_HEADER))
-    (told,) = read(tmp_path, content, profile=load_profile("shopify")).reasons
-    assert told.startswith(reason)
-    assert "; line" not in told
 
 
 @pytest.mark.parametrize(("fees", "fee"), [("5.00 0.00 0", 500), ("0 5.0 ", 500), ("5.00 0.00 5.00", None)])

@@ -217,6 +217,23 @@ def test_only_what_is_wrong_is_told(tmp_path: Path, changes: dict[str, str], rea
     assert shopify(tmp_path, shopify_row(**changes)).reasons == reasons
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"Name": "#"}, "line 2, Name: is missing"),
+        ({"Name": "#1.0E+12"}, "line 2, Name: was taken for a number; export it again, this column as text"),
+        ({"Payment Reference": "4242 4242 4242 4242"}, "line 2, Payment Reference: holds a card number"),
+    ],
+)
+def test_what_is_wrong_is_told_once_by_the_name_that_the_file_has(
+    tmp_path: Path, changes: dict[str, str], reason: str
+) -> None:
+    """The ID stands for a payment that has no reference. No column of the file is called payment_method."""
+    (told,) = shopify(tmp_path, shopify_row(**{"Financial Status": "paid"} | changes)).reasons
+    assert told.startswith(reason)
+    assert "; line" not in told
+
+
 def test_what_a_total_has_more_than_its_parts_is_told(tmp_path: Path) -> None:
     (reason,) = shopify(tmp_path, shopify_row(Total="12.50", Duties="1.00")).reasons
     assert reason.endswith("1.50 USD more is not explained; shipping_fee is with Duties")
