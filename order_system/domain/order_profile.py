@@ -17,10 +17,11 @@ from order_system.domain.order import Strict
 Amounts = Literal["per order", "per line", "share of line", "share of order", "unclear"]
 Meaning = Literal["each", "line total", "same item", "own item", Amounts]
 
-FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_id")
+FURTHER_FIELDS = ("item_name", "subtotal", "quantity_left", "line_total", "line_id", "line_discount")
 """Fields that a profile may name beside an order's own: the name that a SKU is made from where there is none,
 the sum of the lines less what is taken off them, how much of a line is still to be shipped, what all of a
-line costs, for where the price of each piece is rounded, and what tells one line from all others."""
+line costs, for where the price of each piece is rounded, what tells one line from all others, and what is
+taken off all of a line."""
 
 
 UNCHECKED = (
@@ -67,7 +68,8 @@ class Paid(Strict):
     """Orders that are paid already, and never charged: their payment method is `paid:REFERENCE`."""
 
     reference: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
-    """The first of these columns that is filled; if none is, the order's ID stands for it."""
+    """The first of these columns that is filled, and that no spreadsheet has cut short; if none is, the
+    order's ID stands for it."""
     column: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     """The first of these that is filled tells whether an order is paid; none named: all are."""
     or_else: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()

@@ -82,8 +82,8 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
     """The rows as they stand there; rounded, where a shop reckons in tenths of cents; without the tax that
-    prices hold already, and with the discount of the goods alone. An order without a total means nothing but
-    what stands there."""
+    prices hold already, with the discount of the goods alone, or with those of the lines on top. An order
+    without a total means nothing but what stands there."""
     yield rows
     first, included = rows[0][1], layout.profile.included
     if not first["total"]:
@@ -97,14 +97,14 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
         less.append(less[0] | {"tax": ""})
     if "discount" in included and first["discount"]:
         less += [change | {"discount": _discount_of_goods(rows, layout)} for change in less]
+    if of_lines := number(first, "line_discount", layout):
+        off = written(of_lines + (number(first, "discount", layout) or 0), first["currency"], layout)
+        less += [change | {"discount": off} for change in less]
     for change in less if less[0] else less[1:]:
-        changed: list[NumberedRow] = []
-        for line, fields in rows:  # what differs is not rounded away
-            meant = [
-                key for key in change if fields[key] and (key not in less[0] or fields[key] == first[key])
-            ]
-            changed.append((line, fields | {key: change[key] for key in meant}))
-        yield changed
+        yield [  # what differs is not rounded away
+            (line, fields | {key: text for key, text in change.items() if fields[key] == first[key]})
+            for line, fields in rows
+        ]
 
 
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:
@@ -184,7 +184,8 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
     """With the amounts that stand on each line added up on the first. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
-    for field in layout.per_line:
+    has_discounts = [True for _, fields in rows if fields.get("line_discount", "").strip("0.,")]
+    for field in [*layout.per_line, "line_discount"] if has_discounts else layout.per_line:
         values = [_amount(row, field, layout) for row in rows if row[1][field]]
         sums[field] = written(sum(values, Decimal(0)), first["currency"], layout) if values else ""
     if not sums:
@@ -206,9 +207,8 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
         return
     step, total = Decimal(1).scaleb(-decimals(fields["currency"].upper())), rounded(total, fields["currency"])
     off = abs(total - price * int(quantity))
-    if is_of_each and (
-        off > step * int(quantity) / 2 or off == price % step == 0
-    ):  # no rounding, or none left
+    # No rounding, or none left.
+    if is_of_each and (off > step * int(quantity) / 2 or off == price % step == 0):
         yield row
         return
     each = total / int(quantity) // step * step

@@ -93,6 +93,5 @@ def _belongs(block: Block, order_id: str, fields: Fields | None, text: str) -> b
 
 def _could_be_one(first: Fields, second: Fields, *, alike: bool) -> bool:
     """Whether no order field of one row contradicts the other row's; `alike`: and some agree."""
-    pairs = [(first[field], second[field]) for field in ORDER_FIELDS if field != "order_id"]
-    filled = [(one, other) for one, other in pairs if one and other]
-    return all(one == other for one, other in filled) and (not alike or bool(filled))
+    both = [field for field in ORDER_FIELDS if field != "order_id" and first[field] and second[field]]
+    return all(first[field] == second[field] for field in both) and (not alike or bool(both))

@@ -11,13 +11,15 @@ from order_system.batches.files.blocks import Block
 from order_system.batches.files.columns import COLUMNS, LINE_FIELDS, ORDER_FIELDS, NumberedRow, column_at
 from order_system.batches.files.findings import LeftOut, Mistake, Unfit, told
 from order_system.batches.files.layouts import Layout
-from order_system.batches.files.meaning import as_meant
+from order_system.batches.files.made_names import tidied_id
+from order_system.batches.files.meaning import as_meant, text_in
 from order_system.batches.files.profiles import AMOUNTS
 from order_system.batches.files.quick_check import cents, plain_order
 from order_system.batches.files.spellings import spelled_out
 from order_system.domain.ids import is_order_id
 from order_system.domain.order import Order
 from order_system.domain.order_page import Content, ParsedOrder, ProblemKind, RowProblem
+from order_system.domain.order_profile import Profile
 from order_system.intake.bill import MAX_LINES
 from order_system.intake.documents import spell
 from order_system.intake.fields import MAX_QUANTITY
@@ -59,16 +61,27 @@ _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city"
 
 
 def _explained(mistakes: list[Mistake], rows: Rows, layout: Layout) -> Iterator[Mistake]:
-    """A total that is wrong, with what would make it right."""
-    for line, column, message in mistakes:
+    """A total that is wrong, with what it is made of and what would make it right. And a payment by the
+    column of its reference; if the order's ID is that, all is told of the ID."""
+    is_paid = bool(rows) and rows[0][1]["payment_method"].startswith("paid:")
+    paid, payment = layout.profile.paid if is_paid else None, layout.names["payment_method"]
+    references = [each for each in paid.reference if any(text_in(row, each) for row in rows)] if paid else []
+    is_of_id = bool(paid) and any(mistake.column == layout.names["order_id"] for mistake in mistakes)
+    for line, named, message in mistakes:
+        if named == payment and is_of_id and not references:
+            continue
+        column = layout.name_of(references[0]) if named == payment and references else named
         cure = ""
         if message.endswith("is not explained"):
+            for field, keys in layout.further_parts.items():
+                if parts := [layout.names[key] for key in keys if rows[0][1][key].strip("0.,")]:
+                    cure += f"; {field} is with {' and '.join(parts)}"
             fee, tax, discount, total = (number(rows[0][1], field, layout) or 0 for field in AMOUNTS)
             prices = [number(fields, "unit_price", layout) or 0 for _, fields in rows]
             if len({(*fields.items(),) for _, fields in rows}) < len(rows):
-                cure = "; rows of it are the same: is it in the file twice?"
+                cure += "; rows of it are the same: is it in the file twice?"
             elif sum(prices) + fee + tax - discount == total:
-                cure = '; all is, if a profile says unit_price = "line total" under [meaning]'
+                cure += '; all is, if a profile says unit_price = "line total" under [meaning]'
         yield Mistake(line, column, message + cure)
 
 
@@ -123,7 +136,8 @@ def _mistakes_of_block(block: Block, rows: Sequence[NumberedRow], layout: Layout
         if not fields["order_id"] and not fields["sku"]:
             yield Mistake(line, None, f"names neither an order nor an item; {_A_FOOTER}")
         elif not fields["order_id"] and not (total_tells and rows[0][1]["order_id"]):
-            message = "is missing; repeat it, or name the column of the total, which tells whose line it is"
+            cure = "" if total_tells else ", or name the column of the total, which tells whose line it is"
+            message = f"is missing; repeat it{cure}"
             yield Mistake(line, layout.names["order_id"], message)
 
 
@@ -197,12 +211,7 @@ def _document(rows: Sequence[NumberedRow]) -> dict[str, Any]:
     return document
 
 
-def _place_of(field: str) -> tuple[str, str, str]:
-    *outer, name = map(str, COLUMNS[field][0])
-    return field, "".join(outer), name
-
-
-_PLACES = [_place_of(field) for field in ORDER_FIELDS]
+_PLACES = [(field, *spell(COLUMNS[field][0]).rpartition(".")[::2]) for field in ORDER_FIELDS]
 """Of each order field: the object in the document that it stands in (blank: the document), and its name."""
 
 
@@ -211,6 +220,10 @@ def _value(field: str, text: str) -> str | int:
 
 
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_CURES_OF_IDS = {
+    'id_strip = "#" drops that': Profile(id_strip="#"),
+    'id_replace = "-" puts that for each other sign': Profile(id_replace="-"),
+}
 
 
 def _in_the_file(
@@ -234,8 +247,7 @@ def _in_the_file(
     if message.startswith("must be decimal text"):
         message += cure_of_comma(text)
     if field == "order_id" and text and not is_order_id(text):
-        begins = is_order_id(text.removeprefix("#"))
-        cure = 'id_strip = "#" drops that' if begins else 'id_replace = "-" puts that for each other sign'
-        message += f"; a profile that says {cure}"
+        cure = next((each for each, tidy in _CURES_OF_IDS.items() if is_order_id(tidied_id(text, tidy))), "")
+        message += cure and f"; a profile that says {cure}"
     message = re.sub(r"lines\[(\d+)\]", lambda place: f"line {rows[int(place[1])][0]}", message)
     return Mistake(line, layout.names[field], message)

@@ -98,9 +98,8 @@ def check_constant(field: str, value: str) -> None:
     if field in ("order_id", *LINE_FIELDS):
         raise InvalidMapping(f"mapping: {field} cannot be a constant; name the column that holds it")
     place = COLUMNS[field][0]
-    outer, inner = str(place[0]), [str(part) for part in place[1:]]
-    document = {outer: {inner[0]: value} if inner else value}
-    _, problems = examine_value(document)
+    outer, _, name = spell(place).rpartition(".")
+    _, problems = examine_value({outer: {name: value}} if outer else {name: value})
     message = next((problem.message for problem in problems if problem.place == place), None)
     if message:
         raise InvalidMapping(f"mapping: {field} {message}")

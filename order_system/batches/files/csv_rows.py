@@ -111,7 +111,7 @@ class _Lines:
     def _take_proper_rows(self, rows: list[Row], first: int) -> tuple[int, int]:
         """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one
         begins, and how many lines were looked at."""
-        begin, line, offsets = first, self.line, self.offsets
+        begin, line, offsets, blank = first, self.line, self.offsets, f'{self.separator}" \t\r\n'
         reader = csv.reader(islice(self.texts, begin, None), delimiter=self.separator, strict=True)
         try:
             for cells in reader:
@@ -119,7 +119,7 @@ class _Lines:
                 if after - first > 1 and not self._is_one_row(first, after, len(cells)):
                     break
                 text = self.texts[first] if after == first + 1 else "".join(self.texts[first:after])
-                if any(cells) and not text.isspace():
+                if text.strip(blank) and not text.isspace():
                     lines = line + first, line + after - 1
                     broken = NUL if "\0" in text else None
                     rows.append(Row(*lines, offsets[first], offsets[after], text, cells, broken))

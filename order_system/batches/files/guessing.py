@@ -12,6 +12,7 @@ from order_system.batches.files.inspection import encoding_of
 from order_system.batches.files.layouts import fitted_layout
 from order_system.batches.files.profiles import AMOUNTS, built_in_profiles, parse_profile
 from order_system.batches.files.sources import open_source
+from order_system.domain.ids import is_order_id
 from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
 
@@ -69,8 +70,8 @@ def _fits(header: Sequence[str], profile: str) -> bool:
 
 def _described(cells: Cells) -> Iterator[str]:
     free = {key_of(name): name for name in reversed(cells) if key_of(name)}
-    references = [name for key, name in free.items() if _is("reference", "name", key) and any(cells[name])]
-    reference = next(iter(references), "")
+    references = (name for key, name in free.items() if _is("reference", "name", key) and any(cells[name]))
+    reference = next(references, "")
     paid = _paid_column(cells) or reference
     due = [name for key, name in free.items() if _is("owed", "name", key)]
     owed = next((name for name in due if all_are(_AN_AMOUNT, cells[name])), "")
@@ -79,8 +80,9 @@ def _described(cells: Cells) -> Iterator[str]:
         free.pop(key_of(name), None)
     columns, by_look, meaning = columns_of(free, cells)
     prices = _amounts(columns, cells)
-    yield f"{_decimal(prices)}\n\n[columns]"
     ids = cells[columns["order_id"][0]] if "order_id" in columns else []
+    signs = "" if all(map(is_order_id, filter(None, ids))) else f'\nid_replace = "-"{_comment("signs")}'
+    yield f"{_decimal(prices)}{signs}\n\n[columns]"
     for field, names in columns.items():
         first, doubt = cells[names[0]], "by_look" if field in by_look else ""
         if field in AMOUNTS and (further := _further(ids, first)):

@@ -22,7 +22,7 @@ from order_system.batches.files.findings import LeftOut, Unfit
 from order_system.batches.files.layouts import Layout, in_column
 from order_system.batches.files.made_names import with_skus_apart
 from order_system.batches.files.profiles import AMOUNTS
-from order_system.batches.files.spellings import whole_number
+from order_system.batches.files.spellings import CUT_SHORT, whole_number
 from order_system.domain.order_profile import Paid, State
 from order_system.intake.bill import COSTS_NOTHING
 
@@ -49,10 +49,10 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
     if unshippable and not payment:
         raise unshippable
     rows = with_amounts(rows, layout)
-    if without or "quantity_left" in profile.columns:
+    if without or "quantity_left" in layout.names:
         rows = _what_is_left(rows, without, layout, only_unshippable=bool(without) and without <= needs_none)
     rows = added_up(rows, layout)
-    if profile.meaning.get("unit_price") == "line total" or "line_total" in profile.columns:
+    if profile.meaning.get("unit_price") == "line total" or "line_total" in layout.names:
         rows = [each for row in rows for each in of_each_piece(row, layout)]
     for _, fields in rows if payment else ():
         fields["payment_method"] = payment
@@ -96,17 +96,17 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
             partly = (line, name) if text.casefold() in state.partly else partly
             continue
         of_all = state.of == "all lines"
-        texts = [(row[0], _text(row, state.column)) for row in (rows if of_all else kept)]
+        texts = [(row[0], text_in(row, state.column)) for row in (rows if of_all else kept)]
         gone = {line for line, text in texts if _is_left_out(state, text, line, name)}
         left = [row for row in kept if row[0] not in gone]
         if not left:
-            raise _left_out(state, _text(kept[0], state.column), rows, name)
+            raise _left_out(state, text_in(kept[0], state.column), rows, name)
         needs_none = gone if of_all else needs_none
         if of_all and len(left) < len(kept):
             line = next(line for line, _ in kept if line in gone)
             unshippable = Unfit(line, name, "needs no shipping, and is not paid; take the order out")
         kept = left
-    if partly and len(kept) == len(rows) and "quantity_left" not in layout.profile.columns:
+    if partly and len(kept) == len(rows) and not all(fields.get("quantity_left") for _, fields in rows):
         raise Unfit(*partly, "does not say which lines are still to be shipped, and no other column does")
     if not partly and len(kept) == len(rows):
         layout.run_whole.add(said)
@@ -136,7 +136,7 @@ def _without_doubles(rows: Rows, layout: Layout) -> Rows:
     return [row for row in rows if not doubles.get(row[0])]
 
 
-def _text(row: NumberedRow, column: str) -> str:
+def text_in(row: NumberedRow, column: str) -> str:
     return row[1].get(in_column(column), "")
 
 
@@ -183,7 +183,7 @@ def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
     if not words:
         is_told = key in state.leave_out and len(key) >= _A_WORD
         words = f"{key.replace('_', ' ')} in the shop" if is_told else f"{name} is {shown(text)}"
-    days = (re.match(r"\d{4}-\d\d-\d\d", _text(row, state.date)) for row in rows)
+    days = (re.match(r"\d{4}-\d\d-\d\d", text_in(row, state.date)) for row in rows)
     day = next(filter(None, days), None)
     return LeftOut(name, f"{words} on {day[0]}" if day else words)
 
@@ -242,7 +242,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
         layout.paid.add(said)
     reference = rows[0][1]["order_id"]
     for column in paid.reference:
-        if told := _of_order(rows, column, layout)[1]:
+        if (told := _of_order(rows, column, layout)[1]) and not re.fullmatch(CUT_SHORT, told):
             reference = told
             break
     return f"paid:{''.join(reference.split())}"

@@ -20,8 +20,8 @@ from order_system.batches.files.layouts import Layout
 from order_system.domain import money
 from order_system.intake.fields import countries
 
-CUT_SHORT = r"[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}"
-"""`4.00638E+12`: what a spreadsheet leaves of a barcode."""
+CUT_SHORT = r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]{4,}\.0)"
+"""`4.00638E+12`: what a spreadsheet leaves of a barcode. `83702.0`: what a program makes of a postal code."""
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
 """What a spreadsheet shows where it has nothing to show."""
 
@@ -73,7 +73,7 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
         raise ValueError("is a spreadsheet's word for an error; put in what stood there")
     number = text.removeprefix("paid:") if field == "payment_method" else text
     if field in ("order_id", "sku", "payment_method", "postal_code") and re.fullmatch(CUT_SHORT, number):
-        raise ValueError("is a number that a spreadsheet cut short; export it again, this column as text")
+        raise ValueError("was taken for a number; export it again, this column as text")
     if field in ("quantity", "unit_price") and (text[0] in "-\u2212(" or text[-1] == "-"):
         raise ValueError("is negative; take returns out, and put discounts into the order's discount")
     if field == "street":  # of several lines
@@ -120,6 +120,7 @@ def amount(text: str, currency: str, decimal: str | None) -> str:
     """`$1,234.5000` as `1234.50`, with the decimals of the currency if they suffice; what is no amount stays.
 
     Raises InvalidAmount: in another currency, or in doubt whether a sign divides thousands or decimals."""
+    text = text.removeprefix("-") if not text.strip("-0.,") else text  # -0.00 is nothing
     found = _pattern(decimal or ".").fullmatch(text)
     known = money.circulating_currencies()
     if found is None or currency not in known:

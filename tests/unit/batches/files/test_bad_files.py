@@ -34,7 +34,7 @@ GOOD = csv_text(row())
         (b"", "is empty"),
         (b"\n\r\n\n", "is empty"),
         (HEADER.encode(), "has a header, and no orders below it"),
-        (f"{HEADER}\n\n  \n".encode(), "has a header, and no orders below it"),
+        (f"{HEADER}\n\n  \n {',' * 19}\n".encode(), "has a header, and no orders below it"),
         (csv_text(row(), header="a,b,c,d"), "the column order_id is missing"),
         (GOOD.replace("discount", "dicount"), "the column dicount is unknown (did you mean discount?)"),
         (GOOD.replace("region", "Tax "), "the column Tax stands there 2 times; keep one"),
@@ -84,6 +84,20 @@ def test_a_gzip_bomb_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("order_id", "end"),
+    [
+        ("#8801", '; a profile that says id_strip = "#" drops that'),
+        ("8801/A", '; a profile that says id_replace = "-" puts that for each other sign'),
+        ("8" * 65, "the first a letter or digit"),
+        (".8801", "the first a letter or digit"),
+    ],
+)
+def test_an_id_that_is_none_is_refused_with_what_cures_it(tmp_path: Path, order_id: str, end: str) -> None:
+    (reason,) = read(tmp_path, csv_text(row(order_id))).reasons
+    assert reason.endswith(end)
 
 
 @pytest.mark.parametrize("max_bytes", [1, 1_000_000])

@@ -150,6 +150,7 @@ def test_what_each_shop_has_done_with_is_left_out(
         ),
         ("shopify", {"Shipping Method": "PostNord Pick-up point"}, "may be one to run or to leave out"),
         ("shopify", {"Shipping Method": "Afhentningssted GLS"}, "may be one to run or to leave out"),
+        ("amazon", {"order-status": "PartiallyShipped"}, "does not say which lines are still to be shipped"),
         ("amazon", {"order-status": "Frozen"}, "Frozen is a state that the profile does not know"),
     ],
 )

@@ -126,6 +126,12 @@ def test_a_column_of_the_delivery_that_is_blank_throughout_is_none() -> None:
         ("Items ordered;Item count", "quantity", None),
         # Two orders of PrestaShop, as of two carriers, have one reference.
         ("id_order;reference", "order_id", "id_order"),
+        ("Référence;N° de commande", "order_id", "N° de commande"),
+        ("Référence;N° de commande", "sku", "Référence"),
+        ("Client ID;Nom du client", "customer_name", "Nom du client"),
+        ("productName;productNumber", "sku", "productNumber"),
+        ("Envío;Método de envío", "shipping_fee", "Envío"),
+        ("注文番号;商品名;商品番号;個数;送料", "quantity", "個数"),
         ("Order Total Tax;Amount - Order Total", "total", "Amount - Order Total"),
     ],
 )

@@ -223,6 +223,7 @@ def test_how_much_is_shipped_is_no_state_and_what_is_left_is_run() -> None:
         ("Adresse;Complément", ["Adresse", "Complément"]),
         ("Straße;Hausnr.;Adresszusatz", ["Straße", "Hausnr.", "Adresszusatz"]),
         ("Dirección;Número;Piso", ["Dirección", "Número", "Piso"]),
+        ("Shipping_Street;Shipping_Number", ["Shipping_Street", "Shipping_Number"]),
         ("Adresse;Complément d'adresse;Adresse 2", ["Adresse", "Adresse 2", "Complément d'adresse"]),
         ("Billing Address;Address", "Address"),
     ],

@@ -190,6 +190,20 @@ CASES = {
         TWICE, run={"A-1": "CAP x 2 @ 2000, CAP x 2 @ 0 = 4000, pm_x"},
         mapping=NAMED, profile=parse_profile('[meaning]\nfree_line = "own item"'),
     ),
+    "a discount of a line, on top": shopify(
+        PAID | {"Lineitem discount": "2.00", "Discount Amount": "1.00", "Subtotal": "7.00", "Total": "7.00"},
+        run={"9": "MUG x 1 @ 1000 = 700, paid:9"},
+    ),
+    "a discount of a line, in that of the order": shopify(
+        PAID | {"Lineitem discount": "2.00", "Discount Amount": "2.00", "Subtotal": "8.00", "Total": "8.00"},
+        run={"9": "MUG x 1 @ 1000 = 800, paid:9"},
+    ),
+    "one SKU twice, the second one free": shopify(
+        PAID, {"Lineitem discount": "10.00"}, run={"9": "MUG x 2 @ 1000 = 1000, paid:9"}
+    ),
+    "references of a payment in a newer column": shopify(
+        PAID | {"Payment Reference": "", "Payment References": "r7.1"}, run={"9": f"{TEE}, paid:r7.1"}
+    ),
     "a SKU with blanks": shopify(
         PAID | {"Lineitem sku": "TEE RED XL"}, run={"9": "TEE RED XL x 1 @ 1000 = 1000, paid:9"}
     ),

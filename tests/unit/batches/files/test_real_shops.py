@@ -235,11 +235,6 @@ def test_an_order_that_is_named_on_its_first_row_alone_is_whole_if_its_total_tel
     assert told or [line.sku for line in found.order("A-1").lines] == ["LAPTOP-789", "MOUSE-321"]
 
 
-def test_an_id_after_a_sign_is_refused_with_the_cure(tmp_path: Path) -> None:
-    (reason,) = read(tmp_path, csv_text(row("#8801"))).reasons
-    assert reason.endswith('; a profile that says id_strip = "#" drops that')
-
-
 @pytest.mark.parametrize(("fees", "fee"), [("5.00 0.00 0", 500), ("0 5.0 ", 500), ("5.00 0.00 5.00", None)])
 def test_a_fee_on_one_row_is_the_orders_whatever_zeros_the_others_have(
     tmp_path: Path, fees: str, fee: int | None

@@ -160,6 +160,7 @@ def test_nobody_is_charged_for_half_of_an_order(tmp_path: Path, status: str) -> 
     [
         ({}, "paid:1001"),
         ({"Financial Status": "paid", "Id": "58123"}, "paid:58123"),
+        ({"Financial Status": "paid", "Id": "5.8123E+12"}, "paid:1001"),
         ({"Financial Status": "Paid", "Id": "5", "Payment Reference": "c1.1", "Outstanding Balance": "0.00"},
          "paid:c1.1"),
     ],
@@ -216,9 +217,26 @@ def test_only_what_is_wrong_is_told(tmp_path: Path, changes: dict[str, str], rea
     assert shopify(tmp_path, shopify_row(**changes)).reasons == reasons
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"Name": "#"}, "line 2, Name: is missing"),
+        ({"Name": "#1.0E+12"}, "line 2, Name: was taken for a number; export it again, this column as text"),
+        ({"Payment Reference": "4242 4242 4242 4242"}, "line 2, Payment Reference: holds a card number"),
+    ],
+)
+def test_what_is_wrong_is_told_once_by_the_name_that_the_file_has(
+    tmp_path: Path, changes: dict[str, str], reason: str
+) -> None:
+    """The ID stands for a payment that has no reference. No column of the file is called payment_method."""
+    (told,) = shopify(tmp_path, shopify_row(**{"Financial Status": "paid"} | changes)).reasons
+    assert told.startswith(reason)
+    assert "; line" not in told
+
+
 def test_what_a_total_has_more_than_its_parts_is_told(tmp_path: Path) -> None:
-    (reason,) = shopify(tmp_path, shopify_row(Total="12.50")).reasons
-    assert reason.endswith("2.50 USD more is not explained")
+    (reason,) = shopify(tmp_path, shopify_row(Total="12.50", Duties="1.00")).reasons
+    assert reason.endswith("1.50 USD more is not explained; shipping_fee is with Duties")
 
 
 def test_an_order_that_is_in_the_file_twice_is_no_order_of_twice_as_much(tmp_path: Path) -> None:
