@@ -23,6 +23,7 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import DatabaseUnreachable
+from order_system.domain.money import format_decimal
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
@@ -182,6 +183,6 @@ def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
     for each in {(each.order_id, each.refund): each for each in concerns}.values():
         if each.amount:
             amounts[each.currency] += Decimal(each.amount)
-    money = ", ".join(f"{amount:,} {currency}" for currency, amount in amounts.items())
+    money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
     many = f"{len(concerns):,} {kind if len(concerns) == 1 else _SEVERAL.get(kind, kind)}"
     return f"{many}: {money}" if money else many

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
+from order_system.domain.money import format_decimal
 from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat, every_row, exported
 from order_system.orders.lists import OrderLists
@@ -89,7 +89,9 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
     """Why one stopped is on a line of its own, so that the others fit a narrow terminal."""
     if not rows:
         yield Text("no order fits")
-    told = [(row.order_id, row.status.replace("_", " "), _total(row)) for row in rows]
+    told = [
+        (row.order_id, row.status.replace("_", " "), format_decimal(row.total, row.currency)) for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(*told, strict=True)]
     for row, (order_id, status, total) in zip(rows, told, strict=True):
         line = Text(f"{order_id:<{widths[0]}}  ")
@@ -105,7 +107,3 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
 def _when(moment: datetime) -> str:
     """In UTC; of another year the day alone."""
     return f"{moment:%m-%d %H:%M} UTC" if moment.year == now().year else f"{moment:%Y-%m-%d}"
-
-
-def _total(row: OrderSummary) -> str:
-    return f"{Decimal(row.total):,} {row.currency}" if row.total else ""

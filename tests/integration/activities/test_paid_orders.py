@@ -81,8 +81,8 @@ async def test_its_money_goes_back_once_by_its_reference(parts: Parts, lost: int
 @pytest.mark.parametrize(
     ("amount", "currency", "why"),
     [
-        (105996, "USD", "is of 1059.96 USD, and the order comes to 1059.97 USD"),
-        (105997, "EUR", "is of 1059.97 EUR, and the order comes to 1059.97 USD"),
+        (105996, "USD", "is of 1,059.96 USD, and the order comes to 1,059.97 USD"),
+        (105997, "EUR", "is of 1,059.97 EUR, and the order comes to 1,059.97 USD"),
     ],
 )
 async def test_a_payment_that_is_smaller_or_in_another_currency_is_refused(

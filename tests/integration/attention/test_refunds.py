@@ -33,12 +33,12 @@ async def test_a_part_a_line_and_the_rest(shop: Shop, order: Order) -> None:
     line = await give_back(shop, order, line="MOUSE-321")
     with pytest.raises(RefundRefused, match="that line is given back already"):
         await give_back(shop, order, line="MOUSE-321")
-    with pytest.raises(RefundRefused, match=r"of 1059.97 USD, 989.99 USD is left"):
+    with pytest.raises(RefundRefused, match=r"of 1,059.97 USD, 989.99 USD is left"):
         await give_back(shop, order, amount="990.00")
     with pytest.raises(RefundRefused, match="no such line"):
         await give_back(shop, order, line="SOFA-1")
     rest = await give_back(shop, order)
-    with pytest.raises(RefundRefused, match=r"of 1059.97 USD, 0.00 USD is left"):
+    with pytest.raises(RefundRefused, match=r"of 1,059.97 USD, 0.00 USD is left"):
         await give_back(shop, order)
 
     assert [(each.state, each.amount) for each in (part, line, rest)] == [
