@@ -201,7 +201,7 @@ async def test_a_gateway_that_refunds_no_parts_leaves_them_to_a_person(
         concerns = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
         return any("give back 10.00 USD by hand, paid as ch_" in each.reason for each in concerns)
 
-    await eventually(says_so, WAIT_SECONDS, "the desk to know what to do")
+    await eventually(says_so, WAIT_SECONDS, "attention to know what to do")
     await resolved(shop, order, name, Remedy.HANDLED)
     assert await states(shop, order) == [(RefundState.HANDLED, 1000)]
     await shop.assert_clean()
