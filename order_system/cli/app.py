@@ -102,7 +102,8 @@ app.command(  # an installed package has no examples
 
 @app.command(help_epilogue=MORE_HELP)
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print what makes your shell complete commands and options: `source <(order-system completion bash)`."""
+    """Print what makes your shell complete commands and options, after the name that you call this by: with
+    `alias starter="python starter.py"`, that is `source <(starter completion bash)`."""
     if find_spec("examples") is None:
         del app["compare"]
     print(app.generate_completion(prog_name=Path(sys.argv[0]).stem, shell=shell))  # noqa: T201 - a script

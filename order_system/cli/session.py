@@ -106,13 +106,14 @@ async def open_session(
     served = embedded and not server.runs_already and await server_of_a_worker(settings.book_folder)
     if served or not embedded:
         temporal = served or await _connected(server)
+        address = temporal.service_client.config.target_host
         if served:
-            address = served.service_client.config.target_host
             screen.say(f"a worker is at work here already: using its Temporal server at {address}")
         async with open_order_system(settings) as system:
             if starts_orders:
                 await _seals_as_workers_do(system, temporal)
-            yield Session(system, temporal, settings.ui_url, embedded=False)
+            ui_url = server.ui_at(address) or settings.ui_url
+            yield Session(system, temporal, ui_url, embedded=False)
         return
     async with AsyncExitStack() as stack:
         with screen.waiting("starting an embedded Temporal server and a worker"):
