@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.attention.finder import so_many
 from order_system.cli import policy
 from order_system.cli.ending import dying_at_once
-from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
@@ -42,12 +41,6 @@ _WHICH_STEP = "Whose undo is stuck: payment, inventory or shipping; or notificat
 Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
 More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
 
-resolve = App(name="resolve", help_epilogue=text_of("resolve", "answering"))
-retry = App(name="retry", help_epilogue=text_of("retry", "answering"))
-give_up = App(name="give-up", help_epilogue=text_of("give-up", "answering"))
-refund = App(name="refund", help_epilogue=text_of("refund"))
-take = App(name="take", help_epilogue=text_of("take"))
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -67,8 +60,7 @@ class Options:
 DEFAULTS = Options()
 
 
-@resolve.default
-async def resolve_undo(
+async def resolve(
     order_id: OrderId,
     step: Annotated[Step, Parameter(help=_WHICH_STEP)],
     /,
@@ -95,27 +87,23 @@ async def resolve_undo(
     return await _answered(order_id, resolution, options)
 
 
-@retry.default
-async def retry_step(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+async def retry(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.RETRY, options)
     return await _answered(order_id, StepRetry(who=options.who, note=options.note), options)
 
 
-@give_up.default
-async def give_order_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+async def give_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.GIVE_UP, options)
     return await _answered(order_id, GiveUp(who=options.who, note=options.note), options)
 
 
-@take.default
-async def take_it(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+async def take(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     return await _all_told([order_id, *more], Action.TAKE, options)
 
 
-@refund.default
-async def give_back(
+async def refund(
     order_id: OrderId,
     /,
     *,
@@ -199,11 +187,8 @@ def who_answers(named: str | None) -> str:
 
 _WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
 
-adopt = App(name="adopt", help_epilogue=text_of("adopt").format(warning=_WARNING))
 
-
-@adopt.default
-async def adopt_orders(
+async def adopt(
     server: Annotated[str, Parameter(help="Its UUID, as `attention` shows it.")],
     /,
     *,

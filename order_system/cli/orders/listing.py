@@ -5,13 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import RenderableType, group
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
-from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Before, Json, Since, moment
 from order_system.cli.screen import Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
@@ -24,11 +23,8 @@ from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat, every_row, exported
 from order_system.orders.lists import OrderLists
 
-orders = App(name="orders", help_epilogue=text_of("orders"))
 
-
-@orders.default
-async def list_orders(
+async def orders(
     query: Annotated[str | None, Parameter(help="What one knows of an order; see below.")] = None,
     /,
     *,

@@ -9,7 +9,6 @@ A browser adds cookies, and the way to this machine, to what any page makes it s
 from our own pages, unless it brings a key with it.
 """
 
-import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_system.infra.changes import acting, note
-from order_system.infra.web_keys import Role, WebKey, holder_of
+from order_system.infra.web_keys import Role, WebKey, holder_of, is_loopback
 from order_system.web import policy
 from order_system.web.guards.limits import WrongKeys
 from order_system.web.problems import EXPLAINED, problem_response
@@ -214,16 +213,6 @@ def _host_named(request: HTTPConnection) -> str:
     """In the Host header, without the port; empty if that is no name of a host."""
     found = _HOST.fullmatch(request.headers.get("host", ""))
     return found["name"] if found else ""
-
-
-def is_loopback(host: str) -> bool:
-    """Of a name without its port."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 # --- for routes -----------------------------------------------------------------------------------
