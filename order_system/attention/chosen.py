@@ -19,8 +19,6 @@ from order_system.orders.client import CancelAnswer, OrderClient, Submitted
 
 
 class Action(StrEnum):
-    """What to do with all that is chosen."""
-
     RETRY = "retry"
     """What is held or stuck, or was not delivered, is tried again now. An order that was undone is submitted
     again as it was."""
@@ -29,13 +27,11 @@ class Action(StrEnum):
     GIVE_UP = "give-up"
     CANCEL = "cancel"
     TAKE = "take"
-    """Somebody is on it."""
 
 
 _IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED)
 _STUCK = (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND)
 BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
-"""What a person may have done by hand."""
 _AFTER_THE_END = (ConcernKind.NOTICE_OWED, ConcernKind.UNDELIVERED)
 
 

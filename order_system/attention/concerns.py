@@ -88,7 +88,6 @@ class Concern(Wire):
 
     @property
     def words(self) -> str:
-        """Its kind, and of which step."""
         if self.step and self.kind is ConcernKind.STUCK_UNDO:
             return f"undo of {self.step} is stuck"
         return f"held at {self.step}" if self.step and self.kind is ConcernKind.HELD else self.kind
@@ -105,7 +104,6 @@ class Concern(Wire):
 
     @property
     def money(self) -> str:
-        """For people: `1,059.97 USD`."""
         return format_decimal(self.amount, self.currency)
 
     def masked(self) -> "Concern":

@@ -57,7 +57,6 @@ class WhatWaits:
     _: KW_ONLY
     task_queue: str
     links: ProviderLinks = field(default_factory=ProviderLinks)
-    """To the providers' own pages."""
 
     def __post_init__(self) -> None:
         self._status = OrderStatusReader(self._temporal, self._book)
@@ -79,7 +78,6 @@ class WhatWaits:
                 yield concern
 
     async def count(self) -> int:
-        """How many things `attention` lists."""
         async with reaching_server():
             return len([each async for each in self._found(policy.ORDER_TAKES_AT_MOST)])
 

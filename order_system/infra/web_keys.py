@@ -25,7 +25,6 @@ _HASH = re.compile(r"(?P<hash>[0-9a-f]{64})(?:@(?P<last_day>\d{4}-\d\d-\d\d))?",
 
 class Role(StrEnum):
     VIEWER = "viewer"
-    """Sees everything, and changes nothing."""
     OPERATOR = "operator"
 
 

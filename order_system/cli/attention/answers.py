@@ -1,10 +1,10 @@
 """`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: what a person answers."""
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -45,16 +45,23 @@ More = Annotated[str, Parameter(help="More of them: each is told what came of it
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Options:
-    """What all answers share."""
-
     note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
     named: Named = None
     embedded: Embedded = False
     as_json: Json = False
 
     @property
-    def who(self) -> str:
-        return who_answers(self.named)
+    def said(self) -> dict[str, Any]:
+        return {"who": who_answers(self.named), "note": self.note}
+
+    @asynccontextmanager
+    async def session(self, answer: Answer | None = None) -> AsyncGenerator[Session]:
+        """For an answer that may be given. Raises InvalidUsage."""
+        if flaw := flaw_in(answer or Answer(**self.said)):
+            raise InvalidUsage(flaw)
+        screen = Screen(as_json=self.as_json)
+        async with open_session(configured(), screen, embedded=self.embedded) as session:
+            yield session
 
 
 DEFAULTS = Options()
@@ -77,8 +84,7 @@ async def resolve(
     if voided and dispatched:
         raise InvalidUsage("a parcel is either --voided or --dispatched")
     resolution = Resolution(
-        who=options.who,
-        note=options.note,
+        **options.said,
         step=step,
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
         parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
@@ -90,13 +96,13 @@ async def resolve(
 async def retry(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.RETRY, options)
-    return await _answered(order_id, StepRetry(who=options.who, note=options.note), options)
+    return await _answered(order_id, StepRetry(**options.said), options)
 
 
 async def give_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.GIVE_UP, options)
-    return await _answered(order_id, GiveUp(who=options.who, note=options.note), options)
+    return await _answered(order_id, GiveUp(**options.said), options)
 
 
 async def take(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
@@ -113,42 +119,34 @@ async def refund(
     made_elsewhere: Annotated[str | None, Parameter(help="At the provider, as this: it is noted.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
-    screen = Screen(as_json=options.as_json)
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
+    said = options.said | wanted
+    async with options.session() as session:
         order_id = await session.order_meant(order_id)
-        with screen.waiting(f"money of {order_id} is given back"):
-            refunded = await session.client.refunds.give_back(
-                order_id, who=options.who, note=options.note, **wanted
-            )
+        with session.screen.waiting(f"money of {order_id} is given back"):
+            refunded = await session.client.refunds.give_back(order_id, **said)
         paid = await session.client.outcome(order_id)
-    screen.answer(refunded.model_dump(mode="json"), f"{order_id}: {refunded}; {paid and paid.payment}")
+    told = f"{order_id}: {refunded}; {paid and paid.payment}"
+    session.screen.answer(refunded.model_dump(mode="json"), told)
     return ATTENTION if refunded.state is RefundState.UNDER_WAY else CLEAN
 
 
 async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> int:
-    """One answer to all, and a line about each."""
-    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
-        raise InvalidUsage(flaw)
-    screen = Screen(as_json=options.as_json)
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
-        answers = Chosen(session.client, session.attention, options.who, options.note)
+    async with options.session() as session:
+        answers = Chosen(session.client, session.attention, **options.said)
         parts = [each.partition(":") for each in chosen]
         chosen = [f"{await session.order_meant(said)}{colon}{step}" for said, colon, step in parts]
-        with screen.waiting(f"{len(chosen)} are told"):
+        with session.screen.waiting(f"{len(chosen)} are told"):
             told = await answers.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
-    screen.answer(told.model_dump(mode="json"), *lines)
+    session.screen.answer(told.model_dump(mode="json"), *lines)
     return INVALID if told.refused else CLEAN
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:
     """Send it, and show what comes of it within a moment."""
-    if flaw := flaw_in(answer):
-        raise InvalidUsage(flaw)
-    screen = Screen(as_json=options.as_json)
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
-        order_id = await session.order_meant(order_id)
+    async with options.session(answer) as session:
+        screen, order_id = session.screen, await session.order_meant(order_id)
         with screen.waiting(f"{order_id} is told"):
             try:
                 receipt = await session.attention.answer(order_id, answer)
@@ -172,7 +170,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
 async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
     """Once it is closed or waits for a person again; else as it is by then."""
     order = await session.client.status(order_id)
-    with contextlib.suppress(TimeoutError):
+    with suppress(TimeoutError):
         async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
             async for documents in session.client.watch([order_id]):
                 order = documents[order_id]
@@ -195,14 +193,11 @@ async def adopt(
     yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
     options: Options = DEFAULTS,
 ) -> int:
-    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
-        raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
-        abandoned = session.system.abandoned(session.temporal)
-        adopted = await abandoned.adopt(server, who=options.who, note=options.note)
+    async with options.session() as session:
+        adopted = await session.system.abandoned(session.temporal).adopt(server, **options.said)
     screen.answer(
         {"server": server, "adopted": adopted},
         f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "

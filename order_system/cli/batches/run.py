@@ -24,8 +24,6 @@ from order_system.infra.temporal.connection import outlasting, reaching_server
 @Parameter(name="*")
 @dataclass(frozen=True)
 class FileReading:
-    """Options that say how a file is to be read."""
-
     file_format: Annotated[
         FileFormat | None,
         Parameter(name="--format", help="By default .jsonl and .ndjson are jsonl, all else csv."),

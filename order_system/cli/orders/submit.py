@@ -28,7 +28,6 @@ from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 _NOTHING = "nothing was submitted."
 MOST_NAMED = 5
-"""Orders, in one line."""
 
 
 async def submit(

@@ -81,7 +81,6 @@ class _Visit:
 
 
 Visit = Annotated[_Visit, Depends(_Visit)]
-"""A route's parameter: `visit: Visit`."""
 
 
 def redirect(address: str, said: str | None = None) -> RedirectResponse:

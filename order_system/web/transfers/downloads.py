@@ -18,7 +18,6 @@ CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 
 
 def attached(pieces: AsyncIterable[str], file_name: str, media_type: str) -> StreamingResponse:
-    """A file that browsers keep and do not show."""
     disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
     return StreamingResponse(pieces, media_type=media_type, headers={"Content-Disposition": disposition})
 
