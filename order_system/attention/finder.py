@@ -31,7 +31,6 @@ from order_system.domain import policy as domain_policy
 from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
-from order_system.domain.steps import Step
 from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
@@ -206,16 +205,15 @@ class AttentionFinder:
     ) -> Sequence[Concern]:
         if progress.status is OrderStatus.NEEDS_ATTENTION:
             return list(concerns_of(progress, batch=waiting.batch))  # of which the server does not know yet
-        moved = _last_moved(progress) or described.start_time
+        moments = [at for step in progress.children for at in (step.started_at, step.closed_at) if at]
+        moved = max(moments, default=described.start_time)
         if progress.closed or self._now - moved < self.slow_after:
             return ()
         step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
-        keeps = await self._what_keeps(waiting.order_id, described, step)
+        child = await describe(self.temporal, step_workflow_id(step, waiting.order_id)) if step else None
+        fails = stuck.what_fails(child or described) or stuck.what_fails(described)
+        keeps = fails or "nothing has moved since"
         return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
-
-    async def _what_keeps(self, order_id: str, order: WorkflowExecutionDescription, step: Step | None) -> str:
-        child = await describe(self.temporal, step_workflow_id(step, order_id)) if step else None
-        return stuck.what_fails(child or order) or stuck.what_fails(order) or "nothing has moved since"
 
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
         """An order of another book, or one that a worker of another book has refused."""
@@ -274,8 +272,3 @@ class AttentionFinder:
 
 def so_many(number: int, one: str, more: str) -> str:
     return f"1 {one}" if number == 1 else f"{number:,} {more}"
-
-
-def _last_moved(order: OrderProgress) -> datetime | None:
-    moments = (moment for step in order.children for moment in (step.started_at, step.closed_at))
-    return max((moment for moment in moments if moment), default=None)

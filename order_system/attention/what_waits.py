@@ -104,6 +104,13 @@ class WhatWaits:
             yield about_all(ConcernKind.BOOK, str(trouble))
         async for concern in finder.concerns():
             yield concern
+        async for concern in self._in_book(slow_after):
+            yield concern
+        if asleep := await self._reconciler.asleep():
+            yield about_schedule(asleep, self._temporal.namespace)
+
+    async def _in_book(self, slow_after: timedelta) -> AsyncGenerator[Concern]:
+        """What no open order tells of: the book has it."""
         for order_id, refund in await self._refunds_under_way():
             if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
                 yield await stuck_refund(self._temporal, order_id, refund)
@@ -121,8 +128,6 @@ class WhatWaits:
             yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
         for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
             yield about_server(stranded)
-        if asleep := await self._reconciler.asleep():
-            yield about_schedule(asleep, self._temporal.namespace)
 
     async def _refunds_under_way(self) -> list[tuple[str, Refund]]:
         """With the order's ID: those that the book has noted, and those that run without that, since their

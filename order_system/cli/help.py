@@ -2,7 +2,6 @@
 
 import textwrap
 from pathlib import Path
-from typing import cast
 
 from pydantic_core import PydanticUndefined
 
@@ -35,7 +34,8 @@ def epilogue_of(command: str) -> str:
 def _settings() -> str:
     lines: list[str] = []
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, PydanticUndefined) else f" [{_shown(field.default)}]"
+        shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        default = "" if field.default in (None, PydanticUndefined) else f" [{shown}]"
         lines.append(f"  {PREFIX}{name.upper()}")
         lines += textwrap.wrap(
             f"{field.description}{default}",
@@ -45,10 +45,6 @@ def _settings() -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
-
-
-def _shown(default: object) -> str:
-    return ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else str(default)
 
 
 ENVIRONMENT = f"\n\n{text_of('environment')}\n{_settings()}"

@@ -120,7 +120,7 @@ async def refund(
     options: Options = DEFAULTS,
 ) -> int:
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
-    said = options.said | wanted
+    said: dict[str, Any] = options.said | wanted
     async with options.session() as session:
         order_id = await session.order_meant(order_id)
         with session.screen.waiting(f"money of {order_id} is given back"):

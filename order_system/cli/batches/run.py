@@ -34,13 +34,11 @@ class FileReading:
     ] = None
     profile: Annotated[
         str | None,
-        Parameter(
-            name="--profile", help="What the columns mean: shopify or another shop's name, or your FILE.toml"
-        ),
+        Parameter(help="What the columns mean: shopify or another shop's name, or your FILE.toml"),
     ] = None
     encoding: Annotated[
         str | None,
-        Parameter(name="--encoding", help=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
+        Parameter(help=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
     ] = None
 
 

@@ -13,7 +13,6 @@ from order_system.web.services import Services
 
 WRITTEN_AT_ONCE = 64_000
 """Characters in one piece of a download."""
-REJECTED = "rejected"
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 
 
@@ -52,7 +51,7 @@ async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncG
             async for line in lines:
                 if not rejects:
                     table.add(line)
-                elif line.status == REJECTED:  # it reads the file
+                elif line.status == "rejected":  # it reads the file
                     await asyncio.to_thread(table.add, line)
                 if text.tell() >= WRITTEN_AT_ONCE:
                     yield _taken(text)
