@@ -2,6 +2,7 @@
 
 import textwrap
 from pathlib import Path
+from typing import cast
 
 from pydantic_core import PydanticUndefined
 
@@ -34,8 +35,7 @@ def epilogue_of(command: str) -> str:
 def _settings() -> str:
     lines: list[str] = []
     for name, field in Settings.model_fields.items():
-        shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        default = "" if field.default in (None, PydanticUndefined) else f" [{shown}]"
+        default = "" if field.default in (None, PydanticUndefined) else f" [{_shown(field.default)}]"
         lines.append(f"  {PREFIX}{name.upper()}")
         lines += textwrap.wrap(
             f"{field.description}{default}",
@@ -45,6 +45,10 @@ def _settings() -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
+
+
+def _shown(default: object) -> str:
+    return ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else str(default)
 
 
 ENVIRONMENT = f"\n\n{text_of('environment')}\n{_settings()}"
