@@ -100,7 +100,7 @@ async def _run_monolith(settings: Settings, orders: Sequence[Order]) -> Aftermat
 
 async def _run_workflows(settings: Settings, orders: Sequence[Order]) -> tuple[Aftermath, AuditReport]:
     server = EmbeddedServer(settings.data_dir, port=0, ui_port=0, headless=True)
-    async with embedded_session(settings, server) as session:
+    async with embedded_session(settings, Screen(as_json=False), server) as session:
 
         async def fulfil(order: Order) -> object:
             await session.client.submit(order)

@@ -123,7 +123,8 @@ class OrderSystem:
 
     def worker(self, temporal: Client, **options: Any) -> Worker:
         """A Worker that hosts everything. `options` are the SDK's own and win, for tests."""
-        announcing = [self.announcements(temporal)] if self.settings.webhooks_url else []
+        clients = self.attention_client(temporal), self.batch_client(temporal)
+        announcing = Announcements(temporal, self.task_queue, self.book, *clients)
         defaults: dict[str, Any] = {
             "identity": worker_identity(temporal.identity, self.book.book_id),
             "task_queue": self.task_queue,
@@ -133,7 +134,7 @@ class OrderSystem:
                 ActivityLogContext(),
                 OwnBookOnly(self.book.book_id),
                 NotesAttempts(self.book),
-                *announcing,
+                *([announcing] if self.settings.webhooks_url else []),
             ],
             # The sandbox finds code that is not deterministic by importing each workflow's modules anew for
             # every run of it: that is for the tests, which keep it (docs/adr/0003).
@@ -175,16 +176,10 @@ class OrderSystem:
         return AbandonedOrders(temporal, self.book, TemporalOrderRuns(temporal))
 
     def attention_client(self, temporal: Client) -> AttentionClient:
-        """What waits for a person, and the answers to it."""
         abandoned, reconciler = self.abandoned(temporal), self.reconciler(temporal)
         return AttentionClient(
             temporal, self.book, abandoned, reconciler, task_queue=self.task_queue, links=self.settings
         )
-
-    def announcements(self, temporal: Client) -> Announcements:
-        """Events for the receiver of webhooks."""
-        attention, batches = self.attention_client(temporal), self.batch_client(temporal)
-        return Announcements(temporal, self.task_queue, self.book, attention, batches)
 
     def batch_reports(self) -> BatchReports:
         """Without a server: the plan of a file, and what became of each line."""

@@ -66,7 +66,7 @@ DASHBOARDS: dict[str, tuple[str, list[Panel]]] = {
             Panel("Rows of batch files", a_second("batch_rows_total", "result"), "ops"),
         ],
     ),
-    "desk": (
+    "attention": (
         "Orders: what waits for a person",
         [
             Panel("Money at risk", {"{{why}} {{currency}}": AT_RISK.format("money_at_risk")}),

@@ -79,7 +79,6 @@ class Announcements(AroundActivities):
         return answer
 
     async def _announce_ends(self, order_id: str | None = None) -> None:
-        """Of this order, or of any."""
         with _tried_again("what has ended"):
             for order in await self.book.to_announce(order_id):
                 with _tried_again(order.order_id):
@@ -131,7 +130,6 @@ class Announcements(AroundActivities):
     async def _announce(
         self, what: EventType, at: datetime, data: dict[str, Any], *which: str | None
     ) -> None:
-        """Start the event's workflow, once."""
         data, order_id = dict(redact(None, "", data)), data.get("order_id")
         event = Event(type=what, timestamp=at, data=data, which=which, book=self.book.book_id)
         if event.id in self._known:

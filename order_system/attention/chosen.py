@@ -19,8 +19,6 @@ from order_system.orders.client import CancelAnswer, OrderClient, Submitted
 
 
 class Action(StrEnum):
-    """What to do with all that is chosen."""
-
     RETRY = "retry"
     """What is held or stuck, or was not delivered, is tried again now. An order that was undone is submitted
     again as it was."""
@@ -29,13 +27,10 @@ class Action(StrEnum):
     GIVE_UP = "give-up"
     CANCEL = "cancel"
     TAKE = "take"
-    """Somebody is on it."""
 
 
-_IN_VAIN = (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED)
 _STUCK = (ConcernKind.STUCK_UNDO, ConcernKind.STUCK_REFUND)
 BY_HAND = (*_STUCK, ConcernKind.ABANDONED, ConcernKind.NOTICE_OWED)
-"""What a person may have done by hand."""
 _AFTER_THE_END = (ConcernKind.NOTICE_OWED, ConcernKind.UNDELIVERED)
 
 
@@ -77,29 +72,34 @@ class Chosen:
         order_id, _, of_it = chosen.partition(":")
         events = [each.event_id for each in concerns if each.event_id]
         if action is Action.CANCEL and of_it not in events:
-            answer, _ = await self.orders.cancel(order_id)
-            if answer in _IN_VAIN:
-                raise AnswerRefused(answer)
-            return answer
+            return await self._cancelled(order_id)
         if action is Action.TAKE:
-            for concern in concerns:
-                await self.attention.take(concern, self.who)
-            told = [f"{self.who} is on it: {concern.words}" for concern in concerns]
+            told = [await self._taken(each) for each in concerns]
         else:
             answers = [answer for each in concerns if (answer := self._answer(each, action))]
             told = [(await self.attention.answer(order_id, answer)).detail for answer in answers]
-            for event_id in events if action is Action.RETRY else ():
+        if action is Action.RETRY:
+            for event_id in events:
                 await self.attention.answer_event(event_id, again=True)
                 told.append("the event is sent again")
-        # Whoever has chosen an undo, a notice or an event, wants nobody charged anew: also not if that was
-        # settled meanwhile.
-        undone = not of_it and all(each.kind in _AFTER_THE_END for each in concerns)
-        if undone and action is Action.RETRY:
-            with suppress(AnswerRefused) if told else nullcontext():
-                told.append(await self._run_again(order_id))
+            # Whoever has chosen an undo, a notice or an event, wants nobody charged anew: also not if that
+            # was settled meanwhile.
+            if not of_it and all(each.kind in _AFTER_THE_END for each in concerns):
+                with suppress(AnswerRefused) if told else nullcontext():
+                    told.append(await self._run_again(order_id))
         if not told:
             raise AnswerRefused(f"{chosen} waits for nothing of that kind")
         return "; ".join(told)
+
+    async def _cancelled(self, order_id: str) -> str:
+        answer, _ = await self.orders.cancel(order_id)
+        if answer in (CancelAnswer.TOO_LATE, CancelAnswer.ALREADY_CLOSED, CancelAnswer.FIRST_FAILED):
+            raise AnswerRefused(answer)
+        return answer
+
+    async def _taken(self, concern: Concern) -> str:
+        await self.attention.take(concern, self.who)
+        return f"{self.who} is on it: {concern.words}"
 
     def _answer(self, concern: Concern, action: Action) -> Resolution | StepRetry | GiveUp | None:
         """None: it is about something else."""

@@ -5,12 +5,12 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from order_system.domain.book import Stranded
 from order_system.domain.ids import batch_workflow_id, order_workflow_id
 from order_system.domain.messages import OrderStatus
+from order_system.domain.money import format_decimal
 from order_system.domain.order import Customer, Wire, impersonal
 from order_system.domain.progress import AttemptMade, OrderProgress, Timestamp, UndoState
 from order_system.domain.steps import PIVOT, Step
@@ -88,7 +88,6 @@ class Concern(Wire):
 
     @property
     def words(self) -> str:
-        """Its kind, and of which step."""
         if self.step and self.kind is ConcernKind.STUCK_UNDO:
             return f"undo of {self.step} is stuck"
         return f"held at {self.step}" if self.step and self.kind is ConcernKind.HELD else self.kind
@@ -105,8 +104,7 @@ class Concern(Wire):
 
     @property
     def money(self) -> str:
-        """For people: `1,059.97 USD`."""
-        return f"{Decimal(self.amount):,} {self.currency}" if self.amount else ""
+        return format_decimal(self.amount, self.currency)
 
     def masked(self) -> "Concern":
         """For who may only look: not who the customer is."""

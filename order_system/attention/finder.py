@@ -17,6 +17,7 @@ from itertools import chain
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 
+from order_system.attention import stuck
 from order_system.attention.concerns import (
     Concern,
     ConcernKind,
@@ -25,21 +26,11 @@ from order_system.attention.concerns import (
     about_batch,
     concerns_of,
 )
-from order_system.attention.stuck import (
-    order_by_server,
-    refused_for_its_book,
-    stuck_on_bug,
-    undelivered,
-    waiting_order,
-    what_fails,
-    why_it_failed,
-    why_silent,
-)
+from order_system.attention.stuck import waiting_order
 from order_system.domain import policy as domain_policy
 from order_system.domain.ids import BOOK, batch_name, book_of, step_workflow_id, task_queue_of
 from order_system.domain.messages import OrderStatus
 from order_system.domain.progress import OrderProgress, StepState
-from order_system.domain.steps import Step
 from order_system.domain.webhooks import UNDELIVERED
 from order_system.infra import policy
 from order_system.infra.temporal import visibility
@@ -116,7 +107,7 @@ class AttentionFinder:
             (self._where(_ORDERS, RUNNING, _SAYS_NOTHING, slow), self._slow_order),
             (self._where(_BATCHES, RUNNING), self._running_batch),
             (self._where(_BATCHES, _FAILED), self._failed_batch),
-            (self._where(RUNNING, _UNDELIVERED), undelivered),
+            (self._where(RUNNING, _UNDELIVERED), stuck.undelivered),
             (self._where(_ORDERS, RUNNING, not_new), self._between_books),
         ):
             async for concern in self._looked_at(query, look):
@@ -182,12 +173,11 @@ class AttentionFinder:
         if described is None:
             return ()
         waiting = waiting_order(execution)
-        progress = await self._ask(described)
-        concerns = list(
-            concerns_of(progress, batch=waiting.batch)
-            if progress
-            else order_by_server(described, await why_silent(self.temporal, described, workers=self._served))
-        )
+        if progress := await self._ask(described):
+            concerns = list(concerns_of(progress, batch=waiting.batch))
+        else:
+            silence = await stuck.why_silent(self.temporal, described, workers=self._served)
+            concerns = list(stuck.order_by_server(described, silence))
         if concerns:  # else the server's word of its status is older than the order's own
             self._told.add(waiting.order_id)
             self._orders_of_batches.update([waiting.batch] if waiting.batch else [])
@@ -204,7 +194,9 @@ class AttentionFinder:
             return ()
         progress = await self._ask(described)
         if progress is None:
-            reason = what_fails(described) or await why_silent(self.temporal, described, workers=self._served)
+            reason = stuck.what_fails(described) or await stuck.why_silent(
+                self.temporal, described, workers=self._served
+            )
             return [waiting.concern(ConcernKind.NO_PROGRESS, reason)]
         return await self._slow_by_its_word(waiting, described, progress)
 
@@ -213,16 +205,15 @@ class AttentionFinder:
     ) -> Sequence[Concern]:
         if progress.status is OrderStatus.NEEDS_ATTENTION:
             return list(concerns_of(progress, batch=waiting.batch))  # of which the server does not know yet
-        moved = _last_moved(progress) or described.start_time
+        moments = [at for step in progress.children for at in (step.started_at, step.closed_at) if at]
+        moved = max(moments, default=described.start_time)
         if progress.closed or self._now - moved < self.slow_after:
             return ()
         step = next((step.step for step in progress.children if step.status is StepState.RUNNING), None)
-        keeps = await self._what_keeps(waiting.order_id, described, step)
+        child = await describe(self.temporal, step_workflow_id(step, waiting.order_id)) if step else None
+        fails = stuck.what_fails(child or described) or stuck.what_fails(described)
+        keeps = fails or "nothing has moved since"
         return [replace(waiting, since=moved).concern(ConcernKind.NO_PROGRESS, keeps, step=step)]
-
-    async def _what_keeps(self, order_id: str, order: WorkflowExecutionDescription, step: Step | None) -> str:
-        child = await describe(self.temporal, step_workflow_id(step, order_id)) if step else None
-        return what_fails(child or order) or what_fails(order) or "nothing has moved since"
 
     async def _between_books(self, execution: WorkflowExecution) -> Sequence[Concern]:
         """An order of another book, or one that a worker of another book has refused."""
@@ -233,7 +224,7 @@ class AttentionFinder:
         elif self._others and (described := await self._described_if_open(execution)):
             steps = [child.workflow_id for child in described.raw_description.pending_children]
             step = await describe(self.temporal, steps[0]) if steps else None
-            reason = refused_for_its_book(step or described)
+            reason = stuck.refused_for_its_book(step or described)
         else:
             return ()
         return [waiting.concern(ConcernKind.OTHER_BOOK, reason)] if reason else ()
@@ -253,12 +244,14 @@ class AttentionFinder:
         if described is None:
             return ()
         self._told.add(waiting_order(described).order_id)
-        return [await stuck_on_bug(self.temporal, described)]
+        return [await stuck.on_bug(self.temporal, described)]
 
     async def _running_batch(self, execution: WorkflowExecution) -> Sequence[Concern]:
         """A page that cannot be read is read again without limit."""
         described = await self._described_if_open(execution)
-        fails = described and what_fails(described, least_attempts=domain_policy.RETRIED_AGAIN_AND_AGAIN)
+        fails = described and stuck.what_fails(
+            described, least_attempts=domain_policy.RETRIED_AGAIN_AND_AGAIN
+        )
         if not described or not fails:
             return ()
         return [about_batch(ConcernKind.RETRIED, batch_name(described.id), fails, run_id=described.run_id)]
@@ -267,12 +260,11 @@ class AttentionFinder:
         newest = await describe(self.temporal, execution.id)
         if newest is None or newest.run_id != execution.run_id:
             return ()  # deleted, or run again
-        name, why = batch_name(newest.id), await why_it_failed(self.temporal, execution)
+        name, why = batch_name(newest.id), await stuck.why_it_failed(self.temporal, execution)
         since = execution.close_time
         return [about_batch(ConcernKind.BATCH_FAILED, name, why, run_id=newest.run_id, since=since)]
 
     async def _described_if_open(self, execution: WorkflowExecution) -> WorkflowExecutionDescription | None:
-        """Its newest run."""
         described = await describe(self.temporal, execution.id)
         is_open = described is not None and described.status is WorkflowExecutionStatus.RUNNING
         return described if is_open else None
@@ -280,8 +272,3 @@ class AttentionFinder:
 
 def so_many(number: int, one: str, more: str) -> str:
     return f"1 {one}" if number == 1 else f"{number:,} {more}"
-
-
-def _last_moved(order: OrderProgress) -> datetime | None:
-    moments = (moment for step in order.children for moment in (step.started_at, step.closed_at))
-    return max((moment for moment in moments if moment), default=None)

@@ -87,7 +87,7 @@ def refused_for_its_book(described: WorkflowExecutionDescription) -> str | None:
     return next((each.message for each in refused), None)
 
 
-async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:
+async def on_bug(temporal: Client, stuck: WorkflowExecutionDescription) -> Concern:
     began = stuck.raw_description.pending_workflow_task.original_scheduled_time
     since = began.ToDatetime(stuck.start_time.tzinfo) if began.seconds else None
     reason = await _task_failure(temporal, stuck) or _reported(stuck)
@@ -99,7 +99,6 @@ async def stuck_on_bug(temporal: Client, stuck: WorkflowExecutionDescription) ->
 
 
 async def undelivered(sending: WorkflowExecution) -> list[Concern]:
-    """An event that did not get through to the receiver of webhooks."""
     event_id = sending.id.removeprefix(webhook_workflow_id(""))
     concern = Concern(
         kind=ConcernKind.UNDELIVERED,
@@ -172,7 +171,6 @@ async def _task_failure(temporal: Client, stuck: WorkflowExecutionDescription) -
 
 
 async def why_it_failed(temporal: Client, execution: WorkflowExecution) -> str:
-    """Of a workflow that has failed, or was terminated."""
     handle = temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
     try:
         await handle.result(follow_runs=False, rpc_timeout=policy.RPC)

@@ -23,6 +23,7 @@ from order_system.book.order_book import SqlOrderBook
 from order_system.domain import policy
 from order_system.domain.book import SubmissionStatus
 from order_system.domain.errors import DatabaseUnreachable
+from order_system.domain.money import format_decimal
 from order_system.domain.refunds import Refund, RefundRequest
 from order_system.domain.search_attributes import ORDER_ID
 from order_system.domain.steps import Step
@@ -56,7 +57,6 @@ class WhatWaits:
     _: KW_ONLY
     task_queue: str
     links: ProviderLinks = field(default_factory=ProviderLinks)
-    """To the providers' own pages."""
 
     def __post_init__(self) -> None:
         self._status = OrderStatusReader(self._temporal, self._book)
@@ -78,7 +78,6 @@ class WhatWaits:
                 yield concern
 
     async def count(self) -> int:
-        """How many things `attention` lists."""
         async with reaching_server():
             return len([each async for each in self._found(policy.ORDER_TAKES_AT_MOST)])
 
@@ -105,6 +104,13 @@ class WhatWaits:
             yield about_all(ConcernKind.BOOK, str(trouble))
         async for concern in finder.concerns():
             yield concern
+        async for concern in self._in_book(slow_after):
+            yield concern
+        if asleep := await self._reconciler.asleep():
+            yield about_schedule(asleep, self._temporal.namespace)
+
+    async def _in_book(self, slow_after: timedelta) -> AsyncGenerator[Concern]:
+        """What no open order tells of: the book has it."""
         for order_id, refund in await self._refunds_under_way():
             if datetime.now(UTC) - refund.asked_at >= policy.ATTENTION_AFTER:
                 yield await stuck_refund(self._temporal, order_id, refund)
@@ -122,8 +128,6 @@ class WhatWaits:
             yield waiting.concern(ConcernKind.NOTICE_OWED, reason, step=Step.NOTIFICATION)
         for stranded in await self._abandoned.stranded(older_than=policy.RECONCILE_MIN_AGE):
             yield about_server(stranded)
-        if asleep := await self._reconciler.asleep():
-            yield about_schedule(asleep, self._temporal.namespace)
 
     async def _refunds_under_way(self) -> list[tuple[str, Refund]]:
         """With the order's ID: those that the book has noted, and those that run without that, since their
@@ -182,6 +186,6 @@ def _sum(kind: ConcernKind, concerns: list[Concern]) -> str:
     for each in {(each.order_id, each.refund): each for each in concerns}.values():
         if each.amount:
             amounts[each.currency] += Decimal(each.amount)
-    money = ", ".join(f"{amount:,} {currency}" for currency, amount in amounts.items())
+    money = ", ".join(format_decimal(amount, currency) for currency, amount in amounts.items())
     many = f"{len(concerns):,} {kind if len(concerns) == 1 else _SEVERAL.get(kind, kind)}"
     return f"{many}: {money}" if money else many

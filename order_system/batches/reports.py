@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from order_system.batches.files import OrderFiles, duplicate
@@ -13,7 +12,7 @@ from order_system.domain.batch import BatchRecord, Fate, fate_of
 from order_system.domain.book import SubmissionRecord, SubmissionStatus
 from order_system.domain.errors import UnknownBatch
 from order_system.domain.ids import batch_workflow_id, check_batch_name, order_workflow_id
-from order_system.domain.money import decimal_text
+from order_system.domain.money import decimal_text, format_decimal
 from order_system.domain.order_file import FileRef, Position
 from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
 from order_system.domain.order_profile import UNCHECKED
@@ -52,7 +51,7 @@ class Sum:
     """Decimal text."""
 
     def __str__(self) -> str:
-        return f"{self.orders:,} order{'s' * (self.orders != 1)}, {Decimal(self.total):,} {self.currency}"
+        return f"{self.orders:,} order{'s' * (self.orders != 1)}, {format_decimal(self.total, self.currency)}"
 
 
 @dataclass

@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedC
 
 from order_system import __version__
 from order_system.cli.ending import run_to_exit_code
-from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP
+from order_system.cli.help import EPILOGUE, INTRODUCTION, MORE_HELP, epilogue_of
 from order_system.cli.options import CLEAN, Embedded, Json, Strict
 from order_system.domain.errors import InvalidUsage
 
@@ -56,23 +56,11 @@ _COMMANDS = {
     "orders.status:cancel": "Ask for a cancel and wait for what comes of it: undone, or too late, say.",
     "orders.submit:schema": "Print the JSON Schema of what `submit` takes.",
     "orders.samples:scenarios": "List the stories that `--scenario` plays.",
-    "reconcile:reconcile": "Settle now what no workflow is at work on any more: orders whose workflow was "
-    "terminated or deleted.",
-    "keys:web_key": "Make a key for pages and API: a secret, shown once, and its hash for ORDER_WEB_KEYS.",
-    "book:audit": "Compare the order book with the outside world, and with the Temporal server if one "
-    "answers.",
-    "book:migrate": "Create the database's tables, or bring them up to date.",
-}
-for place, words in _COMMANDS.items():
-    app.command(f"order_system.cli.{place}", help=words, help_epilogue=MORE_HELP)
-
-_WITH_EXAMPLES = {
     "orders.listing:orders": "List orders, and find them. Needs no Temporal server; one that runs tells what "
     "waits for a person.",
-    "batches.listing:batches": "List batches, the newest first, each once with its newest run.",
     "orders.children:children": "List the child workflows of a batch or an order.",
-    "batches.commands:batch": "Fulfil a whole file of orders. Safe to run again: what is done is skipped, "
-    "what failed runs again.",
+    "orders.forget:forget": "Delete what tells of the customers of closed orders.",
+    "batches.listing:batches": "List batches, the newest first, each once with its newest run.",
     "attention.listing:attention": "List what waits for a person, with the commands that answer it.",
     "attention.answers:take": "Say that you are on it: on what these orders wait for.",
     "attention.answers:resolve": "Answer an undo that is stuck: try it again now, or say that it was handled "
@@ -80,18 +68,30 @@ _WITH_EXAMPLES = {
     "attention.answers:retry": "Run the failed step of a held order once more, and only that step.",
     "attention.answers:give_up": "Undo a held order now, before its hold runs out.",
     "attention.answers:refund": "Give money of a fulfilled order back to its customer: a part of it, or all.",
-    "orders.forget:forget": "Delete what tells of the customers of closed orders.",
     "attention.answers:adopt": "Take over the orders that a server which is gone for good has left open.",
+    "reconcile:reconcile": "Settle now what no workflow is at work on any more: orders whose workflow was "
+    "terminated or deleted.",
+    "keys:web_key": "Make a key for pages and API: a secret, shown once, and its hash for ORDER_WEB_KEYS.",
+    "book:audit": "Compare the order book with the outside world, and with the Temporal server if one "
+    "answers.",
+    "book:migrate": "Create the database's tables, or bring them up to date.",
+    "serve:serve": "Serve pages and API until Ctrl-C.",
+    "serve:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
+}
+_GROUPS = {
+    "batches.commands:batch": "Fulfil a whole file of orders. Safe to run again: what is done is skipped, "
+    "what failed runs again.",
     "gateways:gateways": "Show which payment gateway, warehouse, carrier and mailer are in place, and what "
     "each needs.",
     "webhooks:webhooks": "Events for a receiver of yours: try it out, and send again what it has not taken.",
     "keys:keys": "List the keys that seal what the Temporal server holds; make and destroy them.",
     "rollouts:rollout": "Check whether a new build of the workers may go on; move to it what waits.",
-    "serve:serve": "Serve pages and API until Ctrl-C.",
-    "serve:simulate": "Serve the simulated gateways over HTTP until Ctrl-C.",
 }
-"""Each is an App of its own: with examples, or with commands below it."""
-for place, words in _WITH_EXAMPLES.items():
+"""Each is an App of its own, with commands below it."""
+for place, words in _COMMANDS.items():
+    name = place.partition(":")[2].replace("_", "-")
+    app.command(f"order_system.cli.{place}", help=words, help_epilogue=epilogue_of(name))
+for place, words in _GROUPS.items():
     app.command(f"order_system.cli.{place}", help=words)
 app.command(  # an installed package has no examples
     "examples.compare:compare",
@@ -102,7 +102,8 @@ app.command(  # an installed package has no examples
 
 @app.command(help_epilogue=MORE_HELP)
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print what makes your shell complete commands and options: `source <(order-system completion bash)`."""
+    """Print what makes your shell complete commands and options, after the name that you call this by: with
+    `alias starter="python starter.py"`, that is `source <(starter completion bash)`."""
     if find_spec("examples") is None:
         del app["compare"]
     print(app.generate_completion(prog_name=Path(sys.argv[0]).stem, shell=shell))  # noqa: T201 - a script

@@ -18,9 +18,18 @@ _TEXTS = Path(__file__).with_name("texts")
 MORE_HELP = "Examples, exit codes and environment variables: starter.py --help"
 
 
+_ANSWERING = ("resolve", "retry", "give-up")
+
+
 def text_of(*names: str) -> str:
-    """Of these commands, and of what several share: `texts/<name>.txt`."""
+    """`texts/<name>.txt`, one below the other."""
     return "\n\n".join((_TEXTS / f"{name}.txt").read_text("utf-8").rstrip("\n") for name in names)
+
+
+def epilogue_of(command: str) -> str:
+    """What its `--help` ends with: its own text, if it has one."""
+    texts = [command, "answering"] if command in _ANSWERING else [command]
+    return text_of(*texts) if (_TEXTS / f"{command}.txt").exists() else MORE_HELP
 
 
 def _settings() -> str:

@@ -84,7 +84,6 @@ class Screen:
 
     @contextmanager
     def waiting(self, message: str) -> Generator[None]:
-        """Shows on a terminal that something is under way."""
         with self._err.status(f"{message} ...") if self._err.is_terminal else nullcontext():
             yield
 

@@ -2,36 +2,31 @@
 `starter.py simulate`: the simulated outside world over HTTP, for whoever has set `ORDER_PAYMENTS=http`."""
 
 import contextlib
-import importlib.util
 import socket
 from collections.abc import Generator
 from typing import Annotated
 
 import structlog
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.ending import until_interrupted
-from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Embedded
 from order_system.cli.screen import Screen
-from order_system.cli.session import Session, configured, open_session
+from order_system.cli.session import configured, open_session
 from order_system.domain.errors import InvalidSettings, InvalidUsage
 from order_system.gateways.loading import Port
-from order_system.infra.process import installing
+from order_system.infra.process import load_extra
 from order_system.infra.settings import PREFIX, SIMULATED, Settings, load_settings
+from order_system.infra.web_keys import is_loopback
 
 log = structlog.stdlib.get_logger(__name__)
 
-EXTRA = ("fastapi", "uvicorn", "jinja2", "python_multipart")
 _SECRET = f"{PREFIX}SIMULATE_SECRET"
 
-serve = App(name="serve", help_epilogue=text_of("serve"))
 
-
-@serve.default
-async def serve_pages(
+async def serve(
     *,
     host: Annotated[str | None, Parameter(help="The address to bind to, instead of ORDER_WEB_HOST.")] = None,
     port: Annotated[
@@ -40,11 +35,9 @@ async def serve_pages(
     ] = None,
     embedded: Embedded = False,
 ) -> int:
-    check_extra("serve")
+    web = load_extra("order_system.web.app", "web", "`serve` is asked for")
     settings, screen = configured(lives_long=True), Screen(as_json=False)
     host = settings.web_host if host is None else host
-    from order_system.web.guards.access import is_loopback  # noqa: PLC0415 - of the extra
-
     if settings.web_keys is None and not is_loopback(host):
         raise InvalidSettings(
             f"without keys pages and API answer on loopback alone, and {host} is elsewhere: "
@@ -53,15 +46,17 @@ async def serve_pages(
     with listening(host, settings.web_port if port is None else port) as listener:
         settings = settings.model_copy(update={"web_port": listener.getsockname()[1]})
         async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
-            await _serve(session, screen, listener)
+            if any(key.plain for key in settings.web_keys or ()):
+                log.info(
+                    "ORDER_WEB_KEYS has secrets in plain text: `starter.py web-key` makes entries without"
+                )
+            system, temporal = session.system, session.temporal
+            # An embedded worker watches already.
+            watching = contextlib.nullcontext() if session.embedded else system.watching(temporal)
+            async with web.serving_pages(system, temporal, session.ui_url, listener), watching:
+                screen.say(_where(listener, settings))
+                await until_interrupted()
     return CLEAN
-
-
-def check_extra(command: str) -> None:
-    """Raises InvalidUsage."""
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InvalidUsage(f"{command} needs {', '.join(missing)}, of the extra `web`: {installing('web')}")
 
 
 @contextlib.contextmanager
@@ -83,23 +78,6 @@ def listening(host: str, port: int) -> Generator[socket.socket]:
         yield listener
 
 
-async def _serve(session: Session, screen: Screen, listener: socket.socket) -> None:
-    from order_system.web.app import create_app  # noqa: PLC0415 - of the extra
-    from order_system.web.services import services_of  # noqa: PLC0415
-    from order_system.web.serving import serving  # noqa: PLC0415
-    from order_system.web.transfers.uploads import Uploads  # noqa: PLC0415
-
-    if any(key.plain for key in session.system.settings.web_keys or ()):
-        log.info("ORDER_WEB_KEYS has secrets in plain text: `starter.py web-key` makes entries without")
-    services = services_of(session.system, session.temporal, session.ui_url)
-    Uploads(services.settings.uploads).sweep()
-    # An embedded worker watches already.
-    watching = contextlib.nullcontext() if session.embedded else session.system.watching(session.temporal)
-    async with serving(create_app(services), listener), watching:
-        screen.say(_where(listener, session.system.settings))
-        await until_interrupted()
-
-
 def _where(listener: socket.socket, settings: Settings) -> str:
     url = f"pages and API at {url_of(listener)}"
     if settings.web_keys is None:
@@ -115,11 +93,8 @@ def url_of(listener: socket.socket) -> str:
 
 # --- the simulated gateways -----------------------------------------------------------------------
 
-simulate = App(name="simulate", help_epilogue=text_of("simulate"))
 
-
-@simulate.default
-async def serve_world(
+async def simulate(
     *,
     host: Annotated[str, Parameter(help="The address to bind to; loopback, unless given.")] = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65_535), help="8090, unless given.")] = 8090,
@@ -128,17 +103,18 @@ async def serve_world(
         Parameter(env_var=_SECRET, help="What requests must be signed with. An option shows in `ps`."),
     ] = None,
 ) -> int:
-    check_extra("simulate")
-    from order_system.gateways.http.server import create_app  # noqa: PLC0415 - of the extra
-    from order_system.web.guards.access import is_loopback  # noqa: PLC0415
-    from order_system.web.serving import serving  # noqa: PLC0415
-
+    because = "`simulate` is asked for"
+    web = load_extra("order_system.web.serving", "web", because)
+    gateways = load_extra("order_system.gateways.http.server", "web", because)
     if not secret and not is_loopback(host):
         raise InvalidUsage(f"without {_SECRET} only loopback is served, and {host} is elsewhere")
     world = configured().data_dir / "world"
     settings = load_settings(data_dir=world, database_url=None, **dict.fromkeys(Port, SIMULATED))
     with listening(host, port) as listener:
-        async with open_order_system(settings) as system, serving(create_app(system.world, secret), listener):
+        async with (
+            open_order_system(settings) as system,
+            web.serving(gateways.create_app(system.world, secret), listener),
+        ):
             whom = "signed requests" if secret else "this machine alone"
             Screen(as_json=False).say(f"simulated gateways at {url_of(listener)}, for {whom}")
             await until_interrupted()

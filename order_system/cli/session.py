@@ -54,6 +54,7 @@ def exit_code(orders: Sequence[OrderProgress], *, strict: bool = False) -> int:
 class Session:
     system: OrderSystem
     temporal: Client
+    screen: Screen
     ui_url: str | None
     embedded: bool
     owns_server: bool = False
@@ -106,17 +107,18 @@ async def open_session(
     served = embedded and not server.runs_already and await server_of_a_worker(settings.book_folder)
     if served or not embedded:
         temporal = served or await _connected(server)
+        address = temporal.service_client.config.target_host
         if served:
-            address = served.service_client.config.target_host
             screen.say(f"a worker is at work here already: using its Temporal server at {address}")
         async with open_order_system(settings) as system:
             if starts_orders:
                 await _seals_as_workers_do(system, temporal)
-            yield Session(system, temporal, settings.ui_url, embedded=False)
+            ui_url = server.ui_at(address) or settings.ui_url
+            yield Session(system, temporal, screen, ui_url, embedded=False)
         return
     async with AsyncExitStack() as stack:
         with screen.waiting("starting an embedded Temporal server and a worker"):
-            session = await stack.enter_async_context(embedded_session(settings, server))
+            session = await stack.enter_async_context(embedded_session(settings, screen, server))
         screen.say(f"Temporal at {server.address}, Web UI {session.ui_url or 'off'}")
         log, here = worker_log(settings), Path.cwd()
         screen.say(f"worker's log: {log.relative_to(here) if log.is_relative_to(here) else log}")
@@ -141,7 +143,9 @@ async def _connected(embedded: EmbeddedServer) -> Client:
 
 
 @asynccontextmanager
-async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncGenerator[Session]:
+async def embedded_session(
+    settings: Settings, screen: Screen, server: EmbeddedServer
+) -> AsyncGenerator[Session]:
     """Raises EmbeddedServerFailed, InvalidSettings, DatabaseUnready."""
     async with server:
         # The worker's lines would tear the display, which tells its story anyway.
@@ -151,7 +155,9 @@ async def embedded_session(settings: Settings, server: EmbeddedServer) -> AsyncG
             if not server.owned:
                 await _seals_as_workers_do(system, temporal)
             async with system.serving(temporal):
-                yield Session(system, temporal, server.ui_url, embedded=True, owns_server=server.owned)
+                yield Session(
+                    system, temporal, screen, server.ui_url, embedded=True, owns_server=server.owned
+                )
 
 
 async def _seals_as_workers_do(system: OrderSystem, temporal: Client) -> None:

@@ -35,7 +35,6 @@ _MARKS = {
 }
 _UNDO_MARKS = {UndoState.DONE: "↩", UndoState.PENDING: "↩", UndoState.HANDLED: "✓", UndoState.STUCK: "!"}
 _TREE_LINES = 1 + len(Step)
-"""An order and its children."""
 _STEP_WIDTH = 1 + max(map(len, Step))
 
 
@@ -137,7 +136,6 @@ def live_orders(orders: Sequence[OrderProgress], now: datetime, *, rows: int) ->
 
 
 def progress_line(orders: Sequence[OrderProgress], total: int) -> Table:
-    """How many are done, and how the others stand."""
     closed = sum(order.status is not OrderStatus.RUNNING for order in orders)
     line = Table.grid(padding=(0, 2))
     line.add_row(f"{closed}/{total}", ProgressBar(total, closed, width=30), counts(orders))
@@ -157,7 +155,6 @@ def counts(orders: Sequence[OrderProgress]) -> Text:
 
 
 def changes(before: OrderProgress | None, after: OrderProgress) -> Iterator[str]:
-    """One line for each thing that has changed."""
     name = after.order_id
     steps = {step.step: step for step in before.children} if before else {}
     for step in after.children:

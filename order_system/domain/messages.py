@@ -193,7 +193,7 @@ class UndoResult(StrEnum):
 class UndoAnswer(Wire):
     result: UndoResult
     detail: str
-    """For people: `refunded 1059.97 USD`."""
+    """For people: `refunded 1,059.97 USD`."""
     parcel: DispatchReceipt | None = None
     payment: PaymentReceipt | None = None
     """Both only with ALREADY_DISPATCHED: what the outcome is made of."""

@@ -8,6 +8,7 @@ meaning, nor reach a payment gateway a hundred times too small.
 Messages here never repeat the text that they refuse: somebody may have typed a card number into it."""
 
 import re
+from decimal import Decimal
 from functools import cache
 
 from babel.core import get_global
@@ -102,5 +103,10 @@ def decimal_text(minor: int, currency: str) -> str:
 
 
 def format_amount(minor: int, currency: str) -> str:
-    """For people: `1059.97 USD`. The code and no symbol, since a dozen currencies share the dollar sign."""
-    return f"{decimal_text(minor, currency)} {currency}"
+    """For people: `1,059.97 USD`. The code and no symbol, since a dozen currencies share the dollar sign."""
+    return format_decimal(decimal_text(minor, currency), currency)
+
+
+def format_decimal(amount: str | Decimal | None, currency: str | None) -> str:
+    """The same of decimal text, which has the decimals of its currency; blank of None."""
+    return "" if amount is None else f"{Decimal(amount):,} {currency}"

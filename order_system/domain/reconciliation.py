@@ -24,7 +24,7 @@ class Finding(Wire):
     order_id: str
     submission: str
     detail: str
-    """For people: `refunded 1059.97 USD`, or why it could not be done yet."""
+    """For people: `refunded 1,059.97 USD`, or why it could not be done yet."""
 
     @classmethod
     def about(cls, ref: SubmissionRef, detail: str) -> Self:

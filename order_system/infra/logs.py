@@ -71,7 +71,9 @@ def configure_logging(settings: Settings, *, file: Path | None = None, process: 
     to_stderr = _StderrHandler()
     handlers: dict[logging.Handler, logging.Formatter] = {to_stderr: _formatter(shared, _renderer(settings))}
     if file is not None:
-        to_stderr.addFilter(_is_our_warning)
+        to_stderr.addFilter(
+            lambda line: line.levelno >= logging.WARNING and line.name.startswith("order_system.")
+        )
         to_file = RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1, encoding="utf-8")
         handlers[to_file] = as_json
     changes = _ChangesFile(settings.data_dir / "changes.log", encoding="utf-8", delay=True)
@@ -116,10 +118,6 @@ def _formatter(shared: Sequence[Processor], renderer: Processor) -> logging.Form
             renderer,
         ],
     )
-
-
-def _is_our_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING and record.name.startswith("order_system.")
 
 
 class ActivityLogContext(AroundActivities):

@@ -33,7 +33,6 @@ REFUSED = 2
 """The exit code of a process that waiting or starting again does not help."""
 
 _END = "\0"
-"""Of a refusal."""
 
 
 async def supervise(command: Sequence[str], processes: int, stop: asyncio.Event) -> bool:
@@ -70,8 +69,6 @@ class Pauses:
 
 @dataclass(frozen=True)
 class Supervised:
-    """What a process is told."""
-
     number: int
     file: int
 

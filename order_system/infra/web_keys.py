@@ -6,6 +6,7 @@ Plain SHA-256 does for a hash: our secrets are drawn from 2^256, so nobody finds
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 from collections.abc import Sequence
@@ -24,7 +25,6 @@ _HASH = re.compile(r"(?P<hash>[0-9a-f]{64})(?:@(?P<last_day>\d{4}-\d\d-\d\d))?",
 
 class Role(StrEnum):
     VIEWER = "viewer"
-    """Sees everything, and changes nothing."""
     OPERATOR = "operator"
 
 
@@ -93,3 +93,13 @@ def holder_of(secret: str, keys: Sequence[WebKey]) -> WebKey | None:
     digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
     matches = [key for key in keys if hmac.compare_digest(key.digest, digest)]
     return matches[0] if matches and secret else None
+
+
+def is_loopback(host: str) -> bool:
+    """Of a name without its port: where pages and API answer without keys, and to that alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

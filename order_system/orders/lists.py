@@ -5,7 +5,7 @@ visibility, a second late. An order that was terminated is open in the book unti
 Where no server answers, the book's word has to do."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -134,6 +134,11 @@ class OrderLists:
     async def waiting_ids(self) -> set[str]:
         """Which orders need attention, WAITING_LISTED at most; none as well if no server answers."""
         return await self._found(_WAITING, limit=WAITING_LISTED)
+
+    async def waiting_by_batch(self) -> Counter[str | None]:
+        """How many of them each batch has."""
+        listed = await self._listed(_WAITING, None, limit=WAITING_LISTED)
+        return Counter(run.typed_search_attributes.get(BATCH_NAME) for run in listed)
 
     async def batch_orders(
         self,

@@ -4,11 +4,16 @@ From the outside in: the headers of every answer; a last net for errors; who may
 may send; then the routes.
 """
 
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
+from temporalio.client import Client
 
+from order_system.bootstrap import OrderSystem
 from order_system.intake.form import OrderForm
 from order_system.web import api, pages
 from order_system.web.api.codec import AnswersWebUi
@@ -16,7 +21,9 @@ from order_system.web.guards.access import SAFE_METHODS, Access, AccessGuard
 from order_system.web.guards.answers import HeadAsGet, LastNet, SecurityHeaders
 from order_system.web.guards.limits import BodyLimits
 from order_system.web.problems import Problem, answer_with_problems
-from order_system.web.services import Services
+from order_system.web.services import Services, services_of
+from order_system.web.serving import serving
+from order_system.web.transfers.uploads import Uploads
 
 DESCRIPTION = """\
 Submit orders and batches of orders. See where each stands. Answer what waits for a person.
@@ -59,6 +66,17 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(LastNet)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+@asynccontextmanager
+async def serving_pages(
+    system: OrderSystem, temporal: Client, ui_url: str | None, listener: socket.socket
+) -> AsyncGenerator[None]:
+    """Pages and API for the length of the block. `listener` is bound."""
+    services = services_of(system, temporal, ui_url)
+    Uploads(services.settings.uploads).sweep()
+    async with serving(create_app(services), listener):
+        yield
 
 
 def _complete_document(app: FastAPI) -> None:

@@ -149,7 +149,6 @@ _AGAIN = {"Retry-After": f"{policy.ASK_AGAIN.total_seconds():.0f}"}
 
 
 def answer_to(error: Exception) -> Response:
-    """Of any error at all."""
     if isinstance(error, RequestValidationError):
         error = Invalid([_mistake(each) for each in error.errors()])
     elif isinstance(error, HTTPException):
@@ -175,7 +174,6 @@ def answer_to(error: Exception) -> Response:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Every error of a route becomes a problem."""
 
     async def answer(_request: Request, error: Exception) -> Response:
         return answer_to(error)

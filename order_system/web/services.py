@@ -105,4 +105,3 @@ def _given(request: Request) -> Services:
 
 
 Given = Annotated[Services, Depends(_given)]
-"""A route's parameter: `services: Given`."""

@@ -92,7 +92,7 @@ async def test_a_refused_parcel_shows_what_was_undone(stall: Stall, page: Page) 
 
     await expect(page.get_by_role("heading", name="The order failed at shipping")).to_be_visible()
     await expect(page.get_by_text("Everything that was done has been undone.")).to_be_visible()
-    await expect(page.locator("#step-payment .undo")).to_have_text("refunded 1059.97 USD")
+    await expect(page.locator("#step-payment .undo")).to_have_text("refunded 1,059.97 USD")
     await expect(page.locator("#step-inventory .undo")).to_have_text("stock released")
     await expect(page.locator("#step-shipping .undo")).to_have_text("label voided")
     drawn = page.locator("svg.timeline .lane .name")

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from order_system.domain import policy
 from tests.chaos.books import OTHER_BOOKS
 from tests.chaos.cases import NEVER_WORKS, TERMINATES, Blow
-from tests.chaos.desk import Desk
 from tests.chaos.diary import Entry
 from tests.chaos.faults import WAITS_FOR_A_COMMAND
+from tests.chaos.person import Person
 from tests.chaos.plan import PlannedOrder
 from tests.chaos.points import gateway_at
 from tests.chaos.run import Run
@@ -35,7 +35,7 @@ class Listener:
         self._server_is_down = asyncio.Lock()
         self.terminated: set[str] = set()
         """Orders that no workflow may be at work on any more."""
-        self._desk = Desk(run, self.terminated)
+        self._person = Person(run, self.terminated)
 
     async def listen(self) -> None:
         while True:
@@ -53,7 +53,7 @@ class Listener:
             case _ if entry.blow in TERMINATES:
                 self.terminated.add(entry.order_id)
             case _ if entry.blow in NEVER_WORKS:
-                arena.in_background(self._desk.answer(entry))
+                arena.in_background(self._person.answer(entry))
             case Blow.FREEZE:
                 self._arena.in_background(self._wake(entry.pid))
             case Blow.SERVER:

@@ -47,7 +47,7 @@ class Run:
     said: list[Said] = field(default_factory=list[Said])
 
     under_way: Counter[str] = field(default_factory=Counter[str])
-    """Orders that are being submitted, or that somebody at the desk has to do with."""
+    """Orders that are being submitted, or that a person has to do with."""
 
     @contextmanager
     def busy_with(self, order_id: str) -> Generator[None]:

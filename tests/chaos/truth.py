@@ -1,4 +1,4 @@
-"""What submit, status, API, lists and desk say of each order at its end, held against book and world.
+"""What submit, status, API, lists and attention say of each order at its end, held against book and world.
 
 The book and the world are believed: that they agree is judged by `checks.py`. What is said is asked for as
 people and programs ask: the command line's last word, the client's document, HTTP without a network.
@@ -73,7 +73,7 @@ async def untrue(run: Run, waiting: set[str]) -> list[str]:
     """Each statement that is not so, in one line."""
     services = services_of(run.arena.system, run.temporal, None)
     facts = await _facts(run, waiting)
-    desk = [concern async for concern in services.attention.attention()]
+    listed = [concern async for concern in services.attention.attention()]
     app = create_app(services)
     app.openapi()  # once, as `serving` does, and not by each of the first requests on a thread of its own
     transport = ASGITransport(app, raise_app_exceptions=False)
@@ -82,7 +82,7 @@ async def untrue(run: Run, waiting: set[str]) -> list[str]:
             *(line for said in run.said for line in _untrue_submit(said, facts)),
             *await _untrue_about_orders(run, services, http, facts),
             *[line async for line in _untrue_lists(http, facts)],
-            *_untrue_at_the_desk(run, desk, facts),
+            *_untrue_attention(run, listed, facts),
         ]
 
 
@@ -181,7 +181,7 @@ async def _posted(http: AsyncClient, order: Order) -> int:
     return (await http.post("/api/orders", json=order_document(order))).status_code
 
 
-# --- lists and desk ------------------------------------------------------------------------------
+# --- lists and attention -------------------------------------------------------------------------
 
 
 async def _untrue_lists(http: AsyncClient, facts: Facts) -> AsyncIterator[str]:
@@ -211,16 +211,16 @@ async def _listed(http: AsyncClient, **wanted: str) -> dict[str, str]:
         query = {**query, "cursor": page["next"]}
 
 
-def _untrue_at_the_desk(run: Run, desk: list[Concern], facts: Facts) -> Iterator[str]:
+def _untrue_attention(run: Run, concerns: list[Concern], facts: Facts) -> Iterator[str]:
     """Who waits for a person is listed, and nobody else; and no customer is left untold in silence."""
-    listed = {concern.order_id for concern in desk if concern.order_id}
+    listed = {concern.order_id for concern in concerns if concern.order_id}
     untold = {planned.order_id for planned in run.plan.orders if _is_untold(planned, facts)}
     needy = facts.waiting | facts.abandoned
     for order_id in sorted(needy - listed):
         yield f"{order_id} waits for a person, and attention does not list it"
     for order_id in sorted(untold - listed):
         yield f"the customer of {order_id} was never told how it ended, and attention does not list it"
-    for concern in desk:
+    for concern in concerns:
         if concern.order_id and concern.order_id not in needy | untold:
             yield f"attention lists {concern.order_id} as {concern.kind}, and it waits for nobody"
         if concern.kind is ConcernKind.NO_WORKER:

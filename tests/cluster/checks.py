@@ -53,7 +53,7 @@ def alone(cluster: "Cluster", batch: str) -> list[float]:
     return sorted(map(seconds, _on_server(cluster, batch)))
 
 
-def open_desk(cluster: "Cluster") -> list[str]:
+def leave_three_waiting(cluster: "Cluster") -> list[str]:
     """An undo that is stuck, an order that is held, and one that somebody terminates."""
     for story in ("refund-never", "dispatch-refused-and-held", "dispatch-refused-and-held"):
         cluster.shop.starter("--scenario", story, codes=(NEEDS_ATTENTION,))
@@ -64,10 +64,10 @@ def open_desk(cluster: "Cluster") -> list[str]:
     return [STUCK, HELD]
 
 
-def all_hold(cluster: "Cluster", desk: list[str], batches: tuple[str, ...]) -> list[str]:
+def all_hold(cluster: "Cluster", waiting: list[str], batches: tuple[str, ...]) -> list[str]:
     """What was looked at, in words."""
     return [
-        _desk_is_answered(cluster, desk),
+        _attention_is_answered(cluster, waiting),
         _terminated_is_settled(cluster),
         *(_report_agrees(cluster, batch) for batch in batches),
         _audit_is_clean(cluster),
@@ -78,18 +78,18 @@ def all_hold(cluster: "Cluster", desk: list[str], batches: tuple[str, ...]) -> l
     ]
 
 
-def _desk_is_answered(cluster: "Cluster", desk: list[str]) -> str:
+def _attention_is_answered(cluster: "Cluster", waiting: list[str]) -> str:
     shop = cluster.shop
     listed = {each["order_id"] for each in shop.starter("attention", codes=(NEEDS_ATTENTION,))}
-    assert set(desk) <= listed, listed
+    assert set(waiting) <= listed, listed
     shop.starter("resolve", STUCK, "payment", "--handled", "--note", "refunded by hand, ticket 123")
     shop.starter("give-up", HELD)
     wait_until(
-        lambda: not shop.starter("attention", codes=(0, NEEDS_ATTENTION)), SETTLED_SECONDS, "an empty desk"
+        lambda: not shop.starter("attention", codes=(0, NEEDS_ATTENTION)),
+        SETTLED_SECONDS,
+        "nothing to wait for a person",
     )
-    return (
-        f"{len(desk)} orders that wait for a person waited through all strikes, and were answered after them."
-    )
+    return f"{len(waiting)} orders waited for a person through all strikes, and were answered after them."
 
 
 def _terminated_is_settled(cluster: "Cluster") -> str:

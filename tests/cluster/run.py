@@ -115,14 +115,14 @@ def run(cluster: Cluster, orders: int, struck: int, say: Say) -> Figures:
     _measure(cluster, figures, say)
     if not struck:
         return figures
-    say("three orders for the desk, one of them terminated: what waits, waits through all that follows")
-    desk = checks.open_desk(cluster)
+    say("three orders wait for a person, one of them terminated: they wait through all that follows")
+    waiting = checks.leave_three_waiting(cluster)
     cluster.open_hosts(FAULTS)
     say(f"a batch of {struck} orders with the default faults, and who is killed in its midst:")
     figures.strikes = _strikes(cluster)
     _file(cluster, "struck", struck)
     run_batch(cluster.shop, cluster.postgresql, "struck.csv", struck, strikes=figures.strikes, say=say)
-    figures.held = checks.all_hold(cluster, desk, ("measured", "struck"))
+    figures.held = checks.all_hold(cluster, waiting, ("measured", "struck"))
     return figures
 
 

@@ -1,19 +1,18 @@
 """`starter.py resolve`, `retry`, `give-up`, `take`, `refund` and `adopt`: what a person answers."""
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from order_system.attention.chosen import Action, Chosen
 from order_system.attention.concerns import status_command
 from order_system.attention.finder import so_many
 from order_system.cli import policy
 from order_system.cli.ending import dying_at_once
-from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, INVALID, Embedded, Json, OrderId
 from order_system.cli.orders.status import show_commands
 from order_system.cli.screen import Screen, now
@@ -42,33 +41,33 @@ _WHICH_STEP = "Whose undo is stuck: payment, inventory or shipping; or notificat
 Named = Annotated[str | None, Parameter(name="--who", help="Who answers, instead of user@host.")]
 More = Annotated[str, Parameter(help="More of them: each is told what came of it.")]
 
-resolve = App(name="resolve", help_epilogue=text_of("resolve", "answering"))
-retry = App(name="retry", help_epilogue=text_of("retry", "answering"))
-give_up = App(name="give-up", help_epilogue=text_of("give-up", "answering"))
-refund = App(name="refund", help_epilogue=text_of("refund"))
-take = App(name="take", help_epilogue=text_of("take"))
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Options:
-    """What all answers share."""
-
     note: Annotated[str, Parameter(help="Why, in one line; at most 500 characters.")] = ""
     named: Named = None
     embedded: Embedded = False
     as_json: Json = False
 
     @property
-    def who(self) -> str:
-        return who_answers(self.named)
+    def said(self) -> dict[str, Any]:
+        return {"who": who_answers(self.named), "note": self.note}
+
+    @asynccontextmanager
+    async def session(self, answer: Answer | None = None) -> AsyncGenerator[Session]:
+        """For an answer that may be given. Raises InvalidUsage."""
+        if flaw := flaw_in(answer or Answer(**self.said)):
+            raise InvalidUsage(flaw)
+        screen = Screen(as_json=self.as_json)
+        async with open_session(configured(), screen, embedded=self.embedded) as session:
+            yield session
 
 
 DEFAULTS = Options()
 
 
-@resolve.default
-async def resolve_undo(
+async def resolve(
     order_id: OrderId,
     step: Annotated[Step, Parameter(help=_WHICH_STEP)],
     /,
@@ -85,8 +84,7 @@ async def resolve_undo(
     if voided and dispatched:
         raise InvalidUsage("a parcel is either --voided or --dispatched")
     resolution = Resolution(
-        who=options.who,
-        note=options.note,
+        **options.said,
         step=step,
         remedy=Remedy.RETRY if retry else Remedy.HANDLED,
         parcel=ParcelFate.VOIDED if voided else ParcelFate.DISPATCHED if dispatched else None,
@@ -95,27 +93,23 @@ async def resolve_undo(
     return await _answered(order_id, resolution, options)
 
 
-@retry.default
-async def retry_step(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+async def retry(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.RETRY, options)
-    return await _answered(order_id, StepRetry(who=options.who, note=options.note), options)
+    return await _answered(order_id, StepRetry(**options.said), options)
 
 
-@give_up.default
-async def give_order_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+async def give_up(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     if more:
         return await _all_told([order_id, *more], Action.GIVE_UP, options)
-    return await _answered(order_id, GiveUp(who=options.who, note=options.note), options)
+    return await _answered(order_id, GiveUp(**options.said), options)
 
 
-@take.default
-async def take_it(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
+async def take(order_id: OrderId, /, *more: More, options: Options = DEFAULTS) -> int:
     return await _all_told([order_id, *more], Action.TAKE, options)
 
 
-@refund.default
-async def give_back(
+async def refund(
     order_id: OrderId,
     /,
     *,
@@ -125,42 +119,34 @@ async def give_back(
     made_elsewhere: Annotated[str | None, Parameter(help="At the provider, as this: it is noted.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
-    screen = Screen(as_json=options.as_json)
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
+    said: dict[str, Any] = options.said | wanted
+    async with options.session() as session:
         order_id = await session.order_meant(order_id)
-        with screen.waiting(f"money of {order_id} is given back"):
-            refunded = await session.client.refunds.give_back(
-                order_id, who=options.who, note=options.note, **wanted
-            )
+        with session.screen.waiting(f"money of {order_id} is given back"):
+            refunded = await session.client.refunds.give_back(order_id, **said)
         paid = await session.client.outcome(order_id)
-    screen.answer(refunded.model_dump(mode="json"), f"{order_id}: {refunded}; {paid and paid.payment}")
+    told = f"{order_id}: {refunded}; {paid and paid.payment}"
+    session.screen.answer(refunded.model_dump(mode="json"), told)
     return ATTENTION if refunded.state is RefundState.UNDER_WAY else CLEAN
 
 
 async def _all_told(chosen: Sequence[str], action: Action, options: Options) -> int:
-    """One answer to all, and a line about each."""
-    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
-        raise InvalidUsage(flaw)
-    screen = Screen(as_json=options.as_json)
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
-        answers = Chosen(session.client, session.attention, options.who, options.note)
+    async with options.session() as session:
+        answers = Chosen(session.client, session.attention, **options.said)
         parts = [each.partition(":") for each in chosen]
         chosen = [f"{await session.order_meant(said)}{colon}{step}" for said, colon, step in parts]
-        with screen.waiting(f"{len(chosen)} are told"):
+        with session.screen.waiting(f"{len(chosen)} are told"):
             told = await answers.all_told(chosen, action)
     lines = (f"{row.chosen}: {'accepted' if row.accepted else 'refused'}: {row.detail}" for row in told.rows)
-    screen.answer(told.model_dump(mode="json"), *lines)
+    session.screen.answer(told.model_dump(mode="json"), *lines)
     return INVALID if told.refused else CLEAN
 
 
 async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, options: Options) -> int:
     """Send it, and show what comes of it within a moment."""
-    if flaw := flaw_in(answer):
-        raise InvalidUsage(flaw)
-    screen = Screen(as_json=options.as_json)
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
-        order_id = await session.order_meant(order_id)
+    async with options.session(answer) as session:
+        screen, order_id = session.screen, await session.order_meant(order_id)
         with screen.waiting(f"{order_id} is told"):
             try:
                 receipt = await session.attention.answer(order_id, answer)
@@ -184,7 +170,7 @@ async def _answered(order_id: str, answer: Resolution | StepRetry | GiveUp, opti
 async def _after_a_moment(session: Session, order_id: str) -> OrderProgress:
     """Once it is closed or waits for a person again; else as it is by then."""
     order = await session.client.status(order_id)
-    with contextlib.suppress(TimeoutError):
+    with suppress(TimeoutError):
         async with asyncio.timeout(policy.ANSWER_SHOWN.total_seconds()):
             async for documents in session.client.watch([order_id]):
                 order = documents[order_id]
@@ -199,25 +185,19 @@ def who_answers(named: str | None) -> str:
 
 _WARNING = "Is that server gone for good? Two servers at work on one order could undo what the other does."
 
-adopt = App(name="adopt", help_epilogue=text_of("adopt").format(warning=_WARNING))
 
-
-@adopt.default
-async def adopt_orders(
+async def adopt(
     server: Annotated[str, Parameter(help="Its UUID, as `attention` shows it.")],
     /,
     *,
     yes: Annotated[bool, Parameter(help="It is gone for good: do not ask.")] = False,
     options: Options = DEFAULTS,
 ) -> int:
-    if flaw := flaw_in(Answer(who=options.who, note=options.note)):
-        raise InvalidUsage(flaw)
     screen = Screen(as_json=options.as_json)
     if not yes and not (screen.has_a_person and _confirmed(screen)):
         raise InvalidUsage(f"nothing was adopted. {_WARNING} Then say --yes")
-    async with open_session(configured(), screen, embedded=options.embedded) as session:
-        abandoned = session.system.abandoned(session.temporal)
-        adopted = await abandoned.adopt(server, who=options.who, note=options.note)
+    async with options.session() as session:
+        adopted = await session.system.abandoned(session.temporal).adopt(server, **options.said)
     screen.answer(
         {"server": server, "adopted": adopted},
         f"{so_many(adopted, 'submission was', 'submissions were')} adopted. "

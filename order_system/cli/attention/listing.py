@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import RenderableType, group
 from rich.padding import Padding
 from rich.table import Column, Table
@@ -14,7 +14,6 @@ from order_system.attention.concerns import Concern, ConcernKind
 from order_system.attention.what_waits import sums_of
 from order_system.cli import policy
 from order_system.cli.ending import until_interrupted
-from order_system.cli.help import text_of
 from order_system.cli.options import ATTENTION, CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
@@ -27,14 +26,11 @@ MAX_SHOWN = 100
 """Concerns in the table for people; `--json` has them all."""
 
 
-attention = App(name="attention", help_epilogue=text_of("attention"))
-
 _BROKEN = (ConcernKind.BUG, ConcernKind.ABANDONED, ConcernKind.BATCH_FAILED)
 _RED = (*_BROKEN, ConcernKind.NO_WORKER, ConcernKind.BOOK, ConcernKind.RECONCILER_ASLEEP)
 
 
-@attention.default
-async def list_attention(
+async def attention(
     *,
     watch: Annotated[bool, Parameter(help="Go on showing it until Ctrl-C.")] = False,
     embedded: Embedded = False,

@@ -117,7 +117,7 @@ async def run(
     request = BatchRequest(name=name, file=ref, window=window, flow=flow, capture=capture)
     async with open_session(settings, screen, embedded=embedded, starts_orders=True) as session:
         new = await session.batches.start(request)
-        return await started(session, screen, request.name, new=new, wait=wait or embedded)
+        return await started(session, request.name, new=new, wait=wait or embedded)
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -128,7 +128,7 @@ async def retry(
     screen = Screen(as_json=as_json)
     async with open_session(configured(), screen, embedded=embedded, starts_orders=True) as session:
         new = await session.batches.retry(name)
-        return await started(session, screen, name, new=new, wait=wait or embedded)
+        return await started(session, name, new=new, wait=wait or embedded)
 
 
 @batch.command(help_epilogue=MORE_HELP)
@@ -144,7 +144,7 @@ async def status(
     async with open_session(configured(), screen) as session:
         progress = await session.batches.progress(name)
         if watch and progress.status not in ENDED:
-            progress = await followed(session, screen, name)
+            progress = await followed(session, name)
     screen.answer(progress.model_dump(mode="json"), progress_table(progress))
     return ended_with(screen, progress)
 

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.table import Table
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
 from order_system.cli.batches.views import status_text
-from order_system.cli.help import MORE_HELP
 from order_system.cli.options import CLEAN, Before, Json, Since, moment
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, server_if_any
@@ -19,11 +18,8 @@ from order_system.domain.batch import BatchProgress
 from order_system.domain.listing import PAGE_ROWS, BatchFilter, BatchSummary
 from order_system.orders.exports import every_row
 
-batches = App(name="batches", help_epilogue=MORE_HELP)
 
-
-@batches.default
-async def list_batches(
+async def batches(
     query: Annotated[str | None, Parameter(help="A part of the name.")] = None,
     /,
     *,

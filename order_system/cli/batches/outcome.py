@@ -15,8 +15,6 @@ from order_system.cli.batches.views import numbers_table, status_text
 from order_system.cli.screen import Screen, written_whole
 from order_system.domain.errors import InvalidUsage
 
-REJECTED = "rejected"
-
 
 async def write_outcome(
     system: OrderSystem, screen: Screen, name: str, *, output: str | None, rejects: str | None
@@ -42,7 +40,7 @@ async def write_outcome(
                 table.add(line)
             elif screen.as_json:
                 lines.append(outcome_document(line))
-            if mending and line.status == REJECTED:
+            if mending and line.status == "rejected":
                 mending.add(line)
     return {
         "name": name,

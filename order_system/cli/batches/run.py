@@ -24,8 +24,6 @@ from order_system.infra.temporal.connection import outlasting, reaching_server
 @Parameter(name="*")
 @dataclass(frozen=True)
 class FileReading:
-    """Options that say how a file is to be read."""
-
     file_format: Annotated[
         FileFormat | None,
         Parameter(name="--format", help="By default .jsonl and .ndjson are jsonl, all else csv."),
@@ -36,13 +34,11 @@ class FileReading:
     ] = None
     profile: Annotated[
         str | None,
-        Parameter(
-            name="--profile", help="What the columns mean: shopify or another shop's name, or your FILE.toml"
-        ),
+        Parameter(help="What the columns mean: shopify or another shop's name, or your FILE.toml"),
     ] = None
     encoding: Annotated[
         str | None,
-        Parameter(name="--encoding", help=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
+        Parameter(help=f"By default utf-8. One of {', '.join(ENCODINGS)}."),
     ] = None
 
 
@@ -59,9 +55,9 @@ async def inspected(file: str, reading: FileReading, settings: Settings, screen:
         )
 
 
-async def started(session: Session, screen: Screen, name: str, *, new: bool, wait: bool) -> int:
+async def started(session: Session, name: str, *, new: bool, wait: bool) -> int:
     """Say where the batch is; with `wait` follow it to its end."""
-    workflow_id = batch_workflow_id(name)
+    workflow_id, screen = batch_workflow_id(name), session.screen
     link = await outlasting(partial(_link, session, workflow_id))
     if not new:
         screen.say(f"batch {name} is running already, with the same file; it is not started again")
@@ -71,7 +67,7 @@ async def started(session: Session, screen: Screen, name: str, *, new: bool, wai
         screen.answer(document, *[people, *([link] if link else [])])
         return CLEAN
     screen.say(f"{workflow_id}  {link or ''}".rstrip())
-    progress = await followed(session, screen, name)
+    progress = await followed(session, name)
     screen.answer(progress.model_dump(mode="json"), progress_table(progress))
     return ended_with(screen, progress)
 
@@ -92,15 +88,15 @@ async def _link(session: Session, workflow_id: str) -> str | None:
         return session.page(workflow_id, (await batch.describe(rpc_timeout=policy.RPC)).run_id)
 
 
-async def followed(session: Session, screen: Screen, name: str) -> BatchProgress:
+async def followed(session: Session, name: str) -> BatchProgress:
     progress = None
     try:
-        with screen.updating() as show:
+        with session.screen.updating() as show:
             async for progress in session.batches.watch(name):
                 show(progress_picture(progress), progress_words(progress))
     except asyncio.CancelledError:
         when = "when --embedded is used again" if session.embedded else "without us"
-        screen.say(f"the batch goes on {when}: starter.py batch status {name}")
+        session.screen.say(f"the batch goes on {when}: starter.py batch status {name}")
         raise
     except ServerUnreachable as lost:
         raise ServerUnreachable(

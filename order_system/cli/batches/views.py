@@ -13,7 +13,6 @@ from order_system.domain.batch import ENDED, BatchCounts, BatchProgress
 from order_system.domain.messages import OrderStatus
 
 MAX_SHOWN = 20
-"""Orders named in one list."""
 
 _STYLES = {
     "fulfilled": STATUS_STYLE[OrderStatus.FULFILLED],

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import RenderableType, group
 from rich.text import Text
 
-from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Embedded, Json
 from order_system.cli.screen import Screen, now
 from order_system.cli.session import configured, open_session
@@ -20,7 +19,6 @@ MAX_SHOWN = 200
 """Children in the table for people; `--json` has them all."""
 
 
-children = App(name="children", help_epilogue=text_of("children"))
 _STYLES = {
     WorkflowState.RUNNING: "cyan",
     WorkflowState.COMPLETED: "green",
@@ -29,8 +27,7 @@ _STYLES = {
 }
 
 
-@children.default
-async def list_children(
+async def children(
     parent: Annotated[str, Parameter(help="A workflow ID: order-ORDER-001, batch-orders.")],
     /,
     *,

@@ -2,21 +2,17 @@
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from order_system.cli.attention.answers import Named, who_answers
-from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, INVALID, Embedded, Json, moment
 from order_system.cli.screen import Screen
 from order_system.cli.session import configured, open_session
 from order_system.domain.answers import Summary
 from order_system.domain.errors import InvalidUsage
 
-forget = App(name="forget", help_epilogue=text_of("forget"))
 
-
-@forget.default
-async def forget_orders(
+async def forget(
     *order_ids: Annotated[str, Parameter(help="Orders that are closed.")],
     batch: Annotated[str | None, Parameter(help="All orders of this batch.")] = None,
     older_than: Annotated[

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import RenderableType, group
 from rich.text import Text
 
 from order_system.bootstrap import open_order_system
-from order_system.cli.help import text_of
 from order_system.cli.options import CLEAN, Before, Json, Since, moment
 from order_system.cli.screen import Screen, now, written_whole
 from order_system.cli.session import configured, server_if_any
@@ -20,15 +18,13 @@ from order_system.cli.views import STATUS_STYLE
 from order_system.domain.errors import InvalidUsage
 from order_system.domain.listing import PAGE_ROWS, PAGE_ROWS_LIMIT, OrderFilter, OrderSummary, Sort
 from order_system.domain.messages import OrderStatus
+from order_system.domain.money import format_decimal
 from order_system.domain.steps import Step
 from order_system.orders.exports import ExportFormat, every_row, exported
 from order_system.orders.lists import OrderLists
 
-orders = App(name="orders", help_epilogue=text_of("orders"))
 
-
-@orders.default
-async def list_orders(
+async def orders(
     query: Annotated[str | None, Parameter(help="What one knows of an order; see below.")] = None,
     /,
     *,
@@ -89,7 +85,9 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
     """Why one stopped is on a line of its own, so that the others fit a narrow terminal."""
     if not rows:
         yield Text("no order fits")
-    told = [(row.order_id, row.status.replace("_", " "), _total(row)) for row in rows]
+    told = [
+        (row.order_id, row.status.replace("_", " "), format_decimal(row.total, row.currency)) for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(*told, strict=True)]
     for row, (order_id, status, total) in zip(rows, told, strict=True):
         line = Text(f"{order_id:<{widths[0]}}  ")
@@ -105,7 +103,3 @@ def _view(rows: Sequence[OrderSummary], *, more: bool) -> Iterator[RenderableTyp
 def _when(moment: datetime) -> str:
     """In UTC; of another year the day alone."""
     return f"{moment:%m-%d %H:%M} UTC" if moment.year == now().year else f"{moment:%Y-%m-%d}"
-
-
-def _total(row: OrderSummary) -> str:
-    return f"{Decimal(row.total):,} {row.currency}" if row.total else ""

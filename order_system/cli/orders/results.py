@@ -17,9 +17,7 @@ from order_system.domain.progress import OrderProgress, UndoState
 class OrderResult:
     order: OrderProgress
     total: str | None = None
-    """For people: `1059.97 USD`."""
     outcome: OrderOutcome | None = None
-    """What it came to, if it is fulfilled."""
     link: str | None = None
     """Its page in Temporal's Web UI; None if only the book remembers it."""
 

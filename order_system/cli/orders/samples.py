@@ -58,7 +58,7 @@ async def run_samples(
             keep = session.owns_server and screen.has_a_person
         keep = keep and session.embedded
         orders = await submit_under_free_numbers(session.client, templates)
-        code = exit_code(await follow(session, screen, orders, keep=keep), strict=strict)
+        code = exit_code(await follow(session, orders, keep=keep), strict=strict)
         if keep:
             pages = f"http://{settings.web_host}:{settings.web_port}"
             screen.say(f"To open the pages, in another terminal: {STARTER} serve --embedded, then {pages}")

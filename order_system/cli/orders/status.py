@@ -60,7 +60,7 @@ async def _read(
             order_id = await session.order_meant(order_id)
             order = await session.client.status(order_id)
             if watch and not order.closed:
-                order = await _closed(session, screen, order)
+                order = await _closed(session, order)
             order = await session.client.in_full(order)
             link = None if session.owns_server else session.page(order.workflow_id, order.run_id)
             return OrderResult(order, outcome=await session.client.outcome(order_id), link=link)
@@ -73,9 +73,9 @@ async def _read(
             return OrderResult(order, outcome=await system.book.outcome(order_id))
 
 
-async def _closed(session: Session, screen: Screen, order: OrderProgress) -> OrderProgress:
+async def _closed(session: Session, order: OrderProgress) -> OrderProgress:
     """Shown until then, also while it waits for a person."""
-    with screen.updating() as show:
+    with session.screen.updating() as show:
         async for documents in session.client.watch([order.order_id], lambda seen: seen.closed):
             [order] = documents.values()
             show(order_tree(order, now()), headline(order, now()).plain)

@@ -28,7 +28,6 @@ from order_system.orders.client import OrderClient, SubmitResult, Submitted
 
 _NOTHING = "nothing was submitted."
 MOST_NAMED = 5
-"""Orders, in one line."""
 
 
 async def submit(
@@ -54,7 +53,7 @@ async def submit(
         for submission in await submit_all(session.client, orders):
             if submission.how is not Submitted.STARTED:
                 screen.say(f"{submission.order_id} is {submission.how}; it is not started again")
-        return exit_code(await follow(session, screen, orders), strict=strict)
+        return exit_code(await follow(session, orders), strict=strict)
 
 
 def schema(*, as_json: Json = False) -> int:
@@ -114,13 +113,12 @@ async def submit_all(client: OrderClient, orders: Sequence[Order]) -> list[Submi
     return submissions
 
 
-async def follow(
-    session: Session, screen: Screen, orders: Sequence[Order], *, keep: bool = False
-) -> list[OrderProgress]:
+async def follow(session: Session, orders: Sequence[Order], *, keep: bool = False) -> list[OrderProgress]:
     """Watch until each order is closed or waits for a person; then say what became of them. With `keep`,
     an embedded server goes on until Ctrl-C. Raises OrderConflict, after that, if an order turns out to have
     been fulfilled with other content."""
-    latest = await _watch(session, screen, [order.order_id for order in orders])
+    screen = session.screen
+    latest = await _watch(session, [order.order_id for order in orders])
     conflicts: list[str] = []
     for order in orders:
         try:
@@ -150,10 +148,10 @@ async def follow(
     return [result.order for result in results]
 
 
-async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
+async def _watch(session: Session, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
     latest: dict[str, OrderProgress] = {}
     try:
-        with screen.watching(order_ids) as show:
+        with session.screen.watching(order_ids) as show:
             async for latest in session.client.watch(order_ids):
                 show(latest)
     except asyncio.CancelledError:
@@ -161,7 +159,7 @@ async def _watch(session: Session, screen: Screen, order_ids: Sequence[str]) -> 
         if running:
             who = "1 order goes on" if len(running) == 1 else f"{len(running)} orders go on"
             when = "when --embedded is used again" if session.embedded else "without us"
-            screen.say(f"{who} {when}: starter.py status {running[0]}")
+            session.screen.say(f"{who} {when}: starter.py status {running[0]}")
         raise
     except ServerUnreachable as lost:
         raise ServerUnreachable(f"{lost}. The orders go on when it is back: starter.py status") from None

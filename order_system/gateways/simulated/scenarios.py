@@ -46,7 +46,7 @@ SCENARIOS = {
 
 
 def scenario_order(name: str, order_id: str) -> Order:
-    """A sample order (two lines, 1059.97 USD) with the scenario's tokens. Raises InvalidUsage if there is no
+    """A sample order (two lines, 1,059.97 USD) with the scenario's tokens. Raises InvalidUsage if there is no
     such scenario; the message lists them."""
     if (scenario := SCENARIOS.get(name)) is None:
         raise InvalidUsage(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")

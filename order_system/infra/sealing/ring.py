@@ -119,7 +119,6 @@ class Keys:
         self._listed = tuple(listed)
 
     def all(self) -> tuple[Key, ...]:
-        """In the order in which they are written."""
         return self._listed
 
     def sealing(self) -> Key:

@@ -40,10 +40,8 @@ class Telemetry:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     """Of metrics that go by OTLP: Prometheus knows whom it asks."""
     plugins: Sequence[SimplePlugin] = ()
-    """Of clients, and so of the workers that have them."""
     database: type[Database] = Database
     span: Callable[[str], AbstractContextManager[object]] = nullcontext
-    """Around what happens within a trace."""
     headers: Callable[[], dict[str, str]] = dict[str, str]
     """By which another service goes on with the trace."""
     log_fields: Callable[[], dict[str, str]] = dict[str, str]
@@ -86,7 +84,6 @@ class Telemetry:
 
 
 TELEMETRY = Telemetry()
-"""Of this process."""
 
 
 def _otel(name: str) -> str:

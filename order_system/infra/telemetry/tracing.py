@@ -53,8 +53,6 @@ def span(name: str) -> AbstractContextManager[object]:
 
 
 class TracedDatabase(Database):
-    """A span for each transaction."""
-
     async def write(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
         with span(_name_of(work)):
             return await super().write(work, *arguments, **named)

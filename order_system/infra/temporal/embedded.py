@@ -14,7 +14,7 @@ one that a crash has left behind misleads nobody.
 import asyncio
 import fcntl
 import os
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 from order_system.domain.errors import EmbeddedServerFailed, InvalidSettings
 from order_system.infra import policy
 from order_system.infra.temporal.embedded_process import (
+    LOOPBACK,
     NAMESPACE,
     ServerOptions,
     ServerProcess,
@@ -78,6 +79,12 @@ class EmbeddedServer(ServerOptions):
         if lock is not None:
             os.close(lock)
         return lock is None
+
+    def ui_at(self, address: str) -> str | None:
+        """Where its Web UI is, if some process has one on this folder, and it answers at this address."""
+        state = self._state() if self.has_run and self.runs_already else None
+        here = state and address in (state.address, state.address.replace(LOOPBACK, "localhost"))
+        return state.ui_url if state and here else None
 
     @property
     def pid(self) -> int | None:
@@ -137,15 +144,17 @@ class EmbeddedServer(ServerOptions):
             if users is None:
                 return False
             failing.callback(os.close, users)
-            try:
-                state = ServerState.model_validate_json(self._state_file.read_text())
-            except (OSError, ValidationError):
-                return False
-            if not await answers(state.address):
+            state = self._state()
+            if state is None or not await answers(state.address):
                 return False
             self.address, self.ui_url = state.address, state.ui_url
             self._leaving = failing.pop_all()
         return True
+
+    def _state(self) -> ServerState | None:
+        with suppress(OSError, ValidationError):
+            return ServerState.model_validate_json(self._state_file.read_text())
+        return None
 
     async def _until_nobody_else_uses_it(self, others: ExitStack) -> None:
         """Ctrl-C ends the wait. `others` holds `temporal.users` then: nobody joins a server that stops."""

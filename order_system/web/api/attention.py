@@ -30,7 +30,6 @@ MOST_LISTED = 500
 class Attention(BaseModel):
     concerns: list[Concern]
     more: bool
-    """There are more than are listed."""
     sums: list[str] = Field(description="How many of each kind, and their money by currency: of all of them.")
 
 

@@ -46,7 +46,6 @@ async def _order(request: Request) -> Order:
 
 
 PostedOrder = Annotated[Order, Depends(_order)]
-"""A route's parameter: the order in the body."""
 
 
 def only_known_parameters(request: Request) -> None:

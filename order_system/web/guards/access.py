@@ -9,7 +9,6 @@ A browser adds cookies, and the way to this machine, to what any page makes it s
 from our own pages, unless it brings a key with it.
 """
 
-import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from order_system.infra.changes import acting, note
-from order_system.infra.web_keys import Role, WebKey, holder_of
+from order_system.infra.web_keys import Role, WebKey, holder_of, is_loopback
 from order_system.web import policy
 from order_system.web.guards.limits import WrongKeys
 from order_system.web.problems import EXPLAINED, problem_response
@@ -127,16 +126,16 @@ def _secret_in(request: HTTPConnection) -> str:
     return secret.strip() if scheme.lower() == "bearer" else ""
 
 
+@dataclass
 class AccessGuard:
     """ASGI middleware, in front of every route."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app = app
-        self._access = access
+    app: ASGIApp
+    access: Access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
-        caller = self._access.caller(request)
+        caller = self.access.caller(request)
         refusal = _two_lengths(request) or self._refusal(request, caller)
         acting.set(caller.name if caller else "nobody")
         if refusal is not None:
@@ -145,23 +144,23 @@ class AccessGuard:
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
     def _refusal(self, request: HTTPConnection, caller: Caller | None) -> Response | None:
         # Of the scope, as routes are found: a URL made up with the Host header may have another path.
         path, acts = str(request.scope["path"]), _acts(request)
-        if self._access.is_open and not is_loopback(_host_named(request)):
+        if self.access.is_open and not is_loopback(_host_named(request)):
             return problem_response(
                 403, "without keys this answers to the names of this machine alone, such as localhost"
             )
         public = path in PUBLIC or path.startswith(PUBLIC_BELOW)
         brings_key = "authorization" in request.headers and not public
-        if brings_key and self._access.wrong_keys.too_many(request):
+        if brings_key and self.access.wrong_keys.too_many(request):
             return problem_response(429, TOO_MANY_WRONG_KEYS, headers=LATER)
         if caller is None and not public:
-            expired = self._access.expired(_secret_in(request))
+            expired = self.access.expired(_secret_in(request))
             if brings_key and not expired:
-                self._access.wrong_keys.note(request)
+                self.access.wrong_keys.note(request)
             return _who_are_you(request, path, expired or NO_KEY)
         if acts and not came_from_us(request, caller):
             return problem_response(403, "this request came from another site's page, or may have")
@@ -216,16 +215,6 @@ def _host_named(request: HTTPConnection) -> str:
     return found["name"] if found else ""
 
 
-def is_loopback(host: str) -> bool:
-    """Of a name without its port."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 # --- for routes -----------------------------------------------------------------------------------
 
 bearer = HTTPBearer(
@@ -253,7 +242,6 @@ def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
 
 Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(operator)]
-"""A route's parameter: `caller: Operator`."""
 
 
 def set_cookie(response: Response, value: str, *, secure: bool) -> None:

@@ -2,6 +2,7 @@
 to show us in nobody's frame; there is one, whatever goes wrong; and one to HEAD."""
 
 import asyncio
+from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -23,11 +24,11 @@ SECURITY = {
 }
 
 
+@dataclass
 class SecurityHeaders:
     """What a route says itself, stands."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
@@ -37,19 +38,19 @@ class SecurityHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        await self.app(scope, receive, with_headers)
 
 
+@dataclass
 class HeadAsGet:
     """What can be read can be asked about: the answer is the head of the one to GET, and nobody listens to
     the rest."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         answered = asyncio.Event()
 
@@ -63,14 +64,14 @@ class HeadAsGet:
                 await send({"type": "http.response.body"})
                 answered.set()
 
-        await self._app({**scope, "method": "GET"}, nobody_listens, head_alone)
+        await self.app({**scope, "method": "GET"}, nobody_listens, head_alone)
 
 
+@dataclass
 class LastNet:
     """Whatever else goes wrong is told without saying what, and logged."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = False
@@ -81,7 +82,7 @@ class LastNet:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self.app(scope, receive, watched)
         except ClientDisconnect:
             return
         except Exception as error:

@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -26,12 +27,12 @@ UPLOADS = frozenset({"/api/batches", "/batches"})
 """Where a file may be posted: by a program, and by the form of the pages."""
 
 
+@dataclass
 class BodyLimits:
     """Raises HTTPException: 413 at once if a request says itself that it is too large; 408 and 413 from its
     body."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         upload = scope["method"] == "POST" and scope["path"] in UPLOADS
@@ -41,7 +42,7 @@ class BodyLimits:
             raise _too_large(most)
         idle = policy.UPLOAD_IDLE if upload else policy.JSON_BODY_WITHIN
         within = policy.UPLOAD_WITHIN if upload else policy.JSON_BODY_WITHIN
-        await self._app(scope, _metered(receive, most, idle, within), send)
+        await self.app(scope, _metered(receive, most, idle, within), send)
 
 
 class WrongKeys:
@@ -68,7 +69,6 @@ def _address(request: HTTPConnection) -> str:
 
 
 def _metered(receive: Receive, most: int, idle: timedelta, within: timedelta) -> Receive:
-    """Receives a body, as long as it is neither too large nor too slow."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + within.total_seconds()
     size = 0

@@ -34,8 +34,9 @@ async def list_batches(
 ) -> Response:
     wanted = BatchFilter(name=q.strip() or None)
     page = await visit.services.book.batches(wanted, cursor=cursor, limit=ROWS)
-    batches = visit.services.batches
-    progress = await asyncio.gather(*(batches.progress_soon(batch.name) for batch in page.rows))
+    batches, lists = visit.services.batches, visit.services.lists
+    asked = (batches.progress_soon(batch.name) for batch in page.rows)
+    waiting, progress = await asyncio.gather(lists.waiting_by_batch(), asyncio.gather(*asked))
     return await visit.page(
         "batches.html",
         place=HERE,
@@ -43,7 +44,12 @@ async def list_batches(
         page=page,
         wanted=wanted.name,
         batches=[
-            (batch, known, expected(known) if known else 0, parts_of(known) if known else [])
+            (
+                batch,
+                known,
+                expected(known) if known else 0,
+                parts_of(known, waiting[batch.name]) if known else [],
+            )
             for batch, known in zip(page.rows, progress, strict=True)
         ],
     )
@@ -68,7 +74,7 @@ async def show(
         place=HERE,
         calm=progress.status in ENDED,
         batch=progress,
-        parts=parts_of(progress, waiting=in_book["numbers"].get(LineStatus.NEEDS_ATTENTION, 0)),
+        parts=parts_of(progress, in_book["numbers"].get(LineStatus.NEEDS_ATTENTION, 0)),
         headline=headline(progress),
         pace_words=pace_words(progress, elsewhere="Needs attention"),
         chosen_status=status,
@@ -106,7 +112,7 @@ def expected(progress: BatchProgress) -> int:
     return max(progress.orders_expected, progress.counts.valid)
 
 
-def parts_of(progress: BatchProgress, *, waiting: int = 0) -> list[tuple[str, float, str]]:
+def parts_of(progress: BatchProgress, waiting: int = 0) -> list[tuple[str, float, str]]:
     """How each part of the bar looks, its width in percent of the whole, and its title. `waiting`: orders
     that need attention while the batch still counts them as running."""
     whole, counts = max(1, expected(progress)), progress.counts

@@ -23,7 +23,6 @@ router = APIRouter()
 HERE = "/health"
 SPANS = {"hour": ("Last hour", timedelta(hours=1)), "day": ("Last day", timedelta(days=1))}
 PARTS = 30
-"""Columns of a chart."""
 
 _OLDEST_FIRST = list(reversed(AGES)).index
 

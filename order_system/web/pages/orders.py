@@ -24,6 +24,7 @@ from order_system.web.documents.orders import (
     read_order,
 )
 from order_system.web.guards.access import Operator, operator
+from order_system.web.pages.attempts import attempts_told
 from order_system.web.pages.timeline import drawn, spans_of
 from order_system.web.pages.visit import Visit, address, redirect
 from order_system.web.services import Given, Services
@@ -114,6 +115,7 @@ async def show(visit: Visit, order_id: str) -> Response:
         stuck=[undo.step for undo in order.undos if undo.may_be_handled],
         tried_again=[undo.step for undo in order.undos if undo.tried_again],
         drawing=drawn(list(spans_of(order)), visit.now),
+        attempts=list(attempts_told(order.attempts)),
     )
 
 

@@ -49,8 +49,6 @@ class Asked(BaseModel):
 
 
 class Uploaded(Asked):
-    """A file that is here."""
-
     sha256: str = Field(max_length=64)
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from order_system.domain.durations import in_time, time_between
-from order_system.domain.money import format_amount
+from order_system.domain.money import format_amount, format_decimal
 from order_system.domain.progress import iso
 from order_system.web import policy
 from order_system.web.guards.access import Caller, Viewer
@@ -32,7 +32,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = {
-        each.__name__: each for each in (*words.FILTERS, iso, in_time, time_between, format_amount)
+        each.__name__: each
+        for each in (*words.FILTERS, iso, in_time, time_between, format_amount, format_decimal)
     }
     environment.filters.update(filters)
     return environment
@@ -80,7 +81,6 @@ class _Visit:
 
 
 Visit = Annotated[_Visit, Depends(_Visit)]
-"""A route's parameter: `visit: Visit`."""
 
 
 def redirect(address: str, said: str | None = None) -> RedirectResponse:

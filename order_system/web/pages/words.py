@@ -70,4 +70,3 @@ def hour(moment: datetime) -> str:
 
 
 FILTERS = (in_words, plain, sentence, utc, clock, hour, took, counted)
-"""Of templates, by these names."""

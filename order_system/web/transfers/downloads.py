@@ -13,12 +13,10 @@ from order_system.web.services import Services
 
 WRITTEN_AT_ONCE = 64_000
 """Characters in one piece of a download."""
-REJECTED = "rejected"
 CSV, JSON_LINES = "text/csv", "application/x-ndjson"
 
 
 def attached(pieces: AsyncIterable[str], file_name: str, media_type: str) -> StreamingResponse:
-    """A file that browsers keep and do not show."""
     disposition = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
     return StreamingResponse(pieces, media_type=media_type, headers={"Content-Disposition": disposition})
 
@@ -53,7 +51,7 @@ async def outcome_csv(services: Services, name: str, *, rejects: bool) -> AsyncG
             async for line in lines:
                 if not rejects:
                     table.add(line)
-                elif line.status == REJECTED:  # it reads the file
+                elif line.status == "rejected":  # it reads the file
                     await asyncio.to_thread(table.add, line)
                 if text.tell() >= WRITTEN_AT_ONCE:
                     yield _taken(text)

@@ -166,7 +166,6 @@ async def inspected(services: Services, path: Path, name: str, reading: HowToRea
 
 
 async def planned(services: Services, file: FileRef) -> Plan:
-    """What a run would do. Starts nothing."""
     plan = Plan(file)
     async for _, so_far in services.batches.plan(file):
         plan = so_far

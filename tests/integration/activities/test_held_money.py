@@ -104,7 +104,7 @@ async def test_a_capture_that_only_its_undo_learns_of_is_told_as_refunded(parts:
     request = undo_request(order)
     for undo in (parts.shipping.void_shipment, parts.inventory.release):
         await run_activity(undo, request)
-    assert (await run_activity(parts.payment.refund, request)).detail == "refunded 1059.97 USD"
+    assert (await run_activity(parts.payment.refund, request)).detail == "refunded 1,059.97 USD"
     payment = payment_in(await parts.book.journal(a_submission(order)))
     assert payment is not None
     assert not payment.held

@@ -81,8 +81,8 @@ async def test_its_money_goes_back_once_by_its_reference(parts: Parts, lost: int
 @pytest.mark.parametrize(
     ("amount", "currency", "why"),
     [
-        (105996, "USD", "is of 1059.96 USD, and the order comes to 1059.97 USD"),
-        (105997, "EUR", "is of 1059.97 EUR, and the order comes to 1059.97 USD"),
+        (105996, "USD", "is of 1,059.96 USD, and the order comes to 1,059.97 USD"),
+        (105997, "EUR", "is of 1,059.97 EUR, and the order comes to 1,059.97 USD"),
     ],
 )
 async def test_a_payment_that_is_smaller_or_in_another_currency_is_refused(
@@ -110,9 +110,9 @@ async def test_of_a_larger_payment_an_order_takes_and_gives_back_what_it_comes_t
     [payment] = (await parts.world.statement()).payments
     assert (payment.amount, payment.refunded) == (2 * first.total, first.total)
     assert (await parts.audit()).clean
-    with pytest.raises(PaymentNotConfirmed, match=r"1059\.97 USD have been given back"):
+    with pytest.raises(PaymentNotConfirmed, match=r"1,059\.97 USD have been given back"):
         await run_activity(parts.payment.charge, payment_request(third))
-    with pytest.raises(RefundByHand, match=r"give back 1059\.97 USD by hand, paid as ch_1"):
+    with pytest.raises(RefundByHand, match=r"give back 1,059\.97 USD by hand, paid as ch_1"):
         await undone(parts, second)
     assert (await parts.world.statement()).payments == (payment,)
 
@@ -122,7 +122,7 @@ async def test_a_payment_that_was_given_back_is_refused(parts: Parts) -> None:
     sure = CapturedElsewhere.CONFIRMED
     paid = PaymentReceipt(charge_id="ch_1", amount=105997, currency="USD", captured_elsewhere=sure)
     await parts.world.payments.refund("x:y:charge", receipt=paid)
-    with pytest.raises(PaymentNotConfirmed, match=r"1059\.97 USD have been given back"):
+    with pytest.raises(PaymentNotConfirmed, match=r"1,059\.97 USD have been given back"):
         await run_activity(parts.payment.charge, payment_request(paid_by("ch_1")))
 
 
@@ -157,7 +157,7 @@ async def test_what_cannot_be_looked_up_is_taken_at_its_word_and_given_back_by_h
     answer = await run_activity(parts.payment.charge, payment_request(order))
     assert answer.receipt.captured_elsewhere is CapturedElsewhere.AT_ITS_WORD
     assert (await parts.audit()).clean
-    with pytest.raises(RefundByHand, match=r"give back 1059\.97 USD by hand, paid as cash-1"):
+    with pytest.raises(RefundByHand, match=r"give back 1,059\.97 USD by hand, paid as cash-1"):
         await undone(parts, order)
     journal = await parts.book.journal(a_submission(order))
     assert journal[Effect.CHARGE].state is EffectState.DONE, "owed until a person answers"

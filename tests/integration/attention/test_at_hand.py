@@ -1,4 +1,4 @@
-"""The desk has what a hand needs for an entry, tells who is on it, and takes one answer for many."""
+"""Attention has what a hand needs for an entry, tells who is on it, and takes one answer for many."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ async def listed(shop: Shop, number: int) -> list[Concern]:
         found[:] = [each async for each in shop.attention.attention()]
         return len(found) == number
 
-    await eventually(are_there, WAIT_SECONDS, f"{number} entries at the desk")
+    await eventually(are_there, WAIT_SECONDS, f"{number} entries that need attention")
     return found
 
 
@@ -190,7 +190,7 @@ async def test_an_answer_that_nobody_takes_does_not_keep_the_others(
     assert "nobody has answered in time" in told[order.order_id].detail
 
 
-async def test_a_refund_whose_first_transaction_does_not_come_through_is_at_the_desk(
+async def test_a_refund_whose_first_transaction_does_not_come_through_needs_attention(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(infra_policy, "ANSWER", timedelta(seconds=1))

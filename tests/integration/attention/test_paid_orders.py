@@ -16,7 +16,7 @@ from tests.fixtures.shops.abandoned import named, terminated_at
 from tests.fixtures.shops.shop import Handle, Shop, an_order
 from tests.fixtures.shops.stuck import ended, journal, resolution, resolve, status_in_book, stuck, the_concern
 
-BY_HAND = 'give back 1059.97 USD by hand, paid as cash-1; customer: "Ada", e-mail: "ada@example.com"'
+BY_HAND = 'give back 1,059.97 USD by hand, paid as cash-1; customer: "Ada", e-mail: "ada@example.com"'
 
 
 async def payment_of(shop: Shop, order: Order) -> str | None:
@@ -42,9 +42,9 @@ async def test_an_order_that_is_paid_already_is_fulfilled_without_a_charge(
             outcome = await (await shop.start(order)).result()
             assert (outcome.status, outcome.payment.amount) == (OrderStatus.FULFILLED, order.total)
         assert (
-            await payment_of(shop, confirmed) == "paid already 1059.97 USD by ch_1, confirmed by the gateway"
+            await payment_of(shop, confirmed) == "paid already 1,059.97 USD by ch_1, confirmed by the gateway"
         )
-        word = "paid already 1059.97 USD by cash-1, taken at its word, since the gateway cannot look it up"
+        word = "paid already 1,059.97 USD by cash-1, taken at its word, since the gateway cannot look it up"
         assert await payment_of(shop, told) == word
     assert shop.stage.calls["before charge"] == 0
     assert (await shop.world.statement()).charges == ()
@@ -56,7 +56,7 @@ async def test_an_undone_order_gives_the_payment_back_by_its_reference(shop: Sho
         order, handle = await an_order_that_cannot_be_dispatched(shop, "paid:ch_1")
         await ended(shop, handle)
         [refund] = [undo for undo in (await shop.progress(order)).undos if undo.step is Step.PAYMENT]
-    assert refund.reason == "refunded 1059.97 USD"
+    assert refund.reason == "refunded 1,059.97 USD"
     assert [payment.refunded for payment in (await shop.world.statement()).payments] == [order.total]
     assert (await shop.accounts(order)).notices == ["cancellation"]
     await shop.assert_clean()
@@ -70,7 +70,7 @@ async def test_a_payment_that_is_not_confirmed_is_left_as_it_is_and_the_order_sa
         progress = await shop.client.status(order.order_id)
     assert (progress.status, progress.failed_step) == (OrderStatus.FAILED, Step.PAYMENT)
     assert progress.reason == (
-        "PaymentNotConfirmed: the payment ch_1 is of 0.01 USD, and the order comes to 1059.97 USD"
+        "PaymentNotConfirmed: the payment ch_1 is of 0.01 USD, and the order comes to 1,059.97 USD"
     )
     assert progress.note == "it was not confirmed that the order is paid: that payment is left as it is"
     assert [payment.refunded for payment in (await shop.world.statement()).payments] == [0]
@@ -116,7 +116,7 @@ async def test_the_reconciler_gives_back_what_a_terminated_order_was_paid_by(sho
             await terminated_at(shop, "after reserve", order)
         report = await shop.reconcile()
         assert named(report, "settled") == [by_card.order_id]
-        assert "refunded 1059.97 USD" in report.settled.orders[0].detail
+        assert "refunded 1,059.97 USD" in report.settled.orders[0].detail
         assert named(report, "not_yet") == [in_cash.order_id]
         assert report.not_yet.orders[0].detail == f"refund: RefundByHand: {BY_HAND}"
     await shop.assert_clean()

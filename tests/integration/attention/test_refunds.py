@@ -33,12 +33,12 @@ async def test_a_part_a_line_and_the_rest(shop: Shop, order: Order) -> None:
     line = await give_back(shop, order, line="MOUSE-321")
     with pytest.raises(RefundRefused, match="that line is given back already"):
         await give_back(shop, order, line="MOUSE-321")
-    with pytest.raises(RefundRefused, match=r"of 1059.97 USD, 989.99 USD is left"):
+    with pytest.raises(RefundRefused, match=r"of 1,059.97 USD, 989.99 USD is left"):
         await give_back(shop, order, amount="990.00")
     with pytest.raises(RefundRefused, match="no such line"):
         await give_back(shop, order, line="SOFA-1")
     rest = await give_back(shop, order)
-    with pytest.raises(RefundRefused, match=r"of 1059.97 USD, 0.00 USD is left"):
+    with pytest.raises(RefundRefused, match=r"of 1,059.97 USD, 0.00 USD is left"):
         await give_back(shop, order)
 
     assert [(each.state, each.amount) for each in (part, line, rest)] == [
@@ -201,7 +201,7 @@ async def test_a_gateway_that_refunds_no_parts_leaves_them_to_a_person(
         concerns = [each async for each in shop.attention.attention() if each.order_id == order.order_id]
         return any("give back 10.00 USD by hand, paid as ch_" in each.reason for each in concerns)
 
-    await eventually(says_so, WAIT_SECONDS, "the desk to know what to do")
+    await eventually(says_so, WAIT_SECONDS, "attention to know what to do")
     await resolved(shop, order, name, Remedy.HANDLED)
     assert await states(shop, order) == [(RefundState.HANDLED, 1000)]
     await shop.assert_clean()

@@ -102,7 +102,7 @@ async def test_what_was_taken_at_its_word_is_for_a_person_to_give_back(
         concerns = [each async for each in shop.attention.attention() if each.order_id == in_cash.order_id]
         return any("give back 10.00 USD by hand, paid as cash-1" in each.reason for each in concerns)
 
-    await eventually(says_so, WAIT_SECONDS, "the desk to know what to do")
+    await eventually(says_so, WAIT_SECONDS, "attention to know what to do")
     await resolved(shop, in_cash, name, Remedy.HANDLED)
     assert await states(shop, in_cash) == [(RefundState.HANDLED, 1000)]
     await shop.assert_clean()

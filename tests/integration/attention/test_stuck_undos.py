@@ -138,7 +138,7 @@ async def test_an_undo_that_succeeds_at_that_moment_wins(shop: Shop) -> None:
         await ended(shop, handle)
 
     assert receipt.result == AnswerResult.OVERTAKEN
-    assert "refunded 1059.97 USD" in receipt.detail
+    assert "refunded 1,059.97 USD" in receipt.detail
     assert (await journal(shop, order))[Effect.CHARGE].state == EffectState.UNDONE
     assert await answers(shop, order) == []
     (await shop.accounts(order)).assert_undone()

@@ -50,7 +50,7 @@ def test_a_plan_tells_what_a_run_would_do_and_what_is_wrong(no_server: Env) -> N
     assert shown.code == 2
     assert "a run charges 1 order, 2,400 JPY and 2 orders, 1,089.96 USD" in shown.out
     assert "CSV-001: Ada, ada@example.com, pays by pm_card_ok" in shown.out
-    assert "total 1059.97 USD" in shown.out
+    assert "total 1,059.97 USD" in shown.out
     assert "CSV-005: line 7, quantity: must be between 1 and 10,000" in shown.out
     assert "the rows of this order stand apart, on lines 4 and 8" in " ".join(shown.out.split())
 

@@ -19,7 +19,7 @@ def test_five_sample_orders_are_fulfilled_and_linked_and_the_next_run_takes_the_
         workflow = f"{UI}/namespaces/default/workflows/order-{order_id}"
         link = rf"{order_id}  {workflow}/[0-9a-f-]{{36}}/relationships"
         assert re.search(link, first.out)
-    assert "1059.97 USD" in first.out
+    assert "1,059.97 USD" in first.out
     assert "tracking SPS_" in first.out
     for private in ("Ada", "Main St", "@example"):
         assert private not in first.out + first.err

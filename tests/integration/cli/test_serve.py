@@ -145,7 +145,7 @@ def test_without_a_server_it_says_so(env: Env) -> None:
 
 
 WITHOUT_THE_EXTRA = """
-import importlib.util, sys
+import sys
 
 ABSENT = {"fastapi", "starlette", "uvicorn", "jinja2", "python_multipart"}
 
@@ -154,8 +154,6 @@ class Absent:
         if name.partition(".")[0] in ABSENT:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-find = importlib.util.find_spec
-importlib.util.find_spec = lambda name, package=None: None if name in ABSENT else find(name, package)
 sys.meta_path.insert(0, Absent())
 from order_system.cli.app import main
 sys.exit(main(sys.argv[1:]))
@@ -179,7 +177,6 @@ def test_without_the_extra_serve_tells_the_cure_and_other_commands_do_not_miss_i
 
     assert serve.returncode == 2
     assert serve.stderr == (
-        "starter.py: serve needs fastapi, uvicorn, jinja2, python_multipart, of the extra `web`: "
-        "pip install -e '.[web]'\n"
+        "starter.py: `serve` is asked for, and fastapi is missing: pip install -e '.[web]'\n"
     )
     assert scenarios.returncode == 0

@@ -37,7 +37,7 @@ def test_json_is_an_array_of_order_documents_and_status_shows_the_same_to_people
     assert "JSON-1  fulfilled" in shown.out
     for step in CHILDREN:
         assert re.search(rf"{step} +✓ completed +\d", shown.out)
-    assert "charged 1059.97 USD" in shown.out
+    assert "charged 1,059.97 USD" in shown.out
     assert f"{UI}/namespaces/default/workflows/order-JSON-1/{fulfilled['run_id']}/relationships" in shown.out
 
 

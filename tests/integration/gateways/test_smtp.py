@@ -84,7 +84,7 @@ async def test_a_confirmation_has_text_and_html(pem: tuple[Path, Path], implicit
     assert mail["Subject"] == "Your order ORDER-1 is on its way"
     text, html = parts_of(box)
     for part in (text, html):
-        assert "1059.97 USD" in part
+        assert "1,059.97 USD" in part
         assert "999.99 USD each" in part
         assert "https://track.example.com/?n=AB%2012%263" in part
     assert "1 x <b>LAPTOP</b>" in text
@@ -96,7 +96,7 @@ async def test_a_cancellation_tells_what_is_given_back(box: MailServer) -> None:
     assert box.mails[0]["Subject"] == "Your order ORDER-1 is cancelled"
     assert "You get back what you have paid." in parts_of(box)[0]
     for held, words in (
-        (False, "You get back 1059.97 USD."),
+        (False, "You get back 1,059.97 USD."),
         (True, "Nothing was charged; the amount that was held on your card is free again."),
     ):
         box.mails.clear()
@@ -239,6 +239,6 @@ async def test_orders_tell_their_customers_what_the_book_knows(
     assert cancellation is not None
     told = confirmation.get_content()
     assert "1 x LAPTOP-789, 999.99 USD each" in told
-    assert "Paid: 1059.97 USD" in told
+    assert "Paid: 1,059.97 USD" in told
     assert "https://track.example.com/?n=" in told
-    assert "You get back 1059.97 USD." in cancellation.get_content()
+    assert "You get back 1,059.97 USD." in cancellation.get_content()

@@ -117,8 +117,12 @@ async def test_what_is_no_authorisation_for_it_is_refused_in_words_and_left_alon
     reference = await fake.authorised(105997)
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("pi_of_nobody", {}, "Stripe has no payment pi_of_nobody"),
-        (reference, {"amount": 105996}, f"{reference} is of 1059.97 USD, and the order comes to 1059.96 USD"),
-        (reference, {"currency": "EUR"}, "the order comes to 1059.97 EUR"),
+        (
+            reference,
+            {"amount": 105996},
+            f"{reference} is of 1,059.97 USD, and the order comes to 1,059.96 USD",
+        ),
+        (reference, {"currency": "EUR"}, "the order comes to 1,059.97 EUR"),
         (await fake.authorised(550, "isk"), {"amount": 5, "currency": "ISK"}, "and the order comes to 5 ISK"),
     ]
     captured, voided, theirs = [await fake.authorised(105997) for _ in range(3)]

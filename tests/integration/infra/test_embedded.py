@@ -108,6 +108,9 @@ async def test_two_folders_are_two_servers_and_a_port_that_is_taken_is_left_alon
             assert len(ports) == 3
             assert first.ui_url is not None
             assert first.ui_url != second.ui_url
+            told = [EmbeddedServer(tmp_path / "a").ui_at(each.address) for each in (first, second)]
+            assert told == [first.ui_url, None], "for commands that join none"
+        assert EmbeddedServer(tmp_path / "a").ui_at(first.address) is None
 
 
 async def test_history_and_search_attributes_outlive_the_server(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ async def test_what_was_taken_is_refunded_if_the_parcel_never_goes(shop: Shop, p
         progress = await ends(shop, order)
     accounts = await shop.accounts(order)
     assert (accounts.charges, accounts.refunded) == (1, order.total)
-    assert undo_of_payment(progress) == "refunded 1059.97 USD"
+    assert undo_of_payment(progress) == "refunded 1,059.97 USD"
 
 
 @pytest.mark.parametrize("landed", [True, False])

@@ -57,7 +57,7 @@ async def test_what_a_zombie_left_behind_the_fence_is_given_back(shop: Shop) -> 
         assert not (await shop.audit()).clean
         second = await shop.reconcile()
         assert named(second, "doubts_undone") == [landed.order_id]
-        assert second.doubts_undone.orders[0].detail == "charge: refunded 1059.97 USD"
+        assert second.doubts_undone.orders[0].detail == "charge: refunded 1,059.97 USD"
     assert await charge_in_book(shop, landed) == EffectState.UNDONE
     accounts = await shop.accounts(landed)
     assert (landed.total, landed.total) == (accounts.captured, accounts.refunded)

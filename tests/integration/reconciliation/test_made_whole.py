@@ -35,7 +35,7 @@ async def test_a_terminated_order_is_made_whole_and_the_next_run_finds_nothing(
         report = await shop.reconcile()
         assert await said_to_be_abandoned(shop) == []
         assert named(report, "settled") == [order.order_id]
-        assert "refunded 1059.97 USD" in report.settled.orders[0].detail
+        assert "refunded 1,059.97 USD" in report.settled.orders[0].detail
         (await shop.accounts(order)).assert_undone()
         assert await status_in_book(shop, order) == SubmissionStatus.TERMINATED
         progress = await shop.client.status(order.order_id)

@@ -99,7 +99,7 @@ def test_one_payment_is_for_two_orders_if_it_covers_both() -> None:
     report = audit(both, replace(SHIPPED, payments=(replace(PAYMENT, amount=2 * TOTAL - 1),)))
     assert broken(report) == {COVERED}
     assert violations(report, COVERED) == (
-        "ch_1 of 2119.93 USD, 0.00 USD given back, pays for ORDER-001, ORDER-002: 2119.94 USD"
+        "ch_1 of 2,119.93 USD, 0.00 USD given back, pays for ORDER-001, ORDER-002: 2,119.94 USD"
     )
 
 

@@ -67,7 +67,7 @@ def test_a_refund_beyond_the_capture() -> None:
     report = audit(FAILED_BOOK, world)
     assert WITHIN in broken(report)
     whose = "ORDER-001 (submission first, failed), key ORDER-001:first:charge"
-    assert violations(report, WITHIN) == f"{whose}: captured 1059.97 USD, refunded 1059.98 USD"
+    assert violations(report, WITHIN) == f"{whose}: captured 1,059.97 USD, refunded 1,059.98 USD"
 
 
 @pytest.mark.parametrize("charge", [ChargeEntry(key(CHARGE), TOTAL, 1), ChargeEntry(key(CHARGE), 1, 0)])

@@ -77,7 +77,7 @@ def test_the_first_order_says_how_it_is_paid(tmp_path: Path) -> None:
     ref = inspect(write(tmp_path, csv_text(row("A", payment_method="paid:ch_1", tax="0.01"))))
     sample = asyncio.run(sample_of(OrderFiles([str(tmp_path)]), ref))
     assert sample[0] == "A: Ada, ada@example.com, is paid already by ch_1"
-    assert sample[-1] == "total 1000.00 USD"
+    assert sample[-1] == "total 1,000.00 USD"
 
 
 @pytest.mark.parametrize("more", [[row("C", discount="1.00")], [row("C"), further_row("C")]])

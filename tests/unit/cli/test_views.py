@@ -65,7 +65,7 @@ def undone_order(**details: Any) -> OrderProgress:
         reason=REASON,
         undos=(
             UndoProgress(step=Step.SHIPPING, status=UndoState.DONE, reason="nothing was shipped"),
-            UndoProgress(step=Step.PAYMENT, status=UndoState.DONE, reason="refunded 1059.97 USD"),
+            UndoProgress(step=Step.PAYMENT, status=UndoState.DONE, reason="refunded 1,059.97 USD"),
         ),
         **details,
     )
@@ -82,7 +82,7 @@ def test_the_tree_tells_state_time_attempts_reason_and_undo() -> None:
     head, payment, inventory, shipping, notification = rendered(order_tree(undone_order(), NOON))
 
     assert head == "A-1  failed  1.2 s"
-    assert payment.endswith("payment      ✓ completed   312 ms  ↩ refunded 1059.97 USD")
+    assert payment.endswith("payment      ✓ completed   312 ms  ↩ refunded 1,059.97 USD")
     assert inventory.endswith("inventory    ✓ completed    1.2 s  2 attempts")
     assert shipping.endswith(f"shipping     ✗ failed       90 ms  {REASON}  ↩ nothing was shipped")
     assert notification.endswith("notification · pending")
@@ -168,7 +168,7 @@ def test_without_a_terminal_each_change_is_one_line() -> None:
         "A-1 inventory completed in 1.2 s, attempt 2",
         f"A-1 shipping failed in 90 ms: {REASON}",
         "A-1 undo of shipping done: nothing was shipped",
-        "A-1 undo of payment done: refunded 1059.97 USD",
+        "A-1 undo of payment done: refunded 1,059.97 USD",
         f"A-1 failed: shipping: {REASON}",
     ]
 
@@ -180,15 +180,15 @@ def test_the_table_tells_what_came_of_each_order() -> None:
     parcel = DispatchReceipt.model_construct(tracking_number="SPS_1")
     outcome = OrderOutcome.model_construct(parcel=parcel)
     results = [
-        OrderResult(fulfilled, total="1059.97 USD", outcome=outcome),
+        OrderResult(fulfilled, total="1,059.97 USD", outcome=outcome),
         OrderResult(undone_order(), total="5.00 USD"),
     ]
 
     text = "\n".join(rendered(results_table(results, NOON), width=140))
 
-    for words in ("tracking SPS_1", "its mail [bounced]", "1059.97 USD", "40 ms", f"shipping: {REASON}"):
+    for words in ("tracking SPS_1", "its mail [bounced]", "1,059.97 USD", "40 ms", f"shipping: {REASON}"):
         assert words in text
-    assert "undone: shipping (nothing was shipped), payment (refunded 1059.97 USD)" in text
+    assert "undone: shipping (nothing was shipped), payment (refunded 1,059.97 USD)" in text
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_times_are_short(milliseconds: int, words: str) -> None:
 
 
 def test_at_sixty_columns_a_table_that_needs_more_tells_all_of_it_in_blocks() -> None:
-    results = [OrderResult(undone_order(order_id=f"A-{n}"), total="1059.97 USD") for n in range(2)]
+    results = [OrderResult(undone_order(order_id=f"A-{n}"), total="1,059.97 USD") for n in range(2)]
     child = Child(
         workflow_id="payment-A-1",
         run_id="01a224c4-7c64-71f8-a2ed-8f2294dd2f24",

@@ -92,7 +92,7 @@ def test_decimals_are_those_of_the_currency(text: str, currency: str, minor: int
         ("1.990", "USD", "USD, which has 2 decimals"),
         ("100.00", "JPY", "JPY, which has no decimals"),
         ("1.2345", "KWD", "KWD, which has 3 decimals"),
-        ("10000000000.00", "USD", "must not exceed 9999999999.99 USD"),
+        ("10000000000.00", "USD", "must not exceed 9,999,999,999.99 USD"),
         ("9" * 13, "JPY", "at most 12 digits"),
         ("9" * 5000, "USD", "at most 12 digits"),
     ],
@@ -126,11 +126,12 @@ def test_the_largest_amount_fits_the_book_and_is_shorter_than_a_card_number() ->
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
     [
-        (105997, "USD", "1059.97 USD"),
+        (105997, "USD", "1,059.97 USD"),
         (5, "USD", "0.05 USD"),
         (0, "KWD", "0.000 KWD"),
-        (1500, "JPY", "1500 JPY"),
+        (1500, "JPY", "1,500 JPY"),
         (-250, "EUR", "-2.50 EUR"),
+        (999_999_999_999, "KWD", "999,999,999.999 KWD"),
         (1050, "DEM", "10.50 DEM"),  # stored before it was withdrawn
     ],
 )

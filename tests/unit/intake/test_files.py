@@ -128,12 +128,12 @@ def test_all_mistakes_of_all_orders_come_together() -> None:
         the_order_with(("order_id", "ORDER-003"), ("total", "1.00")),
         the_order_with(("order_id", LEFT_OUT)),
     ]
-    parts = "lines 1059.97 USD + shipping_fee 0.00 USD + tax 0.00 USD - discount 0.00 USD"
-    unexplained = "1058.97 USD less is not explained"
+    parts = "lines 1,059.97 USD + shipping_fee 0.00 USD + tax 0.00 USD - discount 0.00 USD"
+    unexplained = "1,058.97 USD less is not explained"
     assert refusal_of(json.dumps(documents)).splitlines() == [
         "orders.json: order 1 (ORDER-001), lines[0].quantity: must be between 1 and 10,000",
         "orders.json: order 1 (ORDER-001), customer.name: must not be empty",
-        f"orders.json: order 3 (ORDER-003), total: must be 1059.97 USD: {parts}; {unexplained}",
+        f"orders.json: order 3 (ORDER-003), total: must be 1,059.97 USD: {parts}; {unexplained}",
         "orders.json: order 4, order_id: is missing",
     ]
 

@@ -101,12 +101,12 @@ def test_spaces_around_names_are_trimmed_and_a_region_may_be_empty() -> None:
             "lines[0].unit_price: must be decimal text such as 29.99: no thousands",
         ),
         ("lines.0.unit_price", "29.999", "lines[0].unit_price: must not be more precise than USD"),
-        ("lines.0.unit_price", "99999999999", "lines[0].unit_price: must not exceed 9999999999.99 USD"),
+        ("lines.0.unit_price", "99999999999", "lines[0].unit_price: must not exceed 9,999,999,999.99 USD"),
         ("shipping_fee", "1e2", "shipping_fee: must be decimal text such as 29.99: no exponent"),
         ("tax", "NaN", "tax: must be decimal text such as 29.99: NaN"),
         ("tax", "0.001", "tax: must not be more precise than USD, which has 2 decimals"),
-        ("total", "1000.00", "total: must be 1059.97 USD: lines 1059.97 USD + shipping_fee 0.00 USD"),
-        ("discount", "1059.98", "discount: must not exceed the rest of the order, 1059.97 USD"),
+        ("total", "1000.00", "total: must be 1,059.97 USD: lines 1,059.97 USD + shipping_fee 0.00 USD"),
+        ("discount", "1059.98", "discount: must not exceed the rest of the order, 1,059.97 USD"),
         ("discount", "1059.97", "total: must be more than zero: an order that costs nothing"),
         ("currency", "usd", "currency: must be an ISO 4217 code of three capital letters"),
         ("currency", "DEM", "currency: is not the code of a currency in circulation"),
@@ -181,7 +181,7 @@ def test_what_is_no_object_is_refused(document: object) -> None:
 def test_a_total_beyond_the_bound_is_refused() -> None:
     lines = [{"sku": "A", "quantity": 10_000, "unit_price": "9999999999.99"}]
     refused = refusal_of(the_order_with(("lines", lines), ("total", LEFT_OUT)))
-    assert refused == "total: must not exceed 9999999999.99 USD"
+    assert refused == "total: must not exceed 9,999,999,999.99 USD"
 
 
 def test_mistakes_of_form_and_of_sums_are_told_together() -> None:

@@ -80,7 +80,7 @@ def test_every_alert_says_what_to_do_and_is_tested() -> None:
     }
     assert {rule["alert"] for rule in alerts()} == tested
     for rule in alerts():
-        assert set(rule["annotations"]) == {"summary", "runbook"}
+        assert set(rule["annotations"]) == {"summary", "runbook", "runbook_url"}
         assert rule["labels"]["severity"] in ("page", "ticket")
 
 

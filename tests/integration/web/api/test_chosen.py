@@ -1,4 +1,4 @@
-"""Many orders answered by one request, what the desk tells whom, and an order that runs again by its page."""
+"""One request for many orders, what attention tells whom, and an order that runs again by its page."""
 
 import json
 from datetime import timedelta
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 ACTIONS = "/api/orders/actions"
 
 
-async def test_the_desk_is_answered_by_operators_and_shows_viewers_no_customer(
+async def test_attention_is_answered_by_operators_and_shows_viewers_no_customer(
     shop: WebShop, operator: AsyncClient, viewer: AsyncClient
 ) -> None:
     shop.stage.fail("before dispatch", lambda: ShippingRefused('to customer: "Ada"'), times=1)
@@ -30,9 +30,9 @@ async def test_the_desk_is_answered_by_operators_and_shows_viewers_no_customer(
         async def waits() -> bool:
             return len((await operator.get("/api/attention")).json()["concerns"]) == 1
 
-        await eventually(waits, WAIT_SECONDS, "the order at the desk")
+        await eventually(waits, WAIT_SECONDS, "the order to need attention")
         taken = await operator.post(ACTIONS, json={"chosen": [order.order_id], "action": "take"})
-        desk = (await operator.get("/api/attention")).json()
+        listed = (await operator.get("/api/attention")).json()
         to_viewers = [(await viewer.get("/api/attention")).text, (await viewer.get("/attention")).text]
         refused = await viewer.post(ACTIONS, json={"chosen": [order.order_id], "action": "give-up"})
         told = await operator.post(
@@ -41,8 +41,8 @@ async def test_the_desk_is_answered_by_operators_and_shows_viewers_no_customer(
         await shop.handle(order).result()
 
     assert taken.json()["accepted"] == 1
-    assert desk["sums"] == ["1 held: 1,059.97 USD"]
-    [entry] = desk["concerns"]
+    assert listed["sums"] == ["1 held: 1,059.97 USD"]
+    [entry] = listed["concerns"]
     assert (entry["customer"]["email"], entry["taken_by"]) == ("ada@example.com", "ada")
     assert {each["effect"] for each in entry["receipts"]} >= {"charge", "reserve", "label"}
     for text in to_viewers:

@@ -53,7 +53,7 @@ async def test_operators_see_the_whole_order_and_viewers_nobody_s_name(
 
     assert page.flaws == []
     assert document["contents"] == {**order_document(order)}
-    for text in (*personal[:-1], "LAPTOP-789", "999.99 USD", "1059.97 USD"):
+    for text in (*personal[:-1], "LAPTOP-789", "999.99 USD", "1,059.97 USD"):
         assert text in page.text, text
     receipts = {receipt["effect"]: receipt for receipt in document["receipts"]}
     assert set(receipts) == {"charge", "reserve", "label", "dispatch", "commit", "notify"}

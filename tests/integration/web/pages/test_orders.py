@@ -71,7 +71,7 @@ async def test_a_fulfilled_order_shows_its_children_its_timeline_and_the_way_int
     for step in STEPS:
         assert any(f"/{step}-{order.order_id}/" in link for link in into_temporal)
     assert len(page.shapes) == 2 * len(("order", *STEPS))  # a bar, and its beginning that is never too thin
-    assert "1059.97 USD" in page.text
+    assert "1,059.97 USD" in page.text
     assert page.sends == [f"/orders/{order.order_id}/refunds"]  # nothing else is left to be done about it
     assert orders.links[address] == order.order_id
     assert "fulfilled 1" in orders.text
@@ -86,7 +86,7 @@ async def test_a_refused_parcel_shows_the_reason_in_words_and_every_undo(
         page = await shows(operator, address, "The order failed at shipping")
 
     assert "The carrier does not take the parcel. Everything that was done has been undone." in page.text
-    for words in ("label voided", "stock released", "refunded 1059.97 USD"):
+    for words in ("label voided", "stock released", "refunded 1,059.97 USD"):
         assert words in page.text
     assert "undo of payment" in page.text
     listed = seen(await operator.get("/", params={"status": "failed"}))
@@ -228,14 +228,14 @@ async def test_a_fulfilled_order_gives_money_back_by_its_form_once(
         waiting = await shows(operator, "/attention", "refund is stuck")
         handled = {"step": "payment", "remedy": "handled", "refund": "form_2", "note": "by bank"}
         await operator.post(f"{address}/resolve", data=handled)
-        await shows(operator, address, "handled 1049.97 USD (by ada: by bank)")
+        await shows(operator, address, "handled 1,049.97 USD (by ada: by bank)")
 
     assert page.flaws == waiting.flaws == after.flaws == []
     assert f"{address}/refunds" in page.sends
     assert {answer.headers["location"] for answer in answers} == {f"{address}?said=refund-refunded"}
     assert after.text.count("refunded 10.00 USD") == 1
     assert too_much.status_code == 409
-    assert "of 1059.97 USD, 1049.97 USD is left" in too_much.json()["detail"]
+    assert "of 1,059.97 USD, 1,049.97 USD is left" in too_much.json()["detail"]
     assert [(each["state"], each["amount"], each["who"]) for each in told["refunds"]] == [
         ("refunded", "10.00", "ada")
     ]

@@ -1,5 +1,5 @@
-"""What somebody on call does at the desk: sees all that a hand needs, says that they are on it, answers many
-at once, and has an order that failed run again with another card."""
+"""What a person on call does about what needs attention: sees all that a hand needs, says that they are on
+it, answers many at once, and has an order that failed run again with another card."""
 
 import json
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tests.fixtures.web.browsers import visiting
 HOUR = timedelta(hours=1)
 
 
-async def test_the_desk_has_all_that_a_hand_needs(
+async def test_attention_has_all_that_a_hand_needs(
     stall: Stall, page: Page, chromium: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "ATTENTION_AFTER", timedelta(milliseconds=300))

@@ -25,7 +25,7 @@ CALLS_WITHIN_SECONDS = 600.0
 """So soon an order calls for a person, and takes the answer, at the product's own pace."""
 
 
-class Desk:
+class Person:
     def __init__(self, run: Run, terminated: set[str]) -> None:
         self._run = run
         self._terminated = terminated
@@ -61,9 +61,9 @@ class Desk:
             await asyncio.sleep(0.3)
 
     async def _takes(self, order_id: str, resolution: Resolution) -> bool:
-        desk = self._run.arena.system.attention_client(self._run.temporal)
+        attention = self._run.arena.system.attention_client(self._run.temporal)
         try:
-            await desk.answer(order_id, resolution)
+            await attention.answer(order_id, resolution)
         except (AnswerRefused, NoWorkerAnswers, OrderSystemError, RPCError):
             await asyncio.sleep(0.5)
             # It may have been heard although nobody told us so: by the order, or by the reconciler.
