@@ -138,7 +138,7 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
         for port, name in chosen(settings).items():
             factory = find_factory(port, name)
             given = list[Any]()
-            with _told_as(port, name, given):
+            with _as_invalid_settings(port, name, given):
                 given += [_given(port, each, settings, database) for each in _parameters(port, factory)]
                 opening = factory(*given)
                 if not hasattr(opening, "__aenter__"):
@@ -195,7 +195,7 @@ def find_factory(port: Port, name: str) -> Factory:
             "Install the package that brings it, or name its factory as module:factory."
         )
     module, _, attribute = place.partition(":")
-    with _told_as(port, name):
+    with _as_invalid_settings(port, name):
         found: Any = import_module(module)
     factory = reduce(lambda there, part: getattr(there, part, None), (attribute or port).split("."), found)
     if not callable(factory):
@@ -207,7 +207,7 @@ def find_factory(port: Port, name: str) -> Factory:
 
 
 @contextmanager
-def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
+def _as_invalid_settings(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
     """Raise any error in a gateway's code as InvalidSettings: one line, without the secrets it was given."""
     try:
         yield

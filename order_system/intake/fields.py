@@ -38,7 +38,7 @@ RULES = {
 }
 """The message for a text that does not match the pattern."""
 
-# CLDR has names for these, but they are no countries, or codes that ISO 3166-1 only reserves.
+# CLDR has names for these, but they are no countries, or ISO 3166-1 only reserves their codes.
 _NO_COUNTRIES = frozenset(
     ("AC", "CP", "CQ", "DG", "EA", "IC", "TA", "EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
 )

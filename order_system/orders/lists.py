@@ -80,17 +80,17 @@ class OrderLists:
             again = {row.order_id for row in unnoted}
             page = replace(page, rows=(*unnoted, *(row for row in page.rows if row.order_id not in again)))
         if cursor is None and status is OrderStatus.TERMINATED:
-            cut_short = sorted(await self._found(_CUT_SHORT, limit=WAITING_LISTED))
+            cut_short = sorted(await self._ids_where(_CUT_SHORT, limit=WAITING_LISTED))
             still_open = replace(wanted, status=SubmissionStatus.OPEN, order_ids=cut_short)
             left = await self.book.orders(still_open, limit=PAGE_ROWS_LIMIT)
             page = replace(page, rows=(*left.rows, *page.rows))
-        return await self._told(page, status)
+        return await self._with_server_state(page, status)
 
     async def _forgot_ended(self, rows: Sequence[OrderSummary]) -> bool:
         """Remove accepted orders from the book whose workflows closed before they opened anything; return
         whether there were any. A row that runs and has no total is of an order that was only accepted."""
         accepted = [row for row in rows if row.status is OrderStatus.RUNNING and row.total is None]
-        running = await self._found(_RUNNING_ORDERS, [row.order_id for row in accepted])
+        running = await self._ids_where(_RUNNING_ORDERS, [row.order_id for row in accepted])
         accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
         ended: list[str] = []
         async with if_it_answers_soon():
@@ -133,7 +133,7 @@ class OrderLists:
 
     async def waiting_ids(self) -> set[str]:
         """Return the orders that need attention, WAITING_LISTED at most. Empty if no server answers."""
-        return await self._found(_WAITING, limit=WAITING_LISTED)
+        return await self._ids_where(_WAITING, limit=WAITING_LISTED)
 
     async def batch_orders(
         self,
@@ -146,9 +146,9 @@ class OrderLists:
         """Return a page of a batch's orders by order ID, else like `orders`. UnknownBatch, InvalidCursor."""
         among = await self.waiting_ids() if status is LineStatus.NEEDS_ATTENTION else None
         page = await self.book.batch_orders(name, status, among=among, cursor=cursor, limit=limit)
-        return await self._told(page, status)
+        return await self._with_server_state(page, status)
 
-    async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
+    async def _with_server_state(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
         """Add what the server knows of each row, then keep the rows with that status."""
         runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
         for run in await self._listed(None, [row.order_id for row in page.rows]):
@@ -159,7 +159,7 @@ class OrderLists:
         rows = (row.model_copy(update={"reason": said.get(row.order_id, row.reason)}) for row in rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
-    async def _found(
+    async def _ids_where(
         self, condition: str, order_ids: Sequence[str] | None = None, *, limit: int | None = None
     ) -> set[str]:
         """Return which of these orders, or of all, meet the condition. Empty if no server answers."""

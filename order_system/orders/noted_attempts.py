@@ -1,5 +1,5 @@
 """Notes in the book each failed attempt at an effect or an undo, with its cause, and the attempt that
-succeeds in the end. It wraps the activities, so it sees every failure, whatever caused it."""
+succeeds in the end. It wraps the activities, so that none has to do this itself."""
 
 import asyncio
 import time

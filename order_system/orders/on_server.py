@@ -80,6 +80,6 @@ class TemporalOrderRuns:
         return await input_of(self._temporal, order_workflow_id(ref.order_id), ref.submission, Order)
 
     async def fingerprint(self, order_id: str) -> str | None:
-        """Read it from the workflow's memo: the book has it only once the payment opens the submission."""
+        """Return it from the workflow's memo: the book has it only once the payment opens the submission."""
         newest = await describe(self._temporal, order_workflow_id(order_id))
         return None if newest is None else str((await newest.memo()).get(FINGERPRINT, ""))

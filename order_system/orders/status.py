@@ -33,7 +33,7 @@ from order_system.infra.temporal.executions import WorkflowState, describe, firs
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.in_book import order_in_book, told_by_book, undos_in_book, with_refunds
 
-_OTHERWISE_CALLED = {
+_OTHER_NAMES = {
     WorkflowState.COMPLETED: OrderStatus.FULFILLED,
     WorkflowState.TIMED_OUT: OrderStatus.TERMINATED,
 }
@@ -130,7 +130,7 @@ class OrderStatusReader:
         if waiting and state is WorkflowState.RUNNING:
             status = OrderStatus.NEEDS_ATTENTION
         else:
-            status = OrderStatus(_OTHERWISE_CALLED.get(state, state))
+            status = OrderStatus(_OTHER_NAMES.get(state, state))
         return OrderProgress(
             order_id=order_id,
             workflow_id=order.id,
@@ -143,7 +143,7 @@ class OrderStatusReader:
 
 
 async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
-    """Return whether the newest workflow says nothing of this fulfilled order: it had other content."""
+    """Return whether the order is fulfilled, and the newest workflow was refused for its other content."""
     if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
         return False
     return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)

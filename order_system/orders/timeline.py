@@ -38,7 +38,7 @@ class Bar(Wire):
     step: Step
     state: StepState | UndoState
     started_at: Timestamp | None = None
-    """None if it has not begun, or if its begin is not known."""
+    """None if it has not begun, or if its start is not known."""
     ended_at: Timestamp | None = None
     """None while it goes on."""
     attempts: int | None = None
@@ -87,13 +87,13 @@ def _step(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade])
         started_at=step.started_at,
         ended_at=step.closed_at,
         attempts=step.attempts,
-        **_apart(step, journal, attempts),
+        **_time_spent(step, journal, attempts),
         reason=step.reason,
         marks=tuple(Mark(effect=effect, at=at) for effect, at in done if at is not None),
     )
 
 
-def _apart(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> dict[str, int]:
+def _time_spent(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> dict[str, int]:
     """Return what the time of a step was spent on; empty until the step has ended."""
     if step.started_at is None or (whole := step.duration_ms) is None:
         return {}

@@ -95,7 +95,7 @@ async def _call(
 
 
 def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Response) -> Any:
-    """Return the answer or raise its error. If that is undocumented, AnswerLost: the call may be done."""
+    """Return the answer, or raise its error: AnswerLost for any undocumented one, as the call may be done."""
     path, status = operation.path, response.status_code
     if status == 200:
         try:

@@ -32,7 +32,7 @@ reservations = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("lines", sa.JSON, nullable=False),
 )
-"""`state` is reserved, released or committed. An SKU may be a scenario token, which also acts on the undo."""
+"""`state` is reserved, released or committed. A SKU may be a scenario token, which also acts on the undo."""
 
 charges = sa.Table(
     "world_charges",
@@ -54,8 +54,8 @@ authorisations = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("payment_method", sa.Text),
 )
-"""`state` is held, captured (then `world_charges` has it as well), voided, or, for a shop's, taken over. A
-voided row without a charge ID is a tombstone: nobody can authorise that key any more."""
+"""`state` is held, captured (then `world_charges` has it as well), voided or, of a shop's row, taken over.
+Voided without a charge ID is a tombstone: nobody can authorise it now."""
 
 CHECKOUT = "checkout:"
 """The prefix of the keys of payments that a shop's checkout made; the reference follows. Our own keys begin

@@ -28,7 +28,7 @@ class SimulatedWorld(OverDatabase):
 
     `latency` is the least and the most time that a call takes, in seconds. With `strict_stock`, only goods
     that `warehouse.receive` has taken in exist; otherwise unknown SKUs are in plentiful stock. With
-    `strict_payments`, an order can be paid already only by a payment that `payments.receive` has recorded."""
+    `strict_payments`, an order is paid already only by a payment that `payments.receive` has recorded."""
 
     def __init__(
         self,

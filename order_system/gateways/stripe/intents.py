@@ -154,7 +154,7 @@ def as_elsewhere(reference: str, charge: Mapping[str, Any]) -> PaymentElsewhere:
 
 
 def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, currency: str) -> PaymentReceipt:
-    """Return the receipt. Raises PaymentNotConfirmed unless exactly this amount is held for this key."""
+    """Return the receipt. PaymentNotConfirmed unless it holds, or took, this amount, for no other key."""
     theirs = intent.currency.upper()
     paid = from_stripe(intent.amount, theirs)
     match intent.status, metadata_of(intent, KEY):

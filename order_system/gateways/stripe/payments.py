@@ -139,7 +139,7 @@ class StripePayments:
         return receipt_among(ended) or NotCaptured(authorised=held)
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
-        """Refund what is left of a charge of ours: a part may have been refunded in Stripe's dashboard."""
+        """Refund a charge: of ours, all that is left, since Stripe's dashboard may have refunded a part."""
         receipt = receipt or receipt_among(await self._intents.all_ended(charge_key))
         if receipt is None:
             return None
@@ -180,7 +180,7 @@ class StripePayments:
         return RefundReceipt(refund_id=made.id, amount=amount, currency=receipt.currency)
 
     async def _refunds_of(self, receipt: PaymentReceipt) -> list[stripe.Refund]:
-        listed: Any = {**_of(receipt), "limit": PAGE}
+        listed: Any = {**_payment_of(receipt), "limit": PAGE}
         return (await self._refunds.list_async(listed)).data
 
     async def _give_back(
@@ -188,7 +188,7 @@ class StripePayments:
     ) -> stripe.Refund:
         """Refund `amount` in Stripe's units. The same `key` and `what` give the same refund again. Raises
         InvalidRequestError if Stripe has no such payment, or less is left of it."""
-        params: Any = {**_of(receipt), "amount": amount, "metadata": {KEY: key}}
+        params: Any = {**_payment_of(receipt), "amount": amount, "metadata": {KEY: key}}
         return await self._refunds.create_async(params, {"idempotency_key": f"{key}{what}"})
 
     async def find_payment(
@@ -226,6 +226,6 @@ class StripePayments:
         return Statement(tuple(ours), authorisations=tuple(authorised), payments=tuple(others))
 
 
-def _of(receipt: PaymentReceipt) -> dict[str, Any]:
+def _payment_of(receipt: PaymentReceipt) -> dict[str, Any]:
     paid = receipt.charge_id
     return {"payment_intent" if paid.startswith("pi_") else "charge": paid}
