@@ -1,2 +1,2 @@
-"""A file of orders, run as one workflow: `client.BatchClient`. `reports` has the plan and what became of each
-line, and needs no server; `files` reads the file itself."""
+"""A file of orders, run as one workflow by `client.BatchClient`. `reports` tells the plan and what became of
+each line, and needs no server. `files` reads the file itself."""

@@ -41,7 +41,7 @@ _RAN_NO_MORE_CODE = {
     WorkflowExecutionStatus.TERMINATED,
     WorkflowExecutionStatus.TIMED_OUT,
 }
-"""What such a workflow last said of itself is no longer so."""
+"""What such a workflow last said of itself is out of date."""
 _ROWS = {name for name in BatchCounts.model_fields if name.startswith("rows")}
 _OF_FILE = _ROWS | {"bytes_read", "rejected", "duplicate", "left_out"}
 """Counts that the book does not keep."""
@@ -50,7 +50,7 @@ _NO_WORKER = {
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.FAILED_PRECONDITION,  # no worker has asked for work in a while
 }
-"""What a query ends with that nobody takes."""
+"""The status of a query that no worker takes."""
 
 
 class BatchClient(BatchReports):
@@ -63,7 +63,7 @@ class BatchClient(BatchReports):
         task_queue: str,
         defaults: Handling = NOT_SAID,
     ) -> None:
-        """`defaults`: of batches that do not say themselves."""
+        """`defaults` apply to what a batch does not say itself."""
         super().__init__(book, files)
         self.defaults = defaults
         self._temporal = temporal
@@ -72,7 +72,7 @@ class BatchClient(BatchReports):
     @noted("run batch")
     async def start(self, request: BatchRequest) -> bool:
         """Start the batch, or find it running with the same file (False). Raises OrderConflict if it is
-        running with another file, InvalidUsage for a bad name."""
+        running with another file, InvalidUsage for a bad name or an unchecked profile."""
         check_new_batch_name(request.name)
         if (profile := request.file.profile) and profile.guessed:
             raise InvalidUsage(f"nothing was started: {UNCHECKED}")
@@ -98,13 +98,13 @@ class BatchClient(BatchReports):
     async def retry(self, name: str) -> bool:
         """Run again what failed, was cancelled or was terminated, from the same file. Raises UnknownBatch."""
         record = await self.record(name)
-        # By which activities, and where they wait, was settled for that run's workers.
+        # Which activities run, and on which queues, was chosen for the workers of that run.
         settled = {"queues_by_step": None, "first_attempts": None}
         return await self.start(record.request.model_copy(update={"only_failed": True, **settled}))
 
     async def progress(self, name: str) -> BatchProgress:
-        """How far it has come, by its workflow or, where no worker answers or Temporal has forgotten it, by
-        the book. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it either."""
+        """Return how far the batch has come, by its workflow, or by the book if no worker answers or Temporal
+        has forgotten it. Raises UnknownBatch, and NoWorkerAnswers if the book does not know it either."""
         try:
             return await self._asked(name)
         except UnknownBatch:
@@ -119,7 +119,7 @@ class BatchClient(BatchReports):
             return progress
 
     async def progress_soon(self, name: str) -> BatchProgress | None:
-        """None if nobody can tell just now: a list shows the others all the same."""
+        """Return the progress, or None if it cannot be had soon: a list then shows the other batches."""
         try:
             async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()):
                 return await self.progress(name)
@@ -127,7 +127,7 @@ class BatchClient(BatchReports):
             return None
 
     async def _asked(self, name: str) -> BatchProgress:
-        """Raises UnknownBatch and NoWorkerAnswers."""
+        """Ask the workflow for its progress. Raises UnknownBatch and NoWorkerAnswers."""
         async with self._asking(name) as batch:
             closed = (await batch.describe(rpc_timeout=policy.RPC)).status
             if closed is WorkflowExecutionStatus.COMPLETED:
@@ -145,7 +145,7 @@ class BatchClient(BatchReports):
                 if closed is not WorkflowExecutionStatus.FAILED and (
                     found := await self._without_worker(name)
                 ):
-                    # What it believed to run goes on without it, has ended, or was never started.
+                    # Orders that it believed to run go on without it, have ended, or never started.
                     counts = found.counts.model_copy(update=progress.counts.model_dump(include=_OF_FILE))
                     return found.model_copy(update={"counts": counts})
                 reason = await _why(batch)
@@ -153,7 +153,7 @@ class BatchClient(BatchReports):
         return await self._answered_since(progress)
 
     async def _answered_since(self, progress: BatchProgress) -> BatchProgress:
-        """Of a batch that has ended: the orders that needed attention, as they stand now."""
+        """Recount the orders that needed attention when the batch ended, as they stand now."""
         if progress.status not in ENDED or not progress.handed_on:
             return progress
         known = await self._book.find(progress.handed_on)
@@ -166,7 +166,7 @@ class BatchClient(BatchReports):
         return progress.model_copy(update={"counts": BatchCounts(**counts), "handed_on": left})
 
     async def _without_worker(self, name: str) -> BatchProgress | None:
-        """What the server knows of its end, and the book of its orders. None if the book lacks that run."""
+        """Return what the server knows of its end, and the book of its orders. None if the book lacks it."""
         async with self._asking(name) as batch:
             described = await batch.describe(rpc_timeout=policy.RPC)
             record = await self._book.batch_run(described.id)
@@ -179,8 +179,8 @@ class BatchClient(BatchReports):
         return await progress_in_book(self._book, record, status, NO_WORKER)
 
     async def watch(self, name: str) -> AsyncGenerator[BatchProgress]:
-        """The progress again and again, until the batch has ended. Outlasts a restart of the worker, and
-        a server that is away for up to policy.SERVER_AWAY."""
+        """Yield the progress again and again, until the batch has ended. Outlasts a restart of the worker,
+        and a server that is away for up to policy.SERVER_AWAY."""
         while True:
             with suppress(NoWorkerAnswers):
                 progress = await outlasting(partial(self._asked, name))
@@ -202,16 +202,16 @@ class BatchClient(BatchReports):
 
     @noted("set window")
     async def set_window(self, name: str, window: int) -> None:
-        """How many orders may be under way at once, from now on."""
+        """Set how many orders may be under way at once, from now on."""
         async with self._asking(name) as batch:
             await batch.signal(BatchFulfillmentWorkflow.set_window, window, rpc_timeout=policy.RPC)
 
     @noted("cancel batch")
     async def cancel(self, name: str, *, orders_too: bool = False) -> None:
-        """Start no more orders. Those under way finish, unless they are to be cancelled too. Raises
-        UnknownBatch if it has ended."""
+        """Start no more orders. Those under way finish; with `orders_too` they are cancelled, too. Raises
+        UnknownBatch if the batch has ended."""
         async with self._asking(name) as batch:
-            # The server would thank for the cancel of a closed workflow, and forget it.
+            # The server would accept the cancel of a closed workflow, and ignore it.
             if (await batch.describe(rpc_timeout=policy.RPC)).status is not WorkflowExecutionStatus.RUNNING:
                 raise UnknownBatch(f"batch {name} has ended: there is nothing left to cancel")
             if orders_too:

@@ -1,4 +1,4 @@
-"""The two files that come out of a batch: what became of each line, as a table; and the refused rows as they
+"""The two files that a batch produces: a table of what became of each line, and the refused rows as they
 were, each with its reason, to be mended and run."""
 
 import json
@@ -18,40 +18,40 @@ from order_system.domain.order_file import FileFormat, FileRef, FileRefused
 from order_system.intake.formulas import cells_of, csv_line, defuse
 
 MAX_RAW_BYTES = 10_000_000
-"""Of one row; a longer one is written as far as it was looked at."""
+"""The most bytes of one row. Of a longer row, only what was looked at is written."""
 
 _OLD_REASON = re.compile(r"line \d+[ ,]")
 _MAY_BEGIN_A_FORMULA = r'(?:^|(?<=[{separator}"\r\n]))(?= *[=+\-@\t\uff1d\uff0b\uff0d\uff20])'
-"""Where in a broken row a spreadsheet may see a cell begin, whatever it makes of the quotes."""
+"""The places in a broken row where a spreadsheet may see a cell begin, however it reads the quotes."""
 _JSON_VALUE = re.compile(r'("(?:[^"\\]|\\.)*+"?|[0-9][0-9.eE+-]*)')
 _TOLD_OF_HIDDEN = f" ({HIDDEN} stands for each digit of what may be a card number)"
 
 
 class RejectsFile:
-    """The refused rows as they were, with the reason, so that the mended file can be run as it is. But of a
-    cell that may hold a card number, all digits are hidden, and it is refused again.
+    """The refused rows as they were, each with its reason, so that the mended file can be run as it is. But
+    in a cell that may hold a card number all digits are hidden, and such a cell is refused again.
 
-    It is mended in a spreadsheet, so each cell that looks like a formula has an apostrophe before it. Reading
-    takes it away again: to us the rows mean what they meant."""
+    People mend it in a spreadsheet, so each cell that looks like a formula gets an apostrophe in front. Our
+    reader removes the apostrophe again, so the rows keep their meaning."""
 
     def __init__(self, file: IO[str], ref: FileRef, source: Source) -> None:
         self._file = file
         self._ref = ref
         self._source = source
         self._ours = [at for at, name in enumerate(ref.columns) if name.strip().lower() == REJECT_REASON]
-        """Columns of reasons, if the file is one of rejects itself: replaced."""
+        """The columns of old reasons, if the file itself is a rejects file. They are replaced."""
         self._rows = rows_of(ref, ref.start, source.chunks(ref.start.offset))
         self._next = next(self._rows, None)
-        if ref.encoding != "utf-8":  # which this file is, whatever the profile says of the other one
+        if ref.encoding != "utf-8":  # this file is UTF-8, whatever the profile says of the source
             self._file.write("\ufeff")
-        if ref.separator != ",":  # told to spreadsheets, and to us
+        if ref.separator != ",":  # spreadsheets and our reader need it
             self._file.write(f"sep={ref.separator}\r\n")
         if ref.format is not FileFormat.JSONL:
             header = [*self._without_reasons(ref.columns), REJECT_REASON]
             self._file.write(self._csv(with_hidden_digits(header)))
 
     def add(self, line: LineOutcome) -> None:
-        """Lines come in the order of the file."""
+        """Write the rows of a refused line. Lines must come in the order of the file."""
         while self._next is not None and self._next.line <= line.last_line:
             if self._next.line >= line.first_line:
                 self._file.write(self._with_reason(self._next, line.reason or ""))
@@ -82,7 +82,7 @@ class RejectsFile:
 
     def _without_reasons(self, cells: Sequence[str]) -> list[str]:
         if self._ours and len(cells) != len(self._ref.columns):
-            # A ragged row has its old reason at the end. Left there, it could fill the cell that is missing.
+            # A ragged row has its old reason at the end. Left there, the reason could fill a missing cell.
             return list(cells[:-1] if _OLD_REASON.match(cells[-1]) else cells)
         return [cell for place, cell in enumerate(cells) if place not in self._ours]
 
@@ -91,7 +91,7 @@ class RejectsFile:
 
 
 def _json_line(text: str, reason: str) -> str:
-    """The reason stands in the document, if it is one."""
+    """Return the line with the reason added to its document; a line that is no document stays as it is."""
     try:
         document: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -107,7 +107,7 @@ def _json_line(text: str, reason: str) -> str:
 
 @contextmanager
 def rejects_from(ref: FileRef, roots: Sequence[str], file: IO[str]) -> Generator[RejectsFile]:
-    """Raises FileRefused."""
+    """Open the rejects of a source file, to be written to `file`. Raises FileRefused."""
     with open_source(ref.url, roots) as source:
         try:
             yield RejectsFile(file, ref, source)
@@ -121,7 +121,7 @@ def outcome_document(line: LineOutcome) -> dict[str, Any]:
 
 
 class OutcomeFile:
-    """CSV, no cell of which is run by a spreadsheet."""
+    """A CSV file. No spreadsheet runs any of its cells as a formula."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file

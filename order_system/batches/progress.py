@@ -1,4 +1,4 @@
-"""How far a batch has come by the order book, for when its workflow cannot be asked; its pace in words."""
+"""How far a batch has come, by the order book, for when its workflow cannot be asked; its pace in words."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -22,10 +22,10 @@ _COUNTED_AS = {LineStatus(status.value): name for status, name in COUNTED_AS.ite
 async def progress_in_book(
     book: SqlBatchBook, record: BatchRecord, status: BatchStatus, reason: str
 ) -> BatchProgress:
-    """Its orders by how they stand now, whoever has run them. What the book does not keep stays 0: rows, and
-    what was rejected, there twice or left out."""
-    # An order that the book has open runs as far as anybody knows; once Temporal has forgotten its batch, it
-    # waits for somebody to submit it again.
+    """Count the batch's orders by their status now, whichever start ran them. What the book does not keep
+    stays 0: rows, and rejected, duplicate and left out ones."""
+    # An order that is open in the book counts as running. Once Temporal has forgotten its batch, the order
+    # needs attention: somebody has to submit it again.
     still_open = "needing_attention" if status is BatchStatus.FORGOTTEN else "running"
     stand: Counter[str] = Counter()
     for stands, number in (await book.batch_counts(record.batch, record.run)).items():
@@ -45,8 +45,8 @@ async def progress_in_book(
 
 
 def pace_words(progress: BatchProgress, *, elsewhere: str, now: datetime | None = None) -> str:
-    """Blank if nothing is known. Nobody can tell how much time is left once only orders that are under way
-    are left; and where none has ended for long, `elsewhere` tells more than a pace that once was."""
+    """Return the pace in words, blank if nothing is known. The time left is not known once every order left
+    is under way. If no order has ended for long, the words name `elsewhere` instead of an old pace."""
     moving = progress.status in (BatchStatus.RUNNING, BatchStatus.STOPPING) and progress.counts.running
     stands_since = (now or datetime.now(UTC)) - (progress.updated_at or datetime.now(UTC))
     if moving and stands_since > ATTENTION_AFTER:

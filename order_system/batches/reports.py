@@ -1,4 +1,4 @@
-"""What is told of a batch's file without a server: what a run would do, and what became of each line."""
+"""Reports on a batch's file that need no server: what a run would do, and what became of each line."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field, replace
@@ -32,17 +32,17 @@ A_RUN_WILL = {
     "invalid": "leave them out, and keep them as rejects for you to mend",
     ProblemKind.LEFT_OUT: "leave them out: not to be shipped, says the shop",
 }
-"""By what the plan says of an order. An open one is tried too. The server refuses a second start of one that
-runs; of one whose workflow is gone only the book still believes that it runs. The plan asks no server, so it
-counts such a one with other content as a conflict, though a run would settle and run it."""
+"""What a run does with an order, by the plan's word for the order. An open order is tried, too: if it runs,
+the server refuses a second start; if its workflow is gone, only the book has it as open. The plan asks no
+server, so it counts any open order with other content as a conflict, even one that a run would settle."""
 
 STARTED = ("new", "failed", "cancelled", "terminated")
-"""By the same names. An open order may still run: it is only tried, and its money is not added up."""
+"""The words for orders that a run starts. An open order may still run: it is only tried, and not added up."""
 
 
 @dataclass(frozen=True)
 class Sum:
-    """What those orders come to that a run starts, of one currency."""
+    """The total of the orders that a run starts, in one currency."""
 
     currency: str
     paid_already: bool
@@ -62,22 +62,22 @@ class Plan:
     rows: int = 0
     orders: int = 0
     fates: dict[str, int] = field(default_factory=dict[str, int])
-    """How many orders are new, and how many known as what."""
+    """The number of orders by the plan's word for them: new, a conflict, or their status in the book."""
     conflicts: list[str] = field(default_factory=list[str])
     problems: int = 0
     duplicates: int = 0
     examples: list[RowProblem] = field(default_factory=list[RowProblem])
     """The first problems and duplicates, up to MAX_EXAMPLES."""
     money: dict[tuple[str, bool], tuple[int, int]] = field(default_factory=dict)
-    """By currency, and by whether it is paid already: the number and minor units of orders to be STARTED."""
+    """The number and the minor units of orders to be STARTED, by currency and by whether they are paid."""
     counted_once: int = 0
-    """Orders with an amount that stands on several rows."""
+    """The number of orders with an amount that is on several rows, and counts once."""
     left_out: int = 0
-    """Orders that are not to be shipped, as their shop says."""
+    """The number of orders that the shop says are not to be shipped."""
     left_out_examples: list[RowProblem] = field(default_factory=list[RowProblem])
     """The first of them, up to MAX_EXAMPLES."""
     _apart: set[str] = field(default_factory=set[str])
-    """Orders whose rows stand apart, and that were counted: each has several problems."""
+    """The orders with scattered rows that were counted already: each has several problems."""
 
     def add_problem(self, problem: RowProblem) -> None:
         self.rows += problem.rows
@@ -93,7 +93,7 @@ class Plan:
             examples.append(problem)
 
     def numbers(self) -> dict[str, int]:
-        """By the names of A_RUN_WILL and in their order; none is 0."""
+        """Return the numbers that are not 0, by the words of A_RUN_WILL and in their order."""
         others = {"duplicate": self.duplicates, "invalid": self.problems, ProblemKind.LEFT_OUT: self.left_out}
         numbers = {**self.fates, **others}
         return {name: number for name in A_RUN_WILL if (number := numbers.get(name))}
@@ -105,7 +105,7 @@ class Plan:
         ]
 
     def in_money(self) -> str:
-        """`a run charges 3 orders, 4,210.00 USD; paid already: 8 orders, 1,200.00 USD`"""
+        """Return e.g. `a run charges 3 orders, 4,210.00 USD; paid already: 8 orders, 1,200.00 USD`."""
         charged, paid = (
             [str(each) for each in self.sums() if each.paid_already is so] for so in (False, True)
         )
@@ -114,7 +114,7 @@ class Plan:
         return told + ("; open orders are not counted" if "open" in self.fates else "")
 
     def warnings(self) -> list[str]:
-        """What may be meant otherwise, each in a sentence."""
+        """Return what the file may mean otherwise, each in a sentence."""
         orders = "1 order has" if self.counted_once == 1 else f"{self.counted_once:,} orders have"
         told = (
             f"{orders} a shipping fee, tax or discount on several rows, which counts once. If each row has "
@@ -141,9 +141,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class LineOutcome:
-    """The fate of an order's rows, or of rows that are none. Every line of the file is in exactly one.
+    """The fate of the rows of an order, or of rows that are no order. Each line of the file is in just one.
 
-    These are the columns of the outcome's file, too."""
+    The fields are also the columns of the outcome file."""
 
     first_line: int
     last_line: int
@@ -156,18 +156,18 @@ class LineOutcome:
     reason: str | None = None
     closed_at: datetime | None = None
     refunds: str | None = None
-    """What it gave back after the fact: amount, when, by whom, why and what came of it."""
+    """The refunds after the order was fulfilled: amount, when, by whom, why and the result."""
 
 
 class BatchReports:
-    """The half of `BatchClient` that needs the book and the file alone."""
+    """The half of `BatchClient` that needs only the book and the file."""
 
     def __init__(self, book: SqlBatchBook, files: OrderFiles) -> None:
         self._book = book
         self._files = files
 
     async def plan(self, file: FileRef) -> AsyncGenerator[tuple[int, Plan]]:
-        """A dry run: bytes read so far and the plan so far, page by page. Starts and writes nothing."""
+        """Yield the bytes read so far and the plan so far, page by page. A dry run: it writes nothing."""
         plan = Plan(file)
         async for offset, orders, problems in self._pages(file):
             known = await self._book.find([order.order_id for order in orders])
@@ -188,7 +188,7 @@ class BatchReports:
             yield offset, plan
 
     async def outcome(self, name: str) -> AsyncGenerator[LineOutcome]:
-        """Every line of the file of the newest run, joined with the book. Raises UnknownBatch, and
+        """Yield every line of the newest run's file, joined with the book. Raises UnknownBatch, and
         FileChanged if the file is no longer there as it was."""
         record = await self.record(name)
         await self._files.verify(record.request.file)
@@ -206,7 +206,7 @@ class BatchReports:
                 yield replace(line, refunds="; ".join(map(str, told)) or None)
 
     async def _pages(self, file: FileRef) -> AsyncGenerator[tuple[int, list[ParsedOrder], list[RowProblem]]]:
-        """Pages of the whole file, with what comes again under one order ID among the problems."""
+        """Yield the pages of the whole file. An order whose ID came earlier in it is among the problems."""
         seen = SeenOrders()
         position: Position | None = None
         while True:
@@ -225,7 +225,7 @@ class BatchReports:
             position = page.next
 
     async def record(self, name: str) -> BatchRecord:
-        """Of the newest run. Raises UnknownBatch, and InvalidUsage for a bad name."""
+        """Return the record of the newest run. Raises UnknownBatch, and InvalidUsage for a bad name."""
         check_batch_name(name)
         record = await self._book.batch_run(batch_workflow_id(name))
         if record is None:
@@ -234,7 +234,7 @@ class BatchReports:
 
 
 def _planned(order: ParsedOrder, known: SubmissionRecord | None) -> str:
-    """How the plan counts an order: `new`, its status if it is known, or `conflict`."""
+    """Return the plan's word for an order: `new`, its status if it is known, or `conflict`."""
     if known is None:
         return "new"
     is_other = known.status is SubmissionStatus.OPEN and known.ref.fingerprint != order.fingerprint

@@ -1,4 +1,4 @@
-"""Orders of a file as they would be run, for a person to hold against the file before the first run."""
+"""Sample orders of a file, as a run reads them. A person compares them with the file before the first run."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,12 @@ from order_system.domain.order_file import FileRef
 from order_system.domain.payment_methods import made_elsewhere, reference_of
 
 LOOKED_AT = 100_000
-"""Bytes of the file, at most, to find an order that can be run."""
+"""The most bytes of the file that are read to find an order that can be run."""
 
 
 async def sample_of(files: OrderFiles, file: FileRef) -> list[str]:
-    """The first order that can be run, and one that has several lines or a discount if that has not. If the
-    beginning of the file has none, why the first cannot.
+    """Describe the first order that can be run, and another with several lines or a discount if the first has
+    neither. If the beginning of the file has no order that can be run, tell why its first one cannot.
 
     Raises FileChanged, FileRefused, FileUnreachable."""
     page = await files.read_page(file, max_bytes=LOOKED_AT)

@@ -1,1 +1,1 @@
-"""What implements `domain/gateways.py`: the simulated world, HTTP, Stripe, SMTP. Begin at `loading.py`."""
+"""The gateways of `domain/gateways.py`: the simulated world, HTTP, Stripe, SMTP. Start at `loading.py`."""

@@ -1,11 +1,11 @@
-"""Finds and opens the gateways that the settings name. `docs/gateways.md` tells how to bring your own.
+"""Finds and opens the gateways that the settings name. `docs/gateways.md` explains how to add your own.
 
 A name is one of BUILT_IN, or an entry point of the group ENTRY_POINTS, or `module:factory`. The first two
-name a module that has a factory for each port that it serves, called as the port is: `payments` and so on.
+name a module with one factory for each port that it serves. A factory has the name of its port: `payments`.
 
-A factory returns an async context manager, which opens the gateway and closes it. What it needs it takes as
-parameters, told apart by their types: a pydantic model is read from the environment (`ORDER_PAYMENTS_...`),
-`Database` is ours, and `Settings` are all of ours."""
+A factory returns an async context manager, which opens the gateway and closes it. The type of each parameter
+says what the factory gets: a pydantic model is read from the environment (`ORDER_PAYMENTS_...`), `Database`
+is our database, and `Settings` are all our settings."""
 
 import inspect
 from asyncio import CancelledError
@@ -47,7 +47,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Port(StrEnum):
-    """The names of the settings, in small letters and without their prefix."""
+    """A port, by the name of its setting in lower case and without the prefix."""
 
     PAYMENTS = "payments"
     WAREHOUSE = "warehouse"
@@ -63,7 +63,7 @@ class Port(StrEnum):
 class BuiltIn(NamedTuple):
     place: str
     needs: tuple[str, ...] = ()
-    """Modules that are there with its extra, which has its name."""
+    """The modules that its extra installs. The extra has the name of the gateway."""
     ports: tuple[Port, ...] = tuple(Port)
 
 
@@ -101,7 +101,7 @@ class Gateways:
     accounts: StatementOfAccounts | None
 
     async def statement(self) -> Statement:
-        """Raises OrderSystemError if nothing tells what happened out there."""
+        """Return what the gateways say happened. Raises OrderSystemError if no statement can be had."""
         if self.accounts is None:
             raise OrderSystemError(
                 f"nothing here tells what your gateways have done: set {Port.STATEMENT.variable} to a "
@@ -110,14 +110,14 @@ class Gateways:
         return await self.accounts.statement()
 
     async def forget(self, order_id: str) -> None:
-        """The simulated world keeps nothing of its customer any more; yours are told otherwise."""
+        """Make the simulated world forget the order's customer. A real provider must be asked by a person."""
         if forget := getattr(self.accounts, "forget", None):
             await forget(order_id)
 
 
 def chosen(settings: Settings) -> dict[Port, str]:
-    """Port -> name. Without a statement of accounts if it was not set and a gateway is not the simulated
-    one, since nobody else knows what that has done."""
+    """Return the name of each port's gateway. The statement of accounts defaults to the simulated one, but
+    only if every gateway is simulated: it knows nothing of other gateways."""
     named = {port: name for port in Port if (name := getattr(settings, port))}
     if not not_simulated(named):
         named.setdefault(Port.STATEMENT, SIMULATED)
@@ -125,20 +125,20 @@ def chosen(settings: Settings) -> dict[Port, str]:
 
 
 def not_simulated(named: dict[Port, str]) -> list[str]:
-    """As a person would set them."""
+    """Return the gateways that are not simulated, each as a person would set it: `ORDER_PAYMENTS=stripe`."""
     return [f"{port.variable}={name}" for port, name in named.items() if name != SIMULATED]
 
 
 @asynccontextmanager
 async def open_gateways(settings: Settings, database: Database) -> AsyncGenerator[Gateways]:
-    """Raises InvalidSettings: one line that names the variable and the cure. What a factory makes of its end
-    is told in the log, and changes nothing of how the block ends."""
+    """Open the gateways for the block. Raises InvalidSettings: one line that names the variable and the cure.
+    An error while a gateway closes is logged, and does not change how the block ends."""
     async with AsyncExitStack() as opened:
         gateways: dict[Port, Any] = dict.fromkeys(Port)
         for port, name in chosen(settings).items():
             factory = find_factory(port, name)
             given = list[Any]()
-            with _told_as(port, name, given):
+            with _as_invalid_settings(port, name, given):
                 given += [_given(port, each, settings, database) for each in _parameters(port, factory)]
                 opening = factory(*given)
                 if not hasattr(opening, "__aenter__"):
@@ -155,7 +155,7 @@ async def open_gateways(settings: Settings, database: Database) -> AsyncGenerato
 
 
 async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *why: Any) -> None:
-    """`why`: how the block ends, which its gateways have no say in."""
+    """Close a gateway. `why` tells how the block ends, as for `__aexit__`; a gateway cannot change that."""
     _kind, error, _trace = why
     try:
         await opening.__aexit__(*why)
@@ -170,8 +170,8 @@ async def _close(port: Port, name: str, given: Sequence[object], opening: Any, *
 
 
 def names_of(port: Port) -> dict[str, str]:
-    """All that can be named without a colon, built in or installed, each with the command that installs what
-    it needs first: empty if it is there. No built-in gateway is imported."""
+    """Return the built-in and the installed gateways of a port, each with the command that installs what it
+    still needs; the command is empty if nothing is missing. No built-in gateway is imported."""
     names: dict[str, str] = {}
     for each in entry_points(group=ENTRY_POINTS):
         with suppress(InvalidSettings):
@@ -184,7 +184,7 @@ def names_of(port: Port) -> dict[str, str]:
 
 
 def find_factory(port: Port, name: str) -> Factory:
-    """Raises InvalidSettings."""
+    """Return the factory of that name for the port. Raises InvalidSettings."""
     places = {each.name: each.value for each in entry_points(group=ENTRY_POINTS)}
     places |= {name: built_in.place for name, built_in in BUILT_IN.items() if port in built_in.ports}
     place = places.get(name, name)
@@ -195,7 +195,7 @@ def find_factory(port: Port, name: str) -> Factory:
             "Install the package that brings it, or name its factory as module:factory."
         )
     module, _, attribute = place.partition(":")
-    with _told_as(port, name):
+    with _as_invalid_settings(port, name):
         found: Any = import_module(module)
     factory = reduce(lambda there, part: getattr(there, part, None), (attribute or port).split("."), found)
     if not callable(factory):
@@ -207,8 +207,8 @@ def find_factory(port: Port, name: str) -> Factory:
 
 
 @contextmanager
-def _told_as(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
-    """Whatever goes wrong in another's code, in one line without the secrets that it was given."""
+def _as_invalid_settings(port: Port, name: str, given: Sequence[object] = ()) -> Generator[None]:
+    """Raise any error in a gateway's code as InvalidSettings: one line, without the secrets it was given."""
     try:
         yield
     except (OrderSystemError, CancelledError, GeneratorExit):
@@ -240,7 +240,7 @@ def _parameters(port: Port, factory: Factory) -> list[type]:
 
 
 def own_settings(port: Port, factory: Factory) -> list[type[BaseModel]]:
-    """The models that are read from the environment."""
+    """Return the parameters of the factory that are read from the environment."""
     return [
         each
         for each in _parameters(port, factory)
@@ -280,10 +280,10 @@ def _check(port: Port, name: str, gateway: object) -> None:
         named = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}
         plain = [one.name for one in given if one.name not in named]
         try:
-            # Its own: what a decorator wraps may be given more by it.
+            # Its own signature: a decorator may pass more to the function that it wraps.
             inspect.signature(method, follow_wrapped=False).bind(*plain, **named)
         except ValueError:
-            continue  # nothing tells how it is called
+            continue  # it has no signature to check
         except TypeError as failure:
             called_as = ", ".join([*plain, *(f"{one}=..." for one in named)])
             does_not_fit = f"{each} of a {kind} does not fit ({failure})"

@@ -1,4 +1,4 @@
-"""Gateways whose calls are timed and traced, where telemetry is on."""
+"""Times and traces the calls of gateways, if telemetry is on."""
 
 import time
 from asyncio import CancelledError
@@ -17,12 +17,12 @@ _ANSWERS: Mapping[type[BaseException], str] = {
     NotReached: "not_reached",
     OutcomeUnknown: "unknown",
     AnswerLost: "lost",
-    **dict.fromkeys((TimeoutError, CancelledError), "lost"),  # cut off, as its attempt ends
+    **dict.fromkeys((TimeoutError, CancelledError), "lost"),  # cut off with its attempt
 }
 
 
 class Measured:
-    """Has the methods of `gateway`, a gateway of any port, and no others."""
+    """A gateway with exactly the methods of `gateway`, which may be of any port. Each call is measured."""
 
     def __init__(self, port: str, gateway: object, meter: MetricMeter) -> None:
         self._port = port

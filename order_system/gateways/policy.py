@@ -1,4 +1,4 @@
-"""Every time-out of the gateways that come with us; `domain.policy.GATEWAY_CALL` bounds each call."""
+"""The time-outs of the built-in gateways. `domain.policy.GATEWAY_CALL` bounds each call of any gateway."""
 
 from datetime import timedelta
 
@@ -7,38 +7,38 @@ from order_system.domain.policy import GATEWAY_CALL
 # --- over HTTP, and to Stripe ---------------------------------------------------------------------
 
 CONNECT = timedelta(seconds=3)
-"""For a connection, new or free. Where there is none by then, nothing was sent."""
+"""The time to get a connection, new or free. If there is none by then, nothing was sent."""
 
 ANSWER = GATEWAY_CALL - timedelta(seconds=1)
-"""From the call to the end of its answer: so the client can still say what it has waited for."""
+"""The time from a call to the end of its answer. Below GATEWAY_CALL, so the client can name what was late."""
 
 STATEMENT = timedelta(minutes=1)
-"""The same of the statement of accounts, which is long, and which the audit alone asks for."""
+"""The same for the statement of accounts, which is long. Only the audit asks for it."""
 
 KEPT_OPEN = timedelta(seconds=2)
-"""How long a connection is kept that is not used. Shorter than servers do: a request that meets the closing
-of its connection counts as unanswered."""
+"""How long an unused connection is kept. Servers keep it longer: a request on a connection that the server is
+closing would count as unanswered."""
 
 SIGNATURE_HOLDS = timedelta(minutes=5)
-"""So much older or newer than the server's clock may the time of a signature be."""
+"""How far the time of a signature may be from the server's clock, either way."""
 
 SEARCH_IS_LATE = timedelta(minutes=10)
-"""So long Stripe's search may not know a payment; mostly it is a minute. The list has it at once, but must be
-read within a call. After an outage of Stripe's it may be an hour: so long the reconciler asks again."""
+"""How long Stripe's search may miss a new payment; usually it is a minute. The list has it at once, but must
+be read within one call. After an outage of Stripe it may be an hour: the reconciler asks again that long."""
 
 # --- mails ----------------------------------------------------------------------------------------
 
 MAIL_SERVER = timedelta(seconds=5)
-"""How long it may take to accept the connection, and to answer each command."""
+"""The time to accept the connection, and the time to answer each command."""
 
 # --- `Remembered` ---------------------------------------------------------------------------------
 
 SENT_ONCE = timedelta(seconds=30)
-"""A call that is never made twice may take so long, and goes on when its caller has given up. After that its
-answer is not waited for any more, by whichever process it was made."""
+"""The time for a call that is never made twice; it continues after its caller has given up. After this time,
+no process waits for its answer any more."""
 
 WAITS = GATEWAY_CALL - timedelta(seconds=2)
-"""For a call under way, before whoever asks is told so. If our database takes so long, no call is begun."""
+"""How long the next caller waits for a call under way. If our database takes this long, no call is begun."""
 
 LOOKS_AGAIN = timedelta(milliseconds=100)
-"""At a call that is under way, maybe in another process."""
+"""The pause between two looks at a call that is under way, maybe in another process."""

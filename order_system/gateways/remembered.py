@@ -1,11 +1,11 @@
-"""A memory for clients of providers that do a thing twice when asked twice, and do not tell what they did.
+"""A memory for clients of providers that repeat a call when asked twice, and cannot say what they did.
 
-Before each call an *intent* is written to our database: who makes it, and when. Its answer is kept beside it,
-and repeated to whoever asks again, in any process. A definite no and `NotReached` take the intent back. One
-that stays without an answer is never sent again: a person is told to look at the provider.
+Before each call, an *intent* is written to our database: which process makes the call, and when. The answer
+is stored beside the intent and returned to every later caller, in any process. A definite no or `NotReached`
+deletes the intent. A call without an answer is never sent again: a person is told to look at the provider.
 
-A call goes on when its caller has given up, so that its answer is still learnt. Whoever asks for the same
-waits for that, and so does an undo of it, as long as `policy.py` says."""
+A call continues after its caller has given up, so its answer is still stored. The next caller waits for that
+answer, and so does an undo of the call, as long as `policy.WAITS`."""
 
 import asyncio
 import os
@@ -33,11 +33,11 @@ intents = sa.Table(
     sa.Column("method", sa.String(16), primary_key=True),
     sa.Column("sent_by", sa.String(255), nullable=False),
     sa.Column("sent_at", UtcDateTime, nullable=False),
-    # From then on it is not under way any more, answered or not.
+    # From this moment on, the call is no longer under way, answered or not.
     sa.Column("over_at", UtcDateTime, nullable=False),
     sa.Column("answer", sa.JSON(none_as_null=True)),
 )
-"""Of one submission each method is called once: keys begin with `<order id>:<submission>`."""
+"""A submission calls each method once, so `submission` is the start of a key: `<order id>:<submission>`."""
 
 _ANSWERS: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(get_type_hints(method)["return"])
@@ -48,16 +48,16 @@ _ANSWERS: dict[str, TypeAdapter[Any]] = {
     for name, method in vars(port).items()
     if not name.startswith("_")
 }
-"""What each method may answer. Others are not remembered: `find_payment` changes nothing."""
+"""The answer types of the methods that are remembered. `find_payment` is not: it changes nothing."""
 
 _HOLDING = ("authorise", "capture", "void", "take_over")
 
 
 class _Method(NamedTuple):
     effect: str | None
-    """In which its key ends. None: a submission has several such calls, each with a key of its own."""
+    """The end of its key. None if a submission has several such calls, each with its own key."""
     about: tuple[str, ...] = ()
-    """Which calls must have been answered before, as far as they were made."""
+    """The earlier calls that it builds on. Those that were made must be answered first."""
     cure: str = "if it was not done, do that there"
 
 
@@ -84,11 +84,11 @@ class _Call:
     given: dict[str, Any]
 
     def about(self, known: dict[str, sa.Row[Any]]) -> list[sa.Row[Any]]:
-        """The call itself, if it was made, and those that it is about."""
+        """Return the rows of this call and of the calls it builds on, as far as they were made."""
         return [known[each] for each in (self.method, *_METHODS[self.method].about) if each in known]
 
     async def answer(self, about: list[sa.Row[Any]]) -> Any:
-        if self.method == "void" and not about:  # from now on it binds; the provider has nothing to void
+        if self.method == "void" and not about:  # it binds later calls; the provider has nothing to void
             return ports.Voided(label_existed=False)
         given = self.given
         if "receipt" in {*given, *signature(self.client).parameters} and not given.get("receipt"):
@@ -97,15 +97,15 @@ class _Call:
 
 
 class Remembered(OverDatabase):
-    """Has the methods of `client`, a gateway of any port, and makes each of its calls at most once.
+    """A gateway with the methods of `client`, which may be of any port. It makes each call at most once.
 
-    Where a method of the client takes a `receipt`, it is handed what was answered before: `refund` the
-    charge's, `release` and `commit` the reservation, `dispatch` and `void` the label.
+    If a method of the client takes a `receipt`, it gets an earlier answer: `refund` gets the charge's,
+    `release` and `commit` get the reservation, `dispatch` and `void` get the label.
 
-    It does not hold money: of a client that does, it hides `authorise`, `capture`, `void` and `take_over`.
+    It cannot hold money: it hides `authorise`, `capture`, `void` and `take_over` of a client that can.
 
-    Its methods raise what the client raises; AnswerLost for a call that is still under way, and
-    OutcomeUnknown for one that will never be answered."""
+    Its methods raise what the client raises, AnswerLost for a call that is still under way, and
+    OutcomeUnknown for a call that will never be answered."""
 
     def __init__(self, client: object, database: Database) -> None:
         super().__init__(database)
@@ -133,7 +133,7 @@ class Remembered(OverDatabase):
             about, begun = await self._begin(call)
             if begun and datetime.now(UTC) < waits_until:
                 return await self._send(call, about)
-            if begun:  # by now an undo may have found nothing
+            if begun:  # too late: an undo may have found nothing meanwhile
                 await self._end(call)
                 raise errors.NotReached(f"{call.method}: our database answered too late to begin")
             if all(each.answer is not None for each in about):
@@ -143,7 +143,7 @@ class Remembered(OverDatabase):
 
     @writes
     def _begin(self, tx: Connection, call: _Call) -> tuple[list[sa.Row[Any]], bool]:
-        """What is known, and whether to make it now: its intent is written then. Raises ShippingRefused."""
+        """Return the known rows, and whether to send now; if so, write the intent. Raises ShippingRefused."""
         if tx.dialect.name == "postgresql":  # SQLite has one writer
             tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(call.submission))))
         found = tx.execute(sa.select(intents).filter_by(submission=call.submission))
@@ -171,12 +171,12 @@ class Remembered(OverDatabase):
             await self._end(call, over_at=datetime.now(UTC))
             raise
         content = _ANSWERS[call.method].dump_python(answer, mode="json")
-        # None is not kept: the provider knows of nothing to undo (yet), and may be asked again.
+        # None is not stored: the provider has nothing to undo (yet), and may be asked again.
         await self._end(call, **({} if answer is None else {"answer": content}))
         return answer
 
     async def _end(self, call: _Call, **values: Any) -> None:
-        """Without values, the intent is taken back. What was learnt is not lost if our database is away."""
+        """Write `values` to the intent, or delete it if there are none. Retries if our database is away."""
         how = sa.update(intents).values(**values) if values else sa.delete(intents)
         while True:
             with suppress(errors.DatabaseUnreachable):
@@ -193,7 +193,7 @@ def _remembered(row: sa.Row[Any]) -> Any:
 
 
 def _check_under_way(about: list[sa.Row[Any]], waits_until: datetime) -> None:
-    """Raises AnswerLost or OutcomeUnknown once nothing is to be waited for."""
+    """Raise OutcomeUnknown once no answer can come any more, or AnswerLost once the wait is over."""
     call, now = next(each for each in about if each.answer is None), datetime.now(UTC)
     sent = f"{call.method} was sent once, at {call.sent_at:%Y-%m-%d %H:%M:%S} UTC by process {call.sent_by}"
     if now >= call.over_at:

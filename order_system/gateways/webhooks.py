@@ -1,7 +1,7 @@
-"""Signing and posting events to a receiver of yours, by the Standard Webhooks convention. Needs the extra
-`webhooks`, and is loaded only where ORDER_WEBHOOKS_URL is set.
+"""Signs events and posts them to your receiver, by the Standard Webhooks convention. Needs the extra
+`webhooks`, and is loaded only if ORDER_WEBHOOKS_URL is set.
 
-Redirects are not followed: a receiver that has moved is to be named anew, by a person."""
+Redirects are not followed: if a receiver moves, a person must set its new address."""
 
 import asyncio
 import ssl
@@ -19,7 +19,7 @@ from order_system.domain.errors import AnswerLost, ReceiverGone
 from order_system.domain.webhooks import Event
 
 _SHOWN = 200
-"""Characters of what a receiver has said."""
+"""How many characters of a receiver's answer are shown."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Receiver:
     secret: SecretStr
 
     async def post(self, event: Event) -> str:
-        """Raises ReceiverGone and AnswerLost."""
+        """Post the event, signed, and return what the receiver said. Raises ReceiverGone and AnswerLost."""
         body, now = event.model_dump_json(include={"type", "timestamp", "data"}), datetime.now(UTC)
         headers = {
             "Content-Type": "application/json",
@@ -59,5 +59,5 @@ class Receiver:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """Made once: it reads every certificate there is."""
+    """Return the TLS context. It is made once, since that reads every trusted certificate."""
     return ssl.create_default_context()

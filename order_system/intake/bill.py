@@ -16,11 +16,11 @@ MAX_LINES = 200
 COSTS_NOTHING = "must be more than zero: an order that costs nothing has no payment; ship it by hand"
 
 _parse_amount = lru_cache(maxsize=10_000)(money.parse_amount)
-"""The same amounts come again and again, and each is needed three times. What is refused is not kept."""
+"""Cached: the same amounts come again and again, and each is needed three times. Refusals are not cached."""
 
 
 class Form(BaseModel):
-    """Strict: no field is unknown, and none is converted."""
+    """A strict model: it refuses unknown fields, and converts none."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -32,8 +32,8 @@ class LineForm(Form):
 
 
 class Bill(Form):
-    """The part of an order that money depends on. On its own it overlooks the rest of the document, so
-    that sums can be checked, and told, although an e-mail address is wrong."""
+    """The part of an order that money depends on. On its own it ignores the rest of the document, so that a
+    wrong sum is found and reported even if an e-mail address is wrong, too."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -66,7 +66,7 @@ class Bill(Form):
         return self
 
     def _repeated_lines(self) -> Iterator[tuple[Place, str]]:
-        """One SKU may stand there at two prices: buy one, get one half off."""
+        """Find lines of one SKU and one price. One SKU may have two prices: buy one, get one half off."""
         first: dict[tuple[str, Decimal], int] = {}
         for index, line in enumerate(self.lines):
             place = first.setdefault((line.sku, Decimal(line.unit_price)), index)
@@ -94,7 +94,7 @@ class Bill(Form):
         if total < 0:
             yield ("discount",), f"must not exceed the rest of the order, {self._show(lines + fee + tax)}"
         elif total == 0:
-            # Every order begins with a payment, and gateways know none of nothing.
+            # Every order begins with a payment, and gateways take no payment of zero.
             yield ("total",), COSTS_NOTHING
         elif total > money.MAX_AMOUNT:
             yield ("total",), f"must not exceed {self._show(money.MAX_AMOUNT)}"
@@ -108,7 +108,7 @@ class Bill(Form):
             )
 
     def minor(self, amount: str | None) -> int:
-        """An amount of this bill in minor units; one that was left out is 0."""
+        """Return an amount of this bill in minor units; 0 if it was left out."""
         return 0 if amount is None else _parse_amount(amount, self.currency)
 
     def _show(self, minor: int) -> str:

@@ -1,5 +1,5 @@
-"""Text to JSON documents, with a place for each mistake, and without what Python's `json` lets pass:
-keys given twice (the last would win in silence), NaN, and numbers or nestings without end."""
+"""Turns text into JSON documents, with a place for each mistake. It refuses what Python's `json` lets pass:
+keys given twice (the last would win in silence), NaN, and numbers or nestings without limit."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any, cast
 from order_system.domain.card_numbers import holds_card_number
 
 MAX_BYTES = 10_000_000
-"""Some 15,000 orders of two lines."""
+"""About 15,000 orders of two lines."""
 
 MAX_DEPTH = 8
 """An order needs three levels."""
@@ -19,11 +19,11 @@ MAX_DIGITS = 20
 """Python itself refuses, or takes minutes over, integers of many thousand digits."""
 
 Place = tuple[str | int, ...]
-"""Where in a document: `("lines", 0, "quantity")`."""
+"""A place in a document: `("lines", 0, "quantity")`."""
 
 
 class UnreadableText(ValueError):
-    """No documents can be had from this text; the message says why and where."""
+    """A text that holds no readable documents; the message says why and where."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,27 @@ class Document:
     line: int | None = None
     """Line in the file, from 1; None unless the file has a document on each line."""
     broken: str | None = None
-    """Why this line is no document."""
+    """Why this line is no document, or None if it is one."""
 
 
 class RepeatedKeys(dict[str, object]):
-    """An object of the document in which some keys stand twice."""
+    """An object of the document that has some keys more than once."""
 
     repeated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """Stands where the document had a number that nobody could mean."""
+    """Replaces a number in the document that nobody can mean, such as NaN."""
 
     reason: str
 
 
 def read_documents(data: str | bytes) -> list[Document]:
-    """The document in a text, the elements of an array, or the documents on its lines (JSON Lines).
+    """Return the document in a text, the elements of an array, or the documents on its lines (JSON Lines).
 
-    Raises UnreadableText if it is not UTF-8, larger than MAX_BYTES, empty, or not JSON at all; a line that
-    is not JSON is returned as a broken document, so that the others are checked all the same."""
+    Raises UnreadableText if the text is not UTF-8, larger than MAX_BYTES, empty, or not JSON at all. A line
+    that is not JSON is returned as a broken document, so that the other lines are still checked."""
     text = _decode(data)
     if not text.strip():
         raise UnreadableText("is empty")
@@ -68,7 +68,7 @@ def read_documents(data: str | bytes) -> list[Document]:
 
 
 def flaws(document: object) -> Iterator[tuple[Place, str]]:
-    """What `json` would have let pass, with its place. Iterative: it may nest deeper than Python goes."""
+    """Yield what `json` lets pass, with its place. A loop: documents may nest deeper than Python recurses."""
     pending: list[tuple[Place, object]] = [((), document)]
     while pending:
         place, value = pending.pop()
@@ -88,7 +88,7 @@ def flaws(document: object) -> Iterator[tuple[Place, str]]:
 
 
 def spell(place: Place) -> str:
-    """`lines[0].quantity`, as a person would write it. A key that holds a card number is not shown."""
+    """Return a place as a person writes it: `lines[0].quantity`. A key with a card number is not shown."""
     text = ""
     for part in place:
         if isinstance(part, int):
@@ -120,8 +120,8 @@ def _decode(data: str | bytes) -> str:
 
 
 def _is_json_lines(first: str, second: str) -> bool:
-    """Told by its first lines: a pretty-printed object never opens another on its second line, nor is
-    complete on its first. Of two broken lines one can say neither."""
+    """Decide by the first two lines: a pretty-printed object never opens another on its second line, nor is
+    complete on its first. If both lines are broken, neither can be said."""
     if not first.lstrip().startswith("{"):
         return False
     return second.lstrip().startswith("{") or _parse(first)[1] is None
@@ -133,7 +133,7 @@ def document_on_line(number: int, line: str) -> Document:
 
 
 def _parse(text: str, *, of_one_line: bool = False) -> tuple[object, str | None]:
-    """The value, or why there is none. No exception is passed on: json's holds the whole document."""
+    """Return the value, or why there is none. Raises nothing: json's errors hold the whole document."""
     try:
         return _DECODER.decode(text), None
     except json.JSONDecodeError as error:

@@ -1,5 +1,5 @@
-"""The kinds of field that an order document is made of, each with its rule. `form.py` puts them
-together; messages name the rule and never repeat what was given."""
+"""The kinds of field in an order document, each with its rule. `form.py` puts them together. Messages name
+the rule, and never repeat what was given."""
 
 import re
 import unicodedata
@@ -36,19 +36,19 @@ RULES = {
     HOLD_PATTERN: "must be a whole number and one of s, m, h, d, such as 15m or 2h",
     COUNTRY_PATTERN: "must be an ISO 3166-1 code of two capital letters, such as US",
 }
-"""What a text that does not match a pattern is told."""
+"""The message for a text that does not match the pattern."""
 
-# Names that CLDR has for what is no country, and codes that ISO 3166-1 only reserves.
+# CLDR has names for these, but they are no countries, or ISO 3166-1 only reserves their codes.
 _NO_COUNTRIES = frozenset(
     ("AC", "CP", "CQ", "DG", "EA", "IC", "TA", "EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
 )
-_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # a letter or a sign to Unicode, and nothing to the eye
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters or signs to Unicode, but nobody can see them
 _JOINERS = "\u200c\u200d"  # invisible, yet part of how Persian and Indian names are spelt
 
 
 @cache
 def countries() -> frozenset[str]:
-    """ISO 3166-1 alpha-2, and XK, by which carriers know Kosovo."""
+    """Return the codes of ISO 3166-1 alpha-2, and XK, which carriers use for Kosovo."""
     codes = (str(code) for code in Locale("en").territories)
     return frozenset(code for code in codes if re.fullmatch(r"[A-Z]{2}", code)) - _NO_COUNTRIES
 
@@ -64,12 +64,12 @@ def _free_of(holds: Callable[[object], bool]) -> AfterValidator:
 
 
 def _readable(text: str) -> str:
-    """A terminal and a log line show what is stored: nothing that hides, breaks lines or turns text round."""
+    """Refuse characters that hide, break lines or reverse text: terminals and logs show what is stored."""
     for char in "" if text.isprintable() else text:
         kind = unicodedata.category(char)
         if kind in ("Cc", "Cs", "Co", "Zl", "Zp") or (kind == "Cf" and char not in _JOINERS):
             raise ValueError("must not hold line breaks, control characters or invisible ones")
-    # Letters, numbers, punctuation and signs; what only changes another character is nothing by itself.
+    # Letters, numbers, punctuation and signs can be seen. A mark that changes another character cannot.
     if text and not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANKS for char in text):
         raise ValueError("must hold a character that can be seen")
     return text
@@ -106,7 +106,7 @@ CARD_FREE_IDENTIFIER = _free_of(identifier_holds_card_number)
 READABLE = AfterValidator(_readable)
 
 IDENTIFIERS = frozenset(("order_id", "sku", "payment_method"))
-"""Fields with names that programs gave: what only looks like a card number is let through there."""
+"""The fields whose values programs make up: here, what only looks like a card number is accepted."""
 
 _stripped = partial(StringConstraints, strip_whitespace=True)
 
@@ -128,7 +128,7 @@ Email = Annotated[str, _stripped(pattern=EMAIL_PATTERN, max_length=254), READABL
 LabelLine = Annotated[str, _stripped(min_length=1, max_length=200), READABLE, CARD_FREE]
 """One line of an address label."""
 OptionalLabelLine = Annotated[str, _stripped(max_length=100), READABLE, CARD_FREE]
-"""May be empty, since some countries have no regions and some no postal codes; but it must be said."""
+"""May be empty, since some countries have no regions and some no postal codes. But it must be given."""
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), _code_of("country", countries)]
 Currency = Annotated[
     str,
@@ -143,4 +143,4 @@ Amount = Annotated[
     AfterValidator(money.check_decimal_text),
     Field(json_schema_extra={"pattern": f"^{money.AMOUNT_PATTERN}$"}),
 ]
-"""Decimal text. Whether it suits the currency is seen where both are known."""
+"""Decimal text. `Bill` checks whether it suits the currency."""

@@ -1,10 +1,10 @@
-"""The order document that people and shops hand in: checked strictly on its way to `domain.order.Order`.
+"""The order document that people and shops hand in. It is checked strictly before it becomes an `Order`.
 
-Amounts are decimal text in quotes; no JSON number is taken for one, since `30` may mean dollars or cents,
-and `29.99` is no longer exact once read. Unknown fields are refused at every level, so that a misspelt
-`dicount` cannot pass for an order without one.
+Amounts are decimal text in quotes. JSON numbers are refused, since `30` may mean dollars or cents, and
+`29.99` is no longer exact once read. Unknown fields are refused at every level, so that a misspelt `dicount`
+does not pass for an order without a discount.
 
-`reader.py` is the way in. Whoever validates these models directly must not show pydantic's errors to
+`reader.py` is the way in. Code that validates these models directly must not show pydantic's errors to
 anybody: their `input` holds what was refused, and that may be a card number."""
 
 from typing import Annotated, Any
@@ -42,7 +42,7 @@ class AddressForm(Form):
 
 
 class OrderForm(Bill):
-    """An order as it is handed in. It is right in itself once it exists: shapes, sums and all."""
+    """An order as it is handed in. Every field has the right form, and the sums add up."""
 
     model_config = ConfigDict(extra="forbid", title="Order")
 
@@ -95,7 +95,7 @@ class OrderForm(Bill):
 
 
 def order_document(order: Order) -> dict[str, Any]:
-    """The document of an order, complete and in one spelling. Reverses `OrderForm.to_order`."""
+    """Return the complete document of an order, in one fixed spelling. Reverses `OrderForm.to_order`."""
 
     def text(minor: int) -> str:
         return money.decimal_text(minor, order.currency)
@@ -109,8 +109,8 @@ def order_document(order: Order) -> dict[str, Any]:
 
 
 def order_schema() -> dict[str, Any]:
-    """JSON Schema of what a file may hold: one order, or an array of them. It says all that a schema
-    can; sums, repeated lines and card numbers are left to `reader.py`."""
+    """Return the JSON Schema of what a file may hold: one order, or an array of orders. No schema can check
+    sums, repeated lines and card numbers: `reader.py` does."""
     schema: dict[str, Any] = TypeAdapter[Any](
         OrderForm | Annotated[list[OrderForm], Field(min_length=1)]
     ).json_schema()

@@ -1,9 +1,9 @@
-"""The strict reader: files and texts of orders in, `domain.order.Order` out, or every mistake at once.
+"""The strict reader: it turns files and texts into `domain.order.Order`, or reports every mistake at once.
 
-One line for each mistake, `orders.json: order 3 (ORDER-003), lines[0].quantity: must be ...`. Messages give
-the place and the rule, and never what was found there: it may be a card number, pasted into any field. For
-the same reason errors are raised outside of `except` blocks, where Python would chain them to pydantic's and
-json's own, which carry the whole document."""
+Each mistake is one line: `orders.json: order 3 (ORDER-003), lines[0].quantity: must be ...`. Messages give
+the place and the rule, and never what was found there: a card number may be pasted into any field. For the
+same reason errors are raised outside of `except` blocks: inside, Python would chain them to the errors of
+pydantic and json, which hold the whole document."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ __all__ = ["OrderForm", "order_document", "order_schema", "read_orders"]
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_SHOWN = 20
-"""Mistakes in one message; a file that was exported wrongly is wrong on every line."""
+"""The most mistakes in one message. A file that was exported wrongly is wrong on every line."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Problem:
 
 
 def read_orders(data: str | bytes, source_name: str) -> list[Order]:
-    """The orders in a JSON text: one order, an array, or one on each line.
+    """Return the orders in a JSON text: one order, an array, or one on each line.
 
-    Raises InvalidOrder, whose message lists the mistakes of the whole text, if there is any."""
+    Raises InvalidOrder if there is any mistake. Its message lists the mistakes of the whole text."""
     documents, unreadable = _documents(data)
     if unreadable:
         raise InvalidOrder(f"{source_name}: {unreadable}")
@@ -75,7 +75,7 @@ def _documents(data: str | bytes) -> tuple[list[Document], str | None]:
 
 
 def presentable_id(document: object) -> str | None:
-    """The order's ID, if it may be shown."""
+    """Return the order's ID, if it may be shown."""
     order_id = document.get("order_id") if isinstance(document, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
     if isinstance(order_id, str) and is_order_id(order_id) and not identifier_holds_card_number(order_id):
         return order_id
@@ -83,7 +83,7 @@ def presentable_id(document: object) -> str | None:
 
 
 def examine(document: Document) -> tuple[Order | None, list[Problem]]:
-    """The order, or what is wrong with it: the first mistake at each place."""
+    """Return the order, or what is wrong with it: the first mistake at each place."""
     if document.broken:
         return None, [Problem((), document.broken)]
     return examine_value(document.value, flaws(document.value))
@@ -92,7 +92,7 @@ def examine(document: Document) -> tuple[Order | None, list[Problem]]:
 def examine_value(
     value: object, found: Iterable[tuple[Place, str]] = ()
 ) -> tuple[Order | None, list[Problem]]:
-    """The same of what no JSON was parsed for, and so has no `flaws`; or where these were `found` already."""
+    """Do the same for a value that came from no JSON and so has no `flaws`, or whose flaws were `found`."""
     problems = {place: Problem(place, message) for place, message in found}
     form = _validated(OrderForm, value, problems)
     if form is None:
@@ -113,7 +113,7 @@ def _validated(model: type[Model], document: object, problems: dict[Place, Probl
 
 def _in_our_words(mistake: ErrorDetails) -> str:
     kind, given, details = mistake["type"], mistake["input"], mistake.get("ctx", {})
-    is_of_unknown_field = kind in ("extra_forbidden", "invalid_key")  # whose name may hold one as well
+    is_of_unknown_field = kind in ("extra_forbidden", "invalid_key")  # its name may hold a card number
     if is_of_unknown_field and holds_card_number([*mistake["loc"][-1:], given]):
         return REFUSAL
     is_identifier = isinstance(given, str) and IDENTIFIERS.issuperset(mistake["loc"][-1:])

@@ -1,2 +1,2 @@
-"""What a program may ask about orders: `client` to submit, watch and cancel, `lists` for many, `status` for
-where one stands if its workflow cannot tell, `in_book` for what only the book remembers."""
+"""What a program may ask about orders. `client` submits, watches and cancels, `lists` lists many, `status`
+tells where one stands even if its workflow cannot, and `in_book` tells what only the book remembers."""

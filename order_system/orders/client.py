@@ -1,4 +1,4 @@
-"""What a program may ask of the order system. The command line and the pages are thin over this."""
+"""What a program may ask of the order system. The command line and the pages are thin layers over this."""
 
 import asyncio
 import uuid
@@ -68,7 +68,7 @@ _CANCEL_ANSWERS = {
     OrderStatus.NEEDS_ATTENTION: CancelAnswer.STILL_UNDOING,
     OrderStatus.TERMINATED: CancelAnswer.ALREADY_CLOSED,
 }
-"""What a cancel came to, by how the order ended; else it was undone."""
+"""The answer to a cancel, by the order's status afterwards. With any other status, the order was undone."""
 
 
 def _rests(order: OrderProgress) -> bool:
@@ -76,7 +76,7 @@ def _rests(order: OrderProgress) -> bool:
 
 
 class OrderClient(Relatives):
-    """Over a Temporal client and the order book. Every method raises ServerUnreachable."""
+    """Works on a Temporal client and the order book. Every method may raise ServerUnreachable."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class OrderClient(Relatives):
         defaults: Handling = NOT_SAID,
         links: ProviderLinks | None = None,
     ) -> None:
-        """`defaults`: of orders that do not say themselves. `links`: to the gateways' own pages."""
+        """`defaults` apply to what an order does not say itself. `links` lead to the gateways' own pages."""
         super().__init__(temporal, book, task_queue)
         self._defaults = defaults
         self._links = links or ProviderLinks()
@@ -97,9 +97,9 @@ class OrderClient(Relatives):
     async def submit(self, order: Order) -> SubmitResult:
         """Start the order, or find it. Safe to repeat: never a second charge.
 
-        Running or fulfilled with the same content: nothing is started. Failed, cancelled or terminated: it
-        runs again, as a new submission. Raises OrderConflict for other content under a live or
-        fulfilled ID."""
+        If it runs or is fulfilled, with the same content, nothing is started. If it failed, was cancelled or
+        was terminated, it runs again, as a new submission. Raises OrderConflict if an order with this ID runs
+        or is fulfilled with other content."""
         if await self._fulfilled_before(order):
             return SubmitResult(order.order_id, Submitted.FULFILLED)
         ours = uuid.uuid4().hex
@@ -127,12 +127,12 @@ class OrderClient(Relatives):
             return SubmitResult(order.order_id, Submitted.RUNNING)
         try:
             await self._book.accept(order.order_id, first_run(described), described.start_time)
-        except (SQLAlchemyError, OSError) as trouble:  # it is started all the same, and listed a little later
+        except (SQLAlchemyError, OSError) as trouble:  # the order runs all the same; it is listed later
             log.warning("not noted as accepted", order_id=order.order_id, reason=str(trouble))
         return SubmitResult(order.order_id, Submitted.STARTED)
 
     async def check_conflict(self, order: Order) -> None:
-        """Raises the OrderConflict that `submit` would raise as things stand now. Starts nothing."""
+        """Raise the OrderConflict that `submit` would raise now. Starts nothing."""
         if await self._fulfilled_before(order):
             return
         async with reaching_server():
@@ -141,8 +141,8 @@ class OrderClient(Relatives):
                 _refuse_other_content(order, await running.memo())
 
     async def status(self, order_id: str) -> OrderProgress:
-        """The order document, from the workflow while Temporal has it, else from the book. About the order,
-        whichever content it was fulfilled with: `check_content` is about one.
+        """Return the order document, from the workflow while Temporal has it, else from the book. The order
+        may have been fulfilled with any content: `check_content` checks that.
 
         Raises UnknownOrder."""
         check_order_id(order_id)
@@ -150,10 +150,10 @@ class OrderClient(Relatives):
             return await self._status.read(order_id)
 
     async def status_or_record(self, order_id: str, content: str | None = None) -> OrderProgress:
-        """As `status`; where no server answers, the book's record of an order that is closed. `content` is
-        what `check_content` takes.
+        """Return `status` or, if no server answers, the book's record of a closed order. `content` is the
+        fingerprint for `check_content`.
 
-        Raises UnknownOrder and OrderConflict; ServerUnreachable unless the book has the order, as closed."""
+        Raises UnknownOrder and OrderConflict. Raises ServerUnreachable unless the book has it closed."""
         try:
             progress = await self.status(order_id)
         except ServerUnreachable:
@@ -166,12 +166,12 @@ class OrderClient(Relatives):
         return progress
 
     async def in_full(self, order: OrderProgress, known: OrderDetails | None = None) -> OrderDetails:
-        """With all that belongs to it, as `details_of` tells."""
+        """Return the order with all its details, as `details_of` does."""
         return await details_of(order, self._book, TemporalOrderRuns(self._temporal), self._links, known)
 
     async def check_content(self, order_id: str, fingerprint: str) -> bool:
-        """Whether the order was fulfilled with the content of this fingerprint. Raises OrderConflict if it
-        was fulfilled with another, also if that came out only after this one was submitted."""
+        """Return whether the order was fulfilled with the content of this fingerprint. Raises OrderConflict
+        if it was fulfilled with other content, even if that came to light only after the submission."""
         known = (await self._book.find([order_id])).get(order_id)
         if known is None or known.status is not SubmissionStatus.FULFILLED:
             return False
@@ -184,14 +184,14 @@ class OrderClient(Relatives):
         return True
 
     async def outcome(self, order_id: str) -> OrderOutcome | None:
-        """What a fulfilled order came to; kept for ever in the book."""
+        """Return the outcome of a fulfilled order. The book keeps it for ever."""
         return await self._book.outcome(order_id)
 
     async def watch(
         self, order_ids: Sequence[str], until: Callable[[OrderProgress], bool] = _rests
     ) -> AsyncGenerator[dict[str, OrderProgress]]:
-        """Documents of all these orders, again and again, until each is closed or waits for a person, or as
-        `until` says. Outlasts a server that is away for up to policy.SERVER_AWAY."""
+        """Yield the documents of all these orders, again and again, until `until` holds for each: by default,
+        it is closed or waits for a person. Outlasts a server that is away for up to policy.SERVER_AWAY."""
         seen: dict[str, OrderProgress] = {}
         pending = list(order_ids)
         while True:
@@ -213,14 +213,14 @@ class OrderClient(Relatives):
             order = self._temporal.get_workflow_handle(order_workflow_id(order_id))
             if not await _request_cancel(order):
                 return CancelAnswer.ALREADY_CLOSED, await self.status(order_id)
-        # One that is still held has not heard of the cancel.
+        # An order that is still held has not received the cancel yet.
         after = before
         async for documents in self.watch([order_id], lambda order: _rests(order) and not order.held_until):
             after = documents[order_id]
         return _CANCEL_ANSWERS.get(after.status, CancelAnswer.UNDONE), after
 
     async def known_order_ids(self, prefix: str) -> set[str]:
-        """Of the orders in the book or on the server, those whose ID starts with `prefix`."""
+        """Return the IDs that start with `prefix`, of the orders in the book or on the server."""
         known = set(await self._book.order_ids(prefix))
         start = visibility.quoted(order_workflow_id(prefix))
         async with reaching_server():
@@ -231,15 +231,15 @@ class OrderClient(Relatives):
         return known
 
     async def find_existing(self, order_ids: Sequence[str]) -> dict[str, SubmissionStatus]:
-        """Those of the orders that the book knows, and as what: one query for them all. A look-up that fails
-        raises what the database raises; it never reads as "nothing exists"."""
+        """Return the status of those orders that the book knows, by one query. A look-up that fails raises
+        what the database raises; it never looks like "nothing exists"."""
         return {order_id: known.status for order_id, known in (await self._book.find(order_ids)).items()}
 
     async def _fulfilled_before(self, order: Order) -> bool:
         return await self.check_content(order.order_id, order.fingerprint())
 
     async def _completed_meanwhile(self, order: Order) -> SubmitResult:
-        """The server has it as completed: the book must say so too by now."""
+        """Return the result for an order that has completed on the server: the book must know that by now."""
         if await self._fulfilled_before(order):
             return SubmitResult(order.order_id, Submitted.FULFILLED)
         raise OrderConflict(
@@ -249,7 +249,7 @@ class OrderClient(Relatives):
 
 
 async def _request_cancel(order: WorkflowHandle[Any, Any]) -> bool:
-    """False if it closed before the request came."""
+    """Request the cancel. False if the order closed before the request arrived."""
     try:
         await order.cancel(rpc_timeout=policy.RPC)
     except RPCError as error:

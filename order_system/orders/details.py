@@ -1,5 +1,5 @@
-"""An order in full: beside where it stands, what it holds, what the gateways have given for it, as the book
-has it, what was tried, and what people have answered."""
+"""An order in full: where it stands, its contents, the gateways' receipts as the book has them, its attempts,
+and what people have answered."""
 
 from contextlib import suppress
 from typing import Any
@@ -19,11 +19,11 @@ from order_system.orders.on_server import TemporalOrderRuns
 from order_system.orders.timeline import Timeline, timeline_of
 
 _REFERENCES = ("charge_id", "label_id", "reservation_id", "tracking_number", "message_id")
-"""Fields of receipts that hold the gateway's own ID, the one that tells most first."""
+"""The fields of receipts that hold the gateway's own ID, the most telling one first."""
 
 
 class Receipt(Wire):
-    """Of one effect. Without a reference, an attempt may have reached the gateway and was not answered."""
+    """The receipt of one effect. Without a reference, an attempt may have reached the gateway unanswered."""
 
     effect: Effect
     state: EffectState
@@ -35,11 +35,11 @@ class Receipt(Wire):
     at: Timestamp | None = None
     """When it was recorded; None if it was not."""
     link: str | None = None
-    """The provider's page about it, if there is a template for that."""
+    """The provider's page about it, if there is a template for such links."""
 
 
 def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> tuple[Receipt, ...]:
-    """Of each effect that was claimed, in the order in which they happen."""
+    """Return the receipt of each claimed effect, in the order in which the effects happen."""
     receipts: list[Receipt] = []
     for effect in Effect:
         if (entry := journal.get(effect)) is None or not (entry.attempts or entry.receipt):
@@ -59,18 +59,18 @@ def receipts_of(ref: SubmissionRef, journal: Journal, links: ProviderLinks) -> t
 class OrderDetails(OrderProgress):
     timeline: Timeline = Timeline()
     contents: dict[str, Any] | None = None
-    """The order's document, by its workflow's input. None once Temporal has forgotten that."""
+    """The order's document, from the input of its workflow. None once Temporal has forgotten that."""
     contents_until: Timestamp | None = None
     """When Temporal may forget an order that has closed, and its contents with it."""
     receipts: tuple[Receipt, ...] = ()
     attempts: tuple[AttemptMade, ...] = ()
-    """Those that failed, and those that succeeded after others."""
+    """The attempts that failed, and those that succeeded after failures."""
     answered: tuple[AnswerRecord, ...] = ()
     """What people have answered, with the time."""
 
     @property
     def document(self) -> dict[str, Any]:
-        """For running it again. Raises UnknownOrder once Temporal has forgotten the contents."""
+        """The order's document, to run it again. Raises UnknownOrder once Temporal has forgotten it."""
         if self.contents is None:
             raise UnknownOrder(
                 f"Temporal has forgotten what {self.order_id} holds: submit it with its contents"
@@ -85,7 +85,7 @@ async def details_of(
     links: ProviderLinks,
     known: OrderDetails | None = None,
 ) -> OrderDetails:
-    """Where no server answers, without its contents; unless they are `known`, since they never change."""
+    """Return the order in full. If no server answers, its contents are those `known`: they never change."""
     ref = SubmissionRef(order_id=order.order_id, submission=order.submission or "", fingerprint="")
     journal, (attempts, answered) = await book.journal(ref), await book.history(ref)
     contents = known.contents if known and known.submission == order.submission else None

@@ -1,4 +1,4 @@
-"""A list of orders as a file: all that fit the filters, written while they are read."""
+"""Exports a list of orders as a file: all orders that fit the filters, written while they are read."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import StrEnum
@@ -13,12 +13,12 @@ COLUMNS = tuple(OrderSummary.model_fields)
 
 class ExportFormat(StrEnum):
     CSV = "csv"
-    """No cell of which is run by a spreadsheet."""
+    """No spreadsheet runs any of its cells as a formula."""
     JSONL = "jsonl"
 
 
 async def every_page(read: Callable[[str | None], Awaitable[Page[Row]]]) -> AsyncGenerator[tuple[Row, ...]]:
-    """Of a list that is read by a cursor."""
+    """Yield the rows of each page of a list that is read by a cursor."""
     cursor = None
     while True:
         page = await read(cursor)
@@ -36,7 +36,7 @@ async def every_row(read: Callable[[str | None], Awaitable[Page[Row]]]) -> Async
 async def exported(
     lists: OrderLists, wanted: OrderFilter, status: OrderStatus | None, form: ExportFormat
 ) -> AsyncGenerator[str]:
-    """The file in pieces, one for each page."""
+    """Yield the file in pieces, one for each page."""
     heading = csv_line(COLUMNS)
     async for rows in every_page(
         lambda cursor: lists.orders(wanted, status, cursor=cursor, limit=PAGE_ROWS_LIMIT)

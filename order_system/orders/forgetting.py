@@ -1,10 +1,10 @@
-"""Forgetting closed orders, wherever something tells of their customers.
+"""Forgets closed orders: removes all that tells of their customers.
 
-First the book notes who asks for it, when and why. Then go the order's workflows, the batches that carried
-it, and their uploaded files. Last the book's own words are blanked and, once no byte of them is left, it says
-so. If that is cut off, the same once more finishes it. All runs are chosen before the first one goes, and
-each is looked at again right before it goes: one that has closed never opens again, and a new submission of
-the order has runs of its own."""
+First the book notes who asks for it, when and why. Then the order's workflows, the batches that carried it,
+and their uploaded files are deleted. Last the book blanks its own texts and, once no byte of them is left,
+notes that. If this is cut off, the same request again finishes it. All runs are chosen before the first is
+deleted, and each is looked at again right before it is deleted: a closed run never opens again, and a new
+submission of the order has its own runs."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -41,14 +41,14 @@ class Forgetting:
     _book: SqlOrderBook
     _uploads: Path
     _elsewhere: Callable[[str], Awaitable[None]]
-    """What else is to forget an order."""
+    """Makes the gateways forget an order."""
     _compact: Callable[[], Awaitable[None]]
-    """Has the bytes go of what was blanked."""
+    """Removes the bytes of what was blanked."""
 
     async def all_of(self, order_ids: Sequence[str], *, who: str, why: str) -> AsyncGenerator[Came]:
-        """One after another: none that is refused stops the others. Idempotent.
+        """Forget the orders, one after another. A refused order does not stop the others. Idempotent.
 
-        Raises InvalidUsage, and what keeps them all: ServerUnreachable and DatabaseUnreachable."""
+        Raises InvalidUsage. Raises ServerUnreachable and DatabaseUnreachable, which stop all orders."""
         asked, gone = Answer(who=who, note=why), dict[str, Sequence[str]]()
         if (flaw := flaw_in(asked)) or not why.strip():
             raise InvalidUsage(
@@ -67,7 +67,7 @@ class Forgetting:
 
     @activity.defn
     async def forget_old(self, request: ReconciliationRequest) -> ReconciliationReport:
-        """What has been closed for so long. The report counts those that are refused as left alone."""
+        """Forget orders closed for longer than `forget_after`. Refused ones are reported as left alone."""
         now, age, report = datetime.now(UTC), request.forget_after, ReconciliationReport()
         if age is None or age > now - datetime.min.replace(tzinfo=UTC):
             return report  # nothing is that old
@@ -101,7 +101,7 @@ class Forgetting:
     async def _runs(
         self, order_id: str, newest: WorkflowExecutionDescription | None, carried: Mapping[str, str]
     ) -> list[WorkflowExecutionDescription]:
-        """All that tell of it. Raises ForgettingRefused if one is open, or an order of its batches is."""
+        """Return all runs that tell of it. ForgettingRefused if one, or an order of its batches, is open."""
         batches = set(carried.values())
         own = [order_workflow_id(order_id), *(step_workflow_id(step, order_id) for step in Step)]
         that_tell = [
@@ -111,7 +111,7 @@ class Forgetting:
         others = [
             f"ParentWorkflowId = {visibility.quoted(each)} AND {visibility.RUNNING}" for each in batches
         ]
-        # What has just begun is in no list yet.
+        # A run that has just begun is in no list yet.
         newest_ones = await side_by_side(partial(describe, self._temporal), [*own[1:], *batches])
         runs = list(filter(None, [newest, *newest_ones, *await self._listed(that_tell)]))
         looked_at = [*runs, *await self._listed(others)]
@@ -123,7 +123,7 @@ class Forgetting:
         return [run for run in runs if run.id not in batches or first_run(run) in carried]
 
     async def _listed(self, conditions: Sequence[str]) -> list[WorkflowExecutionDescription]:
-        """Lists are a moment late, so each is looked at."""
+        """Describe the runs that meet any of the conditions. Lists are late, so each run is looked at."""
         query = " OR ".join(f"({each})" for each in conditions)
         if not query:  # which would list all there is
             return []
@@ -131,7 +131,7 @@ class Forgetting:
         return list(filter(None, await side_by_side(self._as_it_is, listed)))
 
     async def _delete(self, order_id: str, runs: Sequence[WorkflowExecutionDescription]) -> None:
-        """Raises ForgettingRefused if the server takes long."""
+        """Delete the runs, and wait until they are gone. Raises ForgettingRefused if that takes long."""
         until = asyncio.get_running_loop().time() + policy.FORGET_WITHIN.total_seconds()
         while left := list(filter(None, await side_by_side(self._as_it_is, runs))):
             if asyncio.get_running_loop().time() > until:
@@ -151,7 +151,7 @@ class Forgetting:
         return await describe(self._temporal, run.id, run.run_id)
 
     def _delete_upload(self, path: Path) -> bool:
-        """False: it was not uploaded here."""
+        """Delete an uploaded file. False if it was not uploaded here."""
         if not path.is_relative_to(self._uploads.resolve()):
             return False
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""An order as the book has it: for when Temporal has forgotten the order, or no server answers."""
+"""An order as the book has it, for when Temporal has forgotten the order, or no server answers."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from order_system.domain.steps import AUTHORISATION_VOIDED, STEPS, UNDOS, Effect
 
 
 async def closed_in_book(book: SqlOrderBook, order_id: str) -> OrderProgress | None:
-    """For when no server answers. None unless the book has the order, and as closed: of an open one the
-    book cannot know whether it still runs."""
+    """Return the book's record of a closed order, for when no server answers. None if the order is not closed
+    in the book: the book cannot know whether an open order still runs."""
     record = (await book.find([order_id])).get(order_id)
     if record is None or record.status is SubmissionStatus.OPEN:
         return None
@@ -32,7 +32,7 @@ async def with_refunds(book: SqlOrderBook, order: OrderProgress) -> OrderProgres
 
 
 def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
-    """Of an order that Temporal has forgotten."""
+    """Return the document of an order that Temporal has forgotten."""
     order_id = record.ref.order_id
     status, reason = record.status.value, record.reason
     if record.status is SubmissionStatus.OPEN:
@@ -55,7 +55,7 @@ def order_in_book(record: SubmissionRecord, journal: Journal) -> OrderProgress:
 
 
 def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
-    """One that claimed nothing was skipped."""
+    """Return a step as its journal tells. A step that claimed nothing was skipped."""
     entries = [journal[effect] for effect in STEPS[step].effects if effect in journal]
     started_at = min((entry.claimed_at for entry in entries if entry.claimed_at), default=None)
     done = [entry.done_at for entry in entries if entry.done_at]
@@ -72,8 +72,8 @@ def _step(step: Step, order_id: str, journal: Journal) -> StepProgress:
 
 
 def told_by_book(step: Step, journal: Journal) -> dict[str, Any]:
-    """Fields of a step that only the book knows: the most attempts that any effect of it took, None if it has
-    claimed nothing; and that its order was paid already."""
+    """Return the fields of a step that only the book knows: the most attempts that one of its effects took
+    (None if it has claimed nothing), and that its order was paid already."""
     attempts = (journal[effect].attempts for effect in STEPS[step].effects if effect in journal)
     told: dict[str, Any] = {"attempts": max(attempts, default=0) or None}
     charge = journal.get(Effect.CHARGE)
@@ -83,13 +83,13 @@ def told_by_book(step: Step, journal: Journal) -> dict[str, Any]:
 
 
 def stuck_undo(journal: Journal) -> Step | None:
-    """Of a submission that is open and that nobody is at work on: the undo that has begun and not ended."""
+    """Return the undo that has begun and not ended, in an open submission that no workflow works on."""
     begun = ((step, entry) for step, undo in UNDOS.items() if (entry := journal.get(undo.effect)))
     return next((step for step, entry in begun if entry.fenced_at and not entry.undo_ended_at), None)
 
 
 def undos_in_book(journal: Journal) -> tuple[UndoProgress, ...]:
-    """In the words of the undo itself, as far as the book knows them."""
+    """Return the undos in their own words, as far as the book knows them."""
     undos: list[UndoProgress] = []
     for step, undo in UNDOS.items():
         entry = journal.get(undo.effect)

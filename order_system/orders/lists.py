@@ -1,8 +1,8 @@
-"""Lists of orders as people mean them: the book's pages, and the server's word about those that are open.
+"""Lists of orders: pages from the book, completed by what the server knows of the open ones.
 
-The book knows that an order is open; whether it waits for a person, only its workflow knows, and the server's
-visibility, a second late. An order that was terminated is open in the book until the reconciler settles it.
-Where no server answers, the book's word has to do."""
+The book knows that an order is open. Only its workflow knows whether it waits for a person, and the server's
+visibility does, a second later. A terminated order is open in the book until the reconciler settles it. If no
+server answers, a list shows what the book knows."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -44,7 +44,7 @@ _OPEN_ONES = OrderFilter(status=SubmissionStatus.OPEN)
 Row = TypeVar("Row", OrderSummary, BatchOrder)
 
 WAITING_LISTED = 1_000
-"""Orders that need attention in one list; `attention` has them all."""
+"""The most orders that need attention in one list. `attention` has them all."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class OrderLists:
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[OrderSummary]:
-        """Newest first. A page may hold fewer rows than `limit` although there are more; its `next` tells.
-        On top of the first page of all orders, or of those that run, are also the newest that the server runs
-        and the book does not know: of a batch that has just begun them, or of a client that died before it
-        could note them. On top of those that were terminated are those that nobody has settled yet.
+        """Return a page of orders, newest first. It may have fewer rows than `limit` although there are more:
+        its `next` tells. The first page of all orders, or of running ones, begins with those that the server
+        runs and the book does not know: a batch has just begun them, or a client died before it could note
+        them. The first page of terminated orders begins with those that nobody has settled yet.
 
         Raises InvalidCursor."""
         is_open = status in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
@@ -80,17 +80,17 @@ class OrderLists:
             again = {row.order_id for row in unnoted}
             page = replace(page, rows=(*unnoted, *(row for row in page.rows if row.order_id not in again)))
         if cursor is None and status is OrderStatus.TERMINATED:
-            cut_short = sorted(await self._found(_CUT_SHORT, limit=WAITING_LISTED))
+            cut_short = sorted(await self._ids_where(_CUT_SHORT, limit=WAITING_LISTED))
             still_open = replace(wanted, status=SubmissionStatus.OPEN, order_ids=cut_short)
             left = await self.book.orders(still_open, limit=PAGE_ROWS_LIMIT)
             page = replace(page, rows=(*left.rows, *page.rows))
-        return await self._told(page, status)
+        return await self._with_server_state(page, status)
 
     async def _forgot_ended(self, rows: Sequence[OrderSummary]) -> bool:
-        """Whether some of them were accepted, and their workflows have closed before they opened anything. Of
-        an order that runs and has no total, the book knows no more than that it was accepted."""
+        """Remove accepted orders from the book whose workflows closed before they opened anything; return
+        whether there were any. A row that runs and has no total is of an order that was only accepted."""
         accepted = [row for row in rows if row.status is OrderStatus.RUNNING and row.total is None]
-        running = await self._found(_RUNNING_ORDERS, [row.order_id for row in accepted])
+        running = await self._ids_where(_RUNNING_ORDERS, [row.order_id for row in accepted])
         accepted = [row for row in accepted if row.order_id not in running]  # or visibility is late
         ended: list[str] = []
         async with if_it_answers_soon():
@@ -106,7 +106,7 @@ class OrderLists:
         return bool(ended)
 
     async def _unnoted(self) -> list[OrderSummary]:
-        """What the server runs and the book does not know."""
+        """Return the orders that the server runs and the book does not know."""
         running = await self._listed(_RUNNING_ORDERS, None, limit=PAGE_ROWS_LIMIT)
         orders = {order_id_in(execution.id): execution for execution in running}
         in_book = await self.book.orders(OrderFilter(order_ids=list(orders)), limit=PAGE_ROWS_LIMIT)
@@ -118,7 +118,7 @@ class OrderLists:
         ]
 
     async def counts(self) -> dict[OrderStatus, int]:
-        """Orders by how they stand, those that are 0 too."""
+        """Count the orders by status. A status without orders is 0."""
         found = await self.book.order_counts()
         waiting, still_open = 0, found[SubmissionStatus.OPEN]
         query = visibility.all_of(self._ours, _WAITING)
@@ -132,8 +132,8 @@ class OrderLists:
         }
 
     async def waiting_ids(self) -> set[str]:
-        """Which orders need attention, WAITING_LISTED at most; none as well if no server answers."""
-        return await self._found(_WAITING, limit=WAITING_LISTED)
+        """Return the orders that need attention, WAITING_LISTED at most. Empty if no server answers."""
+        return await self._ids_where(_WAITING, limit=WAITING_LISTED)
 
     async def waiting_by_batch(self) -> Counter[str | None]:
         """How many of them each batch has."""
@@ -148,13 +148,13 @@ class OrderLists:
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[BatchOrder]:
-        """By order ID; else as `orders`. Raises UnknownBatch, InvalidCursor."""
+        """Return a page of a batch's orders by order ID, else like `orders`. UnknownBatch, InvalidCursor."""
         among = await self.waiting_ids() if status is LineStatus.NEEDS_ATTENTION else None
         page = await self.book.batch_orders(name, status, among=among, cursor=cursor, limit=limit)
-        return await self._told(page, status)
+        return await self._with_server_state(page, status)
 
-    async def _told(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
-        """With the server's word about each, and then only those that stand so."""
+    async def _with_server_state(self, page: Page[Row], status: OrderStatus | LineStatus | None) -> Page[Row]:
+        """Add what the server knows of each row, then keep the rows with that status."""
         runs: dict[str, list[WorkflowExecution]] = defaultdict(list)
         for run in await self._listed(None, [row.order_id for row in page.rows]):
             runs[order_id_in(run.id)].append(run)
@@ -164,10 +164,10 @@ class OrderLists:
         rows = (row.model_copy(update={"reason": said.get(row.order_id, row.reason)}) for row in rows)
         return Page(tuple(row for row in rows if status in (None, row.status)), page.next)
 
-    async def _found(
+    async def _ids_where(
         self, condition: str, order_ids: Sequence[str] | None = None, *, limit: int | None = None
     ) -> set[str]:
-        """Of these orders, or of all, those for which it holds; none if no server answers."""
+        """Return which of these orders, or of all, meet the condition. Empty if no server answers."""
         listed = await self._listed(condition, order_ids, limit=limit)
         return {order_id_in(run.id) for run in listed}
 
@@ -189,8 +189,8 @@ class OrderLists:
 
 
 def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
-    """`runs` are all that the server has of the order. It knows the exact times of each, whether one that is
-    open in the book waits or was terminated, and that one runs which the book does not know."""
+    """Return the row with what the server knows. `runs` are all its runs of the order. The server has exact
+    times. It knows whether an order open in the book waits or was terminated, and runs new to the book."""
     runs = sorted(runs, key=lambda run: run.start_time)
     runs_now = any(state_of(run) is WorkflowState.RUNNING for run in runs)
     is_new = row.status == LineStatus.NOT_STARTED and runs_now
@@ -208,7 +208,7 @@ def _as_on_server(row: Row, runs: Sequence[WorkflowExecution]) -> Row:
 
 
 def _status_on_server(newest: WorkflowExecution) -> OrderStatus:
-    """Of an order that the book has open. How it ended the book tells, in a moment."""
+    """Return the status of an order that is open in the book. If it has ended, the book soon tells how."""
     if state_of(newest) in (WorkflowState.TERMINATED, WorkflowState.TIMED_OUT):
         return OrderStatus.TERMINATED
     waits = newest.typed_search_attributes.get(ORDER_STATUS) == OrderStatus.NEEDS_ATTENTION
@@ -216,7 +216,7 @@ def _status_on_server(newest: WorkflowExecution) -> OrderStatus:
 
 
 def _is_older(known: OrderSummary, run: WorkflowExecution) -> bool:
-    """Whether what the book knows of the order is an earlier submission, that has come to nothing."""
+    """Return whether the book only knows an earlier submission of the order, which was not fulfilled."""
     live = known.status in (OrderStatus.RUNNING, OrderStatus.FULFILLED)
     return not live and known.submission != run.run_id and known.opened_at < run.start_time
 
@@ -233,7 +233,7 @@ def _summary(order_id: str, run: WorkflowExecution) -> OrderSummary:
 
 @asynccontextmanager
 async def if_it_answers_soon() -> AsyncGenerator[None]:
-    """Else the block is left where it stands: the SDK goes on trying beyond the time-out of a call."""
+    """Leave the block if the server does not answer soon. The SDK itself retries beyond a call's time-out."""
     with suppress(ServerUnreachable, TimeoutError):
         async with asyncio.timeout(policy.WAITING_ASKED.total_seconds()), reaching_server():
             yield

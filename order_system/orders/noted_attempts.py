@@ -1,5 +1,5 @@
-"""Every attempt at an effect or an undo that fails is noted in the book, with what it failed of; and the one
-that succeeds in the end. In one place, around the activities, whatever has failed them."""
+"""Notes in the book each failed attempt at an effect or an undo, with its cause, and the attempt that
+succeeds in the end. It wraps the activities, so that none has to do this itself."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from order_system.infra.temporal.around import AroundActivities, CarryOut
 
 
 class NotesAttempts(AroundActivities):
-    """Changes nothing of how an activity ends, and delays that by policy.ATTEMPT_NOTED at most."""
+    """Does not change how an activity ends, and delays the end by policy.ATTEMPT_NOTED at most."""
 
     def __init__(self, book: SqlOrderBook) -> None:
         self._book = book
@@ -41,7 +41,7 @@ class NotesAttempts(AroundActivities):
         info, ref = activity.info(), getattr(request, "submission", None)
         if not isinstance(ref, SubmissionRef):
             return
-        # Whatever goes wrong with that; and a cancel that comes just now comes too late: it has ended.
+        # An error of the note is ignored. So is a cancel that comes now: the attempt has already ended.
         with suppress(Exception, asyncio.CancelledError):
             keep_private(request)
             number, began_at = attempt_number(), started_at(request)

@@ -1,4 +1,4 @@
-"""An order's workflow as the server knows it: whether it is open, and with what content."""
+"""What the server knows of an order's workflow: whether it is open, and its content."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -26,7 +26,7 @@ Input = TypeVar("Input", bound=Wire)
 
 
 async def input_of(temporal: Client, workflow_id: str, run_id: str, kind: type[Input]) -> Input | None:
-    """What that run, or else the newest one, was started with. None if the server has forgotten it."""
+    """Return the input of the run, or of the newest run if `run_id` is blank. None if it is forgotten."""
     run = temporal.get_workflow_handle(workflow_id, run_id=run_id)
     first = await if_there(anext(run.fetch_history_events(page_size=1, rpc_timeout=policy.RPC)))
     if first is None:
@@ -37,7 +37,7 @@ async def input_of(temporal: Client, workflow_id: str, run_id: str, kind: type[I
 
 
 class TemporalOrderRuns:
-    """`domain.reconciliation.OrderRuns` over a Temporal client. Raises the SDK's RPCError when that fails."""
+    """Implements `domain.reconciliation.OrderRuns` with a Temporal client. Raises the SDK's RPCError."""
 
     def __init__(self, temporal: Client) -> None:
         self._temporal = temporal
@@ -46,7 +46,7 @@ class TemporalOrderRuns:
         return await server_of(self._temporal)
 
     async def current_run(self, order_id: str) -> CurrentRun | None:
-        # The bare call: the SDK's own model refuses a workflow whose state is newer than itself.
+        # The raw call: the SDK's own model refuses a workflow state that is newer than the SDK.
         request = DescribeWorkflowExecutionRequest(
             namespace=self._temporal.namespace,
             execution=WorkflowExecution(workflow_id=order_workflow_id(order_id)),
@@ -66,7 +66,7 @@ class TemporalOrderRuns:
         query = visibility.all_of(
             visibility.of_type(OrderFulfillmentWorkflow),
             visibility.RUNNING,
-            f"{BATCH_NAME.name} IS NOT NULL",  # who is no child is given that task with the start itself
+            f"{BATCH_NAME.name} IS NOT NULL",  # any other order gets its first task with the start itself
             visibility.started_before(started_before),
         )
         async for order in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
@@ -80,6 +80,6 @@ class TemporalOrderRuns:
         return await input_of(self._temporal, order_workflow_id(ref.order_id), ref.submission, Order)
 
     async def fingerprint(self, order_id: str) -> str | None:
-        """By the memo of the workflow: the book hears of a submission only when its payment opens it."""
+        """Return it from the workflow's memo: the book has it only once the payment opens the submission."""
         newest = await describe(self._temporal, order_workflow_id(order_id))
         return None if newest is None else str((await newest.memo()).get(FINGERPRINT, ""))

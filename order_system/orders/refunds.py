@@ -1,4 +1,4 @@
-"""Giving money of a fulfilled order back, as a program asks for it."""
+"""Refunds of fulfilled orders, as a program asks for them."""
 
 import asyncio
 import uuid
@@ -42,10 +42,10 @@ class Refunds:
         refund_id: str | None = None,
         made_elsewhere: str | None = None,
     ) -> RefundDocument:
-        """An `amount`, as decimal text; or the goods of a `line`, by its SKU; or, without both, all that is
-        left. Asked for again under one `refund_id`, nothing is given back twice, and another amount is
-        refused. `made_elsewhere`: it was, under this reference, and is only noted. Waits some seconds for
-        what comes of it, which may be `under way`.
+        """Refund an `amount`, as decimal text; or the goods of a `line`, by its SKU; or, without either, all
+        that is left. The same `refund_id` never refunds twice, and refuses another amount. `made_elsewhere`
+        is the reference of a refund that was made already, and is only noted. Waits some seconds for the
+        result, which may be `under way`.
 
         Raises InvalidUsage, UnknownOrder, ServerUnreachable, and RefundRefused if nothing is given back."""
         check_order_id(order_id)
@@ -105,11 +105,11 @@ class Refunds:
             return next((each for each in kept if each.refund_id == asked.refund_id), asked)
 
     async def _goods(self, ref: SubmissionRef, sku: str) -> int:
-        """Minor units: quantity by price, without any fee, tax or discount."""
+        """Return the price of a line's goods in minor units: quantity by price, no fee, tax or discount."""
         order = await TemporalOrderRuns(self._temporal).order_of(ref)
         lines = [line for line in order.lines if line.sku == sku] if order else []
         goods = sum(line.quantity * line.unit_price for line in lines)
-        if not goods:  # 0 would be all that is left
+        if not goods:  # 0 would mean all that is left
             why = "no such line costs anything" if order else "Temporal has forgotten it: say the amount"
             raise RefundRefused(f"{ref.order_id}: {why}")
         return goods

@@ -1,10 +1,10 @@
 """Who started which workflow: the children of a batch or an order, and the parent of an order or a step.
 
-An order's children are the steps that its status tells of: those of its newest start. A batch's are the
-orders of its file as its list has them: also those that it skipped, since another start runs them or has
-fulfilled them, and those that Temporal has forgotten.
+An order's children are the steps in its status: those of its newest start. A batch's children are the orders
+of its file, as its list has them. They include orders that it skipped, since another start runs them or has
+fulfilled them, and orders that Temporal has forgotten.
 
-Nothing is held in memory but a page."""
+Only one page is held in memory."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -39,13 +39,13 @@ _STATES = {
     LineStatus.FULFILLED: WorkflowState.COMPLETED,
     LineStatus.NEEDS_ATTENTION: WorkflowState.RUNNING,
 }
-"""Of the workflow of an order that stands so; else both have the same word for it."""
+"""The state of an order's workflow by the order's status, where the two have different names."""
 
 _OTHER_WORDS = {"fulfilled": WorkflowState.COMPLETED, "canceled": WorkflowState.CANCELED}
 
 
 def state_called(word: str) -> WorkflowState:
-    """Raises InvalidUsage."""
+    """Return the state that a person's word means. Raises InvalidUsage."""
     name = word.strip().lower().replace("-", "_").replace(" ", "_")
     if name in _OTHER_WORDS:
         return _OTHER_WORDS[name]
@@ -58,15 +58,15 @@ def state_called(word: str) -> WorkflowState:
 
 class StartedBy(StrEnum):
     THIS_START = "this start"
-    """The parent's newest one."""
+    """The newest start of the parent."""
     ELSEWHERE = "elsewhere"
-    """By an earlier start of the batch, by another batch or by hand; it has found it and left it alone."""
+    """An earlier start of the batch, another batch, or a person. The newest start left the order alone."""
 
 
 class Child(Wire):
     workflow_id: str
     run_id: str | None
-    """Of an order, the first run of its submission. None of a step that only the book remembers."""
+    """The first run of an order's submission. None for a step that only the book remembers."""
     type: str
     state: WorkflowState
     started_at: Timestamp | None
@@ -91,14 +91,14 @@ class Relatives:
         self._status = OrderStatusReader(temporal, book)
 
     async def children(self, parent_id: str, status: str | None = None) -> AsyncGenerator[Child]:
-        """What the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
+        """Yield what the workflow `order-<ORDER_ID>` or `batch-<NAME>` has started, one after another.
 
         `status` is a state in people's words: running, completed (or fulfilled), failed, cancelled,
-        terminated, timed_out. Of an order: the steps of its newest start. Of a batch: its orders as they
-        stand now, skipped ones among them. Visibility is eventually consistent: what has changed within the
-        last moments may not show yet.
+        terminated, timed_out. An order has the steps of its newest start. A batch has its orders as they
+        stand now, including skipped ones. Visibility is eventually consistent: changes of the last moments
+        may not show yet.
 
-        Raises UnknownWorkflow, and InvalidUsage for a status that is none."""
+        Raises UnknownWorkflow, and InvalidUsage for an unknown status."""
         state = None if status is None else state_called(status)
         name, order_id = batch_name(parent_id), order_of_workflow(parent_id)
         if name != parent_id:
@@ -154,7 +154,7 @@ class Relatives:
             raise _unknown(batch_workflow_id(name)) from None
 
     async def _timed_out(self, order: BatchOrder) -> bool:
-        """To the book, and so in lists, that is one more way of being terminated."""
+        """Return whether the order timed out. The book, and so its lists, call that terminated."""
         async with if_it_answers_soon():
             newest = await describe(self._temporal, order_workflow_id(order.order_id))
             if newest is not None and first_run(newest) == order.submission:
@@ -162,8 +162,8 @@ class Relatives:
         return False
 
     async def parent(self, name: str) -> Parent | None:
-        """Who started this: a step's or an order's workflow ID or, if no workflow has it, an order ID. None
-        if nobody's child. Raises UnknownWorkflow."""
+        """Return who started `name`: the workflow ID of a step or an order or, if no workflow has that ID, an
+        order ID. None if it has no parent. Raises UnknownWorkflow."""
         async with reaching_server():
             for workflow_id in (name, order_workflow_id(name)):
                 described = await describe(self._temporal, workflow_id)

@@ -1,8 +1,8 @@
-"""Where an order stands, put together from what is left to ask: its workflow, the server, the book.
+"""Where an order stands, by whatever can still be asked: its workflow, the server, the book.
 
-The workflow's own `progress` says most, but needs a worker. Without one, the server still knows which
-children there are and how they ended. Temporal forgets an order after its retention; the book does not.
-Where they differ after a termination, the book wins: it knows whether the parcel is gone."""
+The workflow's own `progress` says most, but needs a worker. Without a worker, the server still knows the
+children and how they ended. Temporal forgets an order after its retention; the book does not. If server and
+book differ after a termination, the book wins: it knows whether the parcel is gone."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,15 +33,15 @@ from order_system.infra.temporal.executions import WorkflowState, describe, firs
 from order_system.infra.temporal.servers import server_of
 from order_system.orders.in_book import order_in_book, told_by_book, undos_in_book, with_refunds
 
-_OTHERWISE_CALLED = {
+_OTHER_NAMES = {
     WorkflowState.COMPLETED: OrderStatus.FULFILLED,
     WorkflowState.TIMED_OUT: OrderStatus.TERMINATED,
 }
-"""How an order stands whose workflow has ended so; else both have the same word for it."""
+"""The order's status by the state of its workflow, where the two have different names."""
 
 
 class OrderStatusReader:
-    """Raises UnknownOrder, and the SDK's RPCError when the server fails."""
+    """Reads where an order stands. Raises UnknownOrder, and the SDK's RPCError when the server fails."""
 
     def __init__(self, temporal: Client, book: SqlOrderBook) -> None:
         self._temporal = temporal
@@ -59,7 +59,7 @@ class OrderStatusReader:
                 raise UnknownOrder(f"there is no order {order_id}, neither on the server nor in the book")
             return await self._by_book(record, journal)
         progress = await self.by_workflow(described) or await self._by_server(order_id, described)
-        if progress.closed and described.close_time is None:  # by now it has
+        if progress.closed and described.close_time is None:  # it has closed since
             described = await describe(self._temporal, described.id, described.run_id) or described
         times = {"started_at": described.start_time, "closed_at": described.close_time}
         progress = progress.model_copy(update=times)
@@ -77,15 +77,15 @@ class OrderStatusReader:
         return _with_the_books_word(progress, record, journal, closed=closed) if record else progress
 
     async def _by_book(self, record: SubmissionRecord, journal: Journal) -> OrderProgress:
-        """Of an order that our server has forgotten, or that another one runs."""
+        """Return the document of an order that our server has forgotten, or that another server runs."""
         in_book = order_in_book(record, journal)
         if record.status is not SubmissionStatus.OPEN or (await server_of(self._temporal)).has(record):
             return in_book
         return _running_elsewhere(in_book)
 
     async def by_workflow(self, described: WorkflowExecutionDescription) -> OrderProgress | None:
-        """What the order itself says, and why its undos fail, without the book. None if no worker answers,
-        or the workflow cannot be replayed."""
+        """Return what the workflow itself says, and why its undos fail. The book is not asked. None if no
+        worker answers, or the workflow cannot be replayed."""
         handle = self._temporal.get_workflow_handle(described.id, run_id=described.run_id)
         try:
             progress = await handle.query("progress", result_type=OrderProgress, rpc_timeout=policy.QUERY)
@@ -97,7 +97,7 @@ class OrderStatusReader:
         return progress.model_copy(update={"undos": undos, "children": children})
 
     async def _with_trouble(self, step: StepProgress) -> StepProgress:
-        """A step whose gateway is away for long hears nothing of it; the server does."""
+        """Add the last failure of a step that takes long. The step does not hear of it; the server does."""
         if step.status is not StepState.RUNNING or step.started_at is None:
             return step
         if datetime.now(UTC) - step.started_at < policy.STEP_TAKES_LONG:
@@ -108,10 +108,10 @@ class OrderStatusReader:
         return step.model_copy(update={"reason": _last_failure(child), "next_attempt_at": again})
 
     async def _with_times_of_children(self, order: OrderProgress) -> OrderProgress:
-        """A step's time is its child's. Its parent hears of that a little later, or under load much later."""
+        """Give each step the times of its child workflow. The parent hears of them later."""
         query = visibility.with_ids(step.workflow_id for step in order.children)
         runs: dict[str | None, dict[str, Any]] = {}
-        with suppress(RPCError):  # the server's visibility is away: the parent's word is near enough
+        with suppress(RPCError):  # visibility is away: the times that the parent has are near enough
             async for run in self._temporal.list_workflows(query, rpc_timeout=policy.RPC):
                 if run.close_time:
                     runs[run.run_id] = {"started_at": run.start_time, "closed_at": run.close_time}
@@ -119,7 +119,7 @@ class OrderStatusReader:
         return order.model_copy(update={"children": tuple(children)})
 
     async def _by_server(self, order_id: str, order: WorkflowExecutionDescription) -> OrderProgress:
-        """What the server knows of the order and its children without asking any worker."""
+        """Return what the server knows of the order and its children, without any worker."""
         children: list[StepProgress] = []
         for step in Step:
             child = await describe(self._temporal, step_workflow_id(step, order_id))
@@ -130,7 +130,7 @@ class OrderStatusReader:
         if waiting and state is WorkflowState.RUNNING:
             status = OrderStatus.NEEDS_ATTENTION
         else:
-            status = OrderStatus(_OTHERWISE_CALLED.get(state, state))
+            status = OrderStatus(_OTHER_NAMES.get(state, state))
         return OrderProgress(
             order_id=order_id,
             workflow_id=order.id,
@@ -143,7 +143,7 @@ class OrderStatusReader:
 
 
 async def _was_refused(newest: WorkflowExecutionDescription, record: SubmissionRecord) -> bool:
-    """The order is fulfilled, and the newest workflow was for other content: it does not speak for it."""
+    """Return whether the order is fulfilled, and the newest workflow was refused for its other content."""
     if record.status is not SubmissionStatus.FULFILLED or record.ref.submission == first_run(newest):
         return False
     return (await newest.memo()).get(FINGERPRINT) not in (None, record.ref.fingerprint)
@@ -165,7 +165,7 @@ def _step_by_server(step: Step, order_id: str, child: WorkflowExecutionDescripti
 
 
 def _last_failure(child: WorkflowExecutionDescription) -> str | None:
-    """Of what it is trying: `attempt 5: NotReached: connection refused`."""
+    """Return how the child's activity failed last, e.g. `attempt 5: NotReached: connection refused`."""
     for activity in child.raw_description.pending_activities:
         kind = activity.last_failure.application_failure_info.type
         if told := _how_it_failed(activity, f"{kind}: " if kind else ""):
@@ -174,18 +174,18 @@ def _last_failure(child: WorkflowExecutionDescription) -> str | None:
 
 
 def _how_it_failed(activity: PendingActivityInfo, kind: str = "") -> str:
-    """`attempt 5: connection refused`; blank if none has failed."""
+    """Return e.g. `attempt 5: connection refused`; blank if no attempt has failed."""
     said = activity.last_failure.message
     return f"attempt {attempt_that_failed(activity)}: {kind}{said}" if said else ""
 
 
 def attempt_that_failed(activity: PendingActivityInfo) -> int:
-    """The one that failed last. The server numbers that under way, or next; and no local one before it."""
+    """Return the last failed attempt's number. The server counts the next one, but no local first one."""
     return max(1, activity.attempt - 1) + (activity.activity_id == AFTER_FIRST)
 
 
 def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime]:
-    """By the activity that waits for it."""
+    """Return the time of each next attempt, by the name of the activity that waits for it."""
     return {
         each.activity_type.name: each.next_attempt_schedule_time.ToDatetime(UTC)
         for each in described.raw_description.pending_activities
@@ -194,8 +194,8 @@ def next_attempts(described: WorkflowExecutionDescription) -> dict[str, datetime
 
 
 def pending_undos(order: WorkflowExecutionDescription) -> dict[Step, str]:
-    """The undos that are being tried, and how the last attempt failed: empty if none has yet. The workflow
-    does not hear of it while an undo is retried; the server does."""
+    """Return the undos that are being tried, and how each failed last: blank if it has not failed yet. The
+    workflow does not hear of failures while an undo is retried; the server does."""
     return {
         STEP_UNDONE_BY[undo.activity_type.name]: _how_it_failed(undo)
         for undo in order.raw_description.pending_activities
@@ -212,7 +212,7 @@ def _with_failure(
 
 
 def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
-    """Of an order that is open on another server than ours: it may well be running there."""
+    """Return an order that is open on another server as running: it may well run there."""
     running, pending = {"status": StepState.RUNNING}, {"status": StepState.PENDING}
     children = _restated(in_book, {StepState.FAILED: running, StepState.SKIPPED: pending})
     note = "it is open on another Temporal server; this is what the book knows"
@@ -221,7 +221,7 @@ def _running_elsewhere(in_book: OrderProgress) -> OrderProgress:
 
 
 def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
-    """It ran no code of its own then: what it last said of itself is no longer so."""
+    """Correct what a terminated workflow last said: it ran no code when it ended, so that is outdated."""
     ended = {"status": StepState.TERMINATED, "closed_at": at}
     skipped = {"status": StepState.SKIPPED}
     children = _restated(progress, {StepState.RUNNING: ended, StepState.PENDING: skipped})
@@ -232,12 +232,12 @@ def _terminated(progress: OrderProgress, at: datetime | None) -> OrderProgress:
 
 
 def _restated(order: OrderProgress, told: Mapping[StepState, dict[str, Any]]) -> tuple[StepProgress, ...]:
-    """Its steps, with what is `told` otherwise of those that stand so."""
+    """Return the order's steps, each changed by what is `told` for its status."""
     return tuple(step.model_copy(update=told.get(step.status, {})) for step in order.children)
 
 
 def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescription) -> bool:
-    """Whether an earlier submission was: the newest start was refused on its account."""
+    """Return whether an older submission was settled after the newest start, which it had blocked."""
     if record.ref.submission == first_run(newest) or not (record.closed_at and newest.close_time):
         return False
     return record.closed_at > newest.close_time
@@ -246,8 +246,8 @@ def _was_settled_since(record: SubmissionRecord, newest: WorkflowExecutionDescri
 def _with_the_books_word(
     progress: OrderProgress, record: SubmissionRecord, journal: Journal, *, closed: bool
 ) -> OrderProgress:
-    """The book counts attempts. Of an order whose workflow has closed it also knows how it ended, whether the
-    parcel is gone, and what was undone since: of that a terminated workflow knows nothing."""
+    """Add what the book knows: the attempts and, once the workflow has closed, how the order ended, whether
+    the parcel is gone, and what was undone since. A terminated workflow knows nothing of that."""
     changes: dict[str, Any] = {}
     if closed and record.status is SubmissionStatus.FULFILLED:
         changes = {"status": OrderStatus.FULFILLED, "failed_step": None, "reason": None}

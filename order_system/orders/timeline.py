@@ -1,5 +1,5 @@
-"""An order's timeline: its steps and undos as bars between two moments, put together from the order document
-and the order book's journal. What is drawn, and what the API tells."""
+"""An order's timeline: its steps and undos as bars in time, made from the order document and the journal of
+the order book. The pages draw it, and the API returns it."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -38,16 +38,16 @@ class Bar(Wire):
     step: Step
     state: StepState | UndoState
     started_at: Timestamp | None = None
-    """None if it has not begun, or nobody knows when."""
+    """None if it has not begun, or if its start is not known."""
     ended_at: Timestamp | None = None
     """None while it goes on."""
     attempts: int | None = None
     tried_ms: int | None = None
-    """Of a step that has ended: of its time, how long attempts took."""
+    """The time that attempts took, for a step that has ended."""
     paused_ms: int | None = None
-    """The pauses between them."""
+    """The time of the pauses between the attempts."""
     waited_ms: int | None = None
-    """The rest: for a worker, and for the server."""
+    """The rest of the step's time: it waited for a worker, or for the server."""
     reason: str | None = None
     """Why a step failed; what an undo did, or what keeps it."""
     marks: tuple[Mark, ...] = ()
@@ -55,7 +55,7 @@ class Bar(Wire):
 
 class Timeline(Wire):
     began_at: Timestamp | None = None
-    """Of the order: when it was accepted."""
+    """When the order was accepted."""
     ended_at: Timestamp | None = None
     """None while anything goes on."""
     bars: tuple[Bar, ...] = ()
@@ -63,7 +63,7 @@ class Timeline(Wire):
 
 
 def timeline_of(order: OrderProgress, journal: Journal, attempts: Sequence[AttemptMade] = ()) -> Timeline:
-    """`journal` and `attempts` are of the order's submission; without them, undos have no times."""
+    """Return the timeline. `journal` and `attempts` are of its submission; the journal dates the undos."""
     bars = (
         *(_step(step, journal, attempts) for step in order.children),
         *(_undo(undo, journal.get(UNDOS[undo.step].effect)) for undo in order.undos),
@@ -87,14 +87,14 @@ def _step(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade])
         started_at=step.started_at,
         ended_at=step.closed_at,
         attempts=step.attempts,
-        **_apart(step, journal, attempts),
+        **_time_spent(step, journal, attempts),
         reason=step.reason,
         marks=tuple(Mark(effect=effect, at=at) for effect, at in done if at is not None),
     )
 
 
-def _apart(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> dict[str, int]:
-    """Of a step that has ended: how its time is made up."""
+def _time_spent(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]) -> dict[str, int]:
+    """Return what the time of a step was spent on; empty until the step has ended."""
     if step.started_at is None or (whole := step.duration_ms) is None:
         return {}
     tried = paused = 0
@@ -106,11 +106,11 @@ def _apart(step: StepProgress, journal: Journal, attempts: Sequence[AttemptMade]
             between = milliseconds_between(before.ended_at, after.due_at)
             if after.number == before.last_number + 1:
                 paused += between
-            else:  # one was tried in between, whose worker died
+            else:  # in between, an attempt was lost with its worker
                 tried += between
         entry = journal.get(effect)
         if not made and entry and entry.claimed_at and entry.done_at:  # the first attempt succeeded
-            # A step that runs again has claimed it before.
+            # A step that runs again may have claimed the effect before it began.
             tried += milliseconds_between(max(entry.claimed_at, step.started_at), entry.done_at)
     return {"tried_ms": tried, "paused_ms": paused, "waited_ms": max(0, whole - tried - paused)}
 

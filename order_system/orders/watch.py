@@ -1,5 +1,5 @@
-"""What can be read at any moment, read again and again for metrics: money at risk, what is open and waits,
-the task queue and its workers. Each process that shows metrics does, so that none of them has to live."""
+"""Reads the state of the system for metrics, again and again: money at risk, what is open and what waits, the
+task queue and its workers. Each process that shows metrics does this, so none depends on another."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -32,7 +32,7 @@ class Watch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
-        """For the length of the block."""
+        """Watch for the length of the block."""
         metrics.begin_at_zero(self._meter)
         looking = asyncio.create_task(self._look_again_and_again())
         try:
@@ -45,17 +45,17 @@ class Watch:
             try:
                 async with asyncio.timeout(policy.RPC.total_seconds()):
                     await self.look()
-            except (OrderSystemError, RPCError, TimeoutError) as trouble:  # the last metric tells how old
+            except (OrderSystemError, RPCError, TimeoutError) as trouble:  # the last metric tells their age
                 log.debug("metrics of book and server are not renewed", reason=str(trouble))
             await asyncio.sleep(policy.WATCH_METRICS.total_seconds())
 
     async def look(self) -> None:
-        """Raises OrderSystemError, and the SDK's RPCError."""
+        """Read all once, and set the metrics. Raises OrderSystemError, and the SDK's RPCError."""
         now, meter = datetime.now(UTC), self._meter
         standing = await self._lists.book.standing(stuck_before=now - ATTENTION_AFTER)
         waiting = await self._lists.waiting_ids()
         sums = standing.at_risk(waiting, now)
-        for place in self._seen | sums.keys():  # what is no more, is 0
+        for place in self._seen | sums.keys():  # what is gone is set to 0
             orders, minor = sums.get(place, (0, 0))
             money = minor / 10 ** decimals(place[1])
             metrics.note("orders_at_risk", meter, *place, value=orders)

@@ -1,4 +1,4 @@
-"""What gateways do by a key, and the calls for it."""
+"""What gateways do for a key, and the calls for that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,10 +15,10 @@ from order_system.testing.answers import Call, NotShown
 from order_system.testing.playing import Play
 
 AMOUNT = 1_990
-"""Minor units. It ends in 0, since some providers take no third decimal but that. A float of 19.90 is a
-little less: who calculates with it gets 1989."""
+"""Minor units. It ends in 0, since some providers take no third decimal but 0. As a float, 19.90 is a little
+less: a gateway that calculates with floats gets 1989."""
 PART = 10
-"""Minor units, of a payment made elsewhere, or of a fulfilled order."""
+"""Minor units: a part of a payment made elsewhere, or of what a fulfilled order paid."""
 
 Arguments = Callable[[Play], dict[str, Any]]
 
@@ -27,23 +27,23 @@ Arguments = Callable[[Play], dict[str, Any]]
 class Act:
     method: str
     effect: str
-    """What its key ends in."""
+    """The end of its key."""
     twice: str
-    """What follows for orders if it is done twice."""
+    """What follows for orders if the act is done twice."""
     undo: str | None = None
-    """The method that takes it back, by the key of the `first` act or of its own."""
+    """The method that takes the act back, by the key of the `first` act or by its own."""
     first: "Act | None" = None
-    """What must have been done before."""
+    """The act that must have been done before."""
     arguments: Arguments = lambda _: {}
     refused: Arguments = lambda _: {}
-    """Those that meet a definite no,"""
+    """The arguments that get a definite no."""
     error: type[errors.BusinessError] | None = None
-    """and which, if any."""
+    """The definite no that the act may raise, if any."""
     listed: bool = True
-    """By a statement of accounts."""
+    """Whether a statement of accounts lists it."""
 
     def call(self, play: Play, **other: Any) -> Call:
-        """For the newest order."""
+        """Return the call for the newest order."""
         return Call(self.method, _key(play, self.method, self.effect), self.arguments(play) | other)
 
     def undo_call(self, play: Play) -> Call:
@@ -53,18 +53,18 @@ class Act:
 
 
 def _key(play: Play, method: str | None, effect: str) -> str:
-    """Where a method gets the key of another one, that is bare; but the void of money gets its round, too."""
+    """Return the key. A method that gets another method's key gets no round, except the void of money."""
     bare = method in ("refund", "release", "commit") or (method, effect) == ("void", Effect.LABEL)
     return str(play.key(effect)) if bare else play.key(effect)
 
 
 def family_of(act: Act) -> tuple[Act, Act, Act]:
-    """Raises StopIteration for an act of none."""
+    """Return the family of an act. Raises StopIteration if it has none."""
     return next(family for family in FAMILIES if act in family)
 
 
 async def begun(play: Play, act: Act) -> Call:
-    """A new scenario, with all that must have been done before."""
+    """Begin a scenario, do all that must be done before the act, and return the call for the act."""
     await play.scenario()
     if TAKE_OVER in (act, act.first):
         await _hold_elsewhere(play)
@@ -74,7 +74,7 @@ async def begun(play: Play, act: Act) -> Call:
 
 
 async def _hold_elsewhere(play: Play) -> None:
-    """What is to be taken over: the next of --authorised, or else what another order holds."""
+    """Choose what is to be taken over: the next of --authorised, or else what another order holds."""
     if not hasattr(play.gateway, "take_over"):
         raise NotShown("it takes a gateway that has take_over")
     if given := play.options.authorised:
@@ -90,13 +90,13 @@ def lines(*skus: str, quantity: int = 1) -> dict[str, Any]:
 
 
 def _receipt(play: Play, undo: str | None = "refund") -> dict[str, Any]:
-    """None where no answer has come. A refund gets the capture's, if there is one."""
+    """Return the receipt to undo by, None if no answer came. A refund gets a capture's, if there is one."""
     first = play.receipts.get(play.key(Effect.CHARGE))
     return {"receipt": first if undo == "void" else play.receipts.get(play.key(Effect.CAPTURE), first)}
 
 
 def _held(play: Play) -> dict[str, Any]:
-    """If nothing is: as if it was."""
+    """Return the arguments to capture what is held. If nothing is held, they pretend that it is."""
     made_up = PaymentReceipt(charge_id=GATEWAY_CHECK, amount=AMOUNT, currency=play.options.currency)
     charge_key = play.key(Effect.CHARGE)
     return {"charge_key": str(charge_key), "receipt": play.receipts.get(charge_key, made_up)}
@@ -194,7 +194,7 @@ DISPATCH = Act(
 VOID = Act("void", Effect.LABEL, _ENDLESS, "void", LABEL)
 MONEY = (AUTHORISE, CAPTURE, RELINQUISH), (TAKE_OVER, CAPTURE_TAKEN, RELINQUISH)
 FAMILIES = (LABEL, DISPATCH, VOID), *MONEY
-"""What is prepared, what makes it final, and what prevents that."""
+"""Each has an act that prepares, an act that makes it final, and an act that prevents that."""
 SEND = Act(
     "send",
     Effect.NOTIFY,

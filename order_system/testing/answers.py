@@ -1,4 +1,4 @@
-"""What a gateway was asked and has answered, and whether that may be."""
+"""What a gateway was asked and what it answered, and checks of the answers."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +11,10 @@ OTHER_DATA = "it needs other data, by the options (--help)"
 
 
 class Broken(Exception):
-    """The promise is not kept. The message says by what."""
+    """The promise is not kept. The message says what broke it."""
 
     def __init__(self, words: str, follows: str = "") -> None:
-        """`follows`: for orders, where that is not what the promise says."""
+        """`follows` is what follows for orders, if it is not what the promise says."""
         super().__init__(words)
         self.follows = follows
 
@@ -41,11 +41,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """May be handed over between processes, as not every exception may."""
+    """What a call came to. It can be sent between processes, which not every exception can."""
 
     value: Any = None
     error: type[Exception] | None = None
-    """One of ours, also for a subclass of it; Exception for any other."""
+    """One of our errors, also for a subclass of it; Exception for any other error."""
     words: str = ""
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Answer:
 
 
 def alike(call: Call, *answers: Answer) -> None:
-    """Raises Broken unless all have the same value, of the amount asked for, and NotShown if all are a no."""
+    """Raise NotShown if all are a no, and Broken unless all have the same value, of the amount asked for."""
     if all(answer.is_no for answer in answers):
         raise NotShown(f"{call.method} {answers[0]}: {OTHER_DATA}")
     first, *others = answers
@@ -74,7 +74,7 @@ def alike(call: Call, *answers: Answer) -> None:
 
 
 def exact(call: Call, answer: Answer) -> None:
-    """Raises Broken if it tells of other goods, or of another amount or currency, than were asked for."""
+    """Raise Broken if the answer names other goods, or another amount or currency, than were asked for."""
     asked = dict[str, Any](call.arguments.get("receipt") or ()) | call.arguments
     for what in ("amount", "currency"):
         due, nothing = asked.get(what), isinstance(answer.value, Voided | NotCaptured)
@@ -92,7 +92,7 @@ def must_raise(call: Call, answer: Answer, error: type[BusinessError] | None) ->
 
 
 def identity(value: Any) -> Any:
-    """Of a reservation that is its ID: a warehouse need not know prices. Of a notice, likewise."""
+    """Return what is compared: the ID of a reservation (a warehouse need not know prices) or of a notice."""
     if isinstance(value, NoticeReceipt):
         return value.message_id
     return value.reservation_id if isinstance(value, Reservation) else value

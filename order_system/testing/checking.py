@@ -34,7 +34,7 @@ class Finding:
     verdict: Verdict
     because: str = ""
     follows: str = ""
-    """For orders, if it is broken."""
+    """What follows for orders, if the promise is broken."""
     trace: tuple[str, ...] = ()
     """The calls that show it, in order, each with its answer."""
 
@@ -52,9 +52,9 @@ async def check(
     progress: Callable[[str], None] = lambda _promise: None,
     found: Callable[[Finding], None] = lambda _finding: None,
 ) -> list[Finding]:
-    """Plays the promises of the port on the gateway that the environment names, with an empty order book that
-    is thrown away. `seed` draws when calls are cut off. `progress` is told which promise is played, as in
-    `3 of 34: charge from two processes ...`, and `found` what came of it.
+    """Play the promises of the port on the gateway that the environment names, with an empty order book that
+    is thrown away. `seed` decides when calls are cut off. `progress` gets the promise that is played, as in
+    `3 of 34: charge from two processes ...`, and `found` gets each finding.
 
     Raises InvalidSettings if the gateway cannot be opened."""
     settings, findings = load_settings(), list[Finding]()
@@ -95,7 +95,7 @@ async def _finding(play: Play, promise: Promise) -> Finding:
 
 
 async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
-    """Of all its orders. What could not be is broken, too."""
+    """Take back all orders of the promise. Return a broken finding if that fails."""
     play.trace, failed = [], False
     while play.orders:
         if promise.act.undo:
@@ -106,7 +106,7 @@ async def _taken_back(play: Play, promise: Promise) -> list[Finding]:
 
 
 async def _undo(play: Play, act: Act) -> Answer:
-    """What is held is voided; what void says is captured, or was charged, is given back."""
+    """Void what is held. Give back what was charged, or what void says is captured."""
     if any(act in family for family in MONEY):
         void = await play.answer(RELINQUISH.call(play))
         if void.error or not isinstance(void.value, PaymentReceipt):
@@ -116,6 +116,6 @@ async def _undo(play: Play, act: Act) -> Answer:
 
 
 def _short(trace: list[str]) -> tuple[str, ...]:
-    """A call that was repeated with the same answer stands there once."""
+    """Return the trace, with a call that was repeated with the same answer only once."""
     times = [(call, len(list(same))) for call, same in groupby(trace)]
     return tuple(f"{number} times: {call}" if number > 1 else call for call, number in times)

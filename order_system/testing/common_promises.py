@@ -1,4 +1,4 @@
-"""How promises are played that all ports make. They raise Broken, or NotShown, or come to their end."""
+"""Plays the promises that all ports make. A function raises Broken or NotShown unless the promise is kept."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ Way = Callable[[Play, Call, int], Awaitable[list[Answer]]]
 
 
 async def done_once(play: Play, act: Act, way: Way, times: int) -> None:
-    """Whichever way a call comes more than once, its answers are alike, and it leaves what one leaves."""
+    """Repeat a call in one way. The answers must be alike, and it must leave what a single call leaves."""
     await play.ask(await begun(play, act))
     one = await _left_by_one(play, act)
     for number in range(times):
@@ -52,7 +52,7 @@ def _needs_statement(play: Play) -> None:
 
 
 async def full_length(play: Play, act: Act) -> None:
-    """Keys that differ in the middle alone, and close to their end."""
+    """Use keys that differ only in the middle, and keys that differ close to the end of the order ID."""
     await play.scenario()
     long, before = f"{GATEWAY_CHECK}-{uuid4().hex}".ljust(63, "_"), list[object]()
     for name in (f"{long}1", f"{long}1", f"{long}2"):
@@ -64,14 +64,14 @@ async def full_length(play: Play, act: Act) -> None:
 
 
 async def a_no(play: Play, act: Act) -> None:
-    """It is the error that it should be, and nothing was done."""
+    """Make a call that is refused. It must raise the right error, and must have done nothing."""
     await _meet_no(play, act)
     await play.lists([])
     await _undo_finds(play, act, nothing=True)
 
 
 async def fails(play: Play, act: Act) -> None:
-    """Of some calls, one may meet trouble that we cannot make; others are cut off, or their connections."""
+    """Make calls that may fail, and cut calls off. NotReached or a no must mean nothing was done."""
     await play.ask(await begun(play, act))
     took, failed = play.took, False
     for number in range(-policy.FIRST_CALLS, policy.MOMENTS):
@@ -100,7 +100,7 @@ async def _meet_no(play: Play, act: Act) -> None:
 
 
 async def a_no_anew(play: Play, act: Act) -> None:
-    """Of other arguments, too. Its undo finds it, as where the answer was lost."""
+    """Ask again in the next round, with good arguments. An undo by the key alone must find what was done."""
     await _meet_no(play, act)
     play.round = 1
     call = act.call(play)
@@ -114,7 +114,7 @@ async def a_no_anew(play: Play, act: Act) -> None:
 
 
 async def undo_of_nothing(play: Play, act: Act) -> None:
-    """It binds nobody: what comes later is done or refused, and given back by the next undo."""
+    """Undo nothing. A call that comes later must be done or refused, and the next undo must take it back."""
     await play.scenario()
     await _undo_finds(play, act, nothing=True)
     await play.lists([])
@@ -123,7 +123,7 @@ async def undo_of_nothing(play: Play, act: Act) -> None:
 
 
 async def late(play: Play, act: Act) -> None:
-    """What comes after its undo gets its first answer or a no, and nothing is done anew."""
+    """Repeat a call after its undo. It must get its first answer or a no, and nothing may be done again."""
     call = await begun(play, act)
     first, undo = await play.ask(call), act.undo_call(play)
     back, left, again = await play.ask(undo), await play.left(), await play.answer(call)
@@ -135,7 +135,7 @@ async def late(play: Play, act: Act) -> None:
 
 
 async def against_undo(play: Play, act: Act) -> None:
-    """At the same moment; each comes first half of the times. The next undo at the latest gives all back."""
+    """Call and undo at once; each comes first half of the times. The next undo must take all back."""
     await play.ask(await begun(play, act))
     await play.ask(act.undo_call(play))
     undone = await play.left()
@@ -152,7 +152,7 @@ async def against_undo(play: Play, act: Act) -> None:
 
 
 async def cut_off_and_undone(play: Play, act: Act) -> None:
-    """By the key alone, until nothing is left: what was cut off may land late."""
+    """Cut a call off, and undo it by the key alone until nothing is left: the call may still land late."""
     _needs_statement(play)
     await play.ask(await begun(play, act))
     took = play.took
@@ -173,7 +173,7 @@ async def cut_off_and_undone(play: Play, act: Act) -> None:
 
 
 async def _undo_finds(play: Play, act: Act, *, nothing: bool) -> None:
-    """Asked several times at once. Raises Broken if it finds something else."""
+    """Undo several times at once. Raise Broken unless each undo finds nothing, or else what was done."""
     for answer in await play.again_at_once(act.undo_call(play)) if act.undo else []:
         if answer.error or own.is_nothing(answer) is not nothing:
             what = "nothing where nothing was done" if nothing else "what was done"

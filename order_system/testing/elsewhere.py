@@ -17,7 +17,7 @@ from order_system.testing.playing import carry_out
 
 @asynccontextmanager
 async def other_process(settings: Settings, port: Port) -> AsyncGenerator[Connection]:
-    """Takes a Call and returns its Answer. It ends with EOFError what it cannot answer."""
+    """Yield a pipe to another process, which takes a Call and returns its Answer; EOFError if it cannot."""
     context = get_context("spawn")  # a fork would share the gateway's connections
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, settings, port), daemon=True)
@@ -31,7 +31,7 @@ async def other_process(settings: Settings, port: Port) -> AsyncGenerator[Connec
 
 
 def _serve(pipe: Connection, settings: Settings, port: Port) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks is stopped by it, and then we end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it stops our parent, and then we end
     configure_logging(settings)
     asyncio.run(_answer(pipe, settings, port))
 
@@ -43,4 +43,4 @@ async def _answer(pipe: Connection, settings: Settings, port: Port) -> None:
                 call = await asyncio.to_thread(pipe.recv)
                 pipe.send(await carry_out(getattr(system.world, port), call))
         except (EOFError, OSError):
-            return  # nobody asks any more
+            return  # the parent asks no more

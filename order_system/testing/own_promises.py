@@ -1,4 +1,4 @@
-"""How promises are played that one port alone makes. They raise Broken, or NotShown, or come to their end."""
+"""Plays the promises that only one port makes. A function raises Broken or NotShown unless it is kept."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from order_system.testing.playing import THERE, Play
 
 
 async def minor_units(play: Play, act: Act, currency: str | None) -> None:
-    """The second amount may be refused: some providers take no third decimal but 0."""
+    """Take and refund two amounts. The second may be refused: some providers take no third decimal but 0."""
     first, *others = (each for each in (act.first, act, REFUND) if each)
     for amount in (AMOUNT, AMOUNT + 1):
         await play.scenario()
@@ -31,7 +31,7 @@ async def minor_units(play: Play, act: Act, currency: str | None) -> None:
 
 
 async def by_key_alone(play: Play, act: Act) -> None:
-    """As where the answer to the charge was lost. It may be found late; and is given back once."""
+    """Refund by the key alone, as if no answer had come. It may find the charge late; it refunds once."""
     call = await begun(play, act)
     found = await found_by_key(play, call)
     alike(call, found, Answer(await play.ask(call)))
@@ -39,7 +39,7 @@ async def by_key_alone(play: Play, act: Act) -> None:
 
 
 async def found_by_key(play: Play, undo: Call) -> Answer:
-    """Also if it takes a minute. Else its last answer."""
+    """Undo by the key alone until it finds something, for up to a minute. Return the last answer."""
     found = Answer(None)
     for pause in policy.FOUND_BY_KEY:
         await asyncio.sleep(pause.total_seconds())
@@ -50,17 +50,17 @@ async def found_by_key(play: Play, undo: Call) -> Answer:
 
 
 def by_key(undo: Call) -> Call:
-    """Alone, as where no answer has come."""
+    """Return the undo by its key alone, as if no answer had come."""
     return replace(undo, arguments=dict.fromkeys(undo.arguments))
 
 
 def is_nothing(undone: Answer) -> bool:
-    """Or an error."""
+    """Return whether the undo found nothing, or failed."""
     return undone.value in (None, Voided(label_existed=False), NotCaptured(authorised=False))
 
 
 async def one_alone(play: Play, act: Act) -> None:
-    """Of two orders that name it at once."""
+    """Let two orders name one authorisation at once. Only one of them may get it."""
     for _ in range(policy.RACES):
         first = await begun(play, act)
         play.order()
@@ -74,7 +74,7 @@ async def one_alone(play: Play, act: Act) -> None:
 
 
 async def other_price(play: Play, act: Act) -> None:
-    """It is refused, and nothing is changed."""
+    """Name another amount or currency. The call must be refused, and must change nothing."""
     call = await begun(play, act)
     for price in ({"amount": AMOUNT + 1}, {"currency": "EUR" if play.options.currency != "EUR" else "USD"}):
         wrong = replace(call, arguments=call.arguments | price)
@@ -83,13 +83,13 @@ async def other_price(play: Play, act: Act) -> None:
 
 
 async def void_finds_taken(play: Play, act: Act) -> None:
-    """By the key alone, as where the answer was lost."""
+    """Void by the key alone, as if the answer was lost."""
     await play.ask(await begun(play, act))
     await _is_void(play, act, await found_by_key(play, act.undo_call(play)))
 
 
 async def elsewhere(play: Play, act: Act) -> None:
-    """A part of a larger payment, twice."""
+    """Refund a part of a larger payment twice. It must be given back once."""
     if (paid := play.options.paid) is None or not hasattr(play.gateway, "find_payment"):
         raise NotShown("it takes a gateway that has find_payment, and a payment: tell it by --paid")
     await play.scenario()
@@ -111,7 +111,7 @@ async def elsewhere(play: Play, act: Act) -> None:
 
 
 async def two_parts(play: Play, act: Act) -> None:
-    """As large as each other, each by a key of full length."""
+    """Refund two parts of the same amount, each by a key of full length."""
     first = await begun(play, act)
     other = replace(first, key=play.key(f"{act.effect[:-1]}2"))
     one, two, again = [await play.answer(call) for call in (first, other, first)]
@@ -123,7 +123,7 @@ async def two_parts(play: Play, act: Act) -> None:
 
 
 async def never_more(play: Play, act: Act) -> None:
-    """Than was charged, in all parts together."""
+    """Refund parts. Together they must not exceed the charge."""
     call = await begun(play, act)
     await play.ask(call)
     more = replace(call, key=play.key("refund-2"), arguments=call.arguments | {"amount": AMOUNT - PART + 1})
@@ -136,7 +136,7 @@ async def never_more(play: Play, act: Act) -> None:
 async def all_there_is(
     play: Play, act: Act, deed: Callable[[Play, Act, int], Awaitable[None]], gone: int = 0
 ) -> None:
-    """Before and after it, all that there is of both SKUs, as --on-hand says, can be had, and no more."""
+    """Before and after `deed`, exactly the stock of both SKUs by --on-hand, less `gone`, can be reserved."""
     if (there_is := play.options.on_hand) is None:
         raise NotShown(f"nobody knows how much of {play.options.sku} there is: tell it by --on-hand")
     await play.scenario()
@@ -156,7 +156,7 @@ async def _can_be_had(play: Play, act: Act, there_is: int, otherwise: type[Excep
     if just.error or not more.error:
         is_there = "less" if more.error else "more"
         raise otherwise(f"nothing is reserved, and there is {is_there} than {there_is}")
-    play.trace = []  # so far, all is well
+    play.trace = []  # all is well so far: a finding need not show it
 
 
 def _both(play: Play) -> list[str]:
@@ -164,7 +164,7 @@ def _both(play: Play) -> list[str]:
 
 
 def _wants(play: Play, act: Act, quantity: int, *skus: str) -> Call:
-    """Another order, for so much of each."""
+    """Return the call of another order, for this quantity of each SKU."""
     play.order()
     return act.call(play, **lines(*skus, quantity=quantity))
 
@@ -184,7 +184,7 @@ async def shipped(play: Play, act: Act, there_is: int) -> None:
 
 
 async def too_many(play: Play, act: Act, there_is: int, *, last: bool) -> None:
-    """The last line is of what is out of stock; or both lines are of one SKU, and too many together."""
+    """Reserve too much: the last line is out of stock, or both lines are of one SKU, too many together."""
     sku, other = _both(play)
     skus = (sku, other, play.options.out_of_stock) if last else (sku, sku)
     call = _wants(play, act, there_is, *skus)
@@ -192,7 +192,7 @@ async def too_many(play: Play, act: Act, there_is: int, *, last: bool) -> None:
 
 
 async def under_contention(play: Play, act: Act, there_is: int) -> None:
-    """Everybody wants all that there is, and names it in either order."""
+    """Reserve the whole stock for several orders at once, with the SKUs in either order."""
     both = _both(play)
     calls = [_wants(play, act, there_is, *both[:: (-1) ** number]) for number in range(policy.AT_ONCE)]
     answers = await play.at_once(*calls)
@@ -205,7 +205,7 @@ async def under_contention(play: Play, act: Act, there_is: int) -> None:
 
 
 async def commit_of_nothing(play: Play, act: Act) -> None:
-    """Of what never was reserved, or is no longer."""
+    """Commit what was never reserved, and what was released. Both must fail."""
     for reserved in (False, True):
         await play.scenario()
         if act.first and reserved:
@@ -221,13 +221,13 @@ async def other_notice(play: Play, act: Act) -> None:
     call = act.call(play)
     first, one = await play.ask(call), await play.left()
     other = await play.first_answer(act.call(play, kind=NoticeKind.CANCELLATION))
-    if other.error is None:  # whoever looks at the kind may fail
+    if other.error is None:  # a mailer that looks at the kind may fail
         alike(call, Answer(first), other)
     await play.lists(one)
 
 
 async def void_binds(play: Play, act: Act, how: str = "") -> None:
-    """Of what was prepared; and, where the act is the void itself, of nothing."""
+    """Void what was prepared or, if the act is the void itself, void nothing."""
     await play.scenario()
     if act.first is None:
         await play.ask(act.call(play))
@@ -238,7 +238,7 @@ async def void_binds(play: Play, act: Act, how: str = "") -> None:
 
 
 async def void_too_late(play: Play, act: Act) -> None:
-    """And what was prepared is prepared once, also if it is asked for afterwards."""
+    """Void what is final already. Void must say so, and the act that prepared it must not be done again."""
     call = await begun(play, act)
     first, _, void = (each.call(play) for each in family_of(act))
     before = await play.answer(first)
@@ -247,7 +247,7 @@ async def void_too_late(play: Play, act: Act) -> None:
 
 
 async def void_against(play: Play, act: Act) -> None:
-    """At the same moment; each comes first half of the times. The later races are against another process."""
+    """Act and void at once; each comes first half of the times. Later races are against another process."""
     for number in range(2 * policy.RACES):
         call, how = await begun(play, act), "at once: " if number < policy.RACES else THERE
         done, void = play.answer(call, "at once: "), play.answer(family_of(act)[2].call(play), how)
@@ -262,7 +262,7 @@ async def void_against(play: Play, act: Act) -> None:
 
 
 async def _is_void(play: Play, act: Act, answer: Answer) -> None:
-    """From now on, for good."""
+    """Raise Broken unless the void binds from now on, for good."""
     first, then, void = family_of(act)
     if not isinstance(answer.value, Voided | NotCaptured):
         raise Broken(f"there was no {then.method}, but void {answer}")

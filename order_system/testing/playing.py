@@ -1,4 +1,4 @@
-"""What a promise is played on: calls to the gateway, their trace, and what shows how often it was done."""
+"""What a promise is played with: gateway calls, their trace, and what shows how often each was done."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -20,7 +20,7 @@ from order_system.testing import policy
 from order_system.testing.answers import NO_RECEIPT, OTHER_DATA, Answer, Broken, Call, NotShown
 
 THERE = "in another process: "
-"""How a call is asked that has to come from there."""
+"""The `how` of a call that another process has to make."""
 
 
 def _option(default: Any, what: str) -> Any:
@@ -49,8 +49,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Severed:
-    """Awaits a call whose cancel is a broken connection to it, wherever it waits: so its client meets with
-    trouble, and not with somebody who has given up."""
+    """Awaits a call, and turns its cancel into a broken connection, wherever the call waits. So its client
+    sees trouble, and not a caller that has given up."""
 
     call: Coroutine[Any, Any, Any]
 
@@ -84,26 +84,26 @@ class Play:
     gateway: object
     accounts: StatementOfAccounts | None
     elsewhere: Connection
-    """Takes a call, and hands over the answer that the gateway gives to another process."""
+    """Takes a call, and returns the answer that the gateway gives to another process."""
     options: Options
     rng: Random
     trace: list[str] = field(default_factory=list[str])
     """The calls of the scenario, each with its answer."""
     orders: list[str] = field(default_factory=list[str])
-    """What their keys begin with."""
+    """The orders that are not taken back yet, each by the beginning of its keys."""
     receipts: dict[str, PaymentReceipt] = field(default_factory=dict[str, PaymentReceipt])
-    """Of each charge's, authorisation's and capture's key: what a book would have of it."""
+    """The receipt by the key of each charge, authorisation and capture, as a book would have it."""
     round: int = 0
-    """Of the newest order's keys."""
+    """The round of the newest order's keys."""
     reference: str = ""
-    """Of what was authorised elsewhere, for the newest orders."""
+    """The reference of what was authorised elsewhere, for the newest orders."""
     took: float = 0
-    """Seconds, by the last call that was asked."""
+    """How many seconds the last `ask` took."""
     wrong_before: set[str] = field(default_factory=set[str])
     """SKUs whose stock was wrong when the scenario began."""
 
     async def scenario(self) -> None:
-        """Begins a trace, and an order that no gateway has heard of."""
+        """Begin a new trace, and an order that no gateway has heard of."""
         self.trace, self.round = [], 0
         self.order()
         if self.accounts and hasattr(self.gateway, "reserve"):
@@ -113,13 +113,13 @@ class Play:
         self.orders.append(f"{order_id or f'{GATEWAY_CHECK}-{uuid4().hex[:8]}'}:{uuid4()}:")
 
     def key(self, effect: str) -> Key:
-        """Of the newest order."""
+        """Return a key of the newest order."""
         return Key(self.orders[-1] + effect, self.round)
 
     # --- calls ----------------------------------------------------------------------------------------
 
     async def answer(self, call: Call, how: str = "") -> Answer:
-        """Anything but a value and a definite no is asked for again with the same key, as orders do it."""
+        """Make a call. Without a value or a definite no, make it again with the same key, as orders do."""
         answer = Answer(error=Exception)
         for pause in policy.ASK_AFTER:
             await asyncio.sleep(pause.total_seconds())
@@ -136,7 +136,7 @@ class Play:
         return answer
 
     async def ask(self, call: Call) -> Any:
-        """What a first call answers. Raises NotShown if that is no value."""
+        """Return the value that a first call answers. Raises NotShown for an error, Broken for no receipt."""
         began = perf_counter()
         answer = await self.answer(call)
         self.took = perf_counter() - began
@@ -170,7 +170,7 @@ class Play:
         return [*([answer] if answer.error is None else []), *await self.in_a_row(call)]
 
     async def cut(self, call: Call, number: int, *, severed: bool = False) -> Answer:
-        """The call is cancelled, or its connection breaks: the later, the higher the number."""
+        """Cancel the call, or break its connection if `severed`: the higher the number, the later."""
         seconds = self.took * (number + self.rng.random()) / (policy.MOMENTS - 1)
         under_way = asyncio.create_task(carry_out(self.gateway, call, Severed if severed else None))
         await asyncio.wait({under_way}, timeout=seconds)
@@ -183,13 +183,13 @@ class Play:
     # --- what shows it --------------------------------------------------------------------------------
 
     async def lists(self, expected: list[str]) -> None:
-        """Raises Broken unless the statement of accounts, if there is one, lists just this."""
+        """Raise Broken unless the statement of accounts, if there is one, lists exactly this."""
         if self.accounts is not None and (found := await self.left()) != expected:
             told, due = (", ".join(each) or "nothing" for each in (found, expected))
             raise Broken(f"the statement of accounts lists {told}, and not {due}")
 
     async def left(self) -> list[str]:
-        """What it lists under the newest order's keys, besides what was put back; and stock gone wrong."""
+        """Return what the statement lists for the newest order but was not put back, and stock gone wrong."""
         if self.accounts is None:
             return []
         found, order = await self.accounts.statement(), self.orders[-1]
@@ -199,7 +199,7 @@ class Play:
         return [*sorted(str(each).replace(order, "") for each in there if order in str(each)), *wrong]
 
     def _wrong_stock(self, found: Statement) -> dict[str, str]:
-        """By SKU: where a warehouse's figures do not add up, or are not what the reservations come to."""
+        """Return, by SKU, where a warehouse's figures do not add up, or do not match its reservations."""
         lines = [*stock_adds_up(found), *stock_agrees_with_reservations(found)]
         ours = (self.options.sku, self.options.other_sku, self.options.out_of_stock)
         wrong = {sku: line for sku in ours for line in lines if line.startswith(f"SKU {sku}:")}

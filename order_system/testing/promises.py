@@ -16,7 +16,7 @@ from order_system.testing.playing import THERE, Play
 class Promise:
     name: str
     otherwise: str
-    """What follows for orders if it is broken."""
+    """What follows for orders if the promise is broken."""
     play: Callable[[Play, Act], Awaitable[None]]
     act: Act
 
@@ -27,7 +27,7 @@ WAYS: dict[str, tuple[common.Way, int]] = {
     "from two processes at once": (Play.from_two_processes, policy.RACES),
     "cut off and asked again": (Play.cut_off, policy.MOMENTS),
 }
-"""In which a call comes more than once; and how often that is played."""
+"""The ways in which a call comes more than once, and how often each way is played."""
 
 
 _AMOUNT = "customers are charged another amount than they have agreed to"
@@ -112,12 +112,12 @@ LATER = [
 
 
 def promises_of(port: Port, gateway: object) -> list[Promise]:
-    """By what the gateway offers besides. The simple ones first: what breaks one may break others, too. But
-    what asks for all that is on the shelf comes before what takes of it."""
+    """Return the promises by what the gateway offers. Simple ones come first: what breaks one may break
+    others, too. But those that reserve all the stock come before those that use some of it up."""
     made = [*OWN[port], *(promise for act in ACTS[port] for promise in _promises_of(act))]
     if hasattr(gateway, "authorise"):
         made += [*LATER, *(each for act in acts.MONEY[0] for each in _promises_of(act)), *_taken_over()]
-    if hasattr(gateway, "send_details"):  # orders call that, and never `send`
+    if hasattr(gateway, "send_details"):  # then orders never call `send`
         made = [replace(each, act=acts.SEND_DETAILS) for each in made]
     first = OWN[Port.WAREHOUSE]
     return sorted(made, key=lambda promise: promise not in first and "twice in a row" not in promise.name)

@@ -1,4 +1,4 @@
-"""`ORDER_PAYMENTS=http` and its like: each call of a port is a POST to a service of yours."""
+"""The gateways of `ORDER_PAYMENTS=http` and its like: each call of a port is a POST to your service."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -20,7 +20,7 @@ from order_system.infra.telemetry.process import TELEMETRY
 from order_system.infra.web_keys import SHORTEST_SECRET
 
 _SHOWN = 300
-"""Characters of what a service has said."""
+"""How many characters of a service's answer are shown."""
 
 
 class HttpSettings(BaseModel):
@@ -44,7 +44,7 @@ def _factory(port: Port) -> Callable[[HttpSettings], AbstractAsyncContextManager
     async def opened(settings: HttpSettings) -> AsyncGenerator[SimpleNamespace]:
         limits = httpx.Limits(keepalive_expiry=policy.KEPT_OPEN.total_seconds())
         connect = policy.CONNECT.total_seconds()
-        waits = httpx.Timeout(None, connect=connect, pool=connect)  # `_call` bounds the whole
+        waits = httpx.Timeout(None, connect=connect, pool=connect)  # `_call` limits the whole call
         async with httpx.AsyncClient(base_url=settings.url, limits=limits, timeout=waits) as client:
             call = partial(_call, client, settings.secret)
             yield SimpleNamespace(**{each.name: partial(call, each) for each in wire.OPERATIONS[port]})
@@ -69,7 +69,7 @@ async def payments(settings: HttpPaymentSettings) -> AsyncGenerator[SimpleNamesp
 async def _call(
     client: httpx.AsyncClient, secret: SecretStr | None, operation: wire.Operation, *given: Any, **named: Any
 ) -> Any:
-    """Raises what the port may raise."""
+    """Post one call to the service, and return its answer. Raises what the port may raise."""
     arguments = operation.signature.bind(None, *given, **named).arguments
     key = arguments.pop("key", None)
     asked = operation.body.model_validate(arguments)
@@ -95,7 +95,7 @@ async def _call(
 
 
 def _understood(operation: wire.Operation, asked: BaseModel, response: httpx.Response) -> Any:
-    """Whatever the document does not name is no answer: it may have been carried out."""
+    """Return the answer, or raise its error: AnswerLost for any undocumented one, as the call may be done."""
     path, status = operation.path, response.status_code
     if status == 200:
         try:

@@ -1,5 +1,5 @@
-"""Any gateways, offered over HTTP as `client.py` asks for them: a reference to `openapi.yaml`, and what
-`starter.py simulate` serves. Of the extra `web`."""
+"""Serves any gateways over HTTP, as `client.py` calls them. It is the reference implementation of
+`openapi.yaml`, and what `starter.py simulate` runs. Needs the extra `web`."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from order_system.gateways.loading import Gateways, Port
 
 
 def create_app(gateways: Gateways, secret: str | None) -> FastAPI:
-    """Without a secret, signatures are not looked at: for loopback alone."""
+    """Return an app that serves `gateways`. Without a secret it checks no signatures: for loopback only."""
     app = FastAPI(openapi_url=None)
     offered = (gateways.payments, gateways.warehouse, gateways.carrier, gateways.mailer, gateways.accounts)
     for port, gateway in zip(Port, offered, strict=True):
@@ -32,7 +32,7 @@ async def _answer(
         key = Key(headers[wire.KEY], int(headers.get(wire.ROUND, "0"))) if operation.takes_key else None
         named = dict(operation.body.model_validate_json(content))
     except ClientDisconnect:
-        return Response(status_code=408)  # nobody hears it, and nothing was done
+        return Response(status_code=408)  # nobody reads this, and nothing was done
     except (KeyError, ValueError) as refused:
         return _problem(422, wire.NOT_UNDERSTOOD, f"headers and body are not as documented: {refused}")
     if secret and (

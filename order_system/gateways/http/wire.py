@@ -1,6 +1,6 @@
-"""What goes over the wire. The ports themselves tell it: paths, bodies, answers, refusals and promises are
-those of the Protocols' methods, so that client, server and document cannot differ. And by its signature a
-request shows that its sender has the secret, and that nobody has changed it on its way."""
+"""What goes over the wire. Paths, bodies, answers, refusals and promises are derived from the methods of the
+Protocols, so client, server and document cannot differ. The signature of a request proves that its sender has
+the secret, and that nobody has changed the request on its way."""
 
 import hashlib
 import hmac
@@ -28,14 +28,14 @@ _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=[0-9a-f]{64}", re.ASCII)
 
 
 class Problem(Wire):
-    """RFC 9457. What counts is `type`."""
+    """A problem by RFC 9457. Its `type` decides."""
 
     type: str = "about:blank"
     detail: str | None = None
 
 
 def type_of(error: type[Exception]) -> str:
-    """`urn:order-system:payment-declined` of PaymentDeclined."""
+    """Return the problem type of an error: `urn:order-system:payment-declined` for PaymentDeclined."""
     return f"urn:order-system:{to_snake(error.__name__).replace('_', '-')}"
 
 
@@ -52,25 +52,25 @@ class Operation:
     port: Port
     name: str
     promise: str
-    """Its docstring."""
+    """The docstring of the method."""
     signature: inspect.Signature
-    """With `self`."""
+    """The signature of the method, including `self`."""
     takes_key: bool
-    """As headers; all else is the body. A method without a key makes nothing: it names what it is about, and
-    may find that the next time, so no answer may be stored for it."""
+    """Whether it takes a key, sent in headers; all else is the body. A method without a key makes nothing,
+    but may find something the next time: its answers must not be stored."""
     body: type[BaseModel]
     answers: tuple[Any, ...]
-    """The types of what it may answer, but for None."""
+    """The types that it may answer, without None."""
     may_find_nothing: bool
     refusals: Mapping[str, type[BusinessError]]
-    """By type: the definite noes that its docstring names. It has no others."""
+    """The definite noes that its docstring names, by problem type. It has no others."""
 
     @property
     def path(self) -> str:
         return f"/{self.port}/{self.name}"
 
     def read_answer(self, asked: BaseModel, content: bytes) -> Any:
-        """Raises ValueError, which says what is wrong: it may be one of two, or is to another call."""
+        """Return the answer. Raises ValueError if it fits no type, or several, or belongs to another call."""
         found: list[Any] = []
         wrong = "it may be one of several"
         for kind in self.answers:
@@ -87,8 +87,8 @@ class Operation:
 
 
 def _check_receipt(asked: BaseModel, receipt: Wire) -> None:
-    """What a receipt repeats of the call, as amount and currency, must be what was asked for; of a refund
-    or a capture, as in the receipt that was handed over. Raises ValueError."""
+    """Raise ValueError if a receipt does not match its call. What both name, such as the amount, must agree.
+    For a refund or a capture, it must agree with the receipt that was passed in."""
     wanted = asked.model_dump(mode="json")
     receipt_of: dict[str, Any] = wanted.pop("receipt", None) or {}
     wanted = receipt_of | wanted
@@ -137,7 +137,7 @@ for _port, _protocol in (
 
 
 def sign(secret: str, path: str, key: Key | None, body: bytes, at: int | None = None) -> str:
-    """The header. `at`: seconds since 1970; None: now."""
+    """Return the signature header. `at` is in seconds since 1970; None means now."""
     at = int(time.time()) if at is None else at
     of_key = ["", ""] if key is None else [key, str(key.round)]
     signed = "\n".join([str(at), "POST", path, *of_key, ""]).encode() + body
@@ -145,7 +145,7 @@ def sign(secret: str, path: str, key: Key | None, body: bytes, at: int | None = 
 
 
 def what_is_wrong(header: str, secret: str, path: str, key: Key | None, body: bytes) -> str | None:
-    """With the signature of a request; None if it is good."""
+    """Return what is wrong with the signature of a request, or None if it is good."""
     if (found := _SIGNATURE.fullmatch(header)) is None:
         return "the request is not signed: t=SECONDS,v1=HEX is expected"
     at = int(found[1])

@@ -1,2 +1,2 @@
-"""The outside world, for as long as you have none: four gateways over one database, random faults that a seed
-replays, and stories to play. `loading.py` opens it by its name; only who plays the stories imports it."""
+"""A simulated outside world, until you have a real one: four gateways over one database, random faults that a
+seed replays, and scenarios. `loading.py` opens it by name; only code that plays scenarios imports it."""

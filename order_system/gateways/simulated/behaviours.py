@@ -1,6 +1,6 @@
-"""Scenario tokens, as card gateways have test cards: data that a call carries, and what it then meets.
+"""Scenario tokens, like the test cards of card gateways: data in a call, and the faults that it then meets.
 
-They act even when no random faults are drawn. An undo is told only a key; it finds the token in what the
+They act even when no random faults are drawn. An undo gets only a key; it finds the token in what the
 gateway stored with the effect."""
 
 import sys
@@ -13,14 +13,14 @@ ALWAYS = range(1, sys.maxsize)
 ONCE = range(1, 2)
 THRICE = range(1, 4)
 FOR_A_WHILE = range(1, 3)
-"""Shorter than policy.EFFECT_RETRY goes on trying."""
+"""Fewer calls than policy.DEMO_PATIENCE allows."""
 LONGER_THAN_A_STEP = range(1, 9)
-"""Longer than that: the step gives up, and an undo finds the gateway back at work."""
+"""More calls than that: the step gives up, and then an undo finds the gateway at work again."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`operation` meets `kind` on those of its calls (counted from 1, for each key) that are in `calls`."""
+    """`kind` strikes the calls of `operation` whose number is in `calls`: from 1, counted for each key."""
 
     operation: Operation
     kind: FaultKind
@@ -43,7 +43,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "pm_refund_answer_lost_once": (Behaviour(Operation.REFUND, _LOST, ONCE),),
     "pm_refund_never": (Behaviour(Operation.REFUND, _NOT_REACHED),),
     EXPIRES: (Behaviour(Operation.CAPTURE, _REFUSED),),
-    # SKUs; the warehouse stocks none of OUT_OF_STOCK, which is no trouble but a fact
+    # SKUs; OUT_OF_STOCK is not among them: that is no fault, the warehouse has none of it
     "RESERVE-ANSWER-LOST": (Behaviour(Operation.RESERVE, _LOST),),
     "RELEASE-NEVER": (Behaviour(Operation.RELEASE, _NOT_REACHED),),
     "COMMIT-DOWN": (Behaviour(Operation.COMMIT, _NOT_REACHED, LONGER_THAN_A_STEP),),
@@ -60,16 +60,16 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
 }
 
 _AS = {Operation.AUTHORISE: Operation.CHARGE, Operation.VOID_PAYMENT: Operation.REFUND}
-"""What a card does to a charge, it does to an authorisation, too; and so with their undos."""
+"""A card that fails a charge also fails an authorisation; one that fails a refund also fails a void."""
 
 OUT_OF_STOCK = "OUT-OF-STOCK"
 """A SKU that the warehouse knows and has none of."""
 MADE_UP = "ch_made_up"
-"""The reference of a payment that was never made, of an order that says it is paid already."""
+"""The reference of a payment that was never made, for an order that claims to be paid already."""
 
 
 def scripted_fault(operation: Operation, tokens: Iterable[str | None], call: int) -> FaultKind | None:
-    """What a token among `tokens` has in store for the `call`-th call of this operation, if any does."""
+    """Return the fault that one of `tokens` prescribes for the `call`-th call of this operation, if any."""
     for token in tokens:
         for behaviour in BEHAVIOURS.get(token or "", ()):
             if behaviour.operation is _AS.get(operation, operation) and call in behaviour.calls:

@@ -1,4 +1,4 @@
-"""The simulated carrier. One row is one label's life; a void decides it for good, even before its birth."""
+"""The simulated carrier. One row is the life of one label. A void is final, even before the purchase."""
 
 from collections.abc import Sequence
 
@@ -31,8 +31,8 @@ class SimulatedCarrier(AtSwitchboard):
                 "tracking_number": id_from("SPS", key).upper(),
                 "postal_code": address.postal_code,
             }
-            # A void of the same key may be in here with us. Whoever inserts first wins, and the
-            # other one waits for that and finds the row.
+            # A void of the same key may run at the same time. The first insert wins; the other one
+            # waits for it, and finds its row.
             call.insert_unless_there(shipments, label)
             shipment = call.get(shipments, key)
         if shipment.state == VOIDED:
@@ -47,7 +47,7 @@ class SimulatedCarrier(AtSwitchboard):
         call.meet_trouble(
             [shipment.postal_code if shipment else None], refusal=None if gone_already else refusal
         )
-        # Atomic against a void: the row is changed from `bought` by one of the two.
+        # Atomic against a void: only one of the two changes the row from `bought`.
         call.move(shipments, label_key, BOUGHT, DISPATCHED, dispatch_key=key)
         shipment = call.find(shipments, label_key)
         if shipment is None or shipment.dispatch_key != key:

@@ -1,7 +1,7 @@
 """Random faults, which the same seed replays.
 
-Each call draws one number, a hash of (seed, order ID, operation, submission number, how often this key was
-called before). A retry and a resubmission so draw anew, and neither the clock nor chance has a say."""
+Each call draws one number, a hash of (seed, order ID, operation, submission number, earlier calls with this
+key). So a retry and a resubmission draw a new number, and neither the clock nor chance has any influence."""
 
 import tomllib
 from enum import StrEnum
@@ -17,8 +17,8 @@ from order_system.domain.steps import Step
 
 
 class Operation(StrEnum):
-    """A call that a gateway offers, and the step whose rates it has. The first six are effects of today's
-    orders, the next three undo one; the last three are of a payment that is authorised first."""
+    """A call that a gateway offers, and the step whose rates it has. The first six are the effects of an
+    order, the next three are undos; the last three are for a payment that is authorised first."""
 
     step: Step
 
@@ -31,7 +31,7 @@ class Operation(StrEnum):
     RESERVE = "reserve", Step.INVENTORY
     LABEL = "label", Step.SHIPPING
     DISPATCH = "dispatch", Step.SHIPPING
-    COMMIT = "commit", Step.INVENTORY  # a step of shipping's, but it is the warehouse that answers
+    COMMIT = "commit", Step.INVENTORY  # a part of shipping, but the warehouse answers
     NOTIFY = "notify", Step.NOTIFICATION
     REFUND = "refund", Step.PAYMENT
     RELEASE = "release", Step.INVENTORY
@@ -54,7 +54,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class GatewayRates(Strict):
-    """Shares of calls, 0 to 1. Trouble strikes evenly before the effect and after it."""
+    """Shares of calls, 0 to 1. Half of the trouble strikes before the effect, half after it."""
 
     refused: Share = 0.0
     trouble: Share = 0.0
@@ -67,7 +67,7 @@ class GatewayRates(Strict):
 
 
 class FaultRates(Strict):
-    """How often each gateway fails a call. What is left out never fails."""
+    """How often each gateway fails a call. A gateway that is left out never fails."""
 
     payment: GatewayRates = GatewayRates()
     inventory: GatewayRates = GatewayRates()
@@ -90,7 +90,7 @@ DEFAULT_FAULTS = FaultRates(
 
 
 def chance(*of: str | int) -> float:
-    """A number in [0, 1), the same for the same parts."""
+    """Return a number in [0, 1), the same for the same parts."""
     digest = blake2b("\x1f".join(map(str, of)).encode(), digest_size=8).digest()
     return (int.from_bytes(digest) >> 11) / 2**53  # as many bits as a float holds: never rounded up to 1
 
@@ -104,7 +104,7 @@ def draw_fault(
     submission_number: int,
     earlier_calls: int,
 ) -> FaultKind | None:
-    """What befalls this call, if anything. To a call that cannot be refused, `REFUSED` is no fault."""
+    """Return the fault of this call, if any. For a call that cannot be refused, `REFUSED` is no fault."""
     rate = rates.of(operation)
     drawn = chance(seed, order_id, operation, submission_number, earlier_calls)
     if drawn < rate.refused:
@@ -117,7 +117,7 @@ def draw_fault(
 
 
 def load_faults(source: str) -> FaultRates:
-    """`none`, `default`, or the path of a TOML file such as
+    """Load the rates from `source`: `none`, `default`, or the path of a TOML file such as
 
         [payment]
         refused = 0.10

@@ -24,7 +24,7 @@ from order_system.gateways.simulated.tables import (
 )
 from order_system.infra.database import writes
 
-# Made once: to put a statement together costs more than to carry it out.
+# Made once: building a statement costs more than running it.
 _PAYMENT = PAYMENTS.where(charges.c.key == bindparam("of_key"))
 _HELD = select(authorisations).where(authorisations.c.charge_id == bindparam("of_reference"))
 _DECLINED = "the card was declined (simulated)"
@@ -32,10 +32,10 @@ _OF_OUR_KIND = re.compile(r"ch_[\w.-]{1,61}", re.ASCII)
 
 
 class SimulatedPaymentGateway(AtSwitchboard):
-    """Implements `domain.gateways.PaymentGateway` and all that it may offer besides. It can look up
-    references that begin with `ch_`, and has them all but MADE_UP, as large as the first order that names it;
-    with `strict_payments` it has what was received, and nothing else. It gives of each payment back once, to
-    one order, however little: what a second one took of it is for a person to give back."""
+    """Implements `domain.gateways.PaymentGateway` and all its optional methods. It looks up references that
+    begin with `ch_`. Any such payment exists except MADE_UP, with the total of the first order that names it;
+    with `strict_payments`, only received payments exist. Each payment is refunded once, for one order,
+    however little of it: if a second order used the same payment, a person refunds that order."""
 
     def __init__(self, switchboard: Switchboard, *, strict_payments: bool) -> None:
         super().__init__(switchboard)
@@ -43,8 +43,8 @@ class SimulatedPaymentGateway(AtSwitchboard):
 
     @writes
     def receive(self, tx: Connection, reference: str, *, amount: int, currency: str) -> None:
-        """A shop's checkout captures a payment, in minor units: `paid:<reference>` of an order to come. The
-        reference has at most 64 characters."""
+        """Record that a shop's checkout captured a payment, in minor units. A later order names it as
+        `paid:<reference>`. The reference has at most 64 characters."""
         _pay_elsewhere(tx, reference, amount, currency)
 
     @call_of(Operation.CHARGE)
@@ -66,7 +66,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         stored = call.find(authorisations, key)
         call.meet_trouble([payment_method], refusal=None if stored else PaymentDeclined(_DECLINED))
         payment = _payment(key, amount, currency, payment_method)
-        # As with a label: whoever inserts first wins, this or a void.
+        # As with a label: the first insert wins, this one or that of a void.
         call.insert_unless_there(authorisations, payment | {"state": "held"})
         held = call.get(authorisations, key)
         if held.state == "voided":
@@ -102,7 +102,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
         held, taken = call.find(authorisations, charge_key), call.find(charges, charge_key)
         expired = PaymentDeclined("the authorisation has expired (simulated)") if taken is None else None
         call.meet_trouble([held.payment_method if held else None], refusal=expired)
-        # Atomic against a void: the row is changed from `held` by one of the two.
+        # Atomic against a void: only one of the two changes the row from `held`.
         if call.move(authorisations, charge_key, "held", "captured"):
             held = call.get(authorisations, charge_key)
             payment = _payment(charge_key, held.amount, held.currency, held.payment_method)
@@ -140,8 +140,8 @@ class SimulatedPaymentGateway(AtSwitchboard):
 
     @call_of(Operation.REFUND)
     def refund(self, call: Call, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
-        """Leaves no trace when there is no such charge: it may still come, and gateways do not remember
-        what they were asked to refund in vain."""
+        """Refund the charge. Stores nothing if there is no such charge: it may still come, and gateways do
+        not remember refunds that they could not make."""
         elsewhere = receipt if receipt and receipt.captured_elsewhere else None
         stored_as = CHECKOUT + elsewhere.charge_id if elsewhere else charge_key
         charge = call.connection.execute(_PAYMENT, {"of_key": stored_as}).first()
@@ -171,7 +171,7 @@ class SimulatedPaymentGateway(AtSwitchboard):
 
 
 def _pay_elsewhere(tx: Connection, reference: str, amount: int, currency: str, *, held: bool = False) -> None:
-    """Captured by a shop's checkout, or authorised, once."""
+    """Store, once, that a shop's checkout has captured a payment, or authorised it if it is `held`."""
     row = {"key": CHECKOUT + reference, "payment_method": CHECKOUT, "charge_id": reference}
     row |= {"amount": amount, "currency": currency, **({"state": "held"} if held else {})}
     insert_unless_there(tx.dialect.name, authorisations if held else charges).changes(tx, row)

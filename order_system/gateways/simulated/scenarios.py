@@ -1,7 +1,7 @@
-"""Stories to play on demand: a sample order whose data makes the simulated world behave so and so.
+"""Scenarios to play on demand: sample orders whose data makes the simulated world fail in a chosen way.
 
-`starter.py --scenario NAME` and the table in `docs/scenarios.md` are made from `SCENARIOS`, which
-`scenarios.toml` tells."""
+`starter.py --scenario NAME` and the table in `docs/scenarios.md` are made from `SCENARIOS`, which is read
+from `scenarios.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from order_system.domain.order import Address, Capture, Customer, Order, OrderLi
 from order_system.domain.steps import Step
 
 Place = Literal["payment_method", "sku", "second sku", "postal_code", "email"]
-"""Where in an order a token stands; `sku` is the first line's."""
+"""The place of a token in an order; `sku` is that of the first line."""
 
 
 class Scenario(Strict):
@@ -25,14 +25,14 @@ class Scenario(Strict):
     needs_attention: bool = False
     notice_fails: bool = False
     hold_on_failure: str | None = None
-    """As in an order document: `1h`."""
+    """Written as in an order document: `1h`."""
     capture: Capture | None = None
     tokens: Mapping[Place, str] = {}
-    """ORDER in one stands for the order's ID."""
+    """The token for each place. ORDER in a token stands for the order's ID."""
 
     @property
     def status(self) -> OrderStatus:
-        """How the order ends, or stays."""
+        """The status in which the order ends, or stays."""
         if self.needs_attention:
             return OrderStatus.NEEDS_ATTENTION
         return OrderStatus.FAILED if self.failed_step else OrderStatus.FULFILLED
@@ -42,12 +42,12 @@ SCENARIOS = {
     name: Scenario.model_validate(story)
     for name, story in tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")).items()
 }
-"""By name, in the order in which they are told."""
+"""The scenarios by name, in the order of the file."""
 
 
 def scenario_order(name: str, order_id: str) -> Order:
-    """A sample order (two lines, 1,059.97 USD) with the scenario's tokens. Raises InvalidUsage if there is no
-    such scenario; the message lists them."""
+    """Return a sample order (two lines, 1,059.97 USD) with the scenario's tokens. Raises InvalidUsage if there
+    is no such scenario; the message lists them."""
     if (scenario := SCENARIOS.get(name)) is None:
         raise InvalidUsage(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
     tokens = {place: token.replace("ORDER", order_id) for place, token in scenario.tokens.items()}

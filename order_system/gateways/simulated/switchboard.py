@@ -31,26 +31,26 @@ _NEXT_NUMBER = select(func.count() + 1).select_from(submissions).where(_OF_ORDER
 
 
 def id_from(prefix: str, key: str) -> str:
-    """The gateway's own ID for what `key` made: derived, so that a replay with the same keys is the same."""
+    """Return the gateway's own ID for what `key` made. It is derived: the same key gives the same ID."""
     return f"{prefix}_{blake2b(key.encode(), digest_size=8).hexdigest()}"
 
 
 @dataclass
 class Call:
-    """One call under way: what the gateway's transaction needs of it."""
+    """One call under way, with all that the gateway's transaction needs."""
 
     connection: Connection
     operation: Operation
     number: int
-    """Of this operation by the same key, from 1."""
+    """Counts the calls of this operation with the same key, from 1."""
     drawn: FaultKind | None
     answer_lost: bool = False
 
     def meet_trouble(self, tokens: Iterable[str | None], *, refusal: BusinessError | None = None) -> None:
         """Let the fault strike that a token prescribes, or else the one that was drawn.
 
-        `refusal` is the no that the gateway would say; None where it cannot say no, as to an effect that
-        exists already. Call it before writing: what it raises ends the call, and the rest is committed."""
+        `refusal` is the gateway's no; None if it cannot say no, as when the effect exists already. Call this
+        before writing: an error from here ends the call, and all that was written before is committed."""
         fault = scripted_fault(self.operation, tokens, self.number) or self.drawn
         if fault is FaultKind.NOT_REACHED:
             raise NotReached(f"{self.operation}: the gateway could not be reached (simulated)")
@@ -59,16 +59,16 @@ class Call:
         self.answer_lost = fault is FaultKind.ANSWER_LOST
 
     def find(self, table: Table, key: str) -> Row[Any] | None:
-        """By its primary key."""
+        """Return the row with this primary key, if any."""
         return _by_key(table).row(self.connection, {"key": key})
 
     def get(self, table: Table, key: str) -> Row[Any]:
-        """A row that is there."""
+        """Return the row with this primary key, which must exist."""
         [row] = _by_key(table).rows(self.connection, {"key": key})
         return row
 
     def move(self, table: Table, key: str, before: str, now: str, **more: str) -> bool:
-        """Whether this call changes the row's state: of two at the same moment, one does."""
+        """Change the row's state, and return whether this call did it: of two at once, only one does."""
         changed = {"of_key": key, "state": now, **more}
         return bool(_leave(table, before).changes(self.connection, changed))
 
@@ -88,12 +88,12 @@ class Switchboard:
     """The least and the most time that a call takes, in seconds; 0 and 0 never sleep."""
 
     def one_way(self, operation: Operation, order_id: str) -> float:
-        """Seconds, half of what this call takes: the same for each retry, since the seed decides."""
+        """Return half the time that this call takes, in seconds. It is the same for each retry."""
         least, most = self.latency
         return (least + (most - least) * chance(self.seed, order_id, operation, "latency")) / 2
 
     def count(self, tx: Connection, operation: Operation, key: str) -> Call:
-        """Also draws its fault. On PostgreSQL the counter's row makes calls with the same key queue, too."""
+        """Count the call and draw its fault. On PostgreSQL the counter's row makes calls of a key queue."""
         [(count,)] = _counting(tx.dialect.name).rows(tx, {"key": key, "operation": operation})
         if self.faults.of(operation) == NEVER:
             return Call(tx, operation, count, None)
@@ -110,7 +110,7 @@ class Switchboard:
 
 
 class AtSwitchboard(OverDatabase):
-    """A gateway whose methods are such calls."""
+    """A gateway whose methods pass through the switchboard."""
 
     def __init__(self, switchboard: Switchboard) -> None:
         super().__init__(switchboard.database)
@@ -118,11 +118,11 @@ class AtSwitchboard(OverDatabase):
 
 
 def call_of(operation: Operation):
-    """The method is a call of this kind, in one transaction. It is counted by its first argument, or by the
-    charge that it is about. Raises what the method raises, or AnswerLost once that is committed.
+    """Make the method a call of this operation, in one transaction. Calls are counted by `charge_key`, or
+    else by their first argument. A call raises what the method raises, or AnswerLost after the commit.
 
-    Half of the time passes on the way there and half on the way back, so that a caller who dies meanwhile
-    leaves either case behind."""
+    Half of the time passes before the transaction and half after it, so a caller that dies meanwhile may
+    leave either case behind."""
 
     def made(
         method: Callable[Concatenate[Gateway, Call, P], Answer],
@@ -181,8 +181,8 @@ def _counting(dialect: str) -> Prepared:
 
 
 def _submission_number(tx: Connection, order_id: str, submission: str) -> int:
-    """1 for the first submission of an order that the world hears of, and so on. Not guarded by UNIQUE:
-    two that came at the same instant would only draw alike."""
+    """Return 1 for the order's first submission that the world sees, 2 for the next, and so on. Numbers are
+    not UNIQUE: two submissions that came at the same instant would only draw the same faults."""
     key = {"order_id": order_id, "submission": submission}
     number = tx.scalar(_NUMBER, key)
     if number is None:

@@ -12,7 +12,7 @@ Insert = postgresql.Insert | sqlite.Insert
 metadata = sa.MetaData()
 
 _KEY = sa.String(160)
-"""`<order id>:<submission>:<effect>`, two of them up to 64 characters."""
+"""Keys are `<order id>:<submission>:<effect>`; each of the first two has at most 64 characters."""
 
 stock = sa.Table(
     "world_stock",
@@ -34,7 +34,7 @@ reservations = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("lines", sa.JSON, nullable=False),
 )
-"""State: reserved, released or committed. Its SKUs may be scenario tokens, which act on the undo too."""
+"""`state` is reserved, released or committed. A SKU may be a scenario token, which also acts on the undo."""
 
 charges = sa.Table(
     "world_charges",
@@ -56,12 +56,12 @@ authorisations = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("payment_method", sa.Text),
 )
-"""State: held, captured (then `world_charges` has it as well) or voided. Voided without a charge ID is a
-tombstone: nobody can authorise it now."""
+"""`state` is held, captured (then `world_charges` has it as well), voided or, of a shop's row, taken over.
+Voided without a charge ID is a tombstone: nobody can authorise it now."""
 
 CHECKOUT = "checkout:"
-"""What the keys of payments begin with that a shop's checkout has captured, and not we; then comes the
-reference. No key of ours does: an effect stands at its end, and no order's ID holds a colon."""
+"""The prefix of the keys of payments that a shop's checkout made; the reference follows. Our own keys begin
+with an order ID, so an order must not be called `checkout`; nothing checks that."""
 
 refunds = sa.Table(
     "world_refunds",
@@ -78,7 +78,7 @@ refunded_parts = sa.Table(
     sa.Column("charge_key", _KEY, sa.ForeignKey("world_charges.key"), index=True),
     sa.Column("amount", sa.BigInteger, nullable=False),
 )
-"""Of fulfilled orders. What is left after them, `world_refunds` has, if that was given back."""
+"""The partial refunds of fulfilled orders. If the rest was refunded as well, `world_refunds` has it."""
 
 _PARTS = sa.select(sa.func.sum(refunded_parts.c.amount)).where(refunded_parts.c.charge_key == charges.c.key)
 PAYMENTS = sa.select(
@@ -87,7 +87,7 @@ PAYMENTS = sa.select(
     refunds.c.refund_id,
     (sa.func.coalesce(refunds.c.amount, 0) + sa.func.coalesce(_PARTS.scalar_subquery(), 0)).label("refunded"),
 ).outerjoin_from(charges, refunds)
-"""Each charge, and all that was given back of it."""
+"""Each charge, with the sum of all its refunds."""
 
 shipments = sa.Table(
     "world_shipments",
@@ -100,7 +100,7 @@ shipments = sa.Table(
     sa.Column("postal_code", sa.Text),
     sa.Column("dispatch_key", _KEY, unique=True),
 )
-"""State: bought, voided or dispatched. Voided without a label ID is a tombstone: nobody can buy it now."""
+"""`state` is bought, voided or dispatched. Voided without a label ID is a tombstone: nobody can buy it."""
 
 notices = sa.Table(
     "world_notices",
@@ -125,13 +125,13 @@ submissions = sa.Table(
     sa.Column("submission", sa.String(64), primary_key=True),
     sa.Column("number", sa.Integer, nullable=False),
 )
-"""The order's first submission is 1, the next one 2. Faults are drawn by it, since IDs differ every time."""
+"""An order's first submission is number 1. Faults are drawn by the number, since IDs differ every time."""
 
 
-# Made once each: to put a statement together costs more than to carry it out.
+# Made once each: building a statement costs more than running it.
 @cache
 def insert_into(dialect: str, table: sa.Table) -> Insert:
-    """An INSERT that knows ON CONFLICT, which SQLAlchemy has for each dialect apart."""
+    """Return an INSERT that supports ON CONFLICT. SQLAlchemy has a different one for each dialect."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 

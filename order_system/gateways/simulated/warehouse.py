@@ -1,4 +1,4 @@
-"""The simulated warehouse. Stock rows are taken in the order of their SKUs, so that two orders with the
+"""The simulated warehouse. Stock rows are locked in the order of their SKUs, so that two orders with the
 same goods wait for each other instead of deadlocking."""
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from order_system.gateways.simulated.tables import insert_into, reservations, st
 from order_system.infra.database import Prepared, writes
 
 GENEROUS_STOCK = 10_000_000
-"""What a SKU that nobody has mentioned before turns out to have on hand."""
+"""The quantity on hand of a SKU that is named for the first time."""
 
 RESERVED, RELEASED, COMMITTED = "reserved", "released", "committed"
 
@@ -42,7 +42,7 @@ class SimulatedWarehouse(AtSwitchboard):
 
     @writes
     def receive(self, tx: Connection, sku: str, quantity: int) -> None:
-        """Put new goods on the shelf; `quantity` more of them each time."""
+        """Put `quantity` more goods on the shelf, each time it is called."""
         more = {"initial": stock.c.initial + quantity, "on_hand": stock.c.on_hand + quantity}
         delivery = insert_into(tx.dialect.name, stock)
         delivery = delivery.on_conflict_do_update(index_elements=[stock.c.sku], set_=more)
@@ -71,18 +71,18 @@ class SimulatedWarehouse(AtSwitchboard):
 
     @call_of(Operation.RELEASE)
     def release(self, call: Call, reserve_key: str) -> Reservation | None:
-        """Raises ValueError if the stock is committed: the parcel has left with it."""
+        """Release the stock. Raises ValueError if it is committed: the parcel has left with it."""
         return _end(call, reserve_key, RELEASED, _PUT_BACK)
 
     @call_of(Operation.COMMIT)
     def commit(self, call: Call, reserve_key: str) -> CommitReceipt:
-        """Raises ValueError if nothing is reserved under the key."""
+        """Commit the stock. Raises ValueError if nothing is reserved under the key."""
         if (reservation := _end(call, reserve_key, COMMITTED, _SHIP)) is None:
             raise ValueError(f"nothing was reserved under {reserve_key}")
         return CommitReceipt(reservation_id=reservation.reservation_id)
 
     def _take(self, call: Call, sku: str, quantity: int) -> None:
-        """From the shelf to the reserved ones, stocking an unknown SKU first. Raises OutOfStock."""
+        """Move goods from the shelf to the reserved ones; stock an unknown SKU first. Raises OutOfStock."""
         taken = {"of_sku": sku, "quantity": quantity}
         if _TAKE.changes(call.connection, taken):
             return
@@ -104,7 +104,7 @@ def _find(call: Call, key: str) -> Reservation | None:
 
 
 def _end(call: Call, key: str, state: str, on_the_shelf: Prepared) -> Reservation | None:
-    """None if nothing is reserved. Raises ValueError if it is in the other final state."""
+    """End a reservation in `state`. None if there is none; ValueError if it has the other final state."""
     reservation = _find(call, key)
     call.meet_trouble([] if reservation is None else [line.sku for line in reservation.lines])
     if reservation is None:

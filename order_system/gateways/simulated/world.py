@@ -1,5 +1,5 @@
-"""The simulated outside world in one piece, and its statement of accounts. `ORDER_PAYMENTS=simulated` and its
-like name a factory below: all of them open the one world."""
+"""The simulated outside world as a whole, and its statement of accounts. `ORDER_PAYMENTS=simulated` and its
+like name a factory below. All factories open the same world."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -26,9 +26,9 @@ _STATEMENT = TypeAdapter(gateways.Statement)
 class SimulatedWorld(OverDatabase):
     """A payment gateway, a warehouse, a carrier and a mailer that keep their books in `database`.
 
-    `latency` is the least and the most time that a call takes, in seconds. With `strict_stock` only goods
+    `latency` is the least and the most time that a call takes, in seconds. With `strict_stock`, only goods
     that `warehouse.receive` has taken in exist; otherwise unknown SKUs are in plentiful stock. With
-    `strict_payments` the same of `payments.receive`, for orders that are paid already."""
+    `strict_payments`, an order is paid already only by a payment that `payments.receive` has recorded."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SimulatedWorld(OverDatabase):
 
     @reads
     def statement(self, tx: Connection) -> gateways.Statement:
-        """One consistent snapshot. Tombstones, voids of labels that nobody bought, are left out."""
+        """Return one consistent snapshot. Tombstones are left out: voids of what was never there."""
 
         def rows(query: Select[Any]) -> list[dict[str, Any]]:
             return [dict(row) for row in tx.execute(query).mappings()]
@@ -87,7 +87,7 @@ class SimulatedWorld(OverDatabase):
 
 @asynccontextmanager
 async def statement(settings: Settings, database: Database) -> AsyncGenerator[SimulatedWorld]:
-    """Raises InvalidSettings for a bad fault file."""
+    """Open the world. Raises InvalidSettings for a bad fault file."""
     yield SimulatedWorld(
         database,
         faults=load_faults(settings.faults),

@@ -1,1 +1,1 @@
-"""Mails by SMTP. The templates are beside."""
+"""Mails by SMTP, with their templates."""

@@ -1,4 +1,4 @@
-"""Mails by SMTP: `ORDER_MAILER=smtp`, with the extra `smtp`."""
+"""Sends mails by SMTP: `ORDER_MAILER=smtp`. Needs the extra `smtp`."""
 
 import hashlib
 from collections.abc import AsyncGenerator
@@ -32,7 +32,7 @@ _SAMPLES = (
     (NoticeKind.CANCELLATION, NoticeDetails(_PAID, _LINES)),
     (NoticeKind.CANCELLATION, NoticeDetails()),
 )
-"""The templates are tried with these. An order may be cancelled of which the book has nothing yet."""
+"""The templates are tried with these. An order may be cancelled before the book has any details of it."""
 
 
 class SmtpSettings(BaseModel):
@@ -52,7 +52,7 @@ class SmtpSettings(BaseModel):
 
 @asynccontextmanager
 async def mailer(settings: SmtpSettings) -> AsyncGenerator["SmtpMailer"]:
-    """Each mail has a connection of its own. Raises InvalidSettings for a template that fails."""
+    """Open the mailer; each mail has its own connection. Raises InvalidSettings for a template that fails."""
     mailer = SmtpMailer(settings)
     try:
         mailer.try_templates()
@@ -64,8 +64,8 @@ async def mailer(settings: SmtpSettings) -> AsyncGenerator["SmtpMailer"]:
 class SmtpMailer:
     """Implements `domain.gateways.Mailer` and `DetailedMailer`.
 
-    SMTP has no idempotency and cannot be asked what it did: if the answer to a mail is lost, the retry sends
-    it again. Both have one `Message-ID`, made from the key, and many mailboxes show them as one."""
+    SMTP is not idempotent, and a mail server cannot be asked what it did. If the answer to a mail is lost,
+    the retry sends it again. Both have one `Message-ID`, made from the key: many mailboxes show one mail."""
 
     def __init__(self, settings: SmtpSettings) -> None:
         own = [jinja2.FileSystemLoader(settings.templates)] if settings.templates else []
@@ -83,7 +83,7 @@ class SmtpMailer:
         self._templates.filters.update(filters)
 
     def try_templates(self) -> None:
-        """Raises NotReached for one that fails."""
+        """Render every template with samples. Raises NotReached for a template that fails."""
         for kind, details in _SAMPLES:
             self._mail("SAMPLE::notify", kind, Customer(name="Ada", email="ada@example.com"), details)
 
@@ -111,7 +111,7 @@ class SmtpMailer:
         return NoticeReceipt(message_id=mail["Message-ID"], kind=kind)
 
     async def _hand_over(self, server: aiosmtplib.SMTP, mail: EmailMessage, recipient: str) -> None:
-        """The server has taken it once it has answered to its content. Each refusal is a definite answer."""
+        """Send the mail. The server has it once it has answered to the content. A refusal is definite."""
         try:
             await server.connect()
             await server.mail(self._sender.addr_spec)
@@ -130,8 +130,8 @@ class SmtpMailer:
             raise AnswerLost(f"the mail may have been sent: {type(failure).__name__}") from failure
 
     def _mail(self, key: str, kind: NoticeKind, customer: Customer, details: NoticeDetails) -> EmailMessage:
-        """Raises NoticeRefused for what is no single address, and NotReached for a template that fails. A
-        header cannot be slipped in by a name: line breaks become spaces, and `email` quotes the rest."""
+        """Make the mail. A name cannot inject a header: line breaks become spaces, `email` quotes the rest.
+        Raises NoticeRefused unless there is one valid address, and NotReached for a template that fails."""
         try:
             recipient = Address(_one_line(customer.name), addr_spec=customer.email.encode("ascii").decode())
         except (ValueError, HeaderParseError, IndexError):
@@ -166,7 +166,7 @@ class SmtpMailer:
 
 
 def _refused(what: str, code: int) -> NoticeRefused | NotReached:
-    """A code of 5xx is for ever; 4xx is for now. Without the server's words, which repeat the address."""
+    """Return a final error for 5xx, else a temporary one. Omits the server's text, which has the address."""
     told = f"the mail server refuses {what} ({code})"
     return NoticeRefused(told) if code >= 500 else NotReached(told)
 

@@ -1,1 +1,1 @@
-"""Payments by Stripe, with the extra `stripe`. `docs/gateways.md` tells what it asks of your account."""
+"""Payments by Stripe. Needs the extra `stripe`. `docs/gateways.md` tells what your account needs."""

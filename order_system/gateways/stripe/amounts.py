@@ -1,15 +1,15 @@
-"""Amounts as Stripe counts them. It goes by ISO 4217 as we do, but for the currencies below."""
+"""Converts amounts to and from Stripe's units. Stripe follows ISO 4217, except for the currencies below."""
 
 from order_system.domain.errors import PaymentDeclined
 from order_system.domain.money import decimals, format_amount
 
 _STRIPE_DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
-"""ISK and UGX have lost their decimals since; Stripe has kept them. It counts ariary without their fifths."""
+"""ISO 4217 has dropped the decimals of ISK and UGX; Stripe keeps them. It counts whole ariary, not fifths."""
 
 
 def to_stripe(amount: int, currency: str) -> int:
-    """Our minor units as Stripe's. Raises PaymentDeclined for what Stripe cannot express: of a currency with
-    three decimals it takes no more than two."""
+    """Convert our minor units to Stripe's. Raises PaymentDeclined for an amount that Stripe cannot express:
+    it takes only two decimals of a currency that has three."""
     ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
     least = 10 ** max(ours - min(theirs, 2), 0)
     if amount % least:
@@ -21,6 +21,6 @@ def to_stripe(amount: int, currency: str) -> int:
 
 
 def from_stripe(amount: int, currency: str) -> int:
-    """Reverses `to_stripe`. `currency` in capitals. What is less than one of our minor units is left out."""
+    """Convert Stripe's units to our minor units, rounded down. `currency` is in capitals."""
     ours, theirs = decimals(currency), _STRIPE_DECIMALS.get(currency, decimals(currency))
     return amount * 10**ours // 10**theirs

@@ -1,4 +1,4 @@
-"""Stripe's errors as ours. None of them repeats an API key or a card."""
+"""Turns Stripe's errors into ours. No error text contains an API key or a card."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ from order_system.domain.errors import (
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _OF_THE_ORDER = ("amount", "currency", "payment_method")
-"""Bad values of these are a no to this order. All else is wrong with our account or program."""
+"""A bad value of one of these is a no to the order. Any other is a fault of our account or program."""
 
 
 def as_ours(failure: stripe.StripeError) -> OrderSystemError:
-    """PaymentDeclined and NotReached if Stripe has certainly done nothing. What is left, a 500 or a conflict
-    with a request under way, is AnswerLost."""
+    """Return PaymentDeclined or NotReached if Stripe has certainly done nothing. Return AnswerLost otherwise,
+    as for a 500 or a conflict with a request under way."""
     said = f"Stripe: {failure.user_message} (HTTP {failure.http_status}, {failure.code or 'no code'})"
     match failure:
         case stripe.CardError():
@@ -45,7 +45,7 @@ def as_ours(failure: stripe.StripeError) -> OrderSystemError:
 
 @contextmanager
 def finding_out() -> Generator[None]:
-    """For calls that ask what an earlier one did: until they have the answer, it may have been anything."""
+    """Raise any error as AnswerLost, in calls that ask what an earlier call did: that remains unknown."""
     try:
         yield
     except stripe.StripeError as failure:
@@ -54,7 +54,7 @@ def finding_out() -> Generator[None]:
 
 @contextmanager
 def looking_up(reference: str) -> Generator[None]:
-    """For a payment that was made elsewhere. Raises PaymentNotConfirmed if there is none."""
+    """Turn errors into ours while a payment made elsewhere is read. PaymentNotConfirmed if there is none."""
     try:
         yield
     except stripe.StripeError as failure:
@@ -64,5 +64,5 @@ def looking_up(reference: str) -> Generator[None]:
 
 
 def key_is_taken(failure: stripe.StripeError) -> bool:
-    """By another request: Stripe refuses to answer this one under the same idempotency key."""
+    """Whether another request has the same idempotency key: Stripe then refuses to answer this one."""
     return isinstance(failure, stripe.IdempotencyError) and failure.http_status == 400

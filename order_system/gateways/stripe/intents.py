@@ -1,4 +1,4 @@
-"""Stripe's PaymentIntents by our keys: made once, found again, and brought to an end."""
+"""Makes Stripe's PaymentIntents, each once for a key of ours, finds them again, and ends them."""
 
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -17,7 +17,7 @@ from order_system.gateways.stripe.amounts import from_stripe, to_stripe
 from order_system.gateways.stripe.failures import as_ours, finding_out, key_is_taken
 
 KEY, ROUND = "order_key", "order_round"
-"""Metadata of every payment of ours; its refund has the key, too."""
+"""The metadata of each of our payments. A refund has the key, too."""
 
 HELD = "requires_capture"
 PAGE = 100
@@ -25,14 +25,14 @@ PAGE = 100
 
 class Intents:
     def __init__(self, client: stripe.StripeClient) -> None:
-        self._client: Any = client  # of what is used of it here, it does not tell all types
+        self._client: Any = client  # its own types do not cover all that is used here
         self._intents = client.v1.payment_intents
 
     async def paid(
         self, key: Key, amount: int, currency: str, method: str, capture: Literal["automatic", "manual"]
     ) -> stripe.PaymentIntent:
-        """Found, or else made. A stored 500 is repeated, whatever was done before it: then it is looked up.
-        Likewise where a void has taken the idempotency key."""
+        """Find the payment, or else make it. Stripe repeats a stored 500, even if it made the payment: then
+        look the payment up. Do the same if a void has taken the idempotency key."""
         params: PaymentIntentCreateParams = {
             "amount": to_stripe(amount, currency),
             "currency": currency.lower(),
@@ -54,9 +54,9 @@ class Intents:
             return found
 
     async def claim(self, held: stripe.PaymentIntent, key: Key) -> None:
-        """What was authorised elsewhere is this key's alone from now on: Stripe refuses another's metadata
-        under one idempotency key, and when it has forgotten that, the metadata tell. Then it takes the
-        idempotency key of the round: if a void of nothing has that, it is left as it was.
+        """Give an authorisation made elsewhere to this key alone. Stripe refuses other metadata under the
+        same idempotency key; once it has forgotten that, the metadata name the owner. Then take the
+        idempotency key of the round. If a void of nothing has it, the authorisation is left as it was.
 
         Raises PaymentNotConfirmed."""
         claimed, update = metadata_of(held, KEY) is not None, self._intents.update_async
@@ -75,15 +75,15 @@ class Intents:
                 raise PaymentNotConfirmed(f"Stripe: {held.id} {why}") from failure
 
     async def taken(self, key: Key) -> str:
-        """The ID of a payment in the place of one that is not to come. Raises AnswerLost if that did come."""
+        """Make a stand-in for a payment that must not come; return its ID. AnswerLost if the payment came."""
         metadata: dict[str, str] = {KEY: key, ROUND: str(key.round)}
         params: PaymentIntentCreateParams = {"amount": 100, "currency": "usd", "metadata": metadata}
         with finding_out():
             return (await self._intents.create_async(params, once(key))).id
 
     async def ended(self, intent_id: str) -> stripe.PaymentIntent:
-        """As it is now, since a repeated answer is as old as the first. What waits for anything is cancelled,
-        so that nobody can pay it any more. Raises AnswerLost if that is not certain."""
+        """Return the payment as it is now: a repeated answer may be old. A payment that waits for anything is
+        cancelled, so nobody can pay it any more. Raises AnswerLost if that is not certain."""
         with finding_out():
             intent = await self._intents.retrieve_async(intent_id)
             if intent.status.startswith("requires_"):
@@ -93,11 +93,11 @@ class Intents:
         return intent
 
     async def all_ended(self, key: str) -> list[stripe.PaymentIntent]:
-        """Of every round: what has not been paid yet cannot be any more."""
+        """End the payments of every round. Those that are not paid yet cannot be paid any more."""
         return [await self.ended(each.id) for each in await self._look_up(key)]
 
     async def _search(self, key: str) -> list[stripe.PaymentIntent] | None:
-        """None where Stripe has no search, as in India."""
+        """Search for the payments of the key. None where Stripe has no search, as in India."""
         query = f"metadata['{KEY}']:'{key}'"
         try:
             return (await self._intents.search_async({"query": query, "limit": PAGE})).data
@@ -105,7 +105,7 @@ class Intents:
             return None
 
     async def _look_up(self, key: str) -> list[stripe.PaymentIntent]:
-        """Of every round. Without a search the list is read to its end, newest first."""
+        """Find the payments of every round. Without a search, the list is read to its end, newest first."""
         with finding_out():
             found = await self._search(key)
             if found and any(intent.status == "succeeded" for intent in found):
@@ -120,8 +120,8 @@ class Intents:
         return list(by_id.values())
 
     async def all_listed(self, **more: Any) -> AsyncGenerator[tuple[str | None, dict[str, Any]]]:
-        """The whole account's, newest first, each with the key that it has. As JSON: Stripe's library takes
-        several times as long to make objects of a list as it takes to fetch it."""
+        """Yield all payments of the account, newest first, each with its key. They are JSON: Stripe's library
+        takes several times as long to make objects of a list as to fetch it."""
         has_more = True
         while has_more:
             answer = await self._client.raw_request_async("get", "/v1/payment_intents", limit=PAGE, **more)
@@ -138,7 +138,7 @@ def once(key: Key) -> stripe.RequestOptions:
 
 
 def receipt_among(ended: list[stripe.PaymentIntent]) -> PaymentReceipt | None:
-    """Of the one that was paid, if any."""
+    """Return the receipt of the payment that was paid, if any."""
     for intent in ended:
         if intent.status == "succeeded":
             currency = intent.currency.upper()
@@ -154,7 +154,7 @@ def as_elsewhere(reference: str, charge: Mapping[str, Any]) -> PaymentElsewhere:
 
 
 def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, currency: str) -> PaymentReceipt:
-    """Raises PaymentNotConfirmed of what does not hold just that, or not for this key."""
+    """Return the receipt. PaymentNotConfirmed unless it holds, or took, this amount, for no other key."""
     theirs = intent.currency.upper()
     paid = from_stripe(intent.amount, theirs)
     match intent.status, metadata_of(intent, KEY):
@@ -175,13 +175,13 @@ def receipt_of_claim(intent: stripe.PaymentIntent, key: Key, amount: int, curren
 
 
 def _ended_without(intent: stripe.PaymentIntent) -> str:
-    """What became of an authorisation that is cancelled. Stripe itself does so when the time is up."""
+    """Return why an authorisation was cancelled. Stripe itself cancels it when its time is up."""
     expired = getattr(intent, "cancellation_reason", None) == "automatic"
     return "has expired" if expired else "was voided"
 
 
 def receipt_of(intent: stripe.PaymentIntent, amount: int, currency: str) -> PaymentReceipt:
-    """Raises PaymentDeclined of what was cancelled, and AnswerLost of another amount than was asked for."""
+    """Return the receipt. Raises PaymentDeclined if it was cancelled, AnswerLost if the amount differs."""
     if intent.status == "canceled":
         if failed := intent.last_payment_error:
             raise PaymentDeclined(f"Stripe: {failed.message}")
@@ -199,5 +199,5 @@ def metadata_of(found: stripe.PaymentIntent | stripe.Refund, name: str) -> str |
 
 
 def of_round(found: list[stripe.PaymentIntent], key: Key) -> stripe.PaymentIntent | None:
-    """Those of earlier rounds have ended in a no. What is only claimed has no round yet."""
+    """Return the payment of this round; earlier rounds ended in a no. A payment only claimed has no round."""
     return next((each for each in found if metadata_of(each, ROUND) in (None, str(key.round))), None)

@@ -1,4 +1,4 @@
-"""What `ORDER_PAYMENTS=stripe` names: Stripe's PaymentIntents as a payment gateway."""
+"""The payment gateway of `ORDER_PAYMENTS=stripe`: it uses Stripe's PaymentIntents."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -38,9 +38,9 @@ from order_system.gateways.stripe.intents import (
 )
 
 _ENDED = {"succeeded": "captured", "canceled": "voided"}
-"""The state of an authorisation that is held no more."""
+"""The state of an authorisation that no longer holds money, by Stripe's status."""
 _NO_REFUND = ("failed", "canceled")
-"""The states of a refund that gives nothing back."""
+"""Stripe's statuses of a refund that gives nothing back."""
 
 
 class StripeSettings(BaseModel):
@@ -54,7 +54,7 @@ class StripeSettings(BaseModel):
 
 @asynccontextmanager
 async def payments(settings: StripeSettings) -> AsyncGenerator["StripePayments"]:
-    """One client for each process. It never tries again by itself: our own attempts do, and are counted."""
+    """Open one client for the process. It never retries by itself: our own attempts do, and are counted."""
     connect, answer = policy.CONNECT.total_seconds(), policy.ANSWER.total_seconds()
     http = stripe.HTTPXClient(timeout=httpx.Timeout(answer, connect=connect))
     try:
@@ -74,11 +74,11 @@ statement = payments
 
 
 class StripePayments:
-    """Implements `domain.gateways.PaymentGateway`, all that it may offer besides, and `StatementOfAccounts`.
+    """Implements `domain.gateways.PaymentGateway`, all its optional methods, and `StatementOfAccounts`.
 
-    Stripe repeats its first answer under an `Idempotency-Key`, even a no: so that has the round in it. Stripe
-    forgets it after a day: so a charge begins with a search. A refund goes by the ID that the book has; where
-    no answer ever came, by a search of the metadata and the list of what is too new for that."""
+    Stripe repeats its first answer under an `Idempotency-Key`, even a no: so our key contains the round.
+    Stripe forgets it after a day: so a charge begins with a search. A refund uses the ID that the book has.
+    If no answer ever came, it searches the metadata, and lists payments that are too new for the search."""
 
     def __init__(self, client: stripe.StripeClient) -> None:
         self._intents = Intents(client)
@@ -87,24 +87,24 @@ class StripePayments:
         self._refunds = client.v1.refunds
 
     async def charge(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        """Cards only, captured at once. What the customer would have to confirm is cancelled, since nobody is
-        there to do so; only once Stripe has confirmed the cancel is it declined."""
+        """Charge a card, and capture at once. A payment that the customer must confirm is cancelled, since no
+        customer is there. It is declined only once Stripe has confirmed the cancel."""
         intent = await self._intents.paid(key, amount, currency, payment_method, "automatic")
         if intent.status != "succeeded":
             intent = await self._intents.ended(intent.id)
         return receipt_of(intent, amount, currency)
 
     async def authorise(self, key: Key, *, amount: int, currency: str, payment_method: str) -> PaymentReceipt:
-        """By manual capture. The bank holds it for a week, mostly."""
+        """Hold money by manual capture. The bank usually holds it for a week."""
         intent = await self._intents.paid(key, amount, currency, payment_method, "manual")
-        with finding_out():  # it may be voided since
+        with finding_out():  # it may have been voided since
             intent = await self._api.retrieve_async(intent.id)
         if intent.status not in (HELD, "succeeded"):
             intent = await self._intents.ended(intent.id)
         return receipt_of(intent, amount, currency)
 
     async def take_over(self, key: Key, *, reference: str, amount: int, currency: str) -> PaymentReceipt:
-        """Of `pi_...`, made with manual capture."""
+        """Take over `pi_...`, which was made with manual capture."""
         with looking_up(reference):
             intent = await self._api.retrieve_async(reference)
         receipt = receipt_of_claim(intent, key, amount, currency)
@@ -113,7 +113,7 @@ class StripePayments:
         return receipt
 
     async def capture(self, key: Key, *, charge_key: str, receipt: PaymentReceipt) -> PaymentReceipt:
-        """By the ID in the receipt. What Stripe cancels by itself has expired."""
+        """Capture by the ID in the receipt. An authorisation that Stripe itself cancelled has expired."""
         paid = receipt.charge_id
         try:
             intent = await self._api.retrieve_async(paid)
@@ -129,8 +129,8 @@ class StripePayments:
         return receipt_of(intent, receipt.amount, receipt.currency)
 
     async def void(self, charge_key: Key, *, receipt: PaymentReceipt | None) -> NotCaptured | PaymentReceipt:
-        """A cancel. Where there is nothing yet, a payment that nobody can make takes the idempotency key,
-        which Stripe then refuses to an authorisation; it is cancelled, too, for a search that comes late."""
+        """Cancel the payment. If there is none yet, a stand-in takes the idempotency key, so that Stripe
+        refuses a later authorisation. The stand-in is cancelled, too, for a search that comes late."""
         if receipt:
             ended = [await self._intents.ended(receipt.charge_id)]
         elif not of_round(ended := await self._intents.all_ended(charge_key), charge_key):
@@ -139,7 +139,7 @@ class StripePayments:
         return receipt_among(ended) or NotCaptured(authorised=held)
 
     async def refund(self, charge_key: str, *, receipt: PaymentReceipt | None) -> RefundReceipt | None:
-        """Of a charge of ours: what is left, if a part was given back in Stripe's dashboard, say."""
+        """Refund a charge: of ours, all that is left, since Stripe's dashboard may have refunded a part."""
         receipt = receipt or receipt_among(await self._intents.all_ended(charge_key))
         if receipt is None:
             return None
@@ -164,7 +164,7 @@ class StripePayments:
     async def refund_part(
         self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
     ) -> RefundReceipt:
-        """Stripe forgets an `Idempotency-Key` after a day: so it begins with the list."""
+        """Refund a part. Begins with the list of refunds: Stripe forgets an `Idempotency-Key` after a day."""
         wanted = to_stripe(amount, receipt.currency)
         with finding_out():
             known = await self._refunds_of(receipt)
@@ -180,21 +180,21 @@ class StripePayments:
         return RefundReceipt(refund_id=made.id, amount=amount, currency=receipt.currency)
 
     async def _refunds_of(self, receipt: PaymentReceipt) -> list[stripe.Refund]:
-        listed: Any = {**_of(receipt), "limit": PAGE}
+        listed: Any = {**_payment_of(receipt), "limit": PAGE}
         return (await self._refunds.list_async(listed)).data
 
     async def _give_back(
         self, receipt: PaymentReceipt, amount: int, key: str, what: str = ""
     ) -> stripe.Refund:
-        """So many of Stripe's units; the same one if asked again for the same `what` of this key. Raises
-        InvalidRequestError if Stripe has no such payment, or not as much left of it."""
-        params: Any = {**_of(receipt), "amount": amount, "metadata": {KEY: key}}
+        """Refund `amount` in Stripe's units. The same `key` and `what` give the same refund again. Raises
+        InvalidRequestError if Stripe has no such payment, or less is left of it."""
+        params: Any = {**_payment_of(receipt), "amount": amount, "metadata": {KEY: key}}
         return await self._refunds.create_async(params, {"idempotency_key": f"{key}{what}"})
 
     async def find_payment(
         self, key: str, *, reference: str, amount: int, currency: str
     ) -> PaymentElsewhere | None:
-        """Of `pi_...` and `ch_...`."""
+        """Look up `pi_...` or `ch_...`."""
         if not re.fullmatch(r"(pi|ch)_\w+", reference, re.ASCII):
             return None
         with looking_up(reference):
@@ -208,8 +208,8 @@ class StripePayments:
         return as_elsewhere(reference, charge.to_dict())
 
     async def statement(self) -> Statement:
-        """Of payments alone. Reads the list of all of the account: ours have the key in their metadata. The
-        others are no charges of ours; but orders may be paid already by them, by either ID."""
+        """Return the payments only, from the list of the whole account. Ours have the key in their metadata.
+        The others are not our charges, but an order may say that it is paid by one, by either ID."""
         ours, others = list[ChargeEntry](), list[PaymentElsewhere]()
         authorised = list[AuthorisationEntry]()
         async for key, intent in self._intents.all_listed(expand=["data.latest_charge"]):
@@ -226,6 +226,6 @@ class StripePayments:
         return Statement(tuple(ours), authorisations=tuple(authorised), payments=tuple(others))
 
 
-def _of(receipt: PaymentReceipt) -> dict[str, Any]:
+def _payment_of(receipt: PaymentReceipt) -> dict[str, Any]:
     paid = receipt.charge_id
     return {"payment_intent" if paid.startswith("pi_") else "charge": paid}
