@@ -36,7 +36,7 @@ class ForgettingBook(reading.BookQueries):
     def to_forget(
         self, tx: Connection, *, batch: str | None = None, before: datetime | None = None
     ) -> Sequence[str]:
-        """Return the batch's orders, or those not forgotten that all closed `before`. Raises UnknownBatch."""
+        """Return a batch's own orders, or all closed `before` and not forgotten yet. Raises UnknownBatch."""
         if batch is not None:
             if tx.execute(select(batches.c.run).filter_by(batch=batch_workflow_id(batch))).first() is None:
                 raise UnknownBatch(f"the book knows of no batch {batch}")
