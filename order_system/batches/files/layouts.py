@@ -1,4 +1,4 @@
-"""Puts the cells of a CSV row into the fields of our own columns, whatever the file's names and order."""
+"""Puts the cells of a CSV row into the fields of our own columns, by the file's own names and order."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence

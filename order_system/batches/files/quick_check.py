@@ -20,7 +20,7 @@ from order_system.intake.fields import IDENTIFIERS, countries
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"
 _LABEL = f"[ -~{_LETTERS}]"
 _NAME = f"[ ->@-~{_LETTERS}]"
-"""Without the question mark, which may stand for a letter that was lost."""
+"""It lacks the question mark, which may stand for a letter that was lost."""
 _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT}\n){ORDER_ID.pattern}",

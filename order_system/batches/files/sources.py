@@ -28,7 +28,7 @@ GotOn = Callable[[], None]
 class Stamp(NamedTuple):
     size: int
     mark: str
-    """It changes with every write or replacement."""
+    """A text that changes with every write or replacement."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _allowed_path(url: str, roots: Sequence[str]) -> Path:
 
 
 def _local_path(url: str) -> Path:
-    """Return the path of a path or of a file:// URL. Raises ValueError."""
+    """Return the path that a path or a file:// URL names. Raises ValueError."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return Path(url)

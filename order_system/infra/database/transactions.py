@@ -111,7 +111,7 @@ class Database:
             raise
 
     def _connection(self, engine: Engine) -> Connection:
-        """Each of SQLite's few threads keeps one: to take one from the pool would cost as much as a write."""
+        """Return a connection. SQLite's few threads keep theirs: the pool takes as long as a write."""
         if not self.is_sqlite:
             return engine.connect()
         if not hasattr(self._of_thread, "connection"):
