@@ -1,5 +1,5 @@
-"""What people answer when an order needs attention, and what fulfilled orders give back after the fact: noted
-in the book, each once. And how attempts ended."""
+"""People's answers when an order needs attention, and refunds of fulfilled orders, each noted once. Also how
+attempts ended."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ from order_system.infra.database import reads, writes
 
 
 class AnswerBook(reading.BookQueries):
-    """The part of the order book that people write, and attempts."""
+    """The order book's answers, refunds and attempts."""
 
     @writes
     def end_undo_by_hand(
@@ -133,7 +133,7 @@ class AnswerBook(reading.BookQueries):
 
     @reads
     def history(self, tx: Connection, ref: SubmissionRef) -> tuple[list[AttemptMade], list[AnswerRecord]]:
-        """What was tried, and what people have answered, both oldest first."""
+        """Return the attempts, and people's answers, both oldest first."""
         made = select(attempts).filter_by(**reading.key_of(ref)).order_by(attempts.c.began_at)
         rows = tx.execute(made).mappings()
         return [AttemptMade.model_validate(dict(row)) for row in rows], reading.answers_of(tx, ref)

@@ -1,4 +1,4 @@
-"""The batches' pages of the order book, and the lists of batches and of their orders."""
+"""The batches' part of the order book, and the lists of batches and of their orders."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from order_system.infra.database import reads, writes
 
 
 class SqlBatchBook(reading.BookQueries):
-    """Keeps the promises of `domain.batch.BatchBook`."""
+    """Implements `domain.batch.BatchBook`."""
 
     @writes
     def open_batch(self, tx: sa.Connection, batch: str, run: str, request: BatchRequest) -> None:
@@ -63,7 +63,7 @@ class SqlBatchBook(reading.BookQueries):
     def fates(
         self, tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]
     ) -> dict[str, tuple[int, Fate | None]]:
-        """First line and fate of those that this run has noted."""
+        """Return first line and fate of those orders that this run has noted."""
         return {
             row.order_id: (row.first_line, reading.known(Fate, row.fate) if row.fate else None)
             for row in _noted(tx, batch, run, order_ids)
@@ -80,8 +80,8 @@ class SqlBatchBook(reading.BookQueries):
     def batch_counts(
         self, tx: sa.Connection, batch: str, run: str, *, waiting: Collection[str] = ()
     ) -> dict[listing.LineStatus, int]:
-        """Orders of a run's file by how they stand now, whoever has run them, those that are 0 too.
-        `waiting`: open ones that need attention."""
+        """Count the orders of a run's file by how they stand now, also if another run started them, zeros
+        included. `waiting` are open orders that need attention."""
         status, its_own = submissions.c.status, submissions.c.order_id == batch_orders.c.order_id
         stands = sa.case(
             (batch_orders.c.fate == Fate.CONFLICT, listing.LineStatus.CONFLICT),
@@ -107,7 +107,7 @@ class SqlBatchBook(reading.BookQueries):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchSummary]:
-        """Newest first; each batch once, by its newest run."""
+        """Return a page of batches, newest first; each batch once, by its newest run."""
         if not can_be_kept(wanted.name):
             return listing.Page((), None)
         query = batches_query(wanted, after=place_of(cursor, BY_TIME) if cursor else None, limit=limit)
@@ -124,7 +124,7 @@ class SqlBatchBook(reading.BookQueries):
         cursor: str | None = None,
         limit: int = listing.PAGE_ROWS,
     ) -> listing.Page[listing.BatchOrder]:
-        """Of its newest run, by order ID; none but those `among` these. Raises UnknownBatch."""
+        """Return the orders of the newest run, by order ID; with `among`, only those. Raises UnknownBatch."""
         [after] = place_of(cursor, BY_KEY) if cursor else [""]
         newest = reading.newest_run(tx, batch_workflow_id(name))
         if newest is None:
@@ -136,7 +136,7 @@ class SqlBatchBook(reading.BookQueries):
 
 
 def _noted(tx: sa.Connection, batch: str, run: str, order_ids: Sequence[str]) -> Iterable[sa.Row[Any]]:
-    """Those of these orders that the run has noted."""
+    """Yield the rows of those orders that the run has noted."""
     query = sa.select(batch_orders).where(reading.of_run(batch, run))
     for some_ids in reading.batched_ids(order_ids):
         yield from tx.execute(query.where(batch_orders.c.order_id.in_(some_ids))).all()
@@ -173,11 +173,11 @@ _ENDED = {listing.LineStatus.FAILED, listing.LineStatus.CANCELLED, listing.LineS
 def batch_orders_query(
     batch: str, run: str, status: listing.LineStatus | None, *, after: str, limit: int
 ) -> sa.Select[Any]:
-    """By the primary key of the file's orders, each with the submission that counts."""
+    """Select the file's orders by primary key, each with the submission that counts."""
     its_own = (submissions.c.order_id == batch_orders.c.order_id) & (submissions.c.order_id > after)
     if status in (None, listing.LineStatus.CONFLICT):
         its_own &= reading.counts()
-    elif status in _ENDED:  # of the others, status alone tells
+    elif status in _ENDED:  # for the others, the status alone tells
         its_own &= reading.counts_if_ended()
     joined = batch_orders.outerjoin(submissions, its_own)
     query = sa.select(
@@ -222,7 +222,7 @@ def batch_summary(row: sa.RowMapping) -> listing.BatchSummary:
 
 
 def batch_order(row: sa.RowMapping) -> listing.BatchOrder:
-    """In conflict, the order under its ID is another one, of which nothing is told."""
+    """Make a row of the list. In conflict, the ID belongs to another order, about which nothing is told."""
     of_file = {name: row[name] for name in ("order_id", "first_line", "last_line", "fate")}
     if row["fate"] == Fate.CONFLICT:
         of_file |= {"status": "conflict", "reason": "the ID is in use for an order with other content"}

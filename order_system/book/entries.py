@@ -45,7 +45,7 @@ _ITS_ROW = update(submissions).where(
 _SUBMISSION = Prepared(_ITS_ROW)
 _OPEN_SUBMISSION = Prepared(_ITS_ROW.where(submissions.c.status == SubmissionStatus.OPEN))
 _FOUND_BY = ("charge_id", "tracking_number")
-"""What receipts say, and the columns that it is searched in."""
+"""Fields of receipts by which people find an order. The columns that are searched have the same names."""
 _NO_MORE_ACCEPTED = Prepared(
     delete(accepted).where(
         accepted.c.order_id == bindparam("order_id"), accepted.c.submission == bindparam("submission")
@@ -54,7 +54,7 @@ _NO_MORE_ACCEPTED = Prepared(
 
 
 class Entries:
-    """What may be written about one submission, whose row the caller has locked: so nobody else writes."""
+    """All writing about one submission. The caller has locked its row, so nobody else writes."""
 
     def __init__(self, tx: Connection, ref: SubmissionRef) -> None:
         self._tx = tx
@@ -81,7 +81,7 @@ class Entries:
         return self.write_claim(effect, entry, attempt)
 
     def write_claim(self, effect: Effect, entry: JournalEntry | None, attempt: Attempt) -> JournalEntry:
-        """Another attempt, which counts as unanswered from now on."""
+        """Count another attempt. It is unanswered from now on."""
         before = entry or JournalEntry(effect, EffectState.CLAIMED)
         values: dict[str, Any] = {
             "state": EffectState.CLAIMED,
@@ -96,7 +96,7 @@ class Entries:
         return replace(before, **values)
 
     def record(self, effect: Effect, receipt: Wire, at: datetime, *, late: bool) -> bool:
-        """Compare and set on `claimed`. True if an undo has fenced the key meanwhile."""
+        """Set a claimed entry to DONE. Returns True if an undo has fenced it meanwhile."""
         content = receipt.model_dump(mode="json")
         if self.change(effect, _CLAIMED, state=EffectState.DONE, receipt=content, done_at=at):
             if effect is Effect.NOTIFY:
@@ -106,7 +106,7 @@ class Entries:
         if entry.state is EffectState.DONE and entry.fenced_at is None:
             return False  # another attempt recorded the same answer first
         if not (isinstance(receipt, PaymentReceipt) and receipt.captured_elsewhere):
-            # A payment that was only looked up has not landed: by now another submission may be paid by it.
+            # A payment that was only looked up has not landed: by now it may pay for another submission.
             self.change(effect, _WITHOUT_RECEIPT, receipt=content)
         return True
 
@@ -123,14 +123,14 @@ class Entries:
     def handle(
         self, entry: JournalEntry, answer: AnswerRecord, at: datetime, *, receipt: Wire | None = None
     ) -> None:
-        """A person handled it. With a receipt, that it has happened; else that nothing is left of it."""
+        """Note that a person handled the effect. With a receipt, it happened; else nothing is left of it."""
         values: dict[str, Any] = {"state": EffectState.HANDLED, "undo_ended_at": at}
         if receipt is not None:
             values |= {"receipt": receipt.model_dump(mode="json"), "done_at": at}
         self.write(entry.effect, entry, **values, handled_by=answer.who, handled_note=answer.note)
 
     def handle_dispatch(self, answer: AnswerRecord, parcel: DispatchReceipt, at: datetime) -> None:
-        """The carrier does not bear witness to that parcel: a person does."""
+        """Note a parcel as gone on the word of a person, not of the carrier."""
         journal = journal_of(self._tx, self._ref)
         self.handle(journal[Effect.DISPATCH], answer, at, receipt=parcel)
         if journal[Effect.LABEL].state is EffectState.IN_DOUBT:
@@ -138,7 +138,7 @@ class Entries:
         self.note_answer(answer)
 
     def note_answer(self, answer: AnswerRecord) -> None:
-        """Idempotent by the answer's ID."""
+        """Store the answer. Idempotent by its ID."""
         if not self.has_answer(answer):
             self._tx.execute(insert(answers).values(**self._key, **answer.model_dump()))
 
@@ -193,14 +193,14 @@ class Entries:
             self.close_submission(SubmissionStatus(cause.status), at, cause, notice_is_owed=given_back)
 
     def note_notice(self, how: Notice, *, closed_at: datetime | None = None) -> None:
-        """How it stands with telling the customer, from now on. `closed_at`, if the order ends with that."""
+        """Note whether the customer was told. Give `closed_at` if the order ends with that."""
         closed = {"closed_at": closed_at} if closed_at else {}
         _SUBMISSION.changes(self._tx, self._of | closed | {"notice": how})
 
     # --- how an entry is written -----------------------------------------------------------------
 
     def write(self, effect: Effect, entry: JournalEntry | None, **values: Any) -> None:
-        """Plain insert or update: the submission's row is locked, so nobody else writes this entry."""
+        """Insert or update the entry. The submission's row is locked, so nobody else writes it meanwhile."""
         if entry is None:
             _NEW_ENTRY.changes(self._tx, {**self._key, "effect": effect, **values})
             self._find_by(values.get("receipt"))
@@ -208,7 +208,7 @@ class Entries:
             self.change(effect, **values)
 
     def change(self, effect: Effect, entry: Prepared | Update = _THIS_ENTRY, **values: Any) -> bool:
-        """Whether there is such an entry. `entry` is ENTRY, or that with more conditions and values."""
+        """Return whether the entry exists. `entry` is ENTRY, or ENTRY with more conditions and values."""
         change = {**self._of, "of_effect": effect, **values}
         is_rare = isinstance(entry, Update)
         changed = self._tx.execute(entry, change).rowcount if is_rare else entry.changes(self._tx, change)
@@ -217,7 +217,7 @@ class Entries:
         return changed > 0
 
     def _find_by(self, receipt: Mapping[str, Any] | None) -> None:
-        """Whoever knows what the gateway calls its charge, or its parcel, finds the order by it."""
+        """Note the gateway's IDs of the charge and the parcel: a search for them finds the order."""
         told = {name: (receipt or {}).get(name) for name in _FOUND_BY}
         if found := {name: text[:LONGEST] for name, text in told.items() if text and text.isprintable()}:
             _SUBMISSION.changes(self._tx, self._of | found)

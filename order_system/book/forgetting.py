@@ -1,5 +1,5 @@
-"""Forgetting closed orders: all that tells of their customers goes, and what the audit needs stays. Who asked
-for it is an answer among the others, and the only one whose note stays."""
+"""Forgetting closed orders: everything about their customers is removed, and what the audit needs stays. The
+request itself is kept among the answers, as the only one whose note stays."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from order_system.domain.steps import Step
 from order_system.infra.database import reads, writes
 
 _NOTE = "forgotten"
-"""ID of the answer that says so."""
+"""The ID of the answer that records who asked for it."""
 
 
 class ForgettingBook(reading.BookQueries):
@@ -36,7 +36,7 @@ class ForgettingBook(reading.BookQueries):
     def to_forget(
         self, tx: Connection, *, batch: str | None = None, before: datetime | None = None
     ) -> Sequence[str]:
-        """Those of this batch; or those not forgotten that were all closed before. Raises UnknownBatch."""
+        """Return a batch's own orders, or all closed `before` and not forgotten yet. Raises UnknownBatch."""
         if batch is not None:
             if tx.execute(select(batches.c.run).filter_by(batch=batch_workflow_id(batch))).first() is None:
                 raise UnknownBatch(f"the book knows of no batch {batch}")
@@ -51,7 +51,7 @@ class ForgettingBook(reading.BookQueries):
 
     @reads
     def batches_with(self, tx: Connection, order_id: str) -> Sequence[tuple[str, str, str]]:
-        """Workflow ID, run and file of each run of a batch whose file had that order."""
+        """Return workflow ID, run and file URL of each run of a batch whose file had that order."""
         same = (batches.c.batch == batch_orders.c.batch) & (batches.c.run == batch_orders.c.run)
         url = batches.c.request["file"]["url"].as_string()
         query = select(batches.c.batch, batches.c.run, url).join(batch_orders, same)
@@ -62,13 +62,13 @@ class ForgettingBook(reading.BookQueries):
     def begin_forgetting(
         self, tx: Connection, order_id: str, known: SubmissionRecord | None, here: Server, asked: Answer
     ) -> Sequence[str]:
-        """Note who asks for it, and why; returns the order's submissions. Idempotent: the first word stays.
-        Raises ForgettingRefused, and nothing is noted, unless it is over and done with, and as `known`."""
+        """Note who asks for it and why; return the order's submissions. Idempotent: the first note stays.
+        Raises ForgettingRefused, and notes nothing, unless the order is over and still as `known`."""
         these = reading.submissions_of(tx, order_id)
         now = reading.preferred(tx, [order_id]).get(order_id)
         if why := _why_not(tx, order_id, here) or ("" if now == known else "it has just changed"):
             raise ForgettingRefused(f"{order_id} is not forgotten: {why}")
-        said = {"at": datetime.now(UTC), "step": Step.PAYMENT}  # the answers' table wants one
+        said = {"at": datetime.now(UTC), "step": Step.PAYMENT}  # the answers' table requires one
         note = AnswerRecord.model_validate(
             {"answer_id": _NOTE, "answer": AnsweredAs.FORGETTING, **dict(asked), **said}
         )
@@ -78,7 +78,7 @@ class ForgettingBook(reading.BookQueries):
 
     @writes
     def end_forgetting(self, tx: Connection, order_id: str, these: Sequence[str]) -> None:
-        """Blank these submissions, of whose ends nobody is told any more. Idempotent."""
+        """Blank these submissions; their ends are no longer announced. Idempotent."""
         untold = delete(to_announce).filter_by(order_id=order_id)
         tx.execute(untold.where(to_announce.c.submission.in_(these)))
         noted = answers.c.answer_id == _NOTE
@@ -98,7 +98,7 @@ class ForgettingBook(reading.BookQueries):
 
     @writes
     def note_forgotten(self, tx: Connection, these: Mapping[str, Sequence[str]]) -> None:
-        """By order, its submissions, of which no byte is left. Idempotent."""
+        """Note that no byte is left of these submissions, which are given by order ID. Idempotent."""
         for order_id, submissions_of_it in these.items():
             note = update(answers).filter_by(order_id=order_id, answer_id=_NOTE)
             of_it = note.where(answers.c.submission.in_(submissions_of_it))
@@ -106,7 +106,7 @@ class ForgettingBook(reading.BookQueries):
 
 
 def _why_not(tx: Connection, order_id: str, here: Server) -> str | None:
-    """What is open, in doubt or owed."""
+    """Return why the order may not be forgotten: something is open, in doubt or owed. None if it may."""
     of_it = select(submissions.c.status, submissions.c.namespace).filter_by(order_id=order_id)
     in_doubt = IS_IN_DOUBT & submissions.c.status.not_in(NOT_UNDONE)
     under_way = select(refunds.c.refund_id).filter_by(order_id=order_id, state=RefundState.UNDER_WAY)

@@ -1,9 +1,9 @@
-"""Lists of orders: those that are wanted, each once and in the wanted order, a page at a time.
+"""Lists of orders: the wanted ones, each once and in the wanted order, a page at a time.
 
-There are several queries, whose rows `together` merges: each walks an index of its own to its page, and one
-for all would read every row. They are two, of the orders that have a submission in the book and of those that
-were only accepted; and that for each thing that a text in the search box may mean. Every value of theirs is a
-parameter.
+A list takes several queries, whose rows `together` merges: each walks an index of its own to its page, but
+one for all would read every row. One query finds orders that have a submission in the book, another those
+that were only accepted. A text in the search box may mean several things, and each meaning has its own two
+queries. Every value is a parameter.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ Columns = Mapping[str, sa.ColumnElement[Any]]
 Condition = sa.ColumnElement[bool]
 
 NAMED = {"note": "notice"}
-"""Columns that are called otherwise than what they are shown as."""
+"""Columns, by the field that shows them, where the two names differ."""
 
 _BY_TIME = ("opened_at", "order_id")
 PLACES: Mapping[Sort, tuple[tuple[str, ...], TypeAdapter[Any]]] = {
@@ -39,11 +39,11 @@ PLACES: Mapping[Sort, tuple[tuple[str, ...], TypeAdapter[Any]]] = {
     Sort.OLDEST: (_BY_TIME, BY_TIME),
     Sort.AMOUNT: (("total", *_BY_TIME), BY_AMOUNT),
 }
-"""The columns that each list is sorted by, which are its cursor."""
+"""The columns that each list is sorted by. Their values make its cursor."""
 
 
 class SqlOrderListing(OverDatabase):
-    """Raises InvalidCursor if a cursor is none."""
+    """The lists of orders. Raises InvalidCursor for a cursor that no list has given out."""
 
     @reads
     def orders(
@@ -54,8 +54,8 @@ class SqlOrderListing(OverDatabase):
         cursor: str | None = None,
         limit: int = PAGE_ROWS,
     ) -> Page[OrderSummary]:
-        """By when payment opened them, or by when one was accepted that has no payment yet: it has no total,
-        and moves up when it gets one."""
+        """Return a page of orders. An order's time is when payment opened it. An accepted order without a
+        payment has no total and the time of its acceptance, and moves up once payment opens it."""
         if not can_be_kept(wanted.reason, wanted.batch, wanted.currency):
             return Page((), None)
         place, kind = PLACES[wanted.sort]
@@ -74,7 +74,7 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def order_counts(self, tx: sa.Connection) -> dict[SubmissionStatus, int]:
-        """Orders by how they stand; each order once, and none left out that is 0."""
+        """Count orders by status, each order once. A status without orders has 0."""
         found = dict.fromkeys(SubmissionStatus, 0)
         for status, number in tx.execute(counts_query()).all():
             found[known(SubmissionStatus, status)] += number
@@ -82,18 +82,18 @@ class SqlOrderListing(OverDatabase):
 
     @writes
     def forget_accepted(self, tx: sa.Connection, ended: Sequence[str]) -> None:
-        """These submissions were accepted, and their workflows have closed without opening anything."""
+        """Remove submissions that were accepted and whose workflows have closed without opening anything."""
         tx.execute(sa.delete(accepted).where(accepted.c.submission.in_(ended)))
 
     @writes
     def may_end(self, tx: sa.Connection, ref: SubmissionRef) -> None:
-        """Something is about to be done that may close it, and that is to be announced. Idempotent."""
+        """Note a submission that may close now, so that its end is announced. Idempotent."""
         with suppress(IntegrityError), tx.begin_nested():  # it is noted already
             tx.execute(sa.insert(to_announce).values(**key_of(ref)))
 
     @reads
     def to_announce(self, tx: sa.Connection, order_id: str | None = None) -> list[OrderSummary]:
-        """Of this order or of any: submissions that have closed since, and were not announced."""
+        """Return submissions that have closed and were not announced: of this order, or of all orders."""
         rows = tx.execute(to_announce_query(order_id)).mappings()
         return [order_summary(row) for row in rows]
 
@@ -104,7 +104,7 @@ class SqlOrderListing(OverDatabase):
 
     @reads
     def last_words(self, tx: sa.Connection, order_ids: Sequence[str]) -> dict[str, str]:
-        """What the last attempt that failed of each has said: `NotReached: no answer (refund, attempt 3)`."""
+        """Return the words of each one's last failed attempt: `NotReached: no answer (refund, attempt 3)`."""
         failed = attempts.c.order_id.in_(order_ids) & attempts.c.said.is_not(None)
         rows = tx.execute(sa.select(attempts).where(failed).order_by(attempts.c.began_at))
         return {
@@ -142,7 +142,7 @@ def order_status(status: str) -> OrderStatus:
 def orders_queries(
     wanted: OrderFilter, meanings: Sequence[Meaning] | None = None, *, after: Sequence[Any] | None, limit: int
 ) -> list[sa.Select[Any]]:
-    """`meanings` of the text that is looked for, of an e-mail with its hash. One row more than `limit`."""
+    """The queries of a list, each for one row more than `limit`. Of an e-mail, `meanings` has the hash."""
     queries: list[sa.Select[Any]] = []
     for columns, once in (_opened(), _only_accepted()):
         fits = [sa.true()] if meanings is None else [_fits(columns, each) for each in meanings]
@@ -151,15 +151,15 @@ def orders_queries(
 
 
 def together(queries: Sequence[sa.Select[Any]], wanted: OrderFilter) -> sa.CompoundSelect[Any]:
-    """The rows of all pages, in the wanted order: that of the database, whose collation also decides what is
-    behind a cursor."""
+    """Merge the rows of all queries. The database sorts them, since its collation also decides what is behind
+    a cursor."""
     rows = sa.union_all(*(sa.select(query.subquery()) for query in queries))
     place: list[sa.ColumnElement[Any]] = [sa.column(name) for name in PLACES[wanted.sort][0]]
     return rows.order_by(*(each if wanted.sort is Sort.OLDEST else each.desc() for each in place))
 
 
 def counts_query() -> sa.CompoundSelect[Any, int]:
-    """By status, of which one may have several rows. Of what is open or fulfilled, an index alone tells."""
+    """Count by status, in one or several rows each. For open and fulfilled ones, an index alone suffices."""
     status = submissions.c.status
     live = status.in_(LIVE)
     waiting, only_accepted = _only_accepted()
@@ -201,7 +201,7 @@ def _conditions(columns: Columns, wanted: OrderFilter) -> Iterator[Condition]:
         if value is not None:
             yield columns[name] == value
     if wanted.reason is not None:
-        # Spares a look at the rows of those that have none, where an index tells the status.
+        # Open and fulfilled orders have no reason. Where an index tells the status, their rows are not read.
         yield columns["status"].not_in(LIVE)
         yield columns["reason"].icontains(wanted.reason, autoescape=True)
     if wanted.opened_since is not None:
@@ -228,7 +228,7 @@ def _fits(columns: Columns, meaning: Meaning) -> Condition:
 
 
 def _opened() -> tuple[Columns, Condition]:
-    """By the submission that counts; unless that has ended, and one was accepted that has opened nothing."""
+    """Orders by the submission that counts, unless that has ended and another is accepted but not opened."""
     return dict(submissions.c), submissions.c.status.in_(LIVE) | _once_if_ended()
 
 
@@ -239,7 +239,7 @@ def _once_if_ended() -> Condition:
 
 
 def _only_accepted() -> tuple[Columns, Condition]:
-    """By one that was accepted and has opened nothing yet; unless another is open or fulfilled."""
+    """Orders by a submission that is accepted and not opened yet, unless another is open or fulfilled."""
     opened = submissions.alias("opened")
     of_it = opened.c.order_id == accepted.c.order_id
     is_known = (opened.c.submission == accepted.c.submission) | opened.c.status.in_(LIVE)

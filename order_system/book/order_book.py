@@ -1,20 +1,20 @@
-"""The order book: what makes an effect single, and an undo final. One of the two intricate places.
+"""The order book makes an effect happen once, and an undo final. One of the two intricate modules.
 
 **Claim, call, record.** An activity claims the effect's key, calls the gateway with that key, and records
-the receipt. Killed in between, it is retried: the claim is counted again, and the gateway, asked with the
-same key, answers what it answered before. A recorded effect is never asked for again.
+the receipt. If it is killed in between, it is retried: the claim is counted again, and the gateway gives the
+same key the same answer. A recorded effect is never asked for again.
 
 **Fence, reverse, end.** An undo first fences the key: from then on no attempt, however late, can claim it.
-Then it reverses at the gateway whatever happened, and ends with what it found. The hard case is an attempt
+Then it reverses at the gateway what has happened, and records what it found. The hard case is an attempt
 that claimed before the fence and has not answered: it may still land. Such a key is *in doubt*, and "nothing
 found" is final only once the deadline of that attempt has passed.
 
-**Closing.** The submission closes in the transaction after which nothing is held any more: fulfilled
-together with the dispatch, failed or cancelled with the last undo. A closed status never changes, and a
-closed submission refuses every claim but the notice's.
+**Closing.** The submission closes in the transaction after which nothing is held any more: as fulfilled
+together with the dispatch, as failed or cancelled with the last undo. A closed status never changes, and a
+closed submission refuses every claim except the notice's.
 
-Every method is one transaction that locks the submission's row first, so two of them on one submission
-never interleave. Unique indexes (`tables.py`) are the guard behind the checks made here.
+Every method is one transaction that locks the submission's row first, so two methods never interleave on one
+submission. Behind the checks made here stand unique indexes (`tables.py`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -55,23 +55,23 @@ _UNDER_WAY = ENTRY.where(effects.c.undo_ended_at.is_(None))
 class SqlOrderBook(
     AnswerBook, ForgettingBook, SqlBatchBook, SqlReconciliationBook, SqlOrderListing, SqlStanding
 ):
-    """Keeps the promises of `domain.book.OrderBook`, and has all the other pages of the book."""
+    """Implements `domain.book.OrderBook`, together with all other parts of the book."""
 
     def __init__(self, database: Database, server: Callable[[], Awaitable[Server]] | None = None) -> None:
-        """`server`: of the workers that write here; without it, the attempt's namespace has to do."""
+        """`server` tells the server of the workers that write here; else the attempt's namespace serves."""
         super().__init__(database)
         self._server = server
 
     @writes
     def check_writable(self, tx: Connection) -> None:
-        """Raises DatabaseUnreachable, and so do all writes, if the disk is full, for example."""
+        """Write something. Like all writes, raises DatabaseUnreachable if the disk is full, for example."""
         tx.execute(text("UPDATE book_identity SET book = book"))
 
     @writes
     def accept(self, tx: Connection, order_id: str, submission: str, at: datetime) -> None:
-        """Note an order whose workflow was started, and whose payment has opened no submission yet: lists
-        show it from now on. Nothing else reads the note, and lists ask the server about an order that is not
-        noted, or that has opened nothing."""
+        """Note an order whose workflow was started, and whose payment has opened no submission yet. From now
+        on lists show it; nothing else reads the note. About an order that is not noted, or has opened
+        nothing, lists ask the server."""
         tx.execute(delete(accepted).filter_by(order_id=order_id))
         if submission not in reading.submissions_of(tx, order_id):
             tx.execute(insert(accepted).values(order_id=order_id, submission=submission, accepted_at=at))
@@ -91,8 +91,8 @@ class SqlOrderBook(
         try:
             return await self._open_and_claim(ref, effect, attempt, opening, here, earlier)
         except IntegrityError:
-            # Another submission of this order was opened between our look and our insert, or ours by the
-            # step that runs beside this one: now we see it.
+            # Between our look and our insert, another submission of this order was opened, or the step beside
+            # this one opened ours. Now we see it.
             return await self._open_and_claim(ref, effect, attempt, opening, here, earlier)
 
     @writes
@@ -106,7 +106,7 @@ class SqlOrderBook(
         here: Server,
         earlier: frozenset[str],
     ) -> JournalEntry | GivesWay | frozenset[str]:
-        # One look at them all: one that opens meanwhile is found open, or refused by the unique index.
+        # All submissions are read at once: one that opens meanwhile is found open, or refused by the index.
         others = reading.submissions_of(tx, ref.order_id)
         submission = others.pop(ref.submission, None)
         for other in others.values():
@@ -115,7 +115,7 @@ class SqlOrderBook(
         entries, known = Entries(tx, ref), earlier.issuperset(others)
         if submission is not None and (known or effect in reading.journal_of(tx, ref)):
             if opening.captured_on_dispatch:
-                entries.await_capture()  # it may be an older worker that has opened it, and knows of none
+                entries.await_capture()  # an older worker, which knows no captures, may have opened it
             return entries.claim(effect, attempt, submission)
         if not known:
             return frozenset(others)
@@ -142,7 +142,7 @@ class SqlOrderBook(
     def _record(
         self, tx: Connection, ref: SubmissionRef, effect: Effect, receipt: Wire, at: datetime, *, late: bool
     ) -> bool:
-        """True if it was fenced. The receipt is kept all the same, so this is no error yet."""
+        """Return True if the key was fenced. The receipt is kept all the same, so nothing is raised here."""
         reading.lock(tx, ref)
         return Entries(tx, ref).record(effect, receipt, at, late=late)
 
@@ -181,7 +181,7 @@ class SqlOrderBook(
         journal = reading.journal_of(tx, ref)
         if submission is not None and submission.status is SubmissionStatus.OPEN:
             if journal[Effect.DISPATCH].fenced_at and not from_undo:
-                # The undo that owns the key will find the parcel gone, and closes as fulfilled.
+                # The undo that owns the key will find the parcel gone, and close the submission as fulfilled.
                 raise Fenced(f"dispatch of {ref.order_id} landed after its undo had begun")
             if shipment_is_voided(journal):
                 # Stock and money may be on their way back already.
@@ -189,7 +189,7 @@ class SqlOrderBook(
             entries = Entries(tx, ref)
             for effect, receipt in ((Effect.DISPATCH, dispatch), (Effect.COMMIT, commit)):
                 if effect is Effect.DISPATCH and parcel_is_gone(journal):
-                    continue  # an undo, or a person, has written it down
+                    continue  # an undo or a person has recorded it
                 entries.write(
                     effect,
                     journal.get(effect),
@@ -231,7 +231,7 @@ class SqlOrderBook(
         submission = reading.locked_submission(tx, ref)
         journal, entries = reading.journal_of(tx, ref), Entries(tx, ref)
         if submission is None:
-            # Nothing was ever claimed. Inserted closed, the submission refuses what comes late.
+            # Nothing was ever claimed. The submission is inserted as closed, so it refuses late claims.
             closed_as = SubmissionStatus(cause.status)
             entries.insert_submission(attempt, closed_as, cause=cause)
         if only_if_voided and not shipment_is_voided(journal):
@@ -261,7 +261,7 @@ class SqlOrderBook(
 
 
 def _give_way(tx: Connection, ref: SubmissionRef, other: SubmissionRecord, here: Server) -> GivesWay:
-    """What to answer when another submission of this order is fulfilled or open. Opens nothing."""
+    """The answer if another submission is open or fulfilled. Raises OpenElsewhere or OrderConflict."""
     if other.status is SubmissionStatus.OPEN:
         if not here.has(other):
             raise OpenElsewhere(

@@ -1,5 +1,5 @@
-"""Pages of lists, and their cursors: where a page ended, as opaque text. What comes back is plain data: it is
-compared with rows as a parameter, never made part of a query."""
+"""Pages of lists, and their cursors. A cursor is opaque text that says where a page ended. What comes back in
+one reaches queries only as parameters, never as a part of their text."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ LONGEST = 500
 
 
 def _storable(text: str) -> str:
-    """A database takes neither lone surrogates nor, if it is PostgreSQL, NUL."""
+    """Refuse unprintable text by ValueError: no database stores lone surrogates, nor PostgreSQL a NUL."""
     if not text.isprintable():
         raise ValueError
     return text
@@ -28,17 +28,17 @@ _Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezo
 _Key = Annotated[str, AfterValidator(_storable)]
 _Minor = Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 BY_TIME = TypeAdapter(tuple[_Moment, _Key])
-"""For lists by time. The key tells apart what has the same time."""
+"""The cursor of lists by time. The key tells apart rows of the same time."""
 BY_AMOUNT = TypeAdapter(tuple[_Minor, _Moment, _Key])
-"""For lists by amount, in minor units, and then by time."""
+"""The cursor of lists by amount, in minor units, and then by time."""
 BY_KEY = TypeAdapter(tuple[_Key])
-"""For lists by a key alone."""
+"""The cursor of lists by a key alone."""
 Place = TypeVar("Place")
 Shown = TypeVar("Shown")
 
 
 class InvalidCursor(InvalidUsage):
-    """Not a cursor that a list has given out."""
+    """The text is not a cursor that a list has given out."""
 
 
 def cursor_of(*place: datetime | str | int) -> str:
@@ -47,7 +47,7 @@ def cursor_of(*place: datetime | str | int) -> str:
 
 
 def place_of(cursor: str, kind: TypeAdapter[Place]) -> Place:
-    """Reverses `cursor_of`. Raises InvalidCursor."""
+    """Decode what `cursor_of` has encoded. Raises InvalidCursor."""
     try:
         padded = cursor[:LONGEST] + "=" * (-len(cursor[:LONGEST]) % 4)
         return kind.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -60,7 +60,7 @@ def place_of(cursor: str, kind: TypeAdapter[Place]) -> Place:
 def behind(
     place: Sequence[sa.ColumnElement[Any]], after: Sequence[Any], *, ascending: bool = False
 ) -> sa.ColumnElement[bool]:
-    """Behind the row where the last page ended. The first condition is for the index."""
+    """The condition for rows behind `after`, where the last page ended. Its first part is for the index."""
     (column, *further), (value, *rest) = place, after
     beyond = column > value if ascending else column < value
     if not further:
@@ -72,12 +72,12 @@ def behind(
 def page_of(
     rows: Sequence[sa.RowMapping], limit: int, shown: Callable[[sa.RowMapping], Shown], place: Sequence[str]
 ) -> Page[Shown]:
-    """If there is one row more than `limit`, then there is another page. `place` tells where one ends."""
+    """Make a page of `limit` rows; if one more is there, another page follows. `place` makes the cursor."""
     page = rows[:limit]
     cursor = cursor_of(*(page[-1][name] for name in place)) if len(rows) > limit else None
     return Page(tuple(map(shown, page)), cursor)
 
 
 def can_be_kept(*texts: str | None) -> bool:
-    """PostgreSQL refuses to compare with what it could not keep."""
+    """Return whether a database could store these texts. PostgreSQL refuses to compare with any other."""
     return all(text is None or text.isprintable() for text in texts)

@@ -1,4 +1,4 @@
-"""Reading the order book: rows of its two tables as records, and the queries over them."""
+"""Reading the order book: its rows as records, and the queries that several modules need."""
 
 import hmac
 from collections import defaultdict
@@ -24,11 +24,11 @@ from order_system.domain.steps import Effect
 from order_system.infra.database import Database, OverDatabase, Prepared, reads
 
 IDS_PER_QUERY = 10_000
-"""Below the number of parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
+"""Fewer than the parameters that SQLite (32,766) and PostgreSQL (65,535) take in one statement."""
 
 LIVE = (SubmissionStatus.OPEN, SubmissionStatus.FULFILLED)
 ITS_OWN = batch_orders.c.fate.is_(None) | batch_orders.c.fate.not_in([Fate.CONFLICT, Fate.NOT_ASKED_FOR])
-"""Whether an order of a run's file is the run's own."""
+"""The condition for the run's own orders among those of its file."""
 
 
 _ENTRY = [effects.c[field.name] for field in fields(JournalEntry)]
@@ -38,7 +38,7 @@ Known = TypeVar("Known", bound=StrEnum)
 
 
 def known(kind: type[Known], word: str) -> Known:
-    """Raises NewerBook: what we do not know may hold money or stock, so nothing is said or done about it."""
+    """Raises NewerBook: a word that we do not know may mean held money or stock, so nothing is done."""
     try:
         return kind(word)
     except ValueError:
@@ -57,18 +57,18 @@ def submission_record(row: Row[Any]) -> SubmissionRecord:
 
 
 def journal_entry(values: Iterable[Any]) -> JournalEntry:
-    """Of the columns _ENTRY. By name they take longer than the query."""
+    """Make an entry from the columns _ENTRY. Access by name would take longer than the query."""
     effect, state, *others = values
     return JournalEntry(known(Effect, effect), known(EffectState, state), *others)
 
 
 def counts() -> ColumnElement[bool]:
-    """Of an order's submissions the one that counts: the open or fulfilled one, or else the newest."""
+    """The condition for an order's submission that counts: the open or fulfilled one, or else the newest."""
     return or_(submissions.c.status.in_(LIVE), counts_if_ended())
 
 
 def counts_if_ended() -> ColumnElement[bool]:
-    """The same of one that is neither open nor fulfilled. PostgreSQL can join by it, being no alternative."""
+    """The same for a submission that has ended otherwise. It is no OR, so PostgreSQL can join by it."""
     other = submissions.alias("other")
     newer = tuple_(other.c.opened_at, other.c.submission) > tuple_(
         submissions.c.opened_at, submissions.c.submission
@@ -86,7 +86,7 @@ _LOCKED_SUBMISSION = Prepared(select(submissions).filter_by(**_OF_SUBMISSION).wi
 _LOCKED_SUBMISSIONS = Prepared(
     select(submissions)
     .filter_by(order_id=bindparam("order_id"))
-    .order_by(submissions.c.submission)  # each takes them in this order, so that none waits in a circle
+    .order_by(submissions.c.submission)  # all transactions lock in this order, so none deadlock
     .with_for_update()
 )
 _JOURNAL = Prepared(select(*_ENTRY).filter_by(**_OF_SUBMISSION))
@@ -101,13 +101,13 @@ def locked_submission(tx: Connection, ref: SubmissionRef) -> SubmissionRecord | 
 
 
 def lock(tx: Connection, ref: SubmissionRef) -> None:
-    """For a transaction that need not know the submission. On SQLite it is alone anyhow."""
+    """Lock the submission for a transaction that need not read it. On SQLite a writer is alone anyhow."""
     if tx.dialect.name != "sqlite":
         _LOCKED_SUBMISSION.rows(tx, key_of(ref))
 
 
 def submissions_of(tx: Connection, order_id: str) -> dict[str, SubmissionRecord]:
-    """Every submission that there is of an order, locked."""
+    """Return all submissions of an order by their ID, locked."""
     rows = _LOCKED_SUBMISSIONS.rows(tx, {"order_id": order_id})
     return {row.submission: submission_record(row) for row in rows}
 
@@ -121,13 +121,13 @@ def key_of(ref: SubmissionRef) -> dict[str, str]:
 
 
 def answers_of(tx: Connection, ref: SubmissionRef) -> list[AnswerRecord]:
-    """What people have answered about this submission, oldest first."""
+    """Return people's answers about this submission, oldest first."""
     rows = tx.execute(select(answers).filter_by(**key_of(ref)).order_by(answers.c.at)).mappings()
     return [AnswerRecord.model_validate(dict(row)) for row in rows]
 
 
 def refunds_of(tx: Connection, *conditions: ColumnElement[bool]) -> dict[str, list[Refund]]:
-    """Those for which that holds, by order, oldest first."""
+    """Return the refunds that meet the conditions, by order, oldest first."""
     found: dict[str, list[Refund]] = defaultdict(list)
     for row in tx.execute(select(refunds).where(*conditions)).all():
         found[row.order_id].append(Refund.model_validate(row.content))
@@ -135,7 +135,7 @@ def refunds_of(tx: Connection, *conditions: ColumnElement[bool]) -> dict[str, li
 
 
 def preferred(tx: Connection, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-    """Of each order the submission that counts."""
+    """Return each order's submission that counts."""
     found: dict[str, SubmissionRecord] = {}
     for some_ids in batched_ids(order_ids):
         rows = tx.execute(_PREFERRED, {"order_ids": some_ids}).all()
@@ -154,19 +154,19 @@ def newest_run(tx: Connection, batch: str) -> Row[Any] | None:
 
 
 def of_run(batch: str, run: str) -> ColumnElement[bool]:
-    """Whether an order is of that run of that batch."""
+    """The condition for orders of that run of that batch."""
     return (batch_orders.c.batch == batch) & (batch_orders.c.run == run)
 
 
 def payment_of(journal: Journal, ref: SubmissionRef) -> PaymentReceipt:
-    """Of a submission that is fulfilled."""
+    """Return the payment of a fulfilled submission."""
     if (receipt := payment_in(journal)) is None:
         raise LookupError(f"{ref.order_id}: the order book has no receipt of its payment")
     return receipt
 
 
 def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
-    """The recorded outcome of a submission that is closed as fulfilled."""
+    """Return the recorded outcome of a submission that is closed as fulfilled."""
     journal = journal_of(tx, record.ref)
     return OrderOutcome.of(
         record.ref,
@@ -176,19 +176,19 @@ def outcome_of(tx: Connection, record: SubmissionRecord) -> OrderOutcome:
 
 
 def email_hash(database: Database, tx: Connection, email: str) -> str:
-    """All that the book keeps of an e-mail: whoever knows that finds its orders, and without the key nobody
-    can try out which it may be. By ORDER_EMAIL_KEY, or else the key that was made with the book."""
+    """Return an e-mail's keyed hash, all that the book keeps of it. It is enough to find the e-mail's orders,
+    but nobody can try out e-mails without the key: ORDER_EMAIL_KEY, or else the one made with the book."""
     if database.email_key is None:
         database.email_key = tx.execute(select(identity.c.email_key)).scalar_one()
     return hmac.digest(database.email_key.encode(), normal_email(email).encode(), "sha256").hex()
 
 
 class BookQueries(OverDatabase):
-    """What programs may ask."""
+    """Queries for all programs."""
 
     @property
     def book_id(self) -> str:
-        """For the memo of what is started: workers of another book refuse that."""
+        """The book's ID, for the memo of every workflow started: workers of another book refuse it."""
         return self.database.book
 
     @reads
@@ -208,7 +208,7 @@ class BookQueries(OverDatabase):
 
     @reads
     def refunds(self, tx: Connection, order_ids: Sequence[str]) -> dict[str, list[Refund]]:
-        """By order, oldest first."""
+        """Return the refunds of these orders, by order, oldest first."""
         some = (refunds_of(tx, refunds.c.order_id.in_(ids)) for ids in batched_ids(order_ids))
         return {order_id: found for each in some for order_id, found in each.items()}
 
@@ -218,7 +218,7 @@ class BookQueries(OverDatabase):
 
     @reads
     def order_ids(self, tx: Connection, prefix: str) -> list[str]:
-        """Those that start with `prefix`, for finding the next free number."""
+        """Return the order IDs that start with `prefix`, for finding the next free number."""
         query = select(submissions.c.order_id).where(
             submissions.c.order_id.startswith(prefix, autoescape=True)
         )
@@ -226,7 +226,7 @@ class BookQueries(OverDatabase):
 
     @reads
     def batch_run(self, tx: Connection, batch: str) -> BatchRecord | None:
-        """The newest run of the batch with this workflow ID."""
+        """Return the newest run of the batch with this workflow ID."""
         if (row := newest_run(tx, batch)) is None:
             return None
         request = BatchRequest.model_validate(row.request)

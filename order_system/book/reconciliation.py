@@ -1,4 +1,4 @@
-"""The reconciler's pages of the order book, and what other servers have left in it."""
+"""The reconciler's part of the order book, and the submissions that other servers have left in it."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ from order_system.domain.steps import GIVEN_BACK, Effect, Step
 from order_system.infra.database import reads, writes
 
 NOT_UNDONE = [SubmissionStatus.OPEN, SubmissionStatus.FULFILLED]
-"""Said this way round, SQLite begins with the few keys in doubt, not with all submissions that failed."""
+"""Queries exclude these. If they listed the rest, SQLite would begin with all failed submissions."""
 
 _MAY_STAY_IN_DOUBT = [undo.effect for undo in GIVEN_BACK.values()]
-"""The carrier's void binds whatever comes later, so a label is never left in doubt."""
+"""Effects that may stay in doubt. A label never does: the carrier's void binds whatever comes later."""
 
-# Spelled out, not bound: a partial index serves only a query that says the same.
+# Literals, not parameters: a partial index serves only a query with the same literal.
 IS_OPEN = text("book_submissions.status = 'open'")
 IS_IN_DOUBT = text("book_effects.state = 'in doubt'")
 IS_OWED = text("book_submissions.notice = 'owed'")
 
 ON_SERVER: ColumnElement[str] = func.coalesce(submissions.c.namespace_id, submissions.c.namespace)
-"""One of its server's `Server.names`."""
+"""The submission's server, as one of its `Server.names`."""
 
 
 def is_owed() -> ColumnElement[bool]:
-    """Nobody is told of a submission that has a later one."""
+    """The condition for an owed notice. None is owed for a submission that has a later one."""
     later = submissions.alias("later")
     superseded = exists().where(
         later.c.order_id == submissions.c.order_id, later.c.opened_at > submissions.c.opened_at
@@ -44,7 +44,7 @@ def is_owed() -> ColumnElement[bool]:
 
 
 class SqlReconciliationBook(BookQueries):
-    """Keeps the promises of `domain.reconciliation.ReconciliationBook`."""
+    """Implements `domain.reconciliation.ReconciliationBook`."""
 
     @reads
     def open_submissions(self, tx: Connection, asked: OlderOnes) -> Sequence[SubmissionRef]:
@@ -95,7 +95,7 @@ class SqlReconciliationBook(BookQueries):
         return [owed_notice(self._ours(row)) for row in rows]
 
     def _ours(self, row: Row[Any]) -> SubmissionRecord:
-        """So that workers of another book refuse what the reconciler does about it."""
+        """Return the row's record with this book's ID: workers of another book refuse to act on it."""
         record = submission_record(row)
         return replace(record, ref=record.ref.model_copy(update={"book": self.book_id}))
 
@@ -110,7 +110,7 @@ class SqlReconciliationBook(BookQueries):
 
     @reads
     def stranded(self, tx: Connection, here: Server, *, opened_before: datetime) -> Sequence[Stranded]:
-        """Every other server that has open submissions in this book."""
+        """Return every other server that has open submissions in this book."""
         query = (
             select(
                 ON_SERVER.label("server"),
@@ -128,9 +128,8 @@ class SqlReconciliationBook(BookQueries):
     def adopt(
         self, tx: Connection, server: str, here: Server, *, who: str, note: str, at: datetime
     ) -> int | None:
-        """All of that server's submissions are this one's from now on, and with them keys in doubt and owed
-        notices; with each open one it is kept who said so, and why. Returns how many are open; None if the
-        book has nothing of that server."""
+        """Make all submissions of that server this one's, with keys in doubt and owed notices. Each open one
+        keeps who said so, and why. Returns how many are open; None if the book has nothing of that server."""
         theirs = ON_SERVER.in_([server])
         # The answers' table wants a step: payment's, which opens a submission.
         said = {"at": at, "who": who, "note": note, "step": Step.PAYMENT, "answer": AnsweredAs.ADOPTED}

@@ -1,4 +1,4 @@
-"""How things stand in the book: what is open and in doubt, how orders go, and what money is at risk."""
+"""How things stand in the book: what is open and in doubt, how orders fare, and what money is at risk."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from order_system.infra.database import OverDatabase, reads
 
 Why = Literal["charged", "held", "undo_stuck", "in_doubt"]
 Place = tuple[Why, str, str]
-"""Why, currency, age: the labels of the metrics."""
+"""Reason, currency and age: the labels of the metrics."""
 
 
 @dataclass(frozen=True)
 class ChargedOrder:
-    """As the book has it."""
+    """An order whose charge is done or in doubt, as the book has it."""
 
     order_id: str
     total: int
@@ -33,7 +33,7 @@ class ChargedOrder:
     since: datetime
     """When its charge was first tried."""
     why: Why
-    """Never `held`: only the server knows which orders are."""
+    """Never `held`: only the server knows which orders wait."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Standing:
 
     open_orders: int
     in_doubt: Mapping[str, int]
-    """By effect."""
+    """The number of keys, by effect."""
     charged: Sequence[ChargedOrder]
 
     def at_risk(self, waiting: Collection[str], now: datetime) -> dict[Place, tuple[int, int]]:
-        """How many orders and how much, in minor units. `waiting`: orders that wait, by the server's word."""
+        """Return how many orders and how much money, in minor units. The server names those `waiting`."""
         sums: dict[Place, tuple[int, int]] = {}
         for order in self.charged:
             age = next(name for name, most in AGES.items() if now - order.since <= most)
@@ -58,18 +58,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Pulse:
-    """Of the orders that began within a short time."""
+    """The orders that began within a short time."""
 
     began: datetime
     counts: Mapping[SubmissionStatus, int]
     durations_ms: Sequence[int]
-    """Of the newest that have ended, ascending."""
+    """Durations of the newest orders that have ended, ascending."""
 
 
 class SqlStanding(OverDatabase):
     @reads
     def standing(self, tx: Connection, *, stuck_before: datetime) -> Standing:
-        """An undo that began before then and has not ended is stuck. A few queries over indexes."""
+        """Query a few indexes. An undo that began before `stuck_before` and has not ended is stuck."""
         open_orders = tx.execute(select(func.count()).select_from(submissions).where(IS_OPEN)).scalar_one()
         in_doubt = select(effects.c.effect, func.count()).where(IS_IN_DOUBT).group_by(effects.c.effect)
         queries = open_query(stuck_before), in_doubt_query()
@@ -80,13 +80,13 @@ class SqlStanding(OverDatabase):
 
     @reads
     def pulse(self, tx: Connection, since: datetime, until: datetime, *, parts: int) -> list[Pulse]:
-        """Of so many parts of that time, equally long."""
+        """Return the pulse of each of `parts` equal parts of that time."""
         marks = [since + number * (until - since) / parts for number in range(parts + 1)]
         return [_pulse(tx, began, ended) for began, ended in pairwise(marks)]
 
 
 SAMPLE = 100
-"""Orders whose durations stand for all of their part of the time."""
+"""The number of orders whose durations stand for all of their part of the time."""
 
 _OF_ORDER: list[ColumnElement[Any]] = [
     *(submissions.c.order_id, submissions.c.total, submissions.c.currency),
@@ -96,7 +96,7 @@ _OF_CHARGE = (effects.c.effect == Effect.CHARGE) & submissions.c.total.is_not(No
 
 
 def open_query(stuck_before: datetime) -> Select[Any]:
-    """Of open submissions, those whose money is taken, or perhaps, and whose parcel is here."""
+    """Select open submissions whose charge is done or in doubt, and whose parcel is not gone."""
     other = effects.alias("other")
     ours = (other.c.order_id == submissions.c.order_id) & (other.c.submission == submissions.c.submission)
     undo_stuck = exists().where(ours, other.c.undo_ended_at.is_(None), other.c.fenced_at < stuck_before)
@@ -113,13 +113,13 @@ def open_query(stuck_before: datetime) -> Select[Any]:
 
 
 def in_doubt_query() -> Select[Any]:
-    """Of closed submissions."""
+    """Select closed submissions whose charge is in doubt."""
     query = select(*_OF_ORDER, literal("in_doubt").label("why")).join_from(effects, submissions)
     return query.where(IS_IN_DOUBT, _OF_CHARGE, submissions.c.status.not_in(NOT_UNDONE))
 
 
 def _pulse(tx: Connection, began: datetime, ended: datetime) -> Pulse:
-    """By index alone, however many there are: of the durations, a sample."""
+    """Count by an index alone, however many orders there are. Durations are those of a sample."""
     within = (submissions.c.opened_at >= began) & (submissions.c.opened_at < ended)
     counted = select(submissions.c.status, func.count()).where(
         submissions.c.status.in_(SubmissionStatus), within

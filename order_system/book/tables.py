@@ -1,4 +1,4 @@
-"""The order book's tables. The journal's key is (order, submission, effect), as idempotency keys are."""
+"""The order book's tables. The journal is keyed by (order, submission, effect), as idempotency keys are."""
 
 import sqlalchemy as sa
 
@@ -8,7 +8,7 @@ metadata = sa.MetaData()
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
-    """An index of the rows for which that holds."""
+    """An index of only those rows for which `where` holds."""
     only = sa.text(where)
     return sa.Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
 
@@ -19,11 +19,11 @@ identity = sa.Table(
     metadata,
     sa.Column("book", sa.String(36), primary_key=True),
     sa.Column("readable_from", sa.String(16), nullable=False),
-    # By which customers' e-mails are hashed, unless ORDER_EMAIL_KEY is set.
+    # The key for hashing customers' e-mails, unless ORDER_EMAIL_KEY is set.
     sa.Column("email_key", sa.String(64)),
 )
 
-# Orders whose workflow was started and has opened no submission yet. Only lists read it.
+# Orders whose workflow was started and has opened no submission yet. Only lists read this table.
 accepted = sa.Table(
     "book_accepted",
     metadata,
@@ -49,11 +49,11 @@ submissions = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("opened_at", UtcDateTime, nullable=False),
     sa.Column("closed_at", UtcDateTime),
-    # Which server it runs on. NULL: written before that was noted; then the namespace's name tells.
+    # The server that runs it. In rows from before this was noted it is NULL, and the namespace's name tells.
     sa.Column("namespace_id", sa.String(64)),
-    # `owed` from its closing until the customer was told or cannot be; NULL if there is nothing to tell.
+    # `owed` from closing until the customer was told, or cannot be told; NULL if there is nothing to tell.
     sa.Column("notice", sa.String(16)),
-    # By which an order is found; what the receipts say, and of the e-mail no more than a keyed hash.
+    # An order is found by these: two IDs from receipts, and of the e-mail no more than a keyed hash.
     sa.Column("charge_id", sa.Text),
     sa.Column("tracking_number", sa.Text),
     sa.Column("email_hash", sa.String(64)),
@@ -63,8 +63,8 @@ submissions = sa.Table(
     sa.Index("book_by_amount", "total", "opened_at", "order_id", "status", "failed_step", "currency"),
     sa.Index("book_by_currency", "currency", "opened_at", "order_id"),
     _partial("book_notice_owed", "order_id", "submission", where="notice = 'owed'"),
-    # The guard behind the book's rules: one submission of an order is open or fulfilled, at most. Two looks
-    # in one transaction may not see what is committed between them; this does.
+    # The guard behind the book's rules: at most one submission of an order is open or fulfilled. A
+    # transaction's own look may miss what is committed after it; this index does not.
     _partial("book_one_live", "order_id", where="status IN ('open', 'fulfilled')", unique=True),
     # For lists, newest first: of all orders, of one status, of one batch.
     sa.Index("book_by_time", "opened_at", "order_id"),
@@ -89,18 +89,18 @@ effects = sa.Table(
     sa.Column("settled_at", UtcDateTime, key="undo_ended_at"),
     sa.Column("handled_by", sa.String(100)),
     sa.Column("handled_note", sa.Text),
-    # The run of the child workflow that claimed last, and its claims: what is counted against the patience.
+    # The run of the child workflow that claimed last, and its claims, which count against its patience.
     sa.Column("claimed_by", sa.String(64)),
     sa.Column("claims_in_run", sa.Integer, nullable=False, default=0, server_default=sa.text("0")),
     sa.Column("round", sa.Integer, nullable=False, default=0, server_default=sa.text("0")),
     sa.ForeignKeyConstraint(
         ["order_id", "submission"], ["book_submissions.order_id", "book_submissions.submission"]
     ),
-    # The few that the reconciler looks for every minute, among all that there ever were.
+    # The reconciler looks for these few every minute, among all entries that there ever were.
     _partial("book_in_doubt", "order_id", "submission", "effect", where="state = 'in doubt'"),
 )
 
-# What fulfilled orders give back after the fact: each a `domain.refunds.Refund`.
+# Refunds of fulfilled orders. Each `content` is a `domain.refunds.Refund`.
 refunds = sa.Table(
     "book_refunds",
     metadata,
@@ -110,8 +110,8 @@ refunds = sa.Table(
     sa.Column("content", sa.JSON, nullable=False),
 )
 
-# What people have answered when an order needed attention. Without a foreign key: an order may be held, and
-# given up, before payment could open its submission.
+# What people answered when an order needed attention. There is no foreign key: an order may be held and given
+# up before payment opens its submission.
 answers = sa.Table(
     "book_answers",
     metadata,
@@ -125,8 +125,8 @@ answers = sa.Table(
     sa.Column("answer", sa.String(32), nullable=False),
 )
 
-# Ends that webhooks are still to tell of: written before whatever may close a submission, and deleted
-# once the event has its workflow.
+# Ends that webhooks have yet to announce. A row is written before anything that may close its submission, and
+# deleted once the event has its workflow.
 to_announce = sa.Table(
     "book_to_announce",
     metadata,
@@ -134,7 +134,7 @@ to_announce = sa.Table(
     sa.Column("submission", sa.String(64), primary_key=True),
 )
 
-# How attempts have ended at effects and undos: each a `domain.progress.AttemptMade`.
+# How attempts at effects and undos ended. Each row is a `domain.progress.AttemptMade`.
 attempts = sa.Table(
     "book_attempts",
     metadata,
@@ -161,7 +161,7 @@ batches = sa.Table(
 batch_orders = sa.Table(
     "book_batch_orders",
     metadata,
-    # A second block with an order's ID in one file finds the first one here.
+    # With this key, a second block of the same order ID in one file finds the first.
     sa.Column("batch", sa.String(255), primary_key=True),
     sa.Column("run", sa.String(64), primary_key=True),
     sa.Column("order_id", sa.String(64), primary_key=True),

@@ -6,9 +6,9 @@
     ...
     page = await files.read_page(ref, page.next)       until page.at_end
 
-`sources` opens what may be opened; `lines` and `csv_rows` make rows of bytes, whatever is wrong with them;
+`sources` opens permitted files; `lines` and `csv_rows` make rows of bytes, whatever is wrong with them;
 `columns`, `layouts` and `profiles` say what the cells are; `blocks` finds the rows of one order; `meaning`
-says by the profile what is to be shipped of it, and for how much; `checking` makes it an order, by
+says by the profile how much of it is to be shipped, at what price; `checking` makes it an order, by
 `quick_check` or by the strict reader of `intake`. Other packages import the names below and no module of
 this package."""
 

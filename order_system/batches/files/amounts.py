@@ -1,5 +1,5 @@
-"""The amounts in the rows of one order, as a profile means them: parts of one are added up, shares become
-amounts, and what stands on each line, or is of all its pieces, becomes what our own columns have."""
+"""Turns the amounts in the rows of one order, as a profile means them, into those of our own columns. Parts
+are added up, shares become amounts, and amounts of each line or of all its pieces are converted."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ Rows = Sequence[NumberedRow]
 
 
 def filled_in(rows: Rows, layout: Layout) -> Rows:
-    """With what blank cells mean; and with the currency on each row, since amounts are read by it."""
+    """Fill in what blank cells mean, and the currency on each row, since amounts are read by it."""
     currency = rows[0][1]["currency"] or next(filter(None, (fields["currency"] for _, fields in rows)), "")
     for _, fields in rows:
         fields["currency"] = fields["currency"] or currency
@@ -34,7 +34,7 @@ def filled_in(rows: Rows, layout: Layout) -> Rows:
 
 
 def number(fields: Fields, key: str, layout: Layout) -> Decimal | None:
-    """None if it is blank, or no amount."""
+    """Return the number; None if the cell is blank or no amount."""
     try:
         text = amount(fields.get(key, ""), fields["currency"].upper(), layout.profile.decimal)
     except InvalidAmount:
@@ -47,7 +47,7 @@ def rounded(value: Decimal, currency: str) -> Decimal:
 
 
 def written(value: Decimal, currency: str, layout: Layout) -> str:
-    """As the file writes amounts."""
+    """Return an amount as the file writes amounts."""
     return f"{rounded(value, currency):f}".replace(".", layout.decimal)
 
 
@@ -64,8 +64,8 @@ def sum_of_lines(rows: Rows, layout: Layout) -> Decimal | None:
 
 
 def without_sums(rows: Rows, layout: Layout) -> Rows:
-    """The lines alone, the first with all that the row before them says, the others with its states. A price
-    there is the sum of theirs. Raises Unfit if it is another."""
+    """Return the lines without the row of sums before them. The first line takes over all that this row says,
+    the others its states. Raises Unfit if a price there is not the sum of the lines' prices."""
     (first_line, sums), *lines = filled_in(rows, layout)
     price = number(sums, "unit_price", layout)
     if price is not None and price != sum_of_lines(lines, layout):
@@ -81,9 +81,9 @@ def without_sums(rows: Rows, layout: Layout) -> Rows:
 
 
 def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
-    """The rows as they stand there; rounded, where a shop reckons in tenths of cents; without the tax that
-    prices hold already, with the discount of the goods alone, or with those of the lines on top. An order
-    without a total means nothing but what stands there."""
+    """Yield what the rows may mean: as they stand; rounded, if a shop reckons in tenths of cents; without the
+    tax that is in the prices; with the discount of the goods alone; with the lines' discounts on top. An
+    order without a total means only what stands there."""
     yield rows
     first, included = rows[0][1], layout.profile.included
     if not first["total"]:
@@ -101,14 +101,14 @@ def readings(rows: Rows, layout: Layout) -> Iterator[Rows]:
         off = written(of_lines + (number(first, "discount", layout) or 0), first["currency"], layout)
         less += [change | {"discount": off} for change in less]
     for change in less if less[0] else less[1:]:
-        yield [  # what differs is not rounded away
+        yield [  # a row with another amount keeps it
             (line, fields | {key: text for key, text in change.items() if fields[key] == first[key]})
             for line, fields in rows
         ]
 
 
 def _discount_of_goods(rows: Rows, layout: Layout) -> str:
-    """What the subtotal is less than the lines; nothing if there is none, or if that exceeds the discount."""
+    """Return the lines less the subtotal; blank if unknown, not above 0, or more than the discount."""
     first, lines = rows[0][1], sum_of_lines(rows, layout)
     subtotal, discount = number(first, "subtotal", layout), number(first, "discount", layout)
     if subtotal is None or discount is None or lines is None or not 0 < lines - subtotal <= discount:
@@ -117,7 +117,7 @@ def _discount_of_goods(rows: Rows, layout: Layout) -> str:
 
 
 def with_amounts(rows: Rows, layout: Layout) -> Rows:
-    """With the parts of an amount added up, shares made amounts, discounts without a minus. Raises Unfit."""
+    """Add up the parts of amounts, make shares amounts, and take the minus from discounts. Raises Unfit."""
     meaning, parts = layout.profile.meaning, layout.further_parts
     is_share = meaning.get("discount", "").startswith("share")
     discounts = ["discount", *parts.get("discount", ())]
@@ -129,7 +129,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
     for line, fields in rows:
         new = fields
         for key in discounts:
-            if "-" in fields[key]:  # some shops write so what is taken off
+            if "-" in fields[key]:  # some shops write discounts so
                 new = new | {key: fields[key].replace("-", "", 1)}
         if is_share and fields["discount"]:
             new = new | {"discount": _of_share((line, new), rows, layout)}
@@ -140,7 +140,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
         changed.append((line, new))
     for field in [field for field, what in meaning.items() if what == "unclear"]:
         found = {line: value for line, fields in changed if (value := number(fields, field, layout))}
-        if len(found) > 1 and len(set(found.values())) == 1:  # others are of each line, which is told anyway
+        if len(found) > 1 and len(set(found.values())) == 1:  # if they differ, the order is refused later
             first, second, *_ = found
             told = f"is the same on line {first}, and nobody knows whether it is of each line or of all; "
             cure = f'say {field} = "per line" or "per order" under [meaning] in a profile of your own'
@@ -149,7 +149,7 @@ def with_amounts(rows: Rows, layout: Layout) -> Rows:
 
 
 def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
-    """Raises Unfit."""
+    """Return the amount. Raises Unfit if it is none."""
     line, fields = row
     if (value := number(fields, key, layout)) is None:
         message = "must be an amount, such as 29.99"
@@ -158,7 +158,7 @@ def _amount(row: NumberedRow, key: str, layout: Layout) -> Decimal:
 
 
 def cure_of_comma(text: str) -> str:
-    """What helps if that is why a text is no amount."""
+    """Return the cure if a comma is why a text is no amount; else blank."""
     is_comma = re.fullmatch(r"[^\d,]*[\d.]+,\d+\D*", text)
     return '; a profile that says decimal = "," reads a comma there' if is_comma else ""
 
@@ -181,7 +181,7 @@ _SHARE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,12})?")
 
 
 def added_up(rows: Rows, layout: Layout) -> Rows:
-    """With the amounts that stand on each line added up on the first. Raises Unfit."""
+    """Add up, on the first row, the amounts that stand on each line. Raises Unfit."""
     sums: Fields = {}
     first_line, first = rows[0]
     has_discounts = [True for _, fields in rows if fields.get("line_discount", "").strip("0.,")]
@@ -195,8 +195,8 @@ def added_up(rows: Rows, layout: Layout) -> Rows:
 
 
 def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
-    """A line whose price is of all its pieces, or of each and rounded. What cannot be divided becomes two
-    lines: 10.00 for three are one at 3.34 and two at 3.33."""
+    """Yield a line with the price of each piece, if its own is of all pieces, or is rounded. What cannot be
+    divided becomes two lines: 10.00 for three are one at 3.34 and two at 3.33."""
     line, fields = row
     price = number(fields, "unit_price", layout)
     quantity = whole_number(fields["quantity"], layout.profile.decimal)
@@ -207,7 +207,7 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
         return
     step, total = Decimal(1).scaleb(-decimals(fields["currency"].upper())), rounded(total, fields["currency"])
     off = abs(total - price * int(quantity))
-    # No rounding, or none left.
+    # The difference is too large for a rounding, or there is none.
     if is_of_each and (off > step * int(quantity) / 2 or off == price % step == 0):
         yield row
         return
@@ -220,7 +220,7 @@ def of_each_piece(row: NumberedRow, layout: Layout) -> Iterator[NumberedRow]:
 
 
 def fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) -> Fields:
-    """What is left of a line, with its part of the amounts that are of all of it. Raises Unfit."""
+    """Return what is left of a line, with its part of the amounts for the whole line. Raises Unfit."""
     line, fields = row
     profile, column = layout.profile, layout.names["quantity_left"]
     if not (ordered.isdecimal() and pieces.isdecimal() and 0 < int(pieces) < int(ordered)):
@@ -240,7 +240,7 @@ def fewer_pieces(row: NumberedRow, ordered: str, pieces: str, layout: Layout) ->
 
 
 def with_points(rows: Rows) -> Rows:
-    """With the amounts that have a comma before two decimals as the quick check knows them."""
+    """Write amounts with a comma before two decimals as the quick check knows them, with a point."""
     changed: list[NumberedRow] = []
     for line, fields in rows:
         found = [key for key in _PRICES if _COMMA.fullmatch(fields[key])]

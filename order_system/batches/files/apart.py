@@ -1,8 +1,8 @@
-"""Orders whose rows stand apart in a CSV file. Such an order is run whole or not at all, and only who has
-looked through the file knows of the rows that are still to come.
+"""Finds orders whose rows stand apart in a CSV file. Such an order is run whole or not at all, so the whole
+file is searched before any order is run.
 
-In nearly every file no order ID comes back after another one. That is told from the ID's column alone, for a
-fraction of what reading takes. Only if one does, the file is read as it is for its pages."""
+In nearly every file, no order ID comes back after another one. The column of the IDs alone tells this, in a
+fraction of the time that reading takes. Only if an ID comes back, the file is read as it is for its pages."""
 
 from collections.abc import Iterator
 from itertools import chain, groupby, islice
@@ -17,16 +17,16 @@ from order_system.domain.order_file import FileRefused, Position
 from order_system.intake.reader import presentable_id
 
 SHOWN = 3
-"""Lines told of one order, and orders told of a file with too many."""
+"""The most lines told of one order, and the most orders told of a file with too many."""
 CURE = "sort the file by order ID, or put them together; if the order is there twice, take one of them out"
 
 
 def orders_apart(
     source: Source, start: Position, encoding: str, layout: Layout
 ) -> tuple[dict[str, str], int]:
-    """The ID of each such order, and where its rows are; but for IDs that are refused anyway. And how many
-    orders there are, by their IDs alone. Memory is 12 to 40 bytes an order, twice that if there are some
-    apart. Raises FileRefused for too many."""
+    """Return the ID of each such order and where its rows are, without IDs that are refused anyway; and how
+    many orders there are, by their IDs alone. Memory is 12 to 40 bytes an order, twice that if some stand
+    apart. Raises FileRefused if too many do."""
     if (orders := _orders_if_none_comes_back(source, start, encoding, layout)) is not None:
         return {}, orders
     seen, repeated = SeenOrders(), SeenOrders()
@@ -53,7 +53,7 @@ def _in_words(lines: list[int]) -> str:
 
 
 def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, layout: Layout) -> int | None:
-    """How many, if none can have two blocks. None is a suspicion: blank and broken rows may make it one."""
+    """Return how many orders there are; None if one seems to have two blocks, as blank rows may make it."""
     seen, header = SeenOrders(), layout.pick_order_id(layout.header)  # which may come again, and is no order
     ids = groupby(each for each in _order_ids(source, start, encoding, layout) if each != header)
     if any(each and seen.first_line(each, number) != number for number, (each, _) in enumerate(ids)):
@@ -62,11 +62,11 @@ def _orders_if_none_comes_back(source: Source, start: Position, encoding: str, l
 
 
 def _order_ids(source: Source, start: Position, encoding: str, layout: Layout) -> Iterator[str]:
-    """Of each row, or of a few together that follow each other and have the same."""
+    """Yield the ID of each row, or once that of adjacent rows that have the same."""
     place, at = layout.id_place, layout.profile.separator.encode(encoding)
     batches = line_batches(source.chunks(start.offset))
     for batch in batches:
-        # From here on it takes the csv module; and a bar may be half of a letter in Shift-JIS.
+        # From here on the csv module is needed. A bar may be half of a letter in Shift-JIS.
         if isinstance(batch, LongLine) or at >= b"@" or b'"' in b"".join(batch):
             rest = layout.rows(chain([batch], batches), start, encoding)
             yield from (layout.pick_order_id(row.cells) for row in rest)

@@ -1,8 +1,8 @@
-"""Adjacent rows of one order ID are one order.
+"""Groups rows into orders: adjacent rows of one order ID are one order.
 
-A row whose order cannot be told may well belong to the order beside it, and an order must not be shipped
-without one of its lines. So it is put to its neighbour unless something speaks against that, and the
-neighbour is refused, telling why."""
+A row whose order cannot be told may belong to the order beside it, and an order must not be shipped without
+one of its lines. So the row is put to its neighbour unless something speaks against that. The neighbour is
+then refused, and told why."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,21 +20,21 @@ class Block:
 
     def __init__(self, order_id: str, row: Row) -> None:
         self.order_id = order_id
-        """As it stands there; blank if it cannot be told."""
+        """The ID as it stands there; blank if it cannot be told."""
         self.first_line = self.last_line = row.line
         self.offset = row.offset
-        """Where it begins in the file, in bytes."""
+        """Where the block begins in the file, in bytes."""
         self.count = 0
-        """Rows."""
+        """The number of rows."""
         self.rows: list[NumberedRow] = []
-        """Proper ones; no more than an order may have, and one."""
+        """The proper rows: as many as an order may have, and one more."""
         self.mistakes: list[Mistake] = []
-        """Of rows that are broken; no more than an order may have rows."""
+        """The mistakes of broken rows: as many as an order may have rows."""
         self.broken_text = ""
-        """The newest broken row."""
+        """The text of the newest broken row."""
 
     def add(self, row: Row, fields: Fields | None, broken: str) -> None:
-        """A row's fields or, if it has none, why it is broken."""
+        """Add a row's fields or, if it has none, why it is broken."""
         self.count += 1
         self.last_line = row.last_line
         if fields is None:
@@ -46,13 +46,13 @@ class Block:
 
 
 def blocks(rows: Iterable[Row], layout: Layout) -> Iterator[tuple[Block, Block | None]]:
-    """Each block and the one that follows it, None at the end: a block is whole only when the next has begun.
-    Memory does not grow with the rows of one."""
+    """Yield each block and the one that follows it, None at the end: a block is whole only when the next has
+    begun. Memory does not grow with the rows of one."""
     block: Block | None = None
     header, width, pick = layout.header, len(layout.header), layout.pick
     for row in rows:
         if row.cells == header:
-            continue  # once more, where files were put together
+            continue  # the header again, where files were put together
         if row.broken is None and len(row.cells) == width:
             fields, broken = pick(row.cells, row.text), ""
             order_id = fields["order_id"]
@@ -79,7 +79,7 @@ def _ragged(row: Row, width: int) -> str:
 
 
 def _belongs(block: Block, order_id: str, fields: Fields | None, text: str) -> bool:
-    """Whether a row is of the same order as the block that it follows, where the ID of one is not known."""
+    """Return whether a row belongs to the order of the block before it, if the ID of one is not known."""
     if bool(order_id) == bool(block.order_id):
         return False
     if fields is not None and not any(fields[field] for field in ("order_id", *LINE_FIELDS)):
@@ -92,6 +92,6 @@ def _belongs(block: Block, order_id: str, fields: Fields | None, text: str) -> b
 
 
 def _could_be_one(first: Fields, second: Fields, *, alike: bool) -> bool:
-    """Whether no order field of one row contradicts the other row's; `alike`: and some agree."""
+    """Return whether no order field contradicts the other row's and, if `alike`, some agree."""
     both = [field for field in ORDER_FIELDS if field != "order_id" and first[field] and second[field]]
     return all(first[field] == second[field] for field in both) and (not alike or bool(both))

@@ -1,4 +1,4 @@
-"""From the rows of one order to the order, or to what is wrong with it, in the strict reader's own words."""
+"""Makes an order of its rows, or tells what is wrong with them, in the strict reader's own words."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from order_system.intake.reader import Problem, examine_value, presentable_id
 
 
 def checked(block: Block, layout: Layout) -> ParsedOrder | RowProblem:
-    """The order that the rows make up, or all that is wrong with them, or why it is not to be shipped."""
+    """Return the order of these rows, or all that is wrong with it, or why it is not to be shipped."""
     rows: Sequence[NumberedRow] = block.rows[:MAX_LINES]
     unfit: list[Mistake] = []
     if rows and not block.mistakes and block.count <= MAX_LINES:
@@ -61,8 +61,8 @@ _NEVER_IN_A_FOOTER = ("sku", "customer_name", "customer_email", "street", "city"
 
 
 def _explained(mistakes: list[Mistake], rows: Rows, layout: Layout) -> Iterator[Mistake]:
-    """A total that is wrong, with what it is made of and what would make it right. And a payment by the
-    column of its reference; if the order's ID is that, all is told of the ID."""
+    """Tell of a wrong total what it is made of, and what would make it right. A mistake in a payment names
+    the column of its reference. If the order's ID is the reference, only the ID's mistake is told."""
     is_paid = bool(rows) and rows[0][1]["payment_method"].startswith("paid:")
     paid, payment = layout.profile.paid if is_paid else None, layout.names["payment_method"]
     references = [each for each in paid.reference if any(text_in(row, each) for row in rows)] if paid else []
@@ -99,7 +99,7 @@ def _parsed(block: Block, layout: Layout, content: Content, *bill: *tuple[int, s
 
 
 def _plain_content(of_order: str, of_lines: str) -> dict[str, Any]:
-    """What the strict reader would make of it: amounts become minor units, and what is 0 anyway goes."""
+    """Return what the strict reader would make of it: amounts in minor units, those that are 0 left out."""
     order = dict(zip(ORDER_FIELDS, of_order.split("\n"), strict=True))
     lines = zip(*[iter(of_lines.split("\n"))] * len(LINE_FIELDS), strict=True)
     content = _document([(0, order | dict(zip(LINE_FIELDS, line, strict=True))) for line in lines])
@@ -144,15 +144,15 @@ def _mistakes_of_block(block: Block, rows: Sequence[NumberedRow], layout: Layout
 def _consolidated(
     rows: Sequence[NumberedRow], layout: Layout
 ) -> tuple[list[NumberedRow], dict[str, int], list[Mistake]]:
-    """The rows with all that is the order's on the first one, the lines that it came from if not from there,
-    and where rows disagree."""
+    """Return the rows with all that is the order's on the first one, the line that each field came from, and
+    where rows disagree."""
     first_line, first = rows[0][0], dict(rows[0][1])
     came_from: dict[str, int] = {}
     mistakes: list[Mistake] = []
     for field in [field for field in ORDER_FIELDS if field not in layout.per_line]:
         found = [(line, fields[field]) for line, fields in rows if fields[field]]
         if field in AMOUNTS and len(more := [each for each in found if each[1].strip("0.")]) == 1:
-            found = more  # the 0.00 of the other rows is nothing on top
+            found = more  # 0.00 on the other rows adds nothing
         for line, text in found:
             known = came_from.setdefault(field, line)
             if known == line:
@@ -166,7 +166,7 @@ def _consolidated(
 
 
 def _merged(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """One line for each SKU at each price: buy one, get one half off stays two."""
+    """Return one line for each SKU at each price: buy one, get one half off stays two."""
     merged: dict[tuple[str, str], NumberedRow] = {}
     for line, fields in rows:
         key = (fields["sku"], fields["unit_price"])
@@ -188,14 +188,14 @@ def _read_strictly(
         order, problems = examine_value(_document(reading))
         if order is not None:
             return order, []
-        # A total that is right in another reading is not told as wrong because something else is.
+        # A total that is right in another reading is not called wrong because something else is.
         if not fewest or len(problems) < len(fewest):
             fewest = [_in_the_file(problem, reading, came_from, layout) for problem in problems]
     return None, fewest
 
 
 def _document(rows: Sequence[NumberedRow]) -> dict[str, Any]:
-    """What is blank is left out, but for what may be blank."""
+    """Make the order document. Blank fields are left out, except those that may be blank."""
     document: dict[str, Any] = {
         "customer": {},
         "shipping_address": {"region": "", "postal_code": ""},
@@ -212,7 +212,7 @@ def _document(rows: Sequence[NumberedRow]) -> dict[str, Any]:
 
 
 _PLACES = [(field, *spell(COLUMNS[field][0]).rpartition(".")[::2]) for field in ORDER_FIELDS]
-"""Of each order field: the object in the document that it stands in (blank: the document), and its name."""
+"""Each order field, the object of the document that it stands in (blank: the document), and its name."""
 
 
 def _value(field: str, text: str) -> str | int:
@@ -229,7 +229,7 @@ _CURES_OF_IDS = {
 def _in_the_file(
     problem: Problem, rows: Sequence[NumberedRow], came_from: dict[str, int], layout: Layout
 ) -> Mistake:
-    """A mistake in the document as one in the file."""
+    """Return a mistake in the document as one in the file."""
     field = column_at(problem.place)
     if field is None:
         return Mistake(rows[0][0], None, f"{spell(problem.place)}: {problem.message}")

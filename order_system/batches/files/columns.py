@@ -31,7 +31,7 @@ COLUMNS: dict[str, tuple[Place, bool, str]] = {
     "flow": (("flow",), False, "sequential or parallel, if not as the batch says"),
     "capture": (("capture",), False, "at_once or on_dispatch, if not as the batch says"),
 }
-"""Column -> its place in the order document, whether a file must have it, a note for the README.
+"""Column -> its place in the order document, whether a file must have it, and a note for docs/files.md.
 
 `sku`, `quantity` and `unit_price` are the row's own. The others belong to the order: they stand on its first
 row, and on its further rows are the same or blank."""
@@ -41,18 +41,18 @@ LINE_FIELDS = ("sku", "quantity", "unit_price")
 ORDER_FIELDS = tuple(field for field in FIELDS if field not in LINE_FIELDS)
 
 Fields = dict[str, str]
-"""The cells of one row by FIELDS (some formats have more), without blanks around them; what a file has no
-column for is blank."""
+"""The cells of one row by FIELDS (some formats have more), without surrounding blanks. A field without a
+column is blank."""
 NumberedRow = tuple[int, Fields]
-"""With the row's line number in the file."""
+"""The row's line number in the file, and its fields."""
 
 REJECT_REASON = "reject_reason"
-"""The column (in JSON Lines the key) that a file of rejected rows has more than the file it came from. It is
-ignored, so that such a file can be mended and run."""
+"""The column (in JSON Lines the key) that a file of rejected rows has in addition. It is ignored, so that
+such a file can be mended and run."""
 
 
 def column_at(place: Place) -> str | None:
-    """The column that holds what stands at a place of the order document; None if several do."""
+    """Return the column that holds a place of the order document; None if no single one does."""
     return _AT_PLACE.get(tuple(0 if isinstance(part, int) else part for part in place))
 
 
@@ -60,7 +60,7 @@ _AT_PLACE = {place: field for field, (place, _, _) in COLUMNS.items()}
 
 
 def parse_mapping(text: str) -> ColumnMapping:
-    """Of `order_id=orderID,sku=productID,currency==USD`: our field, `=` and the file's column, or `==` and
+    """Parse `order_id=orderID,sku=productID,currency==USD`: our field, `=` and the file's column, or `==` and
     a constant. An entry with a comma in it is put in double quotes. Raises InvalidMapping."""
     columns: dict[str, str] = {}
     constants: dict[str, str] = {}
@@ -94,7 +94,7 @@ def _entries(text: str) -> list[str]:
 
 
 def check_constant(field: str, value: str) -> None:
-    """A bad constant would refuse every row of the file."""
+    """Raises InvalidMapping for a bad constant, which would refuse every row of the file."""
     if field in ("order_id", *LINE_FIELDS):
         raise InvalidMapping(f"mapping: {field} cannot be a constant; name the column that holds it")
     place = COLUMNS[field][0]
@@ -106,14 +106,14 @@ def check_constant(field: str, value: str) -> None:
 
 
 def shown(name: str) -> str:
-    """A name out of a file or a command line, as far as it may be repeated."""
+    """Return a name from a file or a command line, as far as it may be repeated."""
     if holds_card_number(name):
         return "(a card number)"
     return name if name.isprintable() and 0 < len(name) <= 40 else spell((name,))
 
 
 def hint_at(name: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant, to end a message with."""
+    """Return the known name that was probably meant, to end a message with; blank if there is none."""
     spellings = {each.strip().casefold(): each.strip() for each in known}
     similar = get_close_matches(name.strip().casefold(), spellings, n=1, cutoff=0.7)
     return f" (did you mean {shown(spellings[similar[0]])}?)" if similar else ""

@@ -1,8 +1,8 @@
-"""Lines to CSV rows, each with its place, going on after a row that is broken.
+"""Turns lines into CSV rows, each with its place, and goes on after a broken row.
 
-A quote that is never closed would swallow the rest of the file, and one that another stray one closes, the
-rows between. So where lines that a quote has joined do not make up a proper row, or look like rows
-themselves, only the first of them is given up, and reading goes on with the second."""
+A quote that is never closed would swallow the rest of the file. If another stray quote closes it, the rows
+between are swallowed. So if lines that a quote has joined make no proper row, or look like rows themselves,
+only the first of them is given up. Reading goes on with the second."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ from order_system.domain.order_file import Position
 
 MAX_ROW_BYTES = MAX_LINE_BYTES
 MAX_ROW_LINES = 500
-"""Line breaks inside quoted cells, such as a note of the customer's."""
+"""Lines of one row. A quoted cell may have line breaks, as in a customer's note."""
 
 TOO_LONG = f"is longer than {MAX_ROW_BYTES:,} bytes, which no row of an order needs"
 NUL = "holds a NUL character, which no text has"
@@ -23,17 +23,17 @@ NUL = "holds a NUL character, which no text has"
 
 class Row(NamedTuple):
     line: int
-    """Its first line in the file, from 1."""
+    """The row's first line in the file, from 1."""
     last_line: int
     offset: int
     end: int
-    """Where it begins and ends in the file, in bytes."""
+    """Where the row begins (`offset`) and ends in the file, in bytes."""
     text: str
-    """As it stands in the file, with its line end; of a row that is too long, the beginning."""
+    """The row as it stands in the file, with its line end; of a row that is too long, the beginning."""
     cells: list[str]
-    """Of a broken row as far as they can be told."""
+    """The cells; of a broken row, as far as they can be told."""
     broken: str | None
-    """Why this is no row."""
+    """Why this is no proper row; None if it is one."""
 
 
 class Shape(NamedTuple):
@@ -41,9 +41,9 @@ class Shape(NamedTuple):
 
     separator: str = ","
     width: int | None = None
-    """Cells of a row. None: nobody knows yet."""
+    """The number of cells in a row; None if it is not known yet."""
     numbers: Sequence[int] = ()
-    """Where each row has a number."""
+    """The places where each row has a number."""
 
 
 def csv_rows(
@@ -52,8 +52,8 @@ def csv_rows(
     encoding: str,
     shape: Shape,
 ) -> Iterator[Row]:
-    """The rows but for blank ones. A row of several lines must have the table's width to pass for one, and no
-    two of its lines may look like rows. Raises UnicodeDecodeError."""
+    """Yield the rows that are not blank. Several lines are one row only if it has the table's width, and if
+    no two of them look like rows. Raises UnicodeDecodeError."""
     waiting: list[bytes] = []  # a row whose end has not been read yet
     line, offset = start.line, start.offset
     for batch in batches:
@@ -64,7 +64,7 @@ def csv_rows(
         waiting = lines.raw[taken:]
         line, offset = line + taken, lines.offsets[taken]
         if is_long:
-            head = batch.head.decode(encoding, "ignore")  # it may end within a character
+            head = batch.head.decode(encoding, "ignore")  # the head may end within a character
             end = offset + batch.size
             yield Row(line, line, offset, end, head, salvaged_cells(head, shape.separator), TOO_LONG)
             line, offset = line + 1, end
@@ -72,7 +72,7 @@ def csv_rows(
 
 
 def salvaged_cells(text: str, separator: str = ",") -> list[str]:
-    """The cells of a row that is none, as far as they can be told: by them a person finds its order."""
+    """Return the cells of a broken row, as far as they can be told. By them a person finds its order."""
     try:
         return next(csv.reader([text], delimiter=separator), list[str]())
     except csv.Error:  # a cell that is too long even for csv
@@ -85,11 +85,11 @@ class _Lines:
         self.raw = raw
         self.texts = [each.decode(encoding) for each in raw]
         self.offsets = list(accumulate(map(len, raw), initial=offset))
-        """Where each begins, and where the last one ends."""
+        """Where each line begins, and where the last one ends."""
         self.line = line
 
     def rows(self, *, final: bool) -> tuple[list[Row], int]:
-        """The rows, and how many lines they take: all if `final`."""
+        """Return the rows, and how many lines they take: all if `final`."""
         rows: list[Row] = []
         first = 0  # the line that the next row begins on
         while first < len(self.raw):
@@ -100,7 +100,7 @@ class _Lines:
                 break  # perhaps it is a proper row as soon as its other lines are here
             text = self.texts[first]
             cells, broken = [*map(_unquoted, text.rstrip("\r\n").split(self.separator))], None
-            # With tabs a quote is mostly a sign like others.
+            # In a file with tabs, a quote is mostly an ordinary sign.
             if self.separator != "\t" or len(cells) != self.width:
                 cells, broken = salvaged_cells(text, self.separator), _syntax_error(text)
             line, offsets = self.line + first, self.offsets
@@ -109,7 +109,7 @@ class _Lines:
         return rows, first
 
     def _take_proper_rows(self, rows: list[Row], first: int) -> tuple[int, int]:
-        """Append the rows from line `first` on, up to one that is broken. Returns the line on which that one
+        """Append the rows from line `first` on, up to a broken one. Returns the line on which the broken row
         begins, and how many lines were looked at."""
         begin, line, offsets, blank = first, self.line, self.offsets, f'{self.separator}" \t\r\n'
         reader = csv.reader(islice(self.texts, begin, None), delimiter=self.separator, strict=True)
@@ -125,7 +125,7 @@ class _Lines:
                     rows.append(Row(*lines, offsets[first], offsets[after], text, cells, broken))
                 first = after
         except csv.Error:
-            pass  # told by what is returned
+            pass  # the returned line tells that the row is broken
         return first, begin + reader.line_num
 
     def _is_one_row(self, first: int, after: int, found: int) -> bool:
@@ -143,11 +143,11 @@ class _Lines:
 
 
 _NUMBER = re.compile(r"\W*|\W*(?:[^\W\d]{1,3}\W*)?\d[\d\W]*(?:[^\W\d]{1,3}\W*)?")
-"""A blank, too; and with a currency's code or sign."""
+"""A number, perhaps with a currency's code or sign; or a blank."""
 
 
 def _unquoted(cell: str) -> str:
-    """A cell beside one with a stray quote: its own quotes are none of its text."""
+    """Return a cell without its own quotes. It stands beside a cell with a stray quote."""
     is_quoted = re.fullmatch(r'"(?:[^"]|"")*"', cell)
     return cell[1:-1].replace('""', '"') if is_quoted else cell
 

@@ -1,5 +1,5 @@
-"""What is wrong with rows. It is told by line and column, and never by what was found there: it may be a card
-number."""
+"""What is wrong with rows. A message names line and column. It never repeats what was found there, which may
+be a card number."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from order_system.domain.order_page import ParsedOrder, ProblemKind, RowProblem
 
 MAX_SHOWN = 5
-"""Mistakes told of one order."""
+"""The most mistakes told of one order."""
 
 
 class Mistake(NamedTuple):
     line: int
     column: str | None
-    """None if it is the whole row's."""
+    """None if the mistake is the whole row's."""
     message: str
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class LeftOut(Exception):
 
 
 class Unfit(Exception):
-    """It cannot be told what of the order is to be run."""
+    """The rows do not tell what of the order is to be run."""
 
     def __init__(self, line: int, column: str, message: str) -> None:
         super().__init__(column)
@@ -45,7 +45,7 @@ def told(mistakes: Sequence[Mistake]) -> str:
 
 
 def duplicate(found: ParsedOrder, first_line: int) -> RowProblem:
-    """An order whose ID the file has had before."""
+    """Return the problem of an order whose ID the file has had before."""
     message = f"is also the ID of line {first_line}; only that one is run. Take one of them out"
     lines = found.first_line, found.last_line, found.rows
     reason = str(Mistake(found.first_line, "order_id", message))

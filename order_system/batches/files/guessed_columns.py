@@ -1,5 +1,5 @@
-"""Which columns of a file that nobody has described are the fields of an order: by their names, and where
-these do not tell, by their cells. `column_names.toml` has what shops and their software call them."""
+"""Guesses which columns of a file without a profile are the fields of an order: by their names or, where
+these do not tell, by their cells. `column_names.toml` has the names that shops and their software use."""
 
 import re
 import tomllib
@@ -13,12 +13,12 @@ from order_system.batches.files.columns import COLUMNS
 Cells = dict[str, list[str]]
 """Column -> its cells, row by row."""
 _Names = dict[str, str]
-"""A key, as `key_of` makes it, -> the column."""
+"""A column's key, as `key_of` makes it, -> the column."""
 KNOWN = tomllib.loads((files("order_system.batches.files") / "column_names.toml").read_text("utf-8"))
 
 
 def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[str], dict[str, str]]:
-    """Field -> the file's columns; those fields that only the cells tell; and what amounts mean."""
+    """Return field -> the file's columns; the fields that only cells can tell; and what amounts mean."""
     columns: dict[str, list[str]] = {}
     readings = _readings("street", free, goes_apart=True)
     there, anywhere, _ = (_named(KNOWN["street"], names, cells) for names in readings)
@@ -26,7 +26,7 @@ def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[st
     for field in (*COLUMNS, "quantity_left", "line_total"):
         readings = _readings(field, free, goes_apart=goes_apart or field == "customer_name")
         found = [*filter(None, (_named(KNOWN[field], names, cells) for names in readings))]
-        if found:  # a column that is blank throughout is the last to be meant
+        if found:  # a column that is blank throughout is the least likely
             columns[field] = next((names for names in found if any(cells[names[0]])), found[0])
             for used in columns[field]:
                 del free[key_of(used)]
@@ -41,9 +41,9 @@ def columns_of(free: _Names, cells: Cells) -> tuple[dict[str, list[str]], set[st
 
 
 def _readings(field: str, free: _Names, *, goes_apart: bool) -> Iterator[_Names]:
-    """The columns by their names, likeliest first: all as they are, and those of the line without what says
-    that. Those of where the parcel goes, without the words that say so, come before unless a street stands
-    apart from them, else last: they may tell where it is sent from."""
+    """Yield the columns by name, likeliest first: by whole names, then by names without their word for a
+    line. Names without their word for delivery come first if `goes_apart`. Otherwise they come last, since
+    they may tell where the parcel is sent from."""
     fields, word, address = (KNOWN["delivery"][key] for key in ("fields", "word", "address"))
     goes = f"(?:{address})?(?>{word})(?:(?:{address})(?!line))?(?=[a-z])|{word}" if field in fields else "$."
     named = ["", KNOWN["beside"].get(field, "$.")]
@@ -52,7 +52,7 @@ def _readings(field: str, free: _Names, *, goes_apart: bool) -> Iterator[_Names]
 
 
 def _named(known: dict[str, Any], names: _Names, cells: Cells) -> list[str]:
-    """The likeliest column that is called so, and those that belong to it."""
+    """Return the likeliest column with a known name, and those that belong to it."""
     for key in map(key_of, known["names"]):
         if key in names and _suits(known, cells[names[key]]):
             then = [re.sub(old, to, key, count=1) for old, to in known.get("then", ()) if re.search(old, key)]
@@ -69,8 +69,8 @@ def _suits(known: dict[str, Any], cells: list[str]) -> bool:
 
 
 def _alike(known: dict[str, str], free: _Names, cells: Cells) -> Iterator[str]:
-    """Keys of the columns whose cells are like the field's; first those whose names have the word for it, as
-    price: of these it does not matter that they name the tax, too."""
+    """Yield the keys of columns whose cells look like the field's. Those named by the field's word, such as
+    price, come first: their names may also have a word for the tax, for example."""
     named = [key for key in free if re.search(known.get("word", "^$"), key)]
     for key in dict.fromkeys([*named, *free]):
         look = known["look_if_named" if key in named else "look"]
@@ -80,7 +80,7 @@ def _alike(known: dict[str, str], free: _Names, cells: Cells) -> Iterator[str]:
 
 
 def all_are(pattern: str, cells: Iterable[str]) -> bool:
-    """All that are filled; and there are some."""
+    """Return whether all filled cells match, and there are some."""
     filled = [cell for cell in cells if cell]
     return bool(filled) and all(re.fullmatch(pattern, cell) for cell in filled)
 

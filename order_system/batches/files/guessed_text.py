@@ -1,4 +1,4 @@
-"""What the bytes of a file that nobody has described may mean: its encoding, and the rows of its table."""
+"""Guesses what the bytes of a file without a profile mean: its encoding, and the rows of its table."""
 
 import csv
 import re
@@ -6,19 +6,19 @@ import unicodedata
 from contextlib import suppress
 
 ENCODINGS = ("cp1252", "cp1254", "cp1250", "cp850", "mac_roman", "cp1251", "cp1253")
-"""What bytes may mean that are not UTF-8. Not latin-1: whatever the bytes are, they would be text in it."""
+"""Encodings of bytes that are not UTF-8. Latin-1 is not among them: any bytes would be text in it."""
 EVERYDAY = {"cp949": (0xB0, 0xC8), "gb18030": (0xB0, 0xD7), "cp950": (0xA4, 0xC6), "cp932": (0x81, 0x98)}
-"""The same of two bytes a letter -> the first byte, lowest and highest, of letters in daily use."""
+"""Encodings with two bytes a letter -> the first byte, lowest and highest, of letters in daily use."""
 SEPARATORS = ",;\t|"
 _LETTER = r"[^\W\d_\x00-\x7f]"
 MAX_WORDS = 5
-"""Shown of those that two encodings read differently."""
+"""The most words that are shown of those that two encodings read differently."""
 MANY_WORDS = 20
-"""Not all of so many are of daily use in two languages by chance."""
+"""So many words are not all in daily use in two languages by chance."""
 
 
 def likeliest_encoding(text: bytes) -> tuple[str, str]:
-    """The likeliest, and a comment on what the next one would make of the words."""
+    """Return the likeliest encoding, and a comment on what the next one would make of the words."""
     with suppress(UnicodeDecodeError):
         text.decode()
         return "utf-8", ""
@@ -39,13 +39,13 @@ def likeliest_encoding(text: bytes) -> tuple[str, str]:
 
 
 def _is_nearly_utf8(text: bytes) -> bool:
-    """But for a few bytes: two bytes of Cyrillic or Greek would make a Chinese letter each."""
+    """Return whether few bytes are not UTF-8. Two bytes of Cyrillic or Greek would make a Chinese letter."""
     decoded = text.decode("utf-8", "replace")
     return decoded.count("\ufffd") < len(re.findall(_LETTER, decoded)) / 2
 
 
 def _is_everyday(text: bytes, encoding: str) -> bool:
-    """Whether nine in ten letters are such, and no single ones amid Latin letters."""
+    """Return whether nine in ten letters are in daily use, and not single ones amid Latin letters."""
     low, high = EVERYDAY[encoding]
     with suppress(UnicodeDecodeError):
         decoded = text.decode(encoding)
@@ -56,14 +56,14 @@ def _is_everyday(text: bytes, encoding: str) -> bool:
 
 
 def _is_spelt_well(word: str) -> bool:
-    """Of one alphabet, and in Latin letters not without any that English has."""
+    """Return whether a word is of one alphabet and, if Latin, has letters that English has, too."""
     alphabets = {unicodedata.name(char, "").partition(" ")[0] for char in word}
     is_word = word.isalpha() and (word.islower() or word.istitle() or word.isupper())
     return is_word and len(alphabets) == 1 and not re.fullmatch(r"[\u00c0-\u024f]{3,}", word)
 
 
 def as_table(text: str) -> tuple[str, list[list[str]]]:
-    """The separator by which most rows are as long as the header, and these rows."""
+    """Return the separator by which most rows are as long as the header, and the rows."""
     lines = re.sub(r"\A\s*(?:sep=.\s+)?", "", text.removeprefix("\ufeff").replace("\0", "")).splitlines()
     tables = {sign: list(filter(any, csv.reader(lines, delimiter=sign))) or [[]] for sign in SEPARATORS}
 

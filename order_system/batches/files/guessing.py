@@ -1,4 +1,4 @@
-"""A first profile for a file that nobody has described yet, by its first bytes: for a person to check."""
+"""Guesses a first profile for a file that has none yet, by its first bytes. A person has to check it."""
 
 import json
 import re
@@ -17,15 +17,15 @@ from order_system.domain.money import circulating_currencies
 from order_system.domain.order_file import FileRefused
 
 GUESSED_FROM = 100_000
-"""Bytes of the file that are looked at."""
+"""How many bytes of the file are looked at."""
 MAX_STATES = 12
-"""A column of more different cells is none of states; and no more of them are written down."""
+"""A column with more different cells has no states, and no more of them are written down."""
 _SHARE = r"0?[.,]\d+|[\d.,]+ ?%"
 _AN_AMOUNT, _A_DATE = KNOWN["unit_price"]["look"], KNOWN["states"]["date"]
 
 
 def first_profile(url: str, roots: Sequence[str]) -> str:
-    """As TOML, with a comment wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
+    """Return TOML, commented wherever a person has to look. Blocks. Raises FileRefused, FileUnreachable."""
     with open_source(url, roots) as source:
         try:
             encoding_of(source, "utf-8")  # raises if it is no text
@@ -45,7 +45,7 @@ def first_profile(url: str, roots: Sequence[str]) -> str:
 
 
 def _amounts(columns: Mapping[str, Sequence[str]], cells: Cells) -> str:
-    """The cells, of columns as a profile names them."""
+    """Return the cells of the amounts, from columns as a profile names them."""
     named = [name for field in ("unit_price", *AMOUNTS) for name in columns.get(field, ())]
     names = {each for name in named for each in (name, *name.removesuffix("?").split("|")) if each in cells}
     return "\n".join(cell for name in names for cell in cells[name])
@@ -59,7 +59,7 @@ def _decimal(amounts: str) -> str:
 
 
 def _fits(header: Sequence[str], profile: str) -> bool:
-    """But for a currency, which not every export names: the sample order tells."""
+    """Return whether the profile fits. Not every export names a currency: the sample order tells."""
     given = parse_profile(profile)
     try:
         fitted_layout(header, given.model_copy(update={"constants": {"currency": "", **given.constants}}))
@@ -116,7 +116,7 @@ def _described(cells: Cells) -> Iterator[str]:
 
 
 def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Iterator[str]:
-    """And what refuses an order in any state that is not known to mean that it is paid."""
+    """Yield [paid]. It refuses an order in any state that is not known to mean that it is paid."""
     found = _different(cells)
     filled = [cell for cell in cells if _is_more_than_zero(cell)]
     is_date = name == reference or all_are(_A_DATE, filled)
@@ -130,7 +130,7 @@ def _paid_section(name: str, reference: str, rest: str, cells: list[str]) -> Ite
 
 
 def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
-    """A person has to look at what may be a part of the address or the price, or tell how an order stands."""
+    """A person has to look at what may be of the address or the price, or may tell how an order stands."""
     kinds = {
         "street": any(cells) and _is("street", "alike", key_of(name)),
         "amount": _is("unit_price", "alike", key_of(name))
@@ -144,7 +144,7 @@ def _not_used(name: str, cells: list[str], ids: list[str]) -> str:
 
 
 def _may_tell_state(cells: list[str], ids: list[str]) -> bool:
-    """Filled for a part of the orders; or with at most three different cells, but not when each was made."""
+    """Return whether only some orders have it, or it has three different cells at most that are not dates."""
     orders = ids or list(map(str, range(len(cells))))
     filled = {order for order, cell in zip(orders, cells, strict=True) if cell}
     few = len({*cells} - {""}) <= min(3, len(set(orders)) - 1) and not all_are(_A_DATE, cells)
@@ -161,7 +161,7 @@ def _state_section(name: str, cells: list[str], *, of_line: bool) -> Iterator[st
     others, run = [cell for cell in found if cell not in done], list[str]()
     if all(re.search(r"\d", cell) for cell in found):  # it tells when, or how much
         counts = _is("states", "counts", key_of(name))
-        sure = not _is("states", "undone", _plain(name))  # none unfulfilled may be all fulfilled
+        sure = not _is("states", "undone", _plain(name))  # 0 unfulfilled may mean that all is fulfilled
         run = [cell for cell in found if sure and not _is_more_than_zero(cell)]
         done, others, of_line = [] if counts else ["*"], [], of_line or counts
     yield from _section(name, done, run, others, 'of = "line"\n' if of_line else "")
@@ -174,12 +174,12 @@ def _section(name: str, done: list[str], run: list[str], others: list[str], of: 
 
 
 def _different(cells: Iterable[str]) -> list[str]:
-    """Those that may be shown."""
+    """Return the different cells that may be shown."""
     return sorted({cell for cell in cells if shown(cell) == cell})[:MAX_STATES]
 
 
 def _paid_column(cells: Cells) -> str:
-    """The likeliest of those that tell whether an order is paid; blank if there is none."""
+    """Return the likeliest column that tells whether an order is paid; blank if there is none."""
     by_cells = [name for name in cells if name and any(_means_paid(cell, name) for cell in cells[name])]
     named = [name for name in cells if _is("paid", "name", key_of(name))]
     return next(iter([*(name for name in by_cells if name in named), *by_cells, *named]), "")
@@ -192,7 +192,7 @@ def _means_paid(cell: str, name: str) -> bool:
 
 
 def _tells_state(name: str, cells: Cells) -> bool:
-    """By its name or, whatever that is, by its cells."""
+    """Return whether a column tells how orders stand, by its name or else by its cells."""
     known = {key_of(each) for field in COLUMNS for each in KNOWN[field]["names"]}
     if _is("states", "name", key_of(name)) and key_of(name) not in known:
         return True
@@ -214,18 +214,18 @@ def _is(section: str, kind: str, text: str) -> bool:
 
 
 def _is_more_than_zero(cell: str) -> bool:
-    """Of an amount, or of a date such as 0000-00-00."""
+    """Return whether an amount, or a date such as 0000-00-00, is more than zero."""
     return bool(cell.strip("0-.,:/ "))
 
 
 def _further(ids: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
-    """The filled cells of the rows that are not the first ones of their orders, each with the one before."""
+    """Return the filled cells of all rows except each order's first, each with the cell before."""
     rows = zip(ids, ids[1:], cells, cells[1:], strict=False)
     return [(before, cell) for one, other, before, cell in rows if one == other and cell]
 
 
 def _currency(prices: str) -> str:
-    """What stands at the amounts; blank if that is no currency, or several."""
+    """Return the currency that stands at the amounts; blank if there is none, or several."""
     signs = set(re.findall(r"[^\d\s.,'\u2019()+-]+", prices))
     codes = {KNOWN["currency"]["signs"].get(sign, sign.upper()) for sign in signs}
     return codes.pop() if len(codes) == 1 and codes <= set(circulating_currencies()) else ""
@@ -240,6 +240,6 @@ def _toml(value: str | list[str]) -> str:
 
 
 def _plain(cell: str) -> str:
-    """In small letters, without accents, a blank between words."""
+    """Return the cell in small letters, without accents, with a blank between words."""
     letters = unicodedata.normalize("NFKD", cell.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[\W_]+", " ", letters).strip()

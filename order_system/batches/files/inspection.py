@@ -1,5 +1,5 @@
-"""The one look at a whole file before any of it counts: what it is, whether it is text, and its SHA-256. And,
-whenever it is read later, whether it is still that file."""
+"""Looks at a whole file once before it is used: what it is, whether it is text, and its SHA-256. Whenever the
+file is read later, checks whether it is still the same."""
 
 import codecs
 import json
@@ -53,8 +53,8 @@ _KNOWN = _ALIASES | {codecs.lookup(name).name: name for name in ENCODINGS}
 
 
 class HowToRead(TypedDict, total=False):
-    """Without a format the name tells (.jsonl, .ndjson, else CSV). A mapping comes on top of a profile.
-    Without an encoding the profile tells, or else it is UTF-8."""
+    """How to read a file. Without a format, its name tells (.jsonl, .ndjson, else CSV). A mapping comes on
+    top of a profile. Without an encoding, the profile tells, or else it is UTF-8."""
 
     file_format: FileFormat | None
     mapping: ColumnMapping | None
@@ -63,10 +63,9 @@ class HowToRead(TypedDict, total=False):
 
 
 def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> FileRef:
-    """The reference to a file that can be read as orders, whatever its rows are worth. Memory is constant,
-    however large the file. Blocks.
-
-    Raises FileRefused: what is wrong, on which line, and the cure; InvalidMapping for JSON Lines."""
+    """Return the reference to a file that can be read as orders, even if its rows are invalid. Memory is
+    constant, however large the file. Blocks. Raises FileRefused, which names what is wrong, the line and the
+    cure; and InvalidMapping if JSON Lines come with a mapping or profile."""
     file_format, mapping, profile = how.get("file_format"), how.get("mapping"), how.get("profile")
     by_name = FileFormat.JSONL if url.lower().endswith((".jsonl", ".ndjson")) else FileFormat.CSV
     file_format = file_format or (FileFormat.CSV if profile else by_name)
@@ -83,7 +82,7 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
             stamp = source.stamp()
             encoding, start = encoding_of(source, how.get("encoding") or (profile or Profile()).encoding)
             digest = _checksum_of_text(source, stamp.size, encoding)
-            if encoding not in ("utf-8", *MISREAD_AS) and _is_utf8(source):  # of those each cell tells
+            if encoding not in ("utf-8", *MISREAD_AS) and _is_utf8(source):  # for these, each cell tells
                 raise FileRefused(f"is UTF-8, and not {encoding}: give utf-8 as the encoding")
             if file_format is FileFormat.JSONL:
                 _check_json_lines(source, start, encoding)
@@ -114,7 +113,7 @@ def inspect_file(url: str, roots: Sequence[str], **how: Unpack[HowToRead]) -> Fi
 
 
 def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
-    """The encoding, and where the text begins. Raises FileRefused, which names the cure."""
+    """Return the encoding, and where the text begins. Raises FileRefused, which names the cure."""
     encoding = None
     with suppress(LookupError, ValueError):  # the latter for a name with a NUL
         encoding = _KNOWN.get(codecs.lookup(asked_for).name)
@@ -132,7 +131,7 @@ def encoding_of(source: Source, asked_for: str) -> tuple[str, Position]:
 
 
 def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
-    """The SHA-256. Raises FileRefused at the first byte that is no text."""
+    """Return the SHA-256. Raises FileRefused at the first byte that is no text."""
     digest, decoder = sha256(), codecs.getincrementaldecoder(encoding)()
     offset = 0
     for chunk in source.chunks():
@@ -149,7 +148,7 @@ def _checksum_of_text(source: Source, size: int, encoding: str) -> str:
 
 
 def _is_utf8(source: Source) -> bool:
-    """All of it, and not ASCII alone. Other encodings would make words of it that look as good as any."""
+    """Return whether all is UTF-8, not ASCII alone. Other encodings would make plausible words of it."""
     decoder, is_ascii = codecs.getincrementaldecoder("utf-8")(), True
     try:
         for chunk in chain(source.chunks(), [b""]):
@@ -170,8 +169,8 @@ def _line_at(source: Source, offset: int) -> int:
 def _header(
     source: Source, start: Position, encoding: str, profile: Profile | None
 ) -> tuple[Profile | None, tuple[str, ...], Position]:
-    """The header, and where the rows begin; and the profile with the separator that a first line `sep=;`
-    tells, as spreadsheets write it. Raises FileRefused."""
+    """Return the profile, the header, and where the rows begin. A first line `sep=;`, as spreadsheets write
+    it, sets the profile's separator. Raises FileRefused."""
     separator = profile.separator if profile else ","
     rows = csv_rows(line_batches(source.chunks(start.offset)), start, encoding, Shape(separator))
     header = next(rows, None)
@@ -196,7 +195,7 @@ def _header(
 
 
 def _check_place(header: Row, further: Sequence[Row]) -> None:
-    """A title above the header would be taken for one."""
+    """Raises FileRefused if there is a title above the header: it would be taken for one."""
     rows = (header, *further)
     widths = [max(sum(map(bool, salvaged_cells(row.text, sign))) for sign in _SEPARATORS) for row in rows]
     if widths[0] < _FEWEST_COLUMNS <= max(widths):
@@ -230,8 +229,8 @@ def _check_json_lines(source: Source, start: Position, encoding: str) -> None:
 _REMEMBERED = 100
 
 _checksums: dict[tuple[str, str], str] = {}
-"""URL and stamp -> SHA-256 of what this process has hashed. It spares a worker whose copy of the file has
-another stamp than the reference's from hashing it again for every page."""
+"""URL and stamp -> SHA-256 of what this process has hashed. A worker's copy of a file may have another stamp
+than the reference's: it need not be hashed again for every page."""
 
 
 def verify(ref: FileRef, roots: Sequence[str], got_on: GotOn | None = None) -> None:
@@ -245,7 +244,7 @@ def verify(ref: FileRef, roots: Sequence[str], got_on: GotOn | None = None) -> N
 
 
 def check_unchanged(ref: FileRef, source: Source) -> Stamp:
-    """The same as cheaply as can be: a file that nobody has written to is not hashed again."""
+    """Do the same as cheaply as can be: a file that nobody has written to is not hashed again."""
     stamp = source.stamp()
     if stamp.mark != ref.stamp:
         known = _checksums.get((ref.url, stamp.mark))

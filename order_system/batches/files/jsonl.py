@@ -14,7 +14,7 @@ from order_system.intake.reader import examine, presentable_id
 
 
 def rows_of_lines(batches: Iterable[list[bytes] | LongLine], start: Position, encoding: str) -> Iterator[Row]:
-    """Every line but the blank ones, with one cell. Raises UnicodeDecodeError."""
+    """Yield each line that is not blank as a row of one cell. Raises UnicodeDecodeError."""
     line, offset = start.line, start.offset
     for batch in batches:
         broken = TOO_LONG if isinstance(batch, LongLine) else None

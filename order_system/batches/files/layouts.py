@@ -1,4 +1,4 @@
-"""From the cells of a CSV row to the fields of our own columns, whatever the file calls and orders them."""
+"""Puts the cells of a CSV row into the fields of our own columns, by the file's own names and order."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -23,18 +23,18 @@ MAX_COLUMNS = 500
 class Layout:
     header: list[str]
     names: dict[str, str]
-    """Field -> what messages call it: the file's own name for the column."""
+    """Field -> its name in messages, which is the file's own name of the column."""
     pick: Callable[[list[str], str], Fields]
-    """For a row as long as the header, and its text. What is no field stands under `in_column`."""
+    """Returns the fields of a proper row, from its cells and text. Other columns have `in_column` keys."""
     id_of: Callable[[str], str]
-    """What stands in the cell at `id_place`, as an ID."""
+    """Makes an ID of the cell at `id_place`."""
     id_place: int
     shape: Shape
     profile: Profile
     run_whole: set[object]
-    """What `says` has told of the rows of orders that run whole: of most orders the same."""
+    """What `says` returned for the rows of orders that run whole. It is the same for most orders."""
     paid: set[object]
-    """The same of orders that are paid."""
+    """The same for orders that are paid."""
 
     @property
     def decimal(self) -> str:
@@ -47,39 +47,39 @@ class Layout:
         return csv_rows(batches, start, encoding, self.shape)
 
     def pick_order_id(self, cells: Sequence[str]) -> str:
-        """Of a broken row, too; blank if it cannot be told."""
+        """Return the order ID, of a broken row, too; blank if it cannot be told."""
         return self.id_of(cells[self.id_place]) if self.id_place < len(cells) else ""
 
     @cached_property
     def per_line(self) -> list[str]:
-        """Amounts that stand on each line of an order. The others stand there once."""
+        """Amounts that each line of an order has for itself. The others are there once for the order."""
         return [amount for amount in AMOUNTS if self.profile.is_per_line(amount)]
 
     @cached_property
     def once(self) -> list[str]:
-        """Amounts that count once where each row repeats them, and nobody has said so."""
+        """Amounts that count once if rows repeat them, although the profile does not say so."""
         return [each for each in ("shipping_fee", "tax", "discount") if each not in self.profile.meaning]
 
     @cached_property
     def further_parts(self) -> dict[str, list[str]]:
-        """Amount -> the keys of what is added to it."""
+        """Amount -> the keys of the columns that are added to it."""
         several = {field: _keys(more, self.names) for field, (_, *more) in self.profile.columns.items()}
         return {amount: several[amount] for amount in AMOUNTS if several.get(amount)}
 
     @cached_property
     def says(self) -> Callable[[Fields], object]:
-        """What a row has in the columns that tell whether it is to be shipped, and whether it is paid."""
+        """Returns a row's cells that tell whether it is to be shipped, and whether it is paid."""
         columns = [state.column for state in self.profile.states]
         if paid := self.profile.paid:
             columns += [*paid.column, *paid.or_else, paid.owed]
         return itemgetter("currency", *_keys(columns, self.names))
 
     def has(self, column: str) -> bool:
-        """Whether the file has a column that is no field's."""
+        """Return whether the file has this column, which is no field's."""
         return in_column(column) in self.names
 
     def name_of(self, column: str) -> str:
-        """What the file calls a column that is no field's."""
+        """Return the file's own name of a column that is no field's."""
         return self.names.get(in_column(column), _alternatives(column)[0])
 
 
@@ -89,12 +89,12 @@ def layout_of(ref: FileRef) -> Layout:
 
 @cache
 def in_column(name: str) -> str:
-    """The key of a column in a row's fields, for what is no field of an order."""
+    """Return the key that a column has in a row's fields if it is no field of an order."""
     return f"[{name}]"
 
 
 def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
-    """Raises FileRefused, naming every column that is missing, unknown or repeated, and the cure."""
+    """Make the layout. Raises FileRefused, naming all missing, unknown and repeated columns, and the cure."""
     index = _Header(header)
     wanted = _wanted_columns(profile)
     problems = [*index.repeated_columns(wanted.values()), *index.missing_columns(wanted, profile)]
@@ -106,7 +106,7 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
     names = {field: field for field in FIELDS}
     places: dict[str, int] = {}
     texts = dict.fromkeys(FIELDS, "")
-    """Of fields that are the same on each row: constants, and those that the file has no column for."""
+    """The texts that fields have on each row: constants, and blanks where the file has no column."""
     for key, name in wanted.items():
         if (column := index.find(name)) is not None:
             names[key], places[key] = shown(header[column].strip()), column
@@ -124,8 +124,8 @@ def fitted_layout(header: Sequence[str], profile: Profile) -> Layout:
 
 
 def _wanted_columns(profile: Profile) -> dict[str, str]:
-    """Key in a row's fields -> the file's column, as the profile spells it. The first column of a field is
-    the field's own; what is added to it, or stands for it, has a key of its own."""
+    """Return the key in a row's fields -> the file's column, as the profile spells it. A field's first column
+    has the field as its key. Columns that are added to it, or stand for it, have keys of their own."""
     wanted: dict[str, str] = {}
     for field in (*FIELDS, *FURTHER_FIELDS):
         required = field in COLUMNS and (COLUMNS[field][1] or not profile.names_columns)
@@ -141,7 +141,7 @@ def _wanted_columns(profile: Profile) -> dict[str, str]:
 
 
 _Parts = dict[str, list[str]]
-"""Field -> the keys of what it is made of."""
+"""Field -> the keys of its parts."""
 
 
 def _keys(columns: Iterable[str], known: Container[str]) -> list[str]:
@@ -151,7 +151,7 @@ def _keys(columns: Iterable[str], known: Container[str]) -> list[str]:
 def _picker(
     places: dict[str, int], texts: Fields, profile: Profile, id_of: Callable[[str], str]
 ) -> Callable[[list[str], str], Fields]:
-    """`Layout.pick`, for keys at places, and with texts that are the same on each row."""
+    """Make `Layout.pick`, for keys at these places, and with texts that are the same on each row."""
     written = {"separator", "encoding", "decimal"}
     is_plain = not profile.model_dump(exclude=written, exclude_defaults=True)
     further = {field: _keys(more, places) for field, (_, *more) in profile.columns.items()}
@@ -159,7 +159,7 @@ def _picker(
     otherwise = {field: _keys(columns, places) for field, columns in profile.otherwise.items()}
     places = places if is_plain else places | {in_column("order_id"): places["order_id"]}
 
-    # In many files an order's further rows say nothing of it but its ID and e-mail address.
+    # In many files, an order's further rows repeat only its ID and e-mail address.
     of_line = {"order_id", in_column("order_id"), "customer_email", "sku", "quantity", "unit_price"}
     of_line |= {*FURTHER_FIELDS, *(in_column(each.column) for each in profile.states if each.of != "order")}
     of_line -= {key for parts in (*further.values(), *otherwise.values()) for key in parts}
@@ -176,7 +176,7 @@ def _picker(
         fields.update(zip(keys, map(str.strip, found if of_order else found[:count]), strict=False))
         if ("'" in text or '="' in text) and DEFUSED.search(text):
             fields = {key: undefused(cell).strip() for key, cell in fields.items()}
-        if "'" in text:  # before digits that a spreadsheet is to leave alone
+        if "'" in text:  # people put it before digits that a spreadsheet is to leave alone
             fields["postal_code"] = fields["postal_code"].removeprefix("'")
             if fields["sku"][1:].isdigit():
                 fields["sku"] = fields["sku"].removeprefix("'")
@@ -188,14 +188,14 @@ def _picker(
         if not fields["sku"]:
             fields["sku"] = sku_of_name(fields.get("item_name", ""))
         elif "item_name" in fields:
-            fields["item_name"] = ""  # it is kept where the SKU was made from it
+            fields["item_name"] = ""  # it is kept only if the SKU was made from it
         return fields
 
     return pick
 
 
 def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts) -> None:
-    """Rid a row of its shop's habits."""
+    """Join the parts of each field. A row without a street takes the columns that `otherwise` has for it."""
     streets, is_there = otherwise.get("street"), fields.__getitem__
     if streets and any(map(is_there, streets)) and not any(map(is_there, joined.get("street", ("street",)))):
         joined = joined | otherwise
@@ -207,7 +207,7 @@ def _tidy(fields: Fields, joined: _Parts, otherwise: _Parts) -> None:
 
 
 def _as_shown(cell: str) -> str:
-    """`Caf&eacute;`, `R&amp;amp;D` and `1 Main St<br/>Flat 2` as people read them on the pages of a shop."""
+    """Return `Caf&eacute;`, `R&amp;amp;D` and `1 Main St<br/>Flat 2` as people read them in a shop."""
     cell = _BREAK.sub("\n", cell)
     while (read := _ENTITY.sub(lambda found: unescape(found[0]), cell)) != cell:
         cell = read
@@ -223,8 +223,8 @@ def _cleaned(cell: str) -> str:
 
 
 class _Header:
-    """Columns by name, as people mean them: capitals and blanks around do not count. A column without a
-    name is nobody's (spreadsheets leave such behind), and the reasons of a rejects file are ours."""
+    """Columns by name. Capitals and surrounding blanks do not count. Columns without a name, which
+    spreadsheets leave behind, are ignored, and so are the reasons in a file of rejected rows."""
 
     def __init__(self, header: Sequence[str]) -> None:
         self._header = header
@@ -234,7 +234,7 @@ class _Header:
                 self._places.setdefault(_key(name), []).append(place)
 
     def find(self, name: str) -> int | None:
-        """Of a name as a profile spells it, with other names and `?`."""
+        """Return a column's place, or None. A profile may spell its name with other names and `?`."""
         found = (self._places.get(_key(each)) for each in (name, *_alternatives(name)))
         return next((places[0] for places in found if places), None)
 
@@ -251,7 +251,7 @@ class _Header:
         problems: list[str] = []
         not_needed = {*profile.defaults, *(["payment_method"] if profile.paid else [])}
         if self.find(wanted.get("item_name", "")) is not None:
-            not_needed.add("sku")  # which is made of it
+            not_needed.add("sku")  # the SKU is made of the name
         for key, name in wanted.items():
             is_required = key in COLUMNS and COLUMNS[key][1]
             enough = profile.columns.get(key, ()) if name.endswith("?") else (name,)
@@ -271,7 +271,7 @@ class _Header:
         return problems
 
     def unknown_columns(self, wanted: Iterable[str]) -> list[str]:
-        """Refused as long as nothing is mapped: a misspelt `dicount` must not pass for no discount."""
+        """Refuse these if nothing is mapped: a misspelt `dicount` must not pass for no discount."""
         known = {_key(each) for name in wanted for each in _alternatives(name)}
         return [
             f"the column {shown(self._header[places[0]].strip())} is unknown{hint_at(name, FIELDS)}"

@@ -1,14 +1,14 @@
-"""Bytes to physical lines, in batches, in constant memory, whatever ends a line: LF, CRLF or a lone CR."""
+"""Splits bytes into physical lines, in batches and constant memory. LF, CRLF or a lone CR ends a line."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_LINE_BYTES = 131_072
-"""No row needs nearly as much, and it is where Python's csv gives up on a field, too."""
+"""No row needs nearly as much. Python's csv gives up on a longer field, too."""
 
 BATCH = 100
-"""Lines in one batch, at most: what has to be parsed again after a broken row stays short. And rows that soon
-go again are not looked at by Python's search for garbage."""
+"""The most lines in one batch. So little has to be parsed again after a broken row, and rows go again too
+soon for Python's garbage collector to look at them."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class LongLine:
     head: bytes
     """Its first MAX_LINE_BYTES."""
     size: int
-    """With its line end."""
+    """Its size in bytes, with its line end."""
 
 
 def line_batches(chunks: Iterable[bytes]) -> Iterator[list[bytes] | LongLine]:
-    """The lines with their ends. Chunks may be cut anywhere, but none may be empty."""
+    """Yield the lines with their ends. Chunks may be cut anywhere, but none may be empty."""
     rest = head = b""
     dropped = 0  # bytes of a long line that went by already; `rest` then is its newest byte
     for chunk in chunks:

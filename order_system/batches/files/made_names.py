@@ -1,4 +1,4 @@
-"""IDs and SKUs that are made of what a file has instead."""
+"""Makes IDs and SKUs from what a file has instead."""
 
 import hashlib
 import re
@@ -10,13 +10,13 @@ from order_system.domain.ids import is_order_id
 from order_system.domain.order_profile import Profile
 
 _SEPARATORS = " -/,.()'&:|_\""
-"""Between the words of a product's name. Any other sign tells one product from another: S10 and S10+."""
+"""Signs between the words of a product's name. Any other sign tells products apart: S10 and S10+."""
 _DESTROYED = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+")
 """A number that a spreadsheet has rounded. It stays as it is, and is refused."""
 
 
 def tidied_id(text: str, profile: Profile) -> str:
-    """As the profile writes IDs: `#1002/A` as shopA-1002-A. Blank if the text is."""
+    """Return the ID as the profile writes IDs: `#1002/A` as shopA-1002-A. A blank text stays blank."""
     if profile.id_strip:
         text = text.lstrip(profile.id_strip + " ")
     if profile.id_replace and not is_order_id(text) and not _DESTROYED.fullmatch(text):
@@ -25,21 +25,22 @@ def tidied_id(text: str, profile: Profile) -> str:
 
 
 def sku_of_name(name: str, *, apart: bool = False) -> str:
-    """`Leather Bag - Brown / L` as LEATHER-BAG-BROWN-L: for one name always the same, and for another name
-    as good as always another. Blank if the name is. `apart`: from one that would be the same."""
+    """Return LEATHER-BAG-BROWN-L for `Leather Bag - Brown / L`. One name always has the same SKU, another
+    name almost always another. Blank for a blank name. With `apart`, it differs from one that would be the
+    same."""
     name = name.strip()
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = "-".join(re.findall(r"[A-Z0-9]+", plain.upper()))
     tells_all = name.isascii() and all(char.isalnum() or char in _SEPARATORS for char in name)
     if name and (apart or not slug or len(slug) > 50 or not tells_all):
-        # What fell away told it from others.
+        # What was dropped told it from others.
         slug = "-".join(filter(None, (slug[:50], hashlib.sha256(name.encode()).hexdigest()[:8].upper())))
     return slug
 
 
 def with_skus_apart(rows: Sequence[NumberedRow]) -> Sequence[NumberedRow]:
-    """Two names of products that become the same SKU, or one that another product has: each later one, or the
-    one that is made, gets one of its own."""
+    """Give a SKU of its own to each name whose SKU would be that of another product: of an earlier name, or
+    of a product that has its SKU in the file."""
     if not [True for _, fields in rows if fields.get("item_name")]:
         return rows
     names = {fields["sku"]: "" for _, fields in rows if not fields["item_name"]}

@@ -1,5 +1,5 @@
-"""What a profile says of the rows of one order: whether it is to be shipped, and how much of it; what its
-amounts are of; and whether it is paid. Rows in, and rows of our own columns out, for `checking` to read."""
+"""Applies a profile to the rows of one order: whether it is to be shipped, and how much of it; what its
+amounts are of; and whether it is paid. The result is rows of our own columns, for `checking` to read."""
 
 import re
 from decimal import Decimal
@@ -28,7 +28,7 @@ from order_system.intake.bill import COSTS_NOTHING
 
 
 def as_meant(rows: Rows, layout: Layout) -> Rows:
-    """Raises LeftOut, Unfit."""
+    """Return the rows as the profile means them. Raises LeftOut, Unfit."""
     if in_column("order_id") in rows[0][1]:  # not our own columns as they are
         if len(rows) > 1:
             _check_ids(rows, layout)
@@ -60,8 +60,8 @@ def _reckoned(rows: Rows, layout: Layout) -> Rows:
 
 
 def _check_ids(rows: Rows, layout: Layout) -> None:
-    """IDs that differ only in signs that fall away would make one order of two. And an order that was
-    exported twice would become one of twice as much."""
+    """Raises Unfit if IDs differ only in signs that are dropped, which would make one order of two. It also
+    does so for an order that was exported twice, which would become twice as large."""
     key = in_column("order_id")
     first: dict[tuple[str, str], int] = {}
     for line, fields in rows if "line_id" in layout.names else ():
@@ -79,8 +79,8 @@ def _check_ids(rows: Rows, layout: Layout) -> None:
 
 
 def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[int], Unfit | None, set[int]]:
-    """The line numbers of rows; what is wrong if some of them need no shipping, and nobody has paid for
-    those; and which need none. Raises LeftOut, Unfit."""
+    """Return the lines not to be shipped; the mistake if some of them need no shipping, and are not paid; and
+    the lines that need none. Raises LeftOut, Unfit."""
     if said in layout.run_whole:
         return set(), None, set()
     partly: tuple[int, str] | None = None
@@ -114,8 +114,8 @@ def _not_to_be_shipped(rows: Rows, said: object, layout: Layout) -> tuple[set[in
 
 
 def _without_doubles(rows: Rows, layout: Layout) -> Rows:
-    """Without rows that cost nothing and name the item of another row: Magento has one more for what was
-    chosen of a product. Raises Unfit as long as nobody has said that they are no gifts."""
+    """Drop rows that cost nothing and name the item of another row: Magento adds one for the chosen variant
+    of a product. Raises Unfit if the profile does not say whether they are gifts."""
     what = layout.profile.meaning.get("free_line")
     if what == "own item":
         return rows
@@ -141,7 +141,7 @@ def text_in(row: NumberedRow, column: str) -> str:
 
 
 def _of_order(rows: Rows, column: str, layout: Layout) -> tuple[int, str]:
-    """What stands in a column that is of the whole order, and on which line. Raises Unfit if rows differ."""
+    """Return line and text of a column that is of the whole order. Raises Unfit if rows differ."""
     key, found = in_column(column), (rows[0][0], "")
     for line, fields in rows:
         if (text := fields.get(key, "")) and text != found[1]:
@@ -173,7 +173,7 @@ def _is_left_out(state: State, text: str, line: int, name: str) -> bool:
 _ZERO = re.compile(r"\D{0,5}0[0.,]*\D{0,5}")
 """`0`, `0,00` or `EUR 0.00`."""
 _A_WORD = 4
-"""Letters. A shorter state, as `Y`, tells nothing without its column."""
+"""A state with fewer letters, such as `Y`, tells nothing without its column."""
 
 
 def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
@@ -189,9 +189,9 @@ def _left_out(state: State, text: str, rows: Rows, name: str) -> LeftOut:
 
 
 def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshippable: bool) -> Rows:
-    """Only the lines, or pieces of them, that have not been shipped. The fee for shipping the whole order
-    went with what has, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what the
-    rest costs."""
+    """Return the lines, or pieces of them, that have not been shipped. The order's shipping fee belongs to
+    what has been shipped, unless that needs no shipping. Raises LeftOut, and Unfit if it cannot be told what
+    the rest costs."""
     left: list[NumberedRow] = []
     for row in rows:
         line, fields = row
@@ -233,10 +233,10 @@ def _what_is_left(rows: Rows, without: set[int], layout: Layout, *, only_unshipp
 
 
 def _payment(rows: Rows, said: object, layout: Layout) -> str:
-    """How an order is paid that is paid already, or blank. Raises Unfit if some of it is still to be paid."""
+    """Return the payment method if an order is paid already; else blank. Raises Unfit if a part is owed."""
     if not (paid := layout.profile.paid):
         return ""
-    if paid.amount or said not in layout.paid:  # an amount is held against each order's total
+    if paid.amount or said not in layout.paid:  # an amount is compared with each order's total
         if not _is_paid(rows, paid, layout):
             return ""
         layout.paid.add(said)
@@ -249,7 +249,7 @@ def _payment(rows: Rows, said: object, layout: Layout) -> str:
 
 
 def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
-    """Raises Unfit."""
+    """Return whether the order is paid. Raises Unfit."""
     told_by, or_else = ([*filter(layout.has, columns)] for columns in (paid.column, paid.or_else))
     states = paid.states if told_by else paid.or_else_states or paid.states
     found = [(column, *_of_order(rows, column, layout)) for column in told_by or or_else or paid.column]
@@ -274,11 +274,11 @@ def _is_paid(rows: Rows, paid: Paid, layout: Layout) -> bool:
 
 
 def _owed(rows: Rows, paid: Paid, layout: Layout) -> tuple[int, Decimal]:
-    """On which line it stands, and how much is still to be paid. Raises Unfit."""
+    """Return the line that tells it, and how much is still to be paid. Raises Unfit."""
     column, first = paid.owed or paid.amount, rows[0][1]
     line, text = _of_order(rows, column, layout)
     found = number({"currency": first["currency"], column: text}, column, layout)
-    if text and found is None and not text.startswith("-"):  # which is too much that was paid
+    if text and found is None and not text.startswith("-"):  # negative: too much was paid
         raise Unfit(line, layout.name_of(column), "must be an amount, such as 29.99")
     if paid.owed or not paid.amount:
         return line, found or Decimal(0)

@@ -1,7 +1,7 @@
-"""One page of a file: the whole orders that stand in some bytes of it.
+"""One page of a file: the orders that stand whole in some bytes of it.
 
-A page never splits an order. Where one ends is known only when another begins, so the next page starts at
-the first row of the order that this one could not see the end of."""
+A page never splits an order. The end of an order is known only when another one begins, so the next page
+starts at the first row of the order whose end this page could not see."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,11 +20,11 @@ from order_system.domain.order_page import Page, ParsedOrder, RowProblem
 
 PAGE_BYTES = 1_000_000
 CHUNK_BYTES = 262_144
-"""What is read further when a page ends within its first order."""
+"""How many bytes more are read at a time when a page ends within its first order."""
 
 
 class _PageFull(Exception):
-    """There is a whole order, and what comes next is beyond the page."""
+    """The page has a whole order, and what comes next is beyond it."""
 
 
 def read_page(
@@ -34,9 +34,8 @@ def read_page(
     max_bytes: int = PAGE_BYTES,
     got_on: GotOn | None = None,
 ) -> Page:
-    """The orders that stand whole in the `max_bytes` from `start`; if there is none, the first one after it.
-    Memory is bounded by `max_bytes` and by what one order may have, however large the file. Blocks.
-
+    """Return the orders that stand whole in the `max_bytes` from `start`; if there is none, the first one
+    after. Memory is bounded by `max_bytes` and by what one order may have, however large the file. Blocks.
     Raises FileRefused, and FileChanged if the file is not, or is no longer, the one of the reference."""
     page = Page(start, next_offset=start.offset, next_line=start.line)
     with open_source(ref.url, roots, got_on) as source:
@@ -59,14 +58,14 @@ def read_page(
 
 
 def _chunks(source: Source, page: Page, size: int, max_bytes: int) -> Iterator[bytes]:
-    """The bytes of the page; then, if no order has ended in them, more until one has."""
+    """Yield the bytes of the page; then, if no order has ended in them, more until one has."""
     offset, wanted = page.start.offset, max_bytes
     while offset < size:
         if offset > page.start.offset and page.rows:
             raise _PageFull
         chunk = source.read(offset, min(wanted, size - offset))
         if not chunk:
-            return  # shorter than it was; that is told when the file is looked at again
+            return  # the file is shorter than it was: the check of its stamp tells
         yield chunk
         offset, wanted = offset + len(chunk), CHUNK_BYTES
 
@@ -74,7 +73,7 @@ def _chunks(source: Source, page: Page, size: int, max_bytes: int) -> Iterator[b
 def _findings(
     ref: FileRef, start: Position, chunks: Iterable[bytes]
 ) -> Iterator[tuple[ParsedOrder | RowProblem, int, int]]:
-    """Each with the offset and the line of what comes next."""
+    """Yield each order or problem, with the offset and the line of what comes next."""
     rows = rows_of(ref, start, chunks)
     if ref.format is FileFormat.JSONL:
         for row in rows:
@@ -93,7 +92,7 @@ def _findings(
 
 
 def rows_of(ref: FileRef, start: Position, chunks: Iterable[bytes]) -> Iterator[Row]:
-    """The rows in the file's bytes from `start` on. Raises UnicodeDecodeError."""
+    """Yield the rows in the file's bytes from `start` on. Raises UnicodeDecodeError."""
     batches = line_batches(chunks)
     if ref.format is FileFormat.JSONL:
         return rows_of_lines(batches, start, ref.encoding)

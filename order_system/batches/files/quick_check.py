@@ -1,6 +1,6 @@
-"""Most orders of most files are plain, which is told here for a fifth of what the strict reader takes. What
-passes here would pass there, as the same order; whatever looks unusual in any way is left to the strict
-reader, and so is every message. The tests hold the two against each other."""
+"""Recognises plain orders, which most orders of most files are, in a fifth of the strict reader's time. What
+passes here would pass there, as the same order. What looks unusual in any way is left to the strict reader,
+and so is every message. The tests compare the two."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from order_system.intake.fields import IDENTIFIERS, countries
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ɏ"
 _LABEL = f"[ -~{_LETTERS}]"
 _NAME = f"[ ->@-~{_LETTERS}]"
-"""No question mark, which may stand for a letter that was lost."""
+"""It lacks the question mark, which may stand for a letter that was lost."""
 _AMOUNT = r"(?:0|[1-9][0-9]{0,7})\.[0-9]{2}"
 _PATTERNS = {
     "order_id": f"(?!{CUT_SHORT}\n){ORDER_ID.pattern}",
@@ -40,14 +40,14 @@ _PATTERNS = {
 }
 _LABELS = ("order_id", "customer_name", "customer_email", "payment_method", "street", "city", "region",
            "postal_code")  # fmt: skip
-"""What stands in the others is too short for what must not be there."""
+"""The other fields are too short for garbled letters, spreadsheet errors and card numbers."""
 _LINE = "\n".join(_PATTERNS[field] for field in LINE_FIELDS)
 _ORDER = re.compile("\n".join(_PATTERNS[field] for field in ORDER_FIELDS), re.ASCII)
 _LINES = re.compile(rf"{_LINE}(?:\n{_LINE})*+", re.ASCII)
 _MAY_HOLD_CARD_NUMBER = re.compile(
     rf"[0-9](?<![0-9][0-9])(?=[^{_LETTERS}\n]{{12}})(?:[^0-9{_LETTERS}\n]*+[0-9]){{12}}"
 )
-"""Twelve more digits. What is looked at first are a digit and room for those, which is quick to find."""
+"""A digit and twelve more. A digit and room for the others are looked for first, which is quick."""
 _SHEET_ERROR = re.compile(f"^(?:{SHEET_ERROR})$", re.MULTILINE)
 
 _Texts = tuple[str, ...]
@@ -58,8 +58,8 @@ _free_of_order = cast("_TextsOf", itemgetter(*_LABELS))
 
 
 def plain_order(rows: Sequence[NumberedRow]) -> tuple[int, str, str] | None:
-    """The total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a line each:
-    if these are certainly all the rows of one valid order; else None."""
+    """Return the total in minor units, and the texts of its ORDER_FIELDS and of each row's LINE_FIELDS, a
+    line each; None unless these are certainly all the rows of one valid order."""
     first, each = rows[0][1], [_of_line(fields) for _, fields in rows]
     of_order = _of_order(first)
     if len(rows) > 1 and not _may_be_one(rows, of_order, each):
@@ -88,7 +88,7 @@ def _is_flawed(text: str, rows: Sequence[NumberedRow]) -> bool:
 
 
 def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, each: Sequence[_Texts]) -> bool:
-    """Whether each line is of another SKU, and each row repeats the first one's order or leaves it blank."""
+    """Return whether each row has another SKU, and repeats the first one's order or leaves it blank."""
     if len(rows) > MAX_LINES or len({sku for sku, _, _ in each}) < len(rows):
         return False
     known = of_order
@@ -101,7 +101,7 @@ def _may_be_one(rows: Sequence[NumberedRow], of_order: _Texts, each: Sequence[_T
 
 
 def _total(first: Fields, lines: str) -> int | None:
-    """None if it is out of bounds, or another one is stated."""
+    """Return the total; None if it is out of bounds, or another one is stated."""
     numbers = lines.replace(".", "").split("\n")  # prices in cents, all at once
     goods = sum(map(mul, map(int, numbers[1::3]), map(int, numbers[2::3])))
     total = goods + cents(first["shipping_fee"]) + cents(first["tax"]) - cents(first["discount"])
@@ -110,7 +110,7 @@ def _total(first: Fields, lines: str) -> int | None:
 
 
 def cents(amount: str) -> int:
-    """Of a plain row's amount; a blank is 0."""
+    """Return a plain row's amount in minor units; a blank is 0."""
     return int(amount.replace(".", "")) if amount else 0
 
 

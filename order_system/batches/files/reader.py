@@ -1,4 +1,4 @@
-"""The reader of files of orders. What blocks runs in threads."""
+"""The reader of files of orders, for asyncio."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from order_system.domain.order_page import Page
 
 
 class OrderFiles:
-    """The files below some roots (`ORDER_FILE_ROOTS`: folders and object store addresses). What blocks runs
+    """Reads files below some roots (`ORDER_FILE_ROOTS`: folders and object store addresses). What blocks runs
     in threads."""
 
     def __init__(self, roots: Sequence[str]) -> None:
@@ -37,9 +37,7 @@ class OrderFiles:
         max_bytes: int = PAGE_BYTES,
         got_on: GotOn | None = None,
     ) -> Page:
-        """The whole orders in the `max_bytes` from a position (None: the first row), at least one.
-
-        Raises FileChanged, FileRefused, FileUnreachable."""
+        """Return the whole orders in the `max_bytes` from a position (None: the first row), at least one."""
         return await asyncio.to_thread(
             pages.read_page, ref, position or ref.start, self._roots, max_bytes, got_on
         )

@@ -1,13 +1,13 @@
-"""Which order IDs a file has had before, in 12 to 40 bytes each: a million of them in some 25 MB, where a
-Python set takes 100."""
+"""The order IDs that a file has had before, in 12 to 40 bytes each. A million of them take some 25 MB; a
+Python set would take 100."""
 
 from array import array
 
 
 class SeenOrders:
-    """For one pass over one file, in one process. IDs are told apart by 64 bits of Python's keyed hash: among
-    a million the chance that two are confounded is one in thirty million, and the second one would be
-    reported, never run in silence."""
+    """The IDs of one pass over one file, in one process. They are told apart by 64 bits of Python's keyed
+    hash. Among a million, the chance that two are confused is one in thirty million. The second one would
+    then be reported, never run in silence."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -17,11 +17,11 @@ class SeenOrders:
         return self._count
 
     def first_line(self, order_id: str, line: int) -> int:
-        """The line on which the ID was seen first: `line` itself, if that is now."""
+        """Return the line on which the ID was seen first: `line` itself, if that is now."""
         marks, mask = self._marks, self._mask
         mark = hash(order_id) or 1  # 0 marks a free place
         place = mark & mask
-        # Open addressing: where the mark is, or else the next free place.
+        # Open addressing: a mark is at its place or, if that is taken, at the next free one.
         while there := marks[place]:
             if there == mark:
                 return self._lines[place]

@@ -1,9 +1,9 @@
-"""Opening files of orders, and none but these.
+"""Opens files of orders, and no others.
 
-Whoever can start a batch names a file that a worker then reads. So a file counts only under the folders or
-object store addresses of ORDER_FILE_ROOTS: nobody has a worker read a system file, or fetch an address of
-theirs. Paths are judged after symlinks, and hidden files stay closed, since the folder where a worker runs
-is the default root and holds `.env`, `.git` and our own data."""
+Anybody who can start a batch names a file that a worker then reads. So files are opened only under the
+folders or object store addresses of ORDER_FILE_ROOTS: nobody makes a worker read a system file, or fetch an
+address of their own. Symlinks are followed before a path is judged. Hidden files stay closed, since the
+default root is the folder where a worker runs, which holds `.env`, `.git` and our own data."""
 
 import os
 import posixpath
@@ -22,18 +22,18 @@ SETTING = "ORDER_FILE_ROOTS"
 CHUNK_BYTES = 1_000_000
 
 GotOn = Callable[[], None]
-"""Called after each piece that was read, by the thread that reads."""
+"""Called after each piece that was read, in the thread that reads."""
 
 
 class Stamp(NamedTuple):
     size: int
     mark: str
-    """Another one after every write or replacement."""
+    """A text that changes with every write or replacement."""
 
 
 @dataclass(frozen=True)
 class Source(ABC):
-    """An open file. All of it blocks: call it in a thread."""
+    """An open file. All its methods block: call them in a thread."""
 
     url: str
     got_on: GotOn | None
@@ -45,14 +45,14 @@ class Source(ABC):
     def _read(self, offset: int, length: int) -> bytes: ...
 
     def read(self, offset: int, length: int) -> bytes:
-        """Fewer than `length` bytes only at the end of the file."""
+        """Return `length` bytes, or fewer only at the end of the file."""
         piece = self._read(offset, length)
         if self.got_on is not None:
             self.got_on()
         return piece
 
     def chunks(self, offset: int = 0) -> Iterator[bytes]:
-        """All that follows."""
+        """Yield all bytes from `offset` on."""
         while chunk := self.read(offset, CHUNK_BYTES):
             yield chunk
             offset += len(chunk)
@@ -60,7 +60,7 @@ class Source(ABC):
 
 @contextmanager
 def open_source(url: str, roots: Sequence[str], got_on: GotOn | None = None) -> Generator[Source]:
-    """Raises FileRefused: outside of the roots, missing, no regular file, or not to be read by us; and
+    """Open a file. Raises FileRefused if it is outside the roots, missing, no regular file or unreadable; and
     FileUnreachable, then and later, if an object store fails."""
     if _is_remote(url):
         yield _open_remote(url, roots, got_on)
@@ -82,7 +82,7 @@ class _LocalFile(Source):
 
     def stamp(self) -> Stamp:
         status = os.fstat(self.descriptor)
-        # The time of the last change of status too: unlike the modification time nobody can set it back.
+        # Also the time of the last change of status: nobody can set it back, unlike the modification time.
         parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return Stamp(status.st_size, "-".join(map(str, parts)))
 
@@ -95,7 +95,7 @@ class _LocalFile(Source):
 
 
 def _allowed_path(url: str, roots: Sequence[str]) -> Path:
-    """The file without symlinks. Whether it exists is not told of files outside the roots."""
+    """Return the path without symlinks. Outside the roots, nobody is told whether a file exists."""
     try:
         path = _local_path(url).resolve()
         folders = [_local_path(root).resolve() for root in roots if not _is_remote(root)]
@@ -110,7 +110,7 @@ def _allowed_path(url: str, roots: Sequence[str]) -> Path:
 
 
 def _local_path(url: str) -> Path:
-    """Of a path or a file:// URL."""
+    """Return the path that a path or a file:// URL names. Raises ValueError."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return Path(url)
@@ -122,7 +122,7 @@ def _local_path(url: str) -> Path:
 
 def _open_regular_file(path: Path, url: str) -> int:
     try:
-        # Neither waiting for the writer of a pipe, nor following a symlink that was put there just now.
+        # This neither waits for the writer of a pipe, nor follows a symlink that was put there just now.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         raise FileRefused(f"{url}: there is no such file") from None
@@ -144,7 +144,7 @@ class _RemoteFile(Source):
     store: Any
     path: str
     size: int
-    """When it was opened."""
+    """The size when the file was opened."""
 
     def stamp(self) -> Stamp:
         with _reaching(self.url):
@@ -161,7 +161,7 @@ class _RemoteFile(Source):
 
 @contextmanager
 def _reaching(url: str) -> Generator[None]:
-    """Stores have errors of their own, with no common root. Raises FileUnreachable."""
+    """Raises FileUnreachable for all errors of a store: they have no common base class."""
     try:
         yield
     except Exception as failure:
@@ -182,7 +182,7 @@ def _open_remote(url: str, roots: Sequence[str], got_on: GotOn | None) -> _Remot
     refusal: str
     try:
         store, path = fsspec.core.url_to_fs(url, use_listings_cache=False)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        # Not `isfile`, to which a store that cannot be reached has no such file.
+        # Not `isfile`: of a store that cannot be reached, it says that there is no such file.
         info = cast("dict[str, Any]", store.info(path))
         if info["type"] == "file":
             return _RemoteFile(url, got_on, store, cast("str", path), int(info["size"]))
@@ -205,7 +205,7 @@ def _is_remote(root: str) -> bool:
 
 
 def _is_below(url: str, root: str) -> bool:
-    """By the text alone, as object stores have no symlinks; whatever could mean another place is refused."""
+    """Compare texts alone, as object stores have no symlinks. What could mean another place is refused."""
     scheme, _, path = url.partition("://")
     root_scheme, _, root_path = root.partition("://")
     # `::` chains file systems in fsspec; `@` would put a host behind what looks like one.

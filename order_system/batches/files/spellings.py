@@ -1,7 +1,7 @@
-"""What rows say in another spelling than ours, in ours: `1.00` pieces, `$1,234.50`, `United States`, `usd`.
-Only of rows that the quick check does not know; what is not known here either meets the strict reader.
+"""Puts rows into our own spelling: `1.00` pieces, `$1,234.50`, `United States`, `usd`. Only rows that the
+quick check does not know come here. What is not known here either is left to the strict reader.
 
-A spelling that may mean two things, or has lost what it meant, is not harmless: it is refused."""
+A spelling that may mean two things, or has lost its meaning, is not harmless: it is refused."""
 
 import re
 import tomllib
@@ -23,24 +23,24 @@ from order_system.intake.fields import countries
 CUT_SHORT = r"(?:[0-9](?:[.,][0-9]+[Ee]\+?|[Ee]\+)[0-9]{1,3}|[0-9]{4,}\.0)"
 """`4.00638E+12`: what a spreadsheet leaves of a barcode. `83702.0`: what a program makes of a postal code."""
 SHEET_ERROR = r"#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!)|#{4,}"
-"""What a spreadsheet shows where it has nothing to show."""
+"""What a spreadsheet shows instead of a value that it cannot show."""
 
 _SIGN = r"(?:[A-Za-z]{1,2} (?=\$))?[^\d\s.,'()+-]{1,4}"
-# Real words in capitals have these, and what follows may be meant: MAÇÃ..., NESCAFÉ(R), TĂŞNAD.
+# Real words in capitals have these pairs: MAÇÃ..., NESCAFÉ(R), TĂŞNAD.
 _IN_WORDS = re.compile(
     "(?<=[A-Z\u00c0-\u00de])[\u00c2-\u00c5][\u2018-\u201d\u2013\u2014\u2022\u2026\u00a0\u00ab\u00b7\u00bb]|\u0102\u015e(?![a-z])"
 )
 MISREAD_AS = ("cp1252", "cp1250", "cp1251")
-# What stands for letters where UTF-8 was read as cp850 or mac_roman; and where one of the others was, but for
-# what is a letter, too, or a sign that people put between letters.
+# Signs in place of letters. The first two groups come from UTF-8 that was read as cp850 or mac_roman, the
+# last one from the other encodings. That one lacks real letters, and signs that people put between letters.
 _LOST = re.compile(
     "[\ufffd\\x80-\\x9f\u2500-\u259f]|[\u0192\u221a\u2248][^\\x00-\\x7f\u0180-\u036f]"
     "|(?<=[^\\W\\d_])[\u00a4\u00a7\u00b1\u00b3\u00b8\u00f7\u02c6\u2021\u201e\u2030\u2039](?=[^\\W\\d_])"
 )
 _NAMES = ("customer_name", "street", "city", "region")
-_LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program wrote what it had no sign for
+_LOST_IN_NAME = re.compile(r"\?[^\W\d_]")  # Fran?ois ?elik: a program could not write these letters
 SUSPICIOUS = re.compile(f"[^\\x00-\\x9f]{{2}}|{_LOST.pattern}")
-# One letter of another script in a Latin word is none, either: RŮŽENA, plášť.
+# A Latin word has no single letter of another script. RŮŽENA and plášť would, if they were read as UTF-8.
 _FOREIGN = "[\u0370-\u1dff\u1f00-\u1fff\u2e80-\uffff]"
 _NO_ONES_LETTERS = re.compile(
     "[\u0180-\u036f\u0498-\u05ff\u0700-\u07ff]"
@@ -49,7 +49,7 @@ _NO_ONES_LETTERS = re.compile(
 
 
 def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[NumberedRow], list[Mistake]]:
-    """The rows in our spelling, and what in them is not harmless; the same text of a column is told once."""
+    """Return the rows in our spelling, and their mistakes. A text is told once for each column."""
     currency = next((fields["currency"].upper() for _, fields in rows if fields["currency"]), "")
     mistakes: dict[tuple[str, str], Mistake] = {}
     spelled: list[NumberedRow] = []
@@ -66,7 +66,7 @@ def spelled_out(rows: Sequence[NumberedRow], layout: Layout) -> tuple[list[Numbe
 
 
 def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
-    """Raises ValueError: why it is not harmless."""
+    """Return the text in our spelling. Raises ValueError, which says why it is not harmless."""
     if is_garbled(text) or (field in _NAMES and _LOST_IN_NAME.search(text)):
         raise ValueError("has garbled letters: text was read in a wrong encoding; export it again as UTF-8")
     if re.fullmatch(SHEET_ERROR, text):
@@ -94,8 +94,8 @@ def _spelled(field: str, text: str, currency: str, decimal: str | None) -> str:
 
 
 def is_garbled(text: str) -> bool:
-    """Whether it is UTF-8 that was read as something else, and makes sense as UTF-8 only; or what is left of
-    such a mistake."""
+    """Return whether the text is UTF-8 that was read in another encoding and makes sense as UTF-8 only, or
+    what is left of such a mistake."""
     if text.isascii() or SUSPICIOUS.search(text) is None:
         return False
     if _LOST.search(text):
@@ -109,17 +109,16 @@ def is_garbled(text: str) -> bool:
 
 
 def whole_number(text: str, decimal: str | None) -> str:
-    """`1.00` as `1`. Three zeros stay, to be refused, unless a profile has said what is before decimals: they
-    may be thousands."""
+    """Return `1.00` as `1`. Three zeros may be thousands: they stay, to be refused, unless a profile says
+    which sign stands before decimals."""
     whole, _, zeros = text.partition(decimal or ".")
     return whole if zeros and not zeros.strip("0") and (len(zeros) != 3 or decimal) else text
 
 
 @lru_cache(maxsize=10_000)
 def amount(text: str, currency: str, decimal: str | None) -> str:
-    """`$1,234.5000` as `1234.50`, with the decimals of the currency if they suffice; what is no amount stays.
-
-    Raises InvalidAmount: in another currency, or in doubt whether a sign divides thousands or decimals."""
+    """Return `$1,234.5000` as `1234.50`, with the currency's decimals if they suffice. No amount: no change.
+    Raises InvalidAmount for another currency, or if a sign may divide thousands or decimals."""
     text = text.removeprefix("-") if not text.strip("-0.,") else text  # -0.00 is nothing
     found = _pattern(decimal or ".").fullmatch(text)
     known = money.circulating_currencies()
@@ -156,7 +155,7 @@ def _pattern(decimal: str) -> re.Pattern[str]:
 
 @cache
 def _signs(currency: str) -> set[str]:
-    """`cad`, `ca$`, and `$` as at home: most currencies' codes begin with their country's."""
+    """Return `cad`, `ca$`, and `$` as at home: most currencies' codes begin with their country's."""
     signs = {currency, get_currency_symbol(currency, "en")}
     with suppress(UnknownLocaleError):
         signs.add(get_currency_symbol(currency, f"und_{currency[:2]}"))
@@ -165,10 +164,10 @@ def _signs(currency: str) -> set[str]:
 
 
 def country_code(text: str) -> str:
-    """`United States`, `USA` or `us` as `US`; what is no country's name stays."""
+    """Return `United States`, `USA` or `us` as `US`. A text that is no country's name stays."""
     if text in countries():
         return text
-    # Korea, Republic of; Samoa (American), which is not Samoa; United Kingdom (UK), which is the same twice
+    # Korea, Republic of; Samoa (American), which is not Samoa; United Kingdom (UK), which names one twice.
     name, _, more = text.removesuffix(")").replace(", ", " (").partition(" (")
     whole, turned, first, second = (_codes().get(_key(each)) for each in (text, f"{more} {name}", name, more))
     return whole or turned or (first if first and first == second else text)
@@ -176,7 +175,7 @@ def country_code(text: str) -> str:
 
 @cache
 def _codes() -> dict[str, str]:
-    """By CLDR's names in languages of shops' exports, and by its aliases, which have ISO 3166-1 alpha-3."""
+    """Return codes by CLDR's names, in languages of shops' exports, and by its aliases (alpha-3 codes)."""
     names = tomllib.loads((files("order_system.batches.files") / "country_names.toml").read_text("utf-8"))
     aliases: dict[str, list[str]] = get_global("territory_aliases")  # pyright: ignore[reportAssignmentType]
     known = {old: new[0] for old, new in aliases.items() if old.isalpha() and len(new) == 1}

@@ -1,4 +1,4 @@
-"""How we connect to SQLite and to PostgreSQL, by what URLs, and what waiting may cure where that fails."""
+"""Connections to SQLite and PostgreSQL: the URLs that we take, and the failures that waiting may cure."""
 
 import re
 import sqlite3
@@ -15,14 +15,14 @@ from order_system.infra.database.prepared import ask
 
 DRIVERS = ("sqlite", "postgresql+psycopg")
 PREPARE = "prepare_threshold"
-"""What a URL may say to psycopg besides libpq's own words: `none`, so that no statement is prepared."""
+"""A URL's parameter for psycopg, besides libpq's own: `none`, so that no statement is prepared."""
 
 READ_ONLY = "order_read_only"
-"""The execution option of SQLite's transactions that do not write."""
+"""The execution option of SQLite's transactions that only read."""
 
 POOL, POSTGRES_CONNECTIONS = "pool", "15"
-"""What a URL may say of PostgreSQL: how many connections a process has for reading, and for writing as many.
-A transaction that waits for a row keeps its own."""
+"""A URL's parameter for PostgreSQL, and its default: how many connections a process has for reading, and as
+many for writing. A transaction that waits for a row keeps its connection."""
 
 MAY_PASS = (
     "Connection refused",
@@ -37,11 +37,11 @@ MAY_PASS = (
     "remaining connection slots",
     "database is locked",
 )
-"""Neither driver has a type or a code for these: only words tell them from a wrong password, say."""
+"""Failures that may pass. No driver's type or code tells them from a wrong password, say: only words do."""
 
 
 def checked(text: str) -> str:
-    """With an absolute path, if it names a file. Raises ValueError."""
+    """Return the URL, with an absolute path if it names a file. Raises ValueError."""
     try:
         url = make_url(text)
     except exc.ArgumentError:
@@ -64,7 +64,7 @@ def of_file(file: Path) -> str:
 
 
 def reason_of(failure: Exception) -> str:
-    """The driver's own words, in one line, without SQLAlchemy's about the statement."""
+    """Return the driver's own words in one line, without what SQLAlchemy adds about the statement."""
     return " ".join(str(getattr(failure, "orig", None) or failure).split())
 
 
@@ -80,12 +80,12 @@ def connections_to(url: URL) -> int:
 
 
 def postgresql(url: URL) -> Engine:
-    """Behind a pooler that hands connections on after each transaction, what is set here holds for one of
-    them: there the pooler sets it (docs/cluster.md). In each transaction it would cost a third more."""
+    """Settings are made once for each connection: in each transaction they would cost a third more. A pooler
+    that hands connections on after each transaction must make them itself (docs/cluster.md)."""
     gone = int(policy.DATABASE_GONE.total_seconds())
     waits = {
         "connect_timeout": int(policy.DATABASE_CONNECT.total_seconds()),
-        # Of a server that has gone without a word a thread is told by the system, or it would wait for hours.
+        # With these, the system tells a thread that its server is gone. It would wait for hours otherwise.
         "keepalives_idle": gone // 3,
         "keepalives_interval": gone // 3,
         "keepalives_count": 2,
@@ -102,10 +102,10 @@ def postgresql(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        # A caller can give up, its thread cannot: waiting for one row for ever, they would all be taken.
+        # A caller can give up, its thread cannot. Without this, all threads could end up waiting for one row.
         busy = int(policy.DATABASE_BUSY.total_seconds() * 1000)
         dbapi_connection.execute(f"SET lock_timeout = {busy}")
-        dbapi_connection.execute("SET jit = off")  # which takes longer than any query of ours that it is for
+        dbapi_connection.execute("SET jit = off")  # it takes longer than any query of ours that it compiles
         dbapi_connection.commit()
         if PREPARE in url.query:
             dbapi_connection.prepare_threshold = None
@@ -132,8 +132,8 @@ def sqlite(url: URL) -> Engine:
 
 
 def begin(connection: Connection) -> None:
-    """What SQLAlchemy leaves to the driver, and we do not. Past it: it takes as long for this as for any
-    statement; and a listener of its own would have it look for listeners at each statement."""
+    """Begin a transaction on SQLite, and ask the driver itself to do so: SQLAlchemy would take as long as for
+    any statement, and a listener would have it look for listeners at each statement."""
     if connection.dialect.name != "sqlite":
         return
     read_only = connection.get_execution_options().get(READ_ONLY)
@@ -141,8 +141,8 @@ def begin(connection: Connection) -> None:
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
-    """For a file that is not so yet SQLite does not wait, whatever its `busy_timeout`, if another process
-    does the same at that moment: of two that start on a new file, one would fail."""
+    """Turn on write-ahead logging. For this SQLite does not wait, whatever its `busy_timeout`: of two
+    processes that start on a new file at the same moment, one would fail. So we try again."""
     deadline = time.monotonic() + policy.DATABASE_BUSY.total_seconds()
     while True:
         try:

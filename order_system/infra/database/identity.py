@@ -9,23 +9,23 @@ from sqlalchemy import Row, inspect, text
 from sqlalchemy.engine import URL, Connection
 
 IS_GONE = ("no such table", "does not exist")
-"""The words of SQLite and PostgreSQL for a table, or a database, that was there before."""
+"""The words of SQLite and PostgreSQL for a table, or a database, that is gone."""
 
 
 def identity_in(connection: Connection) -> Row[Any]:
-    """`book`, its ID, and `readable_from`, the oldest revision whose programs may work with the tables."""
+    """Return `book`, its ID, and `readable_from`, the oldest revision whose programs may use the tables."""
     return connection.execute(text("SELECT book, readable_from FROM book_identity")).one()
 
 
 def revision_in(connection: Connection) -> str | None:
-    """Of its tables, as alembic notes it; None before the first one."""
+    """Return the tables' revision, as alembic notes it; None before the first one."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def file_of(url: URL) -> tuple[int, int] | None:
-    """Which file SQLite's is now: a deleted or replaced one still takes writes, which nobody ever reads."""
+    """Return which file SQLite's is now. A deleted or replaced one still takes writes that nobody reads."""
     try:
         found = os.stat(url.database or "")  # noqa: PTH116 - for each transaction, and so without a Path
     except FileNotFoundError:
@@ -34,12 +34,12 @@ def file_of(url: URL) -> tuple[int, int] | None:
 
 
 def note_beside(url: URL) -> Path:
-    """Says which book SQLite's file holds: SQLite makes a new file where one is gone, and tells nobody."""
+    """The note of SQLite's book. It is needed since SQLite makes a new file, unasked, where one is gone."""
     return Path(f"{url.database}.book")
 
 
 def noted_book(url: URL) -> str:
-    """Empty without a note: a book from before, or a full disk, or a folder that is read-only."""
+    """Return the noted book, or "" without a note: an older book, a full disk or a read-only folder."""
     try:
         return note_beside(url).read_text("utf-8", "replace").strip()
     except OSError:
@@ -47,7 +47,7 @@ def noted_book(url: URL) -> str:
 
 
 def note_book(url: URL, book: str) -> None:
-    """After the book itself: so whoever finds the note finds the book, also while others prepare it."""
+    """Note the book, after it was made: who finds the note finds the book, even while others prepare it."""
     if not noted_book(url):
         with suppress(OSError):
             note_beside(url).write_text(f"{book}\n", "utf-8")

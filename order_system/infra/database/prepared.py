@@ -1,11 +1,10 @@
-"""Statements that every order carries out, past most of SQLAlchemy.
+"""Statements that every order executes, with most of SQLAlchemy left out.
 
-For each of them SQLAlchemy makes some seventy Python calls, which take several times as long as SQLite does.
-A `Prepared` one it writes once, for each dialect and each set of values, and says how values and columns are
-converted. From then on the driver is asked directly, in the transaction that is under way. Rows, errors and
-what a lost connection leads to are those of `Connection.execute`.
-
-Rare statements are better left to that. Lists (`in_`) have to be: their text depends on their length.
+SQLAlchemy makes some seventy Python calls for each execution, which take several times as long as SQLite
+does. It compiles a `Prepared` statement once for each dialect and each set of values, and says how values and
+columns are converted. From then on the driver is asked directly, in the current transaction. Rows, errors and
+the effects of a lost connection are those of `Connection.execute`, which is better for rare statements. Lists
+(`in_`) need it: their text depends on their length.
 """
 
 from collections.abc import Mapping
@@ -26,11 +25,11 @@ class Prepared:
         return list(map(text.row, ask(tx, text.sql, text.parameters(values), rows=True)))
 
     def row(self, tx: Connection, values: Mapping[str, Any]) -> Row[Any] | None:
-        """The first, if there is one."""
+        """Return the first row, or None."""
         return next(iter(self.rows(tx, values)), None)
 
     def changes(self, tx: Connection, values: Mapping[str, Any]) -> int:
-        """How many rows it changes."""
+        """Execute the statement, and return how many rows it has changed."""
         text = self._text(tx.dialect, values)
         return ask(tx, text.sql, text.parameters(values))
 
@@ -42,7 +41,7 @@ class Prepared:
 
 
 class _Text:
-    """A statement as a dialect has it, where values of these names are given."""
+    """A statement in one dialect, for values of these names."""
 
     def __init__(self, statement: Any, dialect: Dialect, names: list[str]) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=names)
@@ -73,7 +72,7 @@ class _Text:
 
 
 def ask(tx: Connection, sql: str, parameters: Any = (), *, rows: bool = False) -> Any:
-    """The driver itself: how many rows it has changed, or which it has found. Raises as SQLAlchemy does."""
+    """Ask the driver directly. Returns the rows, or how many have changed. Raises as SQLAlchemy does."""
     driver: Any = tx.connection.dbapi_connection
     try:
         cursor = driver.execute(sql, parameters)
@@ -82,5 +81,5 @@ def ask(tx: Connection, sql: str, parameters: Any = (), *, rows: bool = False) -
         if is_lost := tx.dialect.is_disconnect(trouble, driver, None):
             tx.invalidate(trouble)
         kinds = tx.dialect.loaded_dbapi.Error
-        # Without the parameters, which are nobody's business but the customer's.
+        # The error leaves out the parameters: they hold a customer's data.
         raise DBAPIError.instance(sql, None, trouble, kinds, connection_invalidated=is_lost) from trouble

@@ -1,13 +1,13 @@
 """Transactions in SQL, for the book and for the simulated world: SQLite by default, PostgreSQL by URL.
 
-A transaction is a plain function: `await database.write(work, ...)` has a thread carry out `work(tx, ...)`
-from BEGIN to COMMIT, and returns its answer. So a transaction takes one trip to a thread, and not one for
-each statement. Once begun it ends whole; a caller who gives up meanwhile does not hear how. A class over a
-database says the same of a method by `@writes` or `@reads`: its callers await it, and leave out `tx`.
+A transaction is a plain function. `await database.write(work, ...)` has a thread carry out `work(tx, ...)`
+from BEGIN to COMMIT, and returns its answer: one trip to a thread, not one for each statement. A transaction
+that has begun runs to its end. A caller that gives up meanwhile does not hear how it ended. In a subclass of
+OverDatabase, `@writes` or `@reads` makes a method a transaction: its callers await it, and leave out `tx`.
 
-SQLite has one writer: one thread of ours, where writers queue in order, since SQLite itself polls; other
-processes are waited for up to `policy.DATABASE_BUSY`, as a row of PostgreSQL's is. It takes the write lock at
-once (`BEGIN IMMEDIATE`): what began as a reader and then writes can be refused half-way.
+SQLite has one writer. Our writes queue in order for one thread, since SQLite itself polls. For another
+process, or a row in PostgreSQL, a write waits up to `policy.DATABASE_BUSY`. It takes SQLite's write lock at
+once (`BEGIN IMMEDIATE`): a transaction that reads first and then writes can be refused half-way.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ REVISIONS = sorted(file.stem[:4] for file in (MIGRATIONS / "versions").glob("[0-
 _TROUBLE = (OperationalError, InterfaceError, InternalError, PoolTimeout, sqlite3.OperationalError)
 
 READERS = 4
-"""Threads for reading from SQLite: as many long reads as may go on beside each other."""
+"""Threads for reading from SQLite: so many long reads may run at once."""
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -50,7 +50,7 @@ class Database:
         self.book = ""
         """ID of the book that `prepare` has found."""
         self.email_key = email_key
-        """By which e-mails are hashed: as it was set or, once it was asked for, as the book has it."""
+        """The key for hashing e-mails: the one that was set or, once it is needed, the book's own."""
         self._file: tuple[int, int] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._is_file = self.is_sqlite and self.url.database not in (None, "", ":memory:")
@@ -69,7 +69,7 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """Its URL, without the password."""
+        """The URL, without the password."""
         return self.url.render_as_string(hide_password=True)
 
     async def write(
@@ -80,7 +80,7 @@ class Database:
     async def read(
         self, work: Callable[Concatenate[Connection, P], Answer], /, *arguments: P.args, **named: P.kwargs
     ) -> Answer:
-        """A consistent snapshot for the length of `work`."""
+        """Carry out `work` on one consistent snapshot."""
         return await self._on_a_thread(
             self._readers, self._reading_engine, lambda tx: work(tx, *arguments, **named)
         )
@@ -91,13 +91,13 @@ class Database:
         gone = Event()
 
         def transact() -> Answer:
-            if self._file not in (None, identity.file_of(self.url)):  # a microsecond
+            if self._file not in (None, identity.file_of(self.url)):  # takes a microsecond
                 raise self._gone()
             tx = self._connection(engine)
             try:
                 with tx.begin():
                     database_engines.begin(tx)
-                    # Before SQLite lets us in, nothing was asked for.
+                    # The caller may have given up while we waited for SQLite's lock.
                     if gone.is_set():
                         raise CancelledError
                     return work(tx)
@@ -111,7 +111,7 @@ class Database:
             raise
 
     def _connection(self, engine: Engine) -> Connection:
-        """Each of SQLite's few threads keeps its own: to take one from the pool costs as much as a write."""
+        """Return a connection. SQLite's few threads keep theirs: the pool takes as long as a write."""
         if not self.is_sqlite:
             return engine.connect()
         if not hasattr(self._of_thread, "connection"):
@@ -121,22 +121,20 @@ class Database:
 
     def _leave(self, connection: Connection) -> None:
         if self.is_sqlite:
-            connection.connection.rollback()  # a commit that fails leaves it in a transaction
+            connection.connection.rollback()  # a failed commit leaves the connection in a transaction
         else:
             connection.close()
 
     async def migrate(self) -> None:
-        """Bring the tables up to date. Idempotent; safe with several processes at once.
-
-        Raises DatabaseUnready if the book that was in SQLite's file is gone.
-        """
+        """Bring the tables up to date. Idempotent; safe with several processes at once. Raises
+        DatabaseUnready if the book that was in SQLite's file is gone."""
         await self._check_note()
         await self.write(_upgrade)
 
     async def prepare(self) -> None:
-        """Make ready to be used: SQLite is brought up to date on the spot; a PostgreSQL database, which
-        may be shared and large, only on command. Raises DatabaseUnready, which is DatabaseUnreachable
-        if waiting may help. From then on each transaction raises BookGone if SQLite's file is another."""
+        """Make the database ready for use. SQLite is brought up to date on the spot, but PostgreSQL, which
+        may be shared and large, only on command. Raises DatabaseUnready, and of it DatabaseUnreachable if
+        waiting may help. From then on each transaction raises BookGone if SQLite's file is another."""
         try:
             await self._check_note()
             up_to_date = await self.read(_is_up_to_date)
@@ -157,7 +155,7 @@ class Database:
             identity.note_book(self.url, self.book)
 
     async def _check_note(self) -> None:
-        """Before SQLite makes a new file, or we make tables in an empty one."""
+        """Raises DatabaseUnready if the noted book is gone, before a new file or new tables replace it."""
         if not self._is_file or not (noted := identity.noted_book(self.url)):
             return
         found = await self._found_book() if identity.file_of(self.url) else None
@@ -169,7 +167,7 @@ class Database:
             )
 
     async def check_book(self) -> None:
-        """Raises BookGone if there is another book than `prepare` found, or none; not if nothing answers."""
+        """Raises BookGone if the book that `prepare` found is gone or another; not if nothing answers."""
         with suppress(SQLAlchemyError):
             if await self._found_book() != self.book:
                 raise self._gone()
@@ -183,20 +181,20 @@ class Database:
             raise
 
     def _gone(self) -> BookGone:
-        """SQLite's file may have been copied back meanwhile: whether it is as it was, a person has to say."""
+        """The file may be copied back meanwhile, but only a person can say whether it is as it was."""
         book = f"book {self.book} is no longer in {self.shown}"
         return BookGone(f"{book}, or its file was replaced: put it back, if it is gone, and start again")
 
     async def compact(self) -> None:
-        """Rewrite SQLite's file: in free parts of it the bytes would stay of what was blanked or deleted. Of
-        PostgreSQL its autovacuum sees to that. Raises DatabaseUnreachable."""
+        """Rewrite SQLite's file, whose free parts would keep the bytes of what was blanked or deleted.
+        PostgreSQL's autovacuum sees to that by itself. Raises DatabaseUnreachable."""
 
         def rewrite() -> None:
             with closing(self._engine.raw_connection()) as connection:
                 cursor = connection.cursor()
                 cursor.execute("VACUUM")
                 [(is_read, *_)] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                if is_read:  # which is answered, and not raised
+                if is_read:  # SQLite returns this, and raises nothing
                     raise sqlite3.OperationalError("somebody reads what it had before")
 
         if self.is_sqlite:
@@ -204,7 +202,7 @@ class Database:
                 await asyncio.get_running_loop().run_in_executor(self._writers, rewrite)
 
     async def dispose(self) -> None:
-        """Wait for what has begun, and close the connections."""
+        """Wait for the transactions that have begun, and close the connections."""
         for threads in (self._writers, self._readers):
             await asyncio.to_thread(threads.shutdown)
         for connection in self._kept:
@@ -213,7 +211,7 @@ class Database:
 
 
 class OverDatabase:
-    """Whose methods may be marked `@writes` and `@reads`."""
+    """The base of classes whose methods are marked `@writes` and `@reads`."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -225,7 +223,7 @@ Owner = TypeVar("Owner", bound=OverDatabase)
 def writes(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
-    """The method is one transaction that writes. Raises DatabaseUnreachable for what may pass by itself."""
+    """Make the method one transaction that writes. Raises DatabaseUnreachable for a failure that may pass."""
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
@@ -238,7 +236,7 @@ def writes(
 def reads(
     method: Callable[Concatenate[Owner, Connection, P], Answer],
 ) -> "Callable[Concatenate[Owner, P], CoroutineType[Any, Any, Answer]]":
-    """The method is one transaction that only reads, and sees one consistent snapshot. Raises as `writes`."""
+    """Make the method one transaction that only reads, on one snapshot. Raises as `writes` does."""
 
     @wraps(method)
     async def transaction(self: Owner, /, *arguments: P.args, **named: P.kwargs) -> Answer:
@@ -249,7 +247,7 @@ def reads(
 
 
 class _TroubleTold:
-    """A full disk, a lost connection, a lock that is not let go: whoever asks may ask again."""
+    """Raises DatabaseUnreachable for what may pass: a full disk, a lost connection, a lock not released."""
 
     def __enter__(self) -> None: ...
 
@@ -270,7 +268,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _is_up_to_date(connection: Connection) -> bool:
-    """Or newer, and says that we may work with it (docs/adr/0015). Raises DatabaseUnready if we may not."""
+    """Return False for older tables. Raises DatabaseUnready for those that we may not use (docs/adr/0015)."""
     current, newest = identity.revision_in(connection), REVISIONS[-1]
     if current is None or current in REVISIONS:
         return current == newest

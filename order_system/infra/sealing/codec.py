@@ -1,7 +1,6 @@
-"""AES-256-GCM around whole payloads. The key's ID stands beside in clear, and cannot be changed without being
-noticed. Nothing else is bound to a payload, since whoever opens one for the Web UI is not told whose it is:
-a server that lies could put one payload of ours in another's place.
-"""
+"""AES-256-GCM around whole payloads. The key's ID stands beside in clear; a change of it is noticed. Nothing
+else is bound to a payload, since whoever opens one for the Web UI is not told whose it is. So a lying server
+could put one payload of ours in another's place."""
 
 import os
 from collections.abc import Sequence
@@ -16,14 +15,14 @@ from order_system.domain.errors import KeyTrouble
 from order_system.infra.sealing.ring import NO_SUCH_KEY, SEALED, KeyRing
 
 _NONCE = 12
-"""Bytes, at random: one key may seal 4 billion payloads (2 to the power of 32)."""
+"""The length of the random nonce in bytes. One key may seal 4 billion payloads (2 to the power of 32)."""
 
 _cipher = lru_cache(maxsize=8)(AESGCM)
 
 
 class SealingCodec(PayloadCodec):
-    """Raises KeyTrouble and nothing else: what is not an ApplicationError makes the task that needs the
-    payload wait and be tried again, and no order fails."""
+    """Seals and opens payloads. It raises only KeyTrouble, which is no ApplicationError: so the task that
+    needs the payload waits and is tried again, and no order fails."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
@@ -42,7 +41,7 @@ class SealingCodec(PayloadCodec):
         return sealed
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """What is not sealed, since it is from before, is left as it is."""
+        """Open what is sealed. Payloads from before there were keys are left as they are."""
         return [await self._opened(each) if is_sealed(each) else each for each in payloads]
 
     async def _opened(self, payload: Payload) -> Payload:
@@ -63,7 +62,7 @@ def is_sealed(payload: Payload) -> bool:
 
 
 def _in_clear(key_id: str) -> bytes:
-    """What stands in clear, and cannot be changed."""
+    """Return what stands in clear and cannot be changed unnoticed."""
     return f"{SEALED} {key_id}".encode()
 
 

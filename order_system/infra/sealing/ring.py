@@ -1,9 +1,9 @@
-"""The key ring that ORDER_KEYS names: the newest key seals, any of them opens.
+"""The key ring that ORDER_KEYS names: the newest key seals, and every key opens.
 
-`open_ring` gives this process's; None without ORDER_KEYS. `Keys.all()` lists the keys in the order in which
-they are written: of those whose time has come (`Key.seals_from`) the last is the newest (`Keys.sealing`).
-Of keys in a file `KeyFile.add()` makes one and `KeyFile.remove(key_id)` destroys one; other processes see
-both with their next payload.
+`open_ring` returns this process's ring, or None without ORDER_KEYS. `Keys.all()` lists the keys in the order
+in which they are written. The last one whose time has come (`Key.seals_from`) is the newest (`Keys.sealing`).
+In a file, `KeyFile.add()` makes a key and `KeyFile.remove(key_id)` destroys one; other processes see both
+with their next payload.
 """
 
 import base64
@@ -40,20 +40,20 @@ log = logging.getLogger(__name__)
 
 
 class KeyRing(Protocol):
-    """What a plug-in for a KMS is. It is asked for every payload, so it remembers what its KMS has told it.
-    Whatever it raises makes the payload's task wait and be tried again."""
+    """The interface of a plug-in for a KMS. It is asked for every payload, so it remembers what its KMS has
+    said. Any exception from it makes the payload's task wait and be tried again."""
 
     async def newest(self) -> tuple[str, bytes]:
-        """ID and 32 bytes of the key that seals from now on."""
+        """Return ID and 32 bytes of the key that seals from now on."""
         ...
 
     async def key(self, key_id: str) -> bytes | None:
-        """None if there is no such key, or no more."""
+        """Return the key's 32 bytes; None if there is no such key, or no longer."""
         ...
 
 
 class KeySettings(BaseModel):
-    """The part of `Settings` that says by which keys payloads are sealed."""
+    """The part of `Settings` about the keys that seal payloads."""
 
     keys: SecretStr | None = Field(
         None,
@@ -93,8 +93,8 @@ class Key:
 
     @cached_property
     def seals_from(self) -> datetime | None:
-        """The beginning (UTC) of the month, day or second that its ID names, so that a key can be handed out
-        before; 2026-11, say. None of every other ID: it seals at once."""
+        """The beginning (UTC) of the month, day or second that the ID names, such as 2026-11, so that a key
+        can be handed out early. None for any other ID: such a key seals at once."""
         for moment in (self.id, f"{self.id}-01"):
             with suppress(ValueError):
                 return datetime.fromisoformat(moment).replace(tzinfo=UTC)
@@ -102,7 +102,7 @@ class Key:
 
 
 def parse(text: str) -> tuple[Key, ...]:
-    """`ID:KEY`, by commas or lines; `#` begins a comment. Raises ValueError, which never repeats a key."""
+    """Parse `ID:KEY` by commas or lines; `#` begins a comment. The ValueError it raises repeats no key."""
     lines = (line.partition("#")[0].strip() for line in text.replace(",", "\n").splitlines())
     found: list[Key] = []
     for number, entry in enumerate(filter(None, lines), 1):
@@ -122,7 +122,7 @@ class Keys:
         return self._listed
 
     def sealing(self) -> Key:
-        """The newest one. Raises KeyTrouble if there is none."""
+        """Return the newest key. Raises KeyTrouble if there is none."""
         now = datetime.now(UTC)
         begun = [key for key in self.all() if key.seals_from is None or key.seals_from <= now]
         if not begun:
@@ -138,7 +138,7 @@ class Keys:
 
 
 class KeyFile(Keys):
-    """Read again whenever it has changed, so that no process need be started anew."""
+    """Keys in a file. It is read again whenever it has changed, so no process need be restarted."""
 
     def __init__(self, path: Path, *, monthly: bool = False) -> None:
         super().__init__(())
@@ -148,7 +148,7 @@ class KeyFile(Keys):
         self._again_at = 0.0
 
     def all(self) -> tuple[Key, ...]:
-        """Raises KeyTrouble if it cannot be read."""
+        """Return the file's keys. Raises KeyTrouble if it cannot be read."""
         try:
             found = self.path.stat()
             if self._read != (seen := (found.st_mtime_ns, found.st_size, found.st_ino)):
@@ -172,10 +172,9 @@ class KeyFile(Keys):
         return super().sealing()
 
     def add(self, key_id: str | None = None) -> Key:
-        """A new key, the newest from now on or, as its ID says, later. Its ID is the month's unless that has
-        one, and then the time. If there is one of that ID, made by another process say, it is answered.
-
-        Raises OSError, and ValueError for what can be no ID."""
+        """Add a key, and return it. It seals from now on or, if its ID says so, later. Without `key_id` the
+        ID is the month or, if that has a key, the time. A key that has the ID already, made by another
+        process say, is returned. Raises OSError, and ValueError for a text that cannot be an ID."""
         with self._alone() as before:
             now = datetime.now(UTC)
             first = not any(key.id.startswith(f"{now:%Y-%m}") for key in before)
@@ -186,21 +185,21 @@ class KeyFile(Keys):
             return same or key
 
     def remove(self, key_id: str) -> None:
-        """What it has sealed can never be read again. Raises OSError."""
+        """Destroy the key: what it has sealed can never be read again. Raises OSError."""
         with self._alone() as before:
             self._write([key for key in before if key.id != key_id])
 
     @contextmanager
     def _alone(self) -> Generator[tuple[Key, ...]]:
-        """No other process changes the keys meanwhile."""
+        """Yield the keys, which no other process changes meanwhile."""
         with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield self.all()
 
     def _write(self, keys: Iterable[Key]) -> None:
-        """Whole or not at all; on the disk before anything is sealed by a new one."""
+        """Write all keys or none, and onto the disk before a new key seals anything."""
         text = "".join(f"{key.id}:{base64.b64encode(key.secret).decode()}\n" for key in keys)
-        parse(text)  # an ID may be none
+        parse(text)  # raises if an ID is invalid
         complete = self.path.with_name(f"{self.path.name}.new")
         with os.fdopen(os.open(complete, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
@@ -213,7 +212,7 @@ class KeyFile(Keys):
 
 
 def open_ring(settings: KeySettings) -> KeyRing | None:
-    """Raises InvalidSettings."""
+    """Return this process's key ring; None without ORDER_KEYS. Raises InvalidSettings."""
     told = settings.keys.get_secret_value() if settings.keys else ""
     try:
         if settings.key_file:

@@ -1,1 +1,1 @@
-"""What this process tells whoever watches it: metrics, and traces (the extra `telemetry`). Off by default."""
+"""What this process tells its operators: metrics, and traces (the extra `telemetry`). Off by default."""

@@ -1,7 +1,7 @@
-"""What is on in this process: decided once, before it opens or connects to anything. What is off costs
-nothing and is not imported.
+"""Which telemetry is on in this process. This is decided once, before the process opens or connects to
+anything. What is off costs nothing and is not imported.
 
-Metrics are the SDK's and ours (`domain/metrics.py`), by the SDK's own exporter: to Prometheus, or by OTLP.
+The SDK's metrics and ours (`domain/metrics.py`) go by the SDK's own exporter, to Prometheus or by OTLP.
 Traces go by OTLP. OpenTelemetry's own variables (`OTEL_...`) say where to.
 """
 
@@ -24,7 +24,7 @@ from order_system.infra.process import load_extra
 from order_system.infra.settings import PREFIX
 
 SHORT = 0
-"""The number of a process that ends soon: nobody would find its metrics."""
+"""The number of a process that ends soon. It shows no metrics, since nobody would find them."""
 
 
 class MetricsSettings(BaseModel):
@@ -38,12 +38,12 @@ class MetricsSettings(BaseModel):
 class Telemetry:
     metrics: PrometheusConfig | OpenTelemetryConfig | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Of metrics that go by OTLP: Prometheus knows whom it asks."""
+    """Tags of metrics that go by OTLP. Prometheus needs none: it knows which process it asks."""
     plugins: Sequence[SimplePlugin] = ()
     database: type[Database] = Database
     span: Callable[[str], AbstractContextManager[object]] = nullcontext
     headers: Callable[[], dict[str, str]] = dict[str, str]
-    """By which another service goes on with the trace."""
+    """Returns headers by which another service goes on with the trace."""
     log_fields: Callable[[], dict[str, str]] = dict[str, str]
     close: Callable[[], None] = lambda: None
     """Sends what has not been sent yet."""
@@ -53,7 +53,7 @@ class Telemetry:
         return self.metrics is not None or bool(self.plugins)
 
     def turn_on(self, service: str, *, number: int = SHORT) -> None:
-        """As the environment says. `number`: of this process among `--processes`. Raises InvalidSettings."""
+        """Turn on what the environment asks for, in process `number` of several. Raises InvalidSettings."""
         shown = load_own_settings(MetricsSettings, f"{PREFIX}METRICS_")
         traces, metrics, name = _endpoint("traces"), _endpoint("metrics"), _otel("SERVICE_NAME") or service
         buckets = {name: SECONDS for name, each in METRICS.items() if each.kind == "histogram"}
@@ -98,7 +98,7 @@ def _interval() -> timedelta:
 
 
 def _endpoint(signal: str) -> str | None:
-    """Where to send it by OTLP; None if nobody asks for it."""
+    """Return where to send the signal by OTLP; None if nobody asks for it."""
     its = signal.upper()
     if _otel("SDK_DISABLED").lower() == "true" or _otel(f"{its}_EXPORTER") not in ("", "otlp"):
         return None

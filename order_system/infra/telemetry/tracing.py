@@ -1,8 +1,8 @@
-"""Traces by OpenTelemetry: one of an order, from the request or the command that starts it to its last
-gateway. Temporal's plugin makes the spans of workflows and activities; ours are transactions and calls.
+"""Traces by OpenTelemetry: one for each order, from the request or command that starts it to its last
+gateway. Temporal's plugin makes the spans of workflows and activities, ours are transactions and calls.
 
-What leaves the process holds nothing of a customer: of an exception it has the type, and never what it says,
-which a gateway may have filled with an address; of a URL the route.
+What leaves the process holds nothing of a customer. An exception leaves with its type and without its text,
+into which a gateway may have put an address. A URL leaves as its route.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,15 +27,15 @@ _KEPT = {
     *("temporalWorkflowID", "temporalRunID", "temporalActivityID", "temporalUpdateID"),
     *("http.request.method", "http.route", "http.response.status_code", "error.type", "exception.type"),
 }
-"""Attributes: all others are left out, since nobody knows what is in them."""
+"""The attributes that leave the process. Nobody knows what is in the others."""
 _QUERIES = ("QueryWorkflow:", "HandleQuery:")
-"""They change nothing, and open pages ask every few seconds."""
+"""Spans that are left out: queries change nothing, and open pages ask every few seconds."""
 
 
 def begin(telemetry: Telemetry, service: str) -> None:
     provider = create_tracer_provider(resource=Resource.create({SERVICE_NAME: service}))
     provider.add_span_processor(BatchSpanProcessor(Discreet(OTLPSpanExporter())))
-    # To make a tracer takes as long as to make a span, and the plugin asks for one with each.
+    # Making a tracer takes as long as making a span, and the plugin asks for one with each span.
     provider.get_tracer = cache(provider.get_tracer)  # pyright: ignore[reportAttributeAccessIssue]
     trace.set_tracer_provider(provider)
     propagate.set_global_textmap(TraceContextTextMapPropagator())  # and no baggage, which may hold anything
@@ -46,7 +46,7 @@ def begin(telemetry: Telemetry, service: str) -> None:
 
 
 def span(name: str) -> AbstractContextManager[object]:
-    """Within a trace alone: what goes on in the background begins none."""
+    """Begin a span, but only within a trace: background work begins no trace."""
     if not trace.get_current_span().get_span_context().is_valid:
         return nullcontext()
     return trace.get_tracer(__name__).start_as_current_span(name)

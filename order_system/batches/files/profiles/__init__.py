@@ -1,4 +1,4 @@
-"""Profiles: those of well-known shops, which are TOML files beside this one, and people's own."""
+"""Profiles of well-known shops, which are TOML files beside this module, and people's own profiles."""
 
 import re
 import tomllib
@@ -14,17 +14,17 @@ from order_system.domain.order_profile import AMOUNT_MEANINGS, FURTHER_FIELDS, P
 
 MAX_BYTES = 100_000
 AMOUNTS = ("shipping_fee", "tax", "discount", "total")
-"""Those that are of the whole order, though a file may have them by its lines."""
+"""Amounts of the whole order. A file may have them by line instead."""
 
 
 def built_in_profiles() -> list[str]:
-    """Their names."""
+    """Return the names of the built-in profiles."""
     folder = files(__name__)
     return sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
 
 
 def load_profile(name: str) -> Profile:
-    """A built-in one by its name, or one in a TOML file of this machine. Raises InvalidMapping."""
+    """Load a built-in profile by its name, or one from a TOML file of this machine. Raises InvalidMapping."""
     if re.fullmatch(r"[a-z]+", name):
         return parse_profile(name)
     try:
@@ -36,7 +36,7 @@ def load_profile(name: str) -> Profile:
 
 
 def parse_profile(text: str) -> Profile:
-    """A built-in one by its name, or the TOML of one. Raises InvalidMapping."""
+    """Parse the name of a built-in profile, or the TOML of one. Raises InvalidMapping."""
     try:
         profile = Profile.model_validate(_with_base(text))
     except tomllib.TOMLDecodeError as error:
@@ -54,7 +54,7 @@ def parse_profile(text: str) -> Profile:
 
 
 def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> Profile:
-    """What a short mapping says, on top of a profile."""
+    """Return a profile with what a short mapping says put on top."""
     profile = base or Profile()
     columns = profile.columns | {field: (name,) for field, name in mapping.columns.items()}
     for field in mapping.constants:
@@ -62,14 +62,14 @@ def profile_of_mapping(mapping: ColumnMapping, base: Profile | None = None) -> P
     constants = {field: text for field, text in profile.constants.items() if field not in mapping.columns}
     paid = profile.paid
     if paid and "payment_method" in {**mapping.columns, **mapping.constants}:
-        paid = paid.model_copy(update={"refuse": ()})  # it says how they are charged
+        paid = paid.model_copy(update={"refuse": ()})  # the mapping says how orders are charged
     return profile.model_copy(
         update={"columns": columns, "constants": constants | mapping.constants, "paid": paid}
     )
 
 
 def _with_base(text: str) -> dict[str, Any]:
-    """The content, with that of the built-in profile that it begins with."""
+    """Return the content of a profile, with that of the built-in profile on which it is based."""
     if re.fullmatch(r"[a-z]+", text):
         if text not in built_in_profiles():
             raise InvalidMapping(
@@ -89,8 +89,8 @@ def _with_base(text: str) -> dict[str, Any]:
 
 
 def _with_states(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is said of a column that the base knows is added to what that says; a state that stands there in
-    another list is moved. All the rest stays: who adds a state must not take the others away."""
+    """Merge states into the base's: those of a column that the base knows are added to its lists, and one
+    that stands in another list is moved. The rest stays: who adds a state must not take others away."""
     states = [*base]
     for state in own:
         names = set(_names(state))

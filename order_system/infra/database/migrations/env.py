@@ -1,6 +1,6 @@
-"""Run by alembic on the connection that it is handed, inside that connection's transaction.
+"""Alembic runs this on the connection that it is given, inside that connection's transaction.
 
-All or nothing: whoever opened the transaction commits it. Several processes may start at once: on SQLite
+The opener of the transaction commits all migrations or none. Several processes may start at once: on SQLite
 `BEGIN IMMEDIATE` has let in one writer already, on PostgreSQL the advisory lock below does; the next one
 finds the tables up to date. Logging is left as it is.
 """
@@ -14,7 +14,7 @@ MIGRATION_LOCK = 0x6F72646572  # "order": any number that nobody else in this da
 connection: Connection = context.config.attributes["connection"]
 
 if connection.dialect.name == "postgresql":
-    connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process's migrations take their time
+    connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process's migrations may take long
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
 
 context.configure(

@@ -1,8 +1,8 @@
-"""All tables: of the order book, of the simulated outside world, and the calls that are remembered.
+"""All tables: the order book's, the simulated outside world's, and that of remembered calls.
 
-From here on a migration only adds, and what it makes obsolete goes a release later. `readable_from` is the
-oldest revision whose programs may still work with the tables: only a migration that takes something away
-raises it, so that an older worker can be started again after a newer one.
+From here on a migration only adds. What it makes obsolete goes a release later. `readable_from` is the oldest
+revision whose programs may still work with the tables. Only a migration that takes something away raises it,
+so that an older worker can be started again after a newer one.
 """
 
 import secrets
@@ -37,7 +37,7 @@ def upgrade() -> None:
 
 
 def _submission() -> tuple[sa.Column[Any], sa.Column[Any]]:
-    """What most primary keys begin with."""
+    """Return the columns that most primary keys begin with."""
     return (
         sa.Column("order_id", sa.String(64), primary_key=True),
         sa.Column("submission", sa.String(64), primary_key=True),
@@ -121,7 +121,7 @@ def _book() -> None:
 
 
 def _book_beside() -> None:
-    """What is accepted, answered, tried, given back and announced; and batches."""
+    """Make the tables of what is accepted, answered, tried, given back and announced, and of batches."""
     op.create_table(
         "book_accepted",
         *_submission(),
@@ -210,7 +210,7 @@ def _world_of_money() -> None:
 
 
 def _world_of_goods() -> None:
-    """And of notices; and what is counted."""
+    """Make the simulated world's tables of stock, parcels and notices, and of what it counts."""
     op.create_table(
         "world_stock",
         sa.Column("sku", sa.Text, primary_key=True),
