@@ -46,8 +46,8 @@ SCENARIOS = {
 
 
 def scenario_order(name: str, order_id: str) -> Order:
-    """Return a sample order (two lines, 1,059.97 USD) with the scenario's tokens. Raises InvalidUsage if there
-    is no such scenario; the message lists them."""
+    """Return a sample order (two lines, 1,059.97 USD) with the scenario's tokens. Raises InvalidUsage if
+    there is no such scenario; the message lists them."""
     if (scenario := SCENARIOS.get(name)) is None:
         raise InvalidUsage(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
     tokens = {place: token.replace("ORDER", order_id) for place, token in scenario.tokens.items()}
