@@ -44,7 +44,7 @@ def attempt_number() -> int:
 
 
 def started_at(request: object) -> datetime:
-    """Return the start by the server's clock. The SDK's start of a local activity is by the worker's."""
+    """Return when the attempt began, by the server's clock. A local activity's own time is the worker's."""
     info = activity.info()
     return (getattr(request, "first_attempt_at", None) if info.is_local else None) or info.started_time
 
@@ -83,9 +83,9 @@ class Effects:
     def patiently(self, request: StepRequest) -> Generator[Attempt]:
         """Make one attempt at an effect, and end the retries if it was the last: the server has no limit.
 
-        Only attempts that reach the gateway count. The step fails if the last of them fails there; they are
-        counted by their claims in this run of the workflow. Trouble of our own book never counts, however
-        long it lasts. Any other exception, for instance a bug, counts by the number of the attempt."""
+        Only attempts that reach the gateway count: the step fails once this run of the workflow has claimed
+        as often as the patience allows, and the last attempt has failed there. Trouble of our own book never
+        counts, however long it lasts. Any other exception, such as a bug, counts by the attempt's number."""
         attempt = this_attempt(request)
         try:
             yield attempt
@@ -110,8 +110,8 @@ class Effects:
         *,
         check_earlier: Callable[[frozenset[str]], Awaitable[None]] | None = None,
     ) -> JournalEntry | GivesWay:
-        """Open the submission together with its first effect, whichever step that is of. The book does it;
-        an order that was submitted before is checked first. `check_earlier` gets the earlier submissions, and
+        """Open the submission in the book together with its first effect, of whichever step comes first. If
+        the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
         raises if the effect must not happen after them.
 
         Raises Fenced, ServerUnreachable, and what the book's `open_and_claim` raises."""
@@ -177,9 +177,9 @@ class Effects:
 
 
 async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
-    """Make sure that no other submission of the order is later: an attempt of a terminated workflow must not
-    open its own after that. No clock tells which is later, since a server's may be set back. We ask the
-    server: an order has one workflow at a time, so if ours is open, the closed ones were earlier.
+    """Make sure that this submission is the newest of its order: an attempt of a terminated workflow must not
+    open its own after a later one. No clock tells which is later, since a server's may be set back. We ask
+    the server: an order has one workflow at a time, so if ours is open, the closed ones were earlier.
 
     Raises Fenced and ServerUnreachable."""
     handle = activity.client().get_workflow_handle(order_workflow_id(ref.order_id))

@@ -147,7 +147,7 @@ def heartbeats_from_a_thread() -> Callable[[], None]:
     """Return a function that a thread of this activity calls, however often, when it has made progress.
 
     An asynchronous activity sends heartbeats from its event loop only. If a thread goes on after its activity
-    was cancelled, its heartbeats do nothing, and no harm."""
+    was cancelled, its heartbeats have no effect, and do no harm."""
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
     last = float("-inf")

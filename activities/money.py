@@ -56,7 +56,7 @@ class Money:
         return taken.model_copy(update={"held": False})
 
     async def give_back(self, charge_key: str) -> RefundReceipt | NotCaptured | None:
-        """As `PaymentGateway.refund`, wherever it was captured; void held money. Raises RefundByHand."""
+        """Refund as `PaymentGateway.refund` does, but void money that is only held. Raises RefundByHand."""
         order_id, submission, _ = split_key(charge_key)
         journal = await self._book.journal(_ref(order_id, submission))
         if Effect.CAPTURE in journal:

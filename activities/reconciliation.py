@@ -1,4 +1,4 @@
-"""Finds submissions that no workflow is at work on, asks again for keys in doubt, and sends owed notices."""
+"""Finds submissions that no workflow is at work on, asks again about keys in doubt, sends owed notices."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -74,7 +74,7 @@ class ReconciliationActivities:
         )
 
     async def _asked(self, request: SubmissionPageRequest) -> OlderOnes:
-        """Ask the book for what is old enough, by the clock of the server that the submissions are of."""
+        """Return the query for submissions that are old enough, by the clock of the server that has them."""
         return OlderOnes(await self.runs.server(), _before(request), request.after_order)
 
     @activity.defn
@@ -82,8 +82,8 @@ class ReconciliationActivities:
         """Undo shipping, as in every order. Does nothing and returns None if a workflow is at work on the
         submission again, since a reset has opened it. Idempotent.
 
-        We ask for the workflow here, right before the fence. An activity of its own could run long before:
-        nothing runs while there is no worker. docs/adr/0008 describes the gap that is left."""
+        We look for the workflow here, right before the fence, and not in an activity of its own: without a
+        worker, any time could pass between the two. docs/adr/0008 describes the gap that is left."""
         if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
             return None
         return await self.shipping.void_shipment(request)
@@ -126,8 +126,8 @@ class ReconciliationActivities:
 
     @activity.defn
     async def ask_again(self, request: KeyPageRequest) -> KeyPage:
-        """Ask for a page of keys in doubt. What is found is given back. What is not stays in doubt until the
-        horizon, and then counts as never happened. A failure for one key stops no other. Idempotent."""
+        """Ask about a page of keys in doubt. What is found is given back. What is not stays in doubt until
+        the horizon, and then counts as never happened. A failure for one key stops no other. Idempotent."""
         attempt = this_attempt()
         keys = await self.book.keys_in_doubt(
             await self.runs.server(), after=request.after_key, limit=policy.RECONCILE_PAGE

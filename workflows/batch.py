@@ -99,7 +99,7 @@ class BatchFulfillmentWorkflow:
 
     @workflow.signal
     def cancel_orders(self) -> None:
-        """Stop, and cancel the orders that this batch has started. A mere cancel of the batch spares them."""
+        """Stop, and cancel the orders that this batch has started. A cancel of the batch lets them finish."""
         self._cancelling_orders = True
         self._window.cancel_orders()
 
@@ -165,7 +165,7 @@ class BatchFulfillmentWorkflow:
         return events >= self._request.continue_after_events or info.is_continue_as_new_suggested()
 
     async def _continue_as_new(self) -> None:
-        """Start a new run. Returns if the batch is stopped meanwhile: the run that is cancelled ends it."""
+        """Start a new run. Returns if the batch is stopped meanwhile: the run that was told so ends it."""
         await self._window.drain(self._stopped)
         if self._stopped():
             return

@@ -82,7 +82,7 @@ async def _why_refused(order: Order) -> str | None:
 
 
 async def look_up(submissions: Mapping[str, str | None]) -> dict[str, str]:
-    """Return how each submission ended that the order book knows to be closed. `None`: submission unknown."""
+    """Return how each order ended whose submission (None: not known) the order book knows to be closed."""
     try:
         answer = await workflow.execute_activity_method(
             BatchActivities.look_up,

@@ -162,8 +162,8 @@ class OrderBoard:
 
     @property
     def has_just_moved(self) -> bool:
-        """True if something changed in this task. Also true if a query made a worker load the history, and
-        the worker knows the news before their task. Between two tasks the history grows by more."""
+        """True if something changed in this task; or just before it, if a worker that loaded the history for
+        a query was told the news ahead of their task. Between two tasks the history grows by more."""
         since = workflow.info().get_current_history_length() - self._moved_at
         return since < policy.EVENTS_BETWEEN_TASKS
 

@@ -109,7 +109,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
     # --- the ends --------------------------------------------------------------------------------
 
     async def _confirm(self, payment: PaymentReceipt, parcel: DispatchReceipt) -> OrderOutcome:
-        """Take the fourth step, and bring the order to its good end."""
+        """Take the fourth step, and end the order as fulfilled."""
         notes = [await self._steps.notify(NoticeKind.CONFIRMATION)]
         if workflow.cancellation_reason() is not None:
             notes.append("a cancel came too late: the parcel was with the carrier")

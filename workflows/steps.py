@@ -1,5 +1,5 @@
-"""The four steps of an order, each a child workflow, and the request that each gets, with the submission that
-it works for. `order.py` says when they run."""
+"""The four steps of an order, each a child workflow: the request that each gets, and the submission that it
+works for. `order.py` says when they run."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar

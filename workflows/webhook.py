@@ -1,4 +1,4 @@
-"""One event for a receiver outside, until it is delivered. To terminate the workflow drops the event."""
+"""One event for a receiver outside, until it is delivered. Terminating the workflow drops the event."""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError

@@ -30,8 +30,8 @@ class _Open:
     awaited: bool = False
     """True if this run started the order, and so is told of its end."""
     starting: bool = False
-    """True until the server has answered the start, and it is known why if it was refused. The server drops
-    an unanswered start when this run ends, so the run must not end before."""
+    """True until the server has answered the start and, after a refusal, the reason is known. The server
+    drops an unanswered start when this run ends, so the run must not end before."""
 
 
 class OrderWindow:
@@ -74,7 +74,7 @@ class OrderWindow:
         return {order_id: each.submission for order_id, each in self._handed_on.items()}
 
     async def until(self, condition: Callable[[], bool], *, within: timedelta | None = None) -> None:
-        """Wait. Raises TimeoutError, or a bug of a background task, which so fails the task and is seen."""
+        """Wait. Raises TimeoutError, or the bug of a background task: else nobody would see it."""
         await workflow.wait_condition(lambda: self._bug is not None or condition(), timeout=within)
         if self._bug is not None:
             raise self._bug

@@ -35,7 +35,7 @@ class Account:
     notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
     refunds_done: int = 0
     refunds_asked: int = 0
-    """By the book, in minor units: what the fulfilled order gave back; and that with what it may have."""
+    """By the book, in minor units: what a fulfilled order gave back, and what it may have, including that."""
     payment: PaymentElsewhere | None = None
     """The payment by which the order is paid already, as the world has it."""
 
@@ -247,7 +247,7 @@ def _count_as_charge(
 
 
 def _told_of(journal: Journal, statement: Statement) -> Set[Effect]:
-    """Return what the statement tells about. Not every statement has authorisations, as of later captures."""
+    """Return what the statement tells about. A charge that is an authorisation may not be part of that."""
     authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
     return statement.told - {Effect.CHARGE} if authorised_alone else statement.told
 

@@ -18,7 +18,7 @@ class PaymentDeclined(BusinessError):
 
 
 class PaymentNotConfirmed(BusinessError):
-    """The order is paid already by a payment that does not exist, or is not what it should be."""
+    """The payment that is said to have paid the order does not exist, or is not what it should be."""
 
 
 class CannotHold(BusinessError):

@@ -133,7 +133,7 @@ class RefundsParts(Protocol):
         self, key: Key, *, charge_key: str, receipt: PaymentReceipt, amount: int
     ) -> RefundReceipt:
         """Give back `amount` minor units of what was captured under `charge_key`. For a payment that was made
-        elsewhere, do as `refund` does. A later `refund` gives back what is left. Idempotent by `key`: each
+        elsewhere, do as `refund` does; a `refund` then gives back what is left. Idempotent by `key`: each
         part has its own. Raises RefundRefused, also if all parts would together exceed what was captured."""
         ...
 

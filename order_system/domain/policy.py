@@ -20,7 +20,7 @@ GATEWAY_CALL = timedelta(seconds=8)
 """A call to the outside world gives up before its attempt does, so that the attempt can still say so."""
 
 FIRST_ATTEMPT = timedelta(seconds=2)
-"""A local activity's attempt. Short, since queries of its workflow wait. Then it counts as unanswered."""
+"""A local activity's attempt; then it counts as unanswered. Short, since a query of its workflow waits."""
 
 FIRST_ATTEMPT_STARTS = timedelta(seconds=1)
 """How long that attempt may wait for a place in a busy worker. Both together stay far below EFFECT_ATTEMPT,
@@ -41,7 +41,7 @@ EFFECT_RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
     non_retryable_error_types=NEVER_RETRIED,
 )
-"""For the server there is no limit: it would also count attempts that failed by a full disk of ours. The
+"""The server has no limit: it would also count attempts that failed because our own disk was full. The
 activity itself gives up, once attempts that reached the gateway have used up the patience."""
 
 PATIENCE: dict[Step, int] = dict.fromkeys(Step, 40)

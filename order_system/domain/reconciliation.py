@@ -219,9 +219,9 @@ class CurrentRun:
 
 
 def is_abandoned(current: CurrentRun | None) -> bool:
-    """True if no workflow is at work on a submission of the order. `current` is None if the server has never
-    seen the order's ID, or has forgotten it. Another submission that is open settles this one before it
-    charges, and a person may be answering there: two must not undo it at once."""
+    """True if no workflow is at work on any submission of the order. `current` is None if the server has
+    never seen the order's ID, or has forgotten it. An open submission settles an older one before it charges,
+    and a person may be answering there: two must not undo it at once."""
     return current is None or not current.is_open
 
 

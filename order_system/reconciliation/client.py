@@ -165,7 +165,7 @@ class Reconciler:
         raise OrderSystemError("the reconciler's schedule is being changed by others, again and again")
 
     async def _may_change(self, found: RawSchedule) -> bool:
-        """Decide whether to move it here. A worker with a mistyped queue, stopped soon, must not take it."""
+        """True if it may move here. A worker with a mistyped queue, stopped soon, must not take it along."""
         queue = found.action.start_workflow.task_queue.name
         if queue == self._task_queue:
             return True
