@@ -26,7 +26,7 @@ class Book(OrderBook, ReconciliationBook, Protocol):
 
 
 class World(Protocol):
-    """Your gateways."""
+    """Your gateways to the outside world."""
 
     @property
     def payments(self) -> PaymentGateway: ...

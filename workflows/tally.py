@@ -53,7 +53,7 @@ class BatchTally:
         return _a_second(self.counts.ended, self.started_at, self.updated_at)
 
     def expected(self, bytes_total: int) -> int:
-        """Valid orders in the whole file, going by what has been read of it."""
+        """Valid orders in the whole file: by its number of orders if known, else by what has been read."""
         counts, read = self.counts, max(1, self.counts.bytes_read)
         if self._orders is not None:
             return max(counts.valid, self._orders - counts.rejected - counts.duplicate - counts.left_out)

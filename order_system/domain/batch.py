@@ -163,7 +163,7 @@ class BatchProgress(Wire):
     updated_at: datetime | None = None
     """When the counts last changed. None if only the book could tell the counts."""
     orders_expected: int = 0
-    """Valid orders in the whole file, as far as is known; else estimated from the bytes that were read."""
+    """Valid orders in the whole file: by its number of orders if known, else by the bytes that were read."""
     orders_a_second: float | None = None
     """Orders that ended, were skipped or were found in conflict, over about the last minute before
     `updated_at`; for an ended batch, over the whole of it. None as long as no time has gone by."""

@@ -103,7 +103,7 @@ class SubmissionRecord:
     failed_step: str | None
     reason: str | None
     total: int | None
-    """Minor units; None if payment never opened the submission."""
+    """Minor units; None if no step ever opened the submission."""
     currency: str | None
     opened_at: datetime
     closed_at: datetime | None

@@ -220,8 +220,8 @@ KEYS_HEARTBEAT = timedelta(seconds=20)
 """How soon a worker that died is missed. Longer than the gateway calls that are under way at once."""
 
 IN_DOUBT_HORIZON = timedelta(hours=1)
-"""How long a key is asked for again after its undo found nothing. The attempt that was not answered was
-given up long before; this is for a request that is still queued somewhere between us and the gateway."""
+"""How long we ask about a key again after its undo found nothing. The attempt that was not answered was given
+up long before; this is for a request that is still queued somewhere between us and the gateway."""
 
 NOTICE_HORIZON = timedelta(days=1)
 """How long the reconciler tries to send a notice that no workflow is left to send. Then a person must."""

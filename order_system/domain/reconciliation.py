@@ -1,8 +1,8 @@
 """Reconciliation: what a run of the reconciler is told, what it answers, and what it needs from outside.
 
 The reconciler settles what no workflow is at work on any more. A submission that is open in the book while
-its workflow has ended (terminated, timed out, deleted) is undone by its own keys. A key that a closed
-submission has left in doubt is asked for again, since the attempt that was never answered may have landed."""
+its workflow has ended (terminated, timed out, deleted) is undone by its own keys. It asks about a key again
+that a closed submission has left in doubt, since the attempt that was never answered may have landed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
