@@ -1,4 +1,4 @@
-"""What touches the outside world: thin classes that are handed ports, one for each step."""
+"""The activities, which touch the outside world: thin classes that are given ports, one for each step."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ class Book(OrderBook, ReconciliationBook, Protocol):
 
 
 class World(Protocol):
-    """Your gateways."""
+    """Your gateways to the outside world."""
 
     @property
     def payments(self) -> PaymentGateway: ...
@@ -41,9 +41,9 @@ class World(Protocol):
 def order_activities(
     book: Book, world: World, runs: OrderRuns, *, patience: Mapping[Step, int] = policy.PATIENCE
 ) -> Sequence[Callable[..., Any]]:
-    """Every activity of an order and of the reconciler, over your gateways: what a Worker is handed.
-    `patience`: of each step, how many attempts may reach its gateway before the step has failed. `runs` tells
-    what no workflow is at work on, and whose money a person is to give back."""
+    """Return every activity of an order and of the reconciler, for a Worker. `world` holds your gateways.
+    `patience` says how many attempts may reach the gateway of each step before the step has failed. `runs`
+    knows which submissions no workflow works on, and to whom a person must give money back."""
     payment = PaymentActivities(book, world.payments, runs=runs, patience=patience[Step.PAYMENT])
     inventory = InventoryActivities(book, world.warehouse, patience=patience[Step.INVENTORY])
     shipping = ShippingActivities(book, world.carrier, world.warehouse, patience=patience[Step.SHIPPING])
@@ -54,7 +54,7 @@ def order_activities(
         runs,
         shipping=shipping,
         answers=answers,
-        # With patience of its own: one attempt in each of many runs is never the last one.
+        # With the default patience: the reconciler makes one attempt a run, which is never the last one.
         notification=NotificationActivities(book, world.mailer, late=True),
         reversals=reversals(Money(book, world.payments, runs), world.warehouse),
     )
@@ -80,11 +80,11 @@ def order_activities(
 
 
 def batch_activities(book: BatchBook, rows: RowSource, runs: OrderRuns) -> Sequence[Callable[..., Any]]:
-    """Every activity of a batch, over the book, wherever your files are, and the server's orders."""
+    """Return every activity of a batch. `rows` reads your files; `runs` knows the orders on the server."""
     batch = BatchActivities(book, rows, runs)
     return [batch.open_batch, batch.read_page, batch.decide_refused, batch.look_up]
 
 
 def reversals(money: Money, warehouse: Warehouse) -> dict[Effect, Reverse]:
-    """How the reconciler gives back what may turn up late: one for each undo that waits for the pivot."""
+    """Return what gives late effects back for the reconciler, one for each undo that waits for the pivot."""
     return {Effect.CHARGE: money.give_back, Effect.RESERVE: warehouse.release}

@@ -1,4 +1,4 @@
-"""What follows in the order book when a person answers. No gateway is asked to undo anything here."""
+"""Records the answers of people in the order book. No gateway is asked to undo anything here."""
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -33,7 +33,7 @@ class AnswerActivities:
         """End an undo that a person has handled: fence its keys, note the answer, and close what can be
         closed. Idempotent. If the undo has ended by itself meanwhile, nothing is changed.
 
-        Raises an ApplicationError of type UPDATE_REFUSED, never to be retried, if the answer cannot be."""
+        Raises an ApplicationError of type UPDATE_REFUSED, never retried, if the answer is impossible."""
         ref, step, attempt = request.submission, request.answer.step, this_attempt()
         if step not in UNDOS:
             await self._book.notice_not_sent(ref, request.answer)
@@ -55,7 +55,7 @@ class AnswerActivities:
         return HandledUndoAnswer(undo=await self._ended(request, effects[0]), recorded=recorded)
 
     async def _fulfil_by_hand(self, request: HandledUndo, attempt: Attempt) -> bool:
-        """The parcel is gone, a person says: its stock is committed, and the order fulfilled."""
+        """Commit the stock and fulfil the order: a person says that the parcel is gone."""
         ref = request.submission
         journal = await self._book.journal(ref)
         needed = (journal.get(effect) for effect in (Effect.CHARGE, Effect.RESERVE))
@@ -66,7 +66,7 @@ class AnswerActivities:
                 f"{ref.order_id} was not both paid and reserved, so it cannot have been dispatched; "
                 "answer voided"
             )
-        # The book first: from then on no other undo can void what this one is about to commit.
+        # The book comes first: from then on no other undo can void what this one is about to commit.
         parcel = _parcel(journal[Effect.LABEL])
         recorded = await self._book.dispatched_by_hand(ref, request.answer, parcel, attempt.now())
         if recorded:
@@ -93,7 +93,7 @@ def _refused(why: str) -> ApplicationError:
 
 
 def _parcel(label: JournalEntry) -> DispatchReceipt:
-    """As on the label, if the book has it: the carrier has not told of a hand-over."""
+    """Return the parcel as its label says, if the book has one: the carrier has reported no hand-over."""
     if label.receipt is None:
         return DispatchReceipt(carrier="unknown", tracking_number="unknown")
     bought = Label.model_validate(label.receipt)

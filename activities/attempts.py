@@ -1,5 +1,5 @@
-"""How effects are carried out, an attempt at a time; `undos.py` takes them back. The book's side is explained
-in `order_system/book/order_book.py`."""
+"""Carries out effects, one attempt at a time; `undos.py` takes them back. `order_system/book/order_book.py`
+explains the book's side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
@@ -34,17 +34,17 @@ Receipt = TypeVar("Receipt", bound=Wire)
 Call = Callable[[Key], Awaitable[Receipt]]
 
 GAVE_UP = "GaveUp"
-"""Type of the ApplicationError that ends the attempts at an effect; its cause: what the last failed of."""
+"""The type of the ApplicationError that ends the attempts at an effect. Its cause is the last failure."""
 
 
 def attempt_number() -> int:
-    """Of the activity that runs, from 1. The server does not count a first attempt that was a local one."""
+    """Return the number of the running attempt, from 1. The server does not count a first, local attempt."""
     info = activity.info()
     return info.attempt + (info.activity_id == AFTER_FIRST)
 
 
 def started_at(request: object) -> datetime:
-    """By the server's clock: what a local activity has of its own is the worker's."""
+    """Return when the attempt began, by the server's clock. A local activity's own time is the worker's."""
     info = activity.info()
     return (getattr(request, "first_attempt_at", None) if info.is_local else None) or info.started_time
 
@@ -61,8 +61,8 @@ def this_attempt(request: object = None) -> Attempt:
 
 
 def time_left(attempt: Attempt) -> float:
-    """Seconds that a call to the outside world may take: it ends with its attempt, however late the book let
-    it begin. After that nobody waits, and somebody may have answered instead. Raises BookTooLate."""
+    """Return how many seconds a call to the outside world may take. It ends with its attempt, however late
+    the book let it begin: after that nobody waits, and a person may have answered. Raises BookTooLate."""
     left = attempt.deadline - attempt.now()
     if left <= timedelta(0):
         raise BookTooLate("the book answered too late to begin")
@@ -71,21 +71,21 @@ def time_left(attempt: Attempt) -> float:
 
 
 class Effects:
-    """How a step carries out its effects. `patience`: attempts that may reach its gateway before it fails."""
+    """Carries out a step's effects. `patience`: the attempts that may reach its gateway before it fails."""
 
     def __init__(self, book: OrderBook, patience: int, *, late: bool = False) -> None:
-        """`late`: for orders whose workflow has ended before."""
+        """`late` is for orders whose workflow has ended."""
         self._book = book
         self._patience = patience
         self._late = late
 
     @contextmanager
     def patiently(self, request: StepRequest) -> Generator[Attempt]:
-        """One attempt at an effect, and whether it was the last one. The server would retry it for ever.
+        """Make one attempt at an effect, and end the retries if it was the last: the server has no limit.
 
-        What counts is what reached the gateway: so many claims of this run of the workflow, the last of which
-        failed there, and the step has failed. Trouble of our own book never counts, however long it lasts;
-        any other exception, a bug say, counts by the activity's attempt."""
+        Only attempts that reach the gateway count: the step fails once this run of the workflow has claimed
+        as often as the patience allows, and the last attempt has failed there. Trouble of our own book never
+        counts, however long it lasts. Any other exception, such as a bug, counts by the attempt's number."""
         attempt = this_attempt(request)
         try:
             yield attempt
@@ -110,11 +110,11 @@ class Effects:
         *,
         check_earlier: Callable[[frozenset[str]], Awaitable[None]] | None = None,
     ) -> JournalEntry | GivesWay:
-        """Open the submission together with its first effect, of whichever step comes first: as the book's,
-        with the checks that an order needs which was submitted before. `check_earlier` is told of those
-        submissions, and raises if the effect must not happen after them.
+        """Open the submission in the book together with its first effect, of whichever step comes first. If
+        the order was submitted before, check that first. `check_earlier` gets the earlier submissions, and
+        raises if the effect must not happen after them.
 
-        Raises Fenced and ServerUnreachable, and as the book's."""
+        Raises Fenced, ServerUnreachable, and what the book's `open_and_claim` raises."""
         claimed = await self._book.open_and_claim(ref, effect, attempt, opening)
         while isinstance(claimed, frozenset):
             await _check_newest(ref, within=timedelta(seconds=time_left(attempt)))
@@ -127,7 +127,7 @@ class Effects:
         self, request: StepRequest, effect: Effect, receipt_type: type[Receipt], call: Call[Receipt]
     ) -> Receipt:
         """Claim the effect's key, call the gateway with it, record the receipt. Idempotent. Raises Fenced,
-        and the ApplicationError GAVE_UP once the patience is used."""
+        and the ApplicationError GAVE_UP once the patience is used up."""
         ref = request.submission
         with self.patiently(request) as attempt:
             claimed = await self._book.claim(ref, effect, attempt)
@@ -141,7 +141,7 @@ class Effects:
         call: Call[Receipt],
         attempt: Attempt,
     ) -> Receipt:
-        """If an earlier attempt has recorded a receipt, that is returned, and nothing is called."""
+        """Call the gateway and record its receipt. If an earlier attempt has recorded one, return that."""
         if claimed.state is EffectState.DONE:
             return receipt_type.model_validate(claimed.receipt)
         receipt = await self.call_gateway(ref, claimed, call, attempt)
@@ -151,12 +151,12 @@ class Effects:
     async def call_gateway(
         self, ref: SubmissionRef, claimed: JournalEntry, call: Call[Receipt], attempt: Attempt
     ) -> Receipt:
-        """Call the gateway under a key that is claimed. A definite no is told to the book, so that a later
-        undo need not wait for this attempt; after anything else the attempt counts as unanswered.
+        """Call the gateway under a claimed key. A definite no is noted in the book, so that a later undo need
+        not wait for this attempt. After any other failure the attempt counts as unanswered.
 
         The call ends with its attempt, however late the claim was granted: an undo believes "nothing found"
-        as soon as the attempt's deadline has passed. A worker that dies in each call never fails one: so
-        there is no call any more after twice the patience."""
+        as soon as the attempt's deadline has passed. A worker that dies in each call never reports a failure,
+        so no more calls are made after twice the patience."""
         limit = asyncio.timeout(None)
         try:
             attempt.reached = claimed.claims_in_run
@@ -167,7 +167,7 @@ class Effects:
         except TimeoutError as late:
             raise AnswerLost(str(late) or "the gateway did not answer in time") from late
         except (BusinessError, NotReached, DiesInEachCall) as no:
-            if limit.expired():  # we have cut it off: what its gateway makes of that is no answer
+            if limit.expired():  # we cut the call off: what its gateway says then is no answer
                 raise AnswerLost(f"the gateway did not answer in time, and then said: {no}") from no
             await self._book.answered_no(ref, claimed.effect, refused=isinstance(no, BusinessError))
             raise
@@ -177,11 +177,11 @@ class Effects:
 
 
 async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
-    """Other submissions of the order have come and gone: an attempt of a terminated workflow must not open
-    its own after a later one. No clock tells which is later, since a server's may be set back. The server
-    itself does: an order has one workflow at a time, so what was closed before ours is seen is earlier.
+    """Make sure that this submission is the newest of its order: an attempt of a terminated workflow must not
+    open its own after a later one. No clock tells which is later, since a server's may be set back. We ask
+    the server: an order has one workflow at a time, so if ours is open, the closed ones were earlier.
 
-    Raises Fenced, and ServerUnreachable."""
+    Raises Fenced and ServerUnreachable."""
     handle = activity.client().get_workflow_handle(order_workflow_id(ref.order_id))
     try:
         order = await handle.describe(rpc_timeout=within)
@@ -193,7 +193,7 @@ async def _check_newest(ref: SubmissionRef, *, within: timedelta) -> None:
 
 
 def retry_when_asked_to(failure: Exception) -> None:
-    """Raises the ApplicationError that says how long the provider wants to be left alone, if it does."""
+    """If the provider wants a pause, raise the ApplicationError that tells the server how long."""
     if isinstance(failure, NotReached) and failure.retry_after is not None:
         pause = min(timedelta(seconds=max(0.0, failure.retry_after)), policy.RETRY_AFTER_AT_MOST)
         words, kind = str(failure), NotReached.__name__

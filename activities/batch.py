@@ -1,4 +1,4 @@
-"""Reading a batch's file and looking its orders up."""
+"""Reads the file of a batch, and looks its orders up."""
 
 import asyncio
 import contextvars
@@ -44,10 +44,10 @@ class BatchActivities:
 
     @activity.defn
     async def read_page(self, request: FilePageRequest) -> PagePlan:
-        """One page of orders, and what to do with each. Idempotent: read again, it decides the same but for
-        orders that have moved on meanwhile.
+        """Read one page of orders, and decide what to do with each. Idempotent: a second reading decides the
+        same, except for orders that have moved on meanwhile.
 
-        A look-up that fails fails the page, and is retried: it never reads as "nothing exists"."""
+        A failed look-up fails the page, which is retried. It never counts as "nothing exists"."""
         page = await self._page_that_fits(request)
         decided = await self._decided(request, page)
         start = [each.order for each, fate in zip(page.orders, decided, strict=True) if fate is Fate.START]
@@ -59,7 +59,7 @@ class BatchActivities:
         )
 
     async def _decided(self, request: FilePageRequest, page: Page) -> list[Fate]:
-        """The fate of each order of the page, which is noted in the book."""
+        """Decide the fate of each order of the page, and note it in the book."""
         noted = await self._book.note_orders(request.batch, request.run, page.orders)
         activity.heartbeat()
         known = await self._book.find([each.order_id for each in page.orders])
@@ -83,7 +83,7 @@ class BatchActivities:
         return decided
 
     async def _page_that_fits(self, request: FilePageRequest) -> Page:
-        """Rows may be short: so many bytes could hold more orders than one message and one history bear."""
+        """Read a page, and a smaller one if it has more orders than one message and one history can bear."""
         wanted, got_on = request.page_bytes, heartbeats_from_a_thread()
         page = await self._rows.read_page(request.file, request.position, wanted, got_on)
         while len(page.orders) > policy.BATCH_PAGE_ORDERS and not request.start_none and wanted > 1:
@@ -93,9 +93,9 @@ class BatchActivities:
 
     @activity.defn
     async def decide_refused(self, refused: RefusedStart) -> RefusedFate:
-        """Why the server refused a start: the order runs, is fulfilled, or is another one.
+        """Find out why the server refused a start: the order runs, is fulfilled, or is another one.
 
-        The server is asked before the book, so that an order which ends in between is found fulfilled."""
+        We ask the server before the book, so that an order which ends in between is found fulfilled."""
         on_server = await self._runs.fingerprint(refused.order_id)
         known = (await self._book.find([refused.order_id])).get(refused.order_id)
         fate = fate_of_refused(refused.fingerprint, known, on_server)
@@ -104,14 +104,14 @@ class BatchActivities:
 
     @activity.defn
     async def look_up(self, request: LookUpRequest) -> LookedUp:
-        """How the orders ended that have. An older submission's end is not the one that is asked for."""
+        """Return how each order ended that has. Another submission's end counts only if it is fulfilled."""
         found = await self._book.find(list(request.submissions))
         statuses: dict[str, SubmissionStatus] = {}
         for order_id, record in found.items():
             asked = request.submissions[order_id]
             if record.status is SubmissionStatus.FULFILLED:
                 statuses[order_id] = record.status
-                # What the server has under the order's ID may not be what was fulfilled: it was refused then.
+                # The server may have another order under this ID than was fulfilled: it was refused then.
                 if asked != record.ref.submission:
                     on_server = await self._runs.fingerprint(order_id)
                     if on_server not in (None, record.ref.fingerprint):
@@ -144,10 +144,10 @@ def _counted(request: FilePageRequest, page: Page, decided: Sequence[Fate]) -> B
 
 
 def heartbeats_from_a_thread() -> Callable[[], None]:
-    """For a thread that works for this activity: to be called whenever it has got on, however often.
+    """Return a function that a thread of this activity calls, however often, when it has made progress.
 
-    An asynchronous activity beats on its event loop alone. A thread that goes on after its activity was
-    cancelled beats in vain, and harmlessly."""
+    An asynchronous activity sends heartbeats from its event loop only. If a thread goes on after its activity
+    was cancelled, its heartbeats have no effect, and do no harm."""
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
     last = float("-inf")

@@ -1,4 +1,4 @@
-"""Setting stock aside for an order, all lines or none, and putting it back."""
+"""Sets stock aside for an order, all lines or none, and puts it back."""
 
 from functools import partial
 
@@ -24,8 +24,8 @@ class InventoryActivities:
 
     @activity.defn
     async def reserve(self, request: InventoryRequest) -> InventoryAnswer:
-        """Reserve every line or none; beside payment, open the submission in the book, if payment has not.
-        Idempotent by the submission's key.
+        """Reserve every line or none. Beside payment, also open the submission in the book, if payment has
+        not. Idempotent by the submission's key.
 
         Raises OutOfStock, Fenced, OrderConflict or OpenElsewhere, never to be retried."""
         ref, effect = request.submission, Effect.RESERVE
@@ -41,5 +41,5 @@ class InventoryActivities:
 
     @activity.defn
     async def release(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of `reserve`: fence its key and put back whatever it holds. Idempotent."""
+        """Undo `reserve`: fence its key and put back the stock that it holds. Idempotent."""
         return await undo(self._book, request, Effect.RESERVE, self._warehouse.release)

@@ -1,5 +1,5 @@
-"""An order's money at the gateway, however it is paid: charged at once; or held first, and captured when the
-parcel goes; or by a payment that was made elsewhere, before the order came to us."""
+"""An order's money at the gateway. It is charged at once; or held first, and captured when the parcel goes;
+or it was paid elsewhere, before the order came to us."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypedDict
@@ -23,18 +23,18 @@ class _Price(TypedDict):
 
 
 class Money:
-    """`gateway` may offer what `CapturesLater`, `TakesOver` and `PaymentsElsewhere` say, or a part of that.
-    `runs` tells whom to give money back to by hand."""
+    """Takes money and gives it back. `gateway` may also offer `CapturesLater`, `TakesOver` and
+    `PaymentsElsewhere`, or some of them. `runs` knows the customer to whom a person must give money back."""
 
     def __init__(self, book: OrderBook, gateway: PaymentGateway, runs: OrderRuns | None) -> None:
         self._book = book
         self._gateway = gateway
-        self._offers: Any = gateway  # for what it may offer besides
+        self._offers: Any = gateway  # for what it may also offer
         self._runs = runs
 
     async def take(self, request: PaymentRequest, reference: str | None, key: Key) -> PaymentReceipt:
-        """Charge it, or only hold it. With the `reference` of a payment that was made elsewhere: confirm it,
-        or take over what it holds. Raises as the gateway, PaymentNotConfirmed and CannotHold."""
+        """Charge the amount, or only hold it. With the `reference` of a payment made elsewhere, confirm that
+        payment or take it over. Raises what the gateway raises, PaymentNotConfirmed and CannotHold."""
         price, by = _Price(amount=request.amount, currency=request.currency), request.payment_method
         if not request.captured_on_dispatch:
             if reference is None:
@@ -49,14 +49,14 @@ class Money:
         return held.model_copy(update={"held": True})
 
     async def capture(self, ref: SubmissionRef, key: Key) -> PaymentReceipt:
-        """Take all that was held. Raises as the gateway does."""
+        """Capture all the money that is held. Raises what the gateway raises."""
         charge = (await self._book.journal(ref))[Effect.CHARGE]
         receipt = PaymentReceipt.model_validate(charge.receipt)
         taken = await self._holding().capture(key, charge_key=ref.key(Effect.CHARGE), receipt=receipt)
         return taken.model_copy(update={"held": False})
 
     async def give_back(self, charge_key: str) -> RefundReceipt | NotCaptured | None:
-        """As `PaymentGateway.refund`, whoever captured it; what is held is voided. Raises RefundByHand."""
+        """Refund as `PaymentGateway.refund` does, but void money that is only held. Raises RefundByHand."""
         order_id, submission, _ = split_key(charge_key)
         journal = await self._book.journal(_ref(order_id, submission))
         if Effect.CAPTURE in journal:
@@ -81,8 +81,8 @@ class Money:
     async def refuse_if_given_back(
         self, ref: SubmissionRef, reference: str | None, earlier: Iterable[str]
     ) -> None:
-        """An earlier submission of the order was paid by it, too, and was undone. Not every gateway can tell.
-        None: the order is to be charged. Raises PaymentNotConfirmed."""
+        """Refuse a payment that also paid an earlier submission, which was undone: some gateways cannot tell.
+        `reference` is None if the order is to be charged. Raises PaymentNotConfirmed."""
         for submission in earlier if reference else ():
             receipt = payment_in(await self._book.journal(_ref(ref.order_id, submission)))
             if receipt and receipt.captured_elsewhere and receipt.charge_id == reference:
@@ -92,9 +92,9 @@ class Money:
                 )
 
     async def _confirm(self, key: Key, reference: str, *, amount: int, currency: str) -> PaymentReceipt:
-        """Instead of a charge. A payment may be larger than its order, a part of which the shop has shipped:
-        `amount` is what the order takes of it, and all that it gives back. Each order is asked about alone:
-        whether several take more than the payment is, the audit tells."""
+        """Confirm a payment instead of charging. It may be larger than the order, if the shop has shipped a
+        part: `amount` is what the order takes of the payment, and all that it gives back. Each order is
+        checked alone; the audit finds several that together take more than the payment."""
         find: Callable[..., Awaitable[PaymentElsewhere | None]] | None
         find = getattr(self._offers, "find_payment", None)
         found = await find(key, reference=reference, amount=amount, currency=currency) if find else None
@@ -108,7 +108,7 @@ class Money:
         return PaymentReceipt(charge_id=reference, amount=amount, currency=currency, captured_elsewhere=sure)
 
     async def _void_or_refund(self, charge_key: str, journal: Journal) -> RefundReceipt | NotCaptured | None:
-        """Let go of what is held, or refund what is captured. None: nothing (yet). Raises StillInDoubt."""
+        """Void held money, or refund captured money. None: there is nothing (yet). Raises StillInDoubt."""
         charge, capture = journal[Effect.CHARGE], journal[Effect.CAPTURE]
         key, receipt = Key(charge_key, charge.round), payment_in({Effect.CHARGE: charge})
         answer = await self._holding().void(key, receipt=receipt)
@@ -126,7 +126,7 @@ class Money:
         raise CannotHold("this payment gateway cannot hold money until the parcel goes: capture it at once")
 
     async def _customer(self, order_id: str, submission: str) -> str:
-        """In quotes after a colon, as `infra/redaction.py` finds what logs must not tell."""
+        """Name the customer, in quotes after a colon: `infra/redaction.py` keeps those out of the logs."""
         order = await self._runs.order_of(_ref(order_id, submission)) if self._runs else None
         if order is None:
             return "whose it was, Temporal has forgotten"

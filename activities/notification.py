@@ -1,4 +1,4 @@
-"""Telling the customer, at most once a submission."""
+"""Tells the customer, at most once for each submission."""
 
 from functools import partial
 

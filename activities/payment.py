@@ -1,4 +1,4 @@
-"""Charging a customer once, unless the order is paid already; and giving it back, all or a part."""
+"""Charges a customer once, unless the order is paid already, and gives all or a part of it back."""
 
 from functools import partial
 
@@ -43,8 +43,8 @@ class PaymentActivities:
 
     @activity.defn
     async def charge(self, request: PaymentRequest) -> PaymentAnswer:
-        """Open the submission in the book, if no other step has, and capture its total, or only hold it; an
-        order that is paid already is never charged, but confirmed. Idempotent by the submission's key.
+        """Open the submission in the book, if no other step has, and capture its total, or only hold it. An
+        order that is paid already is confirmed, never charged. Idempotent by the submission's key.
 
         Raises PaymentDeclined, PaymentNotConfirmed, CannotHold, Fenced, OrderConflict, OpenElsewhere."""
         ref, reference = request.submission, _made_elsewhere(request.payment_method)
@@ -70,20 +70,20 @@ class PaymentActivities:
 
     @activity.defn
     async def capture(self, request: StepRequest) -> PaymentReceipt:
-        """Take what `charge` has only held. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
+        """Capture what `charge` only holds. Idempotent by its own key. Raises PaymentDeclined or Fenced."""
         call = partial(self._money.capture, request.submission)
         return await self._effects.carry_out(request, Effect.CAPTURE, PaymentReceipt, call)
 
     @activity.defn
     async def refund(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of `charge` and of `capture`: fence their keys and give back whatever was captured, by us or
-        elsewhere; void what is only held. Idempotent. Raises RefundByHand until a person has answered."""
+        """Undo `charge` and `capture`: fence their keys, give back captured money, also if it was captured
+        elsewhere, and void held money. Idempotent. Raises RefundByHand until a person has answered."""
         return await undo(self._book, request, Effect.CHARGE, self._money.give_back)
 
     @activity.defn
     async def refund_part(self, request: RefundRequest) -> Refund:
-        """Note it in the book, give it back at the gateway, note what came of it; or what a person has done.
-        Refused is an answer, too. Idempotent. Raises RefundByHand until a person has answered."""
+        """Note the refund in the book, make it at the gateway unless a person has, and note how it ended. A
+        refusal is an end, too. Idempotent. Raises RefundByHand until a person has answered."""
         ref, asked, attempt = request.submission, request.refund, this_attempt()
         refund = await self._book.ask_refund(ref, asked)
         if refund.state is not RefundState.UNDER_WAY:
@@ -98,7 +98,7 @@ class PaymentActivities:
         return await self._book.end_refund(ref, refund.ended(state, detail, attempt.now()))
 
     async def _give_back(self, request: RefundRequest, amount: int) -> RefundReceipt:
-        """A part, where it offers `domain.gateways.RefundsParts`; else all at once by its `refund`."""
+        """Refund a part if the gateway offers `domain.gateways.RefundsParts`, else all by its `refund`."""
         ref, charge_key = request.submission, request.submission.key(Effect.CHARGE)
         if (outcome := await self._book.outcome(ref.order_id)) is None:
             raise RefundRefused(f"{ref.order_id} is not fulfilled")
@@ -115,5 +115,5 @@ class PaymentActivities:
 def _made_elsewhere(payment_method: str) -> str | None:
     try:
         return reference_of(payment_method)
-    except ValueError as flaw:  # it came past `intake/`
+    except ValueError as flaw:  # it did not pass `intake/`
         raise PaymentNotConfirmed(f"payment_method {flaw}") from None

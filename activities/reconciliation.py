@@ -1,4 +1,4 @@
-"""Finding submissions that no workflow is at work on, and asking again for keys that are in doubt."""
+"""Finds submissions that no workflow is at work on, asks again about keys in doubt, sends owed notices."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,10 +56,10 @@ class ReconciliationActivities:
 
     @activity.defn
     async def look_over(self, request: SubmissionPageRequest) -> SubmissionPage:
-        """One page of open submissions, and which of them no workflow is at work on. Before the first one,
-        orders begin whose first task the server has forgotten. Changes nothing else.
+        """Return a page of open submissions, and which of them no workflow is at work on. Before the first
+        page, start the orders whose first task the server has forgotten. Changes nothing else.
 
-        A look-up that fails fails the page: it never reads as "nothing is open"."""
+        A failed look-up fails the page. It never counts as "nothing is open"."""
         if request.after_order is None:
             await self.runs.begin_forgotten(_before(request))
         found = await self.book.open_submissions(await self._asked(request))
@@ -74,32 +74,32 @@ class ReconciliationActivities:
         )
 
     async def _asked(self, request: SubmissionPageRequest) -> OlderOnes:
-        """On the clock of the server whose submissions these are."""
+        """Return the query for submissions that are old enough, by the clock of the server that has them."""
         return OlderOnes(await self.runs.server(), _before(request), request.after_order)
 
     @activity.defn
     async def void_abandoned(self, request: UndoRequest) -> UndoAnswer | None:
-        """The undo of shipping, as in every order; None, and nothing done, if by now a workflow is at
-        work on this submission (a reset has opened it again). Idempotent.
+        """Undo shipping, as in every order. Does nothing and returns None if a workflow is at work on the
+        submission again, since a reset has opened it. Idempotent.
 
-        Asked here, right before the fence, and not by an activity of its own: between two of those may lie
-        as long as no worker runs. What is left of the gap is told in docs/adr/0008."""
+        We look for the workflow here, right before the fence, and not in an activity of its own: without a
+        worker, any time could pass between the two. docs/adr/0008 describes the gap that is left."""
         if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
             return None
         return await self.shipping.void_shipment(request)
 
     @activity.defn
     async def handle_abandoned(self, request: HandledUndo) -> HandledUndoAnswer | None:
-        """What a person has handled of a submission that no workflow is at work on; None as in
-        `void_abandoned`. Idempotent. Raises as `end_undo_by_hand` does."""
+        """Record what a person has handled of a submission that no workflow is at work on. Returns None as
+        `void_abandoned` does. Idempotent. Raises what `end_undo_by_hand` raises."""
         if not is_abandoned(await self.runs.current_run(request.submission.order_id)):
             return None
         return await self.answers.end_undo_by_hand(request)
 
     @activity.defn
     async def send_owed(self, request: SubmissionPageRequest) -> NoticePage:
-        """One page of notices that are owed since no workflow is there any more to send them: each is sent
-        under the key that the order itself would have used, to whom the server knows. Idempotent."""
+        """Send a page of owed notices, which no workflow is left to send. Each is sent under the key that the
+        order would have used, to the customer whom the server knows. Idempotent."""
         attempt = this_attempt()
         owed = await self.book.owed_notices(await self._asked(request))
         answers = await _each(owed, lambda notice: self._send(notice, attempt.now()))
@@ -109,7 +109,7 @@ class ReconciliationActivities:
         )
 
     async def _send(self, owed: OwedNotice, now: datetime) -> NoticeAnswer | None:
-        """None if a workflow is at work on the order."""
+        """Send one notice. Returns None if a workflow is at work on the order."""
         if not is_abandoned(await self.runs.current_run(owed.order_id)):
             return None
         order = await self.runs.order_of(owed.submission)
@@ -126,8 +126,8 @@ class ReconciliationActivities:
 
     @activity.defn
     async def ask_again(self, request: KeyPageRequest) -> KeyPage:
-        """One page of keys in doubt: what is found is given back; what is not, is in doubt until the
-        horizon, and after it never happened. A gateway that fails for one key stops no other. Idempotent."""
+        """Ask about a page of keys in doubt. What is found is given back. What is not stays in doubt until
+        the horizon, and then counts as never happened. A failure for one key stops no other. Idempotent."""
         attempt = this_attempt()
         keys = await self.book.keys_in_doubt(
             await self.runs.server(), after=request.after_key, limit=policy.RECONCILE_PAGE
@@ -156,7 +156,7 @@ class ReconciliationActivities:
 
 
 async def _each(items: Sequence[Item], look: Callable[[Item], Awaitable[Found]]) -> list[Found]:
-    """A few at once, in the order of the items. The server hears after each that we are alive."""
+    """Look at a few items at once; returns in their order. A heartbeat after each shows that we are alive."""
     places = asyncio.Semaphore(policy.RECONCILE_AT_ONCE)
 
     async def one(item: Item) -> Found:

@@ -1,4 +1,4 @@
-"""Buying a label and handing the parcel over: the pivot, after which an order can only be fulfilled."""
+"""Buys a label and hands the parcel over: the pivot, after which an order can only be fulfilled."""
 
 from functools import partial
 
@@ -39,8 +39,8 @@ class ShippingActivities:
     async def dispatch(self, request: ShippingRequest) -> DispatchReceipt:
         """Hand the parcel over, commit its stock, and close the submission as fulfilled. Idempotent.
 
-        Raises ShippingRefused or Fenced. Killed between hand-over and closing, a retry or shipping's undo
-        finds the parcel gone and finishes the rest."""
+        Raises ShippingRefused or Fenced. If the worker dies between hand-over and closing, a retry, or the
+        undo of shipping, finds the parcel gone and finishes the rest."""
         ref = request.submission
         call = partial(self._carrier.dispatch, label_key=ref.key(Effect.LABEL))
         with self._effects.patiently(request) as attempt:
@@ -54,7 +54,7 @@ class ShippingActivities:
 
     @activity.defn
     async def void_shipment(self, request: UndoRequest) -> UndoAnswer:
-        """Undo of shipping, which comes before all others: is the parcel gone, or can it never go?
+        """Undo shipping, before all other steps: find the parcel gone, or make sure that it can never go.
 
         Only after the answer `voided` may stock and money be given back. Idempotent."""
         ref, attempt = request.submission, this_attempt()
@@ -74,7 +74,7 @@ class ShippingActivities:
             answer = await retried_always(lambda: self._carrier.void(ref.key(Effect.LABEL)), attempt)
             if not isinstance(answer, Voided):
                 return await self._finish_dispatch(ref, answer, attempt)
-            # The carrier's void binds whatever comes later, so nothing here stays in doubt.
+            # The carrier's void refuses every later dispatch, too, so nothing here stays in doubt.
             if answer.label_existed or label.state is EffectState.DONE:
                 states[Effect.LABEL] = EffectState.UNDONE
         await self._book.end_undo(ref, states, cause=request.cause, at=attempt.now())
@@ -88,7 +88,7 @@ class ShippingActivities:
         commit_entry = journal.get(Effect.COMMIT)
         if commit_entry and commit_entry.state in (EffectState.DONE, EffectState.HANDLED):
             return already_dispatched(journal)
-        # The book first: from then on nobody can answer that it was voided.
+        # The book comes first: from then on nobody can answer that the parcel was voided.
         await self._book.parcel_found_gone(ref, parcel, attempt.now())
         commit = await commit_stock(self._warehouse, ref, attempt)
         await self._book.fulfil(ref, dispatch=parcel, commit=commit, at=attempt.now(), from_undo=True)
@@ -96,12 +96,12 @@ class ShippingActivities:
 
 
 async def commit_stock(warehouse: Warehouse, ref: SubmissionRef, attempt: Attempt) -> CommitReceipt:
-    """Of a parcel that is gone. Raises as `retried_always`."""
+    """Commit the stock of a parcel that is gone. Raises what `retried_always` raises."""
     return await retried_always(lambda: warehouse.commit(ref.key(Effect.RESERVE)), attempt)
 
 
 def already_dispatched(journal: Journal) -> UndoAnswer:
-    """What shipping's undo answers of a submission that is fulfilled."""
+    """Return what shipping's undo answers for a fulfilled submission."""
     detail = "the parcel is with the carrier"
     if journal[Effect.COMMIT].state is EffectState.HANDLED:
         detail += "; the warehouse did not book its stock out, so do that there"

@@ -1,4 +1,4 @@
-"""How effects are taken back: by their keys, whether or not anybody knows that they happened."""
+"""Takes effects back by their keys, whether or not anybody knows that they happened."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,12 +18,12 @@ from order_system.domain.steps import AUTHORISATION_VOIDED, STEP_OF, UNDOS, Effe
 
 Answer = TypeVar("Answer")
 Reverse = Callable[[str], Awaitable[Wire | NotCaptured | None]]
-"""Gives back at the gateway what was done under a key. None if it knows of nothing there (yet)."""
+"""Gives back at the gateway what was done under a key. None if the gateway knows of nothing (yet)."""
 
 
 async def retried_always(call: Callable[[], Awaitable[Answer]], attempt: Attempt) -> Answer:
-    """A call to a gateway for an undo. Money and stock are owed until they are given back, so here no gateway
-    can say that it is not to be asked again."""
+    """Call a gateway for an undo. Money and stock are owed until they are given back, so no error that a
+    gateway raises may end the retries."""
     limit = asyncio.timeout(time_left(attempt))
     try:
         async with limit:
@@ -38,10 +38,10 @@ async def retried_always(call: Callable[[], Awaitable[Answer]], attempt: Attempt
 
 
 async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: Reverse) -> UndoAnswer:
-    """Fence the key, reverse at the gateway, end the undo: for an effect that may only be given back once
-    shipping's undo has answered `voided`. With a charge goes its capture. Idempotent.
+    """Fence the key, reverse the effect at the gateway, end the undo. The effect must be one that may only be
+    given back once shipping's undo has answered `voided`. A charge includes its capture. Idempotent.
 
-    Nothing to undo means that the effect never happened, or that nothing was found while one attempt was
+    "Nothing to undo" means that the effect never happened; or that nothing was found, and an attempt was
     never answered: then the key stays in doubt. Raises NotYetVoided or StillInDoubt, both to be retried."""
     ref, attempt, effects = request.submission, this_attempt(), UNDOS[STEP_OF[effect]].effects
     entries = await book.fence(ref, effects, cause=request.cause, attempt=attempt, only_if_voided=True)
@@ -59,7 +59,7 @@ async def undo(book: OrderBook, request: UndoRequest, effect: Effect, reverse: R
 
 
 def undo_answer(effect: Effect, state: EffectState, receipt: Wire | NotCaptured | None = None) -> UndoAnswer:
-    """What an undo answers that has ended with its effect in this state."""
+    """Return the answer of an undo that has ended with its effect in this state."""
     if state is EffectState.UNDONE:
         return UndoAnswer(result=UndoResult.UNDONE, detail=given_back(effect, receipt))
     if state is EffectState.HANDLED:
@@ -68,7 +68,7 @@ def undo_answer(effect: Effect, state: EffectState, receipt: Wire | NotCaptured 
 
 
 def given_back(effect: Effect, receipt: Wire | NotCaptured | None) -> str:
-    """For people: `stock released`, `refunded 1,059.97 USD`."""
+    """Say for people what was given back: `stock released`, `refunded 1059.97 USD`."""
     if isinstance(receipt, NotCaptured):
         return AUTHORISATION_VOIDED
     done = UNDOS[STEP_OF[effect]].done
@@ -78,7 +78,7 @@ def given_back(effect: Effect, receipt: Wire | NotCaptured | None) -> str:
 
 
 def nothing_found(entry: JournalEntry, attempt: Attempt) -> EffectState:
-    """Whether "nothing there" may be believed. Raises StillInDoubt if not, or not yet."""
+    """Return the state if "nothing there" may be believed. Raises StillInDoubt if it may not, or not yet."""
     if entry.state is EffectState.DONE:
         raise StillInDoubt(f"the book has a receipt for {entry.effect}, but the gateway knows nothing of it")
     if entry.unanswered == 0:

@@ -1,4 +1,4 @@
-"""Sending events to a receiver outside."""
+"""Sends events to a receiver outside."""
 
 from typing import Protocol
 
@@ -10,8 +10,8 @@ from order_system.domain.webhooks import Event
 
 class Receiver(Protocol):
     async def post(self, event: Event) -> str:
-        """Send it once. Returns what was answered. Raises ReceiverGone if no more events are wanted,
-        AnswerLost for everything else that is no `2xx`."""
+        """Send the event once, and return the answer. Raises ReceiverGone if the receiver wants no more
+        events, and AnswerLost for every other answer that is no `2xx`."""
         ...
 
 
@@ -21,7 +21,7 @@ class WebhookActivities:
 
     @activity.defn
     async def deliver(self, event: Event) -> str:
-        """Raises as `Receiver.post`. Without a receiver the event waits for one."""
+        """Send the event. Without a receiver it waits for one. Raises what `Receiver.post` raises."""
         if self._receiver is None:
             raise AnswerLost("ORDER_WEBHOOKS_URL is not set where this worker runs")
         return await self._receiver.post(event)

@@ -1,1 +1,1 @@
-"""The workflows: `order.py` is the story, `saga.py` the undoing, and one file for each child."""
+"""The workflows: `order.py` tells the story, `saga.py` undoes an order, and each child has its own file."""

@@ -1,9 +1,8 @@
-"""What a person may answer when an order needs attention, as Updates of its workflow.
+"""The answers that a person may give when an order needs attention, as Updates of its workflow.
 
-A validator refuses an answer before anything is written down, and so leaves nothing in the history. What is
-accepted takes effect at once, so that of two people who answer together only the first is heard; then it is
-noted in the order book. Answers do not wait for what they set off, but for `handled`: whoever says so must
-learn whether that, or the undo itself, has come first."""
+A validator refuses an answer before it reaches the history. An accepted answer takes effect at once, so that
+of two people who answer together only the first is heard; then the answer is noted in the order book. Only
+`handled` waits for its effect: its sender must learn which came first, the answer or the end of the undo."""
 
 from collections.abc import Sequence
 
@@ -38,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class TakesAnswers:
-    """Mixed into the order's workflow, whose parts it works with."""
+    """The order's workflow inherits from this class, and provides the parts below."""
 
     _submission: SubmissionRef
     _board: OrderBoard
@@ -46,14 +45,14 @@ class TakesAnswers:
     _saga: Saga
 
     async def answers_are_given(self) -> None:
-        """Whoever was heard has an answer before the order ends."""
+        """Wait until everybody whose answer was accepted has a receipt: the order must not end before."""
         await uninterrupted(workflow.wait_condition(workflow.all_handlers_finished))
 
     # --- an undo that is stuck -------------------------------------------------------------------
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> AnswerReceipt:
-        """About the undo of one step that is stuck. Refused if there is none, in one line."""
+        """Retry a stuck undo, or record that a person has handled it. Refused if that undo is not stuck."""
         undo = self._undo_to_resolve(resolution)
         record = _record(resolution, resolution.step, answered_as(resolution))
         if resolution.remedy is Remedy.RETRY:
@@ -119,7 +118,7 @@ class TakesAnswers:
     async def _answer_hold(
         self, answer: Answer, answered_as: AnsweredAs
     ) -> tuple[AnswerRecord, Sequence[Step]]:
-        """Each step that is held has a record of its own; the one that failed first is returned."""
+        """Answer for every held step, each with its own record. Returns the record of the first to fail."""
         record = _record(answer, self._hold.step_to_answer_for(), answered_as)
         steps = self._hold.answer(record)
         beside = (
@@ -133,9 +132,9 @@ class TakesAnswers:
     # --- what both kinds share -------------------------------------------------------------------
 
     def _refuse_if_it_has_just_moved(self) -> None:
-        """An answer may come in one task with news of the order. Now and then the SDK hands over the news
-        first, as where a query has brought them already, but in a replay always the answer: were it accepted,
-        the replay would fail for ever."""
+        """Refuse an answer that may share a task with news of the order. A replay always gives us the answer
+        before the news. The first run may give us the news first, for instance if a query brought it. An
+        answer accepted in that order would fail every replay."""
         if self._board.has_just_moved:
             raise answer_refused("something has just happened to it: look at it once more, and answer again")
 

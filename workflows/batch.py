@@ -51,7 +51,7 @@ class BatchFulfillmentWorkflow:
                 raise
             failure = None if self._stopped() else stopped
         if self._stopped():
-            with suppress(ActivityError):  # the counts are the whole file's, or of what can be read of it
+            with suppress(ActivityError):  # the counts cover the whole file, or what can be read of it
                 await uninterrupted(self._file.count_the_rest())
         await uninterrupted(self._window.see_out())
         if failure is not None:
@@ -63,7 +63,7 @@ class BatchFulfillmentWorkflow:
 
     @workflow.query
     def progress(self) -> BatchProgress:
-        """Read from what the workflow keeps, so asking changes nothing."""
+        """Return the status, the counts and the pace. Asking changes nothing."""
         status, size, tally = self._shown_status(), self._request.file.size, self._tally
         ended = status in ENDED
         moving = status in (BatchStatus.RUNNING, BatchStatus.STOPPING)
@@ -116,9 +116,9 @@ class BatchFulfillmentWorkflow:
     # --- reading and starting --------------------------------------------------------------------
 
     async def _work_through_the_file(self) -> None:
-        """Returns at the end of the file, or stopped by `cancel_orders`. Raises CancelledError."""
+        """Start the orders. Returns at the file's end, or after `cancel_orders`. Raises CancelledError."""
         if self._file.position is None:
-            await uninterrupted(self._file.open())  # even if it is cancelled: the book must know of the run
+            await uninterrupted(self._file.open())  # even after a cancel: the book must know of the run
         while not self._cancelling_orders:
             raise_if_cancelled()
             if self._file.is_done:
@@ -148,7 +148,7 @@ class BatchFulfillmentWorkflow:
         return self.progress()
 
     async def _wait_for_the_cancel(self) -> None:
-        """Whoever cancels its orders cancels the batch next, for the server to show; or that never comes."""
+        """Wait for the client's cancel, which shows on the server. It follows `cancel_orders`, or is lost."""
         try:
             await workflow.wait_condition(
                 lambda: workflow.cancellation_reason() is not None, timeout=policy.BATCH_CANCEL_FOLLOWS
@@ -165,7 +165,7 @@ class BatchFulfillmentWorkflow:
         return events >= self._request.continue_after_events or info.is_continue_as_new_suggested()
 
     async def _continue_as_new(self) -> None:
-        """Returns if it is stopped meanwhile: a cancel is seen to the end in the run that it came to."""
+        """Start a new run. Returns if the batch is stopped meanwhile: the run that was told so ends it."""
         await self._window.drain(self._stopped)
         if self._stopped():
             return

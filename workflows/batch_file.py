@@ -1,4 +1,4 @@
-"""How far a batch has read its file, and what of it is still to be started."""
+"""How far a batch has read its file, and which orders it has read but not started."""
 
 from collections import deque
 
@@ -20,14 +20,14 @@ class BatchFile:
         """Where the next page begins; None before the first."""
         self.at_end = request.state.at_end
         self.to_start = deque(request.state.to_start)
-        """Of the last page."""
+        """The orders of the last page that are not started yet."""
 
     @property
     def is_done(self) -> bool:
         return self.at_end and not self.to_start
 
     async def open(self) -> None:
-        """Raises ActivityError: the file is gone, or is another one."""
+        """Note the run in the book, and check the file. Raises ActivityError if it is gone or has changed."""
         await workflow.execute_activity_method(
             BatchActivities.open_batch,
             BatchOpening(
@@ -43,14 +43,14 @@ class BatchFile:
         )
 
     async def count_the_rest(self) -> None:
-        """Read on without starting anything. Raises ActivityError."""
+        """Read the rest of the file without starting any order. Raises ActivityError."""
         for _ in range(policy.BATCH_PAGES_WHEN_STOPPING):
             if self.at_end:
                 return
             await self.read_page(policy.BATCH_PAGE_BYTES_LIMIT, start_none=True)
 
     async def read_page(self, page_bytes: int | None = None, *, start_none: bool = False) -> None:
-        """Raises ActivityError, also if it is cancelled meanwhile; then nothing of the page is counted."""
+        """Read and count the next page. Raises ActivityError, also on a cancel; then nothing is counted."""
         page = await workflow.execute_activity_method(
             BatchActivities.read_page,
             FilePageRequest(

@@ -1,6 +1,6 @@
 """What a batch does with one order: start it as a child that outlives its batch, learn its end, cancel it.
 
-Ends are told as the names of `BatchCounts`."""
+How an order ended is given as the name of a field of `BatchCounts`."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -34,8 +34,8 @@ COUNTED_AS = {
 
 
 async def run_order(order: Order, started: Callable[[OrderHandle], None]) -> str | None:
-    """How it ended, for the counts; `started` is called as soon as its workflow runs. None if the start was
-    refused, and nobody could say why."""
+    """Run the order, and return how it ended. Calls `started` as soon as its workflow runs. Returns None if
+    the start was refused and nobody could say why."""
     batch = batch_name(workflow.info().workflow_id)
     try:
         child = await workflow.start_child_workflow(
@@ -60,7 +60,7 @@ async def run_order(order: Order, started: Callable[[OrderHandle], None]) -> str
 
 
 async def _why_refused(order: Order) -> str | None:
-    """It was started or fulfilled between our look at the page and our start."""
+    """Ask why the start was refused: the order was started or fulfilled after its page was read."""
     info = workflow.info()
     try:
         answer = await workflow.execute_activity_method(
@@ -82,7 +82,7 @@ async def _why_refused(order: Order) -> str | None:
 
 
 async def look_up(submissions: Mapping[str, str | None]) -> dict[str, str]:
-    """Of those submissions (None: not known) that the order book knows to be closed, how they ended."""
+    """Return how each order ended whose submission (None: not known) the order book knows to be closed."""
     try:
         answer = await workflow.execute_activity_method(
             BatchActivities.look_up,
@@ -97,7 +97,7 @@ async def look_up(submissions: Mapping[str, str | None]) -> dict[str, str]:
 
 
 async def cancel_submission(order_id: str, submission: str) -> None:
-    """That one alone: somebody may have submitted the order anew. One that has closed meanwhile needs no
-    cancel, and the book tells how it ended."""
+    """Cancel this submission alone: somebody may have submitted the order anew. A submission that has closed
+    needs no cancel, and the book says how it ended."""
     with suppress(FailureError):
         await workflow.get_external_workflow_handle(order_workflow_id(order_id), run_id=submission).cancel()

@@ -1,5 +1,5 @@
-"""The order's notice board: what `progress` answers, what the Web UI shows as current details, and what the
-order is found by on the server."""
+"""The order's notice board: the answer to `progress`, the current details in the Web UI, and the search
+attributes on the server."""
 
 from datetime import datetime
 
@@ -35,8 +35,8 @@ _MARKS = {
 
 
 class OrderBoard:
-    """Written by the parent, its saga and its answers, read by queries. Only a change of the order's status
-    adds an event to the history: the server is told, so that people can search for what needs attention."""
+    """The parent, its saga and its answers write it; queries read it. Only a change of the order's status
+    adds an event to the history: it tells the server, so that people find the orders that need attention."""
 
     def __init__(self, order_id: str) -> None:
         self._order_id = order_id
@@ -45,7 +45,7 @@ class OrderBoard:
         self._holds: list[Held] = []
         self._answers: list[str] = []
         self._moved_at = 0
-        """How long the history was when something last changed."""
+        """The length of the history, in events, when something last changed."""
         self._cause: UndoCause | None = None
         self._note: str | None = None
         self._undos: dict[Step, UndoProgress] = {}
@@ -66,7 +66,7 @@ class OrderBoard:
         )
 
     def step_ended(self, step: Step, failure: BaseException | None = None) -> None:
-        """Completed, unless it failed of something."""
+        """Note the end of a step, which has completed unless there is a `failure`."""
         began, ended = self._steps[step].started_at or workflow.now(), workflow.now()
         status = state_after(failure) if failure else StepState.COMPLETED
         took = (ended - began).total_seconds()
@@ -93,18 +93,18 @@ class OrderBoard:
         self._publish()
 
     def undo_ended(self, step: Step, answer: UndoAnswer, *, by_hand: AnswerRecord | None = None) -> None:
-        """`by_hand`, if it was this that ended it."""
+        """Note the end of an undo. `by_hand` is the person's answer, if that ended it."""
         handled = by_hand is not None or answer.result is UndoResult.HANDLED
         detail = f"by {by_hand.who}: {by_hand.note}" if by_hand else answer.detail
         self.undo_is(UndoState.HANDLED if handled else UndoState.DONE, step, detail)
 
     def forget_undos(self) -> None:
-        """They were an older submission's, which is settled now."""
+        """Drop the undos of an older submission, which is settled now."""
         self._undos.clear()
         self._publish()
 
     def undoing(self, cause: UndoCause) -> None:
-        """The order will not be fulfilled, unless its parcel turns out to be gone."""
+        """Note that the order is being undone. It is still fulfilled if its parcel turns out to be gone."""
         self._cause = cause
         self._end_holds(*Step)
         self._skip_pending()
@@ -118,7 +118,7 @@ class OrderBoard:
         self._ended()
 
     def noted(self, note: str) -> None:
-        """What a person should know besides; it is published with what follows."""
+        """Keep a note for people. The next change publishes it."""
         self._note = note
 
     def undone(self, cause: UndoCause) -> None:
@@ -162,8 +162,8 @@ class OrderBoard:
 
     @property
     def has_just_moved(self) -> bool:
-        """In this very task; or before it, where a worker that a query had sent for the history was told the
-        news and not yet their task. Between two tasks the history grows by more."""
+        """True if something changed in this task; or just before it, if a worker that loaded the history for
+        a query was told the news ahead of their task. Between two tasks the history grows by more."""
         since = workflow.info().get_current_history_length() - self._moved_at
         return since < policy.EVENTS_BETWEEN_TASKS
 

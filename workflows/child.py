@@ -1,4 +1,4 @@
-"""Starting one child of an order and awaiting its end; and two side by side."""
+"""Runs a step of an order as a child workflow, and two steps side by side."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -33,13 +33,13 @@ async def run_child(
     *,
     until: asyncio.Event | None = None,
 ) -> Answer:
-    """Run one step as a child workflow. Raises what it failed of, with the step on the board closed.
+    """Run one step as a child workflow, and note its end on the board. Raises the failure of the step.
 
-    A cancel of the parent travels into the child and is awaited there; only one that lands before the child
-    has begun is raised at once, and then the fence keeps what the child still does from counting.
+    A cancel of the parent goes on to the child, whose end is then awaited. Only a cancel that lands before
+    the child has begun is raised at once. The undo's fence then stops what the child may still do.
 
-    `until`: once it is set, since the step beside this one has failed, the child is asked to stop as by a
-    cancel, and awaited all the same."""
+    `until` is set when the step beside this one has failed. The child is then cancelled, and its end is
+    awaited, too."""
     try:
         child = await _start(step, run, request, until)
         board.step_started(step, child.first_execution_run_id)
@@ -58,8 +58,8 @@ async def _start(
     request: Request,
     until: asyncio.Event | None,
 ) -> ChildWorkflowHandle[Any, Answer]:
-    """After a reset of the parent, a child of the earlier run may still hold the ID. What it does is done
-    under the same keys, so it is waited for, and then asked again by a child of our own."""
+    """Start the child. After a reset of the parent, a child of the earlier run may still hold the ID. It
+    works under the same keys, so we wait for its end, and then start our own child."""
     order_id = request.submission.order_id
     waited = timedelta(0)
     while True:
@@ -86,8 +86,8 @@ async def _start(
 
 
 async def together(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Other]) -> tuple[One, Other]:
-    """Await both to their ends, whatever happens. A cancel of the order reaches both. Raises what failed
-    first; it is left to the two to stop each other."""
+    """Run both, and await both ends whatever happens. A cancel of the order reaches both. Raises the first
+    failure. Each of the two must stop itself when the other fails."""
     failures: list[BaseException] = []
 
     async def noted(work: Coroutine[Any, Any, Answer]) -> Answer:
@@ -115,22 +115,22 @@ async def together(one: Coroutine[Any, Any, One], other: Coroutine[Any, Any, Oth
 
 # --- a cancel in the same task as a child's start or end ----------------------------------------------
 #
-# The SDK (1.35) fails a task for ever in which a child is cancelled that has just been terminated. So when a
-# cancel of ours comes, the event loop turns a few times first, and a child that has ended by then gets none
+# The SDK (1.35) fails a task for ever if the task cancels a child that has just been terminated. So when a
+# cancel of ours comes, the event loop turns a few times first. A child that has ended by then gets no cancel
 # (ADR 0011).
 
 TURNS_UNTIL_AN_END_IS_HEARD = 10
-"""From the server's word that a child has ended until its handle is done it takes three or four."""
+"""Three or four turns pass after the server has reported a child's end, until the child's handle is done."""
 
 
 async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event | None) -> Answer:
-    """As `await child`."""
+    """Await the child's end. A cancel of ours, or `until`, is passed on to the child, but only once."""
     stop = asyncio.create_task(until.wait()) if until else None
     asked = False
     while not child.done():
         undisturbed = await _undisturbed(child, None if asked else stop)
         if not (undisturbed or asked or child.done()):
-            asked = child.cancel()  # once: a child takes one cancel, whoever wants it
+            asked = child.cancel()  # once: a child takes only one cancel
     if stop:
         stop.cancel()
     return await child
@@ -139,7 +139,7 @@ async def _end_of(child: ChildWorkflowHandle[Any, Answer], until: asyncio.Event 
 async def _started(
     starting: Coroutine[Any, Any, ChildWorkflowHandle[Any, Answer]],
 ) -> ChildWorkflowHandle[Any, Answer]:
-    """As `await starting`."""
+    """Await the child's start. A cancel of ours cancels the start, or the child if it has just started."""
     start = asyncio.create_task(starting)
     if await _undisturbed(start):
         return start.result()
@@ -153,8 +153,8 @@ async def _started(
 
 
 async def _undisturbed(work: asyncio.Task[Any], stop: asyncio.Task[Any] | None = None) -> bool:
-    """Wait for it. False if a cancel of ours, or `stop`, came first; neither is passed on. By then `work` is
-    done if its end is told in the same task."""
+    """Wait for `work`. Returns False if a cancel of ours, or `stop`, came first, and passes neither on. Even
+    then `work` is done if the same task reports its end."""
     try:
         await workflow.wait([work, stop] if stop else [work], return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError as cancelled:

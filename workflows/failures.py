@@ -1,4 +1,4 @@
-"""Reading failures: what went wrong at the bottom of a chain, and which cause came first; telling them."""
+"""Failures: their root cause, as words and as a state; the cause of an undo; and the errors that we raise."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -21,7 +21,7 @@ OPENED_NOTHING = {OrderConflict.__name__, OpenElsewhere.__name__}
 
 
 def root_cause(failure: BaseException) -> BaseException:
-    """The innermost failure: ChildWorkflowError -> ActivityError -> ApplicationError. For clients, too."""
+    """The innermost failure: ChildWorkflowError -> ActivityError -> ApplicationError. Clients use it, too."""
     while isinstance(failure, TemporalError) and failure.__cause__ is not None:
         failure = failure.__cause__
     return failure
@@ -53,25 +53,25 @@ def state_after(failure: BaseException) -> StepState:
 
 
 def is_eviction(failure: BaseException) -> bool:
-    """The worker drops the workflow from its cache by cancelling its tasks: nobody asked for a cancel,
-    and the workflow goes on elsewhere. It must never start an undo."""
+    """True if the worker is dropping the workflow from its cache, which cancels its tasks. Nobody asked for a
+    cancel, and the workflow goes on elsewhere. So an eviction must never start an undo."""
     return isinstance(failure, asyncio.CancelledError) and workflow.cancellation_reason() is None
 
 
 def raise_if_cancelled() -> None:
-    """A cancel that lands in the same task as a step's completion is not raised: look for it."""
+    """Raise a cancel that the SDK does not: one that lands in the same task as a step's completion."""
     if workflow.cancellation_reason() is not None:
         raise asyncio.CancelledError
 
 
 def opened_nothing(failure: BaseException) -> bool:
-    """Payment refused to open the submission: there is nothing to retry, and nothing to undo."""
+    """True if the book refused to open the submission: there is nothing to retry, and nothing to undo."""
     cause = root_cause(failure)
     return isinstance(cause, ApplicationError) and cause.type in OPENED_NOTHING
 
 
 def first_cause(failure: BaseException, step: Step | None, order: Order) -> UndoCause:
-    """Why the order is undone, decided once: a cancel that arrives later finds the order failed."""
+    """Return why the order is undone. That is decided once: a cancel that arrives later changes nothing."""
     reason = workflow.cancellation_reason()
     if reason is not None:
         return UndoCause(status=OrderStatus.CANCELLED, reason=reason or "cancelled on request")
@@ -79,7 +79,7 @@ def first_cause(failure: BaseException, step: Step | None, order: Order) -> Undo
 
 
 def as_failure(cause: UndoCause) -> BaseException:
-    """A failed order fails its workflow, so that the Web UI shows it red and its ID may run again."""
+    """Return the error that ends the workflow: the Web UI then shows it red, and its ID may run again."""
     if cause.status is OrderStatus.CANCELLED:
         return asyncio.CancelledError(cause.reason)
     return ApplicationError(
@@ -88,13 +88,13 @@ def as_failure(cause: UndoCause) -> BaseException:
 
 
 def answer_refused(why: str) -> ApplicationError:
-    """What an Update fails with, in one line; nothing has changed then."""
+    """Return the error of a refused Update, in one line. A refused Update changes nothing."""
     return ApplicationError(why, type=UPDATE_REFUSED, non_retryable=True)
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Await to the end, whatever cancels arrive meanwhile: an undo is never interrupted, and after
-    dispatch it is too late. Only an eviction passes through."""
+    """Await the end of `work`, whatever cancels arrive: an undo is never interrupted, and after dispatch a
+    cancel is too late. Only an eviction passes through."""
     task = asyncio.create_task(work)
     while True:
         try:

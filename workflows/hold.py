@@ -1,8 +1,8 @@
-"""Holding an order: a step has failed for good, and the order waits for a person before it is undone.
+"""A hold: a step has failed for good, and the order waits for a person before it is undone.
 
-Nothing but a timer of the workflow waits, so a hold lasts through restarts and deployments. When it has run
-out, or somebody cancels, the order is undone. A retry runs the step in a new run of its child, under the same
-keys. A step beside the held one runs on; if that fails, too, both are held, and one answer is for both."""
+A hold is a timer of the workflow, so it lasts through restarts and deployments. When the timer runs out, or
+somebody cancels, the order is undone. A retry starts the step's child anew, under the same keys. A step
+beside the held one runs on. If it fails, too, both are held, and one answer counts for both."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Hold:
-    """Of one order; off unless the order says `hold_on_failure`."""
+    """The holds of one order. There are none unless the order says `hold_on_failure`."""
 
     def __init__(self, order: Order, board: OrderBoard) -> None:
         self._order_id = order.order_id
@@ -31,15 +31,15 @@ class Hold:
         self._impersonal = order.impersonal
         self._board = board
         self._held: dict[Step, AnswerRecord | None] = {}
-        """Where the order is held, and what a person has answered about it."""
+        """Each step at which the order is held, with the person's answer once there is one."""
         self.failed_at: Step | None = None
         """The first step that failed and is not to be tried again."""
         self.given_up = asyncio.Event()
-        """Set then: what runs beside that step is to stop, since the order will be undone."""
+        """Set when `failed_at` is: the step beside it must stop, since the order will be undone."""
 
     async def around(self, step: Step, run_step: Callable[[], Awaitable[T]]) -> T:
-        """Run a step, unless somebody has cancelled. When it fails for good, and the order is to be held,
-        wait for a person: run it again if they say so, else raise what it failed of."""
+        """Run a step, unless somebody has cancelled the order. If the step fails for good and the order is to
+        be held, wait for a person. Run the step again if they say so, else raise its failure."""
         while True:
             raise_if_cancelled()
             try:
@@ -51,7 +51,7 @@ class Hold:
                     raise
 
     async def _person_wants_a_retry(self, step: Step, failure: FailureError) -> bool:
-        """False when the order is given up, or when the hold has run out. A cancel passes through."""
+        """Hold the order, if it may be held. False if nobody asks for a retry in time. Raises a cancel."""
         over = self.given_up.is_set() or workflow.cancellation_reason() is not None
         if self._patience is None or over or opened_nothing(failure):
             return False
@@ -65,7 +65,7 @@ class Hold:
                 timeout_summary=f"held at {step}",
             )
         except TimeoutError:
-            pass  # unless a person has answered at that very moment
+            pass  # a person may have answered at that very moment
         finally:
             answer = self._held.pop(step)
         self._board.let_go(step, answer)
@@ -74,7 +74,7 @@ class Hold:
     # --- for a person's answer -------------------------------------------------------------------
 
     def step_to_answer_for(self) -> Step:
-        """Where it is held; of two steps, the one that failed first. Raises what refuses an answer."""
+        """Return the held step, or of two the one that failed first. If there is none, raises a refusal."""
         if not self._held:
             raise answer_refused(
                 f"{self._order_id} is not held: only an order that says hold_on_failure is, "
@@ -87,7 +87,7 @@ class Hold:
         raise answer_refused(f"{heard.who} has just answered: {heard.answer}")
 
     def answer(self, answer: AnswerRecord) -> Sequence[Step]:
-        """For each step at which the order is held; these are returned."""
+        """Give the answer for every held step that has none yet. Returns these steps."""
         steps = [step for step, before in self._held.items() if before is None]
         self._held |= dict.fromkeys(steps, answer)
         return steps

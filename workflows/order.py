@@ -5,7 +5,7 @@ step fails for good, or somebody cancels, `saga.py` undoes the order: money and 
 the parcel to the carrier is the pivot: after it, the order is always fulfilled.
 
 Two things make an order wait for a person, who answers by an Update (`answers.py`): an undo that is stuck,
-and a hold (`hold.py`), for which an order asks with `hold_on_failure`.
+and a hold (`hold.py`), which an order asks for with `hold_on_failure`.
 
 Workflow code is replayed from history, so it decides everything from what it is told: no clock but
 `workflow.now()`, no I/O, no settings. What happens outside happens in `activities/`."""
@@ -77,17 +77,17 @@ class OrderFulfillmentWorkflow(TakesAnswers):
     # --- the way to the letterbox ----------------------------------------------------------------
 
     async def _fulfil(self) -> OrderOutcome:
-        """Pay, reserve, ship, notify. Raises what a step has failed of, and CancelledError."""
+        """Pay, reserve, ship, notify. Raises the failure of a step, or CancelledError."""
         pay_and_reserve = self._side_by_side if self._order.flow is Flow.PARALLEL else self._one_after_another
         paid = await pay_and_reserve()
-        while isinstance(paid, OlderSubmissionOpen):  # which comes first
+        while isinstance(paid, OlderSubmissionOpen):  # it must be settled first
             await self._settle(paid.older)
             paid = await pay_and_reserve()
         if isinstance(paid, AlreadyFulfilled):
             return self._fulfilled_before(paid)
 
         parcel = await self._steps.ship()
-        # Past the pivot. From here on a cancel interrupts nothing; it is noted that it came too late.
+        # Past the pivot. From here on a cancel interrupts nothing: the order notes that it came too late.
         return await uninterrupted(self._confirm(parcel.payment or paid.receipt, parcel))
 
     async def _one_after_another(self) -> PaymentAnswer:
@@ -97,7 +97,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         return paid
 
     async def _side_by_side(self) -> PaymentAnswer:
-        """Once one has failed for good, the other is asked to stop; both are awaited before anything is
+        """Once one step has failed for good, the other is asked to stop. Both are awaited before anything is
         undone. Either of them may find that another submission is in the place of this one."""
         paid, reserved = await together(self._steps.pay(), self._steps.reserve())
         for in_its_place in (AlreadyFulfilled, OlderSubmissionOpen):
@@ -109,7 +109,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
     # --- the ends --------------------------------------------------------------------------------
 
     async def _confirm(self, payment: PaymentReceipt, parcel: DispatchReceipt) -> OrderOutcome:
-        """The fourth step, and the good end."""
+        """Take the fourth step, and end the order as fulfilled."""
         notes = [await self._steps.notify(NoticeKind.CONFIRMATION)]
         if workflow.cancellation_reason() is not None:
             notes.append("a cancel came too late: the parcel was with the carrier")
@@ -123,7 +123,7 @@ class OrderFulfillmentWorkflow(TakesAnswers):
         return earlier.outcome.model_copy(update={"note": note})
 
     async def _undo(self, failure: BaseException) -> OrderOutcome | UndoCause:
-        """Gives money and stock back; unless the parcel turns out to be gone, which fulfils the order."""
+        """Give money and stock back. If the parcel turns out to be gone, the order is fulfilled instead."""
         cause = first_cause(failure, self._hold.failed_at, self._order)
         self._board.undoing(cause)
         if opened_nothing(failure):  # a conflict: the ID is another order's, and this one did nothing
@@ -136,14 +136,14 @@ class OrderFulfillmentWorkflow(TakesAnswers):
             payment, parcel = undone[PIVOT].receipts()  # from the order book
             return await self._confirm(payment, parcel)
         if undone[Step.PAYMENT].result in (UndoResult.UNDONE, UndoResult.HANDLED):
-            await self._steps.notify(NoticeKind.CANCELLATION)  # who got money back is told why
+            await self._steps.notify(NoticeKind.CANCELLATION)  # tell the customer why the money comes back
         elif made := made_elsewhere(self._order.payment_method):
             self._board.noted(f"it was not confirmed that the order is {made}: that payment is left as it is")
         self._board.undone(cause)
         return cause
 
     async def _settle(self, older: SubmissionRef) -> None:
-        """An earlier submission of this order was terminated or forgotten before it closed. It is undone by
-        its own keys; or it is found fulfilled, and the next answer is `AlreadyFulfilled`."""
+        """Settle an earlier submission, which was terminated or forgotten before it closed. It is undone by
+        its own keys. If it is found fulfilled instead, payment answers `AlreadyFulfilled` next time."""
         await uninterrupted(self._saga.undo(older, ABANDONED))
         self._board.forget_undos()

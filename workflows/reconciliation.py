@@ -1,8 +1,8 @@
-"""The reconciler: settles what no workflow is at work on any more. Every run is bounded, and safe to repeat.
+"""The reconciler settles what no workflow is at work on any more. Every run is bounded, and safe to repeat.
 
-The saga of an order never gives up; this does, after a few attempts at each undo, since the next run begins
-where it stopped: an undo that was done is found done, by its key. So one gateway that is down holds up
-neither the other submissions nor the runs to come. It reads in pages and continues as new between them."""
+The saga of an order never gives up. The reconciler does, after a few attempts at each undo, since its next
+run tries again, and finds by its key an undo that is done. So a gateway that is down delays neither the
+other submissions nor later runs. The reconciler reads in pages and continues as new between them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -45,14 +45,14 @@ Request = TypeVar("Request", SubmissionPageRequest, KeyPageRequest)
 Page = TypeVar("Page", NoticePage, KeyPage)
 _ANSWER: Any = UndoAnswer | None
 _HANDLED: Any = HandledUndoAnswer | None
-"""None: by now a workflow is at work on the submission again."""
+"""None, here as above, if a workflow is at work on the submission again."""
 Outcome = tuple[TallyName, str]
-"""What it came to, and the detail for people."""
+"""The tally that counts the submission, and the detail for people."""
 
 
 @workflow.defn
 class ReconciliationWorkflow:
-    """`reconciliation-...`: ends with what it did. It fails only if book or server cannot be asked at all."""
+    """`reconciliation-...`: reports what it did. It fails only if it cannot reach the book or the server."""
 
     @workflow.init
     def __init__(self, request: ReconciliationRequest) -> None:
@@ -94,8 +94,8 @@ class ReconciliationWorkflow:
     # --- one submission, with a person's answer --------------------------------------------------
 
     async def _settle_as_answered(self, only: AnswerToNote) -> ReconciliationReport:
-        """Shipping answers first, unless it is what the person answers about; then the rest is settled.
-        Raises the ActivityError of an answer that is refused."""
+        """Settle one submission as a person has answered. Shipping is undone first, unless the answer is
+        about shipping. Raises the ActivityError of an answer that is refused."""
         ref, answer = only.submission, only.answer
         request = UndoRequest(submission=ref, cause=ABANDONED)
         if answer.answer is AnsweredAs.RETRY_UNDO:
@@ -147,7 +147,7 @@ class ReconciliationWorkflow:
         self._advance(report=report, after_order=page.next, submissions_done=page.next is None)
 
     async def _settle(self, ref: SubmissionRef) -> Outcome:
-        """As the saga does it: shipping answers first, and the book refuses release and refund before."""
+        """Undo as the saga does: shipping answers first; the book refuses release and refund before that."""
         request = UndoRequest(submission=ref, cause=ABANDONED)
         try:
             shipping = await self._undo("void_abandoned", request)
@@ -199,7 +199,7 @@ class ReconciliationWorkflow:
         self._advance(report=report, after_key=page.next, keys_done=page.next is None)
 
     async def _send_a_page(self) -> bool:
-        """Whether there are more."""
+        """Send a page of owed notices. Returns whether there are more."""
         request = self._older_ones(self._so_far.after_notice)
         page = await self._answers(ReconciliationActivities.send_owed, request, "which notices are owed?")
         self._advance(report=self._so_far.report.with_answers(page.answers), after_notice=page.next)
@@ -237,7 +237,7 @@ class ReconciliationWorkflow:
 
 
 def _gave_up(failure: ActivityError) -> str:
-    """Why an undo is not done yet. A cancel of the run itself is passed on."""
+    """Return why an undo is not done yet. If the run itself was cancelled, raises that."""
     if is_cancelled_exception(failure):
         raise failure
     return in_words(failure)

@@ -1,5 +1,5 @@
-"""A refund of a fulfilled order, from its first attempt until it is given back, or is certainly not, or until
-a person has handled it. It is retried without limit, as an undo is (`undo.py`)."""
+"""A refund of a fulfilled order. Like an undo (`undo.py`), it is retried without limit, until the money is
+given back, the refund is definitely refused, or a person has handled it."""
 
 from contextlib import suppress
 
@@ -25,7 +25,7 @@ class RefundWorkflow:
         self._request = request
         self._attempts: ActivityHandle[Refund] | None = None
         self._ended: Refund | None = None
-        self._tried_at = 0  # how long the history was, as in `OrderBoard`
+        self._tried_at = 0  # the history's length at that time, as in `OrderBoard`
 
     @workflow.run
     async def run(self, request: RefundRequest) -> Refund:
@@ -50,7 +50,7 @@ class RefundWorkflow:
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> AnswerReceipt:
-        """Once it is stuck: tried again at once, or handled by hand, unless the running attempt succeeds."""
+        """Retry a stuck refund now, or record it as handled, unless the attempt under way succeeds."""
         order_id, step = self._request.submission.order_id, resolution.step
         if handled := resolution.remedy is Remedy.HANDLED:
             by_hand = f"by {resolution.who}: {resolution.note}"

@@ -1,7 +1,7 @@
-"""Every workflow, for whoever sets up a Worker.
+"""Every workflow, for the code that sets up a Worker.
 
-Not in the package's `__init__`: the sandbox imports that anew for each workflow instance, and a payment
-child should not pay for importing the others."""
+The list is not in the package's `__init__`: the sandbox imports that anew for each workflow instance, and a
+payment child should not pay for importing the others."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,18 +1,18 @@
 """The undos of an order. One of the two intricate places; the other is `order_system/book/order_book.py`.
 
 **Every undo is armed before the first effect.** A step that failed without an answer may have happened all
-the same, and after a reset by hand this run may not know what an earlier one did. So nobody asks which steps
-returned: the undo of every step runs, each by its idempotency key. The undo of something that
-never happened is one row in the book, a fence, which also stops an attempt that comes late.
+the same, and after a reset by hand this run may not know what an earlier run did. So the saga does not ask
+which steps returned: it runs the undo of every step, by its idempotency key. The undo of an effect that never
+happened is one row in the book, a fence, which also stops an attempt that comes late.
 
 **The pivot answers first.** A parcel that is with the carrier cannot come back. Shipping's undo answers
 `voided`, or `already dispatched`; only after `voided` are stock and money given back. After `already
-dispatched` the order is fulfilled, whatever it was failing of.
+dispatched` the order is fulfilled, whatever failed before.
 
 **No undo gives up.** It is retried without limit (`undo.py`), and release and refund do not wait for each
 other. Only a person can end one that is stuck, by saying that they have handled it.
 
-An undo is an activity of the parent, and not a workflow: nobody asks, resets or cancels it by itself."""
+An undo is an activity of the parent, not a workflow: nobody needs to query, reset or cancel it alone."""
 
 import asyncio
 
@@ -28,14 +28,14 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Saga:
-    """Undoes one submission at a time, awaiting all it starts; call it through `failures.uninterrupted`."""
+    """Undoes one submission at a time, and awaits every undo. Call it through `failures.uninterrupted`."""
 
     def __init__(self, board: OrderBoard) -> None:
         self._board = board
         self._undos: dict[Step, Undo] = {}
 
     async def undo(self, submission: SubmissionRef, cause: UndoCause) -> dict[Step, UndoAnswer]:
-        """The answer of each undo that ran: with `already dispatched`, of the pivot alone."""
+        """Run the undos and return their answers. After `already dispatched` only the pivot's has run."""
         self._undos = {}
         request = UndoRequest(submission=submission, cause=cause)
 
@@ -47,7 +47,7 @@ class Saga:
         return {PIVOT: pivot, **dict(zip(GIVEN_BACK, answers, strict=True))}
 
     def undo_of(self, step: Step) -> Undo | None:
-        """None if it has not begun: stock and money wait for shipping's answer."""
+        """Return the step's undo. None if it has not begun: stock and money wait for shipping's answer."""
         return self._undos.get(step)
 
     async def _undo(self, step: Step, request: UndoRequest) -> UndoAnswer:

@@ -1,4 +1,4 @@
-"""The third child: buy a label, capture the money if it is only held, hand the parcel over: the pivot."""
+"""The third child: buy a label, capture money that is only held, and hand the parcel over, the pivot."""
 
 from temporalio import workflow
 
@@ -37,8 +37,8 @@ class ShippingWorkflow(StepWorkflow):
             return Shipped(**parcel.model_dump(), payment=payment)
 
     async def _capture(self, request: ShippingRequest) -> PaymentReceipt:
-        """Last before the hand-over. If it is refused, nothing is owed: the label is voided, the stock goes
-        back, and what was held is let go."""
+        """Capture the held money, last before the hand-over. If that is refused, nothing is owed: the undos
+        void the label, put the stock back, and release the held money."""
         taken = await run_effect(
             Step.PAYMENT,
             PaymentActivities.capture,

@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 
 
 def queue_of(step: Step, submission: SubmissionRef) -> str | None:
-    """Where the step's activities and its undo wait for a worker. None: where the workflow does."""
+    """Return the task queue of the step's activities and its undo. None: the queue of the workflow."""
     return step_queue(workflow.info().task_queue, step) if submission.queues_by_step else None
 
 
@@ -37,13 +37,13 @@ async def run_effect(
     summary: str,
     always_regular: bool = False,
 ) -> Answer:
-    """One effect on the outside world, retried until it succeeds or its activity gives up. A cancel waits for
-    the attempt that runs: otherwise the undo could overtake a charge that is still on its way. `step`: at
-    whose gateway.
+    """Run one effect on the outside world, retried until it succeeds or its activity gives up. A cancel waits
+    for the attempt that runs: otherwise the undo could overtake a charge that is still on its way. `step`
+    names the gateway.
 
     The first attempt is a local activity if the order asks for it, unless the step has a queue of its own,
-    whose limits it would pass by. A cancel is not heard of before that has ended, and not told to what
-    follows in its task: so `always_regular` is what a cancel must follow."""
+    whose limits it would bypass. No cancel is heard while a local activity runs, nor by the code that follows
+    in the same task. `always_regular` is for an effect after which a cancel must be heard."""
     queue, activity_id = queue_of(step, request.submission), None
     if request.first_attempts is FirstAttempts.LOCAL and not always_regular and queue is None:
         try:
@@ -75,8 +75,8 @@ async def run_effect(
 
 
 def pause_after(first_attempt: FailureError) -> timedelta | None:
-    """Before the next attempt, as the server would make it: by what the activity itself has said, whatever
-    that was caused by. None: there is none."""
+    """Return the pause before the next attempt, as the server would choose it: by the activity's own error,
+    not by the cause of that error. None if there is no next attempt."""
     cause = first_attempt.cause if isinstance(first_attempt, ActivityError) else first_attempt
     if isinstance(cause, CancelledError):
         return None
@@ -88,7 +88,7 @@ def pause_after(first_attempt: FailureError) -> timedelta | None:
 
 
 class StepWorkflow:
-    """What every child workflow keeps about its step, and answers to `status`."""
+    """The base of every child workflow: it keeps the status of its step, and answers `status`."""
 
     step: ClassVar[Step]
 
@@ -110,12 +110,12 @@ class StepWorkflow:
 
     @contextmanager
     def _under_way(self) -> Generator[None]:
-        """Entered when the step's work begins, left when that ends or fails."""
+        """Keep the status while the step's work runs in this block: running, then completed or failed."""
         self._is(state=StepState.RUNNING, started_at=workflow.now())
         try:
             yield
         except GeneratorExit:
-            raise  # thrown away with the worker; there is no workflow left to tell the time
+            raise  # the workflow is thrown away with its worker, and has no clock any more
         except BaseException as failure:
             self._is(ended_at=workflow.now(), state=state_after(failure), failure=in_words(failure))
             raise

@@ -1,5 +1,5 @@
-"""The four steps of an order, each a child workflow, and what each is told: first, at which submission it is
-at work. `order.py` says when they run."""
+"""The four steps of an order, each a child workflow: the request that each gets, and the submission that it
+works for. `order.py` says when they run."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -38,7 +38,7 @@ Answer = TypeVar("Answer")
 
 
 def this_submission(order: Order) -> SubmissionRef:
-    """A submission is one start of the order's workflow. Its ID stays through a reset, unlike the run's: so
+    """Return this start of the order's workflow, a submission. A reset keeps its ID, unlike the run's ID. So
     the idempotency keys, `<order>:<submission>:<effect>`, find what was done before the reset."""
     info = workflow.info()
     return SubmissionRef(
@@ -53,8 +53,8 @@ def this_submission(order: Order) -> SubmissionRef:
 
 
 class Steps:
-    """Of one order. Those before the parcel's hand-over are awaited through `hold.around`: if one fails, and
-    the order asks to be held, a person may retry it."""
+    """The steps of one order. All but the notification run through `hold.around`: if one fails, and the order
+    asks to be held, a person may retry it."""
 
     def __init__(self, order: Order, submission: SubmissionRef, board: OrderBoard, hold: Hold) -> None:
         self._order = order
@@ -63,8 +63,8 @@ class Steps:
         self._hold = hold
 
     async def pay(self) -> PaymentAnswer:
-        """Opens the submission in the order book, together with the charge; unless an older one of the order
-        is in its place, which is answered."""
+        """Charge the customer, and open the submission in the order book. If another submission of the order
+        is in its place, the answer says so, and nothing is charged."""
         request = PaymentRequest(
             submission=self._submission,
             first_attempts=self._order.first_attempts,
@@ -77,7 +77,7 @@ class Steps:
         return await self._run(Step.PAYMENT, PaymentWorkflow.run, request)
 
     async def reserve(self) -> InventoryAnswer:
-        """Beside payment, it opens the submission if it comes first."""
+        """Reserve the stock. If this runs beside payment and comes first, it opens the submission."""
         order = self._order
         opening = Opening(
             total=order.total,
@@ -94,7 +94,7 @@ class Steps:
         return await self._run(Step.INVENTORY, InventoryWorkflow.run, request)
 
     async def ship(self) -> Shipped:
-        """The label, and the hand-over to the carrier: the pivot."""
+        """Buy the label, and hand the parcel over to the carrier: the pivot."""
         request = ShippingRequest(
             submission=self._submission,
             first_attempts=self._order.first_attempts,
@@ -105,7 +105,7 @@ class Steps:
         return await self._run(Step.SHIPPING, ShippingWorkflow.run, request)
 
     async def notify(self, kind: NoticeKind) -> str | None:
-        """Best effort: a notice that fails harms no order. Returns what went wrong, in words."""
+        """Send a notice. If that fails, the order takes no harm. Returns what went wrong, in words."""
         request = NotificationRequest(
             submission=self._submission,
             first_attempts=self._order.first_attempts,
@@ -121,7 +121,7 @@ class Steps:
     async def _run(
         self, step: Step, run: Callable[[Any, Request], Awaitable[Answer]], request: Request
     ) -> Answer:
-        """A step beside this one that is given up has this one stop, too."""
+        """Run a step. It stops early if the step beside it is given up."""
         return await self._hold.around(
             step, lambda: run_child(step, run, request, self._board, until=self._hold.given_up)
         )

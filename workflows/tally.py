@@ -1,4 +1,4 @@
-"""The counts of a running batch, and how fast they grow. Told the time, so that a workflow may have it."""
+"""The counts of a running batch, and how fast they grow. The clock is passed in: a workflow has its own."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class BatchTally:
         run_started_at: datetime,
         orders: int | None = None,
     ) -> None:
-        """`orders`: how many are in the file, if that is known."""
+        """`orders` is the number of orders in the file, if that is known."""
         self._now = now
         self._orders = orders
         self.counts = state.counts
@@ -26,7 +26,7 @@ class BatchTally:
 
     @property
     def marks(self) -> tuple[PaceMark, ...]:
-        """What the pace of the next run of the workflow goes on from."""
+        """The marks from which the workflow's next run goes on measuring the pace."""
         return tuple(self._marks)
 
     def add(self, page: BatchCounts) -> None:
@@ -34,13 +34,13 @@ class BatchTally:
         self._has_changed()
 
     def move(self, leaves: str, joins: str) -> None:
-        """One order is no longer counted as `leaves`, but as `joins`."""
+        """Count one order as `joins` that was counted as `leaves`."""
         change = {leaves: getattr(self.counts, leaves) - 1, joins: getattr(self.counts, joins) + 1}
         self.counts = self.counts.model_copy(update=change)
         self._has_changed()
 
     def measure_anew(self) -> None:
-        """After a pause: its time must not count as slowness."""
+        """Measure the pace from now on: the time of a pause must not count as slowness."""
         self._marks = deque([self._mark_now()])
 
     def recent_pace(self) -> float | None:
@@ -53,14 +53,14 @@ class BatchTally:
         return _a_second(self.counts.ended, self.started_at, self.updated_at)
 
     def expected(self, bytes_total: int) -> int:
-        """Valid orders in the whole file, going by what has been read of it."""
+        """Valid orders in the whole file: by its number of orders if known, else by what has been read."""
         counts, read = self.counts, max(1, self.counts.bytes_read)
         if self._orders is not None:
             return max(counts.valid, self._orders - counts.rejected - counts.duplicate - counts.left_out)
         return max(counts.valid, round(counts.valid * max(read, bytes_total) / read))
 
     def seconds_left(self, bytes_total: int) -> float | None:
-        """At the recent pace, for what is not decided of the orders that the file may have."""
+        """Seconds until all expected orders have ended, at the recent pace."""
         pace = self.recent_pace()
         return round((self.expected(bytes_total) - self.counts.ended) / pace, 1) if pace else None
 

@@ -1,12 +1,12 @@
 """One undo, from its first attempt until it has answered, or until a person has handled it.
 
-It is retried without limit. After `policy.ATTENTION_AFTER` it counts as stuck, so that a person is called: by
-a timer, since an activity that is retried for ever gives the workflow no event.
+It is retried without limit. After `policy.ATTENTION_AFTER` it counts as stuck, and a person is called. A
+timer does that, since an activity that is retried for ever gives the workflow no event.
 
-Only a stuck undo may be resolved; one that was stuck and is tried again may still be handled. Whatever a
-person answers first ends the activity, by a cancel: one that waits for its next attempt ends at once; one
-that is at the gateway is waited for, and if it succeeds it has won. Then the undo is tried again, or what the
-person has done is recorded in the book."""
+Only a stuck undo may be resolved; one that was stuck and is tried again may still be handled. A person's
+answer first cancels the activity. An activity that waits for its next attempt ends at once. One that is at
+the gateway is awaited, and if it succeeds, it has won. Otherwise the undo is tried again, or what the person
+has done is recorded in the book."""
 
 import contextlib
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass
 class _Intervention:
-    """A person has stepped in; kept until what they want is done."""
+    """A person's answer, kept until it is carried out."""
 
     answer: AnswerRecord
     outcome: HandledUndoAnswer | None = None
@@ -62,7 +62,7 @@ class Undo:
     # --- what a person may do --------------------------------------------------------------------
 
     def why_not_to_be_resolved(self, remedy: Remedy) -> str | None:
-        """None if a person may step in so now."""
+        """Return why a person may not use this remedy now; None if they may."""
         if self._answer is not None:
             return f"the undo of {self._step} has ended: {self._answer.detail}"
         if self._intervention is not None:
@@ -74,11 +74,11 @@ class Undo:
         return f"the undo of {self._step} is under way, and not stuck"
 
     def retry(self, answer: AnswerRecord) -> None:
-        """At once, instead of after its pause."""
+        """Try again now, instead of after the pause."""
         self._step_in(_Intervention(answer))
 
     async def handle(self, answer: AnswerRecord) -> HandledUndoAnswer:
-        """Record what a person has done, and do not try again. Raises the ApplicationError that refuses."""
+        """Record what a person has done, and do not try again. Raises ApplicationError if that is refused."""
         intervention = _Intervention(answer)
         self._step_in(intervention)
         await workflow.wait_condition(lambda: bool(intervention.outcome or intervention.refusal))
@@ -94,7 +94,7 @@ class Undo:
     # --- trying, and what stops it ---------------------------------------------------------------
 
     async def _retried_without_limit(self) -> UndoAnswer | None:
-        """None if somebody ended it before it answered."""
+        """Run the undo until it answers. Returns None if somebody ended it before."""
         self._attempts = workflow.start_activity(
             UNDOS[self._step].activity,
             self._request,
@@ -116,7 +116,7 @@ class Undo:
             answer = await self._attempts
         except ActivityError as ended:
             if self._intervention is None:
-                # Only a person can end a retry without limit. Money is owed all the same.
+                # Only a person can have ended a retry without limit. Money is owed all the same.
                 self._call_a_person(in_words(ended))
                 await self._pause()
             return None

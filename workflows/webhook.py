@@ -1,4 +1,4 @@
-"""One event for a receiver outside, until it is delivered. Whoever terminates it has dropped it."""
+"""One event for a receiver outside, until it is delivered. Terminating the workflow drops the event."""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn
 class WebhookWorkflow:
-    """`webhook-<EVENT_ID>`: ends with what the receiver has answered."""
+    """`webhook-<EVENT_ID>`: returns what the receiver has answered."""
 
     def __init__(self) -> None:
         self._again = False
@@ -43,5 +43,5 @@ class WebhookWorkflow:
 
     @workflow.signal
     def again(self) -> None:
-        """A person wants an undelivered event to be sent once more."""
+        """Send an undelivered event once more, because a person wants it."""
         self._again = True

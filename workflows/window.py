@@ -1,8 +1,8 @@
 """The orders of a batch that are under way, at most `size` at once.
 
-An order leaves in one of three ways. Its workflow ends, and tells this run. Or it was started by an earlier
-run, which has continued as new since: completions of children do not follow there, so the order book is asked
-by and by. Or it takes too long, and is handed on: it stays known by its ID and frees its place."""
+An order leaves in one of three ways. Its workflow ends, and tells this run. Or an earlier run started it: the
+server does not tell this run of its end, so we ask the order book now and then. Or it takes too long, and is
+handed on: it stays known by its ID and frees its place."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -26,12 +26,12 @@ with workflow.unsafe.imports_passed_through():
 class _Open:
     since: datetime
     submission: str | None = None
-    """None until its workflow has started."""
+    """None until the order's workflow has started."""
     awaited: bool = False
-    """This run started it, and is told of its end."""
+    """True if this run started the order, and so is told of its end."""
     starting: bool = False
-    """Its start is not answered yet, or it is not known why it was refused. The server drops such a start
-    when this run ends: so no run ends before."""
+    """True until the server has answered the start and, after a refusal, the reason is known. The server
+    drops an unanswered start when this run ends, so the run must not end before."""
 
 
 class OrderWindow:
@@ -48,7 +48,7 @@ class OrderWindow:
         self._filling = True
         self._cancelling = False
         self._tasks: set[asyncio.Task[None]] = set()
-        """Held, since the event loop holds tasks only weakly."""
+        """Kept here, since the event loop keeps only weak references to its tasks."""
         self._bug: BaseException | None = None
 
     def open(self) -> None:
@@ -56,14 +56,14 @@ class OrderWindow:
         self._in_background(self._look_for_orders_of_earlier_runs())
 
     def has_room(self) -> bool:
-        """Once full, it is filled up in groups: orders that start together share the workflow's tasks, which
-        one by one would cost three events each."""
+        """True if orders may start. A window that has been full is refilled in groups: orders that start
+        together share a workflow task, which costs three events."""
         free = self.size - len(self._in_place)
         group = max(1, round(self.size * policy.BATCH_REFILL))
         return free >= group or (self._filling and free > 0)
 
     def under_way(self) -> dict[str, OrderUnderWay]:
-        """For the next run, after `drain`."""
+        """Return the orders that the next run takes over. Call it after `drain`."""
         return {
             order_id: OrderUnderWay(submission=each.submission, since=each.since)
             for order_id, each in self._in_place.items()
@@ -74,7 +74,7 @@ class OrderWindow:
         return {order_id: each.submission for order_id, each in self._handed_on.items()}
 
     async def until(self, condition: Callable[[], bool], *, within: timedelta | None = None) -> None:
-        """Raises TimeoutError, and a bug of the background: only so can it fail the task, and be seen."""
+        """Wait. Raises TimeoutError, or the bug of a background task: else nobody would see it."""
         await workflow.wait_condition(lambda: self._bug is not None or condition(), timeout=within)
         if self._bug is not None:
             raise self._bug
@@ -104,12 +104,12 @@ class OrderWindow:
             self._leaves(order.order_id, ended_as)
 
     def _leaves(self, order_id: str, counted_as: str) -> None:
-        """Counted once, whether its workflow or the order book tells first."""
+        """Count the order's end once, whether its workflow or the order book reports it first."""
         if self._in_place.pop(order_id, None) or self._handed_on.pop(order_id, None):
             self._tally.move("running", counted_as)
 
     def cancel_orders(self) -> None:
-        """Those under way, those handed on, and those that are just being started. Idempotent."""
+        """Cancel the orders under way, those handed on, and those that are just starting. Idempotent."""
         if self._cancelling:
             return
         self._cancelling = True
@@ -117,16 +117,16 @@ class OrderWindow:
             self._cancel(order_id, each)
 
     def _cancel(self, order_id: str, each: _Open) -> None:
-        """As somebody outside would, and not by its handle: the SDK fails a task for ever in which a child is
-        cancelled that has been terminated, and tells of that only after it has told us to cancel."""
+        """Cancel from outside, not by the child's handle: the SDK fails a task for ever if the task cancels a
+        terminated child, and it reports the termination only after the signal that makes us cancel."""
         if each.submission is not None:
             self._in_background(cancel_submission(order_id, each.submission))
 
     # --- those that take too long ----------------------------------------------------------------
 
     async def _hand_on_what_takes_too_long(self) -> None:
-        """So that an order which waits for a person does not keep its place for ever. No timer runs while
-        nothing is under way: a batch may be paused for months, and its history must not grow."""
+        """Hand slow orders on: one that waits for a person must not keep its place for ever. No timer runs
+        while nothing is under way: a batch may be paused for months, and its history must not grow."""
         while True:
             await workflow.wait_condition(lambda: bool(self._in_place) and not self._too_many_handed_on())
             oldest = min(each.since for each in self._in_place.values())
@@ -166,8 +166,8 @@ class OrderWindow:
     # --- the end of a run ------------------------------------------------------------------------
 
     async def drain(self, stopped: Callable[[], bool]) -> None:
-        """Before continuing as new: let orders end for a while, and then at least know every submission, also
-        of the orders that were handed on before the server had answered their start."""
+        """Prepare to continue as new: let orders end for a while, then wait until every submission is known,
+        also of the orders that were handed on before the server had answered their start."""
         with suppress(TimeoutError):
             await self.until(
                 lambda: stopped() or not any(each.awaited for each in self._in_place.values()),
@@ -180,8 +180,8 @@ class OrderWindow:
             await workflow.sleep(policy.BATCH_LAST_TASK)
 
     async def see_out(self) -> None:
-        """At the end of the batch: wait until every order has begun, was skipped or refused, and has ended.
-        What takes too long needs attention; what an older version has never started is counted so."""
+        """At the batch's end, wait until every order has ended, or was skipped or refused. One that takes too
+        long counts as needing attention; one that an older version never started, as not started."""
         self._handed_on_limit += len(self._in_place)
         await self.until(lambda: not self._in_place)
         until = workflow.now() + policy.BATCH_LAST_LOOK

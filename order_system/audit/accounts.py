@@ -1,4 +1,4 @@
-"""One submission's account: what the book says of it, beside what the outside world says."""
+"""The account of each submission: what the book says about it, beside what the outside world says."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Account:
     record: SubmissionRecord
     journal: dict[Effect, JournalEntry]
     told: Set[Effect]
-    """What the world tells of. Of all else its silence means nothing."""
+    """The effects that the world tells about. About all others its silence means nothing."""
     charges: list[ChargeEntry] = field(default_factory=list[ChargeEntry])
     authorisations: list[AuthorisationEntry] = field(default_factory=list[AuthorisationEntry])
     reservations: list[ReservationEntry] = field(default_factory=list[ReservationEntry])
@@ -35,15 +35,15 @@ class Account:
     notices: list[NoticeEntry] = field(default_factory=list[NoticeEntry])
     refunds_done: int = 0
     refunds_asked: int = 0
-    """Minor units that it gave back after the fact, says the book; and with those that it may have."""
+    """By the book, in minor units: what a fulfilled order gave back, and what it may have, including that."""
     payment: PaymentElsewhere | None = None
-    """By which the order is paid already, as the world has it."""
+    """The payment by which the order is paid already, as the world has it."""
 
     def __str__(self) -> str:
         return f"{self.record.ref.order_id} (submission {self.record.ref.submission}, {self.record.status})"
 
     def at(self, effect: Effect) -> str:
-        """Whose effect, and under which key to look for it at the gateway. For people."""
+        """Say for people whose effect it is, and under which key to look for it at the gateway."""
         return f"{self}, key {self.record.ref.key(effect)}"
 
     @property
@@ -56,13 +56,13 @@ class Account:
 
     @property
     def paid_already(self) -> PaymentReceipt | None:
-        """What the book has of the payment, if it was not us who captured it."""
+        """The book's receipt of the payment, if it was captured elsewhere."""
         charge = self.journal.get(Effect.CHARGE)
         return paid_already(charge.receipt) if charge else None
 
     @property
     def captured_later(self) -> bool:
-        """Its charge is an authorisation, and what takes the money is another effect."""
+        """True if the charge is an authorisation, and another effect takes the money."""
         return Effect.CAPTURE in self.journal
 
     @property
@@ -71,18 +71,18 @@ class Account:
 
     @property
     def holds_money(self) -> bool:
-        """By an authorisation."""
+        """True if an authorisation holds money."""
         return any(each.state == "held" for each in self.authorisations)
 
     def given_back_of(self, receipt: PaymentReceipt) -> int:
-        """Minor units, says the book."""
+        """Return how much of the payment was given back, by the book, in minor units."""
         charge = self.journal.get(Effect.CHARGE)
         gave_back = charge is not None and charge.state is EffectState.UNDONE
         return receipt.amount if gave_back else self.refunds_asked
 
     @property
     def captured(self) -> int:
-        """Minor units, by us or elsewhere."""
+        """Minor units, captured by us or elsewhere."""
         return sum(charge.amount for charge in self.charges)
 
     @property
@@ -92,19 +92,19 @@ class Account:
 
     @property
     def unexplained(self) -> int:
-        """Minor units by which the world gave back more, or less, than the book says of refunds after the
-        fact. Of those that are under way, or that a person handled, the world may know or not."""
+        """The minor units by which the world gave back more, or less, than the refunds in the book. The world
+        may or may not know of refunds that are under way, or that a person handled."""
         return self.refunded - min(max(self.refunded, self.refunds_done), self.refunds_asked)
 
     @property
     def money(self) -> str:
-        """For people."""
+        """What was captured and given back, for people."""
         by_book = f" ({self._amount(self.refunds_asked)} by the book)" if self.refunds_asked else ""
         return f"captured {self._amount(self.captured)}, refunded {self._amount(self.refunded)}{by_book}"
 
     @property
     def total(self) -> str:
-        """For people."""
+        """The order's total, for people."""
         return "unknown" if self.record.total is None else self._amount(self.record.total)
 
     def _amount(self, minor_units: int) -> str:
@@ -122,15 +122,15 @@ class Account:
         return _key_of(self.record)
 
     def handled(self, *effects: Effect) -> bool:
-        """A person handled one of these, out of sight of the gateways: they cannot bear witness."""
+        """True if a person handled one of these: the gateways did not see it, and cannot tell."""
         return EffectState.HANDLED in [self.journal[each].state for each in effects if each in self.journal]
 
     def unseen(self, *effects: Effect) -> bool:
-        """The world cannot bear witness to one of these, whatever it says."""
+        """True if the world cannot tell about one of these."""
         return not self.told >= {*effects} or self.handled(*effects)
 
     def happened(self, effect: Effect) -> int:
-        """How often the world says so, reversed or not."""
+        """Return how often the world says that the effect happened, reversed or not."""
         authorised = len(self.authorisations) if self.captured_later else len(self.charges)
         happened = {
             Effect.CHARGE: authorised,
@@ -144,7 +144,7 @@ class Account:
         return happened[effect]
 
     def reversed(self, effect: Effect) -> bool:
-        """Whether the world says that the effect happened and that nothing of it is left."""
+        """True if the world says that nothing is left of an effect that happened."""
         if effect in (Effect.CHARGE, Effect.CAPTURE):
             return self.captured == self.refunded and not self.holds_money
         if effect is Effect.RESERVE:
@@ -160,20 +160,20 @@ class Books:
 
     accounts: list[Account]
     claims: set[tuple[str, str, Effect]]
-    """Order ID, submission, effect: what any attempt was ever let through to."""
+    """Order ID, submission, effect: those that any attempt has ever claimed."""
     strangers: list[str]
-    """Keys that the world knows, of submissions that the book does not."""
+    """Keys that the world knows, of submissions that the book does not know."""
     reservations: tuple[ReservationEntry, ...] | None
     stock: tuple[StockEntry, ...] | None
-    """Of both, None: the world does not tell."""
+    """Both are None if the world does not tell."""
     completed: Set[tuple[str, str]]
-    """Order ID, submission: open in the book, although its workflow has completed."""
+    """Order ID, submission: those open in the book although their workflow has completed."""
 
 
 def draw_up(
     ledger: Ledger, statement: Statement, later: Ledger, completed: Set[tuple[str, str]] = frozenset()
 ) -> Books:
-    """In `later`, the ledger after the statement, only claims are looked for, and what was asked for."""
+    """Sort both by submission. Only claims and refunds are read from `later`, taken after the statement."""
     accounts = {
         _key_of(record): Account(record, journal, _told_of(journal, statement))
         for record, journal in ledger.entries
@@ -189,7 +189,7 @@ def draw_up(
     strangers: list[str] = []
 
     def account_of(key: str, effect: Effect) -> Account | None:
-        """None for a stranger, and for a submission that was opened since the ledger was taken."""
+        """Return the key's account. None for a stranger, and for a submission opened since the ledger."""
         owner = _owner_of(key, effect)
         account = accounts.get(owner) if owner else None
         unclaimed = owner is None or (*owner, effect) not in claims
@@ -222,7 +222,7 @@ def draw_up(
 
 
 def _count_refunds(account: Account, ledger: Ledger, later: Ledger) -> None:
-    """After the fact; of an order that was fulfilled since the ledger was taken, too."""
+    """Count the refunds of an order, also if it was fulfilled only since the ledger was taken."""
     order_id = account.record.ref.order_id
     done, asked = (() if account.undone else each.refunds.get(order_id, ()) for each in (ledger, later))
     account.refunds_done = sum(each.amount for each in done if each.state is RefundState.REFUNDED)
@@ -232,8 +232,8 @@ def _count_refunds(account: Account, ledger: Ledger, later: Ledger) -> None:
 def _count_as_charge(
     account: Account, payments: Mapping[str, PaymentElsewhere], refunds: dict[str, int]
 ) -> None:
-    """What an order that is paid already takes of its payment, and of what is left of its refunds;
-    whether all are some order's, the invariants tell. What no gateway can look up is as the book says."""
+    """Count, for an order that is paid already, its share of the payment and of what is left of the payment's
+    refunds. The invariants check the whole. If no gateway can look a payment up, the book is believed."""
     if (receipt := account.paid_already) is None:
         return
     payment = account.payment = payments.get(receipt.charge_id)
@@ -247,7 +247,7 @@ def _count_as_charge(
 
 
 def _told_of(journal: Journal, statement: Statement) -> Set[Effect]:
-    """Of an order that is captured later, the charge is an authorisation, which may be told of or not."""
+    """Return what the statement tells about. A charge that is an authorisation may not be part of that."""
     authorised_alone = Effect.CAPTURE in journal and statement.authorisations is None
     return statement.told - {Effect.CHARGE} if authorised_alone else statement.told
 
@@ -257,7 +257,7 @@ def _key_of(record: SubmissionRecord) -> tuple[str, str]:
 
 
 def _owner_of(key: str, effect: Effect) -> tuple[str, str] | None:
-    """Order ID and submission, or None if this is no key of such an effect."""
+    """Return order ID and submission, or None if this is no key of such an effect."""
     try:
         order_id, submission, kind = split_key(key)
     except ValueError:

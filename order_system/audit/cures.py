@@ -1,4 +1,4 @@
-"""What to do about a violation of each invariant, for people. By the name that `invariants.py` gives it."""
+"""What a person should do about a violation of each invariant, by the invariant's name in `invariants.py`."""
 
 from order_system.audit.invariants import COMPLETED
 

@@ -1,8 +1,8 @@
 """What must hold between the book and the world, whatever died on the way. `cures.py` says what to do.
 
 Each invariant yields a readable line for every violation: whose it is, under which key, and what is wrong.
-Open submissions are under way, so only what may never happen counts against them. An effect that a person
-handled is left out: the gateways were not told. So is what the statement does not tell of."""
+Open submissions are under way, so only what may never happen counts against them. Effects that a person
+handled are left out, since the gateways were not told. So are those that the statement does not cover."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ MONEY = (Effect.CHARGE, Effect.CAPTURE)
 STOCK = (Effect.RESERVE, Effect.COMMIT)
 PARCEL = (Effect.LABEL, Effect.DISPATCH)
 NEEDED = (Effect.CHARGE, Effect.RESERVE, Effect.LABEL, Effect.DISPATCH, Effect.COMMIT)
-"""What an order cannot be fulfilled without."""
+"""The effects without which no order is fulfilled."""
 
 
 # --- what the world alone must keep ---------------------------------------------------------------
@@ -77,8 +77,8 @@ def one_live_submission(books: Books) -> Iterator[str]:
 
 
 def payments_cover_their_orders(books: Books) -> Iterator[str]:
-    """Of payments that a gateway has confirmed: elsewhere, `cash` may be the reference of many. Undone orders
-    count, too: what was given back pays for nothing again."""
+    """Check payments that a gateway can look up: without one, many orders may share the reference `cash`.
+    Undone orders count, too: money that was given back pays for no other order."""
     paying: defaultdict[PaymentElsewhere, Counter[str]] = defaultdict(Counter)
     given_back = Counter[PaymentElsewhere]()
     for account in books.accounts:
@@ -180,7 +180,7 @@ def status_agrees_with_journal(books: Books) -> Iterator[str]:
 
 
 def completed_is_closed(books: Books) -> Iterator[str]:
-    """Of the submissions that the server was asked about: `report.audit_now`."""
+    """Check the submissions about which `report.audit_now` has asked the server."""
     for account in books.accounts:
         if account.key in books.completed:
             yield f"{account}: its workflow has completed, and the book has it open"
@@ -194,7 +194,7 @@ def _in_words(state: EffectState) -> str:
 
 
 def undos_waited_for_shipping(books: Books) -> Iterator[str]:
-    """Equal times are fine: they are read off one clock, and it may not have ticked in between."""
+    """Equal times are fine: both come from one clock, which may not have ticked in between."""
     for account in books.accounts:
         dispatch = account.journal.get(Effect.DISPATCH)
         for effect in (undo.effect for undo in GIVEN_BACK.values()):
@@ -211,7 +211,7 @@ def undos_waited_for_shipping(books: Books) -> Iterator[str]:
 
 
 def nothing_unclaimed(books: Books) -> Iterator[str]:
-    """A commit is never claimed: it belongs to the dispatch."""
+    """Check all effects but commits: these are never claimed, since they belong to the dispatch."""
     for key in books.strangers:
         yield f"{key}: unknown to the book"
     for account in books.accounts:

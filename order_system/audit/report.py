@@ -1,7 +1,7 @@
-"""The audit: the book held against the outside world, as one reconciles with a bank statement.
+"""The audit compares the book with the outside world, as one reconciles with a bank statement.
 
-Take the ledger before the statement. A closed submission's account is final by then; an open one's may
-move on meanwhile, and nothing that is legal on the way counts as broken."""
+It takes the ledger before the statement. The account of a closed submission is final by then. That of an open
+one may move on meanwhile, and nothing that is legal on the way counts as broken."""
 
 from collections import Counter
 from collections.abc import Iterator, Set
@@ -27,7 +27,7 @@ class Check(Wire):
     name: str
     holds: bool
     violations: tuple[str, ...]
-    """One line each, for people: whose, under which key, and what is wrong."""
+    """One line each, for people: whose it is, under which key, and what is wrong."""
     cure: str
 
 
@@ -55,17 +55,17 @@ class AuditReport(Wire):
     checks: tuple[Check, ...]
     open_submissions: tuple[OpenSubmission, ...]
     in_doubt: tuple[UnsettledEffect, ...]
-    """Undone while an attempt was unanswered: the reconciler looks at them again."""
+    """Effects that were undone while an attempt was unanswered: the reconciler looks at them again."""
     handled: tuple[HandledEffect, ...]
-    """Handled by a person, who says why: the checks leave them out."""
+    """Effects that a person has handled, with the reason: the checks leave them out."""
     refunds: tuple[str, ...]
-    """After the fact, one line each: those under way, and those that a person handled. The world may know."""
+    """One line each for refunds under way, and for those that a person handled. The world may know them."""
     submissions: dict[str, int]
-    """How many of each status."""
+    """How many submissions have each status."""
     effects: dict[str, int]
-    """How many of each kind the world knows, and how many of these it has reversed."""
+    """How many effects of each kind the world knows, and how many of these it has reversed."""
     not_told: tuple[Effect, ...] = ()
-    """Of these the world tells nothing: the book was not compared with it."""
+    """Effects about which the world tells nothing: for them the book was compared with nothing."""
 
     @computed_field
     @property
@@ -76,8 +76,8 @@ class AuditReport(Wire):
 async def audit_now(
     book: OrderBook, world: StatementOfAccounts, runs: OrderRuns | None = None
 ) -> AuditReport:
-    """Audit a system that may be running. What happened in the world after the ledger was taken looks
-    unclaimed, so the book is asked once more. With `runs` the server is asked about each open submission."""
+    """Audit a system that may be running. An effect that happened after the ledger was taken looks unclaimed,
+    so the book is asked once more. With `runs` the server is asked about each open submission."""
     ledger = await book.ledger()
     statement = await world.statement()
     completed = await _completed(ledger, runs) if runs else None
@@ -90,7 +90,7 @@ async def audit_now(
 
 
 async def _completed(ledger: Ledger, runs: OrderRuns) -> set[Submission]:
-    """Open in the book, and completed by their own workflow."""
+    """Return the submissions that are open in the book although their workflow has completed."""
     found: set[Submission] = set()
     for order_id, submission in _open(ledger):
         run = await runs.current_run(order_id)
@@ -112,8 +112,8 @@ def audit(
     later: Ledger | None = None,
     completed: Set[Submission] | None = None,
 ) -> AuditReport:
-    """Pure. `later`, a ledger taken after the statement, is where claims are looked for. `completed`: those
-    open submissions whose workflow has completed; None if no server was asked: then nothing is said of it."""
+    """Check all invariants; a pure function. `later` is a ledger taken after the statement, with more claims.
+    `completed`: open submissions whose workflow has completed. None skips that check: no server was asked."""
     books = draw_up(ledger, statement, later or ledger, completed or frozenset())
     checked = {name: tuple(find(books)) for name, find in INVARIANTS.items()}
     if completed is None:
@@ -165,7 +165,7 @@ def _effects_in(state: EffectState, books: Books) -> Iterator[tuple[UnsettledEff
 
 
 def _count_effects(statement: Statement, books: Books) -> dict[str, int]:
-    """Of payments made elsewhere, those of orders: the account may have any number of others."""
+    """Count effects by kind. Payments made elsewhere count only if an order has them: others may be there."""
     charges, notices = statement.charges or (), statement.notices or ()
     authorisations = Counter(each.state for each in statement.authorisations or ())
     reservations = Counter(reservation.state for reservation in statement.reservations or ())

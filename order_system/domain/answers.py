@@ -4,8 +4,8 @@ Two things make an order wait for a person. An *undo is stuck*: it goes on being
 have it tried again at once, or say that it was handled by hand. Or a step has failed for good and the order
 is *held*, since it says `hold_on_failure`: a person may have just that step retried, or give the order up.
 
-Who answers, when and why is kept in the workflow's history and in the order book, so no answer may hold
-what neither should: control characters, a novel, a card number."""
+The workflow's history and the order book keep who answers, when and why. So no answer may hold what neither
+should: control characters, a card number, or a text of any length."""
 
 import unicodedata
 from datetime import datetime
@@ -18,7 +18,7 @@ from order_system.domain.steps import PIVOT, UNDOS, Step
 MOST_CHARACTERS_OF_WHO = 100
 MOST_CHARACTERS_OF_NOTE = 500
 MOST_CHARACTERS_OF_ID = 255
-"""Of an Update's ID, which is an answer's ID in the book; Temporal itself allows more."""
+"""The limit of an Update's ID, which is the answer's ID in the book. Temporal itself allows more."""
 
 UNDOABLE = tuple(step for step in Step if step in UNDOS)
 """The steps that have an undo, and that may be held. A notice that is owed may be handled, too."""
@@ -52,26 +52,26 @@ class Answer(Wire):
 
 
 class Resolution(Answer):
-    """To the Update `resolve`: about the undo of `step`, which must be stuck."""
+    """The argument of the Update `resolve`, about the undo of `step`, which must be stuck."""
 
     step: Step
     remedy: Remedy
     parcel: ParcelFate | None = None
-    """With `handled` for shipping, and only then."""
+    """Given with `handled` for shipping, and only then."""
     refund: str | None = None
-    """The ID of a refund of a fulfilled order that is stuck: it is about that, and its step is payment."""
+    """The ID of a stuck refund of a fulfilled order, if the answer is about that. `step` is then payment."""
 
 
 class StepRetry(Answer):
-    """To the Update `retry_step`: run the step that the order is held at once more."""
+    """The argument of the Update `retry_step`: run once more the step at which the order is held."""
 
 
 class GiveUp(Answer):
-    """To the Update `give_up`: do not wait until the hold has run out; undo the order now."""
+    """The argument of the Update `give_up`: undo the order now, before the hold has run out."""
 
 
 class AnsweredAs(StrEnum):
-    """What an answer in the book was about, one word for each that a person may give."""
+    """What an answer in the book says: one phrase for each answer that a person may give."""
 
     RETRY_UNDO = "retry undo"
     HANDLED = "handled"
@@ -80,13 +80,13 @@ class AnsweredAs(StrEnum):
     RETRY_STEP = "retry step"
     GIVE_UP = "give up"
     ADOPTED = "adopted"
-    """From another server, of which a person says that it is gone."""
+    """The submission was taken over from another server, which a person says is gone."""
     TAKEN = "taken"
-    """Somebody is on it; the note says on what."""
+    """A person is at work on it; the note says on what."""
     FORGETTING = "being forgotten"
-    """If it was cut off, the same once more finishes it."""
+    """Forgetting the order has begun. If it was cut off, the same command finishes it."""
     FORGOTTEN = "forgotten"
-    """Nothing of its customer is kept; the note says why."""
+    """Nothing about the order's customer is kept; the note says why."""
 
 
 def answered_as(resolution: Resolution) -> AnsweredAs:
@@ -99,7 +99,7 @@ class AnswerRecord(Wire):
     """An answer as the order book keeps it: who, when and why."""
 
     answer_id: str
-    """The ID of the Update, so that an answer that is recorded again is recorded once. Of an answer to two
+    """The ID of the Update, so that an answer that is recorded again is kept once. If an answer is about two
     held steps, the second record has an ID of its own."""
     at: datetime
     """When the order accepted it."""
@@ -137,7 +137,7 @@ class AnswerReceipt(Wire):
 
 
 class Came(Wire):
-    """What came of one of many."""
+    """What came of one of many things that a person has chosen at once."""
 
     chosen: str
     accepted: bool
@@ -152,12 +152,12 @@ class Summary(Wire):
 
 
 UPDATE_REFUSED = "AnswerRefused"
-"""Type of the ApplicationError that an Update fails with, whose message is one line for people: there is
-nothing to answer, or the answer does not fit. Nothing has changed then."""
+"""The type of the ApplicationError of a refused Update: there is nothing to answer, or the answer does not
+fit. Its message is one line for people. A refused Update changes nothing."""
 
 
 def flaw_in(answer: Answer) -> str | None:
-    """What is wrong with an answer in itself, in one line; None if nothing is. For clients, too."""
+    """Return in one line what is wrong with an answer in itself, or None. Clients use it, too."""
     texts = {"who": (answer.who, MOST_CHARACTERS_OF_WHO), "note": (answer.note, MOST_CHARACTERS_OF_NOTE)}
     for name, (text, most) in texts.items():
         if len(text) > most:

@@ -1,5 +1,5 @@
 """A batch: a file of orders, run as one workflow. Its request, its counts, what to do with an order that is
-already known, and its pages of the order book."""
+already known, and what it needs of the order book."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,12 +24,12 @@ class Fate(StrEnum):
     CONFLICT = "conflict"
     DUPLICATE = "duplicate"
     NOT_ASKED_FOR = "not asked for"
-    """`batch retry` runs only what failed, and what the batch was to start and never did."""
+    """`batch retry` runs only the orders that failed, and those that the batch was to start and never did."""
 
 
 def fate_of(fingerprint: str, known: SubmissionRecord | None, *, new_ones: bool = True) -> Fate:
-    """Whether an order runs; one that nobody knows runs only if `new_ones` do. An open one is tried, too:
-    perhaps only the book believes that it runs, and if it does, the server refuses a second start."""
+    """Decide whether an order runs. An unknown order runs only with `new_ones`. An open order is tried, too:
+    perhaps only the book believes that it runs. If it does run, the server refuses a second start."""
     if known is None:
         return Fate.START if new_ones else Fate.NOT_ASKED_FOR
     if known.status is SubmissionStatus.FULFILLED:
@@ -39,11 +39,11 @@ def fate_of(fingerprint: str, known: SubmissionRecord | None, *, new_ones: bool 
 
 
 def fate_of_refused(fingerprint: str, known: SubmissionRecord | None, on_server: str | None) -> Fate:
-    """The server refused the start, since the order runs or is fulfilled. `on_server` is the fingerprint of
-    what it has under this ID (None: nothing any more).
+    """Decide about an order whose start the server refused, since it runs or is fulfilled. `on_server` is the
+    fingerprint of the order that the server has under this ID (None: it has none any more).
 
-    Unless it is fulfilled, the server's word counts and not the book's: the submission that runs may not
-    have opened in the book yet, and what the book has there is then an older one, with content of its own."""
+    Unless the order is fulfilled, the server's word counts and not the book's: the running submission may not
+    have opened in the book yet. What the book has is then an older one, with content of its own."""
     if known is not None and known.status is SubmissionStatus.FULFILLED:
         return Fate.SKIP_FULFILLED if known.ref.fingerprint == fingerprint else Fate.CONFLICT
     return Fate.SKIP_RUNNING if on_server in (None, fingerprint) else Fate.CONFLICT
@@ -77,7 +77,7 @@ class BatchCounts(Wire):
 
     @property
     def ended(self) -> int:
-        """Orders whose fate is decided: they have come to their end, or are not run."""
+        """The number of orders whose fate is decided: they have ended, or are not run."""
         return self.valid - self.running - self.not_started
 
     def plus(self, other: "BatchCounts") -> "BatchCounts":
@@ -87,7 +87,7 @@ class BatchCounts(Wire):
 
 
 class PaceMark(Wire):
-    """How many orders had ended by then: the pace is measured from one of these."""
+    """How many orders had ended at some moment. The pace is measured from such a mark."""
 
     at: datetime
     ended: int
@@ -106,21 +106,21 @@ class BatchState(Wire):
     position: Position | None = None
     """Where the next page begins; None before the first."""
     at_end: bool = False
-    """The whole file has been read."""
+    """True once the whole file has been read."""
     to_start: tuple[Order, ...] = ()
-    """Of the last page, at most BATCH_PAGE_ORDERS."""
+    """The orders of the last page that are not started yet, at most BATCH_PAGE_ORDERS."""
     counts: BatchCounts = BatchCounts()
     under_way: dict[str, OrderUnderWay] = Field(default_factory=dict[str, OrderUnderWay])
     """Orders that outlasted their run. They keep their places in the window, and are looked up."""
     handed_on: dict[str, str | None] = Field(default_factory=dict[str, str | None])
-    """Orders that took too long for a place, with their submissions (None: not known), looked up last."""
+    """Orders that took too long to keep their places, with their submissions (None: not known)."""
     paused: bool = False
     started_at: datetime | None = None
     pace: tuple[PaceMark, ...] = ()
 
 
 class BatchRequest(Handling):
-    """Where the rows are, never the rows; and the handling of orders that do not say it themselves."""
+    """Where the rows are, but never the rows; and the handling of orders that do not give their own."""
 
     name: str
     file: FileRef
@@ -131,7 +131,7 @@ class BatchRequest(Handling):
     continue_after_events: int = always_sent(
         policy.BATCH_HISTORY_EVENTS, ge=policy.BATCH_HISTORY_EVENTS_LEAST
     )
-    """Of history, in one run of the workflow; then it continues as new."""
+    """The number of history events after which a run of the workflow continues as new."""
     state: BatchState = BatchState()
 
 
@@ -142,7 +142,7 @@ class BatchStatus(StrEnum):
     FINISHED = "finished"
     CANCELLED = "cancelled"
     FAILED = "failed"
-    """It could not be run: its file is gone or was changed. Terminated counts too."""
+    """The batch could not be run: its file is gone or was changed. A terminated batch counts, too."""
     FORGOTTEN = "forgotten"
     """Temporal has forgotten the run; the book still knows what became of its orders."""
 
@@ -156,24 +156,24 @@ class BatchProgress(Wire):
     status: BatchStatus
     window: int
     bytes_total: int
-    """Size of the file; `counts.bytes_read` of them have been read."""
+    """The size of the file, of which `counts.bytes_read` have been read."""
     counts: BatchCounts
     started_at: datetime
-    """Of the batch, also after it has continued as new."""
+    """The start of the batch, also after it has continued as new."""
     updated_at: datetime | None = None
     """When the counts last changed. None if only the book could tell the counts."""
     orders_expected: int = 0
-    """In the whole file, going by the bytes that have been read of it."""
+    """Valid orders in the whole file: by its number of orders if known, else by the bytes that were read."""
     orders_a_second: float | None = None
     """Orders that ended, were skipped or were found in conflict, over about the last minute before
-    `updated_at`; of an ended batch, over the whole of it. None as long as no time has gone by."""
+    `updated_at`; for an ended batch, over the whole of it. None as long as no time has gone by."""
     seconds_left: float | None = None
-    """From `updated_at` on, at this pace, for the orders that are expected. None while the batch is paused or
-    nothing has ended lately; 0 when it has ended."""
+    """The time from `updated_at` on for the orders that are expected, at this pace. None while the batch is
+    paused or nothing has ended lately; 0 when the batch has ended."""
     reason: str | None = None
-    """Why it failed, or why the book answers in its place."""
+    """Why the batch failed, or why the book answers in place of its workflow."""
     handed_on: tuple[str, ...] = ()
-    """IDs of orders that take long; at the end of the batch those that need attention."""
+    """The IDs of orders that take long; at the end of the batch, of those that need attention."""
 
 
 class OfRun(OfBook):
@@ -204,7 +204,7 @@ class FilePageRequest(OfRun):
 class PagePlan(Wire):
     start: tuple[Order, ...]
     counts: BatchCounts
-    """Of this page alone; `not_started` holds the orders to start."""
+    """The counts of this page alone; `not_started` counts the orders to start."""
     position: Position
     at_end: bool
 
@@ -220,21 +220,21 @@ class RefusedFate(Wire):
 
 class LookUpRequest(OfBook):
     submissions: dict[str, str | None]
-    """Order ID -> the submission that is asked about. None if it is not known: then only a fulfilled one
-    tells how the order ended, since others may be of an earlier day."""
+    """Order ID -> the submission that is asked about. None if it is not known: then only a fulfilled
+    submission tells how the order ended, since others may be of an earlier day."""
 
 
 class LookedUp(Wire):
     statuses: dict[str, SubmissionStatus]
-    """Of those submissions that have closed."""
+    """Order ID -> the status of its submission, for those that have closed."""
 
 
 class BatchBook(Protocol):
-    """What activities need of it. `batch` is the batch's workflow ID, `run` its `first_execution_run_id`."""
+    """The book, as a batch needs it. `batch` is its workflow's ID, `run` its `first_execution_run_id`."""
 
     async def find(self, order_ids: Sequence[str]) -> dict[str, SubmissionRecord]:
-        """Of each order that the book knows, the submission that counts: the fulfilled one, else the
-        open one, else the newest. One query, any number of IDs."""
+        """Return, for each order that the book knows, the submission that counts: the fulfilled one, else the
+        open one, else the newest. One query for any number of IDs."""
         ...
 
     async def open_batch(self, batch: str, run: str, request: BatchRequest) -> None:
@@ -242,14 +242,14 @@ class BatchBook(Protocol):
         ...
 
     async def note_orders(self, batch: str, run: str, orders: Sequence[ParsedOrder]) -> dict[str, int]:
-        """The first line under which each of these orders stands in the file. Idempotent: a page read
-        again finds its own lines; a duplicate finds another."""
+        """Note these orders, and return the line where each first stands in the file. Idempotent: a page that
+        is read again finds its own lines; a duplicate finds another line."""
         ...
 
     async def note_fates(self, batch: str, run: str, fates: Mapping[str, Fate]) -> None:
-        """What the batch decided about orders that it has noted. Idempotent."""
+        """Note what the batch decided about orders that it has noted. Idempotent."""
         ...
 
     async def decided_to_start(self, batch: str, order_ids: Sequence[str]) -> set[str]:
-        """Those that any run of this batch was to start, whether it did or not."""
+        """Return those orders that any run of this batch was to start, whether it did or not."""
         ...

@@ -1,13 +1,13 @@
-"""Finding card numbers where none may be. Whoever stores one falls under the card industry's rules,
-so an order that holds one is refused when it is read, and nothing repeats it.
+"""Finds card numbers where none may be. A system that stores one falls under the card industry's rules, so
+an order that holds a card number is refused when it is read, and nothing repeats the number.
 
 A card number has 13 to 19 digits, begins as one of the networks' numbers do, and its last digit checks the
 others (Luhn). People write it with spaces or dashes, so anything but a letter may stand between its groups.
 Of innocent numbers of that length a few in a hundred pass all three tests.
 
 That is too many for identifiers: shops, marketplaces and barcodes have numbers of just these lengths. In an
-identifier only what is as long as the network's cards are, and written as cards are written, counts. Of
-innocent plain runs of 16 digits one in 24 is still taken for a card number. A plain run of 13 or 14 digits
+identifier a number counts only if it is as long as the network's cards are, and written as cards are written.
+Of innocent plain runs of 16 digits one in 24 is still taken for a card number. A plain run of 13 or 14 digits
 never is: it is a barcode or a shop's own number far more often than an old Visa or a Diners Club card."""
 
 import re
@@ -39,7 +39,7 @@ _NETWORKS: tuple[tuple[str, str, range], ...] = (
 )
 
 HIDDEN = "\u2022"
-"""Stands for each digit of a card number where a text is shown that held one."""
+"""Replaces each digit of a card number when a text is shown that held one."""
 _HIDDEN_NUMBER = re.compile(rf"{HIDDEN}(?:[^\w{HIDDEN}]*{HIDDEN}){{{SHORTEST - 1}}}")
 
 _LONG_ENOUGH = re.compile(r"\d(?:[\W_]*\d){12,}")  # SHORTEST digits, and no letter between them
@@ -49,19 +49,19 @@ _AS_CARDS_ARE_WRITTEN = tuple(
     for pattern in (
         r"(?<!1[Zz])(?:3[47]\d{13}|\d{16}|\d{19})",  # 1Z begins the numbers of UPS's parcels
         r"3(?:[47]\d\d([\W_])\d{6}\1\d{5}|[0689]\d\d([\W_])\d{6}\2\d{4})",
-        # No longer row of fours: USPS shows the 22 digits of a parcel like that.
+        # Not within a longer row of fours: USPS shows the 22 digits of a parcel like that.
         r"(?<!\d{4}[\W_])\d{4}([\W_])\d{4}\1\d{4}\1\d{4}(?!\d|\1\d{4}(?!\d))",
         r"(?<!\d{4}[\W_])\d{4}([\W_])\d{4}\1\d{4}\1\d{4}\1\d{3}",
     )
 )
-"""In the lengths of today: American Express, all others; in groups also Diners Club."""
+"""In today's lengths: a plain run, of American Express and all others; then groups, also of Diners Club."""
 
 _SCANNED = 2_000
 """No field that is accepted, and no name that is shown, is anywhere near this long."""
 
 
 def holds_card_number(value: object) -> bool:
-    """Whether a card number, or one with hidden digits, is in a text, a number, or a JSON value or key."""
+    """True if a text, a number, or a JSON value or key holds a card number, or one with hidden digits."""
     pending = [value]  # a stack of our own: a value can be nested deeper than Python can recurse
     while pending:
         part = pending.pop()
@@ -76,8 +76,8 @@ def holds_card_number(value: object) -> bool:
 
 
 def identifier_holds_card_number(value: object) -> bool:
-    """Whether a card number stands in an order ID, a SKU, a payment reference or another name that programs
-    give: `4242424242424242` or `A-4242-4242-4242-4242`, but no Amazon order ID and no barcode."""
+    """True if an order ID, a SKU, a payment reference or another name that programs give holds a card number:
+    `4242424242424242` or `A-4242-4242-4242-4242`, but no Amazon order ID and no barcode."""
     plain = unicodedata.normalize("NFKC", value[:_SCANNED]) if isinstance(value, str) else ""
     return _HIDDEN_NUMBER.search(plain) is not None or any(
         _is_card_number(re.sub(r"\D", "", found[0]))
@@ -87,16 +87,16 @@ def identifier_holds_card_number(value: object) -> bool:
 
 
 def text_holds_card_number(text: str) -> bool:
-    """The same of a whole document, however long: piece by piece, and each of them with half of the next."""
+    """As `holds_card_number`, for a document of any length, in pieces that overlap by half."""
     step = _SCANNED // 2
     return any(holds_card_number(text[start : start + _SCANNED]) for start in range(0, len(text), step))
 
 
 def with_hidden_digits(parts: Sequence[str], *, as_text: bool = False, told: bool = False) -> list[str]:
-    """Cells with each digit hidden of what may hold a card number: what is written as cards are or, of a row
-    that is broken or `told` to hold one, all that would be refused in a customer's text."""
+    """Return the cells, with all digits hidden in those that may hold a card number: those written as cards
+    are; with `as_text`, or if one is `told` to be there, all that a customer's text would be refused for."""
     holds = text_holds_card_number if as_text or told else identifier_holds_card_number
-    # One that is told and not found stands in several cells, or is written as no one would.
+    # A card number that is told and not found is spread over several cells, or written in some odd way.
     found = [*filter(holds, parts)] or (parts if told else [])
     return [re.sub(r"\d", HIDDEN, part) if part in found else part for part in parts]
 
@@ -117,7 +117,7 @@ def _in_text(text: str) -> bool:
 
 
 def _in_groups(groups: list[str]) -> bool:
-    """Whether some neighbouring groups of digits make up a card number; never a part of a group."""
+    """True if some neighbouring groups of digits make up a card number; a part of a group never does."""
     for start in range(len(groups)):
         digits = ""
         for group in groups[start:]:

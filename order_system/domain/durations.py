@@ -9,19 +9,19 @@ DURATION_PATTERN = "[1-9][0-9]{0,6}[smhd]"
 
 
 def parse_duration(text: str) -> timedelta:
-    """Of a text that matches DURATION_PATTERN."""
+    """Read a text that matches DURATION_PATTERN."""
     return timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]])
 
 
 def duration_text(span: timedelta) -> str:
-    """In the largest unit that it is a whole number of: 60 minutes are `1h`, 90 are `90m`."""
+    """Write a span as a whole number of the largest possible unit: 60 minutes are `1h`, 90 are `90m`."""
     seconds = round(span.total_seconds())
     unit, length = next((unit, length) for unit, length in _SECONDS.items() if seconds % length == 0)
     return f"{seconds // length}{unit}"
 
 
 def in_time(milliseconds: int) -> str:
-    """For people, in about three digits."""
+    """Write a time for people, in about three digits."""
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     seconds = milliseconds / 1000
@@ -36,7 +36,7 @@ def in_time(milliseconds: int) -> str:
 
 
 def milliseconds_between(began: datetime, ended: datetime) -> int:
-    """Never below 0: the server's clock may be ahead of ours."""
+    """Return the time between, but never less than 0: the server's clock may be ahead of ours."""
     return max(0, round((ended - began).total_seconds() * 1000))
 
 

@@ -6,7 +6,7 @@
 
 
 class OrderSystemError(Exception):
-    """Root of what this system raises on purpose; its message is meant for people."""
+    """The root of all errors that this system raises on purpose. Its message is meant for people."""
 
 
 class BusinessError(OrderSystemError):
@@ -18,7 +18,7 @@ class PaymentDeclined(BusinessError):
 
 
 class PaymentNotConfirmed(BusinessError):
-    """The payment by which an order is paid already does not exist, or is not what it should be."""
+    """The payment that is said to have paid the order does not exist, or is not what it should be."""
 
 
 class CannotHold(BusinessError):
@@ -26,7 +26,7 @@ class CannotHold(BusinessError):
 
 
 class RefundRefused(BusinessError):
-    """It certainly gives nothing back: more than is left, say, or no charge of that kind."""
+    """The gateway certainly gives nothing back: less is left, for example, or it knows no such charge."""
 
 
 class OutOfStock(BusinessError):
@@ -58,11 +58,11 @@ class OpenElsewhere(BusinessError):
 
 
 NEVER_RETRIED = [error.__name__ for error in (BusinessError, *BusinessError.__subclasses__())]
-"""All of these. Retry policies compare the exact class name, so `as_ours` makes yours one of them."""
+"""The names of all these. Retry policies compare the exact name, so `as_ours` makes yours one of them."""
 
 
 class TransientError(OrderSystemError):
-    """Trouble. Retried with the same key; unless it is `NotReached`, the effect may have happened."""
+    """Trouble on the way. Retried with the same key; the effect may exist, except after `NotReached`."""
 
 
 class NotReached(TransientError):
@@ -80,8 +80,8 @@ class AnswerLost(TransientError):
 
 
 class OutcomeUnknown(TransientError):
-    """It was sent once and never answered, and is never sent again: only a person can find out. No further
-    attempt is made at an effect; an undo is retried, in case the answer is learnt."""
+    """The request was sent once, never answered, and is never sent again: only a person can find out more. No
+    further attempt is made at an effect; an undo is retried, in case the answer becomes known."""
 
 
 class DiesInEachCall(TransientError):
@@ -97,11 +97,11 @@ class StillInDoubt(TransientError):
 
 
 class RefundByHand(TransientError):
-    """The gateway cannot give this money back: a person is to do it, and to say so."""
+    """The gateway cannot give this money back: a person must do it, and say so."""
 
 
 class ParcelIsGone(OrderSystemError):
-    """A person says that a shipment was voided, of which the carrier has said that it is gone."""
+    """A person says that a shipment was voided, but the carrier has said that its parcel is gone."""
 
 
 class NotYetVoided(TransientError):
@@ -109,7 +109,7 @@ class NotYetVoided(TransientError):
 
 
 class WrongBook(TransientError):
-    """A worker was handed another book's work, and looked at nothing: one of that book is to take it."""
+    """A worker was given another book's work, and did nothing: a worker of that book must take it."""
 
 
 class NewerBook(TransientError):
@@ -129,7 +129,7 @@ class InvalidSettings(OrderSystemError):
 
 
 class InvalidUsage(OrderSystemError):
-    """A command line that cannot be meant."""
+    """What was asked for makes no sense as it stands."""
 
 
 class EmbeddedServerFailed(ServerUnreachable):
@@ -161,11 +161,11 @@ class AnswerRefused(OrderSystemError):
 
 
 class ForgettingRefused(OrderSystemError):
-    """An order is not forgotten, or not all of it yet: it is not over and done with, for example."""
+    """An order is not forgotten, or not all of it yet: it has not ended for good, for example."""
 
 
 class SearchAttributesMissing(OrderSystemError):
-    """The Temporal server does not know our search attributes, and will not have them registered."""
+    """The Temporal server does not know our search attributes, and does not let us register them."""
 
 
 class UploadFailed(OrderSystemError):
@@ -185,12 +185,12 @@ class BookGone(DatabaseUnready):
 
 
 class KeyTrouble(OrderSystemError):
-    """What the Temporal server is told, or tells, cannot be sealed or opened with the keys that are here. It
-    passes when the key is there; what a destroyed key has sealed nobody ever reads again."""
+    """Data for or from the Temporal server cannot be sealed or opened with the keys that are here. That
+    passes once the key is there. Nobody can ever read again what a destroyed key has sealed."""
 
 
 OUR_OWN_TROUBLE = (DatabaseUnready, NewerBook, ServerUnreachable, BookTooLate, KeyTrouble)
-"""Never held against a gateway: an order waits as long as it lasts."""
+"""These are never held against a gateway: an order waits as long as they last."""
 
 
 class WorkerRefused(OrderSystemError):
@@ -198,7 +198,7 @@ class WorkerRefused(OrderSystemError):
 
 
 def as_ours(failure: OrderSystemError) -> OrderSystemError:
-    """A subclass that a gateway has made of one of these, as that one; else `failure` itself. Temporal tells
-    errors by the name of their class alone."""
+    """Return `failure`; or, if a gateway has made a subclass of one of these, an error of ours with the same
+    message. Temporal tells errors apart by the name of their class alone."""
     ours = next(each for each in type(failure).__mro__ if each.__module__ == __name__)
     return failure if type(failure) is ours else ours(str(failure))

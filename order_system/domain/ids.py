@@ -1,4 +1,4 @@
-"""Names of things: workflow IDs, idempotency keys, task queues. Pure functions.
+"""The names of things: workflow IDs, idempotency keys, task queues. Pure functions.
 
 Everything is derived from the order's ID, so that a person who knows the order can type the ID of
 each workflow, and a retry finds what an earlier attempt did."""
@@ -11,19 +11,19 @@ from order_system.domain.errors import InvalidUsage, UnknownOrder
 from order_system.domain.steps import Effect, Step
 
 BOOK = "book"
-"""Key in the memo of an order's and of a batch's workflow: the ID of the order book that it is kept in."""
+"""The key, in the memo of an order's or a batch's workflow, of the ID of the order book that keeps it."""
 
 RECONCILIATION = "reconciliation"
-"""What the IDs of the reconciler's runs, and of its schedule, begin with."""
+"""The IDs of the reconciler's runs, and of its schedule, begin with this."""
 
 GATEWAY_CHECK = "GATEWAY-CHECK"
-"""What the keys begin with by which a gateway's promises are played: no order of the book."""
+"""The keys under which a gateway's promises are checked begin with this. No order of the book has this ID."""
 
 AFTER_FIRST = "after-first-attempt"
-"""ID of an effect's activity whose first attempt was a local one, and failed."""
+"""The ID of an effect's activity after a first attempt that was a local activity, and failed."""
 
 FINGERPRINT = "fingerprint"
-"""Key in the memo of an order's workflow: which content runs under this ID."""
+"""The key, in the memo of an order's workflow, of the fingerprint of the content that runs under this ID."""
 
 ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 """1 to 64 ASCII letters, digits, `.`, `_`, `-`; the first is a letter or a digit."""
@@ -31,13 +31,13 @@ ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 REFUND_ID = re.compile(r"[A-Za-z0-9._]{1,20}", re.ASCII)
-"""Without a hyphen, so that the workflow's ID tells where the order's ends."""
+"""It has no hyphen, so that the refund's workflow ID shows where the order's ID ends."""
 
 
 class Key(str):
     """The idempotency key of an effect, `<order id>:<submission>:<effect>`, and its `round`: how often the
-    gateway has said a definite no under it, counted up only while no attempt is unanswered. For providers
-    that store a no and would repeat it for ever: they put both into their key (`{key}:{key.round}`)."""
+    gateway has said a definite no under it, counted up only while no attempt is unanswered. A provider that
+    stores a no would repeat it for ever: for that one, put both into the key (`{key}:{key.round}`)."""
 
     __slots__ = ("round",)
 
@@ -61,22 +61,22 @@ def order_id_in(workflow_id: str) -> str:
 
 
 def reconciliation_id(book_id: str) -> str:
-    """The reconciler's schedule, one a book: `reconciliation-1a2b3c4d`."""
+    """Return the ID of the reconciler's schedule, one for each book: `reconciliation-1a2b3c4d`."""
     return f"{RECONCILIATION}-{book_id[:8]}"
 
 
 def task_queue_of(book: str) -> str:
-    """The task queue of the workers of this order book, unless ORDER_TASK_QUEUE names another."""
+    """Return the task queue of this order book's workers, unless ORDER_TASK_QUEUE names another."""
     return f"order-fulfillment-{book[:8]}"
 
 
 def step_queue(queue: str, step: Step) -> str:
-    """Beside the task queue of everything: that of a step's activities, if each has one of its own."""
+    """Return the task queue of a step's activities, if each step has one of its own beside `queue`."""
     return f"{queue}-{step}"
 
 
 def worker_identity(process: str, book: str) -> str:
-    """What the server lists a worker as."""
+    """Return the identity under which the server lists a worker."""
     return f"{process} of book {book}"
 
 
@@ -108,8 +108,8 @@ _OF_AN_ORDER = re.compile(
 
 
 def order_of_workflow(workflow_id: str) -> str | None:
-    """The ID of the order whose own workflow it is, or a step's or a refund's. None if it can be none. There
-    may be an order that has just this ID itself."""
+    """Return the ID of the order whose own workflow, step or refund has this workflow ID; None if there can
+    be no such order. An order may also have just this text as its own ID."""
     found = _OF_AN_ORDER.fullmatch(workflow_id)
     order_id = found and (found["order"] or found["refunded"])
     return order_id if order_id and is_order_id(order_id) else None
@@ -120,19 +120,19 @@ def webhook_workflow_id(event_id: str) -> str:
 
 
 def idempotency_key(order_id: str, submission: str, effect: str) -> str:
-    """`<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission. A refund
-    after the fact is none of the effects: it has `refund-<its ID>` there."""
+    """Return `<order id>:<submission>:<effect>`: the same for every retry, another for a fresh submission. A
+    refund of a fulfilled order is none of the effects: it has `refund-<its ID>` there."""
     return f"{order_id}:{submission}:{effect}"
 
 
 def split_key(key: str) -> tuple[str, str, Effect]:
-    """The order ID, submission and effect of a key. Raises ValueError if it is not one of ours."""
+    """Return the order ID, submission and effect of a key. Raises ValueError if it is not one of ours."""
     order_id, submission, effect = key.split(":")
     return order_id, submission, Effect(effect)
 
 
 def check_order_id(order_id: str) -> None:
-    """Raises UnknownOrder for what can be none."""
+    """Raises UnknownOrder for a text that can be no order ID."""
     if not is_order_id(order_id):
         raise UnknownOrder(
             f"{order_id[:80]!r} is no order ID: 1 to 64 letters, digits, '.', '_' or '-', e.g. ORDER-001"
@@ -140,7 +140,7 @@ def check_order_id(order_id: str) -> None:
 
 
 def check_batch_name(name: str) -> None:
-    """Raises InvalidUsage for what can be none."""
+    """Raises InvalidUsage for a text that can be no batch name."""
     if BATCH_NAME.fullmatch(name) is None:
         raise InvalidUsage(
             f"{name[:100]!r} is no name for a batch: 1 to 100 letters, digits, '.', '_' or '-', e.g. monday-1"
@@ -148,14 +148,14 @@ def check_batch_name(name: str) -> None:
 
 
 def check_new_batch_name(name: str) -> None:
-    """The same of a name that is given now. It will stand in IDs, in the book and in addresses; so it is
-    refused, too, if it holds a card number."""
+    """Check the name of a new batch. It will be part of IDs, the book and addresses, so it may not hold a
+    card number, either. Raises InvalidUsage."""
     if identifier_holds_card_number(name):
         raise InvalidUsage(f"the name of a batch {REFUSAL}")
     check_batch_name(name)
 
 
 def batch_name_for(file: str) -> str:
-    """The file's own name, made valid."""
+    """Return the file's own name, made a valid batch name."""
     stem = PurePosixPath(file).stem
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:100] or "orders"

@@ -1,4 +1,4 @@
-"""What a submission's journal says of its parcel and its money."""
+"""What a submission's journal says about its parcel and its money."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ Journal = Mapping[Effect, JournalEntry]
 
 
 def parcel_is_gone(journal: Journal) -> bool:
-    """The carrier says so, or a person who has made sure of it."""
+    """True if the carrier says so, or a person who has made sure of it."""
     if (dispatch := journal.get(Effect.DISPATCH)) is None:
         return False
     by_hand = dispatch.state is EffectState.HANDLED and dispatch.receipt is not None
@@ -18,27 +18,27 @@ def parcel_is_gone(journal: Journal) -> bool:
 
 
 def shipment_is_voided(journal: Journal) -> bool:
-    """Shipping's undo has answered, or a person for it: no parcel has gone, and none can."""
+    """True if shipping's undo, or a person for it, has answered that no parcel has gone, and none can."""
     dispatch = journal.get(Effect.DISPATCH)
     return dispatch is not None and dispatch.undo_ended_at is not None and not parcel_is_gone(journal)
 
 
 def waits_for_capture(journal: Journal) -> bool:
-    """What is held for it was not captured yet: until then no parcel may go. The entry is there from the
-    opening of a submission that is captured on dispatch."""
+    """True until held money is captured: before that no parcel may go. A submission that is captured on
+    dispatch has the entry from its opening on."""
     capture = journal.get(Effect.CAPTURE)
     return capture is not None and capture.state is not EffectState.DONE
 
 
 def was_voided(journal: Journal) -> bool:
-    """The money was only held, and has been let go."""
+    """True if the money was only held, and has been released."""
     charge, capture = journal.get(Effect.CHARGE), journal.get(Effect.CAPTURE)
     let_go = charge is not None and charge.state is EffectState.UNDONE
     return let_go and capture is not None and capture.state is EffectState.NEVER_HAPPENED
 
 
 def payment_in(journal: Journal) -> PaymentReceipt | None:
-    """The receipt of what was captured; else that of what is, or was, only held."""
+    """Return the receipt of the captured money, else of the money that is, or was, only held."""
     entries = (journal.get(effect) for effect in (Effect.CAPTURE, Effect.CHARGE))
     receipt = next((entry.receipt for entry in entries if entry and entry.receipt), None)
     back = Effect.CAPTURE in journal and journal[Effect.CAPTURE].state is EffectState.UNDONE

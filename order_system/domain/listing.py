@@ -1,10 +1,10 @@
-"""Lists over the order book, for whoever looks at many orders at once: their shapes.
+"""The shapes of lists over the order book, for people and programs that look at many orders at once.
 
-A list is read a page at a time. A page's `next` is a cursor: plain data about its last row, opaque to whoever
-hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by the order's
-own time and ID, and not by a number of rows.
+A list is read a page at a time. A page's `next` is a cursor: plain data about its last row, opaque to the
+client that hands it back. Orders that are added meanwhile neither repeat nor hide a row, since pages go by
+the order's own time and ID, and not by a number of rows.
 
-An order is listed as soon as it is accepted. Whether one without a payment still runs, its workflow knows."""
+An order is listed as soon as it is accepted. Only its workflow knows whether an unpaid order still runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Page(Generic[Row]):
 
 
 class OrderSummary(Wire):
-    """An order in a list: the one of its submissions that counts."""
+    """An order in a list, by the one of its submissions that counts."""
 
     order_id: str
     submission: str
@@ -55,14 +55,14 @@ class OrderSummary(Wire):
     opened_at: Timestamp
     closed_at: Timestamp | None = None
     note: str | None = None
-    """What a person should know besides."""
+    """What a person should also know."""
     charge_id: str | None = None
-    """What the gateway calls the charge, or the payment that the order was paid by before it came."""
+    """The gateway's ID of the charge, or of the payment that was made before the order came to us."""
     tracking_number: str | None = None
 
 
 class LineStatus(StrEnum):
-    """Where an order of a batch's file stands: how the order does, or why the batch has none."""
+    """The status of an order of a batch's file: the order's own, or why the batch has started none."""
 
     RUNNING = OrderStatus.RUNNING
     FULFILLED = OrderStatus.FULFILLED
@@ -76,7 +76,7 @@ class LineStatus(StrEnum):
 
 
 class BatchOrder(Wire):
-    """One order of a batch's file, as it stands now, whoever has run it."""
+    """One order of a batch's file, as it stands now, whether or not this batch has run it."""
 
     order_id: str
     first_line: int
@@ -103,34 +103,34 @@ class BatchSummary(Wire):
     bytes_total: int
     window: int
     only_failed: bool
-    """A retry: of the file, only what had failed."""
+    """True for a retry, which runs only the orders that had failed."""
 
 
 class Sort(StrEnum):
     NEWEST = "newest"
     OLDEST = "oldest"
     AMOUNT = "amount"
-    """The largest first, by the bare number: choose a currency to compare. Those without one are left out."""
+    """Largest first, by the bare number: choose a currency to compare. Orders without one are left out."""
 
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Which orders, and in which order."""
+    """Which orders to list, and how to sort them."""
 
     status: SubmissionStatus | None = None
     text: str | None = None
-    """That one may know of an order, as `search.meanings_of` takes it."""
+    """What a person may know of an order, as `search.meanings_of` takes it."""
     step: Step | None = None
-    """At which they failed."""
+    """The step at which they failed."""
     reason: str | None = None
-    """A part of why, in capitals or not."""
+    """A part of the reason; case does not matter."""
     batch: str | None = None
     """Name of the batch that started them."""
     currency: str | None = None
     opened_since: datetime | None = None
     opened_before: datetime | None = None
     order_ids: Sequence[str] | None = None
-    """None of the others; at most a few hundred."""
+    """If given, only these orders; at most a few hundred."""
     sort: Sort = Sort.NEWEST
 
 
@@ -140,7 +140,7 @@ EVERY_ORDER = OrderFilter()
 @dataclass(frozen=True)
 class BatchFilter:
     name: str | None = None
-    """A part of it, in capitals or not."""
+    """A part of the name; case does not matter."""
     started_since: datetime | None = None
     started_before: datetime | None = None
 

@@ -1,4 +1,4 @@
-"""What workflows and activities say to each other: one model in and one model out, each step told only
+"""What workflows and activities say to each other: one model in and one model out. Each step is told only
 what it needs (the warehouse never sees a card token)."""
 
 from datetime import datetime
@@ -55,12 +55,12 @@ class OrderOutcome(Wire):
 
 
 class StepRequest(Wire):
-    """What every child workflow is told at least, and its activities."""
+    """What every child workflow, and its activities, are told at least."""
 
     submission: SubmissionRef
     first_attempts: FirstAttempts | None = None
     first_attempt_at: datetime | None = None
-    """Of a local activity: when it was asked for, by the server's clock."""
+    """For a local activity: when it was asked for, by the server's clock."""
 
 
 # --- opening the submission -----------------------------------------------------------------------
@@ -74,7 +74,7 @@ class Opening(Wire):
     currency: str
     captured_on_dispatch: bool = False
     email: str | None = None
-    """The customer's, of which the book keeps a keyed hash. None: an older worker has sent it."""
+    """The customer's address, of which the book keeps a keyed hash. None: an older worker has sent this."""
 
 
 class OlderSubmissionOpen(Wire):
@@ -104,9 +104,9 @@ class PaymentRequest(StepRequest):
     currency: str
     payment_method: str
     captured_on_dispatch: bool = False
-    """Authorise it alone."""
+    """True: only authorise the amount."""
     email: str | None = None
-    """For the opening alone: no gateway is told."""
+    """Only for the opening: no gateway is told."""
 
 
 class Charged(Wire):
@@ -120,7 +120,7 @@ PaymentAnswer = Annotated[Charged | GivesWay, Field(discriminator="kind")]
 class InventoryRequest(StepRequest):
     lines: tuple[OrderLine, ...]
     opening: Opening | None = None
-    """Of a step that runs beside payment, and may come first. None: payment has opened the submission."""
+    """For a step that runs beside payment, and may come first. None: payment has opened the submission."""
 
 
 InventoryAnswer = Reservation | GivesWay
@@ -130,12 +130,12 @@ class ShippingRequest(StepRequest):
     address: Address
     lines: tuple[OrderLine, ...]
     captures: bool = False
-    """Take what is held, before the parcel is handed over."""
+    """True: capture the held money before the parcel is handed over."""
 
 
 class Shipped(DispatchReceipt):
     payment: PaymentReceipt | None = None
-    """What was captured right before. None: payment had captured it."""
+    """What shipping has captured right before. None: payment had captured it."""
 
 
 class NoticeKind(StrEnum):
@@ -155,7 +155,7 @@ MOST_CHARACTERS_OF_REASON = 1_000
 
 
 def _one_line(text: str) -> str:
-    """Without what a database may refuse to keep (PostgreSQL: NUL) or a screen to show, and not endless."""
+    """Replace what a database may not keep (PostgreSQL: NUL) or a screen not show, and limit the length."""
     return "".join(char if char.isprintable() else " " for char in text)[:MOST_CHARACTERS_OF_REASON]
 
 
@@ -168,11 +168,11 @@ class UndoCause(Wire):
     status: Literal[OrderStatus.FAILED, OrderStatus.CANCELLED, OrderStatus.TERMINATED]
     failed_step: Step | None = None
     reason: OneLine
-    """One line; what a gateway or a person said may hold anything, and the book must be able to keep it."""
+    """One line. A gateway or a person may have said anything, and the book must be able to keep it."""
 
 
 ABANDONED = UndoCause(status=OrderStatus.TERMINATED, reason="its workflow ended without closing it")
-"""Of a submission that no workflow is at work on any more; also of one that is found fulfilled then."""
+"""The cause for a submission that no workflow is at work on any more, even if it turns out fulfilled."""
 
 
 class UndoRequest(Wire):
@@ -181,13 +181,13 @@ class UndoRequest(Wire):
 
 
 class UndoResult(StrEnum):
-    """`ALREADY_DISPATCHED` is shipping's alone: the parcel is gone, and the order is fulfilled."""
+    """How an undo ended. Only shipping's is ever ALREADY_DISPATCHED: then the order is fulfilled."""
 
     UNDONE = "undone"
     NOTHING_TO_UNDO = "nothing to undo"
     ALREADY_DISPATCHED = "already dispatched"
     HANDLED = "handled"
-    """By a person, so the gateways were not told."""
+    """A person has handled it, so the gateways were not told."""
 
 
 class UndoAnswer(Wire):
@@ -196,10 +196,10 @@ class UndoAnswer(Wire):
     """For people: `refunded 1,059.97 USD`."""
     parcel: DispatchReceipt | None = None
     payment: PaymentReceipt | None = None
-    """Both only with ALREADY_DISPATCHED: what the outcome is made of."""
+    """Both only with ALREADY_DISPATCHED: the order's outcome is made of them."""
 
     def receipts(self) -> tuple[PaymentReceipt, DispatchReceipt]:
-        """Of ALREADY_DISPATCHED alone."""
+        """Return both receipts of ALREADY_DISPATCHED. Raises ValueError for any other answer."""
         if self.payment is None or self.parcel is None:
             raise ValueError(f"an undo that answered {self.result!r} has no receipts")
         return self.payment, self.parcel
@@ -219,8 +219,8 @@ class HandledUndoAnswer(Wire):
 
 
 class AnswerToNote(Wire):
-    """For the order book alone: an answer about a retry, or to a held order. For the reconciler: one about a
-    submission that no workflow is at work on, which it settles by it."""
+    """An answer for the order book to note: about a retry, or to a held order. The reconciler gets one about
+    a submission that no workflow is at work on, and settles it accordingly."""
 
     submission: SubmissionRef
     answer: AnswerRecord

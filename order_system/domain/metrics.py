@@ -1,4 +1,4 @@
-"""Whatever is measured, as `metrics.toml` lists it."""
+"""Everything that is measured, as `metrics.toml` lists it."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from temporalio.common import MetricMeter
 from order_system.domain.order import Strict
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600)
-"""Upper bounds, of every histogram."""
+"""The upper bounds of every histogram's buckets."""
 
 AGES = {
     "1m": timedelta(minutes=1),
@@ -21,7 +21,7 @@ AGES = {
     "1d": timedelta(days=1),
     "more": timedelta.max,
 }
-"""The label `age`: since when, at most."""
+"""The values of the label `age`, each with the greatest age that it covers."""
 
 
 class Metric(Strict):
@@ -29,7 +29,7 @@ class Metric(Strict):
     kind: Literal["counter", "histogram", "gauge"]
     meaning: str
     labels: Mapping[str, tuple[str, ...]] = {}
-    """With the values that each may have."""
+    """The labels, with the values that each may have."""
 
 
 _listed: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -38,8 +38,8 @@ METRICS = {name: Metric(name=name, **told) for name, told in _listed.items()}
 
 
 def note(name: str, meter: MetricMeter, *labels: str, value: float = 1) -> None:
-    """Count, time (in seconds) or set it. In a workflow `meter` is `workflow.metric_meter()`, which is silent
-    while a history is replayed. Raises ValueError unless there is one value for each label."""
+    """Count, time (in seconds) or set a metric. In a workflow `meter` is `workflow.metric_meter()`, which is
+    silent while a history is replayed. Raises ValueError unless there is one value for each label."""
     metric = METRICS[name]
     told = dict(zip(metric.labels, labels, strict=True))
     match metric.kind:
@@ -52,7 +52,7 @@ def note(name: str, meter: MetricMeter, *labels: str, value: float = 1) -> None:
 
 
 def begin_at_zero(meter: MetricMeter) -> None:
-    """Each counter, so that already the first of its kind is seen as an increase."""
+    """Set each counter to 0, so that even its first count is seen as an increase."""
     for name, metric in METRICS.items():
         if metric.kind == "counter":
             for labels in product(*metric.labels.values()):

@@ -1,9 +1,9 @@
 """Money at the edges: decimal text in, integer minor units inside, decimal text out. Never a float.
 
-Which currencies are in circulation is babel's knowledge. How many decimals each one has stands below,
-after ISO 4217: babel's figures (CLDR's) are customs of display, they differ for a dozen currencies
-(IQD 0 instead of 3) and have changed between its releases, and a stored integer must not change its
-meaning, nor reach a payment gateway a hundred times too small.
+Babel knows which currencies are in circulation. How many decimals each one has stands below, after ISO
+4217. Babel's figures (CLDR's) are customs of display: they differ for a dozen currencies (IQD 0 instead of
+3) and have changed between its releases. A stored integer must not change its meaning, nor reach a payment
+gateway a hundred times too small.
 
 Messages here never repeat the text that they refuse: somebody may have typed a card number into it."""
 
@@ -48,12 +48,12 @@ def circulating_currencies() -> frozenset[str]:
 
 
 def decimals(currency: str) -> int:
-    """How many decimals amounts have, also of a code withdrawn since: what was stored stays readable."""
+    """Return how many decimals amounts have, also in a withdrawn currency: stored amounts stay readable."""
     return _DECIMALS.get(currency, 2)
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """`1059.97` as minor units (105997). Fewer decimals than the currency has are fine (`5` is `5.00`).
+    """Read `1059.97` as minor units (105997). Fewer decimals than the currency has are fine (`5` is `5.00`).
 
     Raises InvalidAmount: not plain decimal text, too precise for the currency, above MAX_AMOUNT, or a
     currency that is not in circulation."""
@@ -72,7 +72,7 @@ def parse_amount(text: str, currency: str) -> int:
 
 
 def check_decimal_text(text: str) -> str:
-    """The text itself, if it is digits with at most one dot inside. Raises InvalidAmount, naming the rule."""
+    """Return the text if it is digits with at most one dot inside. Raises InvalidAmount, naming the rule."""
     if _AMOUNT.fullmatch(text) is None:
         raise InvalidAmount(f"must be decimal text such as 29.99: {_broken_rule(text)}")
     return text
@@ -95,7 +95,7 @@ def _broken_rule(text: str) -> str:
 
 
 def decimal_text(minor: int, currency: str) -> str:
-    """Minor units as `1059.97`, with all the decimals of the currency. Reverses `parse_amount`."""
+    """Write minor units as `1059.97`, with all the decimals of the currency. Reverses `parse_amount`."""
     places = decimals(currency)
     digits = str(abs(minor)).rjust(places + 1, "0")
     sign = "-" if minor < 0 else ""
@@ -103,6 +103,7 @@ def decimal_text(minor: int, currency: str) -> str:
 
 
 def format_amount(minor: int, currency: str) -> str:
+<<<<<<< HEAD
     """For people: `1,059.97 USD`. The code and no symbol, since a dozen currencies share the dollar sign."""
     return format_decimal(decimal_text(minor, currency), currency)
 
@@ -110,3 +111,7 @@ def format_amount(minor: int, currency: str) -> str:
 def format_decimal(amount: str | Decimal | None, currency: str | None) -> str:
     """The same of decimal text, which has the decimals of its currency; blank of None."""
     return "" if amount is None else f"{Decimal(amount):,} {currency}"
+=======
+    """Write an amount for people: `1059.97 USD`. With the code, since a dozen currencies share `$`."""
+    return f"{decimal_text(minor, currency)} {currency}"
+>>>>>>> 16a12089a238b82549d7dcf60fa8356ddc3e747a

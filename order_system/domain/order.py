@@ -21,27 +21,27 @@ from order_system.domain.steps import Effect
 
 
 class Wire(BaseModel):
-    """Base of everything that is stored or sent: immutable, and tolerant of newer senders."""
+    """The base of everything that is stored or sent: immutable, and tolerant of newer senders."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
-        # A field may be called otherwise here than on the wire, where names stay.
+        # A field may have another name here than on the wire, where names never change.
         validate_by_name=True,
         serialize_by_alias=True,
     )
 
 
 class Strict(Wire):
-    """An unknown key is refused, also by a worker that is older than it: it might change what is meant."""
+    """Refuses an unknown key, even if only the worker is too old to know it: it might change the meaning."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def always_sent(default: str | int, **limits: Any) -> Any:
-    """As the default of a field by which readers tell models apart, or that a later version may have another
-    of: a plain one is left out, and is what the reader's version says."""
+    """Give a field a default that is always sent. A plain default is left out, and readers fill in their own.
+    For fields by which readers tell models apart, or whose default may change in a later version."""
     return Field(default_factory=lambda _: default, **limits)
 
 
@@ -60,10 +60,10 @@ class Address(Wire):
 
 
 def impersonal(words: str, *told: Customer | Address | str) -> str:
-    """What a gateway has said, without what these say of a customer, in capitals or not."""
+    """Return the words of a gateway without the texts of `told`, a customer's data, in whatever case."""
     texts = [text for each in told for text in ([each] if isinstance(each, str) else dict(each).values())]
     for text in sorted(texts, key=len, reverse=True):
-        if len(text) > len("DE"):  # the code of a country or a region is in too many words
+        if len(text) > len("DE"):  # codes of countries and regions are ordinary words, too
             words = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "[redacted]", words, flags=re.IGNORECASE)
     return words
 
@@ -76,7 +76,7 @@ class OrderLine(Wire):
 
 
 def by_sku(lines: Iterable[OrderLine]) -> Counter[str]:
-    """How much of each: several lines may be of one SKU."""
+    """Return the quantity of each SKU: several lines may have the same one."""
     quantities = Counter[str]()
     for line in lines:
         quantities[line.sku] += line.quantity
@@ -84,7 +84,7 @@ def by_sku(lines: Iterable[OrderLine]) -> Counter[str]:
 
 
 class Flow(StrEnum):
-    """In which order the steps of an order run. Whatever the flow, the same is undone in the same way."""
+    """The sequence in which an order's steps run. Whatever the flow, the same is undone in the same way."""
 
     SEQUENTIAL = "sequential"
     PARALLEL = "parallel"
@@ -98,29 +98,29 @@ class Capture(StrEnum):
     """With the charge."""
     ON_DISPATCH = "on_dispatch"
     """Payment authorises; shipping captures, right before the parcel is handed over. An order that fails in
-    between leaves no line on a statement."""
+    between leaves no line on the customer's statement."""
 
 
 class FirstAttempts(StrEnum):
-    """Where the first attempt at an effect is made. Further ones are always regular activities."""
+    """Where the first attempt at an effect is made. Further attempts are always regular activities."""
 
     REGULAR = "regular"
     LOCAL = "local"
-    """A local activity: inside its child's workflow task, which saves the server's work and a wait."""
+    """In a local activity, inside its child's workflow task. That saves the server's work and a wait."""
 
 
 class Handling(Wire):
-    """How an order is carried out, whatever is ordered. None: whatever the door says that it comes through,
-    else sequential, captured at once, and by regular activities alone."""
+    """How an order is carried out, whatever is ordered. None: as the program that accepts it is set; else
+    sequential, captured at once, and by regular activities alone."""
 
     flow: Flow | None = None
     capture: Capture | None = None
     first_attempts: FirstAttempts | None = None
     queues_by_step: bool | None = None
-    """The activities of each step have a task queue of their own. No document says so: the door does."""
+    """True if each step's activities have a task queue of their own. A setting says so, never a document."""
 
     def with_defaults(self, defaults: "Handling") -> Self:
-        """Where it does not say itself."""
+        """Fill in what is not given."""
         given = {name: getattr(self, name) or getattr(defaults, name) for name in Handling.model_fields}
         return self.model_copy(update=given)
 
@@ -134,8 +134,8 @@ class Order(Handling):
     """ISO 4217."""
     customer: Customer
     payment_method: str
-    """A token of the payment gateway, never a card number; or a payment that was made elsewhere, which
-    `domain/payment_methods.py` tells apart."""
+    """A token of the payment gateway, never a card number; or a payment that was made elsewhere.
+    `domain/payment_methods.py` tells the two apart."""
     shipping_address: Address
     lines: tuple[OrderLine, ...]
     shipping_fee: int = 0
@@ -146,7 +146,7 @@ class Order(Handling):
 
     @property
     def captured_on_dispatch(self) -> bool:
-        """Whatever it says, a payment that was made elsewhere is captured already, or authorised only."""
+        """True if shipping captures. For a payment made elsewhere: if it is not captured already."""
         made = made_elsewhere(self.payment_method)
         return self.capture is Capture.ON_DISPATCH if made is None else made is Elsewhere.AUTHORISED
 
@@ -157,12 +157,12 @@ class Order(Handling):
         return lines + self.shipping_fee + self.tax - self.discount
 
     def impersonal(self, words: str) -> str:
-        """What leaves the order as the reason for its end: book, lists and events keep nothing personal."""
+        """Return words that may leave the order as a reason: book, lists and events keep nothing personal."""
         return impersonal(words, self.customer, self.shipping_address, self.payment_method)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the content: what is ordered, and not how it is carried out. Defaults are left out,
-        so that a field added later with a default does not make an old order look changed."""
+        """Return the SHA-256 of the content: what is ordered, not how it is carried out. Defaults are left
+        out, so that a field added later with a default does not make an old order look changed."""
         how = {"hold_on_failure", *Handling.model_fields}
         return fingerprint_of(self.model_dump(mode="json", exclude_defaults=True, exclude=how))
 
@@ -171,36 +171,36 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 
 def fingerprint_of(content: dict[str, Any]) -> str:
-    """Of an order's content as JSON values, without defaults. For whoever has it without an Order."""
+    """Return the fingerprint of an order's content, given as JSON values without defaults."""
     return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
 class OfBook(Wire):
     book: str | None = None
-    """ID of the order book that keeps it. None: started before that was noted, and taken by any worker."""
+    """The ID of the order book that keeps it. None: an older version started it, and any worker takes it."""
 
 
 class SubmissionRef(OfBook):
-    """Which attempt at which order. A submission is one start of the order's workflow, however often
-    it is reset afterwards; running a failed order again is another submission with other keys."""
+    """A submission of an order: one start of the order's workflow, however often it is reset afterwards.
+    Running a failed order again is another submission with other keys."""
 
     order_id: str
     submission: str
     """`first_execution_run_id` of the order's workflow: a reset keeps it, a fresh start does not."""
     fingerprint: str
     batch: str | None = None
-    """Workflow ID of the batch that started the order, if one did."""
+    """The workflow ID of the batch that started the order, if one did."""
     accepted_at: datetime | None = None
-    """When its workflow was started, for the book. None: started before that was told."""
+    """When the order's workflow was started, for the book. None: an older version started it."""
     queues_by_step: bool = False
-    """Which the book does not keep: what is left over is settled on the one task queue."""
+    """The book does not keep this: the reconciler settles submissions on its one task queue."""
 
     def key(self, effect: Effect) -> Key:
         return Key(idempotency_key(self.order_id, self.submission, effect))
 
 
 class CapturedElsewhere(StrEnum):
-    """How sure it is that an order is paid already. The words are what people read."""
+    """How sure it is that an order is paid already. People read these words."""
 
     CONFIRMED = "confirmed by the gateway"
     AT_ITS_WORD = "taken at its word, since the gateway cannot look it up"
@@ -208,14 +208,14 @@ class CapturedElsewhere(StrEnum):
 
 class PaymentReceipt(Wire):
     charge_id: str
-    """Or the reference of a payment that was captured elsewhere."""
+    """The gateway's ID of the charge, or the reference of a payment that was captured elsewhere."""
     amount: int
     """Captured, or held by an authorisation, in minor units."""
     currency: str
     captured_elsewhere: CapturedElsewhere | None = None
     """None: we have charged it."""
     held: bool = False
-    """Only authorised. A capture has a receipt of its own."""
+    """True if the amount is only authorised. A capture has a receipt of its own."""
 
     def __str__(self) -> str:
         """For people: `charged 59.98 USD`, `paid already 59.98 USD by ch_123, confirmed by the gateway`."""
@@ -226,7 +226,7 @@ class PaymentReceipt(Wire):
 
 
 def paid_already(charge: dict[str, Any] | None) -> PaymentReceipt | None:
-    """A charge's receipt as the book keeps it, if it is that of a payment which was captured elsewhere."""
+    """Return a charge's receipt as the book keeps it, but only if the payment was captured elsewhere."""
     receipt = PaymentReceipt.model_validate(charge) if charge else None
     return receipt if receipt and receipt.captured_elsewhere else None
 

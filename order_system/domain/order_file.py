@@ -20,7 +20,7 @@ class FileChanged(FileRefused):
 
 
 class FileUnreachable(TransientError):
-    """An object store does not answer, or says no for now. Worth another try."""
+    """An object store does not answer, or refuses for now. Another try may succeed."""
 
 
 class InvalidMapping(InvalidUsage):
@@ -29,7 +29,7 @@ class InvalidMapping(InvalidUsage):
 
 class FileFormat(StrEnum):
     CSV = "csv"
-    """One row a line of an order; our own columns, or others by a mapping."""
+    """One row for each line of an order; our own columns, or others by a mapping."""
     JSONL = "jsonl"
     """One order document on each line."""
     SHOPIFY = "shopify"
@@ -37,12 +37,12 @@ class FileFormat(StrEnum):
 
 
 class ColumnMapping(Wire):
-    """Where a CSV file keeps the fields of an order, as far as its columns are not named like ours."""
+    """Where a CSV file keeps those fields of an order for which its columns are not named like ours."""
 
     columns: dict[str, str] = Field(default_factory=dict)
-    """Field to the file's column."""
+    """Field -> the file's column."""
     constants: dict[str, str] = Field(default_factory=dict)
-    """Field to the value that it has on every row."""
+    """Field -> the value that it has on every row."""
 
 
 class Position(Wire):
@@ -63,24 +63,24 @@ class FileRef(Wire):
     """Bytes."""
     sha256: str
     stamp: str
-    """Changes whenever the file is written or replaced. Another stamp alone proves nothing (the worker may
-    read its own copy), but as long as it is the same nobody needs to hash the file again."""
+    """It changes whenever the file is written or replaced. Another stamp alone proves nothing (the worker may
+    read its own copy), but as long as the stamp is the same nobody needs to hash the file again."""
     format: FileFormat
     profile: Profile | None = None
     """None: JSON Lines, or our own columns."""
     encoding: str
-    """Decided once for the whole file, all of which is known to be text in it."""
+    """The encoding, decided once for the whole file, which is known to be valid in it."""
     columns: tuple[str, ...] = ()
-    """The header as it stands there; none for JSON Lines."""
+    """The header as it stands in the file; empty for JSON Lines."""
     start: Position
     """Where the first row is: behind the byte order mark and the header."""
     apart: dict[str, str] | None = None
-    """The orders whose rows stand apart, none of which is run, and where ("lines 2 and 17"). None if nobody
-    has looked, so that an ID may come twice: in JSON Lines."""
+    """The orders whose rows do not stand together, and where ("lines 2 and 17"). None of them is run. None if
+    nobody has looked, as in JSON Lines: then an ID may come twice."""
     orders: int | None = None
-    """How many it has, good and bad ones. None likewise."""
+    """How many orders the file has, good and bad ones. None if nobody has looked."""
 
     @property
     def separator(self) -> str:
-        """What stands between the cells of a CSV file."""
+        """The character between the cells of a CSV file."""
         return self.profile.separator if self.profile else ","

@@ -1,6 +1,6 @@
 """A page of a file of orders: what its rows turned out to be, orders and problems.
 
-A problem is told by line and column, and never by what was found there: it may be a card number."""
+A problem names its line and column, but never the text that was found there: it may be a card number."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from order_system.domain.order import Order, fingerprint_of
 from order_system.domain.order_file import FileRef, Position
 
 Content = Order | Callable[[], dict[str, Any]]
-"""The order, or what reads it if asked for: a plan of a million orders needs little of it."""
+"""The order, or a function that reads it when needed: a plan of a million orders needs little of each."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class ParsedOrder:
     currency: str
     payment_method: str
     counted_once: bool = False
-    """An amount of the whole order stands on its further rows, too, and counts once."""
+    """True if an amount of the whole order is repeated on its further rows. It counts once."""
 
     @property
     def order(self) -> Order:
@@ -51,15 +51,15 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Rows that are not run, each row told once: those of one order, or of none that can be told."""
+    """Rows that are not run: those of one order, or of none that is known. Each row is reported once."""
 
     first_line: int
     last_line: int
     rows: int
     column: str | None
-    """Where the first mistake is."""
+    """The column of the first mistake."""
     order_id: str | None
-    """If it is known, and may be shown."""
+    """The order's ID, if it is known and may be shown."""
     reason: str
     """All mistakes, each with its line and column."""
     kind: ProblemKind = ProblemKind.INVALID
@@ -77,10 +77,10 @@ class Page:
     """Where the next page starts."""
     at_end: bool = False
     rows: int = 0
-    """Of its orders and problems together; blank rows are none."""
+    """The rows of its orders and problems together; blank rows do not count."""
     orders: list[ParsedOrder] = field(default_factory=list[ParsedOrder])
-    """If nobody has looked for IDs that come back (`FileRef.apart`), one may come twice: who reads the whole
-    file tells duplicates (`SeenOrders`)."""
+    """An ID may come twice if nobody has looked for that (`FileRef.apart`). The reader of the whole file then
+    finds duplicates (`SeenOrders`)."""
     problems: list[RowProblem] = field(default_factory=list[RowProblem])
 
     @property
@@ -101,15 +101,15 @@ class Page:
 
 
 class RowSource(Protocol):
-    """Files of orders. Raises FileRefused for one outside of the allowed roots, FileChanged for one that is
-    not what the reference says. `got_on` is called after each piece that was read, from any thread."""
+    """Reads files of orders. Raises FileRefused for a file outside of the allowed roots, FileChanged for one
+    that is not what its reference says. Calls `got_on` after each piece that was read, from any thread."""
 
     async def verify(self, file: FileRef, got_on: Callable[[], None], /) -> None:
-        """One pass over the file: its size and checksum still are the reference's."""
+        """Read the whole file, and check that its size and checksum still are the reference's."""
         ...
 
     async def read_page(
         self, file: FileRef, position: Position | None, max_bytes: int, got_on: Callable[[], None], /
     ) -> Page:
-        """Whole orders from `position` (None: the first row): `max_bytes` at most, one order at least."""
+        """Read whole orders from `position` (None: the first row): up to `max_bytes`, at least one order."""
         ...

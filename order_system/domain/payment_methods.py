@@ -1,11 +1,11 @@
 """How an order is paid: by a token that the payment gateway is to charge, or by a payment that was made
-elsewhere, before the order came to us. The one place that tells them apart."""
+elsewhere, before the order came to us. Only this module tells the two apart."""
 
 from enum import StrEnum
 
 
 class Elsewhere(StrEnum):
-    """What such a payment method begins with; a colon and the payment's reference follow."""
+    """A payment made elsewhere begins with one of these words; a colon and its reference follow."""
 
     PAID = "paid"
     """Captured by the shop's checkout: it is confirmed, and never charged."""
@@ -14,9 +14,9 @@ class Elsewhere(StrEnum):
 
 
 def reference_of(payment_method: str) -> str | None:
-    """Of a payment that was made elsewhere, such as `ch_123`; None of a token to be charged.
+    """Return the reference of a payment made elsewhere, such as `ch_123`; None for a token to be charged.
 
-    Raises ValueError for what looks like one of ours and is none: it must never be charged as a token."""
+    Raises ValueError for what looks like such a payment and is none: it must never be charged as a token."""
     kind, _, reference = payment_method.partition(":")
     word = kind.lower().replace("authorized", Elsewhere.AUTHORISED)
     if word not in list(Elsewhere):
@@ -30,7 +30,7 @@ def reference_of(payment_method: str) -> str | None:
 
 
 def made_elsewhere(payment_method: str) -> Elsewhere | None:
-    """In a word, of one that `reference_of` takes; None of a token. Raises nothing, for workflows."""
+    """Return the word of a payment made elsewhere; None for a token. Raises nothing, for workflows."""
     kind, colon, _ = payment_method.partition(":")
     return _BY_WORD.get(kind) if colon else None
 

@@ -20,20 +20,20 @@ GATEWAY_CALL = timedelta(seconds=8)
 """A call to the outside world gives up before its attempt does, so that the attempt can still say so."""
 
 FIRST_ATTEMPT = timedelta(seconds=2)
-"""Of a local activity: a query of its workflow waits for it. After that it counts as unanswered."""
+"""A local activity's attempt; then it counts as unanswered. Short, since a query of its workflow waits."""
 
 FIRST_ATTEMPT_STARTS = timedelta(seconds=1)
-"""How long it may wait for a place in a busy worker. Both together stay far below EFFECT_ATTEMPT: after that
-its deadline has passed, reckoned from the start of its workflow task, by the server's clock."""
+"""How long that attempt may wait for a place in a busy worker. Both together stay far below EFFECT_ATTEMPT,
+after which its deadline has passed, counted from the start of its workflow task by the server's clock."""
 
 FIRST_CALL = timedelta(seconds=1.5)
-"""GATEWAY_CALL of a local activity."""
+"""The GATEWAY_CALL of a local activity."""
 
 EVENTS_BETWEEN_TASKS = 3
-"""A history grows by so many at least from one task to the next: completed, scheduled, started."""
+"""From one task to the next a history grows by at least so many events: completed, scheduled, started."""
 
 ONCE = RetryPolicy(maximum_attempts=1)
-"""The server sees no attempt of a local activity, so further ones are regular."""
+"""For a local activity: the server does not see its attempts, so further attempts are regular activities."""
 
 EFFECT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -41,18 +41,18 @@ EFFECT_RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
     non_retryable_error_types=NEVER_RETRIED,
 )
-"""Without limit, as far as the server knows: it would count attempts that a full disk of ours failed, too.
-The activity itself gives up, once attempts that reached the gateway have used the patience."""
+"""The server has no limit: it would also count attempts that failed because our own disk was full. The
+activity itself gives up, once attempts that reached the gateway have used up the patience."""
 
 PATIENCE: dict[Step, int] = dict.fromkeys(Step, 40)
 """Attempts that reach a step's gateway before the step has failed. A gateway that refuses connections is
 tried for 17 minutes: pauses of 0.5, 1, 2, 4, 8, 16 seconds, and 33 of 30 seconds."""
 
 DEMO_PATIENCE: dict[Step, int] = dict.fromkeys(Step, 6)
-"""For the simulated gateways, whose stories are to be told in half a minute: 15.5 seconds of pauses."""
+"""For the simulated gateways, whose stories must fit into half a minute: 15.5 seconds of pauses."""
 
 RETRY_AFTER_AT_MOST = timedelta(minutes=10)
-"""A provider may ask for a longer pause between two attempts than ours. Longer than this it is not kept."""
+"""A provider may ask for a longer pause between two attempts than ours. We wait no longer than this."""
 
 UNDO_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -62,17 +62,17 @@ UNDO_RETRY = RetryPolicy(
 )
 """Without limit: money and stock are owed until they are given back."""
 
-# --- what comes first, of what waits for a worker -------------------------------------------------
+# --- which of the waiting tasks a worker takes first ----------------------------------------------
 
 UNDO_FIRST = Priority(priority_key=1)
-"""What gives money and stock back."""
+"""Undos, which give money and stock back."""
 
 BY_HAND = Priority(priority_key=2)
-"""Orders that are submitted one by one. What says nothing has 3: a batch itself, the reconciler, events."""
+"""Orders that are submitted one by one. The default is 3: a batch itself, the reconciler, events."""
 
 
 def batch_priority(name: str) -> Priority:
-    """Of a batch's orders: equal shares, where the server knows fairness. A key has 64 bytes at most."""
+    """The priority of a batch's orders: equal shares if the server knows fairness. A key has <= 64 bytes."""
     key = name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
     return Priority(priority_key=4, fairness_key=key)
 
@@ -86,30 +86,30 @@ HOLD_LIMIT = timedelta(days=30)
 """The longest `hold_on_failure` that an order may ask for: its money and stock are kept meanwhile."""
 
 ORDER_TAKES_AT_MOST = timedelta(minutes=10)
-"""Longer than any order takes whose gateways answer, unless it waits for a person. Where nothing has moved
-for as long, something is wrong, a gateway that is away for one, and `attention` lists it."""
+"""Longer than any order takes whose gateways answer, unless it waits for a person. If nothing has moved for
+so long, something is wrong, for example a gateway is down, and `attention` lists the order."""
 
 RETRIED_AGAIN_AND_AGAIN = 3
 """From this attempt on an activity that is retried without limit is worth a person's look."""
 
 ATTEMPT_NOTED = timedelta(milliseconds=500)
-"""How long an attempt that has ended waits at most for the book to note how."""
+"""The longest that an attempt waits, once it has ended, for the book to note how."""
 
 ATTEMPTS_TOLD_APART = 100
-"""Further ones of the same effect or undo are told together, by what the last one said: an undo that is stuck
-over a weekend is tried thousands of times."""
+"""Further attempts at the same effect or undo are shown as one, with the words of the last: an undo that is
+stuck over a weekend is tried thousands of times."""
 
 RETRIES_HISTORY_EVENTS = 20_000
 """From here on an order takes no answer that would try something again: the server ends a workflow at 51,200
-events, and those that end the waiting must still be heard."""
+events, and answers that end the waiting must still be heard."""
 
 UNDO_AGAIN_AFTER = timedelta(seconds=10)
 """An undo activity that was ended by hand from outside is scheduled again after this pause."""
 
 CHILD_BUSY_POLL = timedelta(seconds=2)
 CHILD_BUSY_LIMIT = timedelta(minutes=5)
-"""After a reset a child of the earlier run may still hold the ID: how often to try, and for how long.
-Longer than any step takes with all its attempts used."""
+"""After a reset a child of the earlier run may still hold the ID: how often to try, and for how long. Then
+the step has failed. A child whose gateway is down may take longer."""
 
 # --- batches --------------------------------------------------------------------------------------
 
@@ -121,17 +121,17 @@ BATCH_REFILL = 0.1
 """The part of a full window that must be free before orders are started again, in a group."""
 
 BATCH_PAGE_BYTES = 32_000
-"""Of the file in one page: about 200 orders of one line, well below the 2 MB that a payload may have."""
+"""Bytes of the file in one page: about 200 orders of one line, well below the 2 MB limit of a payload."""
 
 BATCH_PAGE_ORDERS = 250
-"""Orders to start in one page, however short their rows: what is left of it travels in one message, too."""
+"""Orders to start in one page, however short their rows: the rest of a page must fit into one message."""
 
 BATCH_ORDERS_APART = 100
-"""Orders whose rows stand apart: with more, the file is refused. Requests for a page name each."""
+"""A file with more orders whose rows stand apart is refused: each request for a page names them all."""
 
 BATCH_PAGE_BYTES_LIMIT = 2_000_000
 BATCH_PAGES_WHEN_STOPPING = 500
-"""A stopped batch only counts: larger pages, and no more of them (six events each) than its history bears."""
+"""A stopped batch only counts: larger pages, and only as many (six events each) as its history can bear."""
 
 BATCH_HISTORY_EVENTS = 4_000
 """From here on a batch continues as new. The server suggests it at 4,096."""
@@ -143,25 +143,25 @@ BATCH_PATIENCE = timedelta(minutes=5)
 """An order that takes longer is handed on by its ID and frees its place in the window."""
 
 BATCH_HANDED_ON_LIMIT = 1_000
-"""When so many take too long, something is wrong with more than these: from then on they keep their places,
-and a full window starts nothing. Their IDs have to fit into one message, too."""
+"""When so many orders take too long, more is wrong than these orders. From then on slow ones keep their
+places, and a full window starts nothing. The IDs must also fit into one message."""
 
 BATCH_DRAIN = timedelta(seconds=5)
 """How long a batch that must continue as new waits for its orders to end. It starts none meanwhile, so this
 is short; the next run looks up the others, which keep their places."""
 
 BATCH_LAST_TASK = timedelta(milliseconds=1)
-"""A timer before a run ends: the SDK tells the signals of a task before its cancel, which would be lost."""
+"""A timer before a run ends: the SDK tells a task's signals before its cancel, which would else be lost."""
 
 BATCH_CANCEL_FOLLOWS = timedelta(seconds=10)
-"""Whoever has the orders of a batch cancelled cancels the batch next; it waits this long for that."""
+"""A client that cancels the orders of a batch cancels the batch next. The batch waits this long for that."""
 
 BATCH_LOOK_SOON = timedelta(seconds=1)
 BATCH_LOOK_AGAIN = timedelta(seconds=10)
-"""Orders of an earlier run are looked up after the first, and then at intervals that grow to the second."""
+"""Orders of an earlier run are looked up after the first time, then at intervals that grow to the second."""
 
 BATCH_LAST_LOOK = timedelta(minutes=2)
-"""So long a batch looks at its end for orders that it handed on. What is still open then needs attention."""
+"""How long a batch, at its end, looks for orders that it handed on. Those open after that need attention."""
 
 BATCH_PACE_STEP = timedelta(seconds=5)
 BATCH_PACE_OVER = timedelta(seconds=60)
@@ -169,15 +169,15 @@ BATCH_PACE_OVER = timedelta(seconds=60)
 
 PAGE_ATTEMPT = timedelta(seconds=30)
 FILE_ATTEMPT = timedelta(minutes=10)
-"""One page; and one pass over a whole file, for its checksum."""
+"""Reading one page; and one pass over a whole file, for its checksum."""
 
 PAGE_HEARTBEAT = timedelta(seconds=10)
 FILE_HEARTBEAT = timedelta(seconds=20)
-"""So soon a worker that died while it read is missed. Longer than what lies between two beats: a piece of the
-file from a slow store, or a call to a busy book."""
+"""How soon a worker that died while it read is missed. Longer than the time between two heartbeats, in which
+it reads a piece of the file from a slow store, or calls a busy book."""
 
 HEARTBEAT_EVERY = timedelta(seconds=1)
-"""A thread that reads beats no more often than this: the loop that carries its beats has other work."""
+"""A reading thread sends heartbeats no more often than this: the loop that carries them has other work."""
 
 PAGE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -185,7 +185,7 @@ PAGE_RETRY = RetryPolicy(
     maximum_attempts=0,
     non_retryable_error_types=["FileChanged", "FileRefused"],
 )
-"""A page that cannot be read or looked up is tried again: "unknown" must never read as "new"."""
+"""A page that cannot be read or looked up is tried again: "unknown" must never count as "new"."""
 
 # --- the reconciler -------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ RECONCILE_AT_ONCE = 20
 """Calls that one activity has under way at once, to the server or to a gateway."""
 
 RECONCILE_NAMED = 20
-"""Orders that a report names of each kind; all are counted."""
+"""How many orders of each kind a report names. It counts all."""
 
 RECONCILE_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
@@ -208,7 +208,7 @@ RECONCILE_RETRY = RetryPolicy(
     maximum_interval=timedelta(seconds=10),
     maximum_attempts=5,
 )
-"""With a limit, unlike UNDO_RETRY: what does not work now is "not yet", and the next run's."""
+"""With a limit, unlike UNDO_RETRY: an undo that does not work now is left to the next run."""
 
 SETTLE_ATTEMPT = timedelta(seconds=20)
 """One attempt at an undo by the reconciler: a question to the server, and a call to a gateway."""
@@ -217,32 +217,32 @@ KEYS_ATTEMPT = timedelta(minutes=2)
 """One page of keys in doubt, if each gateway call takes all its time."""
 
 KEYS_HEARTBEAT = timedelta(seconds=20)
-"""Longer than the gateway calls that are under way at once: so soon a worker that died is missed."""
+"""How soon a worker that died is missed. Longer than the gateway calls that are under way at once."""
 
 IN_DOUBT_HORIZON = timedelta(hours=1)
-"""How long a key is asked for again after its undo found nothing. The attempt that was not answered was
-given up long before; this is for a request that is still queued somewhere between us and the gateway."""
+"""How long we ask about a key again after its undo found nothing. The attempt that was not answered was given
+up long before; this is for a request that is still queued somewhere between us and the gateway."""
 
 NOTICE_HORIZON = timedelta(days=1)
-"""How long the reconciler tries to send a notice that an order owes which is gone. Then a person has to."""
+"""How long the reconciler tries to send a notice that no workflow is left to send. Then a person must."""
 
 RECONCILE_HISTORY_EVENTS = 4_000
 """From here on a run continues as new at the next page; a page adds about 1,300 at most."""
 
 RECONCILE_RUN = timedelta(hours=1)
-"""A run that takes longer is ended by the server, so that one stuck on a bug keeps no other away."""
+"""The server ends a run that takes longer, so that a run that is stuck on a bug does not block the next."""
 
 FORGET_EVERY = timedelta(days=1)
 FORGET_RUN = timedelta(minutes=50)
 FORGET_HEARTBEAT = timedelta(minutes=2)
-"""What is due is forgotten once a day, for less than RECONCILE_RUN, with a heartbeat at each order. What is
-left then is done the next day."""
+"""Orders that are due are forgotten once a day, for less than RECONCILE_RUN, with a heartbeat at each. Those
+that are left are forgotten the next day."""
 
 RECONCILER_ASLEEP = 3
-"""A reconciler that has not run for so many of its periods waits for a person."""
+"""If the reconciler has not run for so many of its periods, it needs attention."""
 
 RECONCILE_CATCH_UP = timedelta(minutes=1)
-"""Of the runs that a server missed while it was down, one of the last minute is made up for."""
+"""Of the runs that a server missed while it was down, only one of the last minute is made up for."""
 
 # --- webhooks -------------------------------------------------------------------------------------
 
@@ -261,4 +261,4 @@ WEBHOOK_RETRY = RetryPolicy(
 """Pauses of 1, 2, 4 seconds and so on, and of an hour later on: three days. Then a person is called."""
 
 BATCH_END_TOLD = timedelta(days=1)
-"""How long after a batch has ended the reconciler may be off, and its end is still told."""
+"""If the reconciler is off when a batch ends, it still reports that end for so long."""

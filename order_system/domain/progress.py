@@ -15,7 +15,7 @@ from order_system.domain.steps import Step
 
 
 def iso(moment: datetime) -> str:
-    """In UTC, to the millisecond: in documents, and in `<time datetime>` of pages."""
+    """Write a moment in UTC, to the millisecond: for documents, and for `<time datetime>` in pages."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -23,19 +23,19 @@ Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
 
 
 class AttemptMade(Wire):
-    """One that failed, or that succeeded after others. Of one whose worker died the number is missing."""
+    """An attempt that failed, or that succeeded after others. If its worker died, its number is missing."""
 
     activity: str
     """What was tried: `charge`, `refund`, `void_shipment` and so on."""
     number: int
     last_number: int
-    """Greater than `number` of attempts that are told together, as policy.ATTEMPTS_TOLD_APART says."""
+    """Greater than `number` if several attempts are shown as one, as policy.ATTEMPTS_TOLD_APART says."""
     due_at: Timestamp
-    """From when on it waited for a worker."""
+    """When it began to wait for a worker."""
     began_at: Timestamp
     ended_at: Timestamp
     said: OneLine | None = None
-    """What it failed of, without what is personal. None: it succeeded."""
+    """The words of its failure, without personal data. None: it succeeded."""
 
 
 class StepState(StrEnum):
@@ -54,13 +54,13 @@ class UndoState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     STUCK = "stuck"
-    """Longer than policy.ATTENTION_AFTER under way; it goes on being retried."""
+    """Under way for longer than policy.ATTENTION_AFTER; it goes on being retried."""
     HANDLED = "handled"
-    """By a person, who says so in `reason`."""
+    """A person has handled it, and says so in `reason`."""
 
 
 class Lasting(Wire):
-    """Something of which the server tells when it began and ended: a workflow."""
+    """Something with a beginning and an end that the server tells: a workflow."""
 
     started_at: Timestamp | None = None
     closed_at: Timestamp | None = None
@@ -71,7 +71,7 @@ class Lasting(Wire):
         return self.lasted()
 
     def lasted(self, until: datetime | None = None) -> int | None:
-        """Milliseconds, so far if it goes on. The one place where it is worked out how long anything took."""
+        """Return the milliseconds that it lasted; if it goes on, so far. Every duration is computed here."""
         ended = self.closed_at or until
         return milliseconds_between(self.started_at, ended) if self.started_at and ended else None
 
@@ -82,21 +82,21 @@ class StepProgress(Lasting):
     run_id: str | None = None
     status: StepState = StepState.PENDING
     attempts: int | None = None
-    """The most that any effect of this step took, from the book; None if nothing was claimed."""
+    """The most attempts that any effect of this step took, from the book; None if nothing was claimed."""
     reason: str | None = None
-    """Why it failed; of a payment, too, by what the order was paid already."""
+    """Why the step failed; for payment, also the payment by which the order was paid already."""
     next_attempt_at: Timestamp | None = None
-    """Between two attempts that have met trouble."""
+    """Set between two attempts, after the first has met trouble."""
 
 
 class UndoProgress(Wire):
     step: Step
     status: UndoState = UndoState.PENDING
     reason: str | None = None
-    """What the undo did, or what keeps it."""
+    """What the undo did, or what keeps it from ending."""
     next_attempt_at: Timestamp | None = None
     tried_again: bool = False
-    """It was stuck, and is tried again since a person said so. It may still be said to be handled."""
+    """True if it was stuck and is tried again, as a person asked. It may still be handled by hand."""
 
     @property
     def may_be_handled(self) -> bool:
@@ -104,7 +104,7 @@ class UndoProgress(Wire):
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The state of the undo, for people."""
         match self.status:
             case UndoState.DONE:
                 return self.reason or "undone"
@@ -117,20 +117,20 @@ class UndoProgress(Wire):
 
 
 class Held(Wire):
-    """A while for which the order has waited for a person, since a step had failed for good."""
+    """A time in which the order waited for a person, since a step had failed for good."""
 
     step: Step
     reason: str
     since: Timestamp
     until: Timestamp
-    """When it is over without an answer."""
+    """When the hold ends if nobody answers."""
     ended_at: Timestamp | None = None
     answer: AnswerRecord | None = None
-    """What has ended it, and who. None if it has run out, or if the order was cancelled."""
+    """The answer that ended the hold. None if it has run out, or if the order was cancelled."""
 
 
 class OrderProgress(Lasting):
-    """`started_at` is when it was accepted."""
+    """The order document. `started_at` is when the order was accepted."""
 
     order_id: str
     workflow_id: str
@@ -149,21 +149,21 @@ class OrderProgress(Lasting):
     answers: tuple[str, ...] = ()
     """What people have answered when the order needed attention, one line each."""
     holds: tuple[Held, ...] = ()
-    """Oldest first, those that are over as well."""
+    """Oldest first, including those that are over."""
     refunds: tuple[RefundDocument, ...] = ()
-    """Of a fulfilled order: what it gave back after the fact, as the book has it."""
+    """What a fulfilled order has given back, as the book has it."""
 
     @property
     def closed(self) -> bool:
         return self.status not in (OrderStatus.RUNNING, OrderStatus.NEEDS_ATTENTION)
 
     def taken(self, now: datetime) -> int | None:
-        """Milliseconds, so far."""
+        """Return the milliseconds that the order took; if it goes on, so far."""
         return self.lasted(None if self.closed else now)
 
     @property
     def status_words(self) -> str:
-        """For people."""
+        """The status of the order, for people."""
         undoing = self.status is OrderStatus.RUNNING and self.undos
         return "being undone" if undoing else self.status.replace("_", " ")
 

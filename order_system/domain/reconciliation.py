@@ -1,8 +1,8 @@
 """Reconciliation: what a run of the reconciler is told, what it answers, and what it needs from outside.
 
-It makes whole what no workflow is at work on any more. A submission that is open in the book while its
-workflow has ended (terminated, timed out, deleted) is settled by its own keys. A key that a closed
-submission has left in doubt is asked for again, since the attempt that was never answered may have landed."""
+The reconciler settles what no workflow is at work on any more. A submission that is open in the book while
+its workflow has ended (terminated, timed out, deleted) is undone by its own keys. It asks about a key again
+that a closed submission has left in doubt, since the attempt that was never answered may have landed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class ReconciliationReport(Wire):
     asked for = in doubt undone + never happened + still in doubt + unanswered."""
 
     submissions_looked_at: int = 0
-    """Open in the book, of this server, and old enough."""
+    """Submissions of this server that are open in the book, and old enough."""
     left_alone: Tally = Tally()
     """Their workflow is open."""
     settled: Tally = Tally()
@@ -57,9 +57,9 @@ class ReconciliationReport(Wire):
     not_yet: Tally = Tally()
     """An undo failed until the run gave it up: the next run goes on with it."""
     keys_asked: int = 0
-    """In doubt, of closed submissions."""
+    """Keys in doubt, of closed submissions."""
     doubts_undone: Tally = Tally()
-    """It had happened after all, and was given back now."""
+    """The effect had happened after all, and was given back now."""
     doubts_ended: Tally = Tally()
     """Nothing was found until the horizon: it counts as never happened."""
     doubts_left: Tally = Tally()
@@ -69,17 +69,17 @@ class ReconciliationReport(Wire):
     notices_sent: Tally = Tally()
     """Owed to a customer since an order ended, and sent now."""
     notices_owed: Tally = Tally()
-    """Could not be sent now: the next run tries again, and a person is called."""
+    """They could not be sent now: the next run tries again, and a person is called."""
     answered: bool | None = None
-    """Of a run that carried out a person's answer: whether that was recorded. False: the undo had ended."""
+    """For a run with a person's answer: whether that was recorded. False: the undo had ended before."""
 
     @property
     def unsettled(self) -> int:
-        """How much a person may have to look at, if it stays so."""
+        """How many findings a person may have to look at, if they stay so."""
         return self.not_yet.count + self.doubts_unanswered.count + self.notices_owed.count
 
     def findings(self) -> list[str]:
-        """What became of submissions, in words, of those that are named."""
+        """Return in words what became of the submissions that are named."""
         tallies = {"settled": self.settled, "fulfilled": self.fulfilled}
         tallies |= {"not settled yet": self.not_yet, "left alone": self.left_alone}
         return [f"{name}: {each.detail}" for name, tally in tallies.items() for each in tally.orders]
@@ -107,20 +107,20 @@ TallyName = Literal[
     "notices_sent",
     "notices_owed",
 ]
-"""The report's fields, for whatever one thing came to."""
+"""The fields of the report that count findings."""
 
 # --- what workflow and activities say to each other -----------------------------------------------
 
 
 class KeyInDoubt(Wire):
-    """A key of a closed submission. Also a place in the list of all of them, which is sorted by it."""
+    """A key of a closed submission. Also a place in the list of all such keys, which is sorted by it."""
 
     submission: SubmissionRef
     effect: Effect
     undo_ended_at: datetime = Field(validation_alias="settled_at", serialization_alias="settled_at")
     """When its undo ended without having found anything."""
     has_receipt: bool
-    """The attempt did answer, once its undo had begun: so it did happen."""
+    """True if the attempt answered after its undo had begun: then the effect did happen."""
 
 
 class ReconciliationRequest(OfBook):
@@ -136,11 +136,11 @@ class ReconciliationRequest(OfBook):
     keys_done: bool = False
     after_notice: str | None = None
     report: ReconciliationReport = ReconciliationReport()
-    """All but the first three fields are how far a run has come that continues as new."""
+    """All but the first three fields say how far a run has come that continues as new."""
 
 
 class SubmissionPageRequest(OfBook):
-    """For the next page of open submissions, or of owed notices, sorted by order ID."""
+    """Asks for the next page of open submissions, or of owed notices, sorted by order ID."""
 
     min_age_seconds: float
     after_order: str | None
@@ -165,7 +165,7 @@ class OwedNotice(Wire):
 
 
 def owed_notice(record: SubmissionRecord) -> OwedNotice:
-    """Of a closed submission of which the customer is still to be told."""
+    """Return the notice of a closed submission whose customer is still to be told."""
     fulfilled = record.status is SubmissionStatus.FULFILLED
     return OwedNotice(
         submission=record.ref,
@@ -215,13 +215,13 @@ class CurrentRun:
     """Its first run's ID: a reset keeps it, a fresh start does not."""
     is_open: bool
     completed: bool = False
-    """It has come to its own end, and a good one."""
+    """True if it has ended by itself, and well."""
 
 
 def is_abandoned(current: CurrentRun | None) -> bool:
-    """Whether no workflow is at work on a submission of this order; None is what the server answers for an ID
-    that it has never seen, or has forgotten. Another submission of the order that is open settles this one
-    before it charges, and a person may be answering there: two must not undo it at once."""
+    """True if no workflow is at work on any submission of the order. `current` is None if the server has
+    never seen the order's ID, or has forgotten it. An open submission settles an older one before it charges,
+    and a person may be answering there: two must not undo it at once."""
     return current is None or not current.is_open
 
 
@@ -229,58 +229,58 @@ class OrderRuns(Protocol):
     """The orders' workflows, as the server has them."""
 
     async def current_run(self, order_id: str) -> CurrentRun | None:
-        """None only if the server says that there is no such workflow. Raises for every other trouble:
-        "unknown" must never read as "forgotten"."""
+        """Return the newest run. None only if the server says that there is no such workflow. Raises for any
+        other trouble: "unknown" must never count as "forgotten"."""
         ...
 
     async def order_of(self, ref: SubmissionRef) -> Order | None:
-        """What that submission was started with. None if the server has forgotten it. Raises as above."""
+        """Return the order of that submission. None if the server has forgotten it. Raises as above."""
         ...
 
     async def fingerprint(self, order_id: str, /) -> str | None:
-        """Of the content under the order's workflow ID, running or closed, also of an order that the book
-        has not heard of yet; empty if its starter did not say, None if the server has no such workflow."""
+        """Return the fingerprint of the content under the order's workflow ID, running or closed, even if the
+        book does not know the order yet. Empty if its starter gave none, None without such a workflow."""
         ...
 
     async def begin_forgotten(self, started_before: datetime) -> None:
-        """Have orders begin that run and were never given a task: the server forgets it if it dies between
-        the start of a child and that task, and the parent is terminated when it is back. Idempotent."""
+        """Have running orders begin that were never given a task: the server forgets a child's first task if
+        it dies just after the start, and the parent is terminated when the server is back. Idempotent."""
         ...
 
     async def server(self) -> Server:
-        """Whose word that is, asked anew each time: another one may answer at its address by now."""
+        """Return the server that answers, asked anew each time: another may be at its address by now."""
         ...
 
 
 @dataclass(frozen=True)
 class OlderOnes:
-    """A page of what the book has of this server alone, sorted by order ID."""
+    """Asks the book for a page of what it has of this server alone, sorted by order ID."""
 
     here: Server
     before: datetime
-    """Opened or, if it has closed, closed by then."""
+    """Only what was opened by then or, if it has closed, closed by then."""
     after_order: str | None
     limit: int = policy.RECONCILE_PAGE
 
 
 class ReconciliationBook(Protocol):
-    """What activities need of it."""
+    """The order book, as the reconciler's activities need it."""
 
     async def open_submissions(self, asked: OlderOnes) -> Sequence[SubmissionRef]:
-        """Each order has one at most."""
+        """Return open submissions. Each order has one at most."""
         ...
 
     async def keys_in_doubt(
         self, here: Server, *, after: KeyInDoubt | None, limit: int
     ) -> Sequence[KeyInDoubt]:
-        """Charges and reservations of this server's submissions that are closed as undone."""
+        """Return the charges and reservations in doubt, of this server's submissions closed as undone."""
         ...
 
     async def owed_notices(self, asked: OlderOnes) -> Sequence[OwedNotice]:
-        """Of orders that have no later submission."""
+        """Return the owed notices of orders that have no later submission."""
         ...
 
     async def end_doubt(self, key: KeyInDoubt, state: EffectState, at: datetime) -> None:
-        """UNDONE: it had happened and was reversed; NEVER_HAPPENED: it had not. Idempotent; of two that
-        disagree, the one that found something is right."""
+        """End the doubt. UNDONE: the effect had happened and was reversed; NEVER_HAPPENED: it had not.
+        Idempotent. If two calls disagree, the one that found something is right."""
         ...

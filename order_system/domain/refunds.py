@@ -1,4 +1,4 @@
-"""A refund after the fact: a fulfilled order gives back a part of its money, or all that is left."""
+"""A refund: a fulfilled order gives back a part of its money, or all that is left."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,15 +25,15 @@ class Refund(Answer):
 
     refund_id: str
     amount: int
-    """Minor units. 0, when it is asked for: all that is left."""
+    """Minor units. 0, when the refund is asked for, means all that is left."""
     currency: str
     sku: str | None = None
-    """Of the line whose goods are given back, if it is one."""
+    """The line whose goods come back, if the refund is for one line."""
     asked_at: datetime
     state: RefundState = RefundState.UNDER_WAY
     ended_at: datetime | None = None
     detail: str = ""
-    """The provider's ID of it, why it was refused, or what a person has done."""
+    """The provider's ID of the refund, why it was refused, or what a person has done."""
 
     def ended(self, state: RefundState, detail: str, at: datetime) -> "Refund":
         return self.model_copy(update={"state": state, "detail": detail, "ended_at": at})
@@ -48,7 +48,7 @@ class Refund(Answer):
 
 
 class RefundDocument(Refund):
-    """As documents have it: its amount is decimal text, like every other."""
+    """A refund in a document: its amount is decimal text, like every other."""
 
     @field_serializer("amount", when_used="json")
     def _decimal(self, amount: int) -> str:
@@ -56,7 +56,7 @@ class RefundDocument(Refund):
 
 
 class RefundRequest(StepRequest):
-    """To the workflow and its activity. With `handled` as its state, a person has done it by hand."""
+    """The request to the workflow and its activity. In the state `handled`, a person has made the refund."""
 
     refund: Refund
 

@@ -1,5 +1,5 @@
-"""What a text in the search box may mean: a part of an order's ID, a workflow's ID, a tracking number, what a
-gateway calls a charge, an amount, or a customer's e-mail. An order is found that fits any of these."""
+"""What a text in the search box may mean: a part of an order's ID, a workflow's ID, a tracking number, a
+gateway's ID of a charge, an amount, or a customer's e-mail. Orders that fit any of these are found."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ from order_system.domain.money import InvalidAmount, circulating_currencies, par
 from order_system.domain.payment_methods import made_elsewhere
 
 LONGEST = 200
-"""Characters of a text that is looked for."""
+"""The most characters that a text to look for may have."""
 
 _AMOUNT = re.compile(
     r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d[\d.]*)(?:\s*(?P<after>[A-Za-z]{3}))?",
@@ -35,14 +35,14 @@ class Kind(StrEnum):
 class Meaning:
     kind: Kind
     text: str = ""
-    """Of a part of an ID in small letters, of an e-mail in its normal form; else exactly."""
+    """A part of an ID is in small letters, an e-mail in its normal form, any other text as it was typed."""
     amount: int = 0
     """In minor units of any of the `currencies`."""
     currencies: frozenset[str] = frozenset()
 
 
 def meanings_of(text: str) -> tuple[Meaning, ...]:
-    """None if no order can fit it."""
+    """Return all that a text may mean; nothing if no order can fit it."""
     text = text.strip()
     if not text.isprintable() or len(text) > LONGEST:  # no database keeps that
         return ()
@@ -52,12 +52,12 @@ def meanings_of(text: str) -> tuple[Meaning, ...]:
 
 
 def normal_email(email: str) -> str:
-    """One form for all the ways to write it: capitals or not, blanks around it."""
+    """Return one form for all the ways to write an address, whatever its case and the blanks around it."""
     return unicodedata.normalize("NFC", email.strip()).casefold()
 
 
 def _meanings(text: str) -> Iterator[Meaning]:
-    if is_order_id(text) or is_order_id(f"0{text}"):  # a part may begin with a hyphen, as a whole may not
+    if is_order_id(text) or is_order_id(f"0{text}"):  # a part may begin with a hyphen, a whole ID may not
         yield Meaning(Kind.PART_OF_ID, text.lower())
     if order_id := order_of_workflow(text):
         yield Meaning(Kind.ORDER_ID, order_id)

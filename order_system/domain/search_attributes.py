@@ -1,8 +1,8 @@
-"""What orders can be searched by on the Temporal server. No personal data: the server's visibility store is
-read by many, and no payload codec hides what is in it.
+"""The attributes by which orders are searched on the Temporal server. They hold no personal data: many read
+the server's visibility store, and no payload codec hides what is in it.
 
-`OrderStatus` and `OrderId` are there from the start, and on an order's children `OrderId`; `BatchName` if a
-batch started the order; `FailedStep` while the order needs attention and once it has failed."""
+An order has `OrderStatus` and `OrderId` from the start, and its children have `OrderId`. `BatchName` is there
+if a batch started the order; `FailedStep` while the order needs attention and once it has failed."""
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.common import (
@@ -27,7 +27,7 @@ INDEXED_AS = dict.fromkeys(KINDS, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
 
 
 def of_new_order(order_id: str, batch_name: str | None = None) -> TypedSearchAttributes:
-    """For whoever starts an order's workflow."""
+    """Return the attributes with which to start an order's workflow."""
     pairs = [
         SearchAttributePair(ORDER_STATUS, OrderStatus.RUNNING.value),
         SearchAttributePair(ORDER_ID, order_id),
@@ -38,14 +38,14 @@ def of_new_order(order_id: str, batch_name: str | None = None) -> TypedSearchAtt
 
 
 def of_child(order_id: str) -> TypedSearchAttributes:
-    """Children do not inherit their parent's."""
+    """Return the attributes of an order's child, which does not inherit its parent's."""
     return TypedSearchAttributes([SearchAttributePair(ORDER_ID, order_id)])
 
 
 def changes(
     before: TypedSearchAttributes, order_id: str, status: OrderStatus, failed_step: Step | None
 ) -> list[SearchAttributeUpdate[str]]:
-    """What to upsert when its status has changed. An order that was started by hand gets its ID here, too."""
+    """Return what to upsert when the status has changed. An order started by hand gets its ID here, too."""
     updates: list[SearchAttributeUpdate[str]] = [ORDER_STATUS.value_set(status.value)]
     if before.get(ORDER_ID) is None:
         updates.append(ORDER_ID.value_set(order_id))

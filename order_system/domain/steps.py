@@ -1,7 +1,7 @@
 """The steps of an order, what each does to the outside world, and how each is undone.
 
-This is the one table of it. The saga, the reconciler, the order document, the timeline and the log derive
-from it what they need; `docs/add-a-step.md` says what else a step consists of."""
+This is the only table of these facts. The saga, the reconciler, the order document, the timeline and the log
+derive from it what they need; `docs/add-a-step.md` says what else a step consists of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from enum import StrEnum
 
 
 class Step(StrEnum):
-    """One child workflow of an order each, in the order in which they run. A name has no hyphen and at most
-    16 characters: workflow IDs and columns are made of it."""
+    """The steps, each a child workflow of the order, in the sequence in which they run. A name has no hyphen
+    and at most 16 characters: workflow IDs and columns are made of it."""
 
     PAYMENT = "payment"
     INVENTORY = "inventory"
@@ -25,7 +25,7 @@ class Effect(StrEnum):
     RESERVE = "reserve"
     LABEL = "label"
     CAPTURE = "capture"
-    """Only of an order that is captured on dispatch: its charge is an authorisation until then."""
+    """Only for an order that is captured on dispatch: its charge is an authorisation until then."""
     DISPATCH = "dispatch"
     COMMIT = "commit"
     NOTIFY = "notify"
@@ -36,9 +36,9 @@ class StepUndo:
     """How a step is undone: by an activity of the order's own workflow."""
 
     activity: str
-    """Its name, as it stands in histories."""
+    """The activity's name, as it stands in histories."""
     effects: tuple[Effect, ...]
-    """Whose keys it fences. The state of the first one tells, in the book, how the undo ended."""
+    """The effects whose keys it fences. In the book, the state of the first tells how the undo ended."""
     done: str
     """For people: what it has done."""
     nothing: str
@@ -80,7 +80,7 @@ PIVOT = Step.SHIPPING
 """Past it an order can only be fulfilled. Its undo answers first: is the parcel gone, or can it never go?"""
 
 UNDOS: Mapping[Step, StepUndo] = {step: undo for step in reversed(Step) if (undo := STEPS[step].undo)}
-"""Of each step that has one, newest step first."""
+"""The undo of each step that has one, last step first."""
 
 GIVEN_BACK: Mapping[Step, StepUndo] = {step: undo for step, undo in UNDOS.items() if step is not PIVOT}
 """The undos that wait for the pivot's answer, and that may find nothing now and something later."""
@@ -88,4 +88,4 @@ GIVEN_BACK: Mapping[Step, StepUndo] = {step: undo for step, undo in UNDOS.items(
 STEP_OF: Mapping[Effect, Step] = {effect: step for step, row in STEPS.items() for effect in row.effects}
 
 STEP_UNDONE_BY: Mapping[str, Step] = {undo.activity: step for step, undo in UNDOS.items()}
-"""By the name of the activity."""
+"""The step of each undo, by the name of the undo's activity."""

@@ -1,8 +1,8 @@
 """Submissions that are open in the order book although no workflow is at work on them any more.
 
-Their money and stock are held for nobody. The reconciler settles them; it may be off, or not get through.
+Their money and stock are held for nobody. The reconciler settles them, unless it is off or gets stuck.
 
-Other Temporal servers than ours may have left some open, too: a person may have those adopted.
+Other Temporal servers than ours may also have left some open: a person may adopt those.
 
 The cost: one search on the server for each page of open submissions, and one call for each that it misses."""
 
@@ -34,13 +34,13 @@ class AbandonedOrders:
         self._runs = runs
 
     async def found(self, *, older_than: timedelta) -> AsyncGenerator[SubmissionRef]:
-        """In the order of their IDs. Raises the SDK's RPCError when the server fails."""
+        """Yield abandoned submissions by order ID. Raises the SDK's RPCError when the server fails."""
         async for page in self._pages(self._book.open_submissions, older_than):
             for ref in await self._abandoned(page):
                 yield ref
 
     async def owed_notices(self, *, older_than: timedelta) -> AsyncGenerator[OwedNotice]:
-        """Of submissions that have closed, and that no workflow is at work on any more."""
+        """Yield owed notices of closed submissions that no workflow is at work on any more."""
         async for page in self._pages(self._book.owed_notices, older_than):
             abandoned = await self._abandoned([owed.submission for owed in page])
             for owed in page:
@@ -48,16 +48,16 @@ class AbandonedOrders:
                     yield owed
 
     async def stranded(self, *, older_than: timedelta = timedelta(0)) -> Sequence[Stranded]:
-        """What other servers than ours have left open. Younger submissions are left out: the other server may
-        well be at work on them. Raises ServerUnreachable if our own cannot be reached."""
+        """Return what other servers than ours have left open. Younger submissions are left out: the other
+        server may well be at work on them. Raises ServerUnreachable if our own cannot be reached."""
         async with reaching_server():
             here = await self._runs.server()
         return await self._book.stranded(here, opened_before=datetime.now(UTC) - older_than)
 
     @noted("adopt")
     async def adopt(self, server: str, *, who: str, note: str) -> int:
-        """On a person's word that the server is gone for good. From then on the reconciler of ours settles
-        what it has left open; returns how many submissions that are.
+        """Adopt what a server has left open that is gone for good, as a person says. From then on our own
+        reconciler settles it. Returns the number of submissions.
 
         Raises InvalidUsage for our own server, and for one that the book does not know; else as above."""
         async with reaching_server():
@@ -82,7 +82,7 @@ class AbandonedOrders:
             after = page[-1].order_id
 
     async def _abandoned(self, page: Sequence[SubmissionRef]) -> list[SubmissionRef]:
-        """A search may be a moment late, so what it does not show is asked for by itself."""
+        """Return the abandoned ones. A search may be a moment late, so what it does not show is looked up."""
         running = await self._seen_running(page)
         unseen = [ref for ref in page if order_workflow_id(ref.order_id) not in running]
         current = await side_by_side(self._runs.current_run, [ref.order_id for ref in unseen])

@@ -1,4 +1,4 @@
-"""The reconciler: its schedule, one a book and namespace, which workers make sure of; and runs of it now."""
+"""The reconciler: its schedule, one for each book and namespace, set up by workers; and runs on demand."""
 
 import uuid
 from dataclasses import dataclass
@@ -47,19 +47,19 @@ class Asleep:
 
     schedule_id: str
     since: datetime
-    """When its last run ended well, or else when it was made."""
+    """When its last run ended well; if none has, when its schedule was made."""
     why: Literal["paused", "no worker", "fails"]
     reason: str
     """One line."""
 
 
 class Reconciler:
-    """Over a Temporal client. Raises ServerUnreachable if the server cannot be reached."""
+    """Controls the reconciler through a Temporal client. Raises ServerUnreachable if the server is away."""
 
     def __init__(
         self, temporal: Client, *, book_id: str, task_queue: str, forget_after: timedelta | None = None
     ) -> None:
-        """`forget_after`: a schedule of its own, by which orders that old are forgotten."""
+        """With `forget_after`, this is another schedule, which forgets orders of that age."""
         self._temporal = temporal
         self._forget_after = forget_after
         self.id = reconciliation_id(book_id) if forget_after is None else f"forgetting-{book_id[:8]}"
@@ -67,9 +67,9 @@ class Reconciler:
         self._task_queue = task_queue
 
     async def ensure(self, every: timedelta) -> None:
-        """That there is a schedule, whose interval is this; none if it is zero. Idempotent, also with several
-        workers at once. A schedule that somebody has paused stays so, also if that is done meanwhile. One
-        that is on another task queue stays there as long as somebody takes work from it.
+        """Make sure that there is a schedule with this interval; none if it is zero. Idempotent, also with
+        several workers at once. A paused schedule stays paused, even if somebody pauses it meanwhile. A
+        schedule on another task queue stays there as long as somebody takes work from that queue.
 
         Raises OrderSystemError if others keep changing it."""
         async with reaching_server():
@@ -84,7 +84,7 @@ class Reconciler:
                 await if_there(handle.delete(rpc_timeout=infra_policy.RPC))
 
     async def asleep(self) -> Asleep | None:
-        """None if it runs, or is to run soon, or if there is none."""
+        """Return why the schedule does not run. None if it runs, or will soon, or if there is none."""
         handle = self._temporal.get_schedule_handle(self.id)
         found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
         if found is None:
@@ -102,22 +102,22 @@ class Reconciler:
             return Asleep(self.id, since, "no worker", f"nobody takes work from its task queue {queue}")
         last = await self._last_run("ExecutionStatus != 'Running'")
         if last is None or last.status is WorkflowExecutionStatus.COMPLETED:
-            return None  # the server was away, and so the schedule: it is to run soon
+            return None  # the server was away, and the schedule with it: it will run soon
         ended = last.status.name.lower().replace("_", " ") if last.status else "unknown"
         return Asleep(self.id, since, "fails", f"its last run, {last.id}, ended as {ended}")
 
     async def is_sealed(self) -> bool:
-        """Whether the worker that saw to it last seals what it tells the server. False if there is none."""
+        """True if the worker that set the schedule up last seals its data. False if there is no schedule."""
         handle = self._temporal.get_schedule_handle(self.id)
         found = await if_there(handle.describe(rpc_timeout=infra_policy.RPC))
         told = found.raw_description.schedule.action.start_workflow.input.payloads if found else ()
         return any(each.metadata.get("encoding") == SEALED.encode() for each in told)
 
     async def start(self, only: AnswerToNote | None = None) -> ReconciliationHandle:
-        """A run of its own, that leaves out no submission for its age; or one for a person's answer alone.
+        """Start a run that leaves out no submission for its age; or a run only for a person's answer.
 
-        It does not trigger the schedule, which may be off, paused, or busy with a run that is past what this
-        one is for; and which does not tell what became of a run. Two runs at once are safe."""
+        This does not trigger the schedule. That may be off, paused, or busy with a run that is past the point
+        in question, and it does not tell how a run ended. Two runs at once are safe."""
         async with reaching_server():
             return await self._temporal.start_workflow(
                 ReconciliationWorkflow.run,
@@ -131,7 +131,7 @@ class Reconciler:
             )
 
     async def report(self, started: ReconciliationHandle) -> ReconciliationReport:
-        """Wait for its end. Raises ReconciliationFailed."""
+        """Wait for the end of a run, and return its report. Raises ReconciliationFailed."""
         async with reaching_server():
             try:
                 return await started.result()
@@ -140,9 +140,9 @@ class Reconciler:
                 raise ReconciliationFailed(why) from failure
 
     async def _renew(self, schedule: Schedule) -> None:
-        """With the server's token of what we have read. The server drops an update whose token is stale, and
-        says nothing; so it is read again. The SDK's own update sends no token: it would undo a pause that
-        comes between its reading and its writing."""
+        """Change the schedule with the server's token of what we have read. The server silently drops an
+        update with a stale token, so we read the schedule again. The SDK's own update sends no token: it
+        would undo a pause that comes between its reading and its writing."""
         renewed = await schedule._to_proto(self._temporal)  # pyright: ignore[reportPrivateUsage]
         handle = self._temporal.get_schedule_handle(self.id)
         for _ in range(infra_policy.SCHEDULE_UPDATES + 1):
@@ -165,7 +165,7 @@ class Reconciler:
         raise OrderSystemError("the reconciler's schedule is being changed by others, again and again")
 
     async def _may_change(self, found: RawSchedule) -> bool:
-        """A worker that was started with a mistyped queue, and is stopped soon, must not take it along."""
+        """True if it may move here. A worker with a mistyped queue, stopped soon, must not take it along."""
         queue = found.action.start_workflow.task_queue.name
         if queue == self._task_queue:
             return True
@@ -187,8 +187,8 @@ class Reconciler:
         return await anext(aiter(listed), None)
 
     def _schedule(self, every: timedelta) -> Schedule:
-        # An order that is terminated is older than one interval when the second run from then begins, so
-        # it is made whole within two runs.
+        # When the second run after an order's termination begins, the order is older than one interval. So
+        # it is settled within two runs.
         min_age = min(every, policy.RECONCILE_MIN_AGE)
         return Schedule(
             action=ScheduleActionStartWorkflow(
@@ -210,7 +210,7 @@ class Reconciler:
 
 
 def _what_we_set(schedule: RawSchedule) -> tuple[object, ...]:
-    """The server adds defaults of its own, and whether it is paused is for people to say."""
+    """Return the parts of a schedule that we set. The server adds defaults, and people decide on pauses."""
     start = schedule.action.start_workflow
     return (
         list(schedule.spec.interval),

@@ -1,2 +1,2 @@
-"""Rolling out a new build of the workers: may it go on with what is open (`gate`), and taking to it what
-waits on an older one (`moving`). Which share of new orders it gets is Temporal's own business."""
+"""Rolling out a new build of the workers: whether it can go on with open workflows (`gate`), and moving those
+to it that wait on an older build (`moving`). Temporal itself decides which share of new orders it gets."""

@@ -1,5 +1,5 @@
-"""The gate before each ramp: does the code that runs here replay what is open, do the books agree, and does
-its build fail more orders than the others?"""
+"""The gate before each ramp: does the code that runs here replay the open workflows, do the books agree, and
+do more orders fail on this build than on others?"""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,16 +23,16 @@ from workflows.order import OrderFulfillmentWorkflow
 from workflows.registry import WORKFLOWS
 
 _SAMPLE = 20
-"""Closed runs of each kind of workflow that are replayed."""
+"""How many closed runs of each kind of workflow are replayed."""
 _ENOUGH = 50
-"""Orders that must have ended on either side before it is said that nothing tells the builds apart."""
+"""How many orders must have ended on each side before we say that nothing tells the builds apart."""
 _BY_CHANCE = 0.01
-"""Below it, chance is not taken for the reason that more of a build's orders fail."""
+"""Below this probability we do not believe that more of a build's orders fail by chance."""
 WORSE, FEW, ALIKE = "this build fails more", "too few to tell", "nothing tells them apart"
 
 
 class Ended(Wire):
-    """Orders, but for those that were cancelled."""
+    """Orders that have ended, without the cancelled ones."""
 
     failed: int
     of: int
@@ -40,23 +40,23 @@ class Ended(Wire):
 
 class Verdict(Wire):
     version: str
-    """`deployment:build`; empty where nothing is versioned."""
+    """`deployment:build`; empty if workers are not versioned."""
     replayed: int
     not_opened: int
-    """Closed runs besides, whose key was retired: nobody can tell."""
+    """Further closed runs, whose key was retired: nobody can tell whether they replay."""
     does_not_replay: dict[str, str]
-    """`workflow ID/run ID`, and the first cause in one line."""
+    """`workflow ID/run ID` -> the first cause in one line."""
     audit_violations: tuple[str, ...]
     stuck_on_a_bug: int
-    """Workflows of this build."""
+    """How many workflows of this build are stuck on a bug."""
     ours: Ended
     others: Ended
-    """On all other builds, since workers of this one first came."""
+    """Orders on all other builds, since workers of this build first came."""
 
     @computed_field
     @property
     def canary(self) -> str:
-        """By Fisher's exact test: how likely so many of ours fail, or more, if no build is worse."""
+        """Fisher's exact test: how likely is it that so many of ours fail, or more, if no build is worse?"""
         ours, failed = self.ours.of, self.ours.failed + self.others.failed
         well = ours + self.others.of - failed
         likely = (
@@ -70,21 +70,21 @@ class Verdict(Wire):
     @computed_field
     @property
     def passed(self) -> bool:
-        """Too few to tell stop no ramp: before the first one there are none."""
+        """True if the ramp may go on. Too few orders to tell do not stop it: at first there are none."""
         wrong = self.does_not_replay or self.audit_violations or self.stuck_on_a_bug
         return not wrong and self.canary != WORSE
 
 
 def _ways(all_of: int, chosen: int) -> float:
-    """To choose so many, as a logarithm: the number itself grows too large for a float."""
+    """Return the number of ways to choose so many, as a logarithm: itself it is too large for a float."""
     return lgamma(all_of + 1) - lgamma(chosen + 1) - lgamma(all_of - chosen + 1)
 
 
 async def replay_all(
     temporal: Client, runs: Iterable[WorkflowExecution], tell: Callable[[int], None] = lambda _: None
 ) -> dict[str, str]:
-    """`workflow ID/run ID` of each that is still there, and why it does not replay; empty if it does. Sealed
-    ones are opened by the client's keys. `tell` hears after each how many were. Raises the SDK's RPCError."""
+    """Return, for each run that is still there, `workflow ID/run ID` -> why it does not replay; empty if it
+    does. The client's keys open sealed runs. `tell` gets the count after each. Raises the SDK's RPCError."""
 
     async def histories() -> AsyncIterator[WorkflowHistory]:
         for run in runs:
@@ -95,7 +95,7 @@ async def replay_all(
     replayer = Replayer(
         workflows=WORKFLOWS,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        # Why it does not replay is told here in clear.
+        # The reason why a run does not replay is shown here in clear.
         data_converter=replace(temporal.data_converter, failure_converter_class=OutermostFailures),
         runtime=sdk_runtime(),
         build_id="replayed",  # else the SDK hashes every module to make one up
@@ -104,7 +104,7 @@ async def replay_all(
     async with replayer.workflow_replay_iterator(histories()) as results:
         async for result in results:
             which = f"{result.history.workflow_id}/{result.history.run_id}"
-            why = str(result.replay_failure or "")  # the first message in Rust's words is the cause
+            why = str(result.replay_failure or "")  # the first `message` in Rust's text is the cause
             done[which] = one_line(why.partition('message: "')[2].partition('", source:')[0] or why)
             tell(len(done))
     return done
@@ -112,14 +112,14 @@ async def replay_all(
 
 @dataclass(frozen=True)
 class Gate:
-    """Raises the SDK's RPCError when the server fails."""
+    """Judges this build before a ramp. Raises the SDK's RPCError when the server fails."""
 
     temporal: Client
     task_queue: str
     version: str
 
     async def to_replay(self) -> list[WorkflowExecution]:
-        """All that is open, and of each kind of workflow the newest closed runs."""
+        """Return all open runs, and of each kind of workflow the newest closed ones."""
         is_open = self._where(visibility.RUNNING)
         found = [run async for run in self.temporal.list_workflows(is_open, rpc_timeout=policy.RPC)]
         for kind in WORKFLOWS:
@@ -131,7 +131,7 @@ class Gate:
     async def verdict(
         self, audit: AuditReport, runs: Sequence[WorkflowExecution], replayed: dict[str, str]
     ) -> Verdict:
-        """`replayed`: of these runs."""
+        """Return the verdict. `replayed` is what `replay_all` has returned for `runs`."""
         closed = {f"{run.id}/{run.run_id}" for run in runs if run.close_time}
         retired = {each for each, why in replayed.items() if each in closed and NO_SUCH_KEY in why}
         there = await describe_deployment(self.temporal, self.version.partition(":")[0])

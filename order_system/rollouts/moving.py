@@ -1,5 +1,5 @@
-"""Taking open workflows to this build's version. A pinned workflow's activities are pinned with it, so this
-is how what was mended reaches a stuck undo."""
+"""Moves open workflows to this build's version. A pinned workflow's activities are pinned with it, so only a
+move brings what was mended to a stuck undo."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -38,11 +38,11 @@ class Mover:
     to: WorkerDeploymentVersion
 
     async def move(self, of_build: str | None) -> dict[str, str]:
-        """What `attention` lists as held or stuck; or else all that is open on a build. What is there already
-        is left alone, so it is safe to repeat.
+        """Move the workflows that `attention` lists as held or stuck; with `of_build`, all that are open on
+        that build. Workflows that are here already are left alone, so it is safe to repeat.
 
-        An order goes with its open children and refunds, or none of them goes; and its batch, if it can. Each
-        is replayed before. Raises InvalidUsage, ServerUnreachable."""
+        An order moves with its open children and refunds, or none does; its batch moves if it can. All are
+        replayed first. Returns why each was not moved, if so. Raises InvalidUsage, ServerUnreachable."""
         async with reaching_server():
             await self._check_workers()
             found = [run async for run in self._chosen(of_build)]
@@ -57,7 +57,7 @@ class Mover:
             return came
 
     async def _check_workers(self) -> None:
-        """That they take work from each queue that others serve, or that work waits in."""
+        """Make sure that our workers serve each queue that others serve, or in which work waits."""
         queue, version = self.attention.task_queue, in_full(self.to)
         in_use = [queue, *await self.attention.workers.deserted()]
         for each in (queue, *(step_queue(queue, step) for step in Step)):
@@ -89,7 +89,7 @@ class Mover:
         return self.temporal.list_workflows(query, rpc_timeout=policy.RPC)
 
     async def _moved(self, run: WorkflowExecution) -> str:
-        """Why not; empty if it is."""
+        """Move a run. Returns why it was not moved; empty if it was."""
         to = ApiVersion(deployment_name=self.to.deployment_name, build_id=self.to.build_id)
         # An override that stays would keep a batch from moving on when it continues as new.
         once = VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=to))
