@@ -36,7 +36,7 @@ MAX_FILE_BYTES = 10_000_000
 _HANDLER = "order-system"
 
 _STEP_OF_UNDO = {**STEP_UNDONE_BY, "void_abandoned": PIVOT}
-"""The step of each undo: undos run in the order's own workflow or the reconciler's, whose ID names no step."""
+"""The step of each undo: undos run in the order's own workflow or the reconciler's, whose ID has no step."""
 
 
 def configure_logging(settings: Settings, *, file: Path | None = None, process: int | None = None) -> None:
