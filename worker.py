@@ -82,7 +82,7 @@ async def _serve(system: OrderSystem, deployment: WorkerDeploymentConfig | None,
 
 
 async def _until_told(stop: asyncio.Event, system: OrderSystem) -> None:
-    """Wait until told to stop. Raises BookGone: then take no more work; a worker with the book must."""
+    """Wait until told to stop. Raises BookGone: then end, since only a worker that has the book may work."""
     while not stop.is_set():
         await wait_for(stop, policy.BOOK_LOOK)
         if not stop.is_set():

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 WORKER_DRAIN = timedelta(seconds=15)
-"""How long a worker drains: longer than EFFECT_ATTEMPT, lest an effect stop between claim and record."""
+"""How long a worker drains: longer than EFFECT_ATTEMPT, so that no effect ends between claim and record."""
 
 PROCESSES_LIMIT = 64
 """The most worker processes under one supervisor: a typing error must not bring the machine down."""

@@ -65,7 +65,7 @@ class ServerOptions:
     ui_port: int = 8233
     """The ports to use if they are free; any free ones if they are taken, or 0."""
     headless: bool = False
-    """Without the Web UI."""
+    """Whether to leave out the Web UI."""
     codec_endpoint: str | None = None
     """The URL at which the Web UI has sealed payloads opened."""
 

@@ -43,7 +43,7 @@ SORTS = {
     Sort.OLDEST: ("oldest first", "Oldest", "Newer"),
     Sort.AMOUNT: ("largest first", "Largest", "Smaller"),
 }
-"""For each order of the list: its name, and the words of the links to the first page and to the next."""
+"""Each way to sort, with its name and the words of the links to the first page and to the next."""
 _Moment = Annotated[datetime, AfterValidator(in_utc)] | None
 
 
