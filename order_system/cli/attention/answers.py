@@ -116,7 +116,7 @@ async def refund(
     amount: Annotated[str | None, Parameter(help="How much, in the order's currency.")] = None,
     line: Annotated[str | None, Parameter(help="The SKU of a line whose goods are given back.")] = None,
     refund_id: Annotated[str | None, Parameter(name="--id", help="Repeated, it refunds only once.")] = None,
-    made_elsewhere: Annotated[str | None, Parameter(help="Only note it, under the provider's ID.")] = None,
+    made_elsewhere: Annotated[str | None, Parameter(help="The provider's ID of a refund to note.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
     wanted = {"amount": amount, "line": line, "refund_id": refund_id, "made_elsewhere": made_elsewhere}

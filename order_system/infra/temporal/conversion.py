@@ -75,7 +75,7 @@ class OutermostFailures(DefaultFailureConverter):
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
     ) -> None:
-        if isinstance(exception.__cause__, KeyTrouble):  # the SDK's own says "Failed decoding arguments"
+        if isinstance(exception.__cause__, KeyTrouble):  # the outer one says "Failed decoding arguments"
             exception = exception.__cause__
         super().to_failure(exception, payload_converter, failure)
         failure.stack_trace = failure.stack_trace[-policy.FAILURE_STACK :]

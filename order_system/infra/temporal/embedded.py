@@ -4,8 +4,8 @@ The first process starts the server and owns it; later ones become its clients. 
 apart, since the kernel drops a lock with the process that held it, however that process ended:
 
 - `temporal.lock`, exclusive: a server runs on this folder. Its owner holds the lock, the server inherits it.
-- `temporal.users`, shared: a process uses a server that another process owns. The owner stops the server
-  only when it can take this lock exclusively.
+- `temporal.users`, shared: a process uses a server that another process owns. Before the owner stops the
+  server, it waits until it can take this lock exclusively.
 
 `temporal.json` tells clients the address. It counts only while `temporal.lock` is held and the server
 answers, so a file that a crash has left behind misleads nobody.
@@ -157,7 +157,7 @@ class EmbeddedServer(ServerOptions):
         return None
 
     async def _until_nobody_else_uses_it(self, others: ExitStack) -> None:
-        """Wait; Ctrl-C ends it. Afterwards `others` holds `temporal.users`, so nobody joins the server."""
+        """Wait until all others have left, or Ctrl-C. Once they have, `others` lets no new ones join."""
         told = False
         while (users := self._try_lock("temporal.users", fcntl.LOCK_EX)) is None:
             if not told:

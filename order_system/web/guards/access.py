@@ -234,7 +234,7 @@ def viewer(
 
 
 def operator(caller: Annotated[Caller, Depends(viewer)]) -> Caller:
-    """Return the caller. Raises HTTPException for a viewer, also on a route that reads and has no guard."""
+    """Return the caller. Raises HTTPException for a viewer; the guard lets viewers pass to all that reads."""
     if not caller.may_act:
         raise HTTPException(403, caller.no_operator)
     return caller
